@@ -1,0 +1,38 @@
+"""The command line. One file a command; what a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pixelwise.cli import check, convert, demo, evaluate, export, inspect, models, predict, train
+from pixelwise.errors import PixelwiseError
+
+app = typer.Typer(
+    name="pixelwise",
+    help="Image segmentation on the machine you have: check, train, evaluate, predict, export.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("check")(check.check)
+app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("export")(export.export)
+app.command("inspect")(inspect.inspect)
+app.command("models")(models.models)
+app.command("encoders")(models.encoders)
+app.command("convert")(convert.convert)
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends with its message on standard error and exit code 2."""
+    try:
+        app()
+    except PixelwiseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,95 @@
+"""What every layout is read into: items in splits, and the samples behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import MaskError
+from pixelwise.raster.image import read_image
+
+UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a data set and the files that label it; `None` where there is none."""
+
+    name: str
+    image: Path
+    mask: Path | None = None
+    instances: Path | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image in memory with its labels.
+
+    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), class indices, `IGNORE_INDEX` where nothing
+    is known. instance_map: int32 (height, width), object ids, 0 = no object; `None` where the data has no objects.
+    """
+
+    image: UInt8
+    label_map: UInt8
+    instance_map: Int32 | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A directory of labelled images whose layout is known.
+
+    `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_label_map` turns
+    a mask file into a uint8 (height, width) label map of this data set's classes and raises `MaskError` for values
+    that are none of them.
+    """
+
+    root: Path
+    format: str
+    classes: ClassMap
+    splits: dict[str, tuple[Item, ...]]
+    read_label_map: Callable[[Path], UInt8]
+    read_instance_map: Callable[[Path], Int32] | None = None
+
+    def read(self, item: Item) -> Sample:
+        """Read one item's files.
+
+        Raises `ImageError` for an image that cannot be read and `MaskError` for a mask that is missing, cannot be
+        read, or differs from its image in size.
+        """
+        image = read_image(item.image)
+        if item.mask is None:
+            raise MaskError(item.image, "no mask", "a mask with the same stem", "Add the mask or leave the image out.")
+        label_map = self.read_label_map(item.mask)
+        _require_size(item.mask, label_map.shape, image.shape[:2])
+        instance_map = None
+        if item.instances is not None and self.read_instance_map is not None:
+            instance_map = self.read_instance_map(item.instances)
+            _require_size(item.instances, instance_map.shape, image.shape[:2])
+        return Sample(image, label_map, instance_map)
+
+    def items(self) -> Iterator[tuple[str, Item]]:
+        """Yield (split, item) over all splits."""
+        for split, items in self.splits.items():
+            for item in items:
+                yield split, item
+
+    def without(self, images: set[Path]) -> Dataset:
+        """Return this data set less the items whose image is among `images`."""
+        kept = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}
+        return replace(self, splits=kept)
+
+
+def _require_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise MaskError(
+            path,
+            f"a mask of {found[0]}x{found[1]} (height x width)",
+            f"{expected[0]}x{expected[1]}, its image's size",
+            "Export the mask again at the image's size, or leave the pair out (train --skip-bad).",
+        )

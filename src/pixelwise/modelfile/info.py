@@ -1,0 +1,86 @@
+"""The metadata inside a model file: everything but the graph that prediction needs to know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ModelFileError
+
+METADATA_KEY = "pixelwise"
+FORMAT_VERSION = 1
+TASKS = ("semantic",)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says of itself.
+
+    tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
+    (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of RGB
+    values in 0..1; they stand here for the reader, the graph applies them itself.
+    """
+
+    model: str
+    encoder: str | None
+    task: str
+    classes: ClassMap
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    stride: int
+    tile: int
+    overlap: int
+
+    def to_json(self) -> str:
+        """Return the JSON text that `export` stores under `METADATA_KEY`."""
+        content = {"format_version": FORMAT_VERSION, **asdict(self), "classes": self.classes.to_dict()}
+        return json.dumps(content, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | None, path: Path) -> ModelInfo:
+        """Read and validate what `to_json` wrote into the model file at `path`.
+
+        Raises `ModelFileError` for `None` (no such entry: not a file of pixelwise's), damaged text, a format of a
+        newer version, or fields that are missing or out of range.
+        """
+        remedy = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
+        if text is None:
+            raise ModelFileError(path, "an ONNX file without pixelwise metadata", "a pixelwise model file", remedy)
+        try:
+            content: dict[str, Any] = json.loads(text)
+            version = int(content["format_version"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", remedy) from error
+        if version > FORMAT_VERSION:
+            found = f"model file format {version}"
+            raise ModelFileError(path, found, f"at most {FORMAT_VERSION}", "Upgrade pixelwise to read this model.")
+        try:
+            info = cls(
+                model=str(content["model"]),
+                encoder=None if content["encoder"] is None else str(content["encoder"]),
+                task=str(content["task"]),
+                classes=ClassMap.from_dict(content["classes"]),
+                mean=tuple(float(value) for value in content["mean"]),
+                std=tuple(float(value) for value in content["std"]),
+                stride=int(content["stride"]),
+                tile=int(content["tile"]),
+                overlap=int(content["overlap"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            found = f"metadata without a usable {error}" if isinstance(error, KeyError) else f"metadata with {error}"
+            raise ModelFileError(path, found, "all fields of a model file", remedy) from error
+        _require_valid(info, path, remedy)
+        return info
+
+
+def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
+    if info.task not in TASKS:
+        raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
+    if len(info.mean) != len(info.std) or not info.mean or min(info.std) <= 0:
+        raise ModelFileError(path, f"mean {info.mean} and std {info.std}", "positive std, one a channel", remedy)
+    if info.stride < 1 or info.tile < info.stride or info.tile % info.stride or not 0 <= info.overlap < info.tile:
+        found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
+        raise ModelFileError(path, found, "a tile that is a multiple of the stride and larger than the overlap", remedy)
