@@ -1,0 +1,15 @@
+"""Encoders turn an image into a pyramid of features; decoders read their `channels` and `strides` and nothing else."""
+
+DEFAULT_ENCODER = "efficientnet_lite0"
+
+SUGGESTED = {
+    "efficientnet_lite0": "the default: 3.4 M parameters, made for CPUs; ImageNet weights come with pixelwise[train]",
+    "efficientnet_lite1": "a little deeper and slower than lite0",
+    "mobilenetv3_large_100": "light, with squeeze-and-excitation",
+    "mobilenetv4_conv_small": "the lightest here",
+    "resnet18": "plain and robust, 11 M parameters",
+    "resnet50": "the reference of many papers, 24 M parameters",
+    "regnety_008": "a good middle ground, 6 M parameters",
+    "convnext_tiny": "accurate, 28 M parameters, for a GPU",
+}
+"""Encoders worth a try, with a line each; any other convolutional net of timm works as well."""

@@ -1,0 +1,45 @@
+"""Data set layouts: recognised, read and written, one file a layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwise.errors import DataError, OptionError
+from pixelwise.formats.camvid import is_camvid, open_camvid, write_camvid
+from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.folders import open_folders, write_folders
+
+_READERS = {"camvid": open_camvid, "folders": open_folders}
+_WRITERS = {"camvid": write_camvid, "folders": write_folders}
+FORMATS = tuple(_READERS)
+"""The names of the layouts."""
+
+
+def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
+    """Read the data set in a directory; its layout is recognised unless `format`, one of `FORMATS`, says it.
+
+    Raises `DataError` for a path that is no directory and for files that are no data set, `OptionError` for a format
+    that does not exist.
+    """
+    root = Path(path)
+    if format is not None:
+        _require_known(format, "--format")
+    if not root.is_dir():
+        found = "a file" if root.exists() else "no such directory"
+        raise DataError(root, found, "a directory of images and masks", "Check the path.")
+    return _READERS[format or ("camvid" if is_camvid(root) else "folders")](root)
+
+
+def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
+    """Write a data set in the layout `format`, one of `FORMATS`, into `out`, a new or empty directory.
+
+    Raises `OptionError` for a format that does not exist, `OutputError` for `out`, `DataError` where the layout
+    cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read.
+    """
+    _require_known(format, "--to")
+    _WRITERS[format](dataset, Path(out))
+
+
+def _require_known(format: str, option: str) -> None:
+    if format not in FORMATS:
+        raise OptionError(option, repr(format), f"one of {', '.join(FORMATS)}", "Choose one of these.")

@@ -46,7 +46,7 @@ class Dataset:
 
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_label_map` turns
     a mask file into a uint8 (height, width) label map of this data set's classes and raises `MaskError` for values
-    that are none of them.
+    that are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
     """
 
     root: Path
@@ -55,22 +55,23 @@ class Dataset:
     splits: dict[str, tuple[Item, ...]]
     read_label_map: Callable[[Path], UInt8]
     read_instance_map: Callable[[Path], Int32] | None = None
+    stray_masks: tuple[Path, ...] = ()
 
     def read(self, item: Item) -> Sample:
         """Read one item's files.
 
-        Raises `ImageError` for an image that cannot be read and `MaskError` for a mask that is missing, cannot be
-        read, or differs from its image in size.
+        Raises `ImageError` for an image or mask file that cannot be read and `MaskError` for a mask that is missing,
+        holds values that are no classes, or differs from its image in size.
         """
         image = read_image(item.image)
         if item.mask is None:
             raise MaskError(item.image, "no mask", "a mask with the same stem", "Add the mask or leave the image out.")
         label_map = self.read_label_map(item.mask)
-        _require_size(item.mask, label_map.shape, image.shape[:2])
+        require_size(item.mask, label_map.shape, image.shape[:2])
         instance_map = None
         if item.instances is not None and self.read_instance_map is not None:
             instance_map = self.read_instance_map(item.instances)
-            _require_size(item.instances, instance_map.shape, image.shape[:2])
+            require_size(item.instances, instance_map.shape, image.shape[:2])
         return Sample(image, label_map, instance_map)
 
     def items(self) -> Iterator[tuple[str, Item]]:
@@ -85,7 +86,8 @@ class Dataset:
         return replace(self, splits=kept)
 
 
-def _require_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+def require_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Raise `MaskError` where the mask at `path` has another (height, width) than its image."""
     if found != expected:
         raise MaskError(
             path,

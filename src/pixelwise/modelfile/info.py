@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import ClassMap
-from pixelwise.errors import ModelFileError
+from pixelwise.errors import DataError, ModelFileError
 
 METADATA_KEY = "pixelwise"
 FORMAT_VERSION = 1
@@ -52,7 +53,7 @@ class ModelInfo:
         try:
             content: dict[str, Any] = json.loads(text)
             version = int(content["format_version"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", remedy) from error
         if version > FORMAT_VERSION:
             found = f"model file format {version}"
@@ -69,9 +70,13 @@ class ModelInfo:
                 tile=int(content["tile"]),
                 overlap=int(content["overlap"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            found = f"metadata without a usable {error}" if isinstance(error, KeyError) else f"metadata with {error}"
+        except KeyError as error:
+            raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
+        except (TypeError, ValueError, OverflowError) as error:
+            found = f"metadata with an unusable value ({error})"
             raise ModelFileError(path, found, "all fields of a model file", remedy) from error
+        except DataError as error:
+            raise ModelFileError(path, f"{error.found} in its classes", error.expected, remedy) from error
         _require_valid(info, path, remedy)
         return info
 
@@ -79,8 +84,11 @@ class ModelInfo:
 def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
     if info.task not in TASKS:
         raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
-    if len(info.mean) != len(info.std) or not info.mean or min(info.std) <= 0:
-        raise ModelFileError(path, f"mean {info.mean} and std {info.std}", "positive std, one a channel", remedy)
-    if info.stride < 1 or info.tile < info.stride or info.tile % info.stride or not 0 <= info.overlap < info.tile:
+    values = (*info.mean, *info.std)
+    if len(info.mean) != 3 or len(info.std) != 3 or not all(map(isfinite, values)) or min(info.std) <= 0:
+        found = f"mean {info.mean} and std {info.std}"
+        raise ModelFileError(path, found, "three finite values each, std above 0", remedy)
+    if info.stride < 1 or info.tile % info.stride or not 0 <= info.overlap <= info.tile - info.stride:
         found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
-        raise ModelFileError(path, found, "a tile that is a multiple of the stride and larger than the overlap", remedy)
+        expected = "a tile that is a multiple of the stride, and an overlap of at most one stride less"
+        raise ModelFileError(path, found, expected, remedy)

@@ -4,13 +4,89 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from pixelwise.errors import ModelFileError
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
+_ERRORS_ONLY = 3
 
 
 class Engine(Protocol):
     """Takes uint8 (N, height, width, 3) of any size, returns float32 logits (N, K, height, width)."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
+
+
+class OnnxRuntimeEngine:
+    """Run a model file with onnxruntime on `threads` CPU cores, by default all that this process may use.
+
+    `info` is what the file says of itself. Raises `ModelFileError` for a file that is missing, is not ONNX, was not
+    written by pixelwise, or whose graph does not take and return what `Engine` says.
+    """
+
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+        path = Path(path)
+        self._session = _open_session(path, threads or available_cores())
+        self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+        _require_signature(self._session, self.info, path)
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        logits: npt.NDArray[np.float32] = self._session.run(["logits"], {"image": images})[0]
+        return logits
+
+
+def available_cores() -> int:
+    """Return how many CPU cores this process may run on: less than the machine's under taskset or a cpuset."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        found = "a directory" if path.is_dir() else "no such file"
+        raise ModelFileError(path, found, "a model file", _REMEDY)
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _ERRORS_ONLY
+    # Threads that spin between the nodes of a graph are fast; between two images they would take the cores from the
+    # threads that read and write files.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        reason = str(error).rpartition("failed:")[2].strip(" .")
+        found = f"a file that onnxruntime cannot load ({reason})"
+        raise ModelFileError(path, found, "an ONNX model", _REMEDY) from error
+
+
+def _require_signature(session: onnxruntime.InferenceSession, info: ModelInfo, path: Path) -> None:
+    """Refuse a graph that is not image: uint8 (N, height, width, 3) -> logits: float32 (N, K, height, width)."""
+    classes = info.classes.num_classes
+    found_inputs = [_signature(node) for node in session.get_inputs()]
+    found_outputs = [_signature(node) for node in session.get_outputs()]
+    if found_inputs != ["image: tensor(uint8) (any, any, any, 3)"]:
+        expected = "the one input image: tensor(uint8) (any, any, any, 3)"
+        raise ModelFileError(path, f"inputs {', '.join(found_inputs)}", expected, _REMEDY)
+    if found_outputs not in (
+        [f"logits: tensor(float) (any, {classes}, any, any)"],
+        ["logits: tensor(float) (any, any, any, any)"],
+    ):
+        expected = f"the one output logits: tensor(float) (any, {classes}, any, any)"
+        raise ModelFileError(path, f"outputs {', '.join(found_outputs)}", expected, _REMEDY)
+
+
+def _signature(node: onnxruntime.NodeArg) -> str:
+    sides = ", ".join(str(side) if isinstance(side, int) else "any" for side in node.shape)
+    return f"{node.name}: {node.type} ({sides})"

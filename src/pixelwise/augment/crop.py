@@ -1,0 +1,73 @@
+"""A crop at a random scale, flipped or not: drawn once, applied to the image and to its label map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.classes import IGNORE_INDEX
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The window `box_xyxy` of the image, in pixels, resized to `part` and put at `corner` of a canvas of `size`.
+
+    Sizes are (height, width), `corner` is (row, column).
+    """
+
+    box_xyxy: tuple[float, float, float, float]
+    part: tuple[int, int]
+    corner: tuple[int, int]
+    size: tuple[int, int]
+    flipped: bool
+
+
+def draw(
+    rng: np.random.Generator, image_size: tuple[int, int], size: tuple[int, int], scale: tuple[float, float]
+) -> Crop:
+    """Draw a crop of `size` from an image of `image_size`, magnified by a log-uniform factor between `scale`'s two.
+
+    Where the magnified image is smaller than the crop all of it is taken, at a random place.
+    """
+    factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
+    window = [min(full, wanted / factor) for full, wanted in zip(image_size, size, strict=True)]
+    part = [min(wanted, max(1, round(extent * factor))) for wanted, extent in zip(size, window, strict=True)]
+    top, left = (rng.uniform(0, full - extent) for full, extent in zip(image_size, window, strict=True))
+    row, column = (int(rng.integers(0, wanted - taken + 1)) for wanted, taken in zip(size, part, strict=True))
+    box_xyxy = (left, top, min(left + window[1], image_size[1]), min(top + window[0], image_size[0]))
+    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < 0.5))
+
+
+def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
+    """Crop uint8 (H, W, 3), bilinear; what the image does not cover becomes `fill`."""
+    canvas = np.empty((*crop.size, image.shape[2]), np.uint8)
+    if crop.part != crop.size:
+        canvas[:] = fill
+    return _placed(canvas, _resized(image, crop, Image.Resampling.BILINEAR), crop)
+
+
+def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:
+    """Crop uint8 (H, W), nearest neighbour; what the label map does not cover becomes `IGNORE_INDEX`."""
+    canvas = np.full(crop.size, IGNORE_INDEX, np.uint8)
+    return _placed(canvas, _resized(label_map, crop, Image.Resampling.NEAREST), crop)
+
+
+def _resized(pixels: UInt8, crop: Crop, resampling: Image.Resampling) -> UInt8:
+    """Resize the window; only the rows and columns that it touches are handed to Pillow."""
+    left, top, right, bottom = crop.box_xyxy
+    x, y = int(left), int(top)
+    touched = Image.fromarray(pixels[y : int(np.ceil(bottom)), x : int(np.ceil(right))])
+    box = (left - x, top - y, right - x, bottom - y)
+    return np.asarray(touched.resize(crop.part[::-1], resampling, box=box))
+
+
+def _placed(canvas: UInt8, part: UInt8, crop: Crop) -> UInt8:
+    row, column = crop.corner
+    height, width = crop.part
+    canvas[row : row + height, column : column + width] = part
+    return np.ascontiguousarray(canvas[:, ::-1]) if crop.flipped else canvas

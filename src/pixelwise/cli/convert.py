@@ -1,0 +1,23 @@
+"""`pixelwise convert`: write a data set in another layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def convert(
+    data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
+    to: Annotated[str, typer.Option(help="The layout to write: folders or camvid.")],
+    out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.")],
+    format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
+) -> None:
+    """Write a data set in another layout; the images are copied as they are."""
+    from pixelwise.formats import open_dataset, write_dataset
+
+    dataset = open_dataset(data, format=format)
+    write_dataset(dataset, to, out)
+    images = sum(len(items) for items in dataset.splits.values())
+    print(f"{images} {'image' if images == 1 else 'images'} written to {out} in the layout {to}")

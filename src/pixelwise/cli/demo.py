@@ -1,0 +1,3 @@
+"""`pixelwise demo`."""
+def demo() -> None:
+    """x"""

@@ -1,0 +1,68 @@
+"""`pixelwise predict`: label images with a model file."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.errors import ImageError, OptionError
+
+if TYPE_CHECKING:
+    from pixelwise.predict.jobs import Job
+
+ENGINES = ("onnxruntime",)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
+    images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
+    out: Annotated[Path, typer.Option(help="The directory to write into.")],
+    kinds: Annotated[str, typer.Option("--as", help="What to write for each image: mask, overlay.")] = "mask",
+    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime.")] = "onnxruntime",
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+) -> None:
+    """Label images of any size: a PNG of class indices in the classes' colours for each.
+
+    An image that cannot be read is named on standard error and the others are done; the exit code is then 1.
+    """
+    from pixelwise.cli.progress import progress_bar
+    from pixelwise.predict.batch import predict_files
+    from pixelwise.predict.jobs import plan
+    from pixelwise.predict.predictor import load
+    from pixelwise.predict.writers import parse_kinds
+
+    if engine not in ENGINES:
+        raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
+    jobs = plan(images, out, parse_kinds(kinds))
+    predictor = load(model)
+    with progress_bar("predict") as on_progress:
+        failures = predict_files(predictor, jobs, on_progress)
+    for error in failures.values():
+        print(f"error: {error}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(_report(jobs, failures)))
+    else:
+        print(_summary(len(jobs), len(failures), out))
+    if failures:
+        raise typer.Exit(1)
+
+
+def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:
+    return {
+        "predictions": [
+            {"image": str(job.image), **{kind: str(path) for kind, path in job.outputs.items()}}
+            for job in jobs
+            if job.image not in failures
+        ],
+        "failures": [{"file": str(image), "message": str(error)} for image, error in failures.items()],
+    }
+
+
+def _summary(images: int, failed: int, out: Path) -> str:
+    done = images - failed
+    text = f"{done} {'image' if done == 1 else 'images'} predicted into {out}"
+    return f"{text}, {failed} failed" if failed else text

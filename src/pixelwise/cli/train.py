@@ -1,0 +1,63 @@
+"""`pixelwise train`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli.extras import require_train_extra
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Directory of photos and masks.")],
+    out: Annotated[Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.")],
+    model: Annotated[str | None, typer.Option(help="See `pixelwise models`. [default: fpn]")] = None,
+    encoder: Annotated[str | None, typer.Option(help="See `pixelwise encoders`. [default: the model's]")] = None,
+    width: Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Wall time, everything included. [default: 10]")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images, instead of --minutes.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Every random draw follows from it. [default: 0]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start_from: Annotated[Path | None, typer.Option("--from", help="Run whose weights to start from.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Repeat the run of this config.yaml.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
+    pretrained: Annotated[bool, typer.Option(help="Start the encoder from ImageNet weights.")] = True,
+    class_weights: Annotated[
+        str, typer.Option(help="none, softened or median: how far rare classes count more.")
+    ] = "softened",
+    reduction: Annotated[str, typer.Option(help="mean or sum of the loss over pixels.")] = "mean",
+    task: Annotated[str, typer.Option(help="semantic: a class for each pixel.")] = "semantic",
+    format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
+    from pixelwise.errors import OptionError
+
+    if task != "semantic":
+        raise OptionError("--task", repr(task), "semantic", "Leave --task out.")
+    require_train_extra()
+    from pixelwise.formats import open_dataset
+    from pixelwise.training import train as run_training
+
+    run = run_training(
+        open_dataset(data, format),
+        out=out,
+        model=model,
+        encoder=encoder,
+        width=width,
+        minutes=minutes,
+        epochs=epochs,
+        seed=seed,
+        pretrained=pretrained,
+        start_from=start_from,
+        config=config,
+        resume=resume,
+        skip_bad=skip_bad,
+        class_weights=class_weights,
+        reduction=reduction,
+    )
+    if as_json:
+        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), "val_miou": run.miou}))

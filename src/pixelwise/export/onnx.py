@@ -1,0 +1,62 @@
+"""From a torch model to one self-describing ONNX file."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+
+from pixelwise.export.pipeline import Pipeline
+from pixelwise.files import written_whole
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+
+OPSET = 18
+EXAMPLE_SIDES = (96, 128)
+"""Height and width of the traced example; the exported graph takes any."""
+
+
+def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
+    """Write `pipeline` and its metadata to `path`, whole or not at all.
+
+    The graph takes `image` uint8 (N, height, width, C) and gives `logits` float32 (N, K, height, width); N, height and
+    width are free. The pipeline must be in evaluation mode.
+    """
+    example = torch.zeros((2, *EXAMPLE_SIDES, len(info.mean)), dtype=torch.uint8)
+    dimension = torch.export.Dim
+    shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            pipeline,
+            (example,),
+            input_names=["image"],
+            output_names=["logits"],
+            dynamic_shapes=(shape,),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    proto = program.model_proto
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+    proto.producer_name = "pixelwise"
+    for node in proto.graph.node:
+        del node.metadata_props[:]  # stack traces of the exporting machine
+        node.doc_string = ""
+    with written_whole(path) as temporary:
+        onnx.save(proto, temporary)
+
+
+class _quiet(warnings.catch_warnings):
+    """Silence the exporter's notes on its own internals, which no user can act on."""
+
+    def __enter__(self) -> None:  # type: ignore[override]
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        self._level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *exc: object) -> None:
+        logging.disable(self._level)
+        super().__exit__(*exc)

@@ -1,0 +1,105 @@
+"""CamVid as SegNet's authors distribute it.
+
+Badrinarayanan, Kendall, Cipolla: SegNet, PAMI 2017, arXiv:1511.00561; data of Brostow et al., Pattern Recognition
+Letters 2009. `train/`, `val/` and `test/` hold 480x360 PNGs, `trainannot/` ... their masks: 0..10, and 11 = void.
+`train.txt` ... list pairs of paths, of which the last two parts count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import DataError
+from pixelwise.files import write_text
+from pixelwise.formats.classlist import CLASS_LISTS
+from pixelwise.formats.coding import Coding
+from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.output import copy_image, mask_of, new_directory
+from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.splits import SPLITS, in_splits, read_split_lists
+from pixelwise.raster.image import write_png
+
+CLASSES = ClassMap.from_dict(
+    [
+        {"name": "sky", "color": [128, 128, 128]},
+        {"name": "building", "color": [128, 0, 0]},
+        {"name": "pole", "color": [192, 192, 128]},
+        {"name": "road", "color": [128, 64, 128]},
+        {"name": "pavement", "color": [60, 40, 222]},
+        {"name": "tree", "color": [128, 128, 0]},
+        {"name": "sign", "color": [192, 128, 128]},
+        {"name": "fence", "color": [64, 64, 128]},
+        {"name": "car", "color": [64, 0, 128]},
+        {"name": "pedestrian", "color": [64, 64, 0]},
+        {"name": "bicyclist", "color": [0, 128, 192]},
+    ]
+)
+VOID = 11
+"""The mask value of pixels that belong to no class."""
+
+EXPECTED = "train/ with trainannot/ (and val/, valannot/, test/, testannot/), no class list beside them"
+
+
+def is_camvid(root: Path) -> bool:
+    """Return whether `root` holds CamVid's folders and no class list that says it is something else."""
+    listed = any((root / name).is_file() for name in CLASS_LISTS)
+    return not listed and any((root / split).is_dir() and (root / f"{split}annot").is_dir() for split in SPLITS)
+
+
+def open_camvid(root: Path) -> Dataset:
+    """Read CamVid; raise `DataError` where its folders or the files in them are missing."""
+    if not is_camvid(root):
+        raise DataError(root, "other files", EXPECTED, "Pass the directory that holds train/, or leave --format out.")
+    lists = read_split_lists(root)
+    items = list(_listed(root, lists) if lists else _paired(root))
+    if not items:
+        raise DataError(root, "no image in its folders", "PNG files in train/ and trainannot/", "Copy the data again.")
+    used = {item.mask for _, item in items}
+    folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
+    strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
+    coding = Coding(CLASSES, {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX})
+    return Dataset(root, "camvid", CLASSES, in_splits(items), coding.read, stray_masks=strays)
+
+
+def write_camvid(dataset: Dataset, out: Path) -> None:
+    """Write a data set whose classes are CamVid's, or some of them, as CamVid; images are copied byte for byte.
+
+    Raises `DataError` for any other class, and what `write_folders` raises.
+    """
+    others = [name for name in dataset.classes.names if name not in CLASSES.names]
+    if others:
+        found, expected = f"the class {others[0]!r}", f"only {', '.join(CLASSES.names)}"
+        raise DataError(dataset.root, found, expected, "Convert to the layout 'folders', which holds any classes.")
+    values = np.full(256, VOID, np.uint8)
+    values[: dataset.classes.num_classes] = [CLASSES.names.index(name) for name in dataset.classes.names]
+    with new_directory(out) as temporary:
+        for split, items in dataset.splits.items():
+            lines: list[str] = []
+            for item in items:
+                image = copy_image(item, temporary / split)
+                mask = temporary / f"{split}annot" / f"{item.name}.png"
+                write_png(mask, values[dataset.read_label_map(mask_of(item))])
+                lines.append(f"{split}/{image.name} {split}annot/{mask.name}\n")
+            write_text(temporary / f"{split}.txt", "".join(lines))
+
+
+def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
+    for split, lines in lists.items():
+        for line in lines:
+            paths = [root.joinpath(*path.split("/")[-2:]) for path in line.split()]
+            if len(paths) != 2:
+                remedy = "Correct the list, or pass --format folders."
+                raise DataError(root, f"the line {line!r} for {split}", "an image's path and its mask's", remedy)
+            image, mask = paths
+            yield split, Item(image.stem, image, mask if mask.is_file() else None)
+
+
+def _paired(root: Path) -> Iterator[tuple[str, Item]]:
+    for split in SPLITS:
+        images, masks = (image_files(f) if f.is_dir() else [] for f in (root / split, root / f"{split}annot"))
+        pairs = partners(images, masks)
+        yield from ((split, Item(image.stem, image, pairs.get(image))) for image in images)

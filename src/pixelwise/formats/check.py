@@ -1,0 +1,161 @@
+"""What is in a data set, and everything that is wrong with it, by file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap
+from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.examine import HARMLESS, Examined, Problem, examine
+
+Int64 = npt.NDArray[np.int64]
+
+
+@dataclass
+class CheckResult:
+    """What `check` found.
+
+    splits: number of images. sizes: number of images by (height, width). Pixels are counted over the pairs without a
+    problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
+    `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
+    training images in which each class occurs (median-frequency balancing divides by it). `problems` are sorted by
+    file; `spoilt` are the images that training must leave out.
+    """
+
+    root: Path
+    format: str
+    classes: ClassMap
+    splits: dict[str, int]
+    sizes: dict[tuple[int, int], int]
+    pixels: int
+    class_pixels: Int64
+    train_class_pixels: Int64
+    class_image_pixels: Int64
+    problems: list[Problem]
+    spoilt: set[Path]
+
+    @property
+    def images(self) -> int:
+        return sum(self.splits.values())
+
+    @property
+    def labelled_share(self) -> float:
+        """The share, 0..1, of the counted pixels that have a class; 0 where none is counted."""
+        return int(self.class_pixels.sum()) / max(1, self.pixels)
+
+    @property
+    def class_shares(self) -> dict[str, float]:
+        """Each class's share, 0..1, of the labelled pixels."""
+        labelled = max(1, int(self.class_pixels.sum()))
+        return {name: int(n) / labelled for name, n in zip(self.classes.names, self.class_pixels, strict=True)}
+
+    @property
+    def harmful(self) -> list[Problem]:
+        """The problems under which training would suffer."""
+        return [problem for problem in self.problems if problem.kind not in HARMLESS]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return what `pixelwise check --json` prints."""
+        return {
+            "format": self.format,
+            "images": self.images,
+            "classes": list(self.classes.names),
+            "splits": self.splits,
+            "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes.items()],
+            "labelled_share": self.labelled_share,
+            "class_shares": self.class_shares,
+            "problems": [{"file": str(p.file), "kind": p.kind, "message": p.message} for p in self.problems],
+        }
+
+
+def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> CheckResult:
+    """Read every file of a data set and report what is in it and what is wrong.
+
+    `on_progress` is told (done, total) after every image. At most one image a processor is in memory at a time.
+    """
+    result = _nothing_yet(dataset)
+    # Of copies in two splits the one nearer to training is left out, so that one comes later here.
+    items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
+    seen: dict[bytes, tuple[str, Path]] = {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        examined = pool.map(lambda pair: examine(dataset, pair[1]), items)
+        for done, ((split, item), found) in enumerate(zip(items, examined, strict=True), start=1):
+            problems = list(found.problems)
+            if found.digest is not None:
+                first_split, first = seen.setdefault(found.digest, (split, item.image))
+                if first_split != split:
+                    problems.append(_duplicate(item.image, split, first, first_split))
+            if problems:
+                result.problems += problems
+                result.spoilt.add(item.image)
+            _count(result, found, split, counts=not problems)
+            if on_progress is not None:
+                on_progress(done, len(items))
+    result.problems += [_stray(mask) for mask in dataset.stray_masks]
+    result.problems += _empty_splits(dataset)
+    result.problems.sort(key=lambda problem: (problem.file, problem.kind))
+    result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
+    return result
+
+
+def _nothing_yet(dataset: Dataset) -> CheckResult:
+    def zeros() -> Int64:
+        return np.zeros(dataset.classes.num_classes, np.int64)
+
+    splits = {split: len(items) for split, items in dataset.splits.items()}
+    return CheckResult(
+        dataset.root,
+        dataset.format,
+        dataset.classes,
+        splits,
+        sizes={},
+        pixels=0,
+        class_pixels=zeros(),
+        train_class_pixels=zeros(),
+        class_image_pixels=zeros(),
+        problems=[],
+        spoilt=set(),
+    )
+
+
+def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> None:
+    """Add an item's size and, where it `counts`, its pixels to the result."""
+    if found.size is None:
+        return
+    result.sizes[found.size] = result.sizes.get(found.size, 0) + 1
+    if counts:
+        pixels = found.size[0] * found.size[1]
+        result.pixels += pixels
+        result.class_pixels += found.class_pixels
+        if split == "train":
+            result.train_class_pixels += found.class_pixels
+            result.class_image_pixels += pixels * (found.class_pixels > 0)
+
+
+def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Problem:
+    found = f"found the same pixels in {split} as {first.name} has in {first_split}"
+    remedy = f"Take one of them away; train --skip-bad leaves out this one, in {split}."
+    return Problem(image, "duplicate", f"{found}; expected an image in one split only. {remedy}")
+
+
+def _stray(mask: Path) -> Problem:
+    message = "found no image for this mask; expected one with its stem. Add the image or remove the mask."
+    return Problem(mask, "missing_image", message)
+
+
+def _empty_splits(dataset: Dataset) -> list[Problem]:
+    remedy = "Add images, name the split folders train/, val/ and test/, or write train.txt and val.txt lists."
+    wanted = {"train": "images to train on", "val": "images to choose the best weights by"}
+    return [
+        Problem(dataset.root, f"no_{split}", f"found no image in the split {split}; expected {purpose}. {remedy}")
+        for split, purpose in wanted.items()
+        if not dataset.splits.get(split)
+    ]

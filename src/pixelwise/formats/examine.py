@@ -1,0 +1,120 @@
+"""One item of a data set under the glass: its files read, counted, and every problem named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.errors import ImageError, MaskError, PixelwiseError
+from pixelwise.formats.dataset import Dataset, Int32, Item, UInt8, require_size
+from pixelwise.raster.image import is_jpeg, read_image
+
+Labels = TypeVar("Labels", UInt8, Int32)
+
+KINDS = {
+    "unreadable": "an image or mask that is damaged, truncated or of a kind that is not read",
+    "size_mismatch": "a mask of another size than its image",
+    "unknown_value": "a mask with a value or colour that is no class",
+    "jpeg_mask": "a mask stored as JPEG, which smears class values",
+    "missing_mask": "an image without a mask",
+    "missing_image": "a mask without an image, or a name in a list without one",
+    "duplicate": "an image that is in another split too",
+    "unlabelled": "an image without one labelled pixel",
+    "no_train": "no image to train on",
+    "no_val": "no image to choose the best weights by",
+}
+"""What can be wrong with a data set."""
+
+HARMLESS = ("no_val",)
+"""The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: with which file, of which of `KINDS`, and what to do about it."""
+
+    file: Path
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What one item's files hold.
+
+    size: (height, width) and digest: of the decoded image, `None` where it cannot be read. class_pixels: int64
+    (num_classes,), labelled pixels by class, zeros where the mask cannot be read.
+    """
+
+    item: Item
+    size: tuple[int, int] | None
+    digest: bytes | None
+    class_pixels: npt.NDArray[np.int64]
+    problems: tuple[Problem, ...]
+
+
+def examine(dataset: Dataset, item: Item) -> Examined:
+    """Read an item's files and name their problems; raises none of them."""
+    problems: list[Problem] = []
+    image = _read_image(item.image, problems)
+    label_map: UInt8 | None = None
+    if item.mask is not None:
+        label_map = _read_labels(dataset.read_label_map, item.mask, image, problems)
+    elif item.image.exists():
+        message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
+        problems.append(Problem(item.image, "missing_mask", message))
+    if item.instances not in (None, item.mask) and dataset.read_instance_map is not None:
+        _read_labels(dataset.read_instance_map, item.instances, image, problems)
+    class_pixels = np.zeros(dataset.classes.num_classes, np.int64)
+    if label_map is not None:
+        class_pixels += np.bincount(label_map.ravel(), minlength=256)[: len(class_pixels)]
+        if not class_pixels.any():
+            message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
+            problems.append(Problem(item.image, "unlabelled", message))
+    if image is None:
+        return Examined(item, None, None, class_pixels, tuple(problems))
+    height, width = image.shape[:2]
+    digest = hashlib.blake2b(f"{height}x{width}".encode(), digest_size=16)
+    digest.update(image.data)
+    return Examined(item, (height, width), digest.digest(), class_pixels, tuple(problems))
+
+
+def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
+    if not path.exists():
+        message = "found no such file; expected the image that a list names. Add the image or correct the list."
+        problems.append(Problem(path, "missing_image", message))
+        return None
+    try:
+        return read_image(path)
+    except ImageError as error:
+        problems.append(_problem(path, "unreadable", error))
+        return None
+
+
+def _read_labels(
+    read: Callable[[Path], Labels], path: Path, image: UInt8 | None, problems: list[Problem]
+) -> Labels | None:
+    try:
+        labels = read(path)
+    except ImageError as error:
+        problems.append(_problem(path, "unreadable", error))
+        return None
+    except MaskError as error:
+        problems.append(_problem(path, "jpeg_mask" if is_jpeg(path) else "unknown_value", error))
+        return None
+    if image is not None:
+        try:
+            require_size(path, labels.shape, image.shape[:2])
+        except MaskError as error:
+            problems.append(_problem(path, "size_mismatch", error))
+    return labels
+
+
+def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:
+    return Problem(path, kind, f"found {error.found}; expected {error.expected}. {error.remedy}")

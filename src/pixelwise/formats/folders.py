@@ -1,0 +1,134 @@
+"""Mask folders: images and masks with equal stems, in folders whose names say what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import DataError
+from pixelwise.formats.classlist import read_class_list, write_classes
+from pixelwise.formats.coding import OBJECT_CLASSES, read_instance_map, read_object_map
+from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.layout import EXPECTED, Place, describe, find_places
+from pixelwise.formats.output import copy_image, mask_of, new_directory
+from pixelwise.formats.partners import EXTENSIONS, partners
+from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
+from pixelwise.formats.survey import decide
+from pixelwise.raster.image import write_png
+
+Assigned = list[tuple[str | None, Item]]
+"""Items with the split that their folder names, if it names one."""
+
+
+def open_folders(root: Path) -> Dataset:
+    """Read the mask folders in `root` (see `layout` for the names that are understood).
+
+    Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. A test folder
+    without masks has nothing to measure and is no split. Data with instance maps and no masks has the classes
+    background and object. Raises `DataError` where no images with masks are found or their partners are ambiguous.
+    """
+    places = find_places(root)
+    if not any(place.masks or place.instances for place in places):
+        remedy = "Arrange the files like this, or pass the directory above."
+        raise DataError(root, describe(root, places), EXPECTED, remedy)
+    has_masks = any(place.masks for place in places)
+    found: Assigned = []
+    labelling: set[Path] = set()
+    for place in places:
+        items = _items(place, has_masks)
+        if place.split in ("train", "val") or any(item.mask for item in items):
+            found += [(place.split, item) for item in items]
+            labelling.update(place.masks if has_masks else place.instances)
+    used = {item.mask for _, item in found if item.mask is not None}
+    if not used:
+        raise _no_pair(root, places)
+    strays = tuple(sorted(labelling - used))
+    if lists := read_split_lists(root):
+        splits, strays = in_splits(_listed(root, found, lists)), ()
+    else:
+        splits = in_splits(_assigned(root, found))
+    instances = read_instance_map if any(item.instances for _, item in found) else None
+    masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
+    if has_masks:
+        coding = decide(root, masks, read_class_list(root))
+        return Dataset(root, "folders", coding.classes, splits, coding.read, instances, strays)
+    return Dataset(root, "folders", _object_classes(root), splits, read_object_map, instances, strays)
+
+
+def write_folders(dataset: Dataset, out: Path) -> None:
+    """Write `train/`, `val/` and `test/` with `images/`, `masks/` (palette PNG), `instances/`, and `classes.yaml`.
+
+    Images are copied byte for byte. Raises `MaskError` or `ImageError` for the first mask that is missing or cannot
+    be read and `OutputError` for a directory that is not empty or cannot be written; `out` is then as it was.
+    """
+    palette = dataset.classes.palette()
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            copy_image(item, temporary / split / "images")
+            write_png(temporary / split / "masks" / f"{item.name}.png", dataset.read_label_map(mask_of(item)), palette)
+            if item.instances is not None and dataset.read_instance_map is not None:
+                ids = dataset.read_instance_map(item.instances).astype(np.uint16)
+                write_png(temporary / split / "instances" / f"{item.name}.png", ids)
+        write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _items(place: Place, has_masks: bool) -> list[Item]:
+    instances = partners(place.images, place.instances)
+    masks = partners(place.images, place.masks) if has_masks else instances
+    return [Item(image.stem, image, masks.get(image), instances.get(image)) for image in place.images]
+
+
+def _no_pair(root: Path, places: list[Place]) -> DataError:
+    place = next(place for place in places if place.masks or place.instances)
+    mask = (place.masks or place.instances)[0]
+    found = f"no mask that belongs to an image; the first are {mask.name} and {place.images[0].name}"
+    return DataError(root, found, "masks with their images' stems", "Give each mask its image's stem.")
+
+
+def _assigned(root: Path, found: Assigned) -> Iterator[tuple[str, Item]]:
+    """Yield every item with its folder's split; without split folders, with the split that its name hashes to."""
+    named = {split for split, _ in found if split is not None}
+    if None in {split for split, _ in found} and "train" in named:
+        expected = "either split folders or one folder of images"
+        raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
+    for split, item in found:
+        yield split or ("train" if named else hashed_split(item.name)), item
+
+
+def _listed(root: Path, found: Assigned, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
+    """Yield the items that the lists name; one that is not there is an item whose files are missing."""
+    by_name = {item.name: item for _, item in found}
+    by_place = {(split, item.name): item for split, item in found}
+    if not any(name in by_name for lines in lists.values() for line in lines for name in _names(line)):
+        raise DataError(root, f"{', '.join(lists)} lists that name no image here", "stems of images", "Correct them.")
+    for split, lines in lists.items():
+        folder = next((item.image.parent for place, item in found if place == split), found[0][1].image.parent)
+        members: dict[str, Item] = {}
+        for line in lines:
+            names = _names(line)
+            known = (by_place.get((split, name)) or by_name.get(name) for name in names)
+            item = next((item for item in known if item), Item(names[-1], folder / names[-2]))
+            members[item.name] = item
+        yield from ((split, item) for item in members.values())
+
+
+def _names(line: str) -> list[str]:
+    """Return what a line's image may be called: the whole line or its first word, as it is and as a file's stem."""
+    names: list[str] = []
+    for path in (line, line.split()[0]):
+        name = path.replace("\\", "/").rsplit("/", 1)[-1]
+        names += [name, Path(name).stem if Path(name).suffix.lower() in EXTENSIONS else name]
+    return names
+
+
+def _object_classes(root: Path) -> ClassMap:
+    class_list = read_class_list(root)
+    if class_list is None:
+        return OBJECT_CLASSES
+    if class_list.classes.num_classes != 2:
+        found = f"{class_list.classes.num_classes} classes, and object ids without masks"
+        raise DataError(class_list.path, found, "two classes: background and object", "Add masks/ or correct the list.")
+    return class_list.classes

@@ -1,0 +1,83 @@
+"""Which mask belongs to which image: files in folders, matched by their stems."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from pixelwise.errors import DataError
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+_SUFFIX = re.compile(r"[_-](masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L)$", re.IGNORECASE)
+"""What a mask's stem may have more than its image's."""
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the image files of a folder by their extensions, sorted; hidden ones are left out."""
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS and not f.name.startswith("."))
+
+
+def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
+    """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`.
+
+    Raises `DataError` for two images of one stem or two masks that fit an image equally well.
+    """
+    if not masks:
+        return {}
+    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+    by_base: defaultdict[str, list[Path]] = defaultdict(list)
+    for mask in masks:
+        by_stem[mask.stem].append(mask)
+        by_base[_SUFFIX.sub("", mask.stem)].append(mask)
+    pairs: dict[Path, Path] = {}
+    for stem, image in _by_stem(images).items():
+        fitting = by_stem.get(stem) or by_base.get(stem) or []
+        if len(fitting) > 1:
+            names = ", ".join(mask.name for mask in fitting)
+            raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
+        if fitting:
+            pairs[image] = fitting[0]
+    return pairs
+
+
+def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the images and the masks among files that lie in one folder.
+
+    A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one. Files with a suffix
+    that tells masks here, but without an image, are masks too. No masks where nothing can be told.
+    """
+    groups: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        groups[file.stem].append(file)
+    masks: set[Path] = set()
+    suffixes: set[str] = set()
+    for file in files:
+        if (suffix := _suffix(file)) and _SUFFIX.sub("", file.stem) in groups:
+            suffixes.add(suffix)
+        others = [other for other in groups[file.stem] if other != file]
+        if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
+            masks.add(file)
+    masks |= {file for file in files if _suffix(file) in suffixes}
+    return [file for file in files if file not in masks], [file for file in files if file in masks]
+
+
+def _suffix(file: Path) -> str:
+    found = _SUFFIX.search(file.stem)
+    return found.group().lower() if found else ""
+
+
+def _is_jpeg_name(file: Path) -> bool:
+    return file.suffix.lower() in (".jpg", ".jpeg")
+
+
+def _by_stem(images: Sequence[Path]) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for image in images:
+        other = stems.setdefault(image.stem, image)
+        if other is not image:
+            found = f"the same stem as {other.name}"
+            raise DataError(image, found, "one image of a stem", "Rename one of them, and its mask.")
+    return stems

@@ -1,0 +1,60 @@
+"""Splits: how they are spelled, listed in text files, and made where there are none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pixelwise.errors import DataError
+from pixelwise.formats.dataset import Item
+
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""Each split's names in folders and lists; the first is the one that is written."""
+
+LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation")
+"""Where lists are looked for; the first folder that has one counts."""
+
+
+def hashed_split(name: str) -> str:
+    """Return the split of an image by the hash of its name: 80 % train, 10 % val, 10 % test.
+
+    Names alone decide, so an image that is added moves no other from one split to another.
+    """
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    fraction = int.from_bytes(digest[:8], "big") / 2**64
+    return "train" if fraction < 0.8 else "val" if fraction < 0.9 else "test"
+
+
+def in_splits(items: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:
+    """Return the items by split, sorted by name; train comes first and a split without an item is left out."""
+    found: dict[str, list[Item]] = {split: [] for split in SPLITS}
+    for split, item in items:
+        found[split].append(item)
+    return {split: tuple(sorted(members, key=lambda i: i.name)) for split, members in found.items() if members}
+
+
+def read_split_lists(root: Path) -> dict[str, list[str]]:
+    """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them."""
+    for folder in LIST_FOLDERS:
+        lists: dict[str, list[str]] = {}
+        for split, names in SPLITS.items():
+            files = [root / folder / f"{name}.txt" for name in names]
+            for file in (file for file in files if file.is_file()):
+                lists[split] = _lines(file)
+        if lists:
+            return lists
+    return {}
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        found = f"a file that cannot be read ({error})"
+        raise DataError(file, found, "one image's name a line, UTF-8", "Write the list again.") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

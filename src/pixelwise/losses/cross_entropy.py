@@ -1,0 +1,65 @@
+"""Per-pixel cross-entropy, and class weights from how often classes occur."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from pixelwise.classes import IGNORE_INDEX
+from pixelwise.errors import OptionError, ShapeError
+from pixelwise.metrics.pixels import counted_pixels
+
+Reduction = Literal["mean", "sum"]
+
+
+def cross_entropy(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+    *,
+    reduction: Reduction = "mean",
+    ignore_index: int = IGNORE_INDEX,
+) -> torch.Tensor:
+    """Return the softmax cross-entropy of logits (N, K, H, W) and target (N, H, W) int64, a scalar.
+
+    A pixel of class c counts `class_weights[c]` times. `sum` adds over all counted pixels, as FCN was trained
+    (arXiv:1605.06211); `mean` divides that by the weight of the counted pixels and is 0 where none counts.
+    """
+    n, _, height, width = logits.shape
+    if target.shape != (n, height, width):
+        found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
+        raise ShapeError("cross_entropy", found, f"target {(n, height, width)}", "Pass a class index a pixel.")
+    total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
+    if reduction == "sum":
+        return total
+    counted = counted_pixels(target, ignore_index)
+    if class_weights is None:
+        return total / counted.sum().clamp(min=1)
+    weight = class_weights[target.clamp(max=len(class_weights) - 1)] * counted
+    return total / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
+
+
+def median_frequency_weights(
+    class_pixels: npt.NDArray[np.int64], class_image_pixels: npt.NDArray[np.int64], power: float = 1.0
+) -> npt.NDArray[np.float32]:
+    """Return (median(freq) / freq_c) ** power for each class, float32 (K,).
+
+    freq_c is the number of pixels of class c over the number of pixels of the images that contain it (SegNet,
+    arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, 0.5 softens it, 0 weighs all classes alike.
+    A class that never occurs weighs 1.
+    """
+    if class_pixels.shape != class_image_pixels.shape or class_pixels.ndim != 1:
+        found = f"shapes {class_pixels.shape} and {class_image_pixels.shape}"
+        raise ShapeError("median_frequency_weights", found, "two arrays of one entry a class", "Pass both counts.")
+    if not 0 <= power <= 1:
+        raise OptionError("power", str(power), "a number from 0 to 1", "Use 0.5 to soften, 1 for the full balance.")
+    occurs = class_pixels > 0
+    weights = np.ones(len(class_pixels), np.float32)
+    if occurs.any():
+        frequency = class_pixels[occurs] / class_image_pixels[occurs]
+        weights[occurs] = (np.median(frequency) / frequency) ** power
+    return weights

@@ -1,0 +1,72 @@
+"""Confusion matrix of label maps, and the scores that are read off it: global and class accuracy, IoU, mIoU."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.metrics.pixels import LabelMap, counted_labels, require_num_classes
+
+Float64 = npt.NDArray[np.float64]
+
+
+class ConfusionMatrix:
+    """Counted pixels by class of truth (rows) and of prediction (columns), summed over images.
+
+    `matrix` is int64 (num_classes, num_classes). Scores are fractions in 0..1, over all pixels of all images; NaN
+    stands for a score of nothing: a class that does not occur, or any mean when no pixel counted so far.
+    """
+
+    def __init__(self, num_classes: int) -> None:
+        require_num_classes(num_classes)
+        self.num_classes = num_classes
+        self.matrix: npt.NDArray[np.int64] = np.zeros((num_classes, num_classes), np.int64)
+
+    def update(self, prediction: LabelMap, target: LabelMap) -> None:
+        """Count one image's label maps, integers of shape (height, width).
+
+        Raises `ShapeError` for shapes or types that do not fit and `MaskError` for values that are no class.
+        """
+        predicted, truth = counted_labels(prediction, target, self.num_classes)
+        # One 16-bit number a pixel. Those that do not count are in a row and a column beyond the classes, cut off here.
+        pairs = truth.astype(np.uint16) * 256 + predicted
+        counts = np.bincount(pairs.ravel(), minlength=1 << 16).reshape(256, 256)
+        self.matrix += counts[: self.num_classes, : self.num_classes]
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels counted."""
+        return int(self.matrix.sum())
+
+    def global_accuracy(self) -> float:
+        """Return the fraction of counted pixels whose class is right."""
+        return float(np.trace(self.matrix)) / self.pixels if self.pixels else float("nan")
+
+    def accuracy(self) -> Float64:
+        """Return, (num_classes,), the fraction of each class's true pixels found; NaN for a class absent from truth."""
+        return _fraction(self.matrix.diagonal(), self.matrix.sum(axis=1))
+
+    def class_accuracy(self) -> float:
+        """Return the mean of `accuracy` over the classes that occur in truth."""
+        return mean_present(self.accuracy())
+
+    def iou(self) -> Float64:
+        """Return, (num_classes,), intersection over union; NaN for a class absent from truth and prediction."""
+        hits = self.matrix.diagonal()
+        return _fraction(hits, self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - hits)
+
+    def miou(self) -> float:
+        """Return the mean of `iou` over the classes that occur in truth or prediction."""
+        return mean_present(self.iou())
+
+
+def mean_present(scores: Float64) -> float:
+    """Return the mean of the scores that are not NaN; NaN if there are none."""
+    present = scores[~np.isnan(scores)]
+    return float(present.mean()) if present.size else float("nan")
+
+
+def _fraction(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Float64:
+    fraction = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=fraction, where=whole > 0)
+    return fraction

@@ -1,0 +1,66 @@
+"""Which pixels count: asked here by every metric and every loss, so that all of them mean the same pixels."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import IGNORE_INDEX, MAX_CLASSES
+from pixelwise.errors import MaskError, OptionError, ShapeError
+
+LabelMap = npt.NDArray[np.integer[Any]]
+Array = TypeVar("Array")
+
+
+@overload
+def counted_pixels(target: LabelMap, ignore_index: int = ...) -> npt.NDArray[np.bool_]: ...
+@overload
+def counted_pixels(target: Array, ignore_index: int = ...) -> Array: ...
+def counted_pixels(target: Any, ignore_index: int = IGNORE_INDEX) -> Any:
+    """Return a boolean array of the shape of `target`, true where a pixel has a label and therefore counts.
+
+    The losses ask here too: of a torch tensor the answer is a tensor.
+    """
+    return target != ignore_index
+
+
+def require_num_classes(num_classes: int) -> None:
+    """Raise `OptionError` unless `num_classes` is in 1..255, what a label map can hold."""
+    if not 1 <= num_classes <= MAX_CLASSES:
+        raise OptionError("num_classes", str(num_classes), f"1 to {MAX_CLASSES}", "Give the number of classes.")
+
+
+def counted_labels(
+    prediction: LabelMap, target: LabelMap, num_classes: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Check a pair of label maps and return both as uint8 with `IGNORE_INDEX` wherever the target is not counted.
+
+    What the prediction holds at pixels that do not count is of no interest and may be anything. Raises `ShapeError`
+    unless both are integer arrays of one (height, width) with at least one pixel, and `MaskError` for a value at a
+    counted pixel outside 0..num_classes-1.
+    """
+    for where, label_map in (("prediction", prediction), ("target", target)):
+        if label_map.ndim != 2 or label_map.size == 0 or not np.issubdtype(label_map.dtype, np.integer):
+            found = f"{label_map.dtype} of shape {label_map.shape}"
+            expected = "integers of shape (height, width) with at least one pixel"
+            raise ShapeError(where, found, expected, "Score one label map at a time.")
+    if prediction.shape != target.shape:
+        found, expected = str(prediction.shape), f"{target.shape}, the target's shape"
+        raise ShapeError("prediction", found, expected, "Predict at the size of the label map.")
+    counted = counted_pixels(target)
+    return _counted(prediction, counted, num_classes, "prediction"), _counted(target, counted, num_classes, "target")
+
+
+def _counted(
+    label_map: LabelMap, counted: npt.NDArray[np.bool_], num_classes: int, where: str
+) -> npt.NDArray[np.uint8]:
+    kept = np.where(counted, label_map, label_map.dtype.type(0))  # 0 is a class whatever num_classes is
+    for value in (int(kept.min()), int(kept.max())):
+        if not 0 <= value < num_classes:
+            expected = f"0..{num_classes - 1} wherever the target is not {IGNORE_INDEX}"
+            raise MaskError(where, f"the value {value}", expected, "Check that both were made with the same classes.")
+    kept = kept.astype(np.uint8, copy=False)
+    kept[~counted] = IGNORE_INDEX
+    return kept

@@ -1,0 +1,68 @@
+"""FPN: a light top-down decoder on any encoder; the default model.
+
+Lin, Dollar, Girshick, He, Hariharan, Belongie, "Feature Pyramid Networks for Object Detection", CVPR 2017,
+arXiv:1612.03144, figure 3; as a segmentation decoder: Kirillov, Girshick, He, Dollar, "Panoptic Feature Pyramid
+Networks", CVPR 2019, arXiv:1901.02446, section 3.
+
+Differs from the paper:
+- the sums are smoothed by one depthwise separable 3x3 convolution with batch norm and ReLU instead of a plain 3x3
+  convolution, and 96 channels instead of 256: made for a CPU;
+- the finest sum alone feeds the head; the panoptic FPN adds an up-sampled branch of every level to it;
+- bilinear instead of nearest-neighbour up-sampling.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from pixelwise.encoders import DEFAULT_ENCODER
+from pixelwise.encoders.timm import build_encoder
+from pixelwise.errors import OptionError
+from pixelwise.models.blocks import SeparableConvBNReLU
+from pixelwise.ops.padding import pad_to_multiple
+
+FINEST_STRIDE = 4
+
+
+class FPN(nn.Module):
+    """(N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
+
+    Features of stride 4 and more are brought to `width` channels by 1x1 convolutions (laterals) and summed from the
+    coarsest down; a 1x1 head at stride 4 gives the class scores.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        encoder: str = DEFAULT_ENCODER,
+        *,
+        width: int = 96,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained)
+        self.levels = [i for i, stride in enumerate(self.encoder.strides) if stride >= FINEST_STRIDE]
+        if not self.levels:
+            found = f"features at strides {self.encoder.strides}"
+            raise OptionError(f"--encoder {encoder}", found, f"a stride of {FINEST_STRIDE} or more", "Use a deeper net.")
+        self.stride = self.encoder.strides[-1]
+        self.laterals = nn.ModuleList(nn.Conv2d(self.encoder.channels[i], width, 1) for i in self.levels)
+        self.smooth = nn.ModuleList(SeparableConvBNReLU(width, width) for _ in self.levels[:-1])
+        self.head = nn.Conv2d(width, num_classes, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.stride)
+        features = self.encoder(padded)
+        laterals = [lateral(features[i]) for lateral, i in zip(self.laterals, self.levels, strict=True)]
+        summed = laterals.pop()
+        for lateral, smooth in zip(reversed(laterals), reversed(self.smooth), strict=True):
+            summed = smooth(lateral + _resized(summed, lateral))
+        return _resized(self.head(summed), padded)[..., :height, :width]
+
+
+def _resized(features: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    return F.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -1,0 +1,35 @@
+"""Padding that lets a net of any stride take an image of any size, in training and in an exported graph."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+
+def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Pad (N, C, H, W) with zeros at the bottom and right until H and W are multiples of `multiple`.
+
+    Zero is the mean colour of a normalised image. The top-left corner stays where it is, so the net's sampling grid
+    does not depend on the image's size.
+    """
+    height, width = image.shape[-2:]
+    return F.pad(image, (0, -width % multiple, 0, -height % multiple))
+
+
+def mirror_pad(image: torch.Tensor, top: int, bottom: int, left: int, right: int) -> torch.Tensor:
+    """Extend (N, C, H, W) by mirroring it at its border, the border pixel not repeated: cb|abcd|cb.
+
+    Unlike `torch.nn.functional.pad(mode="reflect")` the border may be wider than the image, which is then mirrored
+    again and again, down to an image of one pixel.
+    """
+    height, width = image.shape[-2:]
+    image = image.index_select(2, _mirrored_positions(height, top, bottom, image.device))
+    return image.index_select(3, _mirrored_positions(width, left, right, image.device))
+
+
+def _mirrored_positions(size: int, before: int, after: int, device: torch.device) -> torch.Tensor:
+    """Return the positions (before + size + after,) int64 in 0..size-1 that a triangle wave of `size` visits."""
+    reach = torch.arange(-before, size + after, device=device)
+    period = (2 * reach[before + size - 1]).clamp(min=1)  # 2 * size - 2, kept a tensor so that a graph can hold it
+    wave = reach.remainder(period)
+    return torch.minimum(wave, period - wave)

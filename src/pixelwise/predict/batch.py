@@ -1,0 +1,49 @@
+"""Many images through one model: reading, inference and writing overlap, one image each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from pixelwise.errors import ImageError
+from pixelwise.predict.ahead import ahead
+from pixelwise.predict.jobs import Job
+from pixelwise.predict.predictor import Predictor, Result
+from pixelwise.predict.writers import WRITERS
+from pixelwise.raster.image import read_image
+
+OnProgress = Callable[[int, int], None]
+"""Told (done, total) after every image."""
+
+
+def predict_files(
+    predictor: Predictor, jobs: Sequence[Job], on_progress: OnProgress | None = None
+) -> dict[Path, ImageError]:
+    """Predict every job's image and write its files; return the images that could not be read, each with its error.
+
+    While one image is in the model, the next is being read and the one before written: three are in memory.
+    Raises `OutputError` where a result cannot be written, since the next would fare no better.
+    """
+    failures: dict[Path, ImageError] = {}
+    with ThreadPoolExecutor(1, "write") as writer:
+        writing: Future[None] | None = None
+        for done, (job, reading) in enumerate(ahead(lambda job: read_image(job.image), jobs), start=1):
+            try:
+                result = predictor.predict(reading.result())
+            except ImageError as error:
+                failures[job.image] = error
+            else:
+                if writing is not None:
+                    writing.result()
+                writing = writer.submit(_write, job, result)
+            if on_progress is not None:
+                on_progress(done, len(jobs))
+        if writing is not None:
+            writing.result()
+    return failures
+
+
+def _write(job: Job, result: Result) -> None:
+    for kind, path in job.outputs.items():
+        WRITERS[kind].write(path, result)

@@ -1,0 +1,91 @@
+"""From what was named on the command line to images, and to the files that will hold their predictions."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.errors import DataError, OptionError
+from pixelwise.predict.writers import WRITERS
+
+IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and, by kind (a key of `WRITERS`), the files to write for it."""
+
+    image: Path
+    outputs: dict[str, Path]
+
+
+def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
+    """Find the images of `inputs` (files, folders, glob patterns) and name the files in `out` for each of them.
+
+    A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
+    itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
+    not predict the predictions.
+    Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
+    image.
+    """
+    places: dict[Path, Path] = {}
+    for text in inputs:
+        for image, place in _images_of(text, out).items():
+            places.setdefault(image, place)
+    jobs = [Job(image, {kind: _output(out / place, kind) for kind in kinds}) for image, place in places.items()]
+    _require_no_overwriting(jobs)
+    return jobs
+
+
+def _images_of(text: str, out: Path) -> dict[Path, Path]:
+    """Return the images behind one input, sorted, and the place of each relative to `out`."""
+    path = Path(text)
+    if path.is_dir():
+        images = {image: image.relative_to(path) for image in _images_below(path, out)}
+        found, expected = "a folder without images", f"files that end in {', '.join(sorted(IMAGE_ENDINGS))}"
+    else:
+        matches = [path] if path.is_file() else sorted(map(Path, glob.iglob(text, recursive=True)))
+        images = {image: Path(image.name) for image in matches if image.is_file()}
+        found, expected = "no such file", "an image, a folder of images, or a pattern such as 'photos/*.jpg'"
+    if not images:
+        raise DataError(text, found, expected, "Check the path.")
+    return images
+
+
+def _images_below(folder: Path, out: Path) -> list[Path]:
+    own = out.resolve() if out.resolve() != folder.resolve() else None
+    images = []
+    for directory, subfolders, names in os.walk(folder):
+        here = Path(directory)
+        subfolders[:] = [name for name in subfolders if name[0] != "." and (here / name).resolve() != own]
+        images += [here / name for name in names if name[0] != "." and Path(name).suffix.lower() in IMAGE_ENDINGS]
+    return sorted(images)
+
+
+def _output(place: Path, kind: str) -> Path:
+    return place.with_name(place.stem + WRITERS[kind].ending)
+
+
+def _require_no_overwriting(jobs: list[Job]) -> None:
+    expected, remedy = (
+        "a file of its own",
+        "Rename one of the images, or predict them into different --out directories.",
+    )
+    images = {_identity(job.image) for job in jobs}
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for output in job.outputs.values():
+            identity = _identity(output)
+            if identity in images:
+                raise OptionError("--out", f"{output}, an image to predict", expected, remedy)
+            if identity in owners:
+                found = f"{output} for {owners[identity]} and for {job.image}"
+                raise OptionError("--out", found, expected + " for each", remedy)
+            owners[identity] = job.image
+
+
+def _identity(path: Path) -> str:
+    return os.path.normcase(os.path.realpath(path))

@@ -1,0 +1,116 @@
+"""`Predictor`: a model file that answers for images of any size. What `pw.load` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ModelFileError, RunError, ShapeError
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.raster.image import read_image
+from pixelwise.render import overlay
+from pixelwise.tiling.stitch import stitch_label_map, stitch_logits
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+
+class Predictor:
+    """An engine with what it needs to know of tiles and classes."""
+
+    def __init__(self, engine: Engine, info: ModelInfo) -> None:
+        self._engine = engine
+        self.info = info
+
+    @property
+    def classes(self) -> ClassMap:
+        return self.info.classes
+
+    def predict(self, image: str | Path | UInt8) -> Result:
+        """Label an image file, or a uint8 (height, width, 3) RGB array.
+
+        Raises `ImageError` for a file that cannot be read and `ShapeError` for any other array.
+        """
+        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        return Result(pixels, self.label_map(pixels), self)
+
+    def label_map(self, image: UInt8) -> UInt8:
+        """Return the class indices, uint8 (height, width), of a uint8 (height, width, 3) image.
+
+        A large image goes through the engine in tiles: memory grows by a byte a pixel, not by a score a class.
+        Raises `ShapeError` for another shape or dtype, or an image without pixels.
+        """
+        _require_image(image)
+        info = self.info
+        return stitch_label_map(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+
+    def probabilities(self, image: UInt8) -> Float32:
+        """Return float32 (K, height, width) that sum to 1 over the K classes; errors as for `label_map`."""
+        _require_image(image)
+        info = self.info
+        return _softmax(stitch_logits(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride))
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices."""
+
+    image: UInt8
+    label_map: UInt8
+    predictor: Predictor
+
+    @cached_property
+    def probabilities(self) -> Float32:
+        """Float32 (K, height, width) that sum to 1 over the K classes.
+
+        Worked out when first asked for, by a second pass of the model: they take 4 K bytes a pixel.
+        """
+        return self.predictor.probabilities(self.image)
+
+    def overlay(self) -> UInt8:
+        """Return the image under its classes' colours, uint8 (height, width, 3)."""
+        return overlay(self.image, self.label_map, self.predictor.classes)
+
+
+def load(path: str | Path) -> Predictor:
+    """Load an .onnx model file, or the one in a run directory, without torch.
+
+    Raises `RunError` for a directory without a model.onnx and `ModelFileError` for a file that is not a model of
+    pixelwise's.
+    """
+    path = Path(path)
+    if not path.exists():
+        remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
+        raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
+    if path.is_dir():
+        path = _model_of_run(path)
+    engine = OnnxRuntimeEngine(path)
+    return Predictor(engine, engine.info)
+
+
+def _model_of_run(run: Path) -> Path:
+    model = run / "model.onnx"
+    if not model.is_file():
+        remedy = "Finish the run with `pixelwise train ... --resume`, or name another directory."
+        raise RunError(run, "no model.onnx", "the directory of a finished run", remedy)
+    return model
+
+
+def _require_image(image: UInt8) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        shape = "x".join(map(str, image.shape))
+        remedy = "Convert the array to RGB in 0..255 first, as numpy.asarray(PIL.Image.open(path).convert('RGB')) is."
+        raise ShapeError("image", f"an array of {image.dtype} {shape}", "uint8 height x width x 3, not empty", remedy)
+
+
+def _softmax(logits: Float32) -> Float32:
+    """Return the soft-max over axis 0; less the largest score, no exponential overflows."""
+    probabilities = np.exp(logits - logits.max(axis=0))
+    probabilities /= probabilities.sum(axis=0)
+    return probabilities

@@ -1,0 +1,74 @@
+"""`scene`: one seeded landscape, from the far sky to the nearest tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.errors import ShapeError
+from pixelwise.scenes.camera import photographed
+from pixelwise.scenes.canvas import Canvas
+from pixelwise.scenes.ground import draw_season, painted_land, painted_water
+from pixelwise.scenes.houses import House
+from pixelwise.scenes.layout import Things, cast_shadows, draw_things
+from pixelwise.scenes.light import draw_light
+from pixelwise.scenes.noise import Texture
+from pixelwise.scenes.poles import Pole
+from pixelwise.scenes.sky import painted_sky
+from pixelwise.scenes.terrain import draw_terrain
+from pixelwise.scenes.trees import Tree
+from pixelwise.scenes.view import View, seen
+
+SIZE = (192, 256)
+_SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One picture with its truth.
+
+    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), indices of `SCENE_CLASSES`. instance_map:
+    int32 (height, width), 1..n for the trees, houses and poles that are seen, 0 elsewhere.
+    """
+
+    image: npt.NDArray[np.uint8]
+    label_map: npt.NDArray[np.uint8]
+    instance_map: npt.NDArray[np.int32]
+
+
+def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
+    """Return the scene of a key, at (height, width) pixels.
+
+    The key alone decides what is seen, so a scene is the same in every size but for its detail and its noise. Raises
+    `ShapeError` for a side below 32 pixels.
+    """
+    height, width = size
+    if min(size) < _SMALLEST_SIDE:
+        found, expected = f"size {height}x{width}", f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels"
+        raise ShapeError("scene", found, expected, "Ask for a larger picture.")
+    rng = np.random.default_rng(key)
+    light, season, terrain = draw_light(rng), draw_season(rng), draw_terrain(rng)
+    air, grain = Texture(rng, 1.4), Texture(rng, 0.6)
+    eye, horizon = rng.uniform(7.0, 14.0), rng.uniform(0.36, 0.48)
+    things = draw_things(rng, terrain, season)
+
+    view = View(height, width, 1.2 * height, horizon * height, eye)
+    surface = seen(view, terrain, light.toward_sun)
+    picture = painted_sky(view, light, air)
+    sunlit = cast_shadows(view, light, surface, things)
+    label_map = painted_land(picture, surface, sunlit, terrain, light, season, grain, view)
+    painted_water(picture, label_map, surface, light, grain)
+    instance_map = np.zeros(size, np.int32)
+    canvas = Canvas(view, light, picture, label_map, instance_map, surface.z)
+    _paint_things(canvas, things, grain)
+    _, instances = np.unique(instance_map, return_inverse=True)
+    return Scene(photographed(rng, canvas.rgb), label_map, instances.reshape(size).astype(np.int32))
+
+
+def _paint_things(canvas: Canvas, things: Things, grain: Texture) -> None:
+    """Paint every object, farthest first."""
+    everything: list[Tree | House | Pole] = [*things.trees, *things.houses, *things.poles]
+    for instance, thing in enumerate(sorted(everything, key=lambda thing: -thing.z), start=1):
+        thing.paint(canvas, grain, instance)

@@ -1,0 +1,60 @@
+"""The state of a training on disk: tensors in safetensors, the rest as JSON in its header. No pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from pixelwise.errors import RunError
+from pixelwise.files import written_whole
+
+Tensors = dict[str, torch.Tensor]
+
+
+def save_tensors(path: Path, tensors: Tensors, header: dict[str, Any] | None = None) -> None:
+    """Write tensors and a JSON header to `path`, whole or not at all."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"pixelwise": json.dumps(header or {})}
+    content = safetensors.torch.save(plain, metadata)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what `save_tensors` wrote. Raises `RunError` for a file that is missing or damaged."""
+    remedy = "Train again, or take the file from a copy of the run directory."
+    if not path.is_file():
+        raise RunError(path, "no such file", "weights that `pixelwise train` wrote", remedy)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("pixelwise", "{}"))
+            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise RunError(path, f"a damaged file ({error})", "a whole safetensors file", remedy) from error
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
+    """Return the optimiser's moments and step counts as named tensors."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` returned.
+
+    Moments take the memory layout of their parameters: the optimiser's arithmetic, and so the last bit of the
+    weights, depends on it.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors.items():
+        index, _, key = name.partition(".")
+        if value.dim():
+            value = torch.empty_like(parameters[int(index)]).copy_(value)
+        state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

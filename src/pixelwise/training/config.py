@@ -1,0 +1,82 @@
+"""What a run was asked to do and how it does it: `config.yaml`, enough to repeat the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import yaml
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import RunError
+from pixelwise.files import write_text
+
+
+class _Strict(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Recipe(_Strict):
+    """Every number of a training. Sizes are (height, width) in pixels; `steps` is the whole length of the run."""
+
+    crop: tuple[int, int]
+    scale: tuple[float, float]
+    color: float
+    batch: pydantic.PositiveInt
+    steps: pydantic.PositiveInt
+    warmup_steps: pydantic.NonNegativeInt
+    learning_rate: pydantic.PositiveFloat
+    encoder_factor: pydantic.PositiveFloat
+    """The encoder's learning rate over that of the rest."""
+    weight_decay: pydantic.NonNegativeFloat
+    ema_decay: float
+    reduction: Literal["mean", "sum"]
+    class_weights: tuple[float, ...]
+    evaluations: pydantic.PositiveInt
+    tile: pydantic.PositiveInt
+    overlap: pydantic.NonNegativeInt
+
+
+class RunConfig(_Strict):
+    """A run: the data, the model, the recipe, and the command that asked for it."""
+
+    version: str
+    data: str
+    format: str
+    fingerprint: str
+    classes: tuple[dict[str, str | tuple[int, int, int]], ...]
+    model: str
+    encoder: str | None
+    width: float | None
+    pretrained: bool
+    task: Literal["semantic"]
+    seed: pydantic.NonNegativeInt
+    start_from: str | None
+    skip_bad: bool
+    command: str
+    recipe: Recipe
+
+    @property
+    def class_map(self) -> ClassMap:
+        return ClassMap.from_dict([dict(entry) for entry in self.classes])
+
+    def save(self, path: Path) -> None:
+        """Write `config.yaml`, whole or not at all."""
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+    @classmethod
+    def load(cls, path: Path) -> RunConfig:
+        """Read a `config.yaml`. Raises `RunError` where there is none or a value makes no sense."""
+        remedy = "Use the config.yaml of a run that `pixelwise train` made."
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return cls.model_validate(content)
+        except FileNotFoundError as error:
+            raise RunError(path, "no such file", "a run's config.yaml", remedy) from error
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise RunError(path, f"an unreadable file ({error})", "a run's config.yaml", remedy) from error
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise RunError(path, f"{where}: {first['msg']}", "the fields of a run's config.yaml", remedy) from error

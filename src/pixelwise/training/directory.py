@@ -1,0 +1,86 @@
+"""Where the files of a run lie, and how far a run directory is."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixelwise.errors import OutputError, RunError
+from pixelwise.files import write_text
+from pixelwise.training.loop import History
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory that `train --out` fills."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.ckpt"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.onnx"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has come to its end: the report is written last."""
+        return self.report.is_file()
+
+    def require_free(self) -> None:
+        """Raise `OutputError` if something is there that a new run would overwrite."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(self.path, "a file", "a directory to make", "Choose another --out.")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            remedy = "Choose another --out, go on with --resume, or remove the directory."
+            raise OutputError(self.path, "a directory that holds files", "a new or empty one", remedy)
+
+    def require_weights(self) -> None:
+        """Raise `RunError` if there are no weights to go on from."""
+        if not (self.config.is_file() and self.weights.is_file()):
+            remedy = "Name the directory that `pixelwise train --out` filled."
+            raise RunError(self.path, "no config.yaml with weights.safetensors", "a run directory", remedy)
+
+    def write_history(self, history: History) -> None:
+        """Write `history.csv`: a row for each entry, an empty cell where a row was not validated."""
+        if not history:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, history[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_text(self.history, text.getvalue())
+
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
+        """Write `metrics.json`."""
+        write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,86 @@
+"""What a person sees while a model trains, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pixelwise.training.loop import Progress as TrainingProgress
+
+REFRESH_SECONDS = 0.5
+
+
+class Display:
+    """A progress bar in a terminal; elsewhere one line for each validation, and messages."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(file=sys.stderr, quiet=quiet, highlight=False)
+        self._bar: Progress | None = None
+        self._shown = self._window_start = 0.0
+        self._window_images = 0
+
+    def message(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def start(self, steps: int, done: int, batch: int, epoch_steps: float) -> None:
+        """Open the bar of a run of `steps` steps, of which `done` are behind."""
+        self._batch, self._epoch_steps, self._steps = batch, epoch_steps, steps
+        self._miou = "-"
+        self._window_start = time.perf_counter()
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("loss {task.fields[loss]}  val mIoU {task.fields[miou]}  {task.fields[rate]} images/s"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+        )
+        if self._console.is_terminal:
+            self._bar = Progress(*columns, console=self._console, transient=False)
+            self._bar.start()
+            self._task = self._bar.add_task("train", total=steps, completed=done, epoch="0", loss="-", miou="-", rate="-")
+
+    def step(self, progress: TrainingProgress, loss: float) -> None:
+        """Show a step that was taken."""
+        self._window_images += self._batch
+        now = time.perf_counter()
+        if self._bar is not None and now - self._shown > REFRESH_SECONDS:
+            rate = self._window_images / (now - self._window_start)
+            epoch = f"{progress.step / self._epoch_steps:.1f}"
+            self._bar.update(
+                self._task, completed=progress.step, epoch=epoch, loss=f"{loss:.3f}", miou=self._miou, rate=f"{rate:.1f}"
+            )
+            self._shown = now
+
+    def row(self, progress: TrainingProgress) -> None:
+        """Show a row of the history, if it was validated."""
+        row = progress.history[-1]
+        if row["val_miou"] is None:
+            return
+        self._miou = f"{row['val_miou']:.3f}"
+        rate = self._window_images / (time.perf_counter() - self._window_start)
+        if self._bar is None:
+            self.message(
+                f"epoch {row['epoch']:.1f}  step {row['step']}/{self._steps}  loss {row['loss']:.4f}  "
+                f"val mIoU {self._miou}  {rate:.1f} images/s  {row['seconds']:.0f} s"
+            )
+        self._window_images, self._window_start = 0, time.perf_counter()
+
+    def stop(self, progress: TrainingProgress) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=progress.step, miou=self._miou)
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()

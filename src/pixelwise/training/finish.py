@@ -1,0 +1,133 @@
+"""The end of a run: its model file, the scores of that file, and the report."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import onnxruntime
+import torch
+
+from pixelwise.export.onnx import export_onnx
+from pixelwise.formats.check import CheckResult
+from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.metrics.scores import Scores, mean_iou
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.predictor import load
+from pixelwise.training.config import RunConfig
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.loop import Progress
+from pixelwise.training.report import Example, Report, write_report
+from pixelwise.training.weights import load_run, model_info, parameter_count
+
+EXAMPLES = 4
+"""Best and worst predictions that the report shows, each."""
+
+
+class Extremes:
+    """Keeps the best and the worst predicted images while an evaluation goes by."""
+
+    def __init__(self, num_classes: int) -> None:
+        self._num_classes = num_classes
+        self._count = itertools.count()
+        self._best: list[tuple[float, int, Example]] = []
+        self._worst: list[tuple[float, int, Example]] = []
+
+    def see(self, item: Item, sample: Sample, prediction: object) -> None:
+        """Take note of one image."""
+        miou = mean_iou(prediction, sample.label_map, self._num_classes)
+        if math.isnan(miou):
+            return
+        example = Example(item.name, sample.image, sample.label_map, prediction, miou)
+        for heap, rank in ((self._best, miou), (self._worst, -miou)):
+            heapq.heappush(heap, (rank, next(self._count), example))
+            if len(heap) > EXAMPLES:
+                heapq.heappop(heap)
+
+    def best(self) -> list[Example]:
+        return [example for _, _, example in sorted(self._best, key=lambda entry: (-entry[0], entry[1]))]
+
+    def worst(self) -> list[Example]:
+        """Return the worst, worst first, that are not among the best."""
+        best = {id(example) for _, _, example in self._best}
+        ranked = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))
+        return [example for _, _, example in ranked if id(example) not in best]
+
+
+def export_run(run: Path, out: Path) -> None:
+    """Write the model of a run directory to the .onnx file `out`."""
+    pipeline, config = load_run(run)
+    export_onnx(pipeline, model_info(config, pipeline), out)
+
+
+def finish(
+    run: RunDirectory,
+    config: RunConfig,
+    dataset: Dataset,
+    survey: CheckResult,
+    progress: Progress,
+    skipped: Sequence[tuple[str, str]],
+) -> None:
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`.
+
+    The scores are those of the model file itself on the validation images; a run without any has none.
+    """
+    export_run(run.path, run.model)
+    scores: Scores | None = None
+    extremes = Extremes(config.class_map.num_classes)
+    if dataset.splits.get("val"):
+        scores = evaluate(load(run.model), dataset, "val", on_image=extremes.see)
+        run.write_metrics({"split": "val", **scores.to_json_dict()})
+    run.write_history(progress.history)
+    write_report(_report(run, config, dataset, survey, progress, skipped, scores, extremes), run.report)
+
+
+def _report(
+    run: RunDirectory,
+    config: RunConfig,
+    dataset: Dataset,
+    survey: CheckResult,
+    progress: Progress,
+    skipped: Sequence[tuple[str, str]],
+    scores: Scores | None,
+    extremes: Extremes,
+) -> Report:
+    labelled = max(1, int(survey.train_class_pixels.sum()))
+    shares = {name: int(n) / labelled for name, n in zip(config.class_map.names, survey.train_class_pixels, strict=True)}
+    return Report(
+        title=run.path.resolve().name,
+        command=config.command,
+        config=config.model_dump(mode="json"),
+        classes=config.class_map,
+        history=progress.history,
+        scores=scores,
+        split_name="val",
+        class_pixels=shares,
+        splits={split: len(items) for split, items in dataset.splits.items()},
+        examples_best=extremes.best(),
+        examples_worst=extremes.worst(),
+        skipped=list(skipped),
+        warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
+        facts=_facts(run, config, progress),
+    )
+
+
+def _facts(run: RunDirectory, config: RunConfig, progress: Progress) -> dict[str, str]:
+    pipeline, _ = load_run(run.path)
+    images = progress.step * config.recipe.batch
+    return {
+        "model": config.model,
+        "encoder": config.encoder or "of its own",
+        "parameters": f"{parameter_count(pipeline.model):,}",
+        "steps": f"{progress.step} of {config.recipe.batch} crops of {'x'.join(map(str, config.recipe.crop))}",
+        "best step": str(progress.best_step),
+        "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
+        "minutes": f"{progress.seconds / 60:.1f}",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}",
+    }

@@ -1,0 +1,169 @@
+"""The training loop, and the state it carries from step to step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pixelwise.export.pipeline import Pipeline
+from pixelwise.losses import cross_entropy
+from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from pixelwise.training.config import Recipe
+from pixelwise.training.data import Batch
+from pixelwise.training.recipe import evaluation_steps, learning_rate_factor
+
+CHECKPOINT_SECONDS = 20.0
+HISTORY_ROWS = 200
+"""Rows of loss in the history of a whole run, beside those of its validations."""
+
+History = list[dict[str, float | int | None]]
+
+
+@dataclass
+class Progress:
+    """How far a run is: steps done, history, the best validation mIoU (`None` before the first), sums for the next
+    row of the history."""
+
+    step: int = 0
+    history: History = field(default_factory=list)
+    best_miou: float | None = None
+    best_step: int = 0
+    seconds: float = 0.0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+
+
+class Trainer:
+    """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
+
+    def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int) -> None:
+        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+        self.recipe = recipe
+        self.seed = seed
+        self.progress = Progress()
+        pipeline = pipeline.to(self.accelerator.device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(_parameter_groups(pipeline, recipe), fused=True)
+        self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
+        self.averaged = AveragedModel(pipeline, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+        self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
+
+    def train_step(self, batch: Batch) -> float:
+        """Take one step on `batch` and return its loss."""
+        torch.manual_seed(self.seed * 1_000_003 + self.progress.step)  # dropout is a function of (seed, step)
+        factor = learning_rate_factor(self.progress.step, self.recipe)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        images, targets = (part.to(self.accelerator.device) for part in batch)
+        logits = self.pipeline(images)
+        loss = cross_entropy(logits.float(), targets, self.class_weights, reduction=self.recipe.reduction)
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
+        self.progress.step += 1
+        return float(loss.detach())
+
+    def averaged_pipeline(self) -> Pipeline:
+        """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
+        return self.averaged.module.eval()
+
+    def save(self, path: Path) -> None:
+        """Write everything a later process needs to go on to the same result."""
+        parts = {
+            "model": self.accelerator.unwrap_model(self.pipeline).state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+        }
+        tensors = {f"{part}/{name}": tensor for part, entries in parts.items() for name, tensor in entries.items()}
+        save_tensors(path, tensors, {"progress": self.progress.__dict__})
+
+    def restore(self, path: Path) -> None:
+        """Go on from what `save` wrote."""
+        tensors, header = load_tensors(path)
+        parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = tensor
+        self.accelerator.unwrap_model(self.pipeline).load_state_dict(parts["model"])
+        self.averaged.load_state_dict(parts["averaged"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+        self.progress = Progress(**header["progress"])
+
+
+def fit(
+    trainer: Trainer,
+    batches: Iterator[Batch],
+    *,
+    epoch_steps: float,
+    validate: Callable[[Pipeline], float | None],
+    keep_best: Callable[[Pipeline], None],
+    checkpoint: Path,
+    on_row: Callable[[Progress], None],
+    on_step: Callable[[Progress, float], None],
+) -> None:
+    """Train to the recipe's last step.
+
+    `batches` starts at the trainer's step. `validate` returns the mIoU of the averaged weights (`None`: nothing to
+    validate on) and `keep_best` stores them when it is the highest so far. A checkpoint is written every
+    `CHECKPOINT_SECONDS` and after each validation; where it falls changes nothing in the result.
+    """
+    recipe, progress = trainer.recipe, trainer.progress
+    validated_after = evaluation_steps(recipe)
+    row_every = max(1, recipe.steps // HISTORY_ROWS)
+    started = time.perf_counter() - progress.seconds
+    saved = time.perf_counter()
+    trainer.pipeline.train()
+    for batch in batches:
+        loss = trainer.train_step(batch)
+        progress.loss_sum += loss
+        progress.loss_count += 1
+        progress.seconds = time.perf_counter() - started
+        on_step(progress, loss)
+
+        validated = progress.step in validated_after
+        miou = validate(trainer.averaged_pipeline()) if validated else None
+        if validated and (miou is None or progress.best_miou is None or miou > progress.best_miou):
+            keep_best(trainer.averaged_pipeline())
+            progress.best_miou, progress.best_step = miou, progress.step
+        if validated or progress.step % row_every == 0:
+            progress.seconds = time.perf_counter() - started
+            progress.history.append(_row(trainer, epoch_steps, miou))
+            progress.loss_sum, progress.loss_count = 0.0, 0
+            on_row(progress)
+        if validated or time.perf_counter() - saved > CHECKPOINT_SECONDS:
+            trainer.save(checkpoint)
+            saved = time.perf_counter()
+
+
+def _row(trainer: Trainer, epoch_steps: float, miou: float | None) -> dict[str, float | int | None]:
+    progress = trainer.progress
+    return {
+        "step": progress.step,
+        "epoch": round(progress.step / epoch_steps, 3),
+        "loss": progress.loss_sum / progress.loss_count,
+        "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
+        "val_miou": miou,
+        "seconds": round(progress.seconds, 2),
+    }
+
+
+def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict]:
+    """Split parameters by learning rate (encoder or not) and weight decay (matrices and kernels, not vectors)."""
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in pipeline.named_parameters():
+        groups.setdefault((name.startswith("model.encoder.net."), parameter.dim() > 1), []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": 0.0,
+            "base_lr": recipe.learning_rate * (recipe.encoder_factor if in_encoder else 1.0),
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (in_encoder, decays), parameters in groups.items()
+    ]

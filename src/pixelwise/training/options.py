@@ -1,0 +1,28 @@
+"""What a user may ask of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.5, "median": 1.0}
+"""Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `pixelwise train`; `None` leaves the choice to the recipe, or on resuming to the stored run."""
+
+    model: str | None = None
+    encoder: str | None = None
+    width: float | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    pretrained: bool = True
+    start_from: Path | None = None
+    config: Path | None = None
+    resume: bool = False
+    skip_bad: bool = False
+    class_weights: str = "softened"
+    reduction: str = "mean"

@@ -1,0 +1,134 @@
+"""From what the user asked for to a `RunConfig`: the time a step takes is measured once, and stored as steps."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import pixelwise
+from pixelwise.errors import OptionError
+from pixelwise.export.pipeline import Pipeline
+from pixelwise.formats.check import CheckResult
+from pixelwise.formats.dataset import Dataset
+from pixelwise.losses import median_frequency_weights
+from pixelwise.models import DEFAULT_MODEL, default_encoder
+from pixelwise.predict.predictor import Predictor
+from pixelwise.training import recipe as recipes
+from pixelwise.training.config import RunConfig
+from pixelwise.training.data import SampleStore, batch_at
+from pixelwise.training.engine import TorchEngine
+from pixelwise.training.loop import Trainer
+from pixelwise.training.options import CLASS_WEIGHT_POWERS, TrainOptions
+from pixelwise.training.weights import build_pipeline, model_info
+
+DEFAULT_MINUTES = 10.0
+WARM_STEPS, MEASURED_STEPS = 3, 8
+FINISH_SECONDS = 12.0
+"""Kept back from `--minutes` for the last validation, the export and the report."""
+
+
+def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str) -> RunConfig:
+    """Return the configuration of a run whose length is not known yet: one step."""
+    power = CLASS_WEIGHT_POWERS[options.class_weights]
+    weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
+    sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
+    train_images = len(dataset.splits["train"])
+    name = options.model or DEFAULT_MODEL
+    return RunConfig(
+        version=pixelwise.__version__,
+        data=str(dataset.root),
+        format=dataset.format,
+        fingerprint=fingerprint(dataset),
+        classes=tuple(dataset.classes.to_dict()),
+        model=name,
+        encoder=options.encoder or default_encoder(name),
+        width=options.width,
+        pretrained=options.pretrained,
+        task="semantic",
+        seed=options.seed or 0,
+        start_from=None if options.start_from is None else str(options.start_from),
+        skip_bad=options.skip_bad,
+        command=command,
+        recipe=recipes.make_recipe(
+            recipes.crop_size(sizes),
+            train_images,
+            tuple(float(weight) for weight in weights),
+            steps=1,
+            evaluations=1,
+            reduction=options.reduction,
+        ),
+    )
+
+
+def with_length(
+    config: RunConfig, options: TrainOptions, train: SampleStore, val: SampleStore, started: float
+) -> RunConfig:
+    """Return `config` with its steps: from `--epochs`, or from `--minutes` and a short measurement.
+
+    The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
+    """
+    batch = config.recipe.batch
+    if options.epochs is not None:
+        steps = max(1, round(options.epochs * len(train) / batch))
+        evaluations = min(recipes.MAX_EVALUATIONS, options.epochs)
+    else:
+        cost = measured_cost(config, train, val)
+        minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
+        left = 60 * minutes - (time.perf_counter() - started) - FINISH_SECONDS - cost.validation
+        steps, evaluations = recipes.steps_in(left, cost)
+    recipe = config.recipe
+    final = recipes.make_recipe(
+        recipe.crop, len(train), recipe.class_weights, steps=steps, evaluations=evaluations, reduction=recipe.reduction
+    )
+    return config.model_copy(update={"recipe": final})
+
+
+def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
+    """Time a few steps and one validation image on a model that is then thrown away."""
+    longer = config.recipe.model_copy(update={"steps": WARM_STEPS + MEASURED_STEPS})
+    trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed)
+    trainer.pipeline.train()
+    for step in range(longer.steps):
+        if step == WARM_STEPS:
+            started = time.perf_counter()
+        trainer.train_step(batch_at(train, longer, config.seed, step))
+    step_seconds = (time.perf_counter() - started) / MEASURED_STEPS
+    return recipes.Cost(step_seconds, _validation_seconds(config, trainer.averaged_pipeline(), val))
+
+
+def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore) -> float:
+    if not len(val):
+        return 0.0
+    predictor = Predictor(TorchEngine(pipeline), model_info(config, pipeline))
+    image = val[0].image
+    predictor.label_map(image)
+    started = time.perf_counter()
+    predictor.label_map(image)
+    return (time.perf_counter() - started) * len(val)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 over the splits, names and sizes of a data set's files: other data give another one."""
+    digest = hashlib.sha256(repr(dataset.classes).encode())
+    for split, item in dataset.items():
+        sizes = [path.stat().st_size if path else None for path in (item.image, item.mask, item.instances)]
+        digest.update(repr((split, item.name, sizes)).encode())
+    return digest.hexdigest()
+
+
+def require_sensible(options: TrainOptions) -> None:
+    """Raise `OptionError` for options that contradict each other or make no sense."""
+    if options.minutes is not None and options.epochs is not None:
+        raise OptionError("--minutes and --epochs", "both", "one of them", "Leave one of the two out.")
+    if options.minutes is not None and not options.minutes > 0:
+        raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
+    if options.epochs is not None and options.epochs < 1:
+        raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
+    if options.class_weights not in CLASS_WEIGHT_POWERS:
+        known = ", ".join(CLASS_WEIGHT_POWERS)
+        raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
+    if options.reduction not in ("mean", "sum"):
+        raise OptionError("--reduction", repr(options.reduction), "mean or sum", "Leave it out.")
+    if options.config is not None and not Path(options.config).is_file():
+        raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")

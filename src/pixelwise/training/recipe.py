@@ -1,0 +1,101 @@
+"""From the data and the machine to a recipe: what a newcomer should not have to choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise.training.config import Recipe
+
+CROP_PIXELS = 256 * 320
+"""Area of a training crop: large enough for context, small enough for eight of them in half a second on two cores."""
+CROP_MULTIPLE = 32
+BATCH = 8
+SCALE = (0.5, 1.5)
+LEARNING_RATE = 2e-3
+ENCODER_FACTOR = 0.3
+WEIGHT_DECAY = 0.02
+CLASS_WEIGHT_POWER = 0.5
+WARMUP_SHARE = 0.05
+EMA_SHARE = 0.05
+"""The moving average of the weights looks back over this share of the run."""
+VALIDATION_SHARE = 0.06
+"""Share of the time that may go into validation."""
+MAX_EVALUATIONS = 20
+TILE, OVERLAP = 1024, 256
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step and one pass over the validation images take on this machine, in seconds."""
+
+    step: float
+    validation: float
+
+
+def crop_size(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return (height, width) of training crops: of the images' median shape, `CROP_PIXELS` at most, multiples of 32.
+
+    Images smaller than that are taken whole.
+    """
+    height, width = np.median(np.array(image_sizes), axis=0)
+    shrink = min(1.0, float(np.sqrt(CROP_PIXELS / (height * width))))
+    sides = [max(1, round(float(side) * shrink / CROP_MULTIPLE)) * CROP_MULTIPLE for side in (height, width)]
+    return sides[0], sides[1]
+
+
+def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
+    """Return how many (steps, evaluations) fit into `seconds`; at least one of each."""
+    evaluations = 1
+    if cost.validation > 0:
+        evaluations = int(np.clip(VALIDATION_SHARE * seconds / cost.validation, 1, MAX_EVALUATIONS))
+    steps = int((seconds - evaluations * cost.validation) / cost.step)
+    return max(1, steps), evaluations
+
+
+def make_recipe(
+    crop: tuple[int, int],
+    train_images: int,
+    class_weights: tuple[float, ...],
+    *,
+    steps: int,
+    evaluations: int,
+    reduction: str = "mean",
+) -> Recipe:
+    """Return the recipe for these data over `steps` steps."""
+    return Recipe(
+        crop=crop,
+        scale=SCALE,
+        color=1.0,
+        batch=batch_size(train_images),
+        steps=steps,
+        warmup_steps=min(100, round(WARMUP_SHARE * steps)),
+        learning_rate=LEARNING_RATE,
+        encoder_factor=ENCODER_FACTOR,
+        weight_decay=WEIGHT_DECAY,
+        ema_decay=float(np.clip(1 - 1 / (EMA_SHARE * steps + 1), 0.5, 0.9995)),
+        reduction=reduction,
+        class_weights=class_weights,
+        evaluations=min(evaluations, steps),
+        tile=TILE,
+        overlap=OVERLAP,
+    )
+
+
+def batch_size(train_images: int) -> int:
+    """Return how many crops a step takes: 8, less for a handful of images, never one (batch norm needs two)."""
+    return min(BATCH, max(2, train_images))
+
+
+def learning_rate_factor(step: int, recipe: Recipe) -> float:
+    """Return the factor on all learning rates at `step`: a linear warm-up, then half a cosine down to zero."""
+    if step < recipe.warmup_steps:
+        return (step + 1) / recipe.warmup_steps
+    progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    return 0.5 * (1 + float(np.cos(np.pi * progress)))
+
+
+def evaluation_steps(recipe: Recipe) -> set[int]:
+    """Return after how many steps the model is validated: evenly spaced, the last step among them."""
+    return {round((i + 1) * recipe.steps / recipe.evaluations) for i in range(recipe.evaluations)}

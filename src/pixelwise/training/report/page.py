@@ -1,0 +1,133 @@
+"""`Report`: what a training run has to tell, and `write_report`, which lays it out as one HTML file."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import yaml
+
+from pixelwise.classes import ClassMap
+from pixelwise.files import write_text
+from pixelwise.metrics.scores import Scores
+from pixelwise.training.report.charts import History, loss_chart, miou_chart
+from pixelwise.training.report.pictures import Example, pictures
+from pixelwise.training.report.tables import balance_rows, class_rows, css, largest_confusions, row_shares
+
+MOST_MATRIX_CLASSES = 40
+"""With more classes the matrix is no longer read, and the page lists the largest confusions alone."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One training run, ready to be laid out.
+
+    command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, val_miou (`None`
+    where the row was not validated) and seconds. scores: on the split `split_name`; `None` without validation images.
+    class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images by split.
+    skipped: files left out and why. facts: whatever describes run and machine; `model`, `encoder` and `minutes` show
+    in the headline too.
+    """
+
+    title: str
+    command: str
+    config: dict[str, Any]
+    classes: ClassMap
+    history: History
+    scores: Scores | None
+    split_name: str
+    class_pixels: dict[str, float]
+    splits: dict[str, int]
+    examples_best: list[Example]
+    examples_worst: list[Example]
+    skipped: list[tuple[str, str]]
+    warnings: list[str]
+    facts: dict[str, str]
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the report to `path`: a page that needs no network, no script and no other file.
+
+    Raises `OutputError` where it cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_own_file),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "share": share}
+    page = environment.get_template("template.html.jinja").render(
+        report=report,
+        config=yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True),
+        loss_chart=loss_chart(report.history),
+        miou_chart=miou_chart(report.history),
+        balance=balance_rows(report.classes, report.class_pixels),
+        examples=_examples(report),
+        legend=_legend(report),
+        **_scored(report),
+    )
+    write_text(path, page)
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """Return a fraction in percent without its sign; a dash for what is not known."""
+    return "–" if value is None or math.isnan(value) else f"{100 * value:.{decimals}f}"
+
+
+def share(value: float | None) -> str:
+    """Return a share of pixels in percent; rare classes keep two decimals, a trace of pixels does not become none."""
+    if value is None or value == 0:
+        return percent(value, 0)
+    if value < 0.0001:
+        return "< 0.01"
+    return percent(value, 1 if value >= 0.01 else 2)
+
+
+def _own_file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _scored(report: Report) -> dict[str, Any]:
+    """What the template shows of the scores; nothing where there are none."""
+    if report.scores is None:
+        return {"rows": [], "shares": None, "confusions": []}
+    names = report.classes.names
+    shares = row_shares(np.array(report.scores.confusion, np.int64))
+    few = len(names) <= MOST_MATRIX_CLASSES
+    return {
+        "rows": class_rows(report.classes, report.scores, report.class_pixels),
+        "shares": shares.tolist() if few else None,
+        "confusions": largest_confusions(shares, names, most=6 if few else 24),
+    }
+
+
+def _examples(report: Report) -> list[dict[str, Any]]:
+    """The two galleries, those that are not empty, with their pictures drawn."""
+    groups = (
+        ("worst", "Worst predictions", report.examples_worst),
+        ("best", "Best predictions", report.examples_best),
+    )
+    return [
+        {
+            "id": key,
+            "title": title,
+            "rows": [{"name": e.name, "miou": e.miou, "pictures": pictures(e, report.classes)} for e in examples],
+        }
+        for key, title, examples in groups
+        if examples
+    ]
+
+
+def _legend(report: Report) -> list[tuple[str, str]]:
+    """Names and colours of the classes that occur in the examples, in the order of the classes."""
+    examples = [*report.examples_worst, *report.examples_best]
+    seen = {int(value) for e in examples for label_map in (e.target, e.prediction) for value in np.unique(label_map)}
+    pairs = zip(report.classes.names, report.classes.colors, strict=True)
+    return [(name, css(color)) for index, (name, color) in enumerate(pairs) if index in seen]

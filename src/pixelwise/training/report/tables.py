@@ -1,0 +1,78 @@
+"""The report's tables as plain values: classes by IoU, confusions as shares of the truth, class balance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap, Color
+from pixelwise.metrics.scores import Scores
+
+Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class with its CSS colour; fractions in 0..1, `None` where the class does not occur."""
+
+    name: str
+    color: str
+    iou: float | None
+    accuracy: float | None
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A share of the truth's pixels, 0..1, that were predicted as another class."""
+
+    truth: str
+    predicted: str
+    share: float
+
+
+def css(color: Color) -> str:
+    """Return an RGB colour as CSS writes it: #rrggbb."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def class_rows(classes: ClassMap, scores: Scores, class_pixels: Mapping[str, float]) -> list[ClassRow]:
+    """Return the classes from the best IoU to the worst, absent ones last."""
+    rows = []
+    for name, color in zip(classes.names, classes.colors, strict=True):
+        of_class = scores.per_class[name]
+        iou, accuracy = _known(of_class["iou"]), _known(of_class["accuracy"])
+        rows.append(ClassRow(name, css(color), iou, accuracy, class_pixels.get(name)))
+    return sorted(rows, key=lambda row: -1.0 if row.iou is None else row.iou, reverse=True)
+
+
+def balance_rows(classes: ClassMap, class_pixels: Mapping[str, float]) -> list[ClassRow]:
+    """Return the classes from the largest share of the training pixels to the smallest."""
+    rows = [
+        ClassRow(name, css(color), None, None, class_pixels.get(name, 0.0))
+        for name, color in zip(classes.names, classes.colors, strict=True)
+    ]
+    return sorted(rows, key=lambda row: row.share or 0.0, reverse=True)
+
+
+def row_shares(confusion: npt.NDArray[np.int64]) -> Float64:
+    """Return the (truth, prediction) counts as shares of each truth class; NaN in the row of a class that is absent."""
+    totals = confusion.sum(axis=1, keepdims=True)
+    return np.where(totals > 0, confusion / np.maximum(totals, 1), np.nan)
+
+
+def largest_confusions(shares: Float64, names: tuple[str, ...], most: int) -> list[Confusion]:
+    """Return up to `most` pairs of different classes, the largest share first; none below half a percent."""
+    wrong = np.where(np.eye(len(names), dtype=bool) | np.isnan(shares), 0.0, shares)
+    order = np.argsort(wrong, axis=None, kind="stable")[::-1][:most]
+    pairs = [(int(i) // len(names), int(i) % len(names)) for i in order]
+    return [Confusion(names[t], names[p], float(wrong[t, p])) for t, p in pairs if wrong[t, p] >= 0.005]
+
+
+def _known(score: float | None) -> float | None:
+    """NaN, which `Scores` holds for a class that does not occur, as `None`, which `metrics.json` has for it."""
+    return None if score is None or math.isnan(score) else score

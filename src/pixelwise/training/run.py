@@ -1,0 +1,236 @@
+"""`train`: from a data set to a run directory with a measured, deployable model."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from pixelwise.errors import DataError, OptionError, RunError
+from pixelwise.export.pipeline import Pipeline
+from pixelwise.formats import open_dataset
+from pixelwise.formats.check import CheckResult, check
+from pixelwise.formats.dataset import Dataset
+from pixelwise.metrics.scores import SemanticScorer
+from pixelwise.predict.predictor import Predictor
+from pixelwise.training.config import RunConfig
+from pixelwise.training.data import SampleStore, batches
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.display import Display
+from pixelwise.training.engine import TorchEngine
+from pixelwise.training.finish import finish
+from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.memory import keep_freed_memory
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.plan import fingerprint, new_config, require_sensible, with_length
+from pixelwise.training.weights import build_pipeline, model_info, save_weights, start_from
+
+SHOWN_PROBLEMS = 5
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. `miou` is that of its model file on the validation images, `None` where there are none."""
+
+    path: Path
+    miou: float | None
+
+
+def train(
+    data: Dataset | str | Path,
+    *,
+    out: str | Path,
+    model: str | None = None,
+    encoder: str | None = None,
+    width: float | None = None,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    pretrained: bool = True,
+    start_from: str | Path | None = None,
+    config: str | Path | None = None,
+    resume: bool = False,
+    skip_bad: bool = False,
+    class_weights: str = "softened",
+    reduction: str = "mean",
+    quiet: bool = False,
+) -> Run:
+    """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
+
+    `minutes` (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the
+    training images. With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config`
+    repeats the run of a config.yaml; `start_from` begins with another run's weights.
+
+    Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
+    `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
+    `OptionError` for options that make no sense.
+    """
+    options = TrainOptions(
+        model=model,
+        encoder=encoder,
+        width=width,
+        minutes=minutes,
+        epochs=epochs,
+        seed=seed,
+        pretrained=pretrained,
+        start_from=None if start_from is None else Path(start_from),
+        config=None if config is None else Path(config),
+        resume=resume,
+        skip_bad=skip_bad,
+        class_weights=class_weights,
+        reduction=reduction,
+    )
+    require_sensible(options)
+    run = RunDirectory(Path(out))
+    if not resume:
+        run.require_free()
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    with Display(quiet=quiet) as display:
+        return _train(run, dataset, options, display)
+
+
+def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:
+    started = time.perf_counter()
+    keep_freed_memory()
+    display.message(f"checking {dataset.root}")
+    survey = check(dataset)
+    dataset, survey, skipped = _usable(dataset, survey, options, display)
+    config = _stored_config(run, dataset, options)
+    train_store = SampleStore(dataset, dataset.splits["train"])
+    val_store = SampleStore(dataset, dataset.splits.get("val", ()))
+    if config is None:
+        config = new_config(options, dataset, survey, _command(run, dataset))
+        config = with_length(config, options, train_store, val_store, started)
+    if not run.config.is_file():
+        config.save(run.config)
+    display.message(_announcement(config, train_store, val_store))
+
+    progress = _fit(run, config, train_store, val_store, display)
+    if not run.finished:
+        display.message("exporting, measuring and reporting")
+        finish(run, config, dataset, survey, progress, skipped)
+    display.message(f"report: {run.report}\nmodel:  {run.model}")
+    return Run(run.path, progress.best_miou)
+
+
+def _fit(
+    run: RunDirectory, config: RunConfig, train_store: SampleStore, val_store: SampleStore, display: Display
+) -> Progress:
+    """Train from the last checkpoint, or from the start, to the end."""
+    recipe = config.recipe
+    resumed = run.checkpoint.is_file()
+    pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed)
+    if config.start_from is not None and not resumed:
+        start_from(pipeline, config, Path(config.start_from))
+    trainer = Trainer(pipeline, recipe, config.seed)
+    if resumed:
+        trainer.restore(run.checkpoint)
+        display.message(f"going on after step {trainer.progress.step} of {recipe.steps}")
+    board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step)
+
+    def validate(averaged: Pipeline) -> float | None:
+        if not len(val_store):
+            return None
+        predictor = Predictor(TorchEngine(averaged), model_info(config, averaged))
+        scorer = SemanticScorer(config.class_map, boundary=False)
+        for index in range(len(val_store)):
+            sample = val_store[index]
+            scorer.update(predictor.label_map(sample.image), sample.label_map)
+        return scorer.scores().miou
+
+    def on_row(progress: Progress) -> None:
+        row = progress.history[-1]
+        for key in ("loss", "learning_rate", "val_miou"):
+            if row[key] is not None:
+                board.add_scalar(key, row[key], row["step"])
+        if row["val_miou"] is not None:
+            run.write_history(progress.history)
+        display.row(progress)
+
+    epoch_steps = len(train_store) / recipe.batch
+    display.start(recipe.steps, trainer.progress.step, recipe.batch, epoch_steps)
+    fit(
+        trainer,
+        batches(train_store, recipe, config.seed, trainer.progress.step),
+        epoch_steps=epoch_steps,
+        validate=validate,
+        keep_best=lambda averaged: save_weights(run.weights, averaged, config),
+        checkpoint=run.checkpoint,
+        on_row=on_row,
+        on_step=display.step,
+    )
+    display.stop(trainer.progress)
+    board.close()
+    return trainer.progress
+
+
+def _usable(
+    dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
+) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
+    """Return the data to train on, less the bad files where `--skip-bad` asks for that."""
+    for problem in survey.problems[:SHOWN_PROBLEMS]:
+        display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
+    if len(survey.problems) > SHOWN_PROBLEMS:
+        display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
+    skipped: list[tuple[str, str]] = []
+    if survey.spoilt:
+        if not options.skip_bad:
+            raise DataError(
+                dataset.root,
+                f"{len(survey.spoilt)} images that would spoil the training (the first: {survey.harmful[0].message})",
+                "images with fitting masks",
+                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
+            )
+        skipped = [(str(problem.file), problem.message) for problem in survey.harmful]
+        dataset = dataset.without(survey.spoilt)
+        survey = check(dataset)
+    if not dataset.splits.get("train"):
+        remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
+        raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
+    if not dataset.splits.get("val"):
+        display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
+    return dataset, survey, skipped
+
+
+def _stored_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig | None:
+    """Return the configuration to follow as it stands: that of the run to resume, or of `--config`; else `None`."""
+    if options.resume and run.config.is_file():
+        config = RunConfig.load(run.config)
+        if config.fingerprint != fingerprint(dataset):
+            remedy = "Point to the data the run was started with, or start a new run in another --out."
+            raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
+    elif options.config is not None:
+        config = RunConfig.load(options.config)
+        if config.class_map.names != dataset.classes.names:
+            found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
+            raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
+        config = config.model_copy(update={"data": str(dataset.root), "fingerprint": fingerprint(dataset)})
+    else:
+        return None
+    for name in ("model", "encoder", "width", "seed"):
+        asked, stored = getattr(options, name), getattr(config, name)
+        if asked is not None and asked != stored:
+            remedy = f"Leave --{name} out, or start a new run in another --out."
+            raise RunError(run.path, f"a run with {name} {stored}", f"{name} {asked}", remedy)
+    return config
+
+
+def _announcement(config: RunConfig, train_store: SampleStore, val_store: SampleStore) -> str:
+    recipe = config.recipe
+    encoder = f" on {config.encoder}" if config.encoder else ""
+    crop = "x".join(map(str, recipe.crop))
+    epochs = recipe.steps * recipe.batch / len(train_store)
+    return (
+        f"training {config.model}{encoder}: {config.class_map.num_classes} classes, {len(train_store)} images "
+        f"({len(val_store)} for validation), {recipe.steps} steps of {recipe.batch} crops {crop}, {epochs:.1f} epochs"
+    )
+
+
+def _command(run: RunDirectory, dataset: Dataset) -> str:
+    """Return the command that repeats this run: its configuration holds the number of steps."""
+    return shlex.join(
+        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config)]
+    )

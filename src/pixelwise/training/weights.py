@@ -1,0 +1,94 @@
+"""Building a run's pipeline, and keeping and reusing weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pixelwise.errors import RunError
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.models import build
+from pixelwise.training.checkpoint import load_tensors, save_tensors
+from pixelwise.training.config import RunConfig
+from pixelwise.training.directory import RunDirectory
+
+HEAD = "head."
+"""Every model's last layer bears this name: the one that depends on the classes."""
+
+
+def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
+    """Build the model that `config` names, with weights that depend on its seed alone."""
+    torch.manual_seed(config.seed)
+    model = build(
+        config.model,
+        config.class_map.num_classes,
+        encoder=config.encoder,
+        width=config.width,
+        pretrained=pretrained,
+    )
+    return Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
+    """Return the metadata that prediction needs."""
+    return ModelInfo(
+        model=config.model,
+        encoder=config.encoder,
+        task=config.task,
+        classes=config.class_map,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        stride=pipeline.model.stride,
+        tile=config.recipe.tile,
+        overlap=config.recipe.overlap,
+    )
+
+
+def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
+    """Write the model's weights, whole or not at all; the header names the model they belong to."""
+    header = {"model": config.model, "encoder": config.encoder, "width": config.width}
+    save_tensors(path, pipeline.model.state_dict(), header)
+
+
+def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
+    """Return the pipeline of a run directory with its best weights, in evaluation mode, and its configuration."""
+    run = RunDirectory(path)
+    run.require_weights()
+    config = RunConfig.load(run.config)
+    pipeline = build_pipeline(config, pretrained=False)
+    weights, _ = load_tensors(run.weights)
+    try:
+        pipeline.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(run.weights, "weights of another model", config.model, "Restore the run's own files.") from error
+    return pipeline.eval(), config
+
+
+def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
+    """Copy the weights of the run at `path` into `pipeline`; where its classes are others, the head stays new.
+
+    Raises `RunError` if they belong to another model.
+    """
+    run = RunDirectory(path)
+    run.require_weights()
+    other = RunConfig.load(run.config)
+    if (other.model, other.encoder, other.width) != (config.model, config.encoder, config.width):
+        found, expected = _named(other), _named(config)
+        raise RunError(path, f"weights of {found}", expected, "Ask for the same --model, --encoder and --width.")
+    weights, _ = load_tensors(run.weights)
+    own = pipeline.model.state_dict()
+    if other.class_map.names != config.class_map.names:
+        weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
+    pipeline.model.load_state_dict(weights)
+
+
+def _named(config: RunConfig) -> str:
+    return f"{config.model} (encoder {config.encoder or 'of its own'}, width {config.width or 1})"
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)

@@ -1,0 +1,126 @@
+"""The metadata of a model file: what is written is read, what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import ModelFileError
+from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
+
+PATH = Path("some/model.onnx")
+INFO = ModelInfo(
+    model="fpn",
+    encoder="efficientnet_lite0",
+    task="semantic",
+    classes=ClassMap(("Straße", "sky"), ((128, 64, 128), (0, 0, 255))),
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+    stride=32,
+    tile=512,
+    overlap=64,
+)
+
+
+def changed(**fields: Any) -> str:
+    return json.dumps(json.loads(INFO.to_json()) | fields)
+
+
+def test_what_is_written_is_read() -> None:
+    assert ModelInfo.from_json(INFO.to_json(), PATH) == INFO
+
+
+def test_a_model_without_an_encoder_of_its_own_is_read() -> None:
+    assert ModelInfo.from_json(changed(encoder=None), PATH).encoder is None
+
+
+def test_the_text_holds_every_field_by_its_name() -> None:
+    assert json.loads(INFO.to_json()) == {
+        "format_version": 1,
+        "model": "fpn",
+        "encoder": "efficientnet_lite0",
+        "task": "semantic",
+        "classes": [{"name": "Straße", "color": [128, 64, 128]}, {"name": "sky", "color": [0, 0, 255]}],
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "stride": 32,
+        "tile": 512,
+        "overlap": 64,
+    }
+
+
+def test_the_largest_overlap_leaves_a_tile_one_stride() -> None:
+    assert ModelInfo.from_json(changed(overlap=480), PATH).overlap == 480
+
+
+def test_fields_that_are_not_known_are_passed_over() -> None:
+    assert ModelInfo.from_json(changed(note="trained on Tuesday"), PATH) == INFO
+
+
+def test_a_newer_format_asks_for_a_newer_pixelwise() -> None:
+    with pytest.raises(ModelFileError, match=f"found model file format {FORMAT_VERSION + 1}; .*Upgrade pixelwise"):
+        ModelInfo.from_json(changed(format_version=FORMAT_VERSION + 1), PATH)
+
+
+def test_a_file_of_another_program_is_told_apart() -> None:
+    with pytest.raises(ModelFileError, match=r"some/model\.onnx: found an ONNX file without pixelwise metadata"):
+        ModelInfo.from_json(None, PATH)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        INFO.to_json()[:40],
+        "[]",
+        "7",
+        "{}",
+        '{"format_version": null}',
+        '{"format_version": "x"}',
+        '{"format_version": Infinity}',
+    ],
+)
+def test_damaged_text_is_refused(text: str) -> None:
+    with pytest.raises(ModelFileError, match="found damaged metadata"):
+        ModelInfo.from_json(text, PATH)
+
+
+@pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name != "format_version"])
+def test_a_missing_field_is_named(name: str) -> None:
+    content = json.loads(INFO.to_json())
+    del content[name]
+    with pytest.raises(ModelFileError, match=f"found metadata without '{name}'"):
+        ModelInfo.from_json(json.dumps(content), PATH)
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"task": "panoptic"}, "task 'panoptic'; expected one of semantic"),
+        ({"mean": [0.5]}, r"mean \(0\.5,\)"),
+        ({"mean": None}, "unusable value"),
+        ({"mean": ["a", "b", "c"]}, "unusable value"),
+        ({"std": [1.0, 0.0, 1.0]}, r"std \(1\.0, 0\.0, 1\.0\)"),
+        ({"std": [1.0, float("nan"), 1.0]}, r"std \(1\.0, nan, 1\.0\)"),
+        ({"stride": 0}, "stride 0"),
+        ({"stride": "wide"}, "unusable value"),
+        ({"stride": float("inf")}, "unusable value"),
+        ({"tile": 500}, "tile 500"),
+        ({"tile": 0}, "tile 0"),
+        ({"overlap": 481}, "overlap 481"),
+        ({"overlap": -1}, "overlap -1"),
+        ({"classes": []}, "0 classes in its classes"),
+        ({"classes": {"name": "sky"}}, "unusable value"),
+        ({"classes": [{"name": "sky"}, {"name": "sky"}]}, "the name 'sky' twice"),
+        ({"classes": [{"name": "sky", "color": [1, 2]}]}, "unusable value"),
+        ({"classes": [{"name": "sky", "color": [1, 2, 999]}]}, r"colour \(1, 2, 999\)"),
+    ],
+)
+def test_a_field_out_of_range_is_named(fields: dict[str, Any], found: str) -> None:
+    with pytest.raises(ModelFileError, match=found):
+        ModelInfo.from_json(changed(**fields), PATH)

@@ -1,0 +1,93 @@
+"""A model file whose labels can be worked out by hand: one 1x1 convolution over the colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from pixelwise.classes import ClassMap
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+WEIGHT = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
+# "dark" wins where all channels are below 100. The fractions differ, so that no two classes ever score the same.
+BIAS = np.array([99.875, 0.0, 0.25, 0.5], np.float32)
+
+
+class ColourModel:
+    """Scores dark, red, green and blue by each pixel's own colour; says the same in numpy and as a model file."""
+
+    info = ModelInfo(
+        model="colour",
+        encoder=None,
+        task="semantic",
+        classes=ClassMap(("dark", "red", "green", "blue"), ((10, 10, 10), (200, 0, 0), (0, 200, 0), (0, 0, 200))),
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        stride=32,
+        tile=64,
+        overlap=32,
+    )
+
+    def logits(self, image: UInt8) -> Float32:
+        """(4, height, width), exact in float32."""
+        return (image.astype(np.float32) @ WEIGHT.T + BIAS).transpose(2, 0, 1)
+
+    def labels(self, image: UInt8) -> UInt8:
+        return self.logits(image).argmax(0).astype(np.uint8)
+
+    def save(
+        self,
+        path: Path,
+        metadata: dict[str, str] | None = None,
+        input_name: str = "image",
+        input_type: int = TensorProto.UINT8,
+        input_shape: Sequence[str | int] = ("batch", "height", "width", 3),
+        output_name: str = "logits",
+        num_classes: int = 4,
+    ) -> Path:
+        """Write the model file as `export` would, but for what a test gets wrong on purpose."""
+        nodes = [
+            helper.make_node("Cast", [input_name], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Transpose", ["float"], ["channels_first"], perm=[0, 3, 1, 2]),
+            helper.make_node("Conv", ["channels_first", "weight", "bias"], [output_name]),
+        ]
+        weight, bias = np.resize(WEIGHT, (num_classes, 3, 1, 1)), np.resize(BIAS, num_classes)
+        batch, height, width, _ = input_shape
+        output = helper.make_tensor_value_info(output_name, TensorProto.FLOAT, (batch, num_classes, height, width))
+        graph = helper.make_graph(
+            nodes,
+            "colour",
+            [helper.make_tensor_value_info(input_name, input_type, input_shape)],
+            [output],
+            [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(bias, "bias")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        helper.set_model_props(model, {METADATA_KEY: self.info.to_json()} if metadata is None else metadata)
+        onnx.save(model, str(path))
+        return path
+
+
+@pytest.fixture
+def colour() -> ColourModel:
+    return ColourModel()
+
+
+@pytest.fixture
+def model_file(colour: ColourModel, tmp_path: Path) -> Path:
+    """The colour model, as `export` would have written it."""
+    return colour.save(tmp_path / "colour.onnx")
+
+
+@pytest.fixture
+def image() -> UInt8:
+    """150 x 201 random colours: several tiles of 64, and neither side a multiple of the stride."""
+    return np.random.default_rng(7).integers(0, 256, (150, 201, 3), np.uint8)

@@ -1,0 +1,100 @@
+"""Which images are meant, and where their predictions go. The files here are empty: nothing is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pixelwise.errors import DataError, OptionError
+from pixelwise.predict.jobs import plan
+
+TREE = ("a.jpg", "b.PNG", "notes.txt", "left/a.jpg", "left/deep/c.tiff", ".hidden.jpg", ".cache/d.jpg")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    for name in TREE:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def outputs(inputs: list[str | Path], out: Path, *kinds: str) -> dict[str, list[str]]:
+    """Image name -> outputs relative to `out`, in order."""
+    jobs = plan([str(text) for text in inputs], out, kinds or ("mask",))
+    return {job.image.name: [path.relative_to(out).as_posix() for path in job.outputs.values()] for job in jobs}
+
+
+def test_a_file_is_predicted_into_out(photos: Path, tmp_path: Path) -> None:
+    (job,) = plan([str(photos / "left/a.jpg")], tmp_path / "out", ("mask", "overlay"))
+    assert job.image == photos / "left/a.jpg"
+    assert job.outputs == {"mask": tmp_path / "out/a.png", "overlay": tmp_path / "out/a_overlay.png"}
+
+
+def test_a_folder_keeps_its_sub_folders_and_hidden_files_stay_out(photos: Path, tmp_path: Path) -> None:
+    jobs = plan([str(photos)], tmp_path / "out", ("mask",))
+    names = [job.outputs["mask"].relative_to(tmp_path / "out").as_posix() for job in jobs]
+    assert names == ["a.png", "b.png", "left/a.png", "left/deep/c.png"]
+
+
+def test_patterns_are_expanded_here_where_the_shell_did_not(photos: Path, tmp_path: Path) -> None:
+    assert outputs([photos / "*.jpg"], tmp_path / "out") == {"a.jpg": ["a.png"]}
+    assert outputs([photos / "left/**/*.tif*"], tmp_path / "out") == {"c.tiff": ["c.png"]}
+
+
+def test_a_name_with_brackets_is_a_name_where_there_is_such_a_file(photos: Path, tmp_path: Path) -> None:
+    (photos / "x[1].jpg").touch()
+    assert outputs([photos / "x[1].jpg"], tmp_path / "out") == {"x[1].jpg": ["x[1].png"]}
+
+
+def test_an_image_named_twice_is_predicted_once(photos: Path, tmp_path: Path) -> None:
+    assert len(plan([str(photos / "a.jpg"), str(photos / "*.jpg")], tmp_path / "out", ("mask",))) == 1
+
+
+def test_predictions_inside_the_folder_are_not_predicted(photos: Path) -> None:
+    out = photos / "left/predicted"
+    out.mkdir()
+    (out / "a.png").touch()
+    assert len(plan([str(photos)], out, ("mask",))) == 4
+
+
+@pytest.mark.parametrize("inputs", [["left/a.jpg", "a.jpg"], ["**/a.jpg"]])
+def test_equal_names_do_not_overwrite_one_another(photos: Path, tmp_path: Path, inputs: list[str]) -> None:
+    with pytest.raises(OptionError, match=r"found .*a\.png for .*a\.jpg and for .*a\.jpg; expected"):
+        plan([str(photos / text) for text in inputs], tmp_path / "out", ("mask",))
+
+
+def test_equal_stems_do_not_overwrite_one_another(photos: Path, tmp_path: Path) -> None:
+    (photos / "a.bmp").touch()
+    with pytest.raises(OptionError, match=r"a\.png for .*a\.bmp and for .*a\.jpg"):
+        plan([str(photos)], tmp_path / "out", ("mask",))
+
+
+def test_an_overlay_does_not_overwrite_the_mask_of_a_like_name(photos: Path, tmp_path: Path) -> None:
+    (photos / "a_overlay.jpg").touch()
+    with pytest.raises(OptionError, match=r"a_overlay\.png for .*a\.jpg and for .*a_overlay\.jpg"):
+        plan([str(photos)], tmp_path / "out", ("mask", "overlay"))
+
+
+def test_no_image_is_overwritten(photos: Path) -> None:
+    (photos / "b.PNG").rename(photos / "b.png")
+    with pytest.raises(OptionError, match=r"--out: found .*b\.png, an image to predict"):
+        plan([str(photos)], photos, ("mask",))
+
+
+def test_predictions_may_lie_beside_the_images(photos: Path) -> None:
+    assert outputs([photos / "a.jpg"], photos) == {"a.jpg": ["a.png"]}
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "none/*.jpg", "*.gif"])
+def test_an_input_that_matches_nothing_is_refused(photos: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="found no such file; expected an image, a folder of images"):
+        plan([str(photos / "a.jpg"), str(photos / name)], tmp_path / "out", ("mask",))
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match=r"found a folder without images; expected files that end in \.bmp, \.jpeg"):
+        plan([str(tmp_path)], tmp_path / "out", ("mask",))

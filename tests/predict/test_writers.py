@@ -1,0 +1,59 @@
+"""The kinds of files that predict writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from pixelwise.errors import OptionError
+from pixelwise.predict.predictor import load
+from pixelwise.predict.writers import WRITERS, parse_kinds
+
+if TYPE_CHECKING:
+    from tests.predict.conftest import ColourModel, UInt8
+
+
+def test_a_mask_holds_class_indices_and_shows_the_classes_colours(
+    model_file: Path, colour: ColourModel, image: UInt8, tmp_path: Path
+) -> None:
+    path = tmp_path / "mask.png"
+    WRITERS["mask"].write(path, load(model_file).predict(image))
+    with Image.open(path) as mask:
+        assert mask.mode == "P"
+        assert_array_equal(np.asarray(mask), colour.labels(image))
+        shown = np.asarray(mask.convert("RGB"))
+    assert_array_equal(shown, np.array(colour.info.classes.colors, np.uint8)[colour.labels(image)])
+
+
+def test_an_overlay_is_written_without_loss(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    path = tmp_path / "overlay.png"
+    result = load(model_file).predict(image)
+    WRITERS["overlay"].write(path, result)
+    with Image.open(path) as written:
+        assert_array_equal(np.asarray(written), result.overlay())
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [("mask", ("mask",)), ("mask,overlay", ("mask", "overlay")), (" overlay, mask ,mask,", ("overlay", "mask"))],
+)
+def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> None:
+    assert parse_kinds(text) == kinds
+
+
+def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
+    with pytest.raises(OptionError, match=r"--as: found 'masks'; expected some of mask, overlay\. Did you mean 'mask'"):
+        parse_kinds("overlay,masks")
+    with pytest.raises(OptionError, match=r"found 'x'; expected some of mask, overlay\. Choose"):
+        parse_kinds("x")
+
+
+@pytest.mark.parametrize("text", ["", " , "])
+def test_no_kind_at_all_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--as: found nothing to write"):
+        parse_kinds(text)

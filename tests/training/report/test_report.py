@@ -1,0 +1,265 @@
+"""The page as a whole: it stands alone, shows what it was given, and is HTML that a browser need not repair."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import OutputError
+from pixelwise.metrics.scores import Scores
+from pixelwise.training.report import Example, Report, write_report
+from pixelwise.training.report.page import percent, share
+from pixelwise.training.report.pictures import pictures
+
+NAN = float("nan")
+
+
+class _Page(HTMLParser):
+    """Checks that tags are balanced; gathers attributes by tag and the text within each class of element."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.open, self.found = text, [], []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, self.getpos()
+
+    def attributes(self, tag):
+        return [attrs for name, attrs in self.found if name == tag]
+
+    def words(self):
+        return " ".join(re.sub("<[^>]*>", " ", self.text.split("</style>")[1]).split())
+
+
+def _example(name, seed, height=24, width=32):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (height, width, 3), np.uint8)
+    target = rng.integers(0, 2, (height, width)).astype(np.uint8)
+    target[0] = IGNORE_INDEX
+    return Example(name, image, target, 1 - target // 2, 0.25)
+
+
+def _scores(names, ious, confusion):
+    per_class = {name: {"iou": iou, "accuracy": iou} for name, iou in zip(names, ious, strict=True)}
+    return Scores(0.625, 0.9, 0.8, 0.7, per_class, 5, 1000, confusion)
+
+
+@pytest.fixture
+def report():
+    names = ("sky", "road", "pole")
+    history = [{"step": s, "epoch": 1, "loss": 4.0 - s, "learning_rate": 1e-3, "val_miou": None} for s in (1, 2)]
+    history.append({"step": 3, "epoch": 1, "loss": 1.0, "learning_rate": 1e-3, "val_miou": 0.625})
+    return Report(
+        title="street",
+        command="pixelwise train street --minutes 8 --out 'runs/a b'",
+        config={"model": "fpn", "optimizer": {"name": "adamw", "betas": [0.9, 0.999]}},
+        classes=ClassMap.named(names),
+        history=history,
+        scores=_scores(names, (0.5, 0.75, NAN), [[90, 9, 1], [1, 398, 1], [0, 0, 0]]),
+        split_name="val",
+        class_pixels={"sky": 0.25, "road": 0.74995, "pole": 0.00005},
+        splits={"train": 1200, "val": 5},
+        examples_best=[_example("best-one", 1)],
+        examples_worst=[_example("worst-one", 2), _example("worst-two", 3)],
+        skipped=[("images/a.png", "found no mask; expected one")],
+        warnings=["'pole' is rare"],
+        facts={"model": "fpn", "encoder": "efficientnet_lite0", "minutes": "8.0", "machine": "2 cores"},
+    )
+
+
+@pytest.fixture
+def page(report, tmp_path):
+    def written(**changes):
+        path = tmp_path / "report.html"
+        write_report(replace(report, **changes), path)
+        return _Page(path.read_text(encoding="utf-8"))
+
+    return written
+
+
+def test_the_page_tells_what_it_was_given(page):
+    words = page().words()
+    for expected in (
+        "street fpn on efficientnet_lite0, 3 classes: 1,200 train, 5 val images",
+        "Mean IoU 62.5 %",
+        "Global accuracy 90.0 %",
+        "Class accuracy 80.0 %",
+        "Boundary F1 70.0 %",
+        "Training 8.0 min",
+        "&#39;pole&#39; is rare",
+        "images/a.png found no mask; expected one",
+        "pixelwise train street --minutes 8 --out &#39;runs/a b&#39;",
+        "optimizer: name: adamw",
+        "machine 2 cores",
+        "9 % of sky taken for road",
+        "25.0 % worst-two",
+    ):
+        assert expected in words
+
+
+def test_the_page_asks_for_nothing_from_elsewhere(page):
+    found = page()
+    for tag, attributes in found.found:
+        for key in ("src", "href", "srcset", "data", "action", "xlink:href"):
+            assert attributes.get(key, "#").startswith(("#", "data:")), (tag, key)
+    assert not re.search(r"https?:|@import|url\(|<script", found.text)
+    assert {attributes["href"][1:] for attributes in found.attributes("a")} <= {
+        attributes["id"] for attributes in found.attributes("section")
+    }
+
+
+def test_every_example_is_embedded_with_its_four_pictures(page):
+    images = page().attributes("img")
+    assert [image["alt"] for image in images] == [
+        f"{caption} of {name}"
+        for name in ("worst-one", "worst-two", "best-one")
+        for caption in ("image", "truth", "prediction", "errors")
+    ]
+    for image in images:
+        kind, data = image["src"].split(",")
+        assert kind == "data:image/jpeg;base64"
+        assert Image.open(io.BytesIO(base64.b64decode(data))).size == (32, 24)
+        assert (image["width"], image["height"]) == ("32", "24")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"), [(720, 960, (480, 360)), (960, 480, (240, 480)), (1, 2000, (480, 1)), (3, 2, (2, 3))]
+)
+def test_pictures_fit_480_pixels_and_show_the_image_itself(height, width, size):
+    example = _example("x", 0, height, width)
+    flat = replace(example, image=np.full((height, width, 3), (200, 100, 50), np.uint8))
+    drawn = pictures(flat, ClassMap.named(["a", "b"]))
+    assert [(picture.width, picture.height) for picture in drawn] == [size] * 4
+    opened = Image.open(io.BytesIO(base64.b64decode(drawn[0].uri.split(",")[1])))
+    assert opened.size == size
+    # JPEG rounds colours, by a level or two on a plain surface.
+    assert np.abs(np.asarray(opened, int) - (200, 100, 50)).max() <= 3
+
+
+def test_noise_at_full_size_stays_within_what_keeps_twelve_examples_below_3_mb():
+    size = sum(len(picture.uri) for picture in pictures(_example("x", 0, 360, 480), ClassMap.named(["a", "b"])))
+    assert size < 3_000_000 / 12
+
+
+def test_classes_are_sorted_by_iou_with_bars_as_long_as_it(page):
+    text = page().text
+    table = text[text.index('<table class="bars"') : text.index("</table>")]
+    assert re.findall(r'<th scope="row" title="(\w+)"', table) == ["road", "sky", "pole"]
+    assert re.findall(r"width:([\d.]+)%", table) == ["75.00", "50.00"]
+    assert re.findall(r"<td>([^<]*)</td>", table) == ["75.0", "75.0", "50.0", "25.0", "–", "&lt; 0.01"]
+    assert "--mean:62.5%" in table
+
+
+def test_the_confusion_matrix_is_in_percent_of_each_row(page):
+    text = page().text
+    table = text[text.index('<table class="matrix') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in body.split("</tr>")[:-1]]
+    assert cells == [["90", "9", "1"], ["·", "100", "·"], ["", "", ""]]
+
+
+def test_too_many_classes_for_a_matrix_are_told_as_confusions(page):
+    names = tuple(f"class {i}" for i in range(150))
+    confusion = np.eye(150, dtype=np.int64) * 80
+    confusion[7, 9] = 20
+    found = page(
+        classes=ClassMap.named(names),
+        scores=_scores(names, [0.5] * 150, confusion.tolist()),
+        class_pixels=dict.fromkeys(names, 1 / 150),
+    )
+    assert 'class="matrix' not in found.text
+    assert "20 % of class 7 taken for class 9" in found.words()
+    assert len(found.text) < 300_000
+
+
+def test_text_from_outside_is_escaped(page):
+    nasty = "<img src=x onerror='a()'>&\""
+    names = (nasty, "x" * 300)
+    found = page(
+        title=nasty,
+        command=nasty,
+        config={nasty: nasty},
+        classes=ClassMap.named(names),
+        scores=_scores(names, (0.5, 0.5), [[1, 1], [1, 1]]),
+        class_pixels=dict.fromkeys(names, 0.5),
+        splits={nasty: 1},
+        examples_best=[],
+        examples_worst=[_example(nasty, 0)],
+        skipped=[(nasty, nasty)],
+        warnings=[nasty],
+        facts={"model": nasty, nasty: nasty},
+    )
+    assert "<img src=x" not in found.text
+    assert all(image["src"].startswith("data:") for image in found.attributes("img"))
+    assert len(found.attributes("img")) == 4
+
+
+def test_without_validation_the_page_says_so(page):
+    found = page(scores=None, examples_best=[], examples_worst=[])
+    assert "No validation images" in found.words()
+    assert "Final training loss 1 " in found.words()
+    assert "<table" not in found.text
+    assert found.attributes("img") == []
+
+
+def test_a_run_without_anything_is_still_a_page(page):
+    found = page(
+        config={},
+        history=[],
+        scores=None,
+        class_pixels={},
+        splits={},
+        examples_best=[],
+        examples_worst=[],
+        skipped=[],
+        warnings=[],
+        facts={},
+    )
+    assert "No finite loss was recorded" in found.words()
+    assert found.attributes("svg") == []
+
+
+def test_scores_of_nothing_are_dashes_not_numbers(page, report):
+    scores = replace(report.scores, miou=NAN, global_accuracy=NAN, class_accuracy=NAN, boundary_f1=None)
+    words = page(scores=scores).words()
+    assert "Mean IoU –" in words
+    assert "nan" not in words
+
+
+def test_percent_and_share():
+    assert [percent(value) for value in (0.6251, 0, 1, None, NAN)] == ["62.5", "0.0", "100.0", "–", "–"]
+    assert [share(value) for value in (0.254, 0.0123, 0.0054, 0.00005, 0, None)] == [
+        "25.4",
+        "1.2",
+        "0.54",
+        "< 0.01",
+        "0",
+        "–",
+    ]
+
+
+def test_a_place_that_cannot_be_written_is_told(report, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"report\.html"):
+        write_report(report, tmp_path / "file" / "report.html")
