@@ -55,7 +55,7 @@ class ClassMap:
         return table
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return `[{"name": ..., "color": [r, g, b]}, ...]`, as in `classes.yaml`, run configurations and model files."""
+        """Return `[{"name": ..., "color": [r, g, b]}, ...]`, as `classes.yaml` and model files hold it."""
         return [{"name": n, "color": list(c)} for n, c in zip(self.names, self.colors, strict=True)]
 
     @classmethod

@@ -70,11 +70,17 @@ def test_json_is_one_object_and_nothing_else(
 
 
 def test_the_table_names_every_measure_and_class(
-    evaluate: Callable[..., int], colour: ColourModel, image: UInt8, capsys: pytest.CaptureFixture[str]
+    evaluate: Callable[..., int],
+    model_file: Path,
+    data: Path,
+    colour: ColourModel,
+    image: UInt8,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert evaluate() == 0
     output, errors = capsys.readouterr()
     assert errors == ""
+    assert output.splitlines()[0] == f"{model_file} on test of {data}"
     rows = {cells[0]: cells[1:] for line in output.splitlines() if len(cells := split_row(line)) > 1}
     assert rows["global accuracy"] == [f"{expected_accuracy(colour, image):.3f}"]
     assert rows["labelled pixels"] == ["12,060"]

@@ -83,5 +83,7 @@ def _summary(result: CheckResult) -> str:
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())
     if not result.harmful:
         return f"{total} ({counts}), none that spoils training."
-    images = f"{len(result.spoilt):,} image{'s' if len(result.spoilt) != 1 else ''}"
+    if not result.spoilt:
+        return f"{total} ({counts}). Correct them."
+    images = f"{len(result.spoilt):,} image{'s' if len(result.spoilt) > 1 else ''}"
     return f"{total} ({counts}). Correct them, or leave {images} out with train --skip-bad."

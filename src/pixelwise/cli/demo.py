@@ -1,3 +1,56 @@
-"""`pixelwise demo`."""
-def demo() -> None:
-    """x"""
+"""`pixelwise demo`: the whole story on generated landscapes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pixelwise.cli.extras import require_train_extra
+
+SEED = 0
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Directory to make: data/, run/ and predictions/.")] = Path("pixelwise-demo"),
+    minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Make a data set of landscapes, train on it, measure the model, predict with it, and say where the report is."""
+    require_train_extra()
+    from pixelwise.errors import OutputError
+    from pixelwise.formats import open_dataset
+    from pixelwise.predict.batch import predict_files
+    from pixelwise.predict.evaluate import evaluate
+    from pixelwise.predict.jobs import plan
+    from pixelwise.predict.predictor import load
+    from pixelwise.scenes import write_scenes
+    from pixelwise.training import train
+
+    if out.exists():
+        raise OutputError(out, "something there", "a directory to make", "Remove it, or choose another --out.")
+    _say("drawing landscapes")
+    write_scenes(out / "data", SEED)
+    dataset = open_dataset(out / "data")
+    run = train(dataset, out=out / "run", minutes=minutes)
+    predictor = load(run.path)
+    _say("measuring on the test images, and predicting them")
+    scores = evaluate(predictor, dataset, "test")
+    jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", ["mask", "overlay"])
+    predict_files(predictor, jobs)
+    report = run.path / "report.html"
+    if as_json:
+        print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
+        return
+    print(
+        f"\ntest mIoU {scores.miou:.3f}, boundary F1 {scores.boundary_f1:.3f} on {scores.images} images never trained on\n"
+        f"predictions: {out / 'predictions'}\n"
+        f"report:      {report.resolve().as_uri()}"
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)

@@ -40,7 +40,7 @@ def _print_tables(scores: Scores, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    overall = Table("measure", title=title, title_justify="left")
+    overall = Table("measure")
     overall.add_column("score", justify="right")
     overall.add_row("mean IoU", _fraction(scores.miou))
     overall.add_row("global accuracy", _fraction(scores.global_accuracy))
@@ -54,6 +54,7 @@ def _print_tables(scores: Scores, title: str) -> None:
     for name, row in scores.per_class.items():
         classes.add_row(name, _fraction(row["iou"]), _fraction(row["accuracy"]))
     console = Console(markup=False)
+    console.print(title, soft_wrap=True)
     console.print(overall)
     console.print(classes)
 

@@ -3,13 +3,12 @@
 DEFAULT_ENCODER = "efficientnet_lite0"
 
 SUGGESTED = {
-    "efficientnet_lite0": "the default: 3.4 M parameters, made for CPUs; ImageNet weights come with pixelwise[train]",
-    "efficientnet_lite1": "a little deeper and slower than lite0",
+    "efficientnet_lite0": "the default: 3.0 M parameters, made for CPUs; ImageNet weights come with pixelwise[train]",
     "mobilenetv3_large_100": "light, with squeeze-and-excitation",
     "mobilenetv4_conv_small": "the lightest here",
     "resnet18": "plain and robust, 11 M parameters",
     "resnet50": "the reference of many papers, 24 M parameters",
-    "regnety_008": "a good middle ground, 6 M parameters",
+    "regnety_008": "a good middle ground, 5.5 M parameters",
     "convnext_tiny": "accurate, 28 M parameters, for a GPU",
 }
 """Encoders worth a try, with a line each; any other convolutional net of timm works as well."""

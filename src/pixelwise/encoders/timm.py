@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import importlib.util
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import timm
@@ -62,27 +63,30 @@ def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) 
     """
     packaged = PACKAGED.get(name)
     if packaged is None and not timm.is_model(name):
-        close = ", ".join(difflib.get_close_matches(name, [*PACKAGED, *timm.list_models()], 4)) or "none is close"
+        close = ", ".join(difflib.get_close_matches(name, timm.list_models(), 4)) or "none is close"
         raise OptionError(
             "--encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
         )
     if packaged is not None:
         # Symmetric padding instead of TensorFlow's, which depends on the input's size: the features are the same,
-        # sampled one pixel further up and left, and the exported graph stays free of shape arithmetic.
+        # sampled further up and left (stride - 1 pixels), and the exported graph stays free of shape arithmetic.
         net = timm.create_model(packaged.architecture, features_only=True, in_chans=in_channels, pad_type="")
         if pretrained:
             _load_packaged(net, packaged, in_channels)
     else:
         net = _from_timm(name, in_channels, pretrained)
     strides = net.feature_info.reduction()
-    if strides != sorted(set(strides)):
+    if any(coarse == fine or coarse % fine for fine, coarse in pairwise(strides)):
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
-        raise OptionError(f"--encoder {name}", found, "strides that grow from map to map", remedy)
+        raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
     return Encoder(net, net.feature_info.channels(), strides)
 
 
 def _from_timm(name: str, in_channels: int, pretrained: bool) -> nn.Module:
+    if pretrained and not timm.is_model_pretrained(name):
+        remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
+        raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
     try:
         return timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
     except (AttributeError, RuntimeError, AssertionError) as error:

@@ -39,7 +39,7 @@ def cross_entropy(
     counted = counted_pixels(target, ignore_index)
     if class_weights is None:
         return total / counted.sum().clamp(min=1)
-    weight = class_weights[target.clamp(max=len(class_weights) - 1)] * counted
+    weight = class_weights[target.where(counted, 0)] * counted
     return total / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 

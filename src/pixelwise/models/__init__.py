@@ -33,7 +33,8 @@ def build(
 ) -> nn.Module:
     """Build a model: `forward(image: N,C,H,W float) -> logits N,num_classes,H,W` at the input's size, any H and W.
 
-    `encoder` and `width` are for the models that take them; `None` is the model's own default. Raises `OptionError`
+    `encoder`, and `width`, a factor on the model's own channels, are for the models that take them; `None` is the
+    model's default. `pretrained` weights are the encoder's: a model without one has none. Raises `OptionError`
     for an unknown name, an option the model does not have, or fewer than two classes.
     """
     if num_classes < 2:

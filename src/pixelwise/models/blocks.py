@@ -1,8 +1,17 @@
-"""The two small stacks that decoders are made of."""
+"""What models are made of: channel counts by width, and the two small stacks of decoders."""
 
 from __future__ import annotations
 
 from torch import nn
+
+from pixelwise.errors import OptionError
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return `channels` times the factor `width`, at least 1. Raises `OptionError` for a factor outside 0..4."""
+    if not 0 < width <= 4:
+        raise OptionError("--width", str(width), "a factor above 0 and at most 4", "Use 1 for the net as it is.")
+    return max(1, round(channels * width))
 
 
 class ConvBNReLU(nn.Sequential):

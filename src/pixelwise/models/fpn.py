@@ -1,4 +1,4 @@
-"""FPN: a light top-down decoder on any encoder; the default model.
+"""FPN: a light top-down decoder on any encoder; the default.
 
 Lin, Dollar, Girshick, He, Hariharan, Belongie, "Feature Pyramid Networks for Object Detection", CVPR 2017,
 arXiv:1612.03144, figure 3; as a segmentation decoder: Kirillov, Girshick, He, Dollar, "Panoptic Feature Pyramid
@@ -6,7 +6,7 @@ Networks", CVPR 2019, arXiv:1901.02446, section 3.
 
 Differs from the paper:
 - the sums are smoothed by one depthwise separable 3x3 convolution with batch norm and ReLU instead of a plain 3x3
-  convolution, and 96 channels instead of 256: made for a CPU;
+  convolution, and 96 channels (times `width`) instead of 256: made for a CPU;
 - the finest sum alone feeds the head; the panoptic FPN adds an up-sampled branch of every level to it;
 - bilinear instead of nearest-neighbour up-sampling.
 """
@@ -20,16 +20,17 @@ from torch import nn
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import SeparableConvBNReLU
+from pixelwise.models.blocks import SeparableConvBNReLU, scaled
 from pixelwise.ops.padding import pad_to_multiple
 
+CHANNELS = 96
 FINEST_STRIDE = 4
 
 
 class FPN(nn.Module):
     """(N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
 
-    Features of stride 4 and more are brought to `width` channels by 1x1 convolutions (laterals) and summed from the
+    Features of stride 4 and more are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed from the
     coarsest down; a 1x1 head at stride 4 gives the class scores.
     """
 
@@ -39,7 +40,7 @@ class FPN(nn.Module):
         in_channels: int = 3,
         encoder: str = DEFAULT_ENCODER,
         *,
-        width: int = 96,
+        width: float = 1.0,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -49,9 +50,10 @@ class FPN(nn.Module):
             found = f"features at strides {self.encoder.strides}"
             raise OptionError(f"--encoder {encoder}", found, f"a stride of {FINEST_STRIDE} or more", "Use a deeper net.")
         self.stride = self.encoder.strides[-1]
-        self.laterals = nn.ModuleList(nn.Conv2d(self.encoder.channels[i], width, 1) for i in self.levels)
-        self.smooth = nn.ModuleList(SeparableConvBNReLU(width, width) for _ in self.levels[:-1])
-        self.head = nn.Conv2d(width, num_classes, 1)
+        channels = scaled(CHANNELS, width)
+        self.laterals = nn.ModuleList(nn.Conv2d(self.encoder.channels[i], channels, 1) for i in self.levels)
+        self.smooth = nn.ModuleList(SeparableConvBNReLU(channels, channels) for _ in self.levels[:-1])
+        self.head = nn.Conv2d(channels, num_classes, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]

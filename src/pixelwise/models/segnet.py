@@ -1,4 +1,4 @@
-"""SegNet.
+"""SegNet: VGG16's convolutions and their mirror image, up-sampling to where the maxima stood.
 
 Badrinarayanan, Kendall, Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image Segmentation",
 PAMI 2017, arXiv:1511.00561, section 3 and figure 2; layer sizes as in the authors' reference code.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pixelwise.errors import OptionError
+from pixelwise.models.blocks import scaled
 from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.ops.unpooling import max_pool_with_indices, max_unpool
 
@@ -33,16 +33,14 @@ class SegNet(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
         super().__init__()
-        if not 0 < width <= 4:
-            raise OptionError("--width", str(width), "a factor above 0 and at most 4", "Use 1 for the published net.")
         encoder, channels = [], in_channels
         for stage in ENCODER:
-            encoder.append(_stage(channels, [_scaled(c, width) for c in stage]))
-            channels = _scaled(stage[-1], width)
+            encoder.append(_stage(channels, [scaled(c, width) for c in stage]))
+            channels = scaled(stage[-1], width)
         decoder = []
         for stage in DECODER:
-            decoder.append(_stage(channels, [_scaled(c, width) for c in stage]))
-            channels = _scaled(stage[-1], width)
+            decoder.append(_stage(channels, [scaled(c, width) for c in stage]))
+            channels = scaled(stage[-1], width)
         self.encoder = nn.ModuleList(encoder)
         self.decoder = nn.ModuleList(decoder)
         self.head = nn.Conv2d(channels, num_classes, 3, padding=1)
@@ -61,10 +59,6 @@ class SegNet(nn.Module):
         for stage in self.decoder:
             features = stage(max_unpool(features, winners.pop()))
         return self.head(features)[..., :height, :width]
-
-
-def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width))
 
 
 def _stage(in_channels: int, widths: list[int]) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""U-Net, as published and on any encoder.
+"""U-Net: as published, with unpadded convolutions and crops; or with a padded decoder on any encoder.
 
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
 arXiv:1505.04597, figure 1.
@@ -14,7 +14,7 @@ from torch import nn
 
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import ConvBNReLU
+from pixelwise.models.blocks import ConvBNReLU, scaled
 from pixelwise.ops.padding import mirror_pad, pad_to_multiple
 
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -47,9 +47,7 @@ class UNet(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
         super().__init__()
-        if not 0 < width <= 4:
-            raise OptionError("--width", str(width), "a factor above 0 and at most 4", "Use 1 for the published net.")
-        widths = [max(1, round(channels * width)) for channels in WIDTHS]
+        widths = [scaled(channels, width) for channels in WIDTHS]
         self.contracting = nn.ModuleList(_two_convolutions(a, b) for a, b in pairwise([in_channels, *widths]))
         self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.expanding = nn.ModuleList(_two_convolutions(2 * a, a) for a in widths[:-1])

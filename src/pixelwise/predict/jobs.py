@@ -70,10 +70,8 @@ def _output(place: Path, kind: str) -> Path:
 
 
 def _require_no_overwriting(jobs: list[Job]) -> None:
-    expected, remedy = (
-        "a file of its own",
-        "Rename one of the images, or predict them into different --out directories.",
-    )
+    expected = "a file of its own for each prediction"
+    remedy = "Rename one of the images, or choose another --out directory for it."
     images = {_identity(job.image) for job in jobs}
     owners: dict[str, Path] = {}
     for job in jobs:
@@ -83,7 +81,7 @@ def _require_no_overwriting(jobs: list[Job]) -> None:
                 raise OptionError("--out", f"{output}, an image to predict", expected, remedy)
             if identity in owners:
                 found = f"{output} for {owners[identity]} and for {job.image}"
-                raise OptionError("--out", found, expected + " for each", remedy)
+                raise OptionError("--out", found, expected, remedy)
             owners[identity] = job.image
 
 

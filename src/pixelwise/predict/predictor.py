@@ -111,6 +111,6 @@ def _require_image(image: UInt8) -> None:
 
 def _softmax(logits: Float32) -> Float32:
     """Return the soft-max over axis 0; less the largest score, no exponential overflows."""
-    probabilities = np.exp(logits - logits.max(axis=0))
+    probabilities: Float32 = np.exp(logits - logits.max(axis=0))
     probabilities /= probabilities.sum(axis=0)
     return probabilities

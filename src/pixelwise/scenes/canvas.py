@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pixelwise.classes import ClassMap
 from pixelwise.scenes.blend import Float, floats, mix
 from pixelwise.scenes.light import Light
+from pixelwise.scenes.noise import Texture
 from pixelwise.scenes.view import View
 
 SCENE_CLASSES = ClassMap(
@@ -37,6 +38,7 @@ class Canvas:
 
     view: View
     light: Light
+    grain: Texture
     rgb: Float
     label_map: npt.NDArray[np.uint8]
     instance_map: npt.NDArray[np.int32]

@@ -12,10 +12,11 @@ from pixelwise.scenes.camera import photographed
 from pixelwise.scenes.canvas import Canvas
 from pixelwise.scenes.ground import draw_season, painted_land, painted_water
 from pixelwise.scenes.houses import House
-from pixelwise.scenes.layout import Things, cast_shadows, draw_things
+from pixelwise.scenes.layout import Things, draw_things
 from pixelwise.scenes.light import draw_light
 from pixelwise.scenes.noise import Texture
 from pixelwise.scenes.poles import Pole
+from pixelwise.scenes.shadows import cast_shadows
 from pixelwise.scenes.sky import painted_sky
 from pixelwise.scenes.terrain import draw_terrain
 from pixelwise.scenes.trees import Tree
@@ -61,14 +62,14 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     label_map = painted_land(picture, surface, sunlit, terrain, light, season, grain, view)
     painted_water(picture, label_map, surface, light, grain)
     instance_map = np.zeros(size, np.int32)
-    canvas = Canvas(view, light, picture, label_map, instance_map, surface.z)
-    _paint_things(canvas, things, grain)
-    _, instances = np.unique(instance_map, return_inverse=True)
-    return Scene(photographed(rng, canvas.rgb), label_map, instances.reshape(size).astype(np.int32))
+    canvas = Canvas(view, light, grain, picture, label_map, instance_map, surface.z)
+    _paint_things(canvas, things)
+    instances = np.searchsorted(np.union1d(0, instance_map), instance_map).astype(np.int32)
+    return Scene(photographed(rng, canvas.rgb), label_map, instances)
 
 
-def _paint_things(canvas: Canvas, things: Things, grain: Texture) -> None:
+def _paint_things(canvas: Canvas, things: Things) -> None:
     """Paint every object, farthest first."""
     everything: list[Tree | House | Pole] = [*things.trees, *things.houses, *things.poles]
     for instance, thing in enumerate(sorted(everything, key=lambda thing: -thing.z), start=1):
-        thing.paint(canvas, grain, instance)
+        thing.paint(canvas, instance)

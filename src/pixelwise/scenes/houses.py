@@ -9,7 +9,6 @@ import numpy as np
 
 from pixelwise.scenes.blend import Float, floats, rgb
 from pixelwise.scenes.canvas import HOUSE, Canvas
-from pixelwise.scenes.noise import Texture
 
 _SMALLEST = 5.0
 """Pixels of width below which a house is left out."""
@@ -50,7 +49,8 @@ class House:
     roof_color: Float
     tower: float
 
-    def paint(self, canvas: Canvas, grain: Texture, instance: int) -> None:
+    def paint(self, canvas: Canvas, instance: int) -> None:
+        """Paint the faces that are turned to the viewer, farthest first."""
         if canvas.view.focal * self.length / self.z < _SMALLEST:
             return
         for corners, color, windows in sorted(self._faces(canvas.view.eye), key=lambda face: -_distance(face[0])):
@@ -67,29 +67,19 @@ class House:
     def _faces(self, eye: float) -> list[Face]:
         """Return the faces that look towards the viewer's eye."""
         long, deep, top, ridge = 0.5 * self.length, 0.5 * self.depth, self.wall, self.wall + self.roof
-        low = -_FOOTING
-        eaves, over = deep + 0.45, top - 0.3
-        walls, roofs = self.wall_color, self.roof_color
-        panes = max(1, round(self.length / 2.6))
-        faces: list[Face] = [
-            (((-long, low, -deep), (-long, top, -deep), (long, top, -deep), (long, low, -deep)), walls, panes),
-            (((long, low, deep), (long, top, deep), (-long, top, deep), (-long, low, deep)), walls, panes),
-            (
-                ((long, low, -deep), (long, top, -deep), (long, ridge, 0), (long, top, deep), (long, low, deep)),
-                walls,
-                0,
-            ),
-            (
-                ((-long, low, deep), (-long, top, deep), (-long, ridge, 0), (-long, top, -deep), (-long, low, -deep)),
-                walls,
-                0,
-            ),
-            (((-long, over, -eaves), (-long, ridge, 0), (long, ridge, 0), (long, over, -eaves)), roofs, 0),
-            (((long, over, eaves), (long, ridge, 0), (-long, ridge, 0), (-long, over, eaves)), roofs, 0),
-        ]
+        low, over = -_FOOTING, top - 0.3
+        faces: list[Face] = []
+        for half_turn in (1.0, -1.0):
+            x, z, eaves = half_turn * long, half_turn * deep, half_turn * (deep + 0.45)
+            front = (x, low, z), (x, top, z), (-x, top, z), (-x, low, z)
+            gable = (x, low, -z), (x, top, -z), (x, ridge, 0.0), (x, top, z), (x, low, z)
+            slope = (x, over, eaves), (x, ridge, 0.0), (-x, ridge, 0.0), (-x, over, eaves)
+            windows = max(1, round(self.length / 2.6))
+            faces += [(front, self.wall_color, windows), (gable, self.wall_color, 0), (slope, self.roof_color, 0)]
         if self.tower:
             half = 0.42 * self.depth
-            faces += [*_shaft(long, half, low, self.tower, walls), *_spire(long, half, self.tower, roofs)]
+            faces += _shaft(long, half, low, self.tower, self.wall_color)
+            faces += _spire(long, half, self.tower, self.roof_color)
         else:
             faces += _shaft(0.5 * long, 0.4, top, ridge + 0.8, _BRICK)
         placed = [(tuple(self._placed(*corner) for corner in corners), color, n) for corners, color, n in faces]
@@ -122,13 +112,9 @@ def _spire(at: float, half: float, base: float, roofs: Float) -> list[Face]:
 
 
 def _ring(at: float, half: float) -> list[tuple[float, float, float, float]]:
-    left, right = at - half, at + half
-    return [
-        (left, -half, right, -half),
-        (right, -half, right, half),
-        (right, half, left, half),
-        (left, half, left, -half),
-    ]
+    """Return the sides of a square around x = `at` as (x0, z0, x1, z1), counter-clockwise from above."""
+    ring = [(at - half, -half), (at + half, -half), (at + half, half), (at - half, half)]
+    return [(*ring[i], *ring[(i + 1) % 4]) for i in range(4)]
 
 
 def _panes(corners: tuple[Corner, ...], count: int) -> list[tuple[Corner, ...]]:
@@ -138,11 +124,10 @@ def _panes(corners: tuple[Corner, ...], count: int) -> list[tuple[Corner, ...]]:
     for i in range(count):
         left, right = (i + 0.3) / count, (i + 0.66) / count
         pane = []
-        for along, up in ((left, 0.38), (left, 0.72), (right, 0.72), (right, 0.38)):
-            step = [
-                b + along * (r - b) + up * (t - b) for b, r, t in zip(bottom_left, bottom_right, top_left, strict=True)
-            ]
-            pane.append((step[0], step[1], step[2]))
+        for along, up in ((left, 0.46), (left, 0.76), (right, 0.76), (right, 0.46)):
+            axes = zip(bottom_left, bottom_right, top_left, strict=True)
+            x, y, z = (start + along * (end - start) + up * (over - start) for start, end, over in axes)
+            pane.append((x, y, z))
         panes.append(tuple(pane))
     return panes
 

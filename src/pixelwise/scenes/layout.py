@@ -1,20 +1,17 @@
-"""Where things stand: groves and lone trees, a village by the road, a line of poles; and the shadows they cast."""
+"""Where things stand: groves and lone trees, a village by the road, a line of poles."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise.scenes.blend import Float, floats, smooth
+from pixelwise.scenes.blend import Float, floats
 from pixelwise.scenes.ground import Season
 from pixelwise.scenes.houses import House, draw_house
-from pixelwise.scenes.light import Light
 from pixelwise.scenes.poles import Pole
 from pixelwise.scenes.terrain import Terrain
 from pixelwise.scenes.trees import Tree, draw_tree
-from pixelwise.scenes.view import Surface, View
 
 
 @dataclass(frozen=True)
@@ -55,17 +52,15 @@ def _woods(
     for _ in range(rng.integers(4, 8)):
         z = float(np.exp(rng.uniform(np.log(45), np.log(380))))
         x, kind, spread = rng.uniform(-0.6, 0.6) * z, int(rng.choice(3, p=(0.55, 0.33, 0.12))), rng.uniform(5, 20)
-        spots += [
-            (x + rng.normal(0, 1.6 * spread), z + rng.normal(0, spread), kind) for _ in range(rng.integers(4, 11))
-        ]
+        grove = rng.normal((x, z), (1.6 * spread, spread), (int(rng.integers(4, 11)), 2)).tolist()
+        spots += [(tree_x, tree_z, kind) for tree_x, tree_z in grove]
     for _ in range(rng.integers(6, 16)):
         z = float(np.exp(rng.uniform(np.log(32), np.log(300))))
         spots.append((rng.uniform(-0.65, 0.65) * z, z, int(rng.choice(3, p=(0.72, 0.2, 0.08)))))
     if rng.random() < 0.65:
         z = rng.uniform(17, 27)
-        spots.append(
-            (float(rng.choice((-1.0, 1.0))) * rng.uniform(0.34, 0.58) * z, z, int(rng.choice(2, p=(0.8, 0.2))))
-        )
+        side = float(rng.choice((-1.0, 1.0))) * rng.uniform(0.34, 0.58)
+        spots.append((side * z, z, int(rng.choice(2, p=(0.8, 0.2)))))
     trees = []
     places = _places(terrain, floats([spot[0] for spot in spots]), floats([spot[1] for spot in spots]), 4.0)
     for ((x, y, z), dry), (_, _, kind) in zip(places, spots, strict=True):
@@ -83,55 +78,6 @@ def _line_of_poles(rng: np.random.Generator, terrain: Terrain) -> list[Pole]:
     for (at_x, at_y, at_z), _ in _places(terrain, terrain.road.middle(z) + np.float32(side), z, 0.0):
         poles.append(Pole(at_x, at_y - 0.1, at_z, high, poles[-1] if poles else None))
     return poles
-
-
-def cast_shadows(view: View, light: Light, surface: Surface, things: Things) -> Float:
-    """Return for each pixel how much of the sun reaches the land there, 0..1, past the objects in its way."""
-    sunlit = np.ones(surface.land.shape, np.float32)
-    for tree in things.trees:
-        _cast(sunlit, view, light, surface, (tree.x, tree.y, tree.z), tree.high, 0.55 * tree.slim * tree.high, 0.1)
-    for house in things.houses:
-        at = house.x, house.y, house.z
-        _cast(sunlit, view, light, surface, at, house.wall + house.roof, 0.75 * house.length, -0.6)
-    for pole in things.poles:
-        _cast(sunlit, view, light, surface, (pole.x, pole.y, pole.z), pole.high, 0.3, 0.0)
-    return sunlit
-
-
-def _cast(
-    sunlit: Float,
-    view: View,
-    light: Light,
-    surface: Surface,
-    at: tuple[float, float, float],
-    high: float,
-    wide: float,
-    gap: float,
-) -> None:
-    """Take the sun from an ellipse on the ground, `wide` metres to each side of the shadow's axis.
-
-    `gap` is the part of the object's height below which it lets light through; less than 0 for one that is deep.
-    """
-    right, up, ahead = light.toward_sun
-    x, y, z = at
-    reach = min(high / up, 4.0 * high)
-    end_x, end_z = x - right * reach, z - ahead * reach
-    depths = [max(depth, 4.0) for depth in (z - wide, z + wide, end_z - wide, end_z + wide)]
-    rows = [view.row(y, depth) for depth in depths]
-    columns = [
-        view.column(side, depth) for side in (x - wide, x + wide, end_x - wide, end_x + wide) for depth in depths
-    ]
-    box = view.box(min(rows) - 2, max(rows) + 2, min(columns), max(columns))
-    if box is None:
-        return
-    length = math.hypot(end_x - x, end_z - z)
-    along_x, along_z = (end_x - x) / length, (end_z - z) / length
-    off_x, off_z = surface.x[box] - x, np.minimum(surface.z[box], 1e6) - z
-    along = (off_x * along_x + off_z * along_z) * (1.0 / length)
-    across = (off_z * along_x - off_x * along_z) * (1.0 / wide)
-    span = (along - 0.5 * (1.0 + gap)) * (1.0 / (0.54 - 0.5 * gap))
-    sunlit[box] *= 1.0 - 0.9 * smooth(span * span + across * across, 1.15, 0.6)
-    sunlit[box] *= 1.0 - 0.6 * smooth((off_x * off_x + off_z * off_z) * (1.0 / (wide * wide)), 1.0, 0.0)
 
 
 def _places(terrain: Terrain, x: Float, z: Float, clear: float) -> list[tuple[tuple[float, float, float], bool]]:

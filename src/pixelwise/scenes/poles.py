@@ -8,13 +8,13 @@ import numpy as np
 
 from pixelwise.scenes.blend import floats, rgb
 from pixelwise.scenes.canvas import POLE, Canvas, grid
-from pixelwise.scenes.noise import Texture
 
 _THINNEST = 1.1
 """Pixels; a pole farther away is drawn this wide, as a lens would, and fades instead of thinning out."""
 
 _WOOD = rgb(0.36, 0.31, 0.27)
-_ARM = 1.0
+_ARM, _SAG = 1.0, 0.9
+"""Metres from the pole to a wire, and that a wire hangs through in the middle."""
 
 
 @dataclass(frozen=True)
@@ -27,42 +27,29 @@ class Pole:
     high: float
     onward: Pole | None
 
-    def paint(self, canvas: Canvas, grain: Texture, instance: int) -> None:
+    def paint(self, canvas: Canvas, instance: int) -> None:
+        """Paint the wires to the next pole, the shaft and the cross-arm."""
         view = canvas.view
         scale = view.focal / self.z
         if self.onward is not None:
             self._paint_wires(canvas, self.onward)
-        half = max(0.5 * _THINNEST, 0.16 * scale)
         top, base, middle = view.row(self.y + self.high, self.z), view.row(self.y, self.z), view.column(self.x, self.z)
-        lit = canvas.light.shaded(_WOOD, floats(0.55))
-        shaft = floats(
-            [(base, middle - half), (top, middle - 0.8 * half), (top, middle + 0.8 * half), (base, middle + half)]
-        )
-        canvas.paint_polygon(shaft, lit, self.z, POLE, instance)
-        arm, thick = _ARM * scale, max(0.45 * _THINNEST, 0.09 * scale)
-        row = view.row(self.y + self.high - 0.7, self.z)
-        corners = floats(
-            [
-                (row - thick, middle - arm),
-                (row - thick, middle + arm),
-                (row + thick, middle + arm),
-                (row + thick, middle - arm),
-            ]
-        )
-        canvas.paint_polygon(corners, lit * 0.9, self.z, POLE, instance)
+        wood = canvas.light.shaded(_WOOD, floats(0.55))
+        half, tip = max(0.5 * _THINNEST, 0.16 * scale), max(0.4 * _THINNEST, 0.13 * scale)
+        shaft = [(base, middle - half), (top, middle - tip), (top, middle + tip), (base, middle + half)]
+        canvas.paint_polygon(floats(shaft), wood, self.z, POLE, instance)
+        row, arm, thick = top + 0.7 * scale, _ARM * scale, max(0.45 * _THINNEST, 0.09 * scale)
+        upper, lower = row - thick, row + thick
+        beam = [(upper, middle - arm), (upper, middle + arm), (lower, middle + arm), (lower, middle - arm)]
+        canvas.paint_polygon(floats(beam), 0.9 * wood, self.z, POLE, instance)
 
     def _paint_wires(self, canvas: Canvas, onward: Pole) -> None:
         """Hang one wire on each end of the cross-arm; too thin to be labelled."""
         view = canvas.view
         part = np.linspace(0.0, 1.0, 24)
         z = self.z + (onward.z - self.z) * part
-        y = (
-            self.y
-            + self.high
-            - 0.6
-            + (onward.y + onward.high - self.y - self.high) * part
-            - 4.0 * 0.9 * part * (1.0 - part)
-        )
+        tops = self.y + self.high + (onward.y + onward.high - self.y - self.high) * part
+        y = tops - 0.6 - 4.0 * _SAG * part * (1.0 - part)
         for side in (-_ARM, _ARM):
             x = self.x + side + (onward.x - self.x) * part
             columns = 0.5 * view.width + view.focal * x / z

@@ -76,9 +76,8 @@ class Terrain:
         return rise
 
     def height(self, x: Float, z: Float) -> Float:
-        valley: Float = self.roll * (
-            1.5 * self.land.at(x * 0.25, z * 0.25) + 0.35 * self.land.at(x * 1.6 + 50.0, z * 1.6)
-        )
+        swells, bumps = self.land.at(x * 0.25, z * 0.25), self.land.at(x * 1.6 + 50.0, z * 1.6)
+        valley: Float = self.roll * (1.5 * swells + 0.35 * bumps)
         offset = self.road.offset(x, z) * (1.0 / 14.0)
         level = 0.7 * self.roll * self.land.at(0.25 * self.road.middle(z), z * 0.25)
         valley = mix(valley, level, np.exp(-offset * offset))

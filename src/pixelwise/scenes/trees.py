@@ -9,13 +9,12 @@ import numpy as np
 
 from pixelwise.scenes.blend import Float, floats, mix, rgb, smooth
 from pixelwise.scenes.canvas import TREE, Canvas, grid
-from pixelwise.scenes.noise import Texture
 
-_SMALLEST = 4.5
+_SMALLEST = 6.0
 """Pixels of height below which a tree is no object any more, and is left out."""
 
+_NEEDLES, _BARK = rgb(0.16, 0.27, 0.15), rgb(0.34, 0.27, 0.21)
 _BROAD, _CONIFER, _POPLAR = range(3)
-
 
 Clump = tuple[float, float, float]
 
@@ -34,7 +33,8 @@ class Tree:
     clumps: tuple[Clump, ...]
     seed: float
 
-    def paint(self, canvas: Canvas, grain: Texture, instance: int) -> None:
+    def paint(self, canvas: Canvas, instance: int) -> None:
+        """Paint crown and trunk; the smaller the tree in the picture, the fewer clumps."""
         view = canvas.view
         high = view.focal * self.high / self.z
         base, middle = view.row(self.y, self.z), view.column(self.x, self.z)
@@ -44,13 +44,14 @@ class Tree:
             return
         rows, columns = grid(box)
         up, across = (base - rows) * (1.0 / high), (columns - middle) * (1.0 / wide)
-        leaf = grain.at(up * min(high * 0.7, 110.0) + self.seed, across * min(wide * 0.7, 60.0) + 2.0 * self.seed)
+        texels_up, texels_across = min(high * 0.7, 110.0), min(wide * 0.7, 60.0)
+        leaf = canvas.grain.at(up * texels_up + self.seed, across * texels_across + 2.0 * self.seed)
         clumps = self.clumps[: 3 + int(high / 8.0)]
         body, lit = self._crown(up, across, leaf, canvas.light.toward_sun, clumps)
         alpha = np.clip(body * (0.5 * high) + 0.5, 0.0, 1.0)
         crown = _leafy(canvas, self.leaves, lit + 0.16 * leaf, up)
         trunk = self._trunk(up, across, wide) * (1.0 - alpha)
-        bark = canvas.light.shaded(rgb(0.34, 0.27, 0.21), floats(0.35))
+        bark = canvas.light.shaded(_BARK, floats(0.35))
         total = alpha + trunk
         color = mix(bark, crown, alpha / np.maximum(total, 1e-3))
         canvas.paint(box, total, color, self.z, TREE, instance)
@@ -70,6 +71,7 @@ class Tree:
             return body, 0.9 * sun[0] * across + 0.5 * sun[1] * span + 0.25 - 0.25 * sun[2]
         body = np.full(leaf.shape, -1.0, np.float32)
         lit = np.zeros_like(body)
+        up, across = up + 0.02 * leaf, across - 0.06 * leaf
         for right, high, radius in clumps:
             side, rise = (across - right) * (1.0 / radius), (up - high) * (2.0 / (radius * self.slim))
             depth = (1.0 - side * side - rise * rise) * radius
@@ -87,7 +89,7 @@ def draw_tree(rng: np.random.Generator, at: tuple[float, float, float], leaves: 
     """Draw one tree of a kind, 0 broad-leaved, 1 conifer, 2 poplar, and of one of the season's `leaves`."""
     high = rng.uniform(*((6.0, 11.5), (8.0, 15.0), (10.0, 16.0))[kind])
     slim = rng.uniform(*((0.75, 1.1), (0.36, 0.5), (0.2, 0.28))[kind])
-    color = leaves[rng.integers(len(leaves))] if kind == _BROAD else mix(leaves[-1], rgb(0.14, 0.27, 0.17), 0.7)
+    color = leaves[rng.integers(len(leaves))] if kind == _BROAD else _NEEDLES
     clumps = [(0.0, 0.57, 0.64)]
     for angle, out, radius in rng.uniform((0.0, 0.3, 0.26), (2 * math.pi, 0.62, 0.46), (7, 3)).tolist():
         clumps.append((out * math.cos(angle), 0.58 + 0.38 * out * math.sin(angle), radius))

@@ -104,11 +104,14 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     if config is None:
         config = new_config(options, dataset, survey, _command(run, dataset))
         config = with_length(config, options, train_store, val_store, started)
+    trainer = _trainer(run, config)
     if not run.config.is_file():
         config.save(run.config)
     display.message(_announcement(config, train_store, val_store))
+    if trainer.progress.step:
+        display.message(f"going on after step {trainer.progress.step}")
 
-    progress = _fit(run, config, train_store, val_store, display)
+    progress = _fit(run, config, trainer, train_store, val_store, display)
     if not run.finished:
         display.message("exporting, measuring and reporting")
         finish(run, config, dataset, survey, progress, skipped)
@@ -116,19 +119,28 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     return Run(run.path, progress.best_miou)
 
 
-def _fit(
-    run: RunDirectory, config: RunConfig, train_store: SampleStore, val_store: SampleStore, display: Display
-) -> Progress:
-    """Train from the last checkpoint, or from the start, to the end."""
-    recipe = config.recipe
+def _trainer(run: RunDirectory, config: RunConfig) -> Trainer:
+    """Return the trainer as the last checkpoint left it, or at the start."""
     resumed = run.checkpoint.is_file()
     pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed)
     if config.start_from is not None and not resumed:
         start_from(pipeline, config, Path(config.start_from))
-    trainer = Trainer(pipeline, recipe, config.seed)
+    trainer = Trainer(pipeline, config.recipe, config.seed)
     if resumed:
         trainer.restore(run.checkpoint)
-        display.message(f"going on after step {trainer.progress.step} of {recipe.steps}")
+    return trainer
+
+
+def _fit(
+    run: RunDirectory,
+    config: RunConfig,
+    trainer: Trainer,
+    train_store: SampleStore,
+    val_store: SampleStore,
+    display: Display,
+) -> Progress:
+    """Train to the end; validation, the best weights, history and logs on the way."""
+    recipe = config.recipe
     board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step)
 
     def validate(averaged: Pipeline) -> float | None:

@@ -67,8 +67,8 @@ def values_axis(low: float, high: float) -> Axis:
     """
     if 0 <= low <= high / 2:
         low = 0.0
-    if high <= low:
-        low, high = low - abs(low) / 2, high + (abs(high) / 2 or 1.0)
+    if low == high:
+        low, high = (min(low, 0.0), max(low, 0.0)) if low else (0.0, 1.0)
     step = round_step(high - low, 4)
     return Axis(step * math.floor(low / step + 1e-9), step * math.ceil(high / step - 1e-9), BOTTOM, TOP, step)
 

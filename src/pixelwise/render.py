@@ -1,0 +1,190 @@
+"""Label maps as pictures: colours, overlays, errors, legends and rows for reports and the README.
+
+Pictures are uint8 (height, width, 3) RGB; every function returns a new one and leaves its arguments alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.errors import OptionError, ShapeError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
+
+UInt8 = npt.NDArray[np.uint8]
+
+_WRONG: Color = (230, 38, 48)
+_PAPER: Color = (255, 255, 255)
+_INK: Color = (52, 56, 64)
+_TEXT = 13
+"""Pixels of a line's letters; every other measure of captions and legends follows from it."""
+
+
+def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
+    """Return each pixel of a uint8 (height, width) label map in its class's colour, ignored pixels in black.
+
+    Raises `ShapeError` for another shape or dtype.
+    """
+    _require_label_map(label_map, "label map")
+    return classes.palette()[label_map]
+
+
+def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 0.5) -> UInt8:
+    """Return `image` tinted with the classes' colours, each region edged in a darker shade of its own.
+
+    `opacity` runs from 0 (the image) to 1 (the colours). Ignored pixels show the image as it is. Raises `ShapeError`
+    where the sizes differ, `OptionError` for an opacity outside 0..1.
+    """
+    _require_picture(image, "image")
+    _require_label_map(label_map, "label map", image.shape[:2])
+    if not 0.0 <= opacity <= 1.0:
+        remedy = "Choose an opacity in between, such as 0.5."
+        raise OptionError("opacity", f"{opacity:g}", "a number from 0 to 1", remedy)
+    colors = classes.palette()[label_map]
+    tinted = _blend(image, colors, opacity)
+    edge = _edges(label_map)
+    tinted[edge] = _blend(tinted[edge], colors[edge] // 2, min(1.25 * opacity, 1.0))
+    ignored = label_map == IGNORE_INDEX
+    tinted[ignored] = image[ignored]
+    return tinted
+
+
+def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
+    """Return `image` in grey with the wrongly predicted pixels in red; pixels that `target` ignores are dimmed.
+
+    Raises `ShapeError` where the three sizes differ.
+    """
+    _require_picture(image, "image")
+    _require_label_map(prediction, "prediction", image.shape[:2])
+    _require_label_map(target, "target", image.shape[:2])
+    luminance = (image.astype(np.uint32) @ np.array((299, 587, 114), np.uint32) + 500) // 1000
+    gray = np.repeat(luminance.astype(np.uint8)[..., None], 3, axis=2)
+    ignored = target == IGNORE_INDEX
+    wrong = (prediction != target) & ~ignored
+    gray[wrong] = _blend(gray[wrong], np.array(_WRONG, np.uint8), 0.7)
+    gray[ignored] //= 3
+    return gray
+
+
+def side_by_side(images: Sequence[UInt8], gap: int = 8) -> UInt8:
+    """Return pictures of one height in a row, `gap` white pixels between them.
+
+    Raises `ShapeError` for no picture or for heights that differ.
+    """
+    return _joined(images, gap, axis=1)
+
+
+def stacked(images: Sequence[UInt8], gap: int = 8) -> UInt8:
+    """Return pictures of one width in a column, `gap` white pixels between them.
+
+    Raises `ShapeError` for no picture or for widths that differ.
+    """
+    return _joined(images, gap, axis=0)
+
+
+def labelled_row(images: Sequence[UInt8], captions: Sequence[str], gap: int = 8) -> UInt8:
+    """Return pictures of one height in a row, each above its caption.
+
+    Raises `ShapeError` for heights that differ or a number of captions other than that of the pictures.
+    """
+    from PIL import Image, ImageDraw
+
+    if len(captions) != len(images):
+        found = f"{len(captions)} captions for {len(images)} pictures"
+        raise ShapeError("captions", found, "one caption a picture", "Give each picture its caption.")
+    row = side_by_side(images, gap)
+    sheet = Image.fromarray(np.concatenate((row, _paper(2 * _TEXT, row.shape[1]))))
+    draw, left = ImageDraw.Draw(sheet), 0
+    for image, caption in zip(images, captions, strict=True):
+        middle = left + image.shape[1] / 2, row.shape[0] + _TEXT
+        draw.text(middle, caption, fill=_INK, font=_font(), anchor="mm")
+        left += image.shape[1] + gap
+    return np.array(sheet)
+
+
+def legend(classes: ClassMap, width: int) -> UInt8:
+    """Return a picture `width` pixels wide with every class's colour and name, in as many lines as they need.
+
+    A name too long for a line is cut off at its end.
+    """
+    from PIL import Image, ImageDraw
+
+    font, line, margin = _font(), 2 * _TEXT, _TEXT
+    places, left, top = [], 0, 0
+    for name in classes.names:
+        wide = 2 * _TEXT + int(font.getlength(name)) + margin
+        if left and left + wide - margin > width:
+            left, top = 0, top + line
+        places.append((left, top))
+        left += wide
+    sheet = Image.fromarray(_paper(top + line, width))
+    draw = ImageDraw.Draw(sheet)
+    for (left, top), name, color in zip(places, classes.names, classes.colors, strict=True):
+        middle = top + line // 2
+        square = (left, middle - _TEXT // 2, left + _TEXT, middle + _TEXT // 2)
+        draw.rounded_rectangle(square, radius=3, fill=color)
+        draw.text((left + 1.5 * _TEXT, middle), name, fill=_INK, font=font, anchor="lm")
+    return np.array(sheet)
+
+
+def _edges(label_map: UInt8) -> npt.NDArray[np.bool_]:
+    """Return the pixels with another class to their right or below, within a line's width that grows with the size."""
+    edge = np.zeros(label_map.shape, np.bool_)
+    for step in range(1, 1 + max(1, min(label_map.shape) // 500)):
+        edge[:, :-step] |= label_map[:, :-step] != label_map[:, step:]
+        edge[:-step] |= label_map[:-step] != label_map[step:]
+    return edge
+
+
+def _blend(below: UInt8, above: UInt8, opacity: float) -> UInt8:
+    """Return `above` over `below`, in steps of 1/256 and rounded to the nearest value."""
+    part = round(256 * opacity)
+    mixed = below.astype(np.uint16) * np.uint16(256 - part) + above.astype(np.uint16) * np.uint16(part)
+    return ((mixed + np.uint16(128)) >> np.uint16(8)).astype(np.uint8)
+
+
+def _joined(images: Sequence[UInt8], gap: int, axis: int) -> UInt8:
+    if not images:
+        raise ShapeError("pictures", "none", "at least one", "Give at least one picture.")
+    for i, image in enumerate(images):
+        _require_picture(image, f"picture {i + 1}")
+        if image.shape[1 - axis] != images[0].shape[1 - axis]:
+            side = ("width", "height")[axis]
+            found, expected = f"{side} {image.shape[1 - axis]}", f"{images[0].shape[1 - axis]}, as picture 1 has"
+            raise ShapeError(f"picture {i + 1}", found, expected, "Resize the pictures to one size.")
+    parts: list[UInt8] = []
+    for image in images:
+        length = images[0].shape[1 - axis]
+        parts += [_paper(gap, length) if axis == 0 else _paper(length, gap), image]
+    return np.concatenate(parts[1:], axis=axis)
+
+
+def _paper(height: int, width: int) -> UInt8:
+    return np.full((height, width, 3), _PAPER, np.uint8)
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size=_TEXT)
+
+
+def _require_picture(image: UInt8, what: str) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
+        found, expected = f"{image.dtype} {image.shape}", "uint8 (height, width, 3), RGB"
+        raise ShapeError(what, found, expected, "Convert the picture to 8-bit RGB.")
+
+
+def _require_label_map(label_map: UInt8, what: str, size: tuple[int, ...] | None = None) -> None:
+    if label_map.ndim != 2 or label_map.dtype != np.uint8:
+        found, expected = f"{label_map.dtype} {label_map.shape}", "uint8 (height, width)"
+        raise ShapeError(what, found, expected, "Give one class index a pixel.")
+    if size is not None and label_map.shape != size:
+        found, expected = f"{label_map.shape[0]}x{label_map.shape[1]}", f"{size[0]}x{size[1]}, the image's size"
+        raise ShapeError(what, found, expected, "Give a label map of the image's size.")

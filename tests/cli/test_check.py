@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+from pixelwise.cli.check import check
+from pixelwise.errors import DataError, OptionError
+
+APP = typer.Typer()
+APP.command()(check)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for folder in ("images", "masks"):
+            (tmp_path / split / folder).mkdir(parents=True)
+        Image.fromarray(rng.integers(0, 256, (4, 6, 3)).astype(np.uint8)).save(tmp_path / split / "images" / "a.png")
+        mask = np.array([[0, 0, 0, 1, 1, 2]] * 4, np.uint8)
+        Image.fromarray(mask).save(tmp_path / split / "masks" / "a.png")
+    (tmp_path / "classes.yaml").write_text("classes: [sky, road, '[bold]']")
+    return tmp_path
+
+
+def test_the_report_says_what_is_in_it(data: Path) -> None:
+    result = CliRunner().invoke(APP, [str(data)])
+    assert result.exit_code == 0
+    assert "images    2 (train 1, val 1)" in result.stdout
+    assert "4x6: 2 (height x width)" in result.stdout
+    assert "100.0% of the pixels" in result.stdout
+    rows = [[cell.strip() for cell in line.split("│")] for line in result.stdout.splitlines() if "%" in line]
+    shares = {row[2]: (row[3], len(row[4])) for row in rows if len(row) > 4}
+    assert shares == {"sky": ("50.00%", 30), "road": ("33.33%", 20), "[bold]": ("16.67%", 10)}
+    assert "No problems found." in result.stdout
+
+
+def test_problems_are_named_and_end_with_exit_code_1(data: Path) -> None:
+    (data / "train" / "masks" / "a.png").unlink()
+    result = CliRunner().invoke(APP, [str(data)])
+    assert result.exit_code == 1
+    assert "train/images/a.png  [missing_mask]\n    found no mask; expected" in result.stdout
+    assert "1 problem (missing_mask 1). Correct them, or leave 1 image out with train --skip-bad." in result.stdout
+
+
+def test_a_mask_without_an_image_is_nothing_to_leave_out(data: Path) -> None:
+    (data / "train" / "masks" / "b.png").write_bytes((data / "train" / "masks" / "a.png").read_bytes())
+    result = CliRunner().invoke(APP, [str(data)])
+    assert result.exit_code == 1
+    assert result.stdout.endswith("1 problem (missing_image 1). Correct them.\n")
+
+
+def test_a_missing_val_split_is_told_and_is_no_failure(data: Path) -> None:
+    (data / "val").rename(data / "test")
+    result = CliRunner().invoke(APP, [str(data)])
+    assert result.exit_code == 0
+    assert "[no_val]" in result.stdout
+    assert "none that spoils training" in result.stdout
+
+
+def test_json_is_one_object_and_nothing_else(data: Path) -> None:
+    (data / "val" / "images" / "a.png").write_bytes(b"")
+    result = CliRunner().invoke(APP, [str(data), "--json", "--format", "folders"])
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["splits"] == {"train": 1, "val": 1}
+    assert [(p["file"], p["kind"]) for p in report["problems"]] == [(str(data / "val/images/a.png"), "unreadable")]
+
+
+def test_mistakes_are_typed_errors(data: Path) -> None:
+    assert isinstance(CliRunner().invoke(APP, [str(data / "none")]).exception, DataError)
+    assert isinstance(CliRunner().invoke(APP, [str(data), "--format", "coco"]).exception, OptionError)

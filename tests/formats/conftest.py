@@ -1,0 +1,31 @@
+"""Small data sets on disk, made from seeds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+Save = Callable[..., Path]
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Save:
+    """Write an array, or without one a photo of noise that its name decides, 6x8, under tmp_path; return its path."""
+
+    def write(name: str, array: object = None, **options: object) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if array is None:
+            array = np.random.default_rng(zlib.crc32(name.encode())).integers(0, 256, (6, 8, 3))
+        pixels = np.asarray(array)
+        Image.fromarray(pixels if pixels.dtype in (np.uint16, np.int32) else pixels.astype(np.uint8)).save(
+            path, **options
+        )
+        return path
+
+    return write

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.formats import open_dataset
+from pixelwise.formats.check import CheckResult, check
+from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.examine import HARMLESS, KINDS
+
+CLEAN = np.array([[0, 0, 1, 1, 1, 2, 255, 255]] * 6)
+
+
+@pytest.fixture
+def clean(save, tmp_path: Path) -> Path:
+    """Three pairs in train, one in val; classes sky, road, car; 6x8 pixels each, a quarter of them without label."""
+    for split, stems in {"train": "abc", "val": "d"}.items():
+        for stem in stems:
+            save(f"{split}/images/{stem}.png")
+            save(f"{split}/masks/{stem}.png", CLEAN)
+    (tmp_path / "classes.txt").write_text("sky\nroad\ncar\n")
+    return tmp_path
+
+
+def checked(root: Path) -> CheckResult:
+    return check(open_dataset(root))
+
+
+def problems(root: Path) -> list[tuple[str, str]]:
+    return [(problem.file.relative_to(root).as_posix(), problem.kind) for problem in checked(root).problems]
+
+
+def test_a_clean_data_set_is_counted(clean: Path, save) -> None:
+    save("train/masks/c.png", np.where(CLEAN == 2, 0, CLEAN))  # no car in this one
+    result = checked(clean)
+    assert (result.format, result.images, result.splits) == ("folders", 4, {"train": 3, "val": 1})
+    assert result.sizes == {(6, 8): 4}
+    assert_array_equal(result.class_pixels, [12 + 12 + 18 + 12, 4 * 18, 3 * 6])
+    assert_array_equal(result.train_class_pixels, [12 + 12 + 18, 3 * 18, 2 * 6])
+    assert_array_equal(result.class_image_pixels, [3 * 48, 3 * 48, 2 * 48])
+    assert result.class_pixels.dtype == np.int64
+    assert result.pixels == 4 * 48
+    assert result.labelled_share == 0.75
+    assert result.class_shares == {"sky": 54 / 144, "road": 72 / 144, "car": 18 / 144}
+    assert (result.problems, result.spoilt, result.harmful) == ([], set(), [])
+
+
+def test_unreadable_images_and_masks(clean: Path) -> None:
+    for name in ("train/images/a.png", "train/masks/b.png"):
+        whole = (clean / name).read_bytes()
+        (clean / name).write_bytes(whole[: len(whole) // 2])
+    result = checked(clean)
+    assert problems(clean) == [("train/images/a.png", "unreadable"), ("train/masks/b.png", "unreadable")]
+    assert result.spoilt == {clean / "train/images/a.png", clean / "train/images/b.png"}
+    assert "truncated" in result.problems[0].message
+    assert result.sizes == {(6, 8): 3}
+    assert_array_equal(result.train_class_pixels, [12, 18, 6])  # only c is whole
+
+
+def test_masks_that_do_not_fit(clean: Path, save) -> None:
+    save("train/masks/a.png", CLEAN[:5])
+    save("train/masks/b.png", np.where(CLEAN == 2, 9, CLEAN))
+    save("train/masks/c.png", CLEAN, format="JPEG")
+    save("val/masks/d.png", np.full((6, 8), 255))
+    result = checked(clean)
+    assert problems(clean) == [
+        ("train/masks/a.png", "size_mismatch"),
+        ("train/masks/b.png", "unknown_value"),
+        ("train/masks/c.png", "jpeg_mask"),
+        ("val/images/d.png", "unlabelled"),
+    ]
+    assert "5x8" in result.problems[0].message
+    assert "value 9 in 6 pixels" in result.problems[1].message
+    assert len(result.spoilt) == 4
+    assert result.pixels == 0
+    assert result.labelled_share == 0.0
+
+
+def test_missing_partners(clean: Path) -> None:
+    (clean / "train/masks/a.png").unlink()
+    (clean / "train/images/b.png").unlink()
+    assert problems(clean) == [("train/images/a.png", "missing_mask"), ("train/masks/b.png", "missing_image")]
+    assert checked(clean).spoilt == {clean / "train/images/a.png"}
+
+
+def test_names_in_lists_without_an_image(clean: Path) -> None:
+    (clean / "train.txt").write_text("a\ngone.png\n")
+    (clean / "val.txt").write_text("d\n")
+    assert problems(clean) == [("train/images/gone.png", "missing_image")]
+
+
+def test_copies_in_two_splits_are_found_by_their_pixels(clean: Path, save) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (6, 8, 3))
+    save("train/images/a.png", pixels)
+    save("train/images/b.png", pixels)  # twice in one split: no harm
+    assert problems(clean) == []
+    save("val/images/d.png", pixels, compress_level=0)
+    result = checked(clean)
+    assert problems(clean) == [("train/images/a.png", "duplicate"), ("train/images/b.png", "duplicate")]
+    assert "d.png has in val" in result.problems[0].message
+    assert result.spoilt == {clean / "train/images/a.png", clean / "train/images/b.png"}
+    assert_array_equal(result.train_class_pixels, [12, 18, 6])
+
+
+def test_the_same_bytes_in_another_shape_are_no_copy(clean: Path, save) -> None:
+    save("train/images/a.png", np.zeros((6, 8, 3)))
+    save("val/images/d.png", np.zeros((8, 6, 3)))
+    save("val/masks/d.png", CLEAN.reshape(8, 6))
+    assert problems(clean) == []
+
+
+def test_instance_maps_are_read_as_well(clean: Path, save) -> None:
+    for stem in "abc":
+        save(f"train/instances/{stem}.png", np.ones((6, 8), np.uint16))
+    save("train/instances/b.png", np.ones((6, 7), np.uint16))
+    save("train/instances/c.png", np.ones((6, 8, 3)))
+    assert problems(clean) == [("train/instances/b.png", "size_mismatch"), ("train/instances/c.png", "unknown_value")]
+
+
+def test_empty_splits(clean: Path) -> None:
+    (clean / "train").rename(clean / "test")
+    assert problems(clean) == [(".", "no_train")]
+    (clean / "val").rename(clean / "train")
+    result = checked(clean)
+    assert [problem.kind for problem in result.problems] == ["no_val"]
+    assert result.harmful == []
+    assert set(HARMLESS) < set(KINDS)
+
+
+def test_the_order_is_the_same_every_time_and_progress_counts_up(clean: Path) -> None:
+    for stem in "abc":
+        (clean / f"train/masks/{stem}.png").unlink()
+    calls: list[tuple[int, int]] = []
+    result = check(open_dataset(clean, "folders"), lambda done, total: calls.append((done, total)))
+    assert calls == [(i, 4) for i in range(1, 5)]
+    assert [problem.file.name for problem in result.problems] == ["a.png", "b.png", "c.png"]
+
+
+def test_an_error_that_is_no_problem_of_the_data_is_raised(clean: Path) -> None:
+    def broken(path: Path) -> np.ndarray:
+        raise RuntimeError("a bug")
+
+    items = tuple(Item(f"{i}", clean / "train/images/a.png", clean / "train/masks/a.png") for i in range(50))
+    dataset = Dataset(clean, "folders", ClassMap.named(("a",)), {"train": items}, broken)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="a bug"):
+        check(dataset)
+    assert threading.active_count() == before
+
+
+def test_json(clean: Path) -> None:
+    (clean / "train/masks/a.png").unlink()
+    report = json.loads(json.dumps(checked(clean).to_json_dict()))
+    assert report["images"] == 4
+    assert report["classes"] == ["sky", "road", "car"]
+    assert report["splits"] == {"train": 3, "val": 1}
+    assert report["sizes"] == [{"height": 6, "width": 8, "images": 4}]
+    assert report["labelled_share"] == 0.75
+    assert report["class_shares"] == {"sky": 36 / 108, "road": 54 / 108, "car": 18 / 108}
+    (problem,) = report["problems"]
+    assert problem["file"] == str(clean / "train/images/a.png")
+    assert problem["kind"] == "missing_mask"
+    assert problem["message"].startswith("found no mask; expected")
+
+
+def test_ignored_pixels_never_count(clean: Path, save) -> None:
+    save("train/masks/a.png", np.where(CLEAN == 0, IGNORE_INDEX, CLEAN))
+    assert_array_equal(checked(clean).class_image_pixels, [2 * 48, 3 * 48, 3 * 48])

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import DataError
+from pixelwise.formats.classlist import ClassList, read_class_list, to_yaml, write_classes
+
+
+def read(tmp_path: Path, name: str, text: str) -> ClassList:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    found = read_class_list(tmp_path)
+    assert found is not None
+    assert found.path == tmp_path / name
+    return found
+
+
+def test_yaml_of_names_and_of_names_with_colours(tmp_path: Path) -> None:
+    plain = read(tmp_path, "classes.yaml", "classes: [sky, 7]")
+    assert plain.classes.names == ("sky", "7")
+    assert plain.values == {0: 0, 1: 1}
+    assert plain.colors == {}
+    text = "classes: [{name: sky, color: [1, 2, 3]}, {name: road}]\nignore: [0, 200, [9, 9, 9]]"
+    colored = read(tmp_path, "classes.yaml", text)
+    assert colored.classes.colors[0] == (1, 2, 3)
+    assert colored.values == {0: IGNORE_INDEX, 1: 1, 200: IGNORE_INDEX}
+    assert colored.colors == {(1, 2, 3): 0, (9, 9, 9): IGNORE_INDEX}
+
+
+def test_names_a_line(tmp_path: Path) -> None:
+    assert read(tmp_path, "classes.txt", "\ufeffsky\n wet road \n\n").classes.names == ("sky", "wet road")
+
+
+def test_colour_lines_with_void_ignored_at_its_position(tmp_path: Path) -> None:
+    found = read(tmp_path, "label_colors.txt", "128 128 128\tSky\n0 0 0\t\tVoid\n128 64 128 Wet road\n")
+    assert found.classes == ClassMap(("Sky", "Wet road"), ((128, 128, 128), (128, 64, 128)))
+    assert found.values == {0: 0, 1: IGNORE_INDEX, 2: 1}
+    assert found.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX, (128, 64, 128): 1}
+
+
+def test_csv_with_a_header(tmp_path: Path) -> None:
+    found = read(tmp_path, "class_dict.csv", "name, r, g, b\nSky, 128, 128, 128\nUnlabelled,0,0,0\n")
+    assert found.classes == ClassMap(("Sky",), ((128, 128, 128),))
+    assert found.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX}
+
+
+def test_no_list(tmp_path: Path) -> None:
+    assert read_class_list(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("classes.yaml", "classes: [", "cannot be read"),
+        ("classes.yaml", "- sky", "no list under"),
+        ("classes.yaml", "classes: []", "0 classes"),
+        ("classes.yaml", "classes: [sky, sky]", "'sky' twice"),
+        ("classes.yaml", "classes: [yes, road]", "needs quotes"),
+        ("classes.yaml", "classes: [{name: sky, color: [1, 2]}]", "no colour"),
+        ("classes.yaml", "classes: [{name: sky, color: [1, 2, 300]}]", "no colour"),
+        ("classes.yaml", "classes: [{name: a, color: [1, 1, 1]}, {name: b, color: [1, 1, 1]}]", "two classes"),
+        ("classes.yaml", "classes: [sky]\nignore: [none]", "no colour"),
+        ("label_colors.txt", "128 128 128\n", "too short"),
+        ("label_colors.txt", "red 0 0 sky\n", "invalid literal"),
+        ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "too short"),
+    ],
+)
+def test_a_list_that_makes_no_sense_is_named(tmp_path: Path, name: str, text: str, found: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=found) as caught:
+        read_class_list(tmp_path)
+    assert caught.value.where == str(tmp_path / name)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    classes = ClassMap(("no", "void", "1: {a}", "Straße"), ((0, 0, 0), (1, 2, 3), (4, 5, 6), (255, 255, 255)))
+    write_classes(tmp_path / "classes.yaml", classes)
+    found = read_class_list(tmp_path)
+    assert found is not None
+    assert found.classes == classes
+    assert yaml.safe_load(to_yaml(classes))["classes"] == classes.to_dict()

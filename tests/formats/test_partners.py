@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pixelwise.errors import DataError
+from pixelwise.formats.partners import image_files, partners, told_apart
+
+
+def paths(*names: str) -> list[Path]:
+    return [Path(name) for name in names]
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        *("a.png", "a.TIF", "a_mask.png", "a_masks.png", "a-mask.png", "a_label.png", "a_labels.bmp", "a_gt.png"),
+        *("a_seg.png", "a_L.png", "a_annotation.png", "a_labelIds.png", "a_segmentation.png", "a_MASK.png"),
+    ],
+)
+def test_a_mask_may_have_a_suffix_and_another_extension(mask: str) -> None:
+    assert partners(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}
+
+
+def test_the_equal_stem_goes_first() -> None:
+    images = paths("a.png", "a_mask.png")
+    assert partners(images, paths("m/a.png", "m/a_mask.png")) == {
+        images[0]: Path("m/a.png"),
+        images[1]: Path("m/a_mask.png"),
+    }
+
+
+def test_dots_in_stems_are_kept() -> None:
+    assert partners(paths("f.001.png", "f.002.png"), paths("m/f.001.png")) == {Path("f.001.png"): Path("m/f.001.png")}
+
+
+def test_ambiguous_partners_are_named() -> None:
+    with pytest.raises(DataError, match=r"2 masks for it: a_gt.png, a_mask.png"):
+        partners(paths("a.png"), paths("a_gt.png", "a_mask.png"))
+    with pytest.raises(DataError, match=r"a.jpg: found the same stem as a.png"):
+        partners(paths("a.png", "a.jpg"), paths("m/a.png"))
+
+
+def test_one_folder_is_told_apart_by_suffix() -> None:
+    images, masks = told_apart(paths("a.png", "a_mask.png", "b.png", "c_mask.png", "d_L.png"))
+    assert images == paths("a.png", "b.png", "d_L.png")
+    assert masks == paths("a_mask.png", "c_mask.png")
+
+
+def test_one_folder_is_told_apart_by_jpeg_and_png() -> None:
+    assert told_apart(paths("a.jpg", "a.png", "b.png")) == (paths("a.jpg", "b.png"), paths("a.png"))
+
+
+def test_images_alone_hold_no_masks() -> None:
+    files = paths("left_l.png", "right_r.png", "x_mask.png")
+    assert told_apart(files) == (files, [])
+
+
+def test_hidden_and_other_files_are_no_images(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpeg", ".c.png", "._b.png", "notes.txt", "d.webp"):
+        (tmp_path / name).touch()
+    assert [file.name for file in image_files(tmp_path)] == ["a.jpeg", "b.PNG", "d.webp"]

@@ -1,0 +1,129 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import OptionError, ShapeError
+from pixelwise.render import colorize, errors_map, labelled_row, legend, overlay, side_by_side, stacked
+
+CLASSES = ClassMap(("red", "blue"), ((200, 0, 0), (0, 0, 100)))
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
+def picture(height, width, color=(100, 100, 100)):
+    return np.full((height, width, 3), color, np.uint8)
+
+
+def test_colorize_looks_up_the_colours_and_leaves_ignored_pixels_black():
+    colors = colorize(np.uint8([[0, 1], [IGNORE_INDEX, 0]]), CLASSES)
+    assert_array_equal(colors, [[(200, 0, 0), (0, 0, 100)], [BLACK, (200, 0, 0)]])
+
+
+def test_overlay_tints_within_and_darkens_along_the_edge():
+    label_map = np.uint8([[0, 0, 1, 1]] * 2)
+    tinted = overlay(picture(2, 4), label_map, CLASSES, opacity=0.5)
+    # half of 100 and half of the colour
+    assert_array_equal(tinted[:, 0], [(150, 50, 50)] * 2)
+    assert_array_equal(tinted[:, 2:], [[(50, 50, 100)] * 2] * 2)
+    # column 1 has the other class to its right: 0.625 of (100, 0, 0) over the tint, 0.375 * 150 + 62.5 = 118.75
+    assert_array_equal(tinted[:, 1], [(119, 19, 19)] * 2)
+
+
+def test_overlay_edges_run_along_both_axes_one_pixel_wide():
+    label_map = np.zeros((5, 5), np.uint8)
+    label_map[2:, 2:] = 1
+    plain = overlay(picture(5, 5), np.zeros_like(label_map), CLASSES)
+    edge = (overlay(picture(5, 5), label_map, CLASSES) != plain).any(axis=2) & (label_map == 0)
+    expected = np.zeros((5, 5), bool)
+    expected[1, 2:] = expected[2:, 1] = True
+    assert_array_equal(edge, expected)
+
+
+def test_overlay_shows_the_image_where_nothing_is_known():
+    image = np.random.default_rng(0).integers(0, 256, (3, 3, 3), np.uint8)
+    label_map = np.full((3, 3), IGNORE_INDEX, np.uint8)
+    assert_array_equal(overlay(image, label_map, CLASSES), image)
+    label_map[:, 0] = 1
+    assert_array_equal(overlay(image, label_map, CLASSES)[:, 1:], image[:, 1:])
+
+
+def test_overlay_goes_from_the_image_to_the_colours():
+    image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+    kept, label_map = image.copy(), np.zeros((4, 6), np.uint8)
+    assert_array_equal(overlay(image, label_map, CLASSES, 0.0), image)
+    assert_array_equal(overlay(image, label_map, CLASSES, 1.0), colorize(label_map, CLASSES))
+    assert_array_equal(image, kept)
+
+
+def test_errors_are_red_on_gray_and_ignored_pixels_dim():
+    image = np.uint8([[(100, 100, 100), (10, 200, 50), (90, 90, 90)]])
+    shown = errors_map(image, np.uint8([[0, 1, 1]]), np.uint8([[1, 1, IGNORE_INDEX]]))
+    # 179/256 of (230, 38, 48) over 100; luminance 0.299 * 10 + 0.587 * 200 + 0.114 * 50 = 126.09; a third of 90
+    assert_array_equal(shown, [[(191, 57, 64), (126, 126, 126), (30, 30, 30)]])
+
+
+def test_side_by_side_and_stacked_leave_white_between():
+    left, right = picture(2, 1, (1, 2, 3)), picture(2, 2, (4, 5, 6))
+    row = side_by_side([left, right], gap=2)
+    assert_array_equal(row, [[(1, 2, 3), WHITE, WHITE, (4, 5, 6), (4, 5, 6)]] * 2)
+    column = stacked([left.transpose(1, 0, 2), right.transpose(1, 0, 2)], gap=1)
+    assert_array_equal(column, [[(1, 2, 3)] * 2, [WHITE] * 2, [(4, 5, 6)] * 2, [(4, 5, 6)] * 2])
+    assert_array_equal(side_by_side([left]), left)
+
+
+def test_labelled_row_writes_each_caption_below_its_picture():
+    images = [picture(20, 120), picture(20, 80)]
+    sheet = labelled_row(images, ["photo", ""], gap=10)
+    assert_array_equal(sheet[:20], side_by_side(images, gap=10))
+    inked = np.flatnonzero((sheet[20:] < 128).all(axis=2).any(axis=0))
+    assert inked[0] > 30
+    assert inked[-1] < 90
+    assert abs((inked[0] + inked[-1]) / 2 - 60) <= 2
+
+
+def test_legend_shows_every_colour_and_takes_another_line_where_one_is_full():
+    wide, narrow = legend(CLASSES, 200), legend(CLASSES, 60)
+    assert wide.shape[1] == 200
+    assert narrow.shape[1] == 60
+    assert narrow.shape[0] == 2 * wide.shape[0]
+    for sheet in (wide, narrow):
+        for color in CLASSES.colors:
+            assert (sheet == color).all(axis=2).sum() > 80
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: colorize(np.zeros((2, 2), np.int64), CLASSES), "label map: found int64"),
+        (lambda: colorize(np.zeros((1, 2, 2), np.uint8), CLASSES), r"found uint8 \(1, 2, 2\)"),
+        (lambda: overlay(picture(2, 3), np.zeros((3, 2), np.uint8), CLASSES), "found 3x2; expected 2x3"),
+        (lambda: overlay(picture(2, 3)[..., 0], np.zeros((2, 3), np.uint8), CLASSES), r"image: found uint8 \(2, 3\)"),
+        (lambda: overlay(picture(2, 3) / 255, np.zeros((2, 3), np.uint8), CLASSES), "image: found float64"),
+        (lambda: errors_map(picture(2, 3), np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)), "prediction: "),
+        (lambda: errors_map(picture(2, 3), np.zeros((2, 3), np.uint8), np.zeros((2, 4), np.uint8)), "target: "),
+        (lambda: side_by_side([]), "pictures: found none"),
+        (lambda: side_by_side([picture(2, 3), picture(3, 3)]), "picture 2: found height 3; expected 2"),
+        (lambda: stacked([picture(2, 3), picture(2, 4)]), "picture 2: found width 4; expected 3"),
+        (lambda: labelled_row([picture(2, 3)], []), "found 0 captions for 1 pictures"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ShapeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("opacity", [-0.1, 1.5, float("nan")])
+def test_an_opacity_outside_0_to_1_is_refused(opacity):
+    with pytest.raises(OptionError, match="opacity"):
+        overlay(picture(1, 1), np.zeros((1, 1), np.uint8), CLASSES, opacity)
+
+
+def test_importing_render_loads_no_pillow():
+    code = (
+        "import sys, pixelwise.render; print([name for name in sys.modules if name.split('.')[0] in ('PIL', 'scipy')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

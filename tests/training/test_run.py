@@ -1,0 +1,228 @@
+"""A whole training, and one that is killed: the result is the same to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from pixelwise.errors import DataError, OptionError, OutputError, RunError
+from pixelwise.formats import open_dataset
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.predictor import load
+from pixelwise.scenes import write_scenes
+from pixelwise.training import train
+from pixelwise.training.checkpoint import load_tensors
+from pixelwise.training.weights import load_run
+
+EPOCHS = 12
+SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
+SCRIPT = """
+import sys
+from pixelwise.training import loop, train
+loop.CHECKPOINT_SECONDS = 0.0
+train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=True, quiet=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight training and three validation scenes of 64x96."""
+    path = tmp_path_factory.mktemp("scenes") / "data"
+    write_scenes(path, 0, {"train": 8, "val": 3, "test": 2}, size=(64, 96))
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(data, out=out, **SMALL)
+    return out
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    first, second = (load_tensors(run / "weights.safetensors")[0] for run in (a, b))
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_run_directory_holds_what_the_design_lists(whole: Path) -> None:
+    names = {path.name for path in whole.iterdir()}
+    assert names == {
+        "config.yaml",
+        "checkpoints",
+        "weights.safetensors",
+        "model.onnx",
+        "metrics.json",
+        "history.csv",
+        "report.html",
+        "tensorboard",
+    }
+
+
+def test_history_has_every_validation_and_learns(whole: Path) -> None:
+    with (whole / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    losses = [float(row["loss"]) for row in rows]
+    assert [row["step"] for row in rows if row["val_miou"]] == [str(i + 1) for i in range(EPOCHS)]
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+
+
+def test_metrics_are_those_of_the_model_file(whole: Path, data: Path) -> None:
+    stored = json.loads((whole / "metrics.json").read_text())
+    again = evaluate(load(whole), open_dataset(data), "val").to_json_dict()
+    assert {key: stored[key] for key in again} == again
+    assert stored["split"] == "val"
+
+
+def test_the_model_file_predicts_as_the_weights_do(whole: Path, data: Path) -> None:
+    dataset = open_dataset(data)
+    image = dataset.read(dataset.splits["test"][0]).image
+    pipeline, _ = load_run(whole)
+    with torch.no_grad():
+        expected = pipeline(torch.from_numpy(image[None])).argmax(1)[0].numpy()
+    assert (load(whole).label_map(image) == expected).mean() >= 0.9999
+
+
+def test_killed_three_times_it_ends_with_the_same_weights(whole: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "broken"
+    line = [sys.executable, "-c", SCRIPT.format(epochs=EPOCHS), str(data), str(out)]
+    steps_seen = []
+    for wanted in (1, 3, 5):
+        process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
+        steps_seen.append(_wait_for_step(out, wanted, process))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    subprocess.run(line, check=True, stderr=subprocess.DEVNULL)
+    assert steps_seen == sorted(steps_seen)
+    assert same_weights(whole, out)
+    assert not list(out.rglob(".*")), "a temporary file was left under the run"
+
+
+def _wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes]) -> int:
+    """Wait until the run's checkpoint is at `step` or later; return where it is."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        if (run / "checkpoints" / "last.ckpt").is_file():
+            done = load_tensors(run / "checkpoints" / "last.ckpt")[1]["progress"]["step"]
+            if done >= step:
+                return int(done)
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.005)
+    raise AssertionError(f"no checkpoint at step {step}")
+
+
+def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None:
+    before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
+    train(data, out=whole, resume=True, quiet=True)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:
+    train(data, out=tmp_path / "again", config=whole / "config.yaml", quiet=True)
+    assert same_weights(whole, tmp_path / "again")
+
+
+def test_minutes_become_steps_once(data: Path, tmp_path: Path) -> None:
+    started = time.perf_counter()
+    train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=0.4, quiet=True)
+    seconds = time.perf_counter() - started
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["recipe"]["steps"] > EPOCHS
+    assert seconds < 60
+
+
+def test_from_another_run_keeps_the_body_and_gives_other_classes_a_new_head(
+    whole: Path, data: Path, tmp_path: Path
+) -> None:
+    fewer = tmp_path / "data"
+    write_scenes(fewer, 1, {"train": 4, "val": 2}, size=(64, 96))
+    listing = fewer / "classes.yaml"
+    content = yaml.safe_load(listing.read_text())
+    content["classes"][0]["name"] = "heaven"
+    listing.write_text(yaml.safe_dump(content))
+    run = tmp_path / "run"
+    train(fewer, out=run, model="segnet", width=0.06, epochs=1, start_from=whole, seed=5, quiet=True)
+    start, _ = load_tensors(whole / "weights.safetensors")
+    body, _ = load_tensors(run / "weights.safetensors")
+    # One step at warm-up's rate moves no weight far from where it started, but a new head is elsewhere.
+    moved = {
+        name: float((body[name] - start[name]).abs().mean() / start[name].abs().mean())
+        for name in ("encoder.0.0.weight", "head.weight")
+    }
+    assert moved["encoder.0.0.weight"] < 0.1 < moved["head.weight"]
+
+
+def test_other_data_or_another_model_cannot_be_resumed(whole: Path, data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "data"
+    write_scenes(other, 9, {"train": 4, "val": 2}, size=(64, 96))
+    with pytest.raises(RunError, match="other data"):
+        train(other, out=whole, resume=True, quiet=True)
+    with pytest.raises(RunError, match="model segnet"):
+        train(data, out=whole, model="fpn", resume=True, quiet=True)
+
+
+def test_a_directory_in_use_is_not_overwritten(whole: Path, data: Path) -> None:
+    with pytest.raises(OutputError, match="--resume"):
+        train(data, out=whole, quiet=True)
+
+
+def test_bad_files_are_refused_or_left_out_and_listed(data: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "data"
+    write_scenes(broken, 0, {"train": 5, "val": 2}, size=(64, 96))
+    victim = sorted((broken / "train" / "images").iterdir())[0]
+    victim.write_bytes(victim.read_bytes()[:200])
+    with pytest.raises(DataError, match="--skip-bad"):
+        train(broken, out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    train(broken, out=tmp_path / "run", model="segnet", width=0.06, epochs=1, skip_bad=True, quiet=True)
+    assert victim.name in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_options_that_contradict_each_other(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="one of them"):
+        train(data, out=tmp_path / "run", minutes=1, epochs=1, quiet=True)
+    with pytest.raises(OptionError, match="close ones"):
+        train(data, out=tmp_path / "run", encoder="resnet19", epochs=1, quiet=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_ends_with_a_typed_error_and_the_run_goes_on_later(
+    whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    real_write = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        if self.suffix == ".ckpt":
+            real_write(self, content[:100])
+            raise OSError(28, "No space left on device")
+        return real_write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        train(data, out=out, **SMALL)
+    assert not list(out.rglob("*.ckpt"))
+    monkeypatch.undo()
+    train(data, out=out, resume=True, quiet=True)
+    assert same_weights(whole, out)
+
+
+def test_without_validation_images_the_last_weights_are_kept(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_scenes(data, 0, {"train": 4}, size=(64, 96))
+    run = train(data, out=tmp_path / "run", model="segnet", width=0.06, epochs=2, quiet=True)
+    assert run.miou is None
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    image = np.zeros((32, 32, 3), np.uint8)
+    assert load(tmp_path / "run").label_map(image).shape == (32, 32)
