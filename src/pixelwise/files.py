@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pixelwise.errors import OutputError
 
-
 _UMASK = os.umask(0)
 os.umask(_UMASK)
 
@@ -51,4 +50,3 @@ def _output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(
         path, error.strerror or str(error), "a place that can be written", "Free some space or choose another --out."
     )
-

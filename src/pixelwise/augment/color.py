@@ -37,5 +37,5 @@ def draw(rng: np.random.Generator, strength: float = 1.0) -> Color:
 def on_image(image: UInt8, color: Color) -> UInt8:
     """Apply the change to uint8 (H, W, 3)."""
     changed = Image.fromarray(image).convert("RGB", color.matrix)
-    table = np.rint(255 * (np.arange(256) / 255) ** color.gamma).astype(np.uint8)
+    table: UInt8 = np.rint(255 * (np.arange(256) / 255) ** color.gamma).astype(np.uint8)
     return table[np.asarray(changed)]

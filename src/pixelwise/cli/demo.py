@@ -15,7 +15,9 @@ SEED = 0
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Directory to make: data/, run/ and predictions/.")] = Path("pixelwise-demo"),
+    out: Annotated[Path, typer.Option(help="Directory to make: data/, run/ and predictions/.")] = Path(
+        "pixelwise-demo"
+    ),
     minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:

@@ -8,9 +8,11 @@ import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import timm
 import torch
+from timm.models import FeatureInfo
 from torch import nn
 
 from pixelwise.errors import MissingDependencyError, OptionError
@@ -51,7 +53,8 @@ class Encoder(nn.Module):
         self.strides = strides
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-        return self.net(image)
+        features: list[torch.Tensor] = self.net(image)
+        return features
 
 
 def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) -> Encoder:
@@ -75,12 +78,13 @@ def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) 
             _load_packaged(net, packaged, in_channels)
     else:
         net = _from_timm(name, in_channels, pretrained)
-    strides = net.feature_info.reduction()
+    info = cast(FeatureInfo, net.feature_info)
+    strides = info.reduction()
     if any(coarse == fine or coarse % fine for fine, coarse in pairwise(strides)):
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
         raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
-    return Encoder(net, net.feature_info.channels(), strides)
+    return Encoder(net, info.channels(), strides)
 
 
 def _from_timm(name: str, in_channels: int, pretrained: bool) -> nn.Module:

@@ -40,7 +40,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
             dynamo=True,
             verbose=False,
         )
-    proto = program.model_proto
+    proto = program.model_proto  # type: ignore[union-attr]  # None without dynamo alone
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
     proto.producer_name = "pixelwise"
     for node in proto.graph.node:

@@ -15,6 +15,9 @@ class Pipeline(nn.Module):
     mean and std are of channel values in 0..1.
     """
 
+    scale: torch.Tensor
+    shift: torch.Tensor
+
     def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.model = model
@@ -26,4 +29,5 @@ class Pipeline(nn.Module):
         return images.permute(0, 3, 1, 2).float() * self.scale - self.shift
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.model(self.normalised(images))
+        logits: torch.Tensor = self.model(self.normalised(images))
+        return logits

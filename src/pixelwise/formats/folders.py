@@ -14,10 +14,10 @@ from pixelwise.formats.coding import OBJECT_CLASSES, read_instance_map, read_obj
 from pixelwise.formats.dataset import Dataset, Item
 from pixelwise.formats.layout import EXPECTED, Place, describe, find_places
 from pixelwise.formats.output import copy_image, mask_of, new_directory
-from pixelwise.formats.partners import EXTENSIONS, partners
+from pixelwise.formats.partners import partners
 from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
 from pixelwise.formats.survey import decide
-from pixelwise.raster.image import write_png
+from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
 Assigned = list[tuple[str | None, Item]]
 """Items with the split that their folder names, if it names one."""
@@ -120,7 +120,7 @@ def _names(line: str) -> list[str]:
     names: list[str] = []
     for path in (line, line.split()[0]):
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
-        names += [name, Path(name).stem if Path(name).suffix.lower() in EXTENSIONS else name]
+        names += [name, Path(name).stem if Path(name).suffix.lower() in IMAGE_ENDINGS else name]
     return names
 
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import DataError
-
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SUFFIX = re.compile(r"[_-](masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L)$", re.IGNORECASE)
 """What a mask's stem may have more than its image's."""
@@ -17,7 +16,7 @@ _SUFFIX = re.compile(r"[_-](masks?|labels?|gt|seg|segmentation|annotations?|anno
 
 def image_files(folder: Path) -> list[Path]:
     """Return the image files of a folder by their extensions, sorted; hidden ones are left out."""
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in EXTENSIONS and not f.name.startswith("."))
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_ENDINGS and not f.name.startswith("."))
 
 
 def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:

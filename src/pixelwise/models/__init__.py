@@ -50,7 +50,8 @@ def build(
     options: dict[str, Any] = {option: value for option, value in given.items() if value is not None}
     if "pretrained" in takes:
         options["pretrained"] = pretrained
-    return builder(num_classes, in_channels, **options)
+    model: nn.Module = builder(num_classes, in_channels, **options)
+    return model
 
 
 def describe(name: str) -> str:

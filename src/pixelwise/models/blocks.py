@@ -1,4 +1,4 @@
-"""What models are made of: channel counts by width, and the two small stacks of decoders."""
+"""What models share: channel counts by width, He initialisation, and the two small stacks of decoders."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ def scaled(channels: int, width: float) -> int:
     if not 0 < width <= 4:
         raise OptionError("--width", str(width), "a factor above 0 and at most 4", "Use 1 for the net as it is.")
     return max(1, round(channels * width))
+
+
+def he_initialise(model: nn.Module) -> None:
+    """Draw the convolutions' weights as He et al. (ICCV 2015, arXiv:1502.01852) do and set their biases to zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 class ConvBNReLU(nn.Sequential):

@@ -30,8 +30,8 @@ FINEST_STRIDE = 4
 class FPN(nn.Module):
     """(N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
 
-    Features of stride 4 and more are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed from the
-    coarsest down; a 1x1 head at stride 4 gives the class scores.
+    Features of stride 4 and more are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed
+    from the coarsest down; a 1x1 head at stride 4 gives the class scores.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class FPN(nn.Module):
         self.levels = [i for i, stride in enumerate(self.encoder.strides) if stride >= FINEST_STRIDE]
         if not self.levels:
             found = f"features at strides {self.encoder.strides}"
-            raise OptionError(f"--encoder {encoder}", found, f"a stride of {FINEST_STRIDE} or more", "Use a deeper net.")
+            raise OptionError(
+                f"--encoder {encoder}", found, f"strides of {FINEST_STRIDE} or more", "Take a deeper one."
+            )
         self.stride = self.encoder.strides[-1]
         channels = scaled(CHANNELS, width)
         self.laterals = nn.ModuleList(nn.Conv2d(self.encoder.channels[i], channels, 1) for i in self.levels)

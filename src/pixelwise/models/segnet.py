@@ -14,12 +14,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pixelwise.models.blocks import scaled
+from pixelwise.models.blocks import he_initialise, scaled
 from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.ops.unpooling import max_pool_with_indices, max_unpool
 
-ENCODER = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-DECODER = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
+ENCODER: tuple[tuple[int, ...], ...] = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+DECODER: tuple[tuple[int, ...], ...] = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
 
 
 class SegNet(nn.Module):
@@ -44,10 +44,7 @@ class SegNet(nn.Module):
         self.encoder = nn.ModuleList(encoder)
         self.decoder = nn.ModuleList(decoder)
         self.head = nn.Conv2d(channels, num_classes, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+        he_initialise(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
@@ -58,7 +55,8 @@ class SegNet(nn.Module):
             winners.append(indices)
         for stage in self.decoder:
             features = stage(max_unpool(features, winners.pop()))
-        return self.head(features)[..., :height, :width]
+        logits: torch.Tensor = self.head(features)
+        return logits[..., :height, :width]
 
 
 def _stage(in_channels: int, widths: list[int]) -> nn.Sequential:

@@ -14,7 +14,7 @@ from torch import nn
 
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import ConvBNReLU, scaled
+from pixelwise.models.blocks import ConvBNReLU, he_initialise, scaled
 from pixelwise.ops.padding import mirror_pad, pad_to_multiple
 
 WIDTHS = (64, 128, 256, 512, 1024)
@@ -53,10 +53,7 @@ class UNet(nn.Module):
         self.expanding = nn.ModuleList(_two_convolutions(2 * a, a) for a in widths[:-1])
         self.dropout = nn.Dropout(0.5)  # "at the end of the contracting path", section 3.1
         self.head = nn.Conv2d(widths[0], num_classes, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
+        he_initialise(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Mirror the border, run the net, crop to the input's size."""
@@ -76,7 +73,8 @@ class UNet(nn.Module):
         for up, expanding, skip in zip(reversed(self.up), reversed(self.expanding), reversed(skips), strict=True):
             features = up(features)
             features = expanding(torch.cat([_centre(skip, features), features], dim=1))
-        return self.head(features)
+        logits: torch.Tensor = self.head(features)
+        return logits
 
 
 class EncoderUNet(nn.Module):
@@ -94,7 +92,7 @@ class EncoderUNet(nn.Module):
         widths = DECODER_WIDTHS[-len(skips) :]
         if len(widths) < len(skips):
             found = f"{len(skips)} feature maps"
-            raise OptionError(f"--encoder {encoder}", found, f"at most {len(DECODER_WIDTHS)}", "Choose another encoder.")
+            raise OptionError(f"--encoder {encoder}", found, f"at most {len(DECODER_WIDTHS)}", "Choose another one.")
         channels = [self.encoder.channels[-1], *widths]
         self.decoder = nn.ModuleList(
             nn.Sequential(ConvBNReLU(before + skip, after), ConvBNReLU(after, after))
@@ -111,7 +109,8 @@ class EncoderUNet(nn.Module):
             size = padded.shape[-2:] if skip is None else skip.shape[-2:]
             features = F.interpolate(features, size=size, mode="bilinear", align_corners=False)
             features = stage(features if skip is None else torch.cat([skip, features], dim=1))
-        return self.head(features)[..., :height, :width]
+        logits: torch.Tensor = self.head(features)
+        return logits[..., :height, :width]
 
 
 def _two_convolutions(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.predict.writers import WRITERS
-
-IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+from pixelwise.raster.image import IMAGE_ENDINGS
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
     path = Path(text)
     if path.is_dir():
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
-        found, expected = "a folder without images", f"files that end in {', '.join(sorted(IMAGE_ENDINGS))}"
+        found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
     else:
         matches = [path] if path.is_file() else sorted(map(Path, glob.iglob(text, recursive=True)))
         images = {image: Path(image.name) for image in matches if image.is_file()}

@@ -16,6 +16,9 @@ from pixelwise.files import written_whole
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
+IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Of files that are taken for images, in lower case."""
+
 MAX_PIXELS = 2**29
 """The largest image that is decoded, in pixels (1.5 GiB as RGB); a header that promises more is refused unread."""
 

@@ -43,7 +43,9 @@ class Display:
         if self._console.is_terminal:
             self._bar = Progress(*columns, console=self._console, transient=False)
             self._bar.start()
-            self._task = self._bar.add_task("train", total=steps, completed=done, epoch="0", loss="-", miou="-", rate="-")
+            self._task = self._bar.add_task(
+                "train", total=steps, completed=done, epoch="0", loss="-", miou="-", rate="-"
+            )
 
     def step(self, progress: TrainingProgress, loss: float) -> None:
         """Show a step that was taken."""
@@ -53,7 +55,12 @@ class Display:
             rate = self._window_images / (now - self._window_start)
             epoch = f"{progress.step / self._epoch_steps:.1f}"
             self._bar.update(
-                self._task, completed=progress.step, epoch=epoch, loss=f"{loss:.3f}", miou=self._miou, rate=f"{rate:.1f}"
+                self._task,
+                completed=progress.step,
+                epoch=epoch,
+                loss=f"{loss:.3f}",
+                miou=self._miou,
+                rate=f"{rate:.1f}",
             )
             self._shown = now
 
@@ -81,6 +88,8 @@ class Display:
     def __enter__(self) -> Display:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()

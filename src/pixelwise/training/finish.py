@@ -98,7 +98,9 @@ def _report(
     extremes: Extremes,
 ) -> Report:
     labelled = max(1, int(survey.train_class_pixels.sum()))
-    shares = {name: int(n) / labelled for name, n in zip(config.class_map.names, survey.train_class_pixels, strict=True)}
+    shares = {
+        name: int(n) / labelled for name, n in zip(config.class_map.names, survey.train_class_pixels, strict=True)
+    }
     return Report(
         title=run.path.resolve().name,
         command=config.command,
