@@ -38,4 +38,5 @@ def on_image(image: UInt8, color: Color) -> UInt8:
     """Apply the change to uint8 (H, W, 3)."""
     changed = Image.fromarray(image).convert("RGB", color.matrix)
     table: UInt8 = np.rint(255 * (np.arange(256) / 255) ** color.gamma).astype(np.uint8)
-    return table[np.asarray(changed)]
+    adjusted: UInt8 = table[np.asarray(changed)]
+    return adjusted

@@ -48,7 +48,7 @@ def demo(
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
     print(
-        f"\ntest mIoU {scores.miou:.3f}, boundary F1 {scores.boundary_f1:.3f} on {scores.images} images never trained on\n"
+        f"\ntest mIoU {scores.miou:.3f}, boundary F1 {scores.boundary_f1:.3f} on {scores.images} unseen images\n"
         f"predictions: {out / 'predictions'}\n"
         f"report:      {report.resolve().as_uri()}"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,9 +26,9 @@ def train(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
     pretrained: Annotated[bool, typer.Option(help="Start the encoder from ImageNet weights.")] = True,
     class_weights: Annotated[
-        str, typer.Option(help="none, softened or median: how far rare classes count more.")
+        Literal["none", "softened", "median"], typer.Option(help="How far rare classes count more.")
     ] = "softened",
-    reduction: Annotated[str, typer.Option(help="mean or sum of the loss over pixels.")] = "mean",
+    reduction: Annotated[Literal["mean", "sum"], typer.Option(help="Of the loss over pixels.")] = "mean",
     task: Annotated[str, typer.Option(help="semantic: a class for each pixel.")] = "semantic",
     format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,

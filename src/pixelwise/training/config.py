@@ -11,6 +11,7 @@ import yaml
 from pixelwise.classes import ClassMap
 from pixelwise.errors import RunError
 from pixelwise.files import write_text
+from pixelwise.losses.cross_entropy import Reduction
 
 
 class _Strict(pydantic.BaseModel):
@@ -31,7 +32,7 @@ class Recipe(_Strict):
     """The encoder's learning rate over that of the rest."""
     weight_decay: pydantic.NonNegativeFloat
     ema_decay: float
-    reduction: Literal["mean", "sum"]
+    reduction: Reduction
     class_weights: tuple[float, ...]
     evaluations: pydantic.PositiveInt
     tile: pydantic.PositiveInt

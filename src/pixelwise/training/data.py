@@ -28,7 +28,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class SampleStore:
-    """The samples of one split, decoded once and kept as uint8 while they fit into memory, else read again each time."""
+    """The samples of one split: decoded once and kept as uint8 if they fit into memory, else read each time."""
 
     def __init__(self, dataset: Dataset, items: Sequence[Item]) -> None:
         self.dataset = dataset

@@ -19,4 +19,5 @@ class TorchEngine:
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         with torch.inference_mode():
             pixels = torch.tensor(images, device=self.device)
-            return self.pipeline(pixels).float().cpu().numpy()
+            logits: npt.NDArray[np.float32] = self.pipeline(pixels).float().cpu().numpy()
+        return logits

@@ -10,6 +10,8 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import torch
 
@@ -38,7 +40,7 @@ class Extremes:
         self._best: list[tuple[float, int, Example]] = []
         self._worst: list[tuple[float, int, Example]] = []
 
-    def see(self, item: Item, sample: Sample, prediction: object) -> None:
+    def see(self, item: Item, sample: Sample, prediction: npt.NDArray[np.uint8]) -> None:
         """Take note of one image."""
         miou = mean_iou(prediction, sample.label_map, self._num_classes)
         if math.isnan(miou):
@@ -97,10 +99,8 @@ def _report(
     scores: Scores | None,
     extremes: Extremes,
 ) -> Report:
-    labelled = max(1, int(survey.train_class_pixels.sum()))
-    shares = {
-        name: int(n) / labelled for name, n in zip(config.class_map.names, survey.train_class_pixels, strict=True)
-    }
+    pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
+    shares = dict(zip(config.class_map.names, pixels.tolist(), strict=True))
     return Report(
         title=run.path.resolve().name,
         command=config.command,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -47,10 +48,11 @@ class Trainer:
         self.recipe = recipe
         self.seed = seed
         self.progress = Progress()
-        pipeline = pipeline.to(self.accelerator.device, memory_format=torch.channels_last)
+        pipeline = pipeline.to(self.accelerator.device).to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(_parameter_groups(pipeline, recipe), fused=True)
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
-        self.averaged = AveragedModel(pipeline, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+        average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def train_step(self, batch: Batch) -> float:
@@ -71,7 +73,8 @@ class Trainer:
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
-        return self.averaged.module.eval()
+        pipeline: Pipeline = self.averaged.module.eval()  # type: ignore[assignment]
+        return pipeline
 
     def save(self, path: Path) -> None:
         """Write everything a later process needs to go on to the same result."""
@@ -153,7 +156,7 @@ def _row(trainer: Trainer, epoch_steps: float, miou: float | None) -> dict[str, 
     }
 
 
-def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict]:
+def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:
     """Split parameters by learning rate (encoder or not) and weight decay (matrices and kernels, not vectors)."""
     groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
     for name, parameter in pipeline.named_parameters():

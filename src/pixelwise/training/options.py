@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixelwise.losses.cross_entropy import Reduction
+
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.5, "median": 1.0}
 """Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
 
@@ -25,4 +27,4 @@ class TrainOptions:
     resume: bool = False
     skip_bad: bool = False
     class_weights: str = "softened"
-    reduction: str = "mean"
+    reduction: Reduction = "mean"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.training.config import Recipe
 
 CROP_PIXELS = 256 * 320
@@ -61,7 +62,7 @@ def make_recipe(
     *,
     steps: int,
     evaluations: int,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
 ) -> Recipe:
     """Return the recipe for these data over `steps` steps."""
     return Recipe(

@@ -14,6 +14,7 @@ from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import CheckResult, check
 from pixelwise.formats.dataset import Dataset
+from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.metrics.scores import SemanticScorer
 from pixelwise.predict.predictor import Predictor
 from pixelwise.training.config import RunConfig
@@ -55,7 +56,7 @@ def train(
     resume: bool = False,
     skip_bad: bool = False,
     class_weights: str = "softened",
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     quiet: bool = False,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.

@@ -41,7 +41,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         classes=config.class_map,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
-        stride=pipeline.model.stride,
+        stride=int(pipeline.model.stride),  # type: ignore[arg-type]
         tile=config.recipe.tile,
         overlap=config.recipe.overlap,
     )
