@@ -8,10 +8,11 @@ import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import FeatureInfo
 from torch import nn
 
@@ -43,14 +44,24 @@ class Encoder(nn.Module):
     """A feature pyramid: (N, in_channels, H, W) -> one map a stride, finest first.
 
     `channels[i]` and `strides[i]` describe map i, of shape (N, channels[i], H / strides[i], W / strides[i]). H and W
-    are multiples of the last stride: the decoders see to that.
+    are multiples of the last stride: the decoders see to that. `mean` and `std` are those of the channel values, in
+    0..1, that the net's weights were trained with.
     """
 
-    def __init__(self, net: nn.Module, channels: list[int], strides: list[int]) -> None:
+    def __init__(
+        self,
+        net: nn.Module,
+        channels: list[int],
+        strides: list[int],
+        mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN,
+        std: tuple[float, ...] = IMAGENET_DEFAULT_STD,
+    ) -> None:
         super().__init__()
         self.net = net
         self.channels = channels
         self.strides = strides
+        self.mean = mean
+        self.std = std
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         features: list[torch.Tensor] = self.net(image)
@@ -84,7 +95,8 @@ def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) 
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
         raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
-    return Encoder(net, info.channels(), strides)
+    trained = cast(dict[str, Any], net.pretrained_cfg)
+    return Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
 
 
 def _from_timm(name: str, in_channels: int, pretrained: bool) -> nn.Module:

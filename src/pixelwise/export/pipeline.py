@@ -21,6 +21,8 @@ class Pipeline(nn.Module):
     def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.model = model
+        self.mean = mean
+        self.std = std
         self.register_buffer("scale", 1 / (255 * torch.tensor(std)).view(1, -1, 1, 1))
         self.register_buffer("shift", (torch.tensor(mean) / torch.tensor(std)).view(1, -1, 1, 1))
 

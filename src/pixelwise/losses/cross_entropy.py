@@ -29,10 +29,10 @@ def cross_entropy(
     A pixel of class c counts `class_weights[c]` times. `sum` adds over all counted pixels, as FCN was trained
     (arXiv:1605.06211); `mean` divides that by the weight of the counted pixels and is 0 where none counts.
     """
-    n, _, height, width = logits.shape
-    if target.shape != (n, height, width):
+    if logits.dim() != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
         found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
-        raise ShapeError("cross_entropy", found, f"target {(n, height, width)}", "Pass a class index a pixel.")
+        expected = "logits (N, K, H, W) and target (N, H, W)"
+        raise ShapeError("cross_entropy", found, expected, "Pass a class index a pixel.")
     total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
     if reduction == "sum":
         return total

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from pixelwise.augment import color, crop
-from pixelwise.export.pipeline import IMAGENET_MEAN
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
@@ -17,8 +16,8 @@ from pixelwise.training.memory import available_bytes
 
 AHEAD = 3
 """Batches in preparation while one is trained on."""
-FILL = tuple(round(255 * mean) for mean in IMAGENET_MEAN)
-"""The colour around an image that is smaller than the crop: zero after normalisation."""
+FILL = (124, 116, 104)
+"""The colour around an image that is smaller than the crop: the mean of ImageNet."""
 BYTES_A_PIXEL = 4
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""

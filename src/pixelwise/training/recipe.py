@@ -13,7 +13,8 @@ CROP_PIXELS = 256 * 320
 """Area of a training crop: large enough for context, small enough for eight of them in half a second on two cores."""
 CROP_MULTIPLE = 32
 BATCH = 8
-SCALE = (0.5, 1.5)
+SCALE = (0.67, 1.8)
+"""Magnification of the crops: around 1, a little more often above, where thin classes are."""
 LEARNING_RATE = 2e-3
 ENCODER_FACTOR = 0.3
 WEIGHT_DECAY = 0.02

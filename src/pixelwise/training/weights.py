@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
@@ -29,6 +30,9 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         width=config.width,
         pretrained=pretrained,
     )
+    encoder = getattr(model, "encoder", None)
+    if isinstance(encoder, Encoder):
+        return Pipeline(model, encoder.mean, encoder.std)
     return Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
 
 
@@ -39,8 +43,8 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         encoder=config.encoder,
         task=config.task,
         classes=config.class_map,
-        mean=IMAGENET_MEAN,
-        std=IMAGENET_STD,
+        mean=pipeline.mean,
+        std=pipeline.std,
         stride=int(pipeline.model.stride),  # type: ignore[arg-type]
         tile=config.recipe.tile,
         overlap=config.recipe.overlap,

@@ -1,0 +1,159 @@
+"""Encoders: what they declare is what they give, and the packaged weights are where they belong."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import timm
+import torch
+from torch.testing import assert_close
+
+from pixelwise.encoders import DEFAULT_ENCODER, SUGGESTED
+from pixelwise.encoders import timm as encoders
+from pixelwise.encoders.timm import PACKAGED, Encoder, build_encoder
+from pixelwise.errors import MissingDependencyError, OptionError
+
+LITE0 = PACKAGED["efficientnet_lite0"]
+
+
+@pytest.fixture(scope="module")
+def packaged() -> dict[str, torch.Tensor]:
+    """The packaged file, as it is."""
+    return torch.load(encoders._packaged_file(LITE0), weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def pretrained() -> Encoder:
+    return build_encoder(DEFAULT_ENCODER, pretrained=True).eval()
+
+
+@pytest.mark.parametrize("name", [*SUGGESTED, "test_resnet", "test_convnext"])
+def test_the_features_have_the_declared_channels_and_strides(name: str) -> None:
+    with torch.device("meta"):  # shapes alone
+        encoder = build_encoder(name)
+        features = encoder(torch.zeros(2, 3, 64, 96))
+    shapes = [(2, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, encoder.strides, strict=True)]
+    assert [tuple(map_.shape) for map_ in features] == shapes
+    assert encoder.strides == sorted(set(encoder.strides))
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "test_resnet", "test_efficientnet"])
+def test_real_features_have_the_declared_shapes_and_are_finite(name: str) -> None:
+    torch.manual_seed(0)
+    encoder = build_encoder(name, in_channels=2)
+    maps = encoder(torch.rand(1, 2, 32, 96))
+    for features, channels, stride in zip(maps, encoder.channels, encoder.strides, strict=True):
+        assert features.shape == (1, channels, 32 // stride, 96 // stride)
+        assert features.isfinite().all()
+
+
+def test_every_suggested_encoder_is_known_and_has_weights() -> None:
+    assert DEFAULT_ENCODER in SUGGESTED
+    assert [name for name in SUGGESTED if name not in PACKAGED and not timm.is_model_pretrained(name)] == []
+
+
+def test_the_sizes_told_of_the_suggested_encoders_are_true() -> None:
+    told = {
+        name: float(line.split(" M parameters")[0].split()[-1]) for name, line in SUGGESTED.items() if " M " in line
+    }
+    assert len(told) == 5
+    for name, millions in told.items():
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in build_encoder(name).parameters())
+        assert parameters / 1e6 == pytest.approx(millions, rel=0.03)
+
+
+def test_the_packaged_weights_are_taken_over_entry_by_entry(
+    pretrained: Encoder, packaged: dict[str, torch.Tensor]
+) -> None:
+    """Each entry of the net holds the values of the entry at its place in the file; only the head is left over."""
+    own = pretrained.net.state_dict()
+    names = list(packaged)
+    assert all(torch.equal(own[ours], packaged[theirs]) for ours, theirs in zip(own, names, strict=False))
+    left = names[len(own) :]
+    assert left[0].startswith("_conv_head")
+    assert left[-1].startswith("_fc")
+
+
+def test_the_names_of_an_entry_and_of_its_source_say_the_same(
+    pretrained: Encoder, packaged: dict[str, torch.Tensor]
+) -> None:
+    """Order alone could put a batch norm's mean where its bias belongs, both being vectors of one length."""
+    for ours, theirs in zip(pretrained.net.state_dict(), packaged, strict=False):
+        assert ours.rpartition(".")[2] == theirs.rpartition(".")[2]
+        assert ("bn" in ours) == ("bn" in theirs)
+        assert ("conv_dw" in ours) == ("depthwise" in theirs)
+
+
+def test_features_equal_those_of_timms_net_at_a_shift_of_stride_less_one(
+    pretrained: Encoder, packaged: dict[str, torch.Tensor]
+) -> None:
+    """TensorFlow's padding samples stride - 1 pixels further down and right; elsewhere than there nothing differs.
+
+    Compared at strides 2, 4 and 8, away from the border as far as their receptive fields (under 100 pixels) reach.
+    """
+    theirs = timm.create_model(LITE0.architecture, features_only=True).eval()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), packaged.values(), strict=False)))
+    image = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        ours = pretrained(image)
+        for level, stride in enumerate(pretrained.strides[:3]):
+            shift = stride - 1
+            moved = torch.nn.functional.pad(image, (shift, 0, shift, 0))[..., :256, :256]
+            inner = slice(100 // stride, -100 // stride)
+            expected = theirs(moved)[level][..., inner, inner]
+            assert expected.abs().mean() > 0.1
+            assert_close(ours[level][..., inner, inner], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("in_channels", [1, 2, 4])
+def test_other_channel_counts_repeat_the_colours_and_keep_the_sum(in_channels: int, pretrained: Encoder) -> None:
+    rgb = pretrained.net.conv_stem.weight
+    stem = build_encoder(DEFAULT_ENCODER, in_channels, pretrained=True).net.conv_stem.weight
+    assert stem.shape == (32, in_channels, 3, 3)
+    for channel in range(in_channels):
+        assert_close(stem[:, channel], rgb[:, channel % 3] * 3 / in_channels)
+
+
+def test_an_unknown_name_is_answered_with_close_ones() -> None:
+    with pytest.raises(OptionError, match=r"found 'efficientnet_lit0'; .*close ones: .*efficientnet_lite0") as error:
+        build_encoder("efficientnet_lit0")
+    close = error.value.expected.partition("close ones: ")[2].rstrip(")").split(", ")
+    assert len(close) == len(set(close))
+    with pytest.raises(OptionError, match="none is close"):
+        build_encoder("????")
+
+
+@pytest.mark.parametrize(("name", "strides"), [("test_vit", "16, 16, 16"), ("crossvit_9_240", "12, 17")])
+def test_a_net_without_a_pyramid_is_refused(name: str, strides: str) -> None:
+    with pytest.raises(OptionError, match=rf"--encoder {name}: found features at strides \[{strides}"):
+        build_encoder(name)
+
+
+def test_a_net_without_weights_is_refused_before_it_is_trained() -> None:
+    with pytest.raises(OptionError, match=r"--encoder efficientnet_lite1: found no pretrained weights"):
+        build_encoder("efficientnet_lite1", pretrained=True)
+
+
+def test_weights_that_cannot_be_fetched_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(name: str, **options: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(MissingDependencyError, match=r"--encoder resnet18: found no pretrained weights \(Conn"):
+        build_encoder("resnet18", pretrained=True)
+
+
+def test_a_damaged_weight_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    damaged = dataclasses.replace(LITE0, sha256="0" * 64)
+    monkeypatch.setitem(PACKAGED, "efficientnet_lite0", damaged)
+    with pytest.raises(MissingDependencyError, match=r"lite0-57934424\.pth: found weights with another SHA-256"):
+        build_encoder("efficientnet_lite0", pretrained=True)
+
+
+def test_a_missing_weight_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = dataclasses.replace(LITE0, package="no-such-package")
+    monkeypatch.setitem(PACKAGED, "efficientnet_lite0", absent)
+    with pytest.raises(MissingDependencyError, match=r"found no such package; .* pip install no-such-package"):
+        build_encoder("efficientnet_lite0", pretrained=True)
