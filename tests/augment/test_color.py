@@ -45,27 +45,27 @@ def test_no_strength_changes_nothing() -> None:
 
 
 def test_draws_stay_in_their_ranges() -> None:
+    """Contrast c turns around 128: its offset is 128 (1 - c). What else scales a gray is brightness and balance."""
     for key in range(300):
         change = color.draw(np.random.default_rng(key))
         matrix = np.array(change.matrix).reshape(3, 4)
-        on_gray = matrix[:, :3].sum(1)  # contrast * brightness * balance, whatever the saturation
-        assert (on_gray >= 0.7 * 0.7 * 0.94).all()
-        assert (on_gray <= 1.3 * 1.3 * 1.06).all()
-        assert np.ptp(matrix[:, 3]) == 0
-        assert abs(matrix[0, 3]) <= 0.3 * 128
+        contrast = 1 - matrix[:, 3] / 128
+        assert np.ptp(contrast) == 0
+        assert 0.8 <= contrast[0] <= 1.2
+        on_gray = matrix[:, :3].sum(1) / contrast  # whatever the saturation
+        assert (on_gray >= 0.7 * 0.94).all()
+        assert (on_gray <= 1.3 * 1.06).all()
         assert np.exp(-0.2) <= change.gamma <= np.exp(0.2)
 
 
-def test_contrast_alone_leaves_middle_gray_where_it_is() -> None:
-    """Offset 128 (1 - contrast) and gain contrast on gray cancel at 128; brightness and balance are divided out."""
-    for key in range(20):
-        rng = np.random.default_rng(key)
-        brightness, contrast, _ = 1 + rng.uniform(-0.3, 0.3, 3)
-        balance = 1 + rng.uniform(-0.06, 0.06, 3)
-        matrix = np.array(color.draw(np.random.default_rng(key)).matrix).reshape(3, 4)
-        gray = matrix[:, :3].sum(1) / (brightness * balance) * 128 + matrix[:, 3]
-        assert_allclose(gray, 128)
-        assert_allclose(matrix[:, 3], 128 * (1 - contrast))
+def test_saturation_mixes_each_channel_with_the_luminance() -> None:
+    """Divided by its sum a row is s on its own channel plus (1 - s) of BT.601's weights, one s for all three."""
+    for key in range(50):
+        matrix = np.array(color.draw(np.random.default_rng(key)).matrix).reshape(3, 4)[:, :3]
+        mix = matrix / matrix.sum(1, keepdims=True)
+        saturation = mix[0, 0] - mix[1, 0]
+        assert 0.7 <= saturation <= 1.3
+        assert_allclose(mix - saturation * np.eye(3), (1 - saturation) * np.array([[0.299, 0.587, 0.114]] * 3))
 
 
 def test_a_draw_follows_from_its_key() -> None:

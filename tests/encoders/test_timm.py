@@ -13,6 +13,9 @@ from pixelwise.encoders import DEFAULT_ENCODER, SUGGESTED
 from pixelwise.encoders import timm as encoders
 from pixelwise.encoders.timm import PACKAGED, Encoder, build_encoder
 from pixelwise.errors import MissingDependencyError, OptionError
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 LITE0 = PACKAGED["efficientnet_lite0"]
 
@@ -114,6 +117,14 @@ def test_other_channel_counts_repeat_the_colours_and_keep_the_sum(in_channels: i
     assert stem.shape == (32, in_channels, 3, 3)
     for channel in range(in_channels):
         assert_close(stem[:, channel], rgb[:, channel % 3] * 3 / in_channels)
+
+
+def test_an_encoder_tells_the_normalisation_its_weights_were_trained_with() -> None:
+    """The lite nets were trained on (value - 127) / 128, resnet18 with ImageNet's statistics."""
+    with torch.device("meta"):
+        lite0, resnet18 = build_encoder("efficientnet_lite0"), build_encoder("resnet18")
+    assert (lite0.mean, lite0.std) == ((0.5,) * 3, (0.5,) * 3)
+    assert (resnet18.mean, resnet18.std) == (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def test_an_unknown_name_is_answered_with_close_ones() -> None:

@@ -21,6 +21,8 @@ from pixelwise.models import MODELS, build
 from pixelwise.predict.engine import OnnxRuntimeEngine
 from pixelwise.training.engine import TorchEngine
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CASES = {name: {"width": 1 / 16} for name in MODELS} | {"unet on an encoder": {"encoder": "test_resnet"}}
 SIZES = [(33, 47), (1, 1), (5, 70), (64, 96)]
 CLASSES = 3

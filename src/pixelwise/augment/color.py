@@ -24,7 +24,7 @@ class Color:
 
 
 def draw(rng: np.random.Generator, strength: float = 1.0) -> Color:
-    """Draw a change; at strength 1 it varies brightness and saturation by 30 %, contrast and gamma by 20 %, channels by 6 %."""
+    """Draw a change; at strength 1 brightness and saturation vary by 30, contrast and gamma by 20, channels by 6 %."""
     brightness, saturation = 1 + strength * rng.uniform(-0.3, 0.3, 2)
     contrast = 1 + strength * rng.uniform(-0.2, 0.2)
     balance = 1 + strength * rng.uniform(-0.06, 0.06, 3)

@@ -1,0 +1,35 @@
+"""Draw the README's picture from a finished demo: python docs/pictures.py DEMO (the --out of `pixelwise demo`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import pixelwise as pw
+from pixelwise.render import errors_map, labelled_row, legend, overlay, side_by_side, stacked
+
+SHOWN = (3, 8, 14)
+CAPTIONS = ("photo", "prediction", "truth", "errors")
+
+
+def main(demo: Path) -> None:
+    model = pw.load(demo / "run")
+    data = pw.open_dataset(demo / "data")
+    rows = []
+    for index in SHOWN:
+        sample = data.read(data.splits["test"][index])
+        result = model.predict(sample.image)
+        truth = overlay(sample.image, sample.label_map, data.classes)
+        rows.append(
+            [sample.image, result.overlay(), truth, errors_map(sample.image, result.label_map, sample.label_map)]
+        )
+    pictures = [side_by_side(row) for row in rows[:-1]] + [labelled_row(rows[-1], CAPTIONS)]
+    pictures.append(legend(data.classes, pictures[0].shape[1]))
+    Image.fromarray(np.asarray(stacked(pictures))).save(Path(__file__).parent / "demo.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

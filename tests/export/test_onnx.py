@@ -1,0 +1,126 @@
+"""The model file: what it holds, what it gives away, and that it is whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import OutputError
+from pixelwise.export.onnx import OPSET, export_onnx
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.ops.padding import pad_to_multiple
+from pixelwise.predict.engine import OnnxRuntimeEngine
+
+INFO = ModelInfo(
+    model="tiny",
+    encoder=None,
+    task="semantic",
+    classes=ClassMap(("Straße", "sky"), ((128, 64, 128), (0, 0, 255))),
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+    stride=4,
+    tile=64,
+    overlap=16,
+)
+
+
+class Tiny(nn.Module):
+    """Padding, a strided convolution and bilinear up-sampling: the arithmetic on sizes that real models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 2, 3, stride=4, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        padded = pad_to_multiple(image, 4)
+        coarse = self.down(padded)
+        logits = nn.functional.interpolate(coarse, size=padded.shape[-2:], mode="bilinear", align_corners=False)
+        return logits[..., : image.shape[-2], : image.shape[-1]]
+
+
+def tiny() -> Pipeline:
+    torch.manual_seed(0)
+    return Pipeline(Tiny(), IMAGENET_MEAN, IMAGENET_STD).eval()
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("exported") / "deeper" / "model.onnx"
+    export_onnx(tiny(), INFO, path)
+    return path
+
+
+@pytest.mark.parametrize(("n", "height", "width"), [(1, 33, 47), (3, 5, 70), (2, 1, 1), (1, 64, 64)])
+def test_the_graph_equals_the_pipeline_on_bytes_of_any_size(model_file: Path, n: int, height: int, width: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (n, height, width, 3), np.uint8)
+    with torch.no_grad():
+        expected = tiny()(torch.from_numpy(images)).numpy()
+    found = OnnxRuntimeEngine(model_file)(images)
+    assert found.shape == (n, 2, height, width)
+    assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_what_the_file_says_of_itself_is_what_was_given(model_file: Path) -> None:
+    session = onnxruntime.InferenceSession(str(model_file), providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta()
+    assert ModelInfo.from_json(metadata.custom_metadata_map[METADATA_KEY], model_file) == INFO
+    assert metadata.producer_name == "pixelwise"
+    (image,), (logits,) = session.get_inputs(), session.get_outputs()
+    assert (image.name, image.type, image.shape[3]) == ("image", "tensor(uint8)", 3)
+    assert (logits.name, logits.type, logits.shape[1]) == ("logits", "tensor(float)", 2)
+    assert not any(isinstance(side, int) for side in image.shape[:3])
+
+
+def test_the_file_is_valid_onnx_of_the_opset_and_holds_its_own_weights(model_file: Path) -> None:
+    model = onnx.load(model_file, load_external_data=False)
+    onnx.checker.check_model(model, full_check=True)
+    assert [(opset.domain, opset.version) for opset in model.opset_import if not opset.domain] == [("", OPSET)]
+    assert not any(weight.external_data for weight in model.graph.initializer)
+    assert [path.name for path in model_file.parent.iterdir()] == ["model.onnx"]
+
+
+def test_the_file_tells_nothing_of_the_machine_that_wrote_it(model_file: Path) -> None:
+    content = model_file.read_bytes()
+    here = [str(Path.cwd()), str(Path.home()), os.path.dirname(torch.__file__), "site-packages", ".py", 'File "']
+    assert [trace for trace in here if trace.encode() in content] == []
+
+
+def test_an_export_gives_the_same_bytes_again(model_file: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.onnx"
+    export_onnx(tiny(), INFO, again)
+    assert again.read_bytes() == model_file.read_bytes()
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(model: onnx.ModelProto, path: Path) -> None:
+        Path(path).write_bytes(b"half a model")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(onnx, "save", save)
+    kept = tmp_path / "model.onnx"
+    kept.write_bytes(b"an earlier model")
+    for path in (kept, tmp_path / "new.onnx"):
+        with pytest.raises(OutputError, match=rf"{path.name}: found No space left on device"):
+            export_onnx(Pipeline(nn.Conv2d(3, 2, 1), IMAGENET_MEAN, IMAGENET_STD).eval(), INFO, path)
+    assert kept.read_bytes() == b"an earlier model"
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_logging_and_warnings_are_as_before(model_file: Path) -> None:
+    """The exporter's own notes are silenced while it runs, and nobody else's afterwards."""
+    assert logging.root.manager.disable == logging.NOTSET
+    with pytest.warns(UserWarning, match="still heard"):
+        warnings.warn("still heard", UserWarning, stacklevel=1)

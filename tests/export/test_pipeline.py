@@ -1,0 +1,56 @@
+"""The pipeline: bytes in, normalised as numpy would, logits out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.testing import assert_allclose
+from torch import nn
+
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
+
+
+def test_normalisation_is_value_over_255_less_mean_over_std() -> None:
+    expected = (IMAGES / 255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
+    found = Pipeline(nn.Identity(), IMAGENET_MEAN, IMAGENET_STD)(torch.from_numpy(IMAGES))
+    assert found.dtype == torch.float32
+    assert_allclose(found.numpy(), expected.transpose(0, 3, 1, 2), atol=2e-6)  # values reach 2.7: 8 roundings
+
+
+def test_an_image_of_the_mean_colour_becomes_zero() -> None:
+    pipeline = Pipeline(nn.Identity(), (0.2, 0.4, 0.6), (1.0, 2.0, 0.5))
+    mean = torch.tensor([51, 102, 153], dtype=torch.uint8).expand(1, 4, 4, 3)
+    assert_allclose(pipeline.normalised(mean).numpy(), 0, atol=1e-7)
+
+
+def test_any_number_of_channels_goes_with_as_many_means() -> None:
+    pipeline = Pipeline(nn.Identity(), (0.0, 1.0), (1.0, 0.5))
+    pixel = torch.tensor([255, 255], dtype=torch.uint8).view(1, 1, 1, 2)
+    assert_allclose(pipeline.normalised(pixel).flatten().numpy(), [1, 0], atol=1e-6)
+
+
+def test_the_model_gets_channels_last_memory_and_its_logits_are_returned() -> None:
+    model = nn.Conv2d(3, 4, 1)
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
+    images = torch.from_numpy(IMAGES)
+    assert pipeline.normalised(images).is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(pipeline(images), model(pipeline.normalised(images)))
+
+
+def test_the_images_stay_untouched() -> None:
+    images = torch.from_numpy(IMAGES.copy())
+    Pipeline(nn.ReLU(inplace=True), IMAGENET_MEAN, IMAGENET_STD)(images)
+    assert torch.equal(images, torch.from_numpy(IMAGES))
+
+
+def test_a_pipeline_tells_its_normalisation() -> None:
+    pipeline = Pipeline(nn.Identity(), (0.2, 0.4, 0.6), (1.0, 2.0, 0.5))
+    assert (pipeline.mean, pipeline.std) == ((0.2, 0.4, 0.6), (1.0, 2.0, 0.5))
+
+
+def test_normalisation_is_saved_with_the_model_and_follows_it_to_other_devices() -> None:
+    pipeline = Pipeline(nn.Conv2d(3, 4, 1), IMAGENET_MEAN, IMAGENET_STD)
+    assert {"scale", "shift"} <= set(pipeline.state_dict())
+    assert pipeline.to("meta").scale.device.type == "meta"

@@ -1,0 +1,158 @@
+"""Batches: pure functions of seed and step, every image once an epoch, images and targets from one crop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import MaskError
+from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.training import data
+from pixelwise.training.config import Recipe
+from pixelwise.training.data import SampleStore, augmented, batch_at, batches, sample_order
+
+COUNT = 6
+
+
+def label_map(path: Path) -> npt.NDArray[np.uint8]:
+    return np.array(Image.open(path))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Six images of 32x64, image i of the one gray 40 i, with label maps of random classes."""
+    root, rng, items = tmp_path_factory.mktemp("data"), np.random.default_rng(0), []
+    for i in range(COUNT):
+        image, mask = root / f"{i}.png", root / f"{i}-mask.png"
+        Image.fromarray(np.full((32, 64, 3), 40 * i, np.uint8)).save(image)
+        Image.fromarray(rng.choice([0, 1, 2, IGNORE_INDEX], (32, 64)).astype(np.uint8)).save(mask)
+        items.append(Item(str(i), image, mask))
+    return Dataset(root, "test", ClassMap.named(["a", "b", "c"]), {"train": tuple(items)}, label_map)
+
+
+@pytest.fixture
+def store(dataset: Dataset) -> SampleStore:
+    return SampleStore(dataset, dataset.splits["train"])
+
+
+def visited(images: torch.Tensor) -> list[int]:
+    """Return which images a batch was cut from, told by their gray."""
+    return [int(gray) // 40 for gray in images[:, 0, 0, 0]]
+
+
+def random_recipe(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"scale": (0.5, 1.5), "color": 1.0, "crop": (48, 32)})
+
+
+def equal(first: data.Batch, second: data.Batch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_a_batch_has_bytes_and_class_indices(store: SampleStore, recipe: Recipe) -> None:
+    images, targets = batch_at(store, recipe, 0, 0)
+    assert (images.dtype, images.shape) == (torch.uint8, (4, 32, 64, 3))
+    assert (targets.dtype, targets.shape) == (torch.int64, (4, 32, 64))
+    assert set(targets.unique().tolist()) == {0, 1, 2, IGNORE_INDEX}
+
+
+def test_the_target_is_that_of_the_image(store: SampleStore, recipe: Recipe) -> None:
+    images, targets = batch_at(store, recipe, 0, 0)
+    for index, target in zip(visited(images), targets.numpy(), strict=True):
+        expected = store[index].label_map
+        assert np.array_equal(target, expected) or np.array_equal(target, expected[:, ::-1])
+
+
+def test_each_image_is_visited_once_an_epoch_and_batches_run_on(store: SampleStore, recipe: Recipe) -> None:
+    """Nine batches of four are six epochs of six; a batch across their border is as full as any."""
+    order = [index for step in range(9) for index in visited(batch_at(store, recipe, 7, step)[0])]
+    epochs = [order[start : start + COUNT] for start in range(0, len(order), COUNT)]
+    assert [sorted(epoch) for epoch in epochs] == [list(range(COUNT))] * 6
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert epochs == [sample_order(7, epoch, COUNT).tolist() for epoch in range(6)]
+
+
+def test_a_batch_larger_than_the_data_takes_images_again_and_cuts_them_anew(store: SampleStore, recipe: Recipe) -> None:
+    images, _ = batch_at(store, recipe.model_copy(update={"batch": 12}), 0, 0)
+    assert Counter(visited(images)) == dict.fromkeys(range(COUNT), 2)
+    moving = random_recipe(recipe).model_copy(update={"batch": 12, "color": 0.0})
+    images, targets = batch_at(store, moving, 0, 0)
+    assert len({target.numpy().tobytes() for target in targets}) == 12
+
+
+def test_batches_follow_from_seed_and_step_wherever_they_start(store: SampleStore, recipe: Recipe) -> None:
+    moving = random_recipe(recipe)
+    whole = list(batches(store, moving, 3, 0))
+    assert len(whole) == moving.steps
+    for start in (0, 1, 4, 8, 9):
+        rest = list(batches(store, moving, 3, start))
+        assert len(rest) == moving.steps - start
+        assert all(equal(a, b) for a, b in zip(rest, whole[start:], strict=True))
+    assert all(equal(batch_at(store, moving, 3, step), whole[step]) for step in (8, 0))
+
+
+def test_other_seeds_and_steps_give_other_batches(store: SampleStore, recipe: Recipe) -> None:
+    moving = random_recipe(recipe)
+    keys = [(0, 0), (1, 0), (0, 1), (0, 3), (0, 6)]
+    different = {batch_at(store, moving, seed, step)[1].numpy().tobytes() for seed, step in keys}
+    assert len(different) == len(keys)
+
+
+def test_global_random_state_is_neither_read_nor_moved(store: SampleStore, recipe: Recipe) -> None:
+    moving = random_recipe(recipe)
+    np.random.seed(1)  # noqa: NPY002
+    torch.manual_seed(1)
+    first = batch_at(store, moving, 0, 0)
+    assert np.random.random() == np.random.RandomState(1).random()  # noqa: NPY002
+    assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(1)))
+    np.random.seed(2)  # noqa: NPY002
+    assert equal(first, batch_at(store, moving, 0, 0))
+
+
+def test_samples_that_do_not_fit_into_memory_are_read_again_and_give_the_same(
+    dataset: Dataset, store: SampleStore, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "available_bytes", lambda: 0)
+    unkept = SampleStore(dataset, dataset.splits["train"])
+    assert len(unkept) == len(store) == COUNT
+    assert store[2] is store[2]
+    assert unkept[2] is not unkept[2]
+    moving = random_recipe(recipe)
+    assert equal(batch_at(store, moving, 0, 5), batch_at(unkept, moving, 0, 5))
+
+
+def test_a_store_of_nothing_is_empty(dataset: Dataset) -> None:
+    assert len(SampleStore(dataset, ())) == 0
+
+
+def test_a_sample_stays_untouched_by_its_augmentation(store: SampleStore, recipe: Recipe) -> None:
+    sample = store[4]
+    copy = Sample(sample.image.copy(), sample.label_map.copy())
+    for key in range(3):
+        image, target = augmented(sample, random_recipe(recipe), np.random.default_rng(key))
+        image[:], target[:] = 0, 0
+    assert np.array_equal(sample.image, copy.image)
+    assert np.array_equal(sample.label_map, copy.label_map)
+
+
+def test_an_error_in_the_preparing_thread_reaches_the_training(
+    dataset: Dataset, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "available_bytes", lambda: 0)
+    broken = Dataset(dataset.root, "test", dataset.classes, {}, label_map)
+    store = SampleStore(broken, [Item("0", dataset.splits["train"][0].image)])
+    with pytest.raises(MaskError, match="found no mask"):
+        next(batches(store, recipe, 0, 0))
+
+
+def test_batches_can_be_left_before_their_end(store: SampleStore, recipe: Recipe) -> None:
+    some = batches(store, recipe, 0, 0)
+    first = next(some)
+    some.close()
+    assert equal(first, batch_at(store, recipe, 0, 0))

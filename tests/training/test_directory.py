@@ -1,0 +1,84 @@
+"""Where a run's files lie, and when a directory may be used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pixelwise.errors import OutputError, RunError
+from pixelwise.training.directory import RunDirectory
+
+FILES = ("config.yaml", "checkpoints/last.ckpt", "weights.safetensors", "model.onnx", "metrics.json", "history.csv")
+
+
+def test_the_files_lie_where_scripts_look_for_them(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    paths = (run.config, run.checkpoint, run.weights, run.model, run.metrics, run.history)
+    assert [str(path.relative_to(tmp_path)) for path in paths] == list(FILES)
+    assert run.report == tmp_path / "report.html"
+
+
+def test_a_run_is_finished_when_its_report_is_there(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        assert not run.finished
+    run.report.touch()
+    assert run.finished
+
+
+def test_a_new_or_empty_directory_is_free(tmp_path: Path) -> None:
+    RunDirectory(tmp_path).require_free()
+    RunDirectory(tmp_path / "not" / "there").require_free()
+
+
+def test_a_directory_with_files_and_a_file_are_not(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputError, match=r"found a directory that holds files; .*--resume"):
+        RunDirectory(tmp_path).require_free()
+    with pytest.raises(OutputError, match=r"notes\.txt: found a file; expected a directory to make"):
+        RunDirectory(file).require_free()
+    assert file.read_text(encoding="utf-8") == "mine"
+
+
+def test_weights_need_their_configuration(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for present in ((), (run.config,), (run.weights,)):
+        for path in (run.config, run.weights):
+            path.unlink(missing_ok=True)
+        for path in present:
+            path.touch()
+        with pytest.raises(RunError, match=r"found no config\.yaml with weights\.safetensors"):
+            run.require_weights()
+    run.config.touch()
+    run.require_weights()
+
+
+def test_the_history_has_a_row_an_entry_and_empty_cells_where_nothing_was_validated(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.write_history(
+        [
+            {"step": 1, "epoch": 0.5, "loss": 1.25, "val_miou": None},
+            {"step": 2, "epoch": 1.0, "loss": 0.1, "val_miou": 0.5},
+        ]
+    )
+    assert run.history.read_bytes() == b"step,epoch,loss,val_miou\n1,0.5,1.25,\n2,1.0,0.1,0.5\n"
+
+
+def test_an_empty_history_writes_no_file(tmp_path: Path) -> None:
+    RunDirectory(tmp_path).write_history([])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_metrics_are_json_with_names_as_they_are(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    metrics = {"split": "val", "miou": 0.1 + 0.2, "per_class": {"Straße": {"iou": None}}}
+    run.write_metrics(metrics)
+    text = run.metrics.read_text(encoding="utf-8")
+    assert json.loads(text) == metrics
+    assert "Straße" in text
+    assert text.endswith("}\n")

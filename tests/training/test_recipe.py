@@ -1,0 +1,117 @@
+"""The recipe: crops, lengths and learning rates worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pixelwise.training.config import Recipe
+from pixelwise.training.recipe import (
+    MAX_EVALUATIONS,
+    Cost,
+    batch_size,
+    crop_size,
+    evaluation_steps,
+    learning_rate_factor,
+    make_recipe,
+    steps_in,
+)
+
+
+def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Recipe:
+    return make_recipe((256, 320), train_images, (1.0, 2.0), steps=steps, evaluations=evaluations)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "crop"),
+    [
+        ([(360, 480)], (256, 320)),  # shrunk by 0.689 to 248 x 331: 7.7 and 10.3 times 32
+        ([(720, 960)] * 3, (256, 320)),  # the shape counts, not the resolution
+        ([(480, 360)], (320, 256)),
+        ([(64, 96)], (64, 96)),  # small images are taken whole
+        ([(100, 140)], (96, 128)),
+        ([(8, 8)], (32, 32)),
+        ([(64, 64), (64, 64), (3000, 3000)], (64, 64)),  # the median shape
+    ],
+)
+def test_a_crop_has_the_median_shape_in_multiples_of_32(sizes: list[tuple[int, int]], crop: tuple[int, int]) -> None:
+    assert crop_size(sizes) == crop
+
+
+@pytest.mark.parametrize(("images", "batch"), [(1, 2), (2, 2), (3, 3), (7, 7), (8, 8), (367, 8)])
+def test_a_batch_has_eight_crops_and_never_one(images: int, batch: int) -> None:
+    assert batch_size(images) == batch
+
+
+def test_the_time_is_shared_between_steps_and_evaluations() -> None:
+    # 6 % of 600 s are 36 s: three validations of 10 s; the other 570 s hold 1140 steps
+    assert steps_in(600, Cost(step=0.5, validation=10)) == (1140, 3)
+    # 6 % of 600 s would pay 360 validations: 20 are enough
+    assert steps_in(600, Cost(step=0.5, validation=0.1)) == (int((600 - 2) / 0.5), MAX_EVALUATIONS)
+    # without validation images all of it goes into steps
+    assert steps_in(60, Cost(step=0.5, validation=0)) == (120, 1)
+
+
+@pytest.mark.parametrize("seconds", [-30.0, 0.0, 0.1])
+def test_a_time_too_short_for_anything_still_takes_a_step(seconds: float) -> None:
+    assert steps_in(seconds, Cost(step=0.5, validation=10)) == (1, 1)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    run = recipe(steps=100)
+    assert run.warmup_steps == 5
+    factors = [learning_rate_factor(step, run) for step in range(101)]
+    assert factors[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert factors[5] == 1
+    assert factors[24] == pytest.approx(0.5 * (1 + math.cos(math.pi * 19 / 95)))
+    assert factors[100] == pytest.approx(0, abs=1e-15)
+    assert all(before >= after for before, after in pairwise(factors[4:]))
+    assert min(factors[:100]) > 0
+
+
+def test_a_warm_up_takes_100_steps_at_most_and_none_in_a_short_run() -> None:
+    assert recipe(steps=10_000).warmup_steps == 100
+    short = recipe(steps=3)
+    assert short.warmup_steps == 0
+    assert [learning_rate_factor(step, short) for step in range(3)] == pytest.approx([1, 0.75, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("steps", "evaluations", "after"), [(100, 4, {25, 50, 75, 100}), (10, 1, {10}), (5, 2, {2, 5}), (3, 3, {1, 2, 3})]
+)
+def test_validations_are_evenly_spaced_and_the_last_ends_the_run(steps: int, evaluations: int, after: set[int]) -> None:
+    assert evaluation_steps(recipe(steps, evaluations)) == after
+
+
+def test_as_many_validations_as_asked_for_whatever_the_length() -> None:
+    for steps in range(1, 60):
+        for evaluations in range(1, MAX_EVALUATIONS + 1):
+            run = recipe(steps, evaluations)
+            after = evaluation_steps(run)
+            assert run.evaluations == len(after) == min(steps, evaluations)
+            assert max(after) == steps
+            assert min(after) >= 1
+
+
+def test_the_moving_average_looks_back_over_a_twentieth_of_the_run() -> None:
+    """An average of decay d remembers 1 / (1 - d) steps."""
+    for steps in (200, 1000, 10_000):
+        assert 1 / (1 - recipe(steps=steps).ema_decay) == pytest.approx(steps / 20 + 1)
+    assert recipe(steps=1).ema_decay == 0.5
+    assert recipe(steps=10**6).ema_decay == 0.9995
+
+
+def test_tiles_suit_every_stride_and_overlap() -> None:
+    run = recipe()
+    for stride in (8, 16, 32, 64):
+        assert run.tile % stride == 0
+        assert 0 < run.overlap <= run.tile - stride
+
+
+def test_the_weights_of_the_data_are_the_recipes() -> None:
+    weights = tuple(float(weight) for weight in np.array([0.5, 3.25], np.float32))
+    run = make_recipe((64, 96), 10, weights, steps=7, evaluations=2, reduction="sum")
+    assert (run.class_weights, run.reduction, run.crop, run.batch) == (weights, "sum", (64, 96), 8)
