@@ -32,7 +32,8 @@ def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Re
         ([(720, 960)] * 3, (256, 320)),  # the shape counts, not the resolution
         ([(480, 360)], (320, 256)),
         ([(64, 96)], (64, 96)),  # small images are taken whole
-        ([(100, 140)], (96, 128)),
+        ([(100, 140)], (128, 160)),
+        ([(10, 100_000)], (32, 2560)),  # long and thin: a piece of it
         ([(8, 8)], (32, 32)),
         ([(64, 64), (64, 64), (3000, 3000)], (64, 64)),  # the median shape
     ],

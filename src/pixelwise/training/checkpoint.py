@@ -34,7 +34,7 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("pixelwise", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
-    except (safetensors.SafetensorError, ValueError) as error:
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
         raise RunError(path, f"a damaged file ({error})", "a whole safetensors file", remedy) from error
 
 

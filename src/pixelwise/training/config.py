@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 import yaml
@@ -13,6 +13,8 @@ from pixelwise.errors import RunError
 from pixelwise.files import write_text
 from pixelwise.losses.cross_entropy import Reduction
 
+MAX_SEED = 2**32 - 1
+
 
 class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
@@ -21,9 +23,9 @@ class _Strict(pydantic.BaseModel):
 class Recipe(_Strict):
     """Every number of a training. Sizes are (height, width) in pixels; `steps` is the whole length of the run."""
 
-    crop: tuple[int, int]
-    scale: tuple[float, float]
-    color: float
+    crop: tuple[pydantic.PositiveInt, pydantic.PositiveInt]
+    scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
+    color: Annotated[float, pydantic.Field(ge=0, le=3)]
     batch: pydantic.PositiveInt
     steps: pydantic.PositiveInt
     warmup_steps: pydantic.NonNegativeInt
@@ -31,12 +33,19 @@ class Recipe(_Strict):
     encoder_factor: pydantic.PositiveFloat
     """The encoder's learning rate over that of the rest."""
     weight_decay: pydantic.NonNegativeFloat
-    ema_decay: float
+    ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     reduction: Reduction
-    class_weights: tuple[float, ...]
+    class_weights: tuple[pydantic.NonNegativeFloat, ...]
     evaluations: pydantic.PositiveInt
     tile: pydantic.PositiveInt
     overlap: pydantic.NonNegativeInt
+
+
+class ClassEntry(_Strict):
+    """The name and RGB colour of a class."""
+
+    name: str
+    color: tuple[int, int, int]
 
 
 class RunConfig(_Strict):
@@ -46,13 +55,13 @@ class RunConfig(_Strict):
     data: str
     format: str
     fingerprint: str
-    classes: tuple[dict[str, str | tuple[int, int, int]], ...]
+    classes: tuple[ClassEntry, ...]
     model: str
     encoder: str | None
     width: float | None
     pretrained: bool
     task: Literal["semantic"]
-    seed: pydantic.NonNegativeInt
+    seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]
     start_from: str | None
     skip_bad: bool
     command: str
@@ -60,7 +69,13 @@ class RunConfig(_Strict):
 
     @property
     def class_map(self) -> ClassMap:
-        return ClassMap.from_dict([dict(entry) for entry in self.classes])
+        return ClassMap.from_dict([entry.model_dump() for entry in self.classes])
+
+    @pydantic.model_validator(mode="after")
+    def _one_weight_a_class(self) -> RunConfig:
+        if len(self.recipe.class_weights) != len(self.classes):
+            raise ValueError(f"{len(self.recipe.class_weights)} class weights for {len(self.classes)} classes")
+        return self
 
     def save(self, path: Path) -> None:
         """Write `config.yaml`, whole or not at all."""

@@ -18,7 +18,8 @@ AHEAD = 3
 """Batches in preparation while one is trained on."""
 FILL = (124, 116, 104)
 """The colour around an image that is smaller than the crop: the mean of ImageNet."""
-BYTES_A_PIXEL = 4
+BYTES_A_PIXEL = 8
+"""Of an image, its label map and, where there is one, its instance map."""
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""
 
@@ -47,7 +48,7 @@ class SampleStore:
 
 def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
     """Return the order (count,) in which an epoch visits the samples."""
-    return np.random.default_rng((seed, epoch)).permutation(count)
+    return np.random.default_rng((seed, epoch, 0)).permutation(count)
 
 
 def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int) -> Batch:
@@ -56,7 +57,7 @@ def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int) -> Batch:
     for position in range(step * recipe.batch, (step + 1) * recipe.batch):
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
-        image, label_map = augmented(store[index], recipe, np.random.default_rng((seed, epoch, index)))
+        image, label_map = augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)))
         images.append(image)
         targets.append(label_map)
     return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets)).long()

@@ -79,29 +79,16 @@ def finish(
 
     The scores are those of the model file itself on the validation images; a run without any has none.
     """
-    export_run(run.path, run.model)
+    pipeline, _ = load_run(run.path)
+    export_onnx(pipeline, model_info(config, pipeline), run.model)
     scores: Scores | None = None
     extremes = Extremes(config.class_map.num_classes)
     if dataset.splits.get("val"):
         scores = evaluate(load(run.model), dataset, "val", on_image=extremes.see)
         run.write_metrics({"split": "val", **scores.to_json_dict()})
     run.write_history(progress.history)
-    write_report(_report(run, config, dataset, survey, progress, skipped, scores, extremes), run.report)
-
-
-def _report(
-    run: RunDirectory,
-    config: RunConfig,
-    dataset: Dataset,
-    survey: CheckResult,
-    progress: Progress,
-    skipped: Sequence[tuple[str, str]],
-    scores: Scores | None,
-    extremes: Extremes,
-) -> Report:
     pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
-    shares = dict(zip(config.class_map.names, pixels.tolist(), strict=True))
-    return Report(
+    report = Report(
         title=run.path.resolve().name,
         command=config.command,
         config=config.model_dump(mode="json"),
@@ -109,23 +96,22 @@ def _report(
         history=progress.history,
         scores=scores,
         split_name="val",
-        class_pixels=shares,
+        class_pixels=dict(zip(config.class_map.names, pixels.tolist(), strict=True)),
         splits={split: len(items) for split, items in dataset.splits.items()},
         examples_best=extremes.best(),
         examples_worst=extremes.worst(),
         skipped=list(skipped),
         warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
-        facts=_facts(run, config, progress),
+        facts={"parameters": f"{parameter_count(pipeline.model):,}", **_facts(config, progress)},
     )
+    write_report(report, run.report)
 
 
-def _facts(run: RunDirectory, config: RunConfig, progress: Progress) -> dict[str, str]:
-    pipeline, _ = load_run(run.path)
+def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
     images = progress.step * config.recipe.batch
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
-        "parameters": f"{parameter_count(pipeline.model):,}",
         "steps": f"{progress.step} of {config.recipe.batch} crops of {'x'.join(map(str, config.recipe.crop))}",
         "best step": str(progress.best_step),
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import cross_entropy
 from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
@@ -93,10 +94,14 @@ class Trainer:
         for name, tensor in tensors.items():
             part, _, rest = name.partition("/")
             parts[part][rest] = tensor
-        self.accelerator.unwrap_model(self.pipeline).load_state_dict(parts["model"])
-        self.averaged.load_state_dict(parts["averaged"])
-        restore_optimizer(self.optimizer, parts["optimizer"])
-        self.progress = Progress(**header["progress"])
+        try:
+            self.accelerator.unwrap_model(self.pipeline).load_state_dict(parts["model"])
+            self.averaged.load_state_dict(parts["averaged"])
+            restore_optimizer(self.optimizer, parts["optimizer"])
+            self.progress = Progress(**header["progress"])
+        except (RuntimeError, KeyError, TypeError) as error:
+            found = f"a checkpoint of another model ({str(error).partition(chr(10))[0]})"
+            raise RunError(path, found, "this run's own", "Restore the file, or start a new run.") from error
 
 
 def fit(

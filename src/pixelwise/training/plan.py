@@ -15,7 +15,7 @@ from pixelwise.losses import median_frequency_weights
 from pixelwise.models import DEFAULT_MODEL, default_encoder
 from pixelwise.predict.predictor import Predictor
 from pixelwise.training import recipe as recipes
-from pixelwise.training.config import RunConfig
+from pixelwise.training.config import MAX_SEED, ClassEntry, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.engine import TorchEngine
 from pixelwise.training.loop import Trainer
@@ -40,7 +40,7 @@ def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, com
         data=str(dataset.root),
         format=dataset.format,
         fingerprint=fingerprint(dataset),
-        classes=tuple(dataset.classes.to_dict()),
+        classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
         encoder=options.encoder or default_encoder(name),
         width=options.width,
@@ -130,5 +130,7 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
     if options.reduction not in ("mean", "sum"):
         raise OptionError("--reduction", repr(options.reduction), "mean or sum", "Leave it out.")
+    if options.seed is not None and not 0 <= options.seed <= MAX_SEED:
+        raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():
         raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,14 +38,20 @@ class Cost:
 
 
 def crop_size(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return (height, width) of training crops: of the images' median shape, `CROP_PIXELS` at most, multiples of 32.
-
-    Images smaller than that are taken whole.
+    """Return (height, width) of training crops, multiples of 32: of the images' median shape, with an area of about
+    `CROP_PIXELS`; the whole image where it is smaller, and a shorter piece where it is long and thin.
     """
-    height, width = np.median(np.array(image_sizes), axis=0)
-    shrink = min(1.0, float(np.sqrt(CROP_PIXELS / (height * width))))
-    sides = [max(1, round(float(side) * shrink / CROP_MULTIPLE)) * CROP_MULTIPLE for side in (height, width)]
-    return sides[0], sides[1]
+    height, width = np.median(np.array(image_sizes), axis=0).tolist()
+    shrink = math.sqrt(CROP_PIXELS / (height * width))
+    if shrink >= 1:
+        return _multiple(math.ceil(height / CROP_MULTIPLE)), _multiple(math.ceil(width / CROP_MULTIPLE))
+    longest = CROP_PIXELS // CROP_MULTIPLE
+    sides = [_multiple(round(min(side * shrink, longest) / CROP_MULTIPLE)) for side in (height, width)]
+    return sides[0], min(sides[1], _multiple(CROP_PIXELS // sides[0] // CROP_MULTIPLE))
+
+
+def _multiple(count: int) -> int:
+    return max(1, count) * CROP_MULTIPLE
 
 
 def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ def _fit(
         for index in range(len(val_store)):
             sample = val_store[index]
             scorer.update(predictor.label_map(sample.image), sample.label_map)
-        return scorer.scores().miou
+        miou = scorer.scores().miou
+        return None if math.isnan(miou) else miou
 
     def on_row(progress: Progress) -> None:
         row = progress.history[-1]

@@ -12,7 +12,7 @@ from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import build
-from pixelwise.training.checkpoint import load_tensors, save_tensors
+from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 
@@ -64,10 +64,7 @@ def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
     config = RunConfig.load(run.config)
     pipeline = build_pipeline(config, pretrained=False)
     weights, _ = load_tensors(run.weights)
-    try:
-        pipeline.model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise RunError(run.weights, "weights of another model", config.model, "Restore the run's own files.") from error
+    _fill(pipeline, weights, run.weights)
     return pipeline.eval(), config
 
 
@@ -86,7 +83,16 @@ def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
     own = pipeline.model.state_dict()
     if other.class_map.names != config.class_map.names:
         weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
-    pipeline.model.load_state_dict(weights)
+    _fill(pipeline, weights, run.weights)
+
+
+def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:
+    try:
+        pipeline.model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(
+            path, "weights of another model", "the run's own", "Restore the file, or train again."
+        ) from error
 
 
 def _named(config: RunConfig) -> str:
