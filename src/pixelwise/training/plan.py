@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
+from importlib.metadata import version
 from pathlib import Path
 
-import pixelwise
 from pixelwise.errors import OptionError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
@@ -17,6 +18,7 @@ from pixelwise.predict.predictor import Predictor
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MAX_SEED, ClassEntry, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
+from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import TorchEngine
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, TrainOptions
@@ -36,7 +38,7 @@ def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, com
     train_images = len(dataset.splits["train"])
     name = options.model or DEFAULT_MODEL
     return RunConfig(
-        version=pixelwise.__version__,
+        version=version("pixelwise"),
         data=str(dataset.root),
         format=dataset.format,
         fingerprint=fingerprint(dataset),
@@ -134,3 +136,10 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():
         raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")
+
+
+def repeat_command(run: RunDirectory, dataset: Dataset) -> str:
+    """Return the command that repeats this run: its configuration holds the number of steps."""
+    return shlex.join(
+        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config)]
+    )

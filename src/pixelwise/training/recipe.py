@@ -16,8 +16,8 @@ CROP_MULTIPLE = 32
 BATCH = 8
 SCALE = (0.67, 1.8)
 """Magnification of the crops: around 1, a little more often above, where thin classes are."""
-LEARNING_RATE = 2e-3
-ENCODER_FACTOR = 0.3
+LEARNING_RATE = 6e-3
+ENCODER_FACTOR = 0.25
 WEIGHT_DECAY = 0.02
 CLASS_WEIGHT_POWER = 0.5
 WARMUP_SHARE = 0.05

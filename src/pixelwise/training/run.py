@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from pixelwise.errors import DataError, OptionError, RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
-from pixelwise.formats.check import CheckResult, check
+from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.metrics.scores import SemanticScorer
@@ -27,10 +25,9 @@ from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import fingerprint, new_config, require_sensible, with_length
+from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
+from pixelwise.training.prepare import stored_config, usable_data
 from pixelwise.training.weights import build_pipeline, model_info, save_weights, start_from
-
-SHOWN_PROBLEMS = 5
 
 
 @dataclass(frozen=True)
@@ -99,12 +96,12 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     keep_freed_memory()
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
-    dataset, survey, skipped = _usable(dataset, survey, options, display)
-    config = _stored_config(run, dataset, options)
+    dataset, survey, skipped = usable_data(dataset, survey, options, display)
+    config = stored_config(run, dataset, options)
     train_store = SampleStore(dataset, dataset.splits["train"])
     val_store = SampleStore(dataset, dataset.splits.get("val", ()))
     if config is None:
-        config = new_config(options, dataset, survey, _command(run, dataset))
+        config = new_config(options, dataset, survey, repeat_command(run, dataset))
         config = with_length(config, options, train_store, val_store, started)
     trainer = _trainer(run, config)
     if not run.config.is_file():
@@ -182,57 +179,6 @@ def _fit(
     return trainer.progress
 
 
-def _usable(
-    dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
-) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
-    """Return the data to train on, less the bad files where `--skip-bad` asks for that."""
-    for problem in survey.problems[:SHOWN_PROBLEMS]:
-        display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
-    if len(survey.problems) > SHOWN_PROBLEMS:
-        display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
-    skipped: list[tuple[str, str]] = []
-    if survey.spoilt:
-        if not options.skip_bad:
-            raise DataError(
-                dataset.root,
-                f"{len(survey.spoilt)} images that would spoil the training (the first: {survey.harmful[0].message})",
-                "images with fitting masks",
-                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
-            )
-        skipped = [(str(problem.file), problem.message) for problem in survey.harmful]
-        dataset = dataset.without(survey.spoilt)
-        survey = check(dataset)
-    if not dataset.splits.get("train"):
-        remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
-        raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
-    if not dataset.splits.get("val"):
-        display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
-    return dataset, survey, skipped
-
-
-def _stored_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig | None:
-    """Return the configuration to follow as it stands: that of the run to resume, or of `--config`; else `None`."""
-    if options.resume and run.config.is_file():
-        config = RunConfig.load(run.config)
-        if config.fingerprint != fingerprint(dataset):
-            remedy = "Point to the data the run was started with, or start a new run in another --out."
-            raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
-    elif options.config is not None:
-        config = RunConfig.load(options.config)
-        if config.class_map.names != dataset.classes.names:
-            found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
-            raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
-        config = config.model_copy(update={"data": str(dataset.root), "fingerprint": fingerprint(dataset)})
-    else:
-        return None
-    for name in ("model", "encoder", "width", "seed"):
-        asked, stored = getattr(options, name), getattr(config, name)
-        if asked is not None and asked != stored:
-            remedy = f"Leave --{name} out, or start a new run in another --out."
-            raise RunError(run.path, f"a run with {name} {stored}", f"{name} {asked}", remedy)
-    return config
-
-
 def _announcement(config: RunConfig, train_store: SampleStore, val_store: SampleStore) -> str:
     recipe = config.recipe
     encoder = f" on {config.encoder}" if config.encoder else ""
@@ -241,11 +187,4 @@ def _announcement(config: RunConfig, train_store: SampleStore, val_store: Sample
     return (
         f"training {config.model}{encoder}: {config.class_map.num_classes} classes, {len(train_store)} images "
         f"({len(val_store)} for validation), {recipe.steps} steps of {recipe.batch} crops {crop}, {epochs:.1f} epochs"
-    )
-
-
-def _command(run: RunDirectory, dataset: Dataset) -> str:
-    """Return the command that repeats this run: its configuration holds the number of steps."""
-    return shlex.join(
-        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config)]
     )
