@@ -48,9 +48,9 @@ def test_a_batch_has_eight_crops_and_never_one(images: int, batch: int) -> None:
 
 
 def test_the_time_is_shared_between_steps_and_evaluations() -> None:
-    # 6 % of 600 s are 36 s: three validations of 10 s; the other 570 s hold 1140 steps
-    assert steps_in(600, Cost(step=0.5, validation=10)) == (1140, 3)
-    # 6 % of 600 s would pay 360 validations: 20 are enough
+    # 4 % of 600 s are 24 s: two validations of 10 s; the other 580 s hold 1160 steps
+    assert steps_in(600, Cost(step=0.5, validation=10)) == (1160, 2)
+    # 4 % of 600 s would pay 240 validations: 20 are enough
     assert steps_in(600, Cost(step=0.5, validation=0.1)) == (int((600 - 2) / 0.5), MAX_EVALUATIONS)
     # without validation images all of it goes into steps
     assert steps_in(60, Cost(step=0.5, validation=0)) == (120, 1)

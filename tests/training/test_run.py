@@ -135,11 +135,11 @@ def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:
 
 def test_minutes_become_steps_once(data: Path, tmp_path: Path) -> None:
     started = time.perf_counter()
-    train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=0.4, quiet=True)
+    train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=0.7, quiet=True)
     seconds = time.perf_counter() - started
     config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
     assert config["recipe"]["steps"] > EPOCHS
-    assert seconds < 60
+    assert seconds < 90
 
 
 def test_from_another_run_keeps_the_body_and_gives_other_classes_a_new_head(

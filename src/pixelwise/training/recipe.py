@@ -14,16 +14,16 @@ CROP_PIXELS = 256 * 320
 """Area of a training crop: large enough for context, small enough for eight of them in half a second on two cores."""
 CROP_MULTIPLE = 32
 BATCH = 8
-SCALE = (0.67, 1.8)
-"""Magnification of the crops: around 1, a little more often above, where thin classes are."""
-LEARNING_RATE = 6e-3
-ENCODER_FACTOR = 0.25
-WEIGHT_DECAY = 0.02
+SCALE = (0.6, 1.4)
+"""Magnification of the crops. Wider windows, with more of the scene in them, generalise better to other scenes."""
+LEARNING_RATE = 4e-3
+ENCODER_FACTOR = 0.1
+WEIGHT_DECAY = 0.1
 CLASS_WEIGHT_POWER = 0.5
 WARMUP_SHARE = 0.05
 EMA_SHARE = 0.05
 """The moving average of the weights looks back over this share of the run."""
-VALIDATION_SHARE = 0.06
+VALIDATION_SHARE = 0.04
 """Share of the time that may go into validation."""
 MAX_EVALUATIONS = 20
 TILE, OVERLAP = 1024, 256
