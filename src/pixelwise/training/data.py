@@ -1,4 +1,4 @@
-"""Batches for training, each a pure function of (seed, step), prepared ahead of the step that takes them."""
+"""Batches for training, each a pure function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.memory import available_bytes
 
-AHEAD = 3
-"""Batches in preparation while one is trained on."""
 FILL = (124, 116, 104)
 """The colour around an image that is smaller than the crop: the mean of ImageNet."""
 BYTES_A_PIXEL = 8
@@ -73,13 +71,10 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> tuple
 
 
 def batches(store: SampleStore, recipe: Recipe, seed: int, start: int) -> Iterator[Batch]:
-    """Yield the batches of steps `start` to the last, prepared by one thread beside the training."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = [
-            pool.submit(batch_at, store, recipe, seed, step) for step in range(start, min(start + AHEAD, recipe.steps))
-        ]
-        for step in range(start, recipe.steps):
-            batch = waiting.pop(0).result()
-            if step + AHEAD < recipe.steps:
-                waiting.append(pool.submit(batch_at, store, recipe, seed, step + AHEAD))
-            yield batch
+    """Yield the batches of steps `start` to the last.
+
+    They are prepared between the steps, not in a thread beside them: on two cores that thread makes every parallel
+    loop of the step wait for the core it sits on, which costs six times the work it hides (`benchmarks/step.py`).
+    """
+    for step in range(start, recipe.steps):
+        yield batch_at(store, recipe, seed, step)

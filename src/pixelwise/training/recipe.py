@@ -19,7 +19,6 @@ SCALE = (0.6, 1.4)
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 WEIGHT_DECAY = 0.1
-CLASS_WEIGHT_POWER = 0.5
 WARMUP_SHARE = 0.05
 EMA_SHARE = 0.05
 """The moving average of the weights looks back over this share of the run."""
