@@ -25,7 +25,7 @@ EMA_SHARE = 0.05
 VALIDATION_SHARE = 0.04
 """Share of the time that may go into validation."""
 MAX_EVALUATIONS = 20
-TILE, OVERLAP = 1024, 256
+TILE, OVERLAP = 1536, 512
 
 
 @dataclass(frozen=True)
