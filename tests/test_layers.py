@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -71,5 +72,4 @@ def test_the_public_face_says_the_same_to_type_checkers() -> None:
 
 
 def test_the_version_is_that_of_the_project() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\nversion = "{pixelwise.__version__}"\n' in text
+    assert importlib.metadata.version("pixelwise") == pixelwise.__version__
