@@ -45,7 +45,7 @@ def main() -> None:
     seconds = time.perf_counter() - started
     print(f"uninterrupted: {seconds:.0f} s")
     for _ in range(arguments.kills):
-        moment = chance.uniform(0.1, 0.9) * seconds
+        moment = chance.uniform(0.2, 0.4) * seconds
         process = subprocess.Popen(command(arguments.data, broken, arguments.epochs, resume=True))
         try:
             process.wait(timeout=moment)

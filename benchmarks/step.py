@@ -44,8 +44,8 @@ trainer = Trainer(Pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recip
 trainer.pipeline.train()
 seconds = []
 with ThreadPoolExecutor(1) as pool:
-    ahead = pool.submit(batch_at, samples, recipe, 0, 0)
-    ahead.result()
+    if loading == "thread":
+        ahead = pool.submit(batch_at, samples, recipe, 0, 0)
     for step in range(16):
         started = time.perf_counter()
         if loading == "thread":

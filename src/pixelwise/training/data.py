@@ -73,8 +73,8 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> tuple
 def batches(store: SampleStore, recipe: Recipe, seed: int, start: int) -> Iterator[Batch]:
     """Yield the batches of steps `start` to the last.
 
-    They are prepared between the steps, not in a thread beside them: on two cores that thread makes every parallel
-    loop of the step wait for the core it sits on, which costs six times the work it hides (`benchmarks/step.py`).
+    They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
+    takes more from the step than it hides (`benchmarks/step.py`).
     """
     for step in range(start, recipe.steps):
         yield batch_at(store, recipe, seed, step)
