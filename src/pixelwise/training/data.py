@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -44,9 +45,12 @@ class SampleStore:
         return self._kept[index] if self._kept else self.dataset.read(self.items[index])
 
 
+@lru_cache(maxsize=2)  # a batch may span two epochs
 def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """Return the order (count,) in which an epoch visits the samples."""
-    return np.random.default_rng((seed, epoch, 0)).permutation(count)
+    """Return the order (count,) in which an epoch visits the samples; read-only, since it is remembered."""
+    order = np.random.default_rng((seed, epoch, 0)).permutation(count)
+    order.setflags(write=False)
+    return order
 
 
 def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int) -> Batch:

@@ -15,7 +15,7 @@ CROP_PIXELS = 256 * 320
 CROP_MULTIPLE = 32
 BATCH = 8
 SCALE = (0.6, 1.4)
-"""Magnification of the crops. Wider windows, with more of the scene in them, generalise better to other scenes."""
+"""Magnification of the crops. With the weight decay below it did best on a CamVid sequence left out of training."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 WEIGHT_DECAY = 0.1
