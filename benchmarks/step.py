@@ -29,7 +29,7 @@ from pixelwise.models import build
 from pixelwise.training.data import batch_at
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
-from pixelwise.training.recipe import make_recipe
+from pixelwise.training.recipe import make_recipe, with_steps
 
 memory, loading = sys.argv[1:]
 if memory == "keep":
@@ -39,7 +39,7 @@ rng = np.random.default_rng(0)
 samples = [
     Sample(rng.integers(0, 256, (360, 480, 3), np.uint8), rng.integers(0, 11, (360, 480), np.uint8)) for _ in range(16)
 ]
-recipe = make_recipe((256, 320), 100, (1.0,) * 11, steps=100, evaluations=1)
+recipe = with_steps(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
 trainer = Trainer(Pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
 trainer.pipeline.train()
 seconds = []

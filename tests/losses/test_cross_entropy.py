@@ -92,6 +92,76 @@ def test_logits_without_a_batch_are_refused() -> None:
         cross_entropy(torch.zeros(4, 3, 5), torch.zeros(3, 5, dtype=torch.int64))
 
 
+def pixel_weights(seed: int = 1) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(0, 11, (2, 3, 5)))
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_pixels_with_weights_of_their_own_are_those_of_a_loop(weights: tuple[float, ...] | None) -> None:
+    logits, target = case()
+    total = weight_sum = 0.0
+    for n, row, column in np.ndindex(*target.shape):
+        if (label := int(target[n, row, column])) != IGNORE_INDEX:
+            scores = [math.exp(float(score)) for score in logits[n, :, row, column]]
+            weight = float(pixel_weights()[n, row, column]) * (weights or (1.0,) * 4)[label]
+            total -= weight * math.log(scores[label] / sum(scores))
+            weight_sum += weight
+    class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+    summed = cross_entropy(logits, target, class_weights, pixel_weights=pixel_weights(), reduction="sum")
+    assert_allclose(summed, total, rtol=1e-12)
+    mean = cross_entropy(logits, target, class_weights, pixel_weights=pixel_weights())
+    assert_allclose(mean, total / weight_sum, rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_one_as_every_pixels_weight_changes_nothing(weights: tuple[float, ...] | None, reduction: str) -> None:
+    logits, target = case()
+    class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+    expected = cross_entropy(logits, target, class_weights, reduction=reduction)
+    ones = torch.ones(target.shape)
+    found = cross_entropy(logits, target, class_weights, pixel_weights=ones, reduction=reduction)
+    assert_allclose(found, expected, rtol=1e-7)  # the float32 weights' sum
+
+
+def test_two_equal_scores_weighed_by_hand() -> None:
+    logits, target = torch.zeros(1, 2, 1, 3), torch.tensor([[[0, 1, IGNORE_INDEX]]])
+    weights = torch.tensor([[[1.0, 10.0, 100.0]]])
+    assert_allclose(cross_entropy(logits, target, pixel_weights=weights, reduction="sum"), 11 * math.log(2), rtol=1e-6)
+    assert_allclose(cross_entropy(logits, target, pixel_weights=weights), math.log(2), rtol=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_weight_of_an_ignored_pixel_may_be_anything(reduction: str) -> None:
+    logits, target = case()
+    logits.requires_grad_()
+    undefined = pixel_weights().where(target != IGNORE_INDEX, math.nan)
+    loss = cross_entropy(logits, target, pixel_weights=undefined, reduction=reduction)
+    loss.backward()
+    assert torch.equal(loss, cross_entropy(logits, target, pixel_weights=pixel_weights(), reduction=reduction))
+    assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("ignored", [True, False])
+def test_where_nothing_weighs_anything_loss_and_gradient_are_zero(ignored: bool, reduction: str) -> None:
+    logits = case()[0].float().requires_grad_()
+    target = torch.full((2, 3, 5), IGNORE_INDEX if ignored else 1)
+    weights = torch.full((2, 3, 5), 1.0 if ignored else 0.0)
+    loss = cross_entropy(logits, target, pixel_weights=weights, reduction=reduction)
+    loss.backward()
+    assert loss.item() == 0
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+@pytest.mark.parametrize(
+    "weights", [torch.ones(1, 3, 5), torch.ones(3, 5), torch.ones(2, 1, 3, 5), torch.ones(2, 3, 5, dtype=torch.int64)]
+)
+def test_weights_that_do_not_fit_the_pixels_are_refused(weights: torch.Tensor) -> None:
+    with pytest.raises(ShapeError, match=r"pixel_weights: found .* expected floats of shape \(2, 3, 5\)"):
+        cross_entropy(*case(), pixel_weights=weights)
+
+
 def test_median_frequency_weights_by_hand() -> None:
     pixels, image_pixels = np.array([60, 10, 0, 30]), np.array([100, 100, 0, 50])
     # frequencies 0.6, 0.1, -, 0.6; their median 0.6

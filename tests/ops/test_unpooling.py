@@ -1,41 +1,87 @@
-"""Max pooling and unpooling, by eye and against torch's own."""
+"""Unpooling, by eye, against plain numpy loops and torch's own."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
+from numpy.testing import assert_array_equal
 from torch.testing import assert_close
 
-from pixelwise.ops.unpooling import max_pool_with_indices, max_unpool
+from pixelwise.errors import OptionError
+from pixelwise.ops import average_pool, bed_of_nails, max_pool, max_pool_with_indices, max_unpool, nearest_unpool
+
+FOUR = torch.tensor([[1.0, 2], [3, 4]]).view(1, 1, 2, 2)
 
 
-def test_the_maxima_and_where_they_stood() -> None:
-    plane = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 9, 0, 0], [8, 9, 0, 1]])
-    maxima, indices = max_pool_with_indices(plane.view(1, 1, 4, 4))
-    assert maxima.flatten().tolist() == [4, 7, 9, 1]
-    assert indices.flatten().tolist() == [4, 2, 8, 15]  # of three nines the first in reading order
+def random(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_values_go_back_to_where_the_maxima_stood() -> None:
+def test_the_values_of_a_plane_small_enough_to_check_by_eye() -> None:
+    assert nearest_unpool(FOUR)[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
+    assert bed_of_nails(FOUR)[0, 0].tolist() == [[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]]
     indices = torch.tensor([4, 2, 8, 15]).view(1, 1, 2, 2)
-    unpooled = max_unpool(torch.tensor([10.0, 20, 30, 40]).view(1, 1, 2, 2), indices)
-    expected = [[0, 0, 20, 0], [10, 0, 0, 0], [30, 0, 0, 0], [0, 0, 0, 40]]
-    assert unpooled[0, 0].tolist() == expected
+    assert max_unpool(FOUR, indices)[0, 0].tolist() == [[0, 0, 2, 0], [1, 0, 0, 0], [3, 0, 0, 0], [0, 0, 0, 4]]
 
 
-def test_unpooling_equals_torchs_in_values_and_gradients() -> None:
-    key = torch.Generator().manual_seed(0)
-    _, indices = max_pool_with_indices(torch.rand(2, 3, 6, 10, generator=key))
-    values = torch.rand(2, 3, 3, 5, generator=key, requires_grad=True)
-    weight = torch.rand(2, 3, 6, 10, generator=key)
+@pytest.mark.parametrize("window", [1, 2, 3, 5])
+def test_unpooling_is_the_loop_over_values(window: int) -> None:
+    values = random(2, 3, 4, 6)
+    filled, nails = np.zeros((2, 2, 3, 4 * window, 6 * window), np.float32)
+    for n, channel, row, column in np.ndindex(2, 3, 4, 6):
+        top, left = row * window, column * window
+        nails[n, channel, top, left] = values[n, channel, row, column]
+        for place in np.ndindex(window, window):
+            filled[n, channel, top + place[0], left + place[1]] = values[n, channel, row, column]
+    assert_array_equal(nearest_unpool(values, window).numpy(), filled)
+    assert_array_equal(bed_of_nails(values, window).numpy(), nails)
+    assert torch.equal(nearest_unpool(values, window), F.interpolate(values, scale_factor=window, mode="nearest"))
 
+
+@pytest.mark.parametrize("window", [2, 3])
+def test_pooling_undoes_unpooling(window: int) -> None:
+    """The mean of `window`² equal values is that value up to rounding: 1e-6 of values below 1."""
+    values = random(2, 3, 4, 6)
+    assert torch.equal(max_pool(nearest_unpool(values, window), window), values)
+    assert torch.equal(max_pool(bed_of_nails(values, window), window), values)  # none of them is negative
+    assert_close(average_pool(nearest_unpool(values, window), window), values, rtol=0, atol=1e-6)
+
+
+def test_max_unpooling_is_the_loop_over_winners() -> None:
+    planes = random(2, 3, 7, 9)
+    values, indices = max_pool_with_indices(planes, 3)
+    expected = np.zeros((2, 3, 7, 9), np.float32)
+    for n, channel, row, column in np.ndindex(*values.shape):
+        place = divmod(int(indices[n, channel, row, column]), 9)
+        expected[n, channel, place[0], place[1]] = values[n, channel, row, column]
+    assert_array_equal(max_unpool(values, indices, (7, 9)).numpy(), expected)
+
+
+def test_max_unpooling_equals_torchs_in_values_and_gradients() -> None:
+    _, indices = max_pool_with_indices(random(2, 3, 6, 10))
+    values, weight = random(2, 3, 3, 5).requires_grad_(), random(2, 3, 6, 10)
     ours, theirs = max_unpool(values, indices), F.max_unpool2d(values, indices, 2, 2)
     assert torch.equal(ours, theirs)
     assert_close(*(torch.autograd.grad((out * weight).sum(), values)[0] for out in (ours, theirs)), rtol=0, atol=0)
 
 
-def test_the_gradient_of_a_value_is_that_of_its_place() -> None:
-    values = torch.ones(1, 1, 1, 2, requires_grad=True)
-    weight = torch.arange(8.0).view(1, 1, 2, 4)
-    (max_unpool(values, torch.tensor([5, 3]).view(1, 1, 1, 2)) * weight).sum().backward()
-    assert values.grad.flatten().tolist() == [5, 3]
+def test_the_gradient_of_a_value_is_that_of_its_places() -> None:
+    weight = torch.arange(16.0).view(1, 1, 4, 4)
+    indices = torch.tensor([5, 3, 8, 15]).view(1, 1, 2, 2)
+    unpooled = {
+        (5, 3, 8, 15): lambda values: max_unpool(values, indices),
+        (0, 2, 8, 10): bed_of_nails,
+        (0 + 1 + 4 + 5, 2 + 3 + 6 + 7, 8 + 9 + 12 + 13, 10 + 11 + 14 + 15): nearest_unpool,
+    }
+    for expected, unpool in unpooled.items():
+        values = FOUR.clone().requires_grad_()
+        (unpool(values) * weight).sum().backward()
+        assert tuple(values.grad.flatten().tolist()) == expected
+
+
+@pytest.mark.parametrize("unpool", [nearest_unpool, bed_of_nails])
+def test_a_window_that_makes_no_sense_is_refused(unpool: object) -> None:
+    with pytest.raises(OptionError, match="window: found 0; expected at least 1"):
+        unpool(FOUR, 0)

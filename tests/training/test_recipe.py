@@ -18,11 +18,12 @@ from pixelwise.training.recipe import (
     learning_rate_factor,
     make_recipe,
     steps_in,
+    with_steps,
 )
 
 
 def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Recipe:
-    return make_recipe((256, 320), train_images, (1.0, 2.0), steps=steps, evaluations=evaluations)
+    return with_steps(make_recipe((256, 320), train_images, (1.0, 2.0)), steps, evaluations)
 
 
 @pytest.mark.parametrize(
@@ -114,5 +115,5 @@ def test_tiles_suit_every_stride_and_overlap() -> None:
 
 def test_the_weights_of_the_data_are_the_recipes() -> None:
     weights = tuple(float(weight) for weight in np.array([0.5, 3.25], np.float32))
-    run = make_recipe((64, 96), 10, weights, steps=7, evaluations=2, reduction="sum")
-    assert (run.class_weights, run.reduction, run.crop, run.batch) == (weights, "sum", (64, 96), 8)
+    run = make_recipe((64, 96), 10, weights)
+    assert (run.class_weights, run.crop, run.batch) == (weights, (64, 96), 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ from PIL import Image
 from pixelwise.classes import IGNORE_INDEX
 
 UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+Pixels = TypeVar("Pixels", UInt8, Int32)
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,13 @@ def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:
     return _placed(canvas, _resized(label_map, crop, Image.Resampling.NEAREST), crop)
 
 
-def _resized(pixels: UInt8, crop: Crop, resampling: Image.Resampling) -> UInt8:
+def on_instance_map(instance_map: Int32, crop: Crop) -> Int32:
+    """Crop int32 (H, W), nearest neighbour; what the map does not cover becomes 0, no object."""
+    canvas = np.zeros(crop.size, np.int32)
+    return _placed(canvas, _resized(instance_map, crop, Image.Resampling.NEAREST), crop)
+
+
+def _resized(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:
     """Resize the window; only the rows and columns that it touches are handed to Pillow."""
     left, top, right, bottom = crop.box_xyxy
     x, y = int(left), int(top)
@@ -66,7 +75,7 @@ def _resized(pixels: UInt8, crop: Crop, resampling: Image.Resampling) -> UInt8:
     return np.asarray(touched.resize(crop.part[::-1], resampling, box=box))
 
 
-def _placed(canvas: UInt8, part: UInt8, crop: Crop) -> UInt8:
+def _placed(canvas: Pixels, part: Pixels, crop: Crop) -> Pixels:
     row, column = crop.corner
     height, width = crop.part
     canvas[row : row + height, column : column + width] = part

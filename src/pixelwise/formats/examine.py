@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.formats.dataset import Dataset, Int32, Item, UInt8, require_size
 from pixelwise.raster.image import is_jpeg, read_image
+from pixelwise.raster.stack import located
 
 Labels = TypeVar("Labels", UInt8, Int32)
 
@@ -66,7 +67,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     label_map: UInt8 | None = None
     if item.mask is not None:
         label_map = _read_labels(dataset.read_label_map, item.mask, image, problems)
-    elif item.image.exists():
+    elif located(item.image)[0].exists():
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
     if item.instances not in (None, item.mask) and dataset.read_instance_map is not None:
@@ -86,7 +87,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
 
 
 def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
-    if not path.exists():
+    if not located(path)[0].exists():
         message = "found no such file; expected the image that a list names. Add the image or correct the list."
         problems.append(Problem(path, "missing_image", message))
         return None

@@ -8,8 +8,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from pixelwise.errors import ImageError, MaskError, OutputError
+from pixelwise.formats.coding import is_gray
 from pixelwise.formats.dataset import Item
+from pixelwise.raster.image import read_image, write_png
+from pixelwise.raster.stack import located
 
 
 @contextlib.contextmanager
@@ -37,10 +42,17 @@ def new_directory(out: Path) -> Iterator[Path]:
 def copy_image(item: Item, folder: Path) -> Path:
     """Copy an item's image, byte for byte, into `folder` under the item's name; return the new path.
 
-    Raises `ImageError` where there is no such image.
+    A page of a stack becomes a PNG of its own, 8 bits deep. Raises `ImageError` where there is no such image, or a
+    page that cannot be read.
     """
-    if not item.image.is_file():
+    file, _ = located(item.image)
+    if not file.is_file():
         raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
+    if file != item.image:
+        page = read_image(item.image)
+        copied = folder / f"{item.name}.png"
+        write_png(copied, np.ascontiguousarray(page[..., 0]) if is_gray(page) else page)
+        return copied
     copied = folder / f"{item.name}{item.image.suffix}"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(item.image, copied)

@@ -25,9 +25,14 @@ def hashed_split(name: str) -> str:
 
     Names alone decide, so an image that is added moves no other from one split to another.
     """
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    fraction = int.from_bytes(digest[:8], "big") / 2**64
+    fraction = hashed_fraction(name)
     return "train" if fraction < 0.8 else "val" if fraction < 0.9 else "test"
+
+
+def hashed_fraction(name: str) -> float:
+    """Return a number in 0..1 that depends on the name alone, evenly spread over many names."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def in_splits(items: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:

@@ -1,5 +1,6 @@
 """Losses take `(logits, target)`; ignored pixels go through one helper."""
 
+from pixelwise.losses.border import border_weights
 from pixelwise.losses.cross_entropy import cross_entropy, median_frequency_weights
 
-__all__ = ["cross_entropy", "median_frequency_weights"]
+__all__ = ["border_weights", "cross_entropy", "median_frequency_weights"]

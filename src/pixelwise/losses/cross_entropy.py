@@ -21,25 +21,53 @@ def cross_entropy(
     target: torch.Tensor,
     class_weights: torch.Tensor | None = None,
     *,
+    pixel_weights: torch.Tensor | None = None,
     reduction: Reduction = "mean",
     ignore_index: int = IGNORE_INDEX,
 ) -> torch.Tensor:
     """Return the softmax cross-entropy of logits (N, K, H, W) and target (N, H, W) int64, a scalar.
 
-    A pixel of class c counts `class_weights[c]` times. `sum` adds over all counted pixels, as FCN was trained
-    (arXiv:1605.06211); `mean` divides that by the weight of the counted pixels and is 0 where none counts.
+    A pixel of class c counts `class_weights[c]` times, times its own of `pixel_weights`, float (N, H, W), as in U-Net
+    (arXiv:1505.04597, equation 1). `sum` adds over all counted pixels, as FCN was trained (arXiv:1605.06211); `mean`
+    divides that by the weight of the counted pixels and is 0 where none counts. Raises `ShapeError`.
     """
     if logits.dim() != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
         found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
         expected = "logits (N, K, H, W) and target (N, H, W)"
         raise ShapeError("cross_entropy", found, expected, "Pass a class index a pixel.")
+    if pixel_weights is not None:
+        return _weighted(logits, target, class_weights, pixel_weights, reduction, ignore_index)
     total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
     if reduction == "sum":
         return total
     counted = counted_pixels(target, ignore_index)
     if class_weights is None:
         return total / counted.sum().clamp(min=1)
-    weight = class_weights[target.where(counted, 0)] * counted
+    return _over_weight(total, class_weights[target.where(counted, 0)] * counted)
+
+
+def _weighted(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    class_weights: torch.Tensor | None,
+    pixel_weights: torch.Tensor,
+    reduction: Reduction,
+    ignore_index: int,
+) -> torch.Tensor:
+    if pixel_weights.shape != target.shape or not pixel_weights.is_floating_point():
+        found = f"{pixel_weights.dtype} of shape {tuple(pixel_weights.shape)}"
+        expected = f"floats of shape {tuple(target.shape)}, the target's"
+        raise ShapeError("pixel_weights", found, expected, "Pass a weight a pixel.")
+    counted = counted_pixels(target, ignore_index)
+    weight = pixel_weights.where(counted, 0)
+    losses = F.cross_entropy(logits, target, class_weights, reduction="none", ignore_index=ignore_index)
+    total = (losses * weight).sum()
+    if reduction == "sum":
+        return total
+    return _over_weight(total, weight if class_weights is None else weight * class_weights[target.where(counted, 0)])
+
+
+def _over_weight(total: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return total / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from pixelwise.errors import OptionError
-
-
-def scaled(channels: int, width: float) -> int:
-    """Return `channels` times the factor `width`, at least 1. Raises `OptionError` for a factor outside 0..4."""
-    if not 0 < width <= 4:
-        raise OptionError("--width", str(width), "a factor above 0 and at most 4", "Use 1 for the net as it is.")
-    return max(1, round(channels * width))
+from pixelwise.ops.convolution import depthwise_separable_convolution
+from pixelwise.ops.width import scaled as scaled  # models take it from here
 
 
 def he_initialise(model: nn.Module) -> None:
@@ -39,8 +33,7 @@ class SeparableConvBNReLU(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False),
-            nn.Conv2d(in_channels, out_channels, 1, bias=False),
+            *depthwise_separable_convolution(in_channels, out_channels),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )

@@ -1,68 +1,159 @@
 """SegNet: VGG16's convolutions and their mirror image, up-sampling to where the maxima stood.
 
 Badrinarayanan, Kendall, Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image Segmentation",
-PAMI 2017, arXiv:1511.00561, section 3 and figure 2; layer sizes as in the authors' reference code.
+PAMI 2017, arXiv:1511.00561, sections 3 and 3.1 and figure 2; Kendall, Badrinarayanan, Cipolla, "Bayesian SegNet: Model
+Uncertainty in Deep Convolutional Encoder-Decoder Architectures for Scene Understanding", BMVC 2017, arXiv:1511.02680,
+section 3.2. Layer sizes as in the authors' public network definitions.
+
+Only the pooling indices pass from encoder to decoder. In SegNet at 360x480 (padded to 384x480) they take 45 MB, int64 as
+torch keeps them, and 1.4 MB at the 2 bits that a window of four needs; the five feature maps that a decoder with skips
+would keep instead take 90 MB as float32.
 
 Differs from the paper:
-- the encoder starts from He-initialised weights, not from VGG16's;
-- an image whose sides are no multiples of 32 is padded with zeros and the logits are cropped; the paper has one size;
+- the encoder starts from He-initialised weights unless `vgg16_weights` are asked for; those are VGG16's with batch
+  norm, which the authors' VGG16 had not;
+- batch norm's shift starts at 0 (the public SegNet and SegNet-Basic: 0.001);
+- an image whose sides are no multiples of the stride is padded with zeros and the logits are cropped; the authors' one
+  size, 360x480, is handled by poolings that round up;
+- SegNet-Basic's local response normalisation was made for bytes, whose squares make its denominator range from 1 to 3.3;
+  on an image that has been normalised already, as here, the denominator stays below 1.001: it has next to no effect;
 - `width` scales all channel counts (1 is the paper's net).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
+from torchvision.models import VGG16_BN_Weights
 
+from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.models.blocks import he_initialise, scaled
+from pixelwise.ops import max_pool_with_indices, max_unpool
 from pixelwise.ops.padding import pad_to_multiple
-from pixelwise.ops.unpooling import max_pool_with_indices, max_unpool
 
-ENCODER: tuple[tuple[int, ...], ...] = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-DECODER: tuple[tuple[int, ...], ...] = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
+Widths = tuple[tuple[int, ...], ...]
+ENCODER: Widths = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+DECODER: Widths = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
+BASIC: Widths = ((64,),) * 4
+FIRST_DROPPED = 3
+"""Dropout stands behind the encoders and decoders of this number and above: the "central" six of Bayesian SegNet."""
 
 
 class SegNet(nn.Module):
-    """(N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
+    """SegNet: VGG16's convolutions and their mirror image, up-sampling to where the maxima stood.
 
-    Five stages of VGG16's convolutions and 2x2 max pooling; five mirrored stages, each unpooling to where the maxima
-    stood. Only the pooling indices pass from encoder to decoder.
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Five stages of VGG16's convolutions and 2x2
+    max pooling; five mirrored stages, each unpooling to where the maxima stood. `vgg16_weights` starts the encoder from
+    ImageNet: it raises `OptionError` for another `width` or number of channels than VGG16's, and
+    `MissingDependencyError` where the weights cannot be had.
     """
 
     stride = 32
 
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        *,
+        width: float = 1.0,
+        vgg16_weights: bool = False,
+        bayesian: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = _stages(in_channels, ENCODER, width)
+        self.decoder = _stages(scaled(ENCODER[-1][-1], width), DECODER, width)
+        self.dropout = nn.Dropout(0.5) if bayesian else nn.Identity()
+        self.head = nn.Conv2d(scaled(DECODER[-1][-1], width), num_classes, 3, padding=1)
+        he_initialise(self)
+        if vgg16_weights:
+            if width != 1 or in_channels != 3:
+                found = f"width {width:g} and {in_channels} channels"
+                raise OptionError("vgg16_weights", found, "width 1 and 3 channels, as VGG16", "Leave one of them out.")
+            fill_from_vgg16(self.encoder, _vgg16_weights())
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.stride)
+        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, self.dropout))
+        return logits[..., :height, :width]
+
+
+def bayesian_segnet(
+    num_classes: int, in_channels: int = 3, *, width: float = 1.0, vgg16_weights: bool = False
+) -> SegNet:
+    """SegNet with dropout in six places, whose stochastic passes tell how sure it is (`predict --uncertainty`)."""
+    return SegNet(num_classes, in_channels, width=width, vgg16_weights=vgg16_weights, bayesian=True)
+
+
+class SegNetBasic(nn.Module):
+    """SegNet-Basic: four 7x7 convolutions of 64 channels down and four up, joined by pooling indices.
+
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU.
+    """
+
+    stride = 16
+
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
         super().__init__()
-        encoder, channels = [], in_channels
-        for stage in ENCODER:
-            encoder.append(_stage(channels, [scaled(c, width) for c in stage]))
-            channels = scaled(stage[-1], width)
-        decoder = []
-        for stage in DECODER:
-            decoder.append(_stage(channels, [scaled(c, width) for c in stage]))
-            channels = scaled(stage[-1], width)
-        self.encoder = nn.ModuleList(encoder)
-        self.decoder = nn.ModuleList(decoder)
-        self.head = nn.Conv2d(channels, num_classes, 3, padding=1)
+        channels = scaled(BASIC[-1][-1], width)
+        self.normalisation = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)
+        self.encoder = _stages(in_channels, BASIC, width, kernel=7)
+        self.decoder = _stages(channels, BASIC, width, kernel=7, relu=False)
+        self.head = nn.Conv2d(channels, num_classes, 1)
         he_initialise(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
-        features = pad_to_multiple(image, self.stride)
-        winners = []
-        for stage in self.encoder:
-            features, indices = max_pool_with_indices(stage(features))
-            winners.append(indices)
-        for stage in self.decoder:
-            features = stage(max_unpool(features, winners.pop()))
-        logits: torch.Tensor = self.head(features)
+        padded = pad_to_multiple(self.normalisation(image), self.stride)
+        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, nn.Identity()))
         return logits[..., :height, :width]
 
 
-def _stage(in_channels: int, widths: list[int]) -> nn.Sequential:
-    """3x3 convolutions with bias, batch norm and ReLU each."""
-    layers: list[nn.Module] = []
-    for channels in widths:
-        layers += [nn.Conv2d(in_channels, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
-        in_channels = channels
-    return nn.Sequential(*layers)
+def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy the convolutions and batch norms of torchvision's `vgg16_bn`, given by its state dict, into the encoder."""
+    features = [tensor for name, tensor in weights.items() if name.startswith("features.")]
+    encoder.load_state_dict(dict(zip(encoder.state_dict(), features, strict=True)))
+
+
+def _vgg16_weights() -> Mapping[str, torch.Tensor]:
+    try:
+        weights: Mapping[str, torch.Tensor] = VGG16_BN_Weights.IMAGENET1K_V1.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except (OSError, RuntimeError) as error:  # no network; or a download that was cut short
+        found = f"no pretrained weights ({type(error).__name__})"
+        remedy = "Connect once so that torchvision can cache them, or leave vgg16_weights out."
+        raise MissingDependencyError("vgg16_weights", found, "torchvision's VGG16 weights", remedy) from error
+    return weights
+
+
+def _encoded_and_decoded(
+    features: torch.Tensor, encoder: nn.ModuleList, decoder: nn.ModuleList, dropout: nn.Module
+) -> torch.Tensor:
+    """Run each stage of the encoder with a pooling behind it, then the decoder's with the matching unpooling before."""
+    winners = []
+    for number, stage in enumerate(encoder, start=1):
+        features, indices = max_pool_with_indices(stage(features))
+        winners.append(indices)
+        if number >= FIRST_DROPPED:
+            features = dropout(features)
+    for number, stage in zip(range(len(decoder), 0, -1), decoder, strict=True):
+        features = stage(max_unpool(features, winners.pop()))
+        if number >= FIRST_DROPPED:
+            features = dropout(features)
+    return features
+
+
+def _stages(in_channels: int, widths: Widths, width: float, kernel: int = 3, relu: bool = True) -> nn.ModuleList:
+    """Stages of convolutions with bias and batch norm, and ReLU where that is asked for."""
+    stages = nn.ModuleList()
+    for stage in widths:
+        layers: list[nn.Module] = []
+        for channels in (scaled(channels, width) for channels in stage):
+            convolution = nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2)
+            layers += [convolution, nn.BatchNorm2d(channels), *([nn.ReLU(inplace=True)] if relu else [])]
+            in_channels = channels
+        stages.append(nn.Sequential(*layers))
+    return stages

@@ -1,7 +1,8 @@
 """U-Net: as published, with unpadded convolutions and crops; or with a padded decoder on any encoder.
 
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
-arXiv:1505.04597, figure 1.
+arXiv:1505.04597, figure 1. What the paper does not say (where dropout stands, how the up-convolutions' weights are
+drawn) is as in the network that the authors gave out, u-net-release-2015-10-02, phseg_v5-train.prototxt.
 """
 
 from __future__ import annotations
@@ -20,15 +21,25 @@ from pixelwise.ops.padding import mirror_pad, pad_to_multiple
 WIDTHS = (64, 128, 256, 512, 1024)
 BORDER = 92
 """Pixels that the unpadded convolutions eat on each side: 572 in, 388 out."""
+DROPOUT_LEVELS = (3, 4)
+"""The levels of 512 and 1024 channels: "at the end of the contracting path", section 3.1."""
 DECODER_WIDTHS = (256, 128, 64, 32, 16)
 
 
 def unet(
-    num_classes: int, in_channels: int = 3, encoder: str | None = None, *, width: float = 1.0, pretrained: bool = False
+    num_classes: int,
+    in_channels: int = 3,
+    encoder: str | None = None,
+    *,
+    width: float = 1.0,
+    pretrained: bool = False,
+    released: bool = False,
 ) -> nn.Module:
-    """Return the U-Net of the paper, or with an `encoder` the padded one on that encoder."""
+    """U-Net: as published, with unpadded convolutions and crops; or with a padded decoder on any encoder."""
     if encoder is None:
-        return UNet(num_classes, in_channels, width=width)
+        return UNet(num_classes, in_channels, width=width, released=released)
+    if released:
+        raise OptionError("--option released", "true with an encoder", "false", "Leave it or --encoder out.")
     if width != 1.0:
         raise OptionError("--width", f"{width} with an encoder", "1", "Leave --width or --encoder out.")
     return EncoderUNet(num_classes, in_channels, encoder, pretrained=pretrained)
@@ -41,17 +52,27 @@ class UNet(nn.Module):
     - the image is mirrored at its border inside the net (the paper's overlap-tile strategy done for the caller), so
       logits come at the input's size;
     - `width` scales all channel counts (1 is the paper's net).
+
+    With `released` it is the network that the authors gave out, which differs from figure 1: a ReLU follows every
+    up-convolution, and the last of them keeps its 128 channels. (It also concatenates in the other order, which is
+    the same net with its weights in another order.)
     """
 
     stride = 16
 
-    def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
+    def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, released: bool = False) -> None:
         super().__init__()
         widths = [scaled(channels, width) for channels in WIDTHS]
+        raised = [widths[1] if released else widths[0], *widths[1:-1]]
         self.contracting = nn.ModuleList(_two_convolutions(a, b) for a, b in pairwise([in_channels, *widths]))
-        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
-        self.expanding = nn.ModuleList(_two_convolutions(2 * a, a) for a in widths[:-1])
-        self.dropout = nn.Dropout(0.5)  # "at the end of the contracting path", section 3.1
+        self.up = nn.ModuleList(
+            nn.ConvTranspose2d(below, up, 2, stride=2) for below, up in zip(widths[1:], raised, strict=True)
+        )
+        self.after_up = nn.ReLU(inplace=True) if released else nn.Identity()
+        self.expanding = nn.ModuleList(
+            _two_convolutions(skip + up, skip) for skip, up in zip(widths[:-1], raised, strict=True)
+        )
+        self.dropout = nn.Dropout(0.5)
         self.head = nn.Conv2d(widths[0], num_classes, 1)
         he_initialise(self)
 
@@ -64,14 +85,16 @@ class UNet(nn.Module):
 
     def valid(self, image: torch.Tensor) -> torch.Tensor:
         """Run the published net: (N, in_channels, S, T) -> (N, num_classes, S - 184, T - 184), S and T = 16 k + 60."""
-        skips = []
+        skips: list[torch.Tensor] = []
         features = image
-        for contracting in self.contracting[:-1]:
-            skips.append(contracting(features))
-            features = F.max_pool2d(skips[-1], 2)
-        features = self.dropout(self.contracting[-1](features))
+        for level, contracting in enumerate(self.contracting):
+            features = contracting(F.max_pool2d(features, 2) if skips else features)
+            if level in DROPOUT_LEVELS:
+                features = self.dropout(features)
+            skips.append(features)
+        skips.pop()
         for up, expanding, skip in zip(reversed(self.up), reversed(self.expanding), reversed(skips), strict=True):
-            features = up(features)
+            features = self.after_up(up(features))
             features = expanding(torch.cat([_centre(skip, features), features], dim=1))
         logits: torch.Tensor = self.head(features)
         return logits

@@ -1,4 +1,4 @@
-"""Max pooling that remembers its winners, and the unpooling that puts values back where they won.
+"""Unpooling: what pooling made of a window goes back into it, everywhere, in its corner, or where the maximum stood.
 
 Max unpooling: Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 2.1, as
 SegNet uses it (arXiv:1511.00561, section 3).
@@ -9,22 +9,45 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from pixelwise.errors import OptionError
 
-def max_pool_with_indices(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pool (N, C, H, W), H and W even, by 2x2 windows of stride 2.
 
-    Returns the maxima (N, C, H/2, W/2) and, int64 of the same shape, where each stood: its position in the flattened
-    H*W plane. Of equal values the first in reading order wins.
+def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
+    """Fill a whole window with each value: (N, C, H, W) -> (N, C, window * H, window * W).
+
+    Raises `OptionError` for a window below 1.
     """
-    return F.max_pool2d(features, 2, 2, return_indices=True)
+    _require_window(window)
+    n, channels, height, width = features.shape
+    windows = features[:, :, :, None, :, None].expand(-1, -1, -1, window, -1, window)
+    return windows.reshape(n, channels, window * height, window * width)
 
 
-def max_unpool(features: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-    """Place (N, C, H, W) values at their `indices` in planes of (2H, 2W), zeros elsewhere.
+def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
+    """Put each value at its window's top left, zeros elsewhere: (N, C, H, W) -> (N, C, window * H, window * W).
 
-    Written as a scatter, which has an ONNX counterpart; equal to `torch.nn.functional.max_unpool2d`.
+    Raises `OptionError` for a window below 1.
+    """
+    _require_window(window)
+    n, channels, height, width = features.shape
+    windows = F.pad(features[:, :, :, None, :, None], (0, window - 1, 0, 0, 0, window - 1))
+    return windows.reshape(n, channels, window * height, window * width)
+
+
+def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """Place (N, C, H, W) values at their `indices` in planes of `size`, by default (2H, 2W), zeros elsewhere.
+
+    `size` is that of the plane that `pooling.max_pool_with_indices` took the `indices` from. Where windows overlapped,
+    several values may be sent to one place, and one of them, not said which, stays. Written as a scatter, which has an
+    ONNX counterpart; equal to `torch.nn.functional.max_unpool2d`.
     """
     n, channels, height, width = features.shape
-    planes = features.new_zeros(n, channels, 4 * height * width)
+    rows, columns = (2 * height, 2 * width) if size is None else size
+    planes = features.new_zeros(n, channels, rows * columns)
     planes = planes.scatter(2, indices.flatten(2), features.flatten(2))
-    return planes.view(n, channels, 2 * height, 2 * width)
+    return planes.view(n, channels, rows, columns)
+
+
+def _require_window(window: int) -> None:
+    if window < 1:
+        raise OptionError("window", str(window), "at least 1", "A window of 2 doubles the sides.")

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ImageError, ShapeError
 from pixelwise.files import written_whole
+from pixelwise.raster.stack import located
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
@@ -34,8 +35,9 @@ def read_image(path: Path) -> UInt8:
 
     Gray, palette, 1-bit and CMYK images become RGB. 16-bit gray is scaled by its full range, round(value * 255 /
     65535); of 16-bit colour Pillow hands out the high bytes, which differ from that by 1 at most. Of several frames
-    the first counts. Raises `ImageError` for a file that is missing, no image, damaged or truncated, has more than
-    `MAX_PIXELS` pixels, or pixels that are floating-point or beyond 16 bits.
+    the first counts; the pages of a TIFF have paths of their own (see `stack`). Raises `ImageError` for a file that is
+    missing, no image, damaged or truncated, has more than `MAX_PIXELS` pixels, or pixels that are floating-point or
+    beyond 16 bits.
     """
     image = _decoded(path)
     if image.mode.startswith("I"):
@@ -82,6 +84,12 @@ def image_size(path: Path) -> tuple[int, int]:
         return (width, height) if orientation in _TURNED else (height, width)
 
 
+def page_count(path: Path) -> int:
+    """Return the number of images in a file, 1 for most; raises `ImageError` as `image_size` does."""
+    with _opened(path) as image:
+        return int(getattr(image, "n_frames", 1))
+
+
 def is_jpeg(path: Path) -> bool:
     """Return whether the file starts as JPEG files do, whatever its name; `False` where it cannot be read."""
     try:
@@ -116,8 +124,11 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
+    file, page = located(path)
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
+            if page:
+                image.seek(page)
             _require_moderate(path, image.width * image.height)
             yield image
     except ImageError:

@@ -26,16 +26,26 @@ class Recipe(_Strict):
     crop: tuple[pydantic.PositiveInt, pydantic.PositiveInt]
     scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
     color: Annotated[float, pydantic.Field(ge=0, le=3)]
+    elastic: pydantic.NonNegativeFloat = 0.0
+    """Standard deviation of the elastic displacements, in pixels; 0 for none."""
     batch: pydantic.PositiveInt
     steps: pydantic.PositiveInt
     warmup_steps: pydantic.NonNegativeInt
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
+    """Of SGD; AdamW has its own."""
+    schedule: Literal["cosine", "constant"] = "cosine"
     learning_rate: pydantic.PositiveFloat
+    bias_factor: pydantic.PositiveFloat = 1.0
+    """The biases' learning rate over that of the weights."""
     encoder_factor: pydantic.PositiveFloat
     """The encoder's learning rate over that of the rest."""
     weight_decay: pydantic.NonNegativeFloat
     ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     reduction: Reduction
     class_weights: tuple[pydantic.NonNegativeFloat, ...]
+    border_weight: pydantic.NonNegativeFloat = 0.0
+    """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
     evaluations: pydantic.PositiveInt
     tile: pydantic.PositiveInt
     overlap: pydantic.NonNegativeInt
@@ -59,6 +69,8 @@ class RunConfig(_Strict):
     model: str
     encoder: str | None
     width: float | None
+    options: dict[str, bool | int | float | str] = {}
+    """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
     task: Literal["semantic"]
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]

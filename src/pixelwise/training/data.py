@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from scipy import ndimage
 
-from pixelwise.augment import color, crop
+from pixelwise.augment import color, crop, elastic
 from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.losses.border import border_weights
+from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.memory import available_bytes
@@ -22,8 +27,22 @@ BYTES_A_PIXEL = 8
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""
 
-Batch = tuple[torch.Tensor, torch.Tensor]
-"""Images uint8 (N, H, W, 3) and targets int64 (N, H, W)."""
+
+class AugmentedSample(NamedTuple):
+    """One augmented sample: image uint8 (H, W, 3), label map uint8 (H, W), and where the recipe asks for it the border
+    weights float32 (H, W)."""
+
+    image: npt.NDArray[np.uint8]
+    label_map: npt.NDArray[np.uint8]
+    border: npt.NDArray[np.float32] | None
+
+
+class Batch(NamedTuple):
+    """Images uint8 (N, H, W, 3), targets int64 (N, H, W) and border weights float32 (N, H, W) or none."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    border: torch.Tensor | None
 
 
 class SampleStore:
@@ -55,23 +74,44 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
 
 def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int) -> Batch:
     """Return the batch of `step`. Batches run on from epoch to epoch, so none is short."""
-    images, targets = [], []
+    crops = []
     for position in range(step * recipe.batch, (step + 1) * recipe.batch):
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
-        image, label_map = augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)))
-        images.append(image)
-        targets.append(label_map)
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(targets)).long()
+        crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
+    images, targets, border = zip(*crops, strict=True)
+    return Batch(
+        torch.from_numpy(np.stack(images)),
+        torch.from_numpy(np.stack(targets)).long(),
+        torch.from_numpy(np.stack(border)) if recipe.border_weight else None,
+    )
 
 
-def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return one sample's crop, image uint8 (h, w, 3) and label map uint8 (h, w)."""
+def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> AugmentedSample:
+    """Return one crop of a sample. Border weights are those of the objects as the crop shows them."""
     height, width = sample.label_map.shape
     window = crop.draw(rng, (height, width), recipe.crop, recipe.scale)
-    image = crop.on_image(sample.image, window, FILL)
-    image = color.on_image(image, color.draw(rng, recipe.color))
-    return image, crop.on_label_map(sample.label_map, window)
+    change = color.draw(rng, recipe.color)
+    image, label_map = sample.image, sample.label_map
+    instance_map = _objects(sample) if recipe.border_weight else None
+    if recipe.elastic:
+        bend = elastic.draw(rng, recipe.elastic)
+        image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
+        instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
+    border = None
+    if instance_map is not None:
+        border = border_weights(crop.on_instance_map(instance_map, window), w0=recipe.border_weight)
+    image = color.on_image(crop.on_image(image, window, FILL), change)
+    return AugmentedSample(image, crop.on_label_map(label_map, window), border)
+
+
+def _objects(sample: Sample) -> npt.NDArray[np.int32]:
+    """Return the sample's instance map, or without one the 4-connected parts of everything but the first class."""
+    if sample.instance_map is not None:
+        return sample.instance_map
+    objects = counted_pixels(sample.label_map) & (sample.label_map > 0)
+    parts: npt.NDArray[np.int32] = ndimage.label(objects)[0]
+    return parts
 
 
 def batches(store: SampleStore, recipe: Recipe, seed: int, start: int) -> Iterator[Batch]:

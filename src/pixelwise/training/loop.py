@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import cross_entropy
+from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
@@ -50,7 +51,7 @@ class Trainer:
         self.seed = seed
         self.progress = Progress()
         pipeline = pipeline.to(self.accelerator.device).to(memory_format=torch.channels_last)
-        optimizer = torch.optim.AdamW(_parameter_groups(pipeline, recipe), fused=True)
+        optimizer = _optimizer(pipeline, recipe)
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
@@ -62,15 +63,23 @@ class Trainer:
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        images, targets = (part.to(self.accelerator.device) for part in batch)
-        logits = self.pipeline(images)
-        loss = cross_entropy(logits.float(), targets, self.class_weights, reduction=self.recipe.reduction)
+        loss = self._loss(batch)
         self.accelerator.backward(loss)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
         self.progress.step += 1
         return float(loss.detach())
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        device, reduction = self.accelerator.device, self.recipe.reduction
+        targets = batch.targets.to(device)
+        logits = self.pipeline(batch.images.to(device)).float()
+        if batch.border is None:
+            return cross_entropy(logits, targets, self.class_weights, reduction=reduction)
+        counted = targets.where(counted_pixels(targets), 0)
+        weights = self.class_weights[counted] + batch.border.to(device)  # w(x) of U-Net's equation 2
+        return cross_entropy(logits, targets, pixel_weights=weights, reduction=reduction)
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
@@ -161,17 +170,25 @@ def _row(trainer: Trainer, epoch_steps: float, miou: float | None) -> dict[str, 
     }
 
 
+def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
+    groups = _parameter_groups(pipeline, recipe)
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum)
+    return torch.optim.AdamW(groups, fused=True)
+
+
 def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:
-    """Split parameters by learning rate (encoder or not) and weight decay (matrices and kernels, not vectors)."""
-    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    """Split parameters by learning rate (encoder, biases) and by decay (matrices and kernels, not vectors)."""
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in pipeline.named_parameters():
-        groups.setdefault((name.startswith("model.encoder.net."), parameter.dim() > 1), []).append(parameter)
+        rate = recipe.learning_rate
+        if name.startswith("model.encoder.net."):
+            rate *= recipe.encoder_factor
+        if name.endswith(".bias"):
+            rate *= recipe.bias_factor
+        decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
     return [
-        {
-            "params": parameters,
-            "lr": 0.0,
-            "base_lr": recipe.learning_rate * (recipe.encoder_factor if in_encoder else 1.0),
-            "weight_decay": recipe.weight_decay if decays else 0.0,
-        }
-        for (in_encoder, decays), parameters in groups.items()
+        {"params": parameters, "lr": 0.0, "base_lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pixelwise.losses.cross_entropy import Reduction
 
+DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.25, "median": 1.0}
 """Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
 
@@ -18,6 +19,8 @@ class TrainOptions:
     model: str | None = None
     encoder: str | None = None
     width: float | None = None
+    model_options: tuple[str, ...] | None = None
+    """`KEY=VALUE` pairs for the model."""
     minutes: float | None = None
     epochs: int | None = None
     seed: int | None = None
@@ -26,5 +29,8 @@ class TrainOptions:
     config: Path | None = None
     resume: bool = False
     skip_bad: bool = False
-    class_weights: str = "softened"
-    reduction: Reduction = "mean"
+    recipe: str | None = None
+    class_weights: str | None = None
+    reduction: Reduction | None = None
+    border_weight: float | None = None
+    elastic: float | None = None

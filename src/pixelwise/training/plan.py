@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shlex
 import time
 from importlib.metadata import version
@@ -13,15 +14,17 @@ from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses import median_frequency_weights
-from pixelwise.models import DEFAULT_MODEL, default_encoder
+from pixelwise.models import DEFAULT_MODEL, default_encoder, parse_options
 from pixelwise.predict.predictor import Predictor
+from pixelwise.raster.stack import located
+from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
-from pixelwise.training.config import MAX_SEED, ClassEntry, RunConfig
+from pixelwise.training.config import MAX_SEED, ClassEntry, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import TorchEngine
 from pixelwise.training.loop import Trainer
-from pixelwise.training.options import CLASS_WEIGHT_POWERS, TrainOptions
+from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
 from pixelwise.training.weights import build_pipeline, model_info
 
 DEFAULT_MINUTES = 10.0
@@ -32,7 +35,8 @@ FINISH_SECONDS = 12.0
 
 def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str) -> RunConfig:
     """Return the configuration of a run whose length is not known yet: one step."""
-    power = CLASS_WEIGHT_POWERS[options.class_weights]
+    class_weights = options.class_weights or authors.CLASS_WEIGHTS.get(options.recipe or "", DEFAULT_CLASS_WEIGHTS)
+    power = CLASS_WEIGHT_POWERS[class_weights]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     train_images = len(dataset.splits["train"])
@@ -46,21 +50,30 @@ def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, com
         model=name,
         encoder=options.encoder or default_encoder(name),
         width=options.width,
+        options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
         task="semantic",
         seed=options.seed or 0,
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=recipes.make_recipe(
-            recipes.crop_size(sizes),
-            train_images,
-            tuple(float(weight) for weight in weights),
-            steps=1,
-            evaluations=1,
-            reduction=options.reduction,
-        ),
+        recipe=_recipe(options, name, sizes, train_images, tuple(float(weight) for weight in weights)),
     )
+
+
+def _recipe(
+    options: TrainOptions,
+    model: str,
+    sizes: list[tuple[int, int]],
+    train_images: int,
+    class_weights: tuple[float, ...],
+) -> Recipe:
+    crop = recipes.crop_size(sizes)
+    recipe = recipes.make_recipe(crop, train_images, class_weights)
+    if options.recipe is not None:
+        recipe = authors.as_published(options.recipe, recipe, model, sizes)
+    asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
+    return recipe.model_copy(update={key: value for key, value in asked.items() if value is not None})
 
 
 def with_length(
@@ -79,11 +92,7 @@ def with_length(
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
         left = 60 * minutes - (time.perf_counter() - started) - FINISH_SECONDS - cost.validation
         steps, evaluations = recipes.steps_in(left, cost)
-    recipe = config.recipe
-    final = recipes.make_recipe(
-        recipe.crop, len(train), recipe.class_weights, steps=steps, evaluations=evaluations, reduction=recipe.reduction
-    )
-    return config.model_copy(update={"recipe": final})
+    return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
 
 
 def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
@@ -114,7 +123,8 @@ def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 over the splits, names and sizes of a data set's files: other data give another one."""
     digest = hashlib.sha256(repr(dataset.classes).encode())
     for split, item in dataset.items():
-        sizes = [path.stat().st_size if path else None for path in (item.image, item.mask, item.instances)]
+        files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances)]
+        sizes = [file.stat().st_size if file else None for file in files]
         digest.update(repr((split, item.name, sizes)).encode())
     return digest.hexdigest()
 
@@ -127,11 +137,14 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
     if options.epochs is not None and options.epochs < 1:
         raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
-    if options.class_weights not in CLASS_WEIGHT_POWERS:
+    if options.class_weights is not None and options.class_weights not in CLASS_WEIGHT_POWERS:
         known = ", ".join(CLASS_WEIGHT_POWERS)
         raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
-    if options.reduction not in ("mean", "sum"):
+    if options.reduction not in (None, "mean", "sum"):
         raise OptionError("--reduction", repr(options.reduction), "mean or sum", "Leave it out.")
+    for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):
+        if value is not None and not 0 <= value < math.inf:
+            raise OptionError(name, str(value), "a number of 0 or more", "Give 10, as U-Net's authors did, or 0.")
     if options.seed is not None and not 0 <= options.seed <= MAX_SEED:
         raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():

@@ -63,32 +63,35 @@ def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
 
 
 def make_recipe(
-    crop: tuple[int, int],
-    train_images: int,
-    class_weights: tuple[float, ...],
-    *,
-    steps: int,
-    evaluations: int,
-    reduction: Reduction = "mean",
+    crop: tuple[int, int], train_images: int, class_weights: tuple[float, ...], *, reduction: Reduction = "mean"
 ) -> Recipe:
-    """Return the recipe for these data over `steps` steps."""
+    """Return the recipe for these data over a single step; `with_steps` gives it its length."""
     return Recipe(
         crop=crop,
         scale=SCALE,
         color=1.0,
         batch=batch_size(train_images),
-        steps=steps,
-        warmup_steps=min(100, round(WARMUP_SHARE * steps)),
+        steps=1,
+        warmup_steps=0,
         learning_rate=LEARNING_RATE,
         encoder_factor=ENCODER_FACTOR,
         weight_decay=WEIGHT_DECAY,
-        ema_decay=float(np.clip(1 - 1 / (EMA_SHARE * steps + 1), 0.5, 0.9995)),
+        ema_decay=0.0,
         reduction=reduction,
         class_weights=class_weights,
-        evaluations=min(evaluations, steps),
+        evaluations=1,
         tile=TILE,
         overlap=OVERLAP,
     )
+
+
+def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
+    """Return `recipe` over `steps` steps, warm-up and moving average in proportion; a constant rate has neither."""
+    update: dict[str, int | float] = {"steps": steps, "evaluations": min(evaluations, steps)}
+    if recipe.schedule == "cosine":
+        update["warmup_steps"] = min(100, round(WARMUP_SHARE * steps))
+        update["ema_decay"] = float(np.clip(1 - 1 / (EMA_SHARE * steps + 1), 0.5, 0.9995))
+    return recipe.model_copy(update=update)
 
 
 def batch_size(train_images: int) -> int:
@@ -97,7 +100,9 @@ def batch_size(train_images: int) -> int:
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Return the factor on all learning rates at `step`: a linear warm-up, then half a cosine down to zero."""
+    """Return the factor on all learning rates at `step`: a linear warm-up, then half a cosine down to zero, or 1."""
+    if recipe.schedule == "constant":
+        return 1.0
     if step < recipe.warmup_steps:
         return (step + 1) / recipe.warmup_steps
     progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def train(
     model: str | None = None,
     encoder: str | None = None,
     width: float | None = None,
+    options: Sequence[str] | None = None,
     minutes: float | None = None,
     epochs: int | None = None,
     seed: int | None = None,
@@ -53,24 +55,31 @@ def train(
     config: str | Path | None = None,
     resume: bool = False,
     skip_bad: bool = False,
-    class_weights: str = "softened",
-    reduction: Reduction = "mean",
+    recipe: str | None = None,
+    class_weights: str | None = None,
+    reduction: Reduction | None = None,
+    border_weight: float | None = None,
+    elastic: float | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
 
     `minutes` (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the
     training images. With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config`
-    repeats the run of a config.yaml; `start_from` begins with another run's weights.
+    repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
+    the same family as far as they fit. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
+    of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
+    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it.
 
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
     `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
     `OptionError` for options that make no sense.
     """
-    options = TrainOptions(
+    asked = TrainOptions(
         model=model,
         encoder=encoder,
         width=width,
+        model_options=None if options is None else tuple(options),
         minutes=minutes,
         epochs=epochs,
         seed=seed,
@@ -79,16 +88,19 @@ def train(
         config=None if config is None else Path(config),
         resume=resume,
         skip_bad=skip_bad,
+        recipe=recipe,
         class_weights=class_weights,
         reduction=reduction,
+        border_weight=border_weight,
+        elastic=elastic,
     )
-    require_sensible(options)
+    require_sensible(asked)
     run = RunDirectory(Path(out))
     if not resume:
         run.require_free()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     with Display(quiet=quiet) as display:
-        return _train(run, dataset, options, display)
+        return _train(run, dataset, asked, display)
 
 
 def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:

@@ -11,7 +11,7 @@ from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.models import build
+from pixelwise.models import MODELS, build
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -29,6 +29,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         encoder=config.encoder,
         width=config.width,
         pretrained=pretrained,
+        options=config.options,
     )
     encoder = getattr(model, "encoder", None)
     if isinstance(encoder, Encoder):
@@ -71,18 +72,21 @@ def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
 def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
     """Copy the weights of the run at `path` into `pipeline`; where its classes are others, the head stays new.
 
-    Raises `RunError` if they belong to another model.
+    A model of the same family, such as FCN-32s before FCN-16s, lends what it has under the same names and in the same
+    shapes. Raises `RunError` if the weights belong to any other model.
     """
     run = RunDirectory(path)
     run.require_weights()
     other = RunConfig.load(run.config)
-    if (other.model, other.encoder, other.width) != (config.model, config.encoder, config.width):
+    if (_family(other.model), other.encoder, other.width) != (_family(config.model), config.encoder, config.width):
         found, expected = _named(other), _named(config)
         raise RunError(path, f"weights of {found}", expected, "Ask for the same --model, --encoder and --width.")
     weights, _ = load_tensors(run.weights)
     own = pipeline.model.state_dict()
     if other.class_map.names != config.class_map.names:
         weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
+    if other.model != config.model:
+        weights = own | {name: lent for name, lent in weights.items() if _fits(lent, own.get(name))}
     _fill(pipeline, weights, run.weights)
 
 
@@ -93,6 +97,15 @@ def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:
         raise RunError(
             path, "weights of another model", "the run's own", "Restore the file, or train again."
         ) from error
+
+
+def _family(model: str) -> str:
+    """Return the file that holds a model: the models in it share their layers' names."""
+    return MODELS[model].partition(":")[0]
+
+
+def _fits(lent: torch.Tensor, own: torch.Tensor | None) -> bool:
+    return own is not None and own.shape == lent.shape
 
 
 def _named(config: RunConfig) -> str:

@@ -1,0 +1,49 @@
+"""Pooling: one value a window by a fixed rule, the largest or the mean.
+
+Windows of side `window` start every `stride` pixels (by default every `window`: they tile the plane); H pixels hold
+(H - window) // stride + 1 of them, and rows and columns that fill no window are left out. Max pooling that remembers
+where each maximum stood: SegNet (arXiv:1511.00561, section 3), to be undone by `unpooling.max_unpool`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from pixelwise.errors import OptionError
+
+
+def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
+    """Return the largest value of every window: (N, C, H, W) -> (N, C, H', W').
+
+    Raises `OptionError` for a window or stride below 1.
+    """
+    return F.max_pool2d(features, window, _stride(window, stride))
+
+
+def max_pool_with_indices(
+    features: torch.Tensor, window: int = 2, stride: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pool (N, C, H, W) to the maxima (N, C, H', W') and, int64 of the same shape, where each stood.
+
+    An index is a position in the flattened H*W plane. Of equal values the first in reading order wins. Raises
+    `OptionError` for a window or stride below 1.
+    """
+    return F.max_pool2d(features, window, _stride(window, stride), return_indices=True)
+
+
+def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
+    """Return the mean of every window: (N, C, H, W) -> (N, C, H', W').
+
+    Raises `OptionError` for a window or stride below 1.
+    """
+    return F.avg_pool2d(features, window, _stride(window, stride))
+
+
+def _stride(window: int, stride: int | None) -> int:
+    """Return the stride, by default the window's side, once both are found to make sense."""
+    stride = window if stride is None else stride
+    for name, value in {"window": window, "stride": stride}.items():
+        if value < 1:
+            raise OptionError(name, str(value), "at least 1", "A window of 2 and a stride of 2 halve the sides.")
+    return stride

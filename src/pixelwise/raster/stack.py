@@ -1,0 +1,24 @@
+"""Stacks: TIFF files of several images. Page 7 of `volume.tif`, counted from 0, has the path `volume.tif/7`.
+
+So a page is named, told apart and reported like any image; whoever opens a file asks `located` where it lies.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STACK_ENDINGS = (".tif", ".tiff")
+"""Of files that may hold several images, in lower case."""
+
+
+def page_path(stack: Path, page: int) -> Path:
+    """Return the path of a page, counted from 0."""
+    return stack / str(page)
+
+
+def located(path: Path) -> tuple[Path, int]:
+    """Return the file that holds an image, and its page there: 0 but for what `page_path` made."""
+    stack = path.parent
+    if path.name.isdecimal() and stack.suffix.lower() in STACK_ENDINGS and stack.is_file():
+        return stack, int(path.name)
+    return path, 0
