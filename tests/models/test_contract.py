@@ -23,7 +23,12 @@ from pixelwise.training.engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-CASES = {name: {"width": 1 / 16} for name in MODELS} | {"unet on an encoder": {"encoder": "test_resnet"}}
+CASES = {name: {"width": 1 / 16} for name in MODELS} | {
+    "unet on an encoder": {"encoder": "test_resnet"},
+    "fcn8s on alexnet": {"width": 1 / 16, "encoder": "alexnet"},
+    "fcn8s on googlenet": {"width": 1 / 16, "encoder": "googlenet"},
+    "fcn8s padded as the reference": {"width": 1 / 16, "options": {"reference_padding": True}},
+}
 SIZES = [(33, 47), (1, 1), (5, 70), (64, 96)]
 CLASSES = 3
 
@@ -31,7 +36,11 @@ CLASSES = 3
 def small(case: str, in_channels: int = 3) -> nn.Module:
     """Build a case with weights that do not change from test to test."""
     torch.manual_seed(0)
-    return build(case.split()[0], CLASSES, in_channels, **CASES[case])
+    model = build(case.split()[0], CLASSES, in_channels, **CASES[case])
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and not module.weight.any():
+            nn.init.normal_(module.weight)  # score layers that start at zero would hide the layers before
+    return model
 
 
 def image(n: int, channels: int, height: int, width: int) -> torch.Tensor:
@@ -102,12 +111,16 @@ def test_the_image_stays_untouched(model: nn.Module) -> None:
     assert torch.equal(given, image(1, 3, 64, 64))
 
 
-def test_a_model_tells_its_stride_and_ends_in_its_head(model: nn.Module) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_a_model_tells_its_stride_and_ends_in_its_head(case: str) -> None:
+    """All that depends on the number of classes is the head's, so that the rest can be kept where the classes change."""
+    model, other = small(case), build(case.split()[0], CLASSES + 1, **CASES[case])
     assert type(model.stride) is int
     assert model.stride in (16, 32)
-    names = [name for name, _ in model.named_parameters()]
-    assert names[-2:] == ["head.weight", "head.bias"]
-    assert model.head.out_channels == CLASSES
+    assert [name for name, _ in model.named_parameters()][-1].startswith("head.")
+    pairs = zip(model.state_dict().items(), other.state_dict().values(), strict=True)
+    changed = {name.partition(".")[0] for (name, own), others in pairs if own.shape != others.shape}
+    assert changed == {"head"}
 
 
 @pytest.mark.parametrize("name", MODELS)

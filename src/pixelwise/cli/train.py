@@ -44,6 +44,7 @@ def train(
     elastic: Annotated[
         float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
     ] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
     task: Annotated[str, typer.Option(help="semantic: a class for each pixel.")] = "semantic",
     format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -77,6 +78,7 @@ def train(
         reduction=reduction,
         border_weight=border_weight,
         elastic=elastic,
+        stages=stages,
     )
     if as_json:
         print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), "val_miou": run.miou}))

@@ -13,11 +13,11 @@ Differs from the classifiers' papers, as torchvision does:
 from __future__ import annotations
 
 import contextlib
-import pickle
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import cast
 
 import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
@@ -40,7 +40,7 @@ REFERENCE_PADDING = 100
 ALEXNETS_MARGIN = 16
 """Zeros around the image, without which AlexNet's unpadded poolings leave nothing of 32 pixels."""
 STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
-"""Mean and standard deviation that weights were trained with, if not ImageNet's; torchvision converts inside its net."""
+"""Mean and deviation of the images that weights were trained on, where not ImageNet's; torchvision's net converts."""
 
 
 class ClassifierEncoder(Encoder):
@@ -74,7 +74,7 @@ class Chain(nn.Sequential):
         super().__init__(layers)
         self.taps = taps
 
-    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]  # a list, not one map
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         maps, features = [], image
         for position, layer in enumerate(_one_by_one(self)):
             features = layer(features)
@@ -130,13 +130,14 @@ def convolutionised(classifier: nn.Module) -> nn.Sequential:
     h = H / 32 - 6 for multiples of 32, so 1 x 1 for the classifier's own size.
     """
     layers = OrderedDict(classifier.named_children())
-    side = layers["avgpool"].output_size[0]  # type: ignore[index,union-attr]  # an AdaptiveAvgPool2d
+    side = int(cast(nn.AdaptiveAvgPool2d, layers["avgpool"]).output_size[0])  # type: ignore[index,arg-type]
     if side == 1:  # GoogLeNet: the mean over the 7 x 7 cells of 224 x 224 pixels
         layers["avgpool"] = nn.AvgPool2d(7, stride=1)
         return nn.Sequential(_as_convolutions(layers, 1))
     del layers["avgpool"]  # changes nothing at 224 x 224
     connected = OrderedDict(layers["classifier"].named_children())
-    return nn.Sequential(layers | {"classifier": nn.Sequential(_as_convolutions(connected, side))})
+    layers["classifier"] = nn.Sequential(_as_convolutions(connected, side))
+    return nn.Sequential(layers)
 
 
 def _as_convolutions(layers: OrderedDict[str, nn.Module], side: int) -> OrderedDict[str, nn.Module]:
@@ -161,7 +162,8 @@ def _without_its_answer(layers: nn.Sequential) -> nn.Sequential:
     for name, layer in list(kept["classifier"].named_children())[:-1]:
         if isinstance(layer, nn.Conv2d):
             connected |= {name: layer, f"relu{name}": nn.ReLU(inplace=True), f"dropout{name}": nn.Dropout(0.5)}
-    return nn.Sequential(kept | {"classifier": nn.Sequential(connected)})
+    kept["classifier"] = nn.Sequential(connected)
+    return nn.Sequential(kept)
 
 
 def _resize(module: nn.Module, channels: int, width: float) -> int:
@@ -235,7 +237,7 @@ def _weights(name: str) -> Mapping[str, torch.Tensor]:
             weights: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
                 url, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # no network and a damaged file show in errors of many kinds
         found = f"no pretrained weights ({type(error).__name__})"
         remedy = f"Put {url} into {torch.hub.get_dir()}/checkpoints, or train from random weights with --no-pretrained."
         raise MissingDependencyError(f"--encoder {name}", found, "torchvision's ImageNet weights", remedy) from error

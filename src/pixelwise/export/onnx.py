@@ -11,6 +11,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from pixelwise.export.dropout import dropout_kept, seed_dropout
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.files import written_whole
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
@@ -24,12 +25,12 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     """Write `pipeline` and its metadata to `path`, whole or not at all.
 
     The graph takes `image` uint8 (N, height, width, C) and gives `logits` float32 (N, K, height, width); N, height and
-    width are free. The pipeline must be in evaluation mode.
+    width are free. Dropout layers wait for a seed (see `dropout`). The pipeline must be in evaluation mode.
     """
     example = torch.zeros((2, *EXAMPLE_SIDES, len(info.mean)), dtype=torch.uint8)
     dimension = torch.export.Dim
     shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), dropout_kept(pipeline):
         program = torch.onnx.export(
             pipeline,
             (example,),
@@ -40,7 +41,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
             dynamo=True,
             verbose=False,
         )
-    proto = program.model_proto  # type: ignore[union-attr]  # None without dynamo alone
+    proto = seed_dropout(program.model_proto)  # type: ignore[union-attr]  # None without dynamo alone
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
     proto.producer_name = "pixelwise"
     for node in proto.graph.node:

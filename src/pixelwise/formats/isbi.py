@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ImageError
@@ -24,6 +23,7 @@ from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Int32, Item
 from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.splits import in_splits
 from pixelwise.raster.image import page_count, read_values
 from pixelwise.raster.stack import STACK_ENDINGS, page_path
 
@@ -67,13 +67,14 @@ def open_isbi(root: Path) -> Dataset:
 
     Raises `DataError` where one of the pair is missing or they differ in pages, `ImageError` for a damaged stack.
     """
-    folders = _folders(root)
-    items = _pages(root, _stacks(root)) if folders is None else _files(*folders)
+    stacks, folders = _stacks(root), _folders(root)
+    if stacks or folders is None:
+        items, strays = _pages(root, stacks), []
+    else:
+        items, strays = _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
-    splits = {"train": tuple(items[:first_test]), "test": tuple(items[first_test:])}
-    strays = () if folders is None else tuple(sorted({*image_files(folders[1])} - {item.mask for item in items}))
-    splits = {split: members for split, members in splits.items() if members}
-    return Dataset(root, "isbi", CLASSES, splits, CODING.read, read_cells, strays)
+    splits = in_splits(("train" if i < first_test else "test", item) for i, item in enumerate(items))
+    return Dataset(root, "isbi", CLASSES, splits, CODING.read, read_cells, tuple(strays))
 
 
 def read_cells(path: Path) -> Int32:
@@ -81,6 +82,8 @@ def read_cells(path: Path) -> Int32:
 
     Raises `ImageError` and `MaskError` as `Coding.read` does.
     """
+    from scipy import ndimage  # a tenth of a second that no other layout should pay
+
     cells, _ = ndimage.label(CODING.read(path) == 1)
     return np.asarray(cells, np.int32)
 
@@ -96,23 +99,24 @@ def _pages(root: Path, stacks: list[Path]) -> list[Item]:
     if pages != label_pages:
         expected = f"{pages}, as many as {volume.name} has"
         raise DataError(label, f"{label_pages} pages", expected, "Export both stacks again from their source.")
-    names = _slice_names(pages)
-    return [Item(name, page_path(volume, i), page_path(label, i), page_path(label, i)) for i, name in enumerate(names)]
+    digits = len(str(pages - 1))
+    labelled = [(page_path(volume, i), page_path(label, i)) for i in range(pages)]
+    return [Item(f"{i:0{digits}d}", page, mask, mask) for i, (page, mask) in enumerate(labelled)]
 
 
-def _files(images: Path, labels: Path) -> list[Item]:
-    files = image_files(images)
+def _files(images: Path, labels: Path) -> tuple[list[Item], list[Path]]:
+    """Return the slices in the order of their numbers, and the labels without a slice."""
+    files, label_files = image_files(images), image_files(labels)
     others = [file for file in files if not file.stem.isdecimal()]
     if others:
         raise DataError(others[0], "a name that is no number", "0.png, 1.png ...", "Number the slices, or move it.")
-    masks = partners(files, image_files(labels))
-    files.sort(key=lambda file: int(file.stem))
-    digits = len(files[-1].stem)
-    return [Item(file.stem.zfill(digits), file, masks.get(file), masks.get(file)) for file in files]
-
-
-def _slice_names(count: int) -> list[str]:
-    return [f"{i:0{len(str(count - 1))}d}" for i in range(count)]
+    masks = partners(files, label_files)
+    if not masks:
+        raise DataError(labels, "no label of a slice", f"labels named as {files[0].name} is", "Copy the labels there.")
+    digits = max(len(file.stem) for file in files)
+    items = [Item(file.stem.zfill(digits), file, masks.get(file), masks.get(file)) for file in files]
+    items.sort(key=lambda item: item.name)
+    return items, sorted({*label_files} - {*masks.values()})
 
 
 def _stacks(root: Path) -> list[Path]:

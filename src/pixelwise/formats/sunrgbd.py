@@ -6,18 +6,18 @@ github.com/ankurhanda/sunrgbd-meta-data, numbered through: `img-000001.png` to `
 training photo 1 goes with label 5051. Value 0 is unlabelled, 1..37 are the classes.
 
 The 13 classes are NYUv2's, grouped and ordered as in class13Mapping.mat of github.com/ankurhanda/nyuv2-meta-data, in
-the colours of github.com/ankurhanda/SceneNetv1.0. The 37 have no agreed colours; theirs are generated.
+the colours of github.com/ankurhanda/SceneNetv1.0. The 37 have no agreed colours and take those of PASCAL VOC's
+palette for their values.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
@@ -25,14 +25,33 @@ from pixelwise.formats.dataset import Dataset, Item
 from pixelwise.formats.splits import hashed_fraction, in_splits
 from pixelwise.raster.image import image_size
 
-CLASSES = ClassMap.named(
-    (
-        *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture"),
-        *("counter", "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes"),
-        *("ceiling", "books", "fridge", "tv", "paper", "towel", "shower curtain", "box", "whiteboard", "person"),
-        *("night stand", "toilet", "sink", "lamp", "bathtub", "bag"),
-    )
+NAMES = (
+    *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture", "counter"),
+    *(
+        "blinds",
+        "desk",
+        "shelves",
+        "curtain",
+        "dresser",
+        "pillow",
+        "mirror",
+        "floor mat",
+        "clothes",
+        "ceiling",
+        "books",
+    ),
+    *("fridge", "tv", "paper", "towel", "shower curtain", "box", "whiteboard", "person", "night stand", "toilet"),
+    *("sink", "lamp", "bathtub", "bag"),
 )
+
+
+def _voc_color(value: int) -> Color:
+    """Return PASCAL VOC's colour of a label value: bits 0, 3, 6 are red's highest three, 1, 4, 7 green's, 2, 5 blue's."""
+    red, green, blue = (sum((value >> 3 * i + channel & 1) << 7 - i for i in range(3)) for channel in range(3))
+    return red, green, blue
+
+
+CLASSES = ClassMap(NAMES, tuple(_voc_color(value) for value in range(1, len(NAMES) + 1)))
 CLASSES_13 = ClassMap.from_dict(
     [
         {"name": "bed", "color": [0, 0, 255]},
@@ -114,7 +133,7 @@ def open_sunrgbd13(root: Path) -> Dataset:
     """Read the same files with 13 classes; raises as `open_sunrgbd` does."""
     group = {name: name for name in CLASSES_13.names}
     group |= {joined: name for name, others in _JOINED.items() for joined in others}
-    values = {i + 1: CLASSES_13.names.index(group[name]) for i, name in enumerate(CLASSES.names)}
+    values = {i + 1: CLASSES_13.names.index(group[name]) for i, name in enumerate(NAMES)}
     return _open(root, "sunrgbd13", Coding(CLASSES_13, {UNLABELLED: IGNORE_INDEX, **values}))
 
 
@@ -150,49 +169,46 @@ def _set_of(number: int) -> str:
 def _labels(root: Path) -> Numbered:
     """Return the labels of the first of `LABEL_FOLDERS` that has some."""
     for name in LABEL_FOLDERS:
-        folders = (f"{name}/{{}}",) if name else ("{}",)
-        labels = dict(_numbered(root / name, _LABEL))
+        labels = _numbered(root / name, _LABEL)
         for split in ("train", "test"):
-            labels |= _in_set(root, folders, split, _LABEL)
+            labels |= _in_set(root / name, ("{}",), split, _LABEL)
         if labels:
             return labels
     return {}
 
 
 def _in_set(root: Path, folders: tuple[str, ...], split: str, names: re.Pattern[str]) -> Numbered:
-    """Return the files of one set's folder; a training set is numbered from 1 or, by some who sorted it, from 5051.
+    """Return the files in the first of one set's `folders` that has some, by their labels' numbers."""
+    for folder in (root / name.format(split) for name in folders):
+        if files := _numbered(folder, names):
+            offset = _offset(folder, min(files), max(files), split)
+            return {number + offset: file for number, file in files.items()}
+    return {}
 
-    Raises `DataError` for numbers that are neither.
+
+def _offset(folder: Path, first: int, last: int, split: str) -> int:
+    """Return what to add to the numbers in one set's folder; some who sorted the files number training from 5051.
+
+    Raises `DataError` for numbers that cannot be that set's, or could be counted either way.
     """
-    folder, files = next(
-        (
-            (root / name.format(split), files)
-            for name in folders
-            if (files := dict(_numbered(root / name.format(split), names)))
-        ),
-        (root, {}),
-    )
-    if not files:
-        return {}
-    first, last = min(files), max(files)
     if split == "test":
         offsets = [0] if last <= TEST_IMAGES else []
-        expected = f"the test set's: 1 to {TEST_IMAGES}"
+        expected = f"the test set's, 1 to {TEST_IMAGES}"
     else:
         offsets = [TEST_IMAGES] if last <= IMAGES - TEST_IMAGES else []
         offsets += [0] if first > TEST_IMAGES and last <= IMAGES else []
-        expected = f"the training set's: 1 to {IMAGES - TEST_IMAGES}, or {TEST_IMAGES + 1} to {IMAGES} throughout"
+        expected = f"the training set's, all of 1 to {IMAGES - TEST_IMAGES} or all of {TEST_IMAGES + 1} to {IMAGES}"
     if len(offsets) != 1:
-        found = f"files numbered from {first} to {last}" + (", which fits both" if offsets else "")
+        found = f"files numbered from {first} to {last}" + (", which fits either way" if offsets else "")
         remedy = "Unpack the archives again, each into a folder of its own, or pass --format folders for other data."
         raise DataError(folder, found, expected, remedy)
-    return {number + offsets[0]: file for number, file in files.items()}
+    return offsets[0]
 
 
-def _numbered(folder: Path, names: re.Pattern[str]) -> Iterator[tuple[int, Path]]:
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if match := names.fullmatch(file.name):
-            yield int(match[1]), file
+def _numbered(folder: Path, names: re.Pattern[str]) -> Numbered:
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    matches = ((names.fullmatch(file.name), file) for file in files)
+    return {int(match[1]): file for match, file in matches if match}
 
 
 def _require_sizes(root: Path, items: list[Item]) -> None:

@@ -12,6 +12,8 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ModelFileError
 
 METADATA_KEY = "pixelwise"
+DROPOUT_SEED = "dropout_seed"
+"""The optional input, int64, of a graph with dropout: 0, its default, leaves dropout out."""
 FORMAT_VERSION = 1
 TASKS = ("semantic",)
 

@@ -119,8 +119,8 @@ class Head(nn.Module):
         super().__init__()
         for before, grid in zip(channels, grids, strict=True):
             score = nn.Conv2d(before, num_classes, 1)
-            nn.init.zeros_(score.weight)
-            nn.init.zeros_(score.bias)
+            for parameter in score.parameters():
+                nn.init.zeros_(parameter)
             self.add_module(SCORES[grid.stride], score)
         self.strides = [grid.stride for grid in reversed(grids)]
         self.scales = AT_ONCE if at_once else {}
@@ -132,7 +132,7 @@ class Head(nn.Module):
 
     def forward(self, maps: list[torch.Tensor], height: int, width: int) -> torch.Tensor:
         """Return logits (N, num_classes, height, width) of the encoder's `maps`, finest first."""
-        scores = self.score_fr(maps[-1])
+        scores = self.get_submodule("score_fr")(maps[-1])
         for coarse, fine in pairwise(self.strides):
             skip = self.get_submodule(SCORES[fine])(self.scales.get(fine, 1) * maps[STRIDES.index(fine)])
             scores = self._up(coarse, fine).added(scores, skip)
@@ -162,14 +162,15 @@ class AlignedUpsampling(BilinearUpsampling):
 
     def added(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """Add up-sampled `scores` to the finer map's, either cropped to where the other is."""
-        raised = self(scores)
+        raised: torch.Tensor = self(scores)
         if self.start < 0:
             return raised + _window(skip, -self.start, *raised.shape[-2:])
         return _window(raised, self.start, *skip.shape[-2:]) + skip
 
     def cropped(self, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return the finer grid's first `height` x `width` cells of the up-sampled `scores`."""
-        return _window(self(scores), self.start, height, width)
+        raised: torch.Tensor = self(scores)
+        return _window(raised, self.start, height, width)
 
 
 def _window(maps: torch.Tensor, start: int, height: int, width: int) -> torch.Tensor:

@@ -2,26 +2,30 @@
 
 Badrinarayanan, Kendall, Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image Segmentation",
 PAMI 2017, arXiv:1511.00561, sections 3 and 3.1 and figure 2; Kendall, Badrinarayanan, Cipolla, "Bayesian SegNet: Model
-Uncertainty in Deep Convolutional Encoder-Decoder Architectures for Scene Understanding", BMVC 2017, arXiv:1511.02680,
-section 3.2. Layer sizes as in the authors' public network definitions.
+Uncertainty in Deep Convolutional Encoder-Decoder Architectures for Scene Understanding", BMVC 2017, arXiv:1511.02680.
+Layers and sizes as in the authors' public definitions (SegNet-Tutorial: segnet_train.prototxt,
+segnet_basic_train.prototxt, bayesian_segnet_train.prototxt).
 
-Only the pooling indices pass from encoder to decoder. In SegNet at 360x480 (padded to 384x480) they take 45 MB, int64 as
-torch keeps them, and 1.4 MB at the 2 bits that a window of four needs; the five feature maps that a decoder with skips
-would keep instead take 90 MB as float32.
+Only the pooling indices pass from encoder to decoder. For an image of 360x480, padded to 384x480, they take 45 MB in
+SegNet, int64 as torch keeps them, and would take 1.4 MB with the 2 bits that a window of four needs; the five feature
+maps that a decoder with skips keeps instead take 90 MB as float32.
 
 Differs from the paper:
 - the encoder starts from He-initialised weights unless `vgg16_weights` are asked for; those are VGG16's with batch
   norm, which the authors' VGG16 had not;
-- batch norm's shift starts at 0 (the public SegNet and SegNet-Basic: 0.001);
-- an image whose sides are no multiples of the stride is padded with zeros and the logits are cropped; the authors' one
-  size, 360x480, is handled by poolings that round up;
-- SegNet-Basic's local response normalisation was made for bytes, whose squares make its denominator range from 1 to 3.3;
-  on an image that has been normalised already, as here, the denominator stays below 1.001: it has next to no effect;
+- batch norm's shift starts at 0 (in the definitions of SegNet and SegNet-Basic at 0.001);
+- an image whose sides are no multiples of the stride is padded with zeros and the logits are cropped; the definitions
+  are for one size, 360x480, and round the sizes of their maps up;
+- SegNet-Basic's local response normalisation was given bytes, on which its denominator goes from 1 to 3.3 and so tones
+  down what is bright; here the image is normalised by mean and deviation already, the denominator stays below 1.001
+  and the layer changes next to nothing;
 - `width` scales all channel counts (1 is the paper's net).
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Mapping
 
 import torch
@@ -119,9 +123,10 @@ def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor])
 
 def _vgg16_weights() -> Mapping[str, torch.Tensor]:
     try:
-        weights: Mapping[str, torch.Tensor] = VGG16_BN_Weights.IMAGENET1K_V1.get_state_dict(
-            progress=False, check_hash=True, weights_only=True
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
+            weights: Mapping[str, torch.Tensor] = VGG16_BN_Weights.IMAGENET1K_V1.get_state_dict(
+                map_location="cpu", progress=False, check_hash=True, weights_only=True
+            )
     except (OSError, RuntimeError) as error:  # no network; or a download that was cut short
         found = f"no pretrained weights ({type(error).__name__})"
         remedy = "Connect once so that torchvision can cache them, or leave vgg16_weights out."

@@ -28,6 +28,7 @@ from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
 from pixelwise.training.prepare import stored_config, usable_data
+from pixelwise.training.stages import staged
 from pixelwise.training.weights import build_pipeline, model_info, save_weights, start_from
 
 
@@ -60,6 +61,7 @@ def train(
     reduction: Reduction | None = None,
     border_weight: float | None = None,
     elastic: float | None = None,
+    stages: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
@@ -69,7 +71,8 @@ def train(
     repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
     the same family as far as they fit. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
     of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
-    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it.
+    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. With `stages`
+    an FCN is trained from the coarsest on, each stage from the last.
 
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
     `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
@@ -100,7 +103,12 @@ def train(
         run.require_free()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     with Display(quiet=quiet) as display:
-        return _train(run, dataset, asked, display)
+        if not stages:
+            return _train(run, dataset, asked, display)
+        for directory, stage in staged(asked, run):
+            if directory == run or not directory.finished:
+                result = _train(directory, dataset, stage, display)
+        return result
 
 
 def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:

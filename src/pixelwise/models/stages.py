@@ -1,0 +1,89 @@
+"""A net cut into the stages that a reader thinks in, found in its module tree and in how it ran.
+
+A unit is the smallest module worth a name: containers are opened, and so is what spans three strides or more, such as
+a whole encoder; a residual block, which spans two at most, stays whole. The units of one part of the net (a child of
+the net itself, such as `encoder`) that end in one stride are a stage, if there is something to learn in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from os.path import commonprefix
+
+from torch import nn
+
+from pixelwise.ops.tracing import Output
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_Key = tuple[str, Fraction]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Modules that belong together, by their paths; `output` is the path of the one that ran last."""
+
+    name: str
+    modules: tuple[str, ...]
+    output: str
+
+    def holds(self, path: str) -> bool:
+        """Whether the module or parameter at `path` is in this stage."""
+        return any(path == module or path.startswith(f"{module}.") for module in self.modules)
+
+
+def find_stages(model: nn.Module, outputs: Mapping[str, Output]) -> list[Stage]:
+    """Return the stages of `model` in the order in which they ran; `outputs` are those of a trace."""
+    units = _units(model, "", outputs)
+    keys = {unit: (_part(model, unit), _jump(outputs[unit])) for unit in outputs if unit in units}
+    ran: dict[_Key, list[str]] = {}
+    for unit, key in keys.items():
+        ran.setdefault(key, []).append(unit)
+    stages = []
+    for key, run in ran.items():
+        modules = tuple(_largest(model, "", keys, key))
+        if any(True for module in modules for _ in model.get_submodule(module).parameters()):
+            stages.append(Stage(_name(modules), modules, run[-1]))
+    return stages
+
+
+def _units(module: nn.Module, path: str, outputs: Mapping[str, Output]) -> set[str]:
+    inside = [output for name, output in outputs.items() if name.startswith(f"{path}." if path else "")]
+    strides = {_jump(output) for output in inside} - {0}
+    if any(module.children()) and (path == "" or isinstance(module, _CONTAINERS) or len(strides) > 2):
+        return set().union(*(_units(child, _joined(path, name), outputs) for name, child in module.named_children()))
+    return {path} if path in outputs else set()
+
+
+def _largest(module: nn.Module, path: str, keys: Mapping[str, _Key], key: _Key) -> list[str]:
+    """Return the largest modules all of whose units have this key, in the order of the module tree."""
+    inside = {own for unit, own in keys.items() if unit == path or unit.startswith(f"{path}." if path else "")}
+    if key not in inside:
+        return []
+    if inside == {key} and path:
+        return [path]
+    return [
+        found for name, child in module.named_children() for found in _largest(child, _joined(path, name), keys, key)
+    ]
+
+
+def _name(modules: tuple[str, ...]) -> str:
+    """Return the path of one module, or of the first and, from where it parts, the last: `encoder.net.blocks.3 … 4`."""
+    first, last = modules[0], modules[-1]
+    if first == last:
+        return first
+    shared = commonprefix([first.split("."), last.split(".")])
+    return f"{first} … {last.removeprefix('.'.join(shared)).lstrip('.')}"
+
+
+def _part(model: nn.Module, unit: str) -> str:
+    return "" if isinstance(model, nn.Sequential) else unit.partition(".")[0]
+
+
+def _jump(output: Output) -> Fraction:
+    return max(reach.jump for reach in output.field.reaches)
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,94 @@
+"""A net in numbers, stage by stage: what `pixelwise inspect` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from torch import nn
+
+from pixelwise.models.stages import Stage, find_stages
+from pixelwise.ops.counting import Product, Saving, count_parameters, dilation_saving, separable_saving
+from pixelwise.ops.receptive_field import effective_side, gradient_maps, unlimited_trace
+from pixelwise.ops.tracing import Output, Trace, trace
+
+SAMPLES = 20
+"""Images of noise that an effective receptive field is averaged over, as in the paper."""
+EFFORT = 200e9
+"""Multiply-adds to spend on them: a net of many gets fewer images."""
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """One row: `receptive_field` is `None` for the whole image, the others where there is none to be measured."""
+
+    name: str
+    channels: int
+    stride: float | None
+    receptive_field: int | None
+    effective_receptive_field: float | None
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A net on an image of `size` (height, width) in pixels.
+
+    `parameters` are the trainable ones, `receptive_field` is `None` for the whole image, `samples` the number of
+    images that the effective receptive fields were measured on, `unknown` names operations that were taken to look at
+    the whole image because they have no rule. What the stages lack of the totals belongs to no stage.
+    """
+
+    size: tuple[int, int]
+    parameters: int
+    multiply_adds: int
+    stride: int
+    receptive_field: int | None
+    effective_receptive_field: float | None
+    samples: int
+    stages: tuple[StageSummary, ...]
+    separable: Saving
+    dilated: Saving
+    unknown: tuple[str, ...]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the summary for `json.dumps`; a receptive field of the whole image as the image's longer side."""
+        content = asdict(self)
+        for entry in (content, *content["stages"]):
+            entry["sees_whole_image"] = entry["receptive_field"] is None
+            entry["receptive_field"] = entry["receptive_field"] or max(self.size)
+        return content
+
+
+def summarise(
+    model: nn.Module, size: tuple[int, int], in_channels: int = 3, *, effective: bool = True, seed: int = 0
+) -> Summary:
+    """Count and measure `model` on images of `size` (height, width) with `in_channels` channels.
+
+    Effective receptive fields are measured with the weights that the model has, on noise drawn from `seed`; not with
+    `effective` off. Raises `OptionError` and `ShapeError` as `ops.tracing.trace` does.
+    """
+    traced = trace(model, size, in_channels)
+    unlimited = unlimited_trace(model, in_channels)
+    stages = find_stages(model, traced.outputs)
+    measured = [stage.output for stage in stages if _is_map(traced.outputs[stage.output])] if effective else []
+    total = sum(product.multiply_adds for product in traced.products)
+    samples = int(min(SAMPLES, max(1, EFFORT / max(1, total * len(measured)))))
+    maps = gradient_maps(model, size, {*measured, ""}, in_channels, samples=samples, seed=seed) if effective else {}
+    sides = {path: effective_side(gradients) for path, gradients in maps.items()}
+    return Summary(
+        size=size,
+        parameters=count_parameters(model),
+        multiply_adds=total,
+        stride=int(model.stride),
+        receptive_field=_pixels(unlimited.outputs[""]),
+        effective_receptive_field=sides.get(""),
+        samples=len(maps) and samples,
+        stages=tuple(_row(model, stage, traced, unlimited, sides) for stage in stages),
+        separable=separable_saving(traced.products),
+        dilated=dilation_saving(traced.products),
+        unknown=tuple(traced.unknown),
+    )

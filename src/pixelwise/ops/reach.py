@@ -1,0 +1,215 @@
+"""Which pixels of the image a position of a tensor looks at, along each axis, and how operations change that.
+
+An operation is told by its taps: an integer array (taps, n) whose column i holds the input positions that output
+position i is made of. Positions outside the input are padding and look at nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+Taps = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.float64]
+Step = tuple[Taps, Fraction]
+"""Taps, and the factor by which neighbours move apart: the stride."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Along one axis of the image, position i looks at the pixels `first[i]` to `last[i]`, both (n,) and included.
+
+    Infinite where it looks at the whole image; `first` above `last` where it looks at nothing. `jump` is the distance
+    in pixels from one position to the next, 0 where there is but one position for the whole image.
+    """
+
+    first: Pixels
+    last: Pixels
+    jump: Fraction
+
+    @classmethod
+    def of_image(cls, side: int) -> Reach:
+        pixels = np.arange(side, dtype=np.float64)
+        return cls(pixels, pixels, Fraction(1))
+
+    @classmethod
+    def everything(cls) -> Reach:
+        return cls(np.array([-np.inf]), np.array([np.inf]), Fraction(0))
+
+    @property
+    def extent(self) -> float:
+        """Return the largest number of pixels between the first and the last, `inf` for the whole image."""
+        return float((self.last - self.first).max() + 1)
+
+    @property
+    def unbounded(self) -> Reach:
+        """Return a reach of as many positions that all look at the whole image."""
+        return Reach(np.full_like(self.first, -np.inf), np.full_like(self.last, np.inf), self.jump)
+
+    def through(self, step: Step) -> Reach:
+        """Return the reach after an operation with these taps."""
+        taps, factor = step
+        outside = len(self.first)
+        index = np.where((taps >= 0) & (taps < outside), taps, outside)
+        first, last = np.append(self.first, np.inf)[index].min(0), np.append(self.last, -np.inf)[index].max(0)
+        return Reach(first, last, self.jump * factor)
+
+    def joined(self, other: Reach) -> Reach:
+        """Return the smallest reach that holds both, as after an addition or a concatenation."""
+        first, last = np.minimum(self.first, other.first), np.maximum(self.last, other.last)
+        return Reach(first, last, self.jump or other.jump)
+
+
+Dim = tuple[int, ...]
+"""The image axes, 0 rows and 1 columns, that one dimension of a tensor runs over; (0, 1) is a flattened plane."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The reach of a tensor's positions along the image's rows and columns, and which of its dimensions run over them.
+
+    `dims[d]` is empty for a dimension that is no place in the image, such as the channels.
+    """
+
+    rows: Reach
+    columns: Reach
+    dims: tuple[Dim, ...]
+
+    @classmethod
+    def of_image(cls, height: int, width: int) -> Field:
+        """Return the field of an image (N, C, height, width)."""
+        return cls(Reach.of_image(height), Reach.of_image(width), ((), (), (0,), (1,)))
+
+    @classmethod
+    def everything(cls, ndim: int) -> Field:
+        return cls(Reach.everything(), Reach.everything(), ((),) * ndim)
+
+    @property
+    def reaches(self) -> tuple[Reach, Reach]:
+        return self.rows, self.columns
+
+    @property
+    def unbounded(self) -> Field:
+        return Field(self.rows.unbounded, self.columns.unbounded, self.dims)
+
+    def laid_out(self, dims: Sequence[Dim]) -> Field:
+        return Field(self.rows, self.columns, tuple(dims))
+
+    def through(self, steps: Mapping[int, Step]) -> Field:
+        """Return the field after an operation that takes `steps[d]` along dimension d; channels take none."""
+        reaches = list(self.reaches)
+        for dim, step in steps.items():
+            if len(self.dims[dim]) > 1:
+                return Field.everything(len(self.dims))
+            for axis in self.dims[dim]:
+                reaches[axis] = reaches[axis].through(step)
+        return Field(*reaches, self.dims)
+
+    def reduced(self, over: Sequence[int], keep: bool) -> Field:
+        """Return the field after a mean, sum or maximum over dimensions: over places, it is of the whole image."""
+        gone = {dim % len(self.dims) for dim in over} or set(range(len(self.dims)))
+        axes = {axis for dim in gone for axis in self.dims[dim]}
+        reaches = [Reach.everything() if axis in axes else reach for axis, reach in enumerate(self.reaches)]
+        dims = [() if dim in gone else own for dim, own in enumerate(self.dims) if keep or dim not in gone]
+        return Field(*reaches, tuple(dims))
+
+    def joined(self, other: Field) -> Field:
+        """Return the field of an element-wise operation on both, dimensions aligned from the last as in broadcasting.
+
+        Where the two disagree on which dimension runs over what, it is of the whole image.
+        """
+        ndim = max(len(self.dims), len(other.dims))
+        pairs = list(zip(_aligned(self.dims, ndim), _aligned(other.dims, ndim), strict=True))
+        lengths = [{len(a.first), len(b.first)} - {1} for a, b in zip(self.reaches, other.reaches, strict=True)]
+        if any(a and b and a != b for a, b in pairs) or any(len(length) > 1 for length in lengths):
+            return Field.everything(ndim)
+        dims = tuple(a or b for a, b in pairs)
+        return Field(self.rows.joined(other.rows), self.columns.joined(other.columns), dims)
+
+    def viewed(self, before: Sequence[int], after: Sequence[int]) -> Field:
+        """Return the field of the same elements in another shape; of the whole image where a side is cut in parts.
+
+        A side that takes in a dimension of r that is no place, as in (rows, r) -> rows * r, repeats every position.
+        """
+        atoms = [atom for dim, length in zip(self.dims, before, strict=True) for atom in self._atoms(dim, length)]
+        reaches, dims = list(self.reaches), list[Dim]()
+        for length in after:
+            taken = _take(atoms, length)
+            if taken is None:
+                return Field.everything(len(after))
+            axes = tuple(axis for _, axis in taken if axis is not None)
+            repeats = [size for size, axis in taken if axis is None]
+            if repeats and axes:
+                if len(axes) > 1 or taken[0][1] is None:
+                    return Field.everything(len(after))
+                reaches[axes[0]] = reaches[axes[0]].through(repeated(taken[0][0], int(np.prod(repeats))))
+            dims.append(axes)
+        return Field(*reaches, tuple(dims))
+
+    def _atoms(self, dim: Dim, length: int) -> list[tuple[int, int | None]]:
+        """Return the (length, image axis) that a dimension is made of, without those of length 1."""
+        atoms: list[tuple[int, int | None]] = [(len(self.reaches[axis].first), axis) for axis in dim] or [(length, None)]
+        return [atom for atom in atoms if atom[0] != 1]
+
+
+def window_taps(n: int, kernel: int, stride: int, padding: int, dilation: int) -> Step:
+    """Return the taps of a convolution or pooling with `n` outputs."""
+    starts = np.arange(n) * stride - padding
+    return starts + dilation * np.arange(kernel)[:, None], Fraction(stride)
+
+
+def transposed_taps(n: int, kernel: int, stride: int, padding: int, dilation: int) -> Step:
+    """Return the taps of a transposed convolution: input j adds to outputs stride * j - padding + dilation * tap."""
+    source = np.arange(n) + padding - dilation * np.arange(kernel)[:, None]
+    return np.where(source % stride == 0, source // stride, -1), Fraction(1, stride)
+
+
+def nearest_taps(n_in: int, n_out: int) -> Step:
+    """Return the taps of nearest-neighbour resizing."""
+    return (np.arange(n_out) * n_in // n_out)[None], Fraction(n_in, n_out)
+
+
+def linear_taps(n_in: int, n_out: int, *, align_corners: bool, around: int = 0) -> Step:
+    """Return the taps of (bi)linear resizing; of cubic with one more `around`. Beyond the border its pixel repeats."""
+    if align_corners and n_out > 1:
+        numerator, denominator = np.arange(n_out) * (n_in - 1), n_out - 1
+    else:
+        numerator, denominator = (2 * np.arange(n_out) + 1) * n_in - n_out, 2 * n_out
+    below, above = numerator // denominator, -(-numerator // denominator)
+    taps = np.stack([below - around, below, above, above + around])
+    return np.clip(taps, 0, n_in - 1), Fraction(n_in, n_out)
+
+
+def shifted_taps(n: int, start: int, step: int = 1) -> Step:
+    """Return the taps of a slice from `start`; below 0, of a padding by as much."""
+    return (start + step * np.arange(n))[None], Fraction(step)
+
+
+def repeated(n: int, times: int) -> Step:
+    """Return the taps of repeating each of `n` positions."""
+    return (np.arange(n * times) // times)[None], Fraction(1, times)
+
+
+def _aligned(dims: tuple[Dim, ...], ndim: int) -> tuple[Dim, ...]:
+    return ((),) * (ndim - len(dims)) + dims
+
+
+def _take(atoms: list[tuple[int, int | None]], length: int) -> list[tuple[int, int | None]] | None:
+    """Take from the front of `atoms` what makes up `length`; `None` where that would cut a side of the image."""
+    taken: list[tuple[int, int | None]] = []
+    while length > 1:
+        if not atoms:
+            return None
+        size, axis = atoms.pop(0)
+        part = np.gcd(size, length) if axis is None else size
+        if length % part or part == 1:
+            return None
+        if part < size:
+            atoms.insert(0, (size // part, axis))
+        taken.append((int(part), axis))
+        length //= part
+    return taken

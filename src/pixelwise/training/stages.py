@@ -1,0 +1,39 @@
+"""Staged training: a coarse net first, then a finer one of its family from its weights, and so on.
+
+Long, Shelhamer, Darrell, CVPR 2015, section 4.2: FCN-32s, FCN-16s, FCN-8s, "each net is learned end-to-end,
+initialized with the parameters of the last".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pixelwise.errors import OptionError
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.options import TrainOptions
+
+STAGES = {"fcn16s": ("fcn32s", "fcn16s"), "fcn8s": ("fcn32s", "fcn16s", "fcn8s")}
+
+
+def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
+    """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
+
+    The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
+    that was stopped goes on in the stage it had come to. Raises `OptionError` for a model without stages.
+    """
+    names = STAGES.get(options.model or "")
+    if names is None:
+        found, known = f"model {options.model or 'by default'}", ", ".join(STAGES)
+        raise OptionError("--stages", found, f"one of {known}", "Name one with --model, or leave --stages out.")
+    if options.config is not None:
+        raise OptionError("--stages", "--config", "one of the two", "Leave --stages out to repeat a single run.")
+    minutes = None if options.minutes is None else options.minutes / len(names)
+    start_from, pretrained = options.start_from, options.pretrained
+    for name in names:
+        directory = run if name == options.model else RunDirectory(run.path / "stages" / name)
+        yield (
+            directory,
+            replace(options, model=name, minutes=minutes, start_from=start_from, pretrained=pretrained, resume=True),
+        )
+        start_from, pretrained = directory.path, False
