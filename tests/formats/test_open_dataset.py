@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.formats import FORMATS, open_dataset, write_dataset
+from pixelwise.formats import FORMATS, WRITTEN_FORMATS, open_dataset, write_dataset
 
 
 def test_the_layout_is_recognised_or_given(save, tmp_path: Path) -> None:
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)
-    assert FORMATS == ("camvid", "folders")
+    assert FORMATS == ("camvid", "sunrgbd", "sunrgbd13", "isbi", "folders")
+    assert WRITTEN_FORMATS == ("camvid", "folders")
     assert open_dataset(str(tmp_path)).format == open_dataset(tmp_path, format="folders").format == "folders"
     with pytest.raises(DataError, match="trainannot/"):
         open_dataset(tmp_path, format="camvid")
@@ -25,7 +26,7 @@ def test_paths_that_are_no_directory(save, tmp_path: Path) -> None:
 
 
 def test_formats_that_do_not_exist(save, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="one of camvid, folders"):
+    with pytest.raises(OptionError, match="one of camvid, sunrgbd, sunrgbd13, isbi, folders"):
         open_dataset(tmp_path, format="coco")
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)

@@ -48,7 +48,7 @@ def test_an_impulse_comes_out_where_the_taps_of_each_branch_are(rates: tuple[int
 
 
 def test_the_rates_reach_equally_far_in_the_image_at_either_output_stride() -> None:
-    """Rates 6, 12, 18 at output stride 16, "doubled when output stride = 8" (arXiv:1706.05587, section 3.3)."""
+    """Rates 6, 12, 18 at output stride 16 and twice those at 8 (arXiv:1706.05587, section 3.3)."""
     assert [rate * 16 for rate in RATES[16]] == [rate * 8 for rate in RATES[8]] == [96, 192, 288]
 
 

@@ -52,9 +52,7 @@ def test_each_convolution_is_its_loop(k: int, dilation: int, stride: int) -> Non
         return convolved_by_loops(given, filters.detach().numpy(), d, s)
 
     def a_filter_a_channel(layer: nn.Module) -> np.ndarray:
-        return np.concatenate(
-            [by_loops(planes.numpy()[[i]], layer.weight[[i]], dilation, stride) for i in range(3)]
-        )
+        return np.concatenate([by_loops(planes.numpy()[[i]], layer.weight[[i]], dilation, stride) for i in range(3)])
 
     across = by_loops(a_filter_a_channel(separable[0]), separable[1].weight)
     expected = [by_loops(planes.numpy(), dilated.weight, dilation, stride), a_filter_a_channel(depthwise), across]

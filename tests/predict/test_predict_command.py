@@ -108,7 +108,7 @@ def test_json_is_one_object_and_nothing_else(
     [
         (
             ["photos", "--as", "masks"],
-            "error: --as: found 'masks'; expected some of mask, overlay. Did you mean 'mask'?",
+            "error: --as: found 'masks'; expected some of mask, overlay, uncertainty. Did you mean 'mask'?",
         ),
         (["photos", "--engine", "tvm"], "error: --engine: found 'tvm'; expected one of onnxruntime."),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),

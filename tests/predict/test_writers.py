@@ -47,9 +47,9 @@ def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> Non
 
 
 def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
-    with pytest.raises(OptionError, match=r"--as: found 'masks'; expected some of mask, overlay\. Did you mean 'mask'"):
+    with pytest.raises(OptionError, match=r"--as: found 'masks'; expected some of mask, overlay, uncertainty\. Did you mean 'mask'"):
         parse_kinds("overlay,masks")
-    with pytest.raises(OptionError, match=r"found 'x'; expected some of mask, overlay\. Choose"):
+    with pytest.raises(OptionError, match=r"found 'x'; expected some of mask, overlay, uncertainty\. Choose"):
         parse_kinds("x")
 
 

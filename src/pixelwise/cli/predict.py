@@ -22,6 +22,10 @@ def predict(
     images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
     out: Annotated[Path, typer.Option(help="The directory to write into.")],
     kinds: Annotated[str, typer.Option("--as", help="What to write for each image: mask, overlay.")] = "mask",
+    uncertainty: Annotated[
+        int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
     engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime.")] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
@@ -33,14 +37,16 @@ def predict(
     from pixelwise.predict.batch import predict_files
     from pixelwise.predict.jobs import plan
     from pixelwise.predict.predictor import load
+    from pixelwise.predict.sampling import Sampling
     from pixelwise.predict.writers import parse_kinds
 
     if engine not in ENGINES:
         raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
-    jobs = plan(images, out, parse_kinds(kinds))
+    sampling = None if uncertainty is None else Sampling(uncertainty, seed)
+    jobs = plan(images, out, parse_kinds(kinds, sampled=sampling is not None))
     predictor = load(model)
     with progress_bar("predict") as on_progress:
-        failures = predict_files(predictor, jobs, on_progress)
+        failures = predict_files(predictor, jobs, on_progress, sampling)
     for error in failures.values():
         print(f"error: {error}", file=sys.stderr)
     if as_json:

@@ -37,8 +37,8 @@ NETS: dict[str, Callable[[], nn.Module]] = {
 }
 STRIDES = [8, 16, 32]
 REFERENCE_PADDING = 100
-ALEXNETS_MARGIN = 16
-"""Zeros around the image, without which AlexNet's unpadded poolings leave nothing of 32 pixels."""
+MARGINS = {"alexnet": 16, "googlenet": 7}
+"""What first convolutions pad beyond their own: unpadded poolings of 3 x 3 would leave nothing of 31 pixels or less."""
 STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
 """Mean and deviation of the images that weights were trained on, where not ImageNet's; torchvision's net converts."""
 
@@ -46,10 +46,10 @@ STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
 class ClassifierEncoder(Encoder):
     """A classifier without its last layer: (N, in_channels, H, W) -> maps at strides 8, 16 and 32, finest first.
 
-    The first two are what the poolings that reach these strides give, the last that of the last hidden layer.
-    `offsets[i]` is where the receptive field of map i's first cell is centred, counted from the image's first pixel:
-    cell j of a side belongs to pixel `strides[i] * j + offsets[i]`. Maps may go a cell beyond the image, or end one
-    before its border.
+    H and W are any: zeros at the bottom and right bring each to `fitting` more than a multiple of 32, so that poolings
+    cut off nothing. The first two maps are what the poolings that reach their strides give, the last that of the last
+    hidden layer. `offsets[i]` is where the receptive field of map i's first cell is centred, counted from the image's
+    first pixel: cell j of a side belongs to pixel `strides[i] * j + offsets[i]`.
     """
 
     def __init__(
@@ -57,11 +57,18 @@ class ClassifierEncoder(Encoder):
         net: nn.Module,
         channels: list[int],
         offsets: list[float],
+        fitting: int,
         mean: tuple[float, ...],
         std: tuple[float, ...],
     ) -> None:
         super().__init__(net, channels, STRIDES, mean, std)
         self.offsets = offsets
+        self.fitting = fitting
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        height, width = image.shape[-2:]
+        right, below = (self.fitting - width) % STRIDES[-1], (self.fitting - height) % STRIDES[-1]
+        return super().forward(nn.functional.pad(image, (0, right, 0, below)))
 
 
 class Chain(nn.Sequential):
@@ -95,8 +102,7 @@ def build_classifier(
 
     Dropout of 0.5 follows each of these; GoogLeNet, which has none, loses its average pooling. The first of them pads
     half its kernel, so that every 32 pixels get a cell of their own. With `reference_padding` it pads nothing and the
-    first convolution pads 100, poolings rounding sizes up, as in the FCN authors' code. `width` scales all channels.
-    Weights are torchvision's, from its cache or the network, or torch's random ones. Raises `OptionError` for a net
+    first convolution pads 100, as in the FCN authors' code. `width` scales all channels. Weights are torchvision's, from its cache or the network, or torch's random ones. Raises `OptionError` for a net
     without fully connected layers, and `MissingDependencyError` where weights cannot be had.
     """
     if name not in NETS:
@@ -112,7 +118,7 @@ def build_classifier(
         grids = list(_grids(_one_by_one(layers)))
         taps = [[stride for stride, _ in grids].index(stride) for stride in STRIDES[:2]] + [len(grids) - 1]
         net = Chain(OrderedDict(layers.named_children()), taps)
-        channels = [features.shape[1] for features in net(torch.zeros(2, in_channels, 32, 32))]
+        channels = [features.shape[1] for features in net(torch.zeros(2, in_channels, 64, 64))]
     net.to_empty(device=torch.get_default_device())
     for module in net.modules():
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
@@ -120,7 +126,8 @@ def build_classifier(
     if pretrained:
         _fill(net, _weights(name), name, in_channels)
     mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
-    return ClassifierEncoder(net, channels, [grids[tap][1] for tap in taps], mean, std)
+    offsets = [grids[tap][1] for tap in taps]
+    return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
 
 
 def convolutionised(classifier: nn.Module) -> nn.Sequential:
@@ -185,17 +192,14 @@ def _resize(module: nn.Module, channels: int, width: float) -> int:
 
 def _pad(layers: nn.Sequential, name: str, reference: bool) -> None:
     """Set the padding of the first convolution and of the first fully connected layer; see `build_classifier`."""
-    first = next(module for module in layers.modules() if isinstance(module, nn.Conv2d))
-    if reference:
-        first.padding = (REFERENCE_PADDING, REFERENCE_PADDING)
-        for module in layers.modules():
-            if isinstance(module, nn.MaxPool2d):
-                module.ceil_mode = True
-        return
-    if name == "alexnet":
-        first.padding = (2 + ALEXNETS_MARGIN, 2 + ALEXNETS_MARGIN)
+    for layer in layers.modules():
+        if isinstance(layer, nn.MaxPool2d):
+            layer.ceil_mode = False
+    first = next(layer for layer in layers.modules() if isinstance(layer, nn.Conv2d))
+    padding = REFERENCE_PADDING if reference else int(first.padding[0]) + MARGINS.get(name, 0)
+    first.padding = (padding, padding)
     connected = getattr(layers, "classifier", None)
-    if connected is not None:
+    if connected is not None and not reference:
         half = connected[0].kernel_size[0] // 2
         connected[0].padding = (half, half)
 
@@ -208,6 +212,16 @@ def _grids(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
         offset += stride * ((side - 1) / 2 - padding)
         stride *= step
         yield stride, offset
+
+
+def _fitting(layers: Iterable[nn.Module]) -> int:
+    """Return what sides, beyond a multiple of the last stride, leave no pixel outside all windows of a layer."""
+    size, stride = 1, 1
+    for layer in reversed(list(layers)):
+        side, step, padding = _window(layer)
+        size = (size - 1) * step + side - 2 * padding
+        stride *= step
+    return size % stride
 
 
 def _window(layer: nn.Module) -> tuple[int, int, int]:

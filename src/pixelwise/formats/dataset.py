@@ -19,7 +19,7 @@ Int32 = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Item:
-    """One image of a data set and the files that label it; `None` where there is none."""
+    """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none."""
 
     name: str
     image: Path

@@ -68,10 +68,7 @@ def open_isbi(root: Path) -> Dataset:
     Raises `DataError` where one of the pair is missing or they differ in pages, `ImageError` for a damaged stack.
     """
     stacks, folders = _stacks(root), _folders(root)
-    if stacks or folders is None:
-        items, strays = _pages(root, stacks), []
-    else:
-        items, strays = _files(*folders)
+    items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     splits = in_splits(("train" if i < first_test else "test", item) for i, item in enumerate(items))
     return Dataset(root, "isbi", CLASSES, splits, CODING.read, read_cells, tuple(strays))
@@ -88,7 +85,8 @@ def read_cells(path: Path) -> Int32:
     return np.asarray(cells, np.int32)
 
 
-def _pages(root: Path, stacks: list[Path]) -> list[Item]:
+def _pages(root: Path, stacks: list[Path]) -> tuple[list[Item], list[Path]]:
+    """Return the pages in their order; of equally many none is a stray."""
     labels = [stack for stack in stacks if _has_label_name(stack)]
     volumes = [stack for stack in stacks if not _has_label_name(stack)]
     if len(labels) != 1 or len(volumes) != 1:
@@ -101,7 +99,7 @@ def _pages(root: Path, stacks: list[Path]) -> list[Item]:
         raise DataError(label, f"{label_pages} pages", expected, "Export both stacks again from their source.")
     digits = len(str(pages - 1))
     labelled = [(page_path(volume, i), page_path(label, i)) for i in range(pages)]
-    return [Item(f"{i:0{digits}d}", page, mask, mask) for i, (page, mask) in enumerate(labelled)]
+    return [Item(f"{i:0{digits}d}", page, mask, mask) for i, (page, mask) in enumerate(labelled)], []
 
 
 def _files(images: Path, labels: Path) -> tuple[list[Item], list[Path]]:

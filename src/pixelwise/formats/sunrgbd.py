@@ -46,7 +46,7 @@ NAMES = (
 
 
 def _voc_color(value: int) -> Color:
-    """Return PASCAL VOC's colour of a label value: bits 0, 3, 6 are red's highest three, 1, 4, 7 green's, 2, 5 blue's."""
+    """Return PASCAL VOC's colour of a value: bits 0, 3 and 6 are red's highest, 1, 4 and 7 green's, 2 and 5 blue's."""
     red, green, blue = (sum((value >> 3 * i + channel & 1) << 7 - i for i in range(3)) for channel in range(3))
     return red, green, blue
 

@@ -8,8 +8,9 @@ Differs from the paper:
 - instead of padding the image by 100 pixels, the first fully connected layer pads half its kernel, and crops follow
   from where the cells' receptive fields are centred (paper: "possible, though less convenient"). Scores are continued
   beyond the outermost cells, where the paper's fade to zero. `reference_padding` brings back the padding of 100, the
-  rounding of poolings and the crops;
-- an image whose sides are no multiples of 32 is padded with zeros at the bottom and right;
+  crops and the fading;
+- where sides do not fit, zeros at the bottom and right bring them to the next 32 pixels that do; Caffe's poolings round
+  up instead, which with `reference_padding` is the only difference;
 - AlexNet and GoogLeNet are torchvision's (see `encoders/classifiers.py`), and have skips too, from the poolings that
   reach strides 8 and 16: the paper has skips on VGG16 alone;
 - encoders without ImageNet's weights start from He-initialised ones;
@@ -27,7 +28,6 @@ from torch import nn
 
 from pixelwise.encoders.classifiers import STRIDES, build_classifier
 from pixelwise.models.blocks import he_initialise
-from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.ops.upsampling import BilinearUpsampling
 
 SCORES = {32: "score_fr", 16: "score_pool4", 8: "score_pool3"}
@@ -80,7 +80,6 @@ class FCN(nn.Module):
         )
         if not pretrained:
             he_initialise(self.encoder)
-        self.reference_padding = reference_padding
         grids = [Grid(*cells) for cells in zip(self.encoder.strides, self.encoder.offsets, strict=True)]
         levels = [i for i, grid in enumerate(grids) if grid.stride >= finest]
         self.head = Head(
@@ -94,8 +93,7 @@ class FCN(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
-        maps = self.encoder(image if self.reference_padding else pad_to_multiple(image, self.stride))
-        logits: torch.Tensor = self.head(maps, height, width)
+        logits: torch.Tensor = self.head(self.encoder(image), height, width)
         return logits
 
 

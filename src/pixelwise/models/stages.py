@@ -2,7 +2,7 @@
 
 A unit is the smallest module worth a name: containers are opened, and so is what spans three strides or more, such as
 a whole encoder; a residual block, which spans two at most, stays whole. The units of one part of the net (a child of
-the net itself, such as `encoder`) that end in one stride are a stage, if there is something to learn in it.
+the net itself, such as `encoder`) that end in one stride are a stage, if it holds parameters or multiplies anything.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from os.path import commonprefix
 
 from torch import nn
 
-from pixelwise.ops.tracing import Output
+from pixelwise.ops.tracing import Output, Trace
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _Key = tuple[str, Fraction]
@@ -33,19 +33,19 @@ class Stage:
         return any(path == module or path.startswith(f"{module}.") for module in self.modules)
 
 
-def find_stages(model: nn.Module, outputs: Mapping[str, Output]) -> list[Stage]:
-    """Return the stages of `model` in the order in which they ran; `outputs` are those of a trace."""
-    units = _units(model, "", outputs)
-    keys = {unit: (_part(model, unit), _jump(outputs[unit])) for unit in outputs if unit in units}
+def find_stages(model: nn.Module, traced: Trace) -> list[Stage]:
+    """Return the stages of `model` in the order in which they ran when it was traced."""
+    units = _units(model, "", traced.outputs)
+    keys = {unit: (_part(model, unit), _jump(output)) for unit, output in traced.outputs.items() if unit in units}
     ran: dict[_Key, list[str]] = {}
     for unit, key in keys.items():
         ran.setdefault(key, []).append(unit)
     stages = []
     for key, run in ran.items():
         modules = tuple(_largest(model, "", keys, key))
-        if any(True for module in modules for _ in model.get_submodule(module).parameters()):
-            stages.append(Stage(_name(modules), modules, run[-1]))
-    return stages
+        stages.append(Stage(_name(modules), modules, run[-1]))
+    work = [name for name, _ in model.named_parameters()] + [product.module for product in traced.products]
+    return [stage for stage in stages if any(map(stage.holds, work))]
 
 
 def _units(module: nn.Module, path: str, outputs: Mapping[str, Output]) -> set[str]:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any
 
 from torch import nn
 
 from pixelwise.models.stages import Stage, find_stages
-from pixelwise.ops.counting import Product, Saving, count_parameters, dilation_saving, separable_saving
+from pixelwise.ops.counting import Saving, count_parameters, dilation_saving, separable_saving
 from pixelwise.ops.receptive_field import effective_side, gradient_maps, unlimited_trace
 from pixelwise.ops.tracing import Output, Trace, trace
 
-SAMPLES = 20
-"""Images of noise that an effective receptive field is averaged over, as in the paper."""
-EFFORT = 200e9
-"""Multiply-adds to spend on them: a net of many gets fewer images."""
+SAMPLES = 4
+"""Images of noise to average effective receptive fields over: enough for a table, in seconds."""
+EFFORT = 100e9
+"""Multiply-adds to spend on them: a large net gets fewer images."""
 
 
 @dataclass(frozen=True)
 class StageSummary:
-    """One row: `receptive_field` is `None` for the whole image, the others where there is none to be measured."""
+    """One row of the table.
+
+    `receptive_field` is `None` for the whole image, `effective_receptive_field` where it was not measured or where
+    weights that start at zero let no gradient through, `stride` for an output that is no map.
+    """
 
     name: str
     channels: int
@@ -73,12 +77,12 @@ def summarise(
     """
     traced = trace(model, size, in_channels)
     unlimited = unlimited_trace(model, in_channels)
-    stages = find_stages(model, traced.outputs)
+    stages = find_stages(model, traced)
     measured = [stage.output for stage in stages if _is_map(traced.outputs[stage.output])] if effective else []
     total = sum(product.multiply_adds for product in traced.products)
     samples = int(min(SAMPLES, max(1, EFFORT / max(1, total * len(measured)))))
     maps = gradient_maps(model, size, {*measured, ""}, in_channels, samples=samples, seed=seed) if effective else {}
-    sides = {path: effective_side(gradients) for path, gradients in maps.items()}
+    sides = {path: effective_side(gradients) for path, gradients in maps.items() if gradients.any()}
     return Summary(
         size=size,
         parameters=count_parameters(model),
@@ -92,3 +96,28 @@ def summarise(
         dilated=dilation_saving(traced.products),
         unknown=tuple(traced.unknown),
     )
+
+
+def _row(model: nn.Module, stage: Stage, traced: Trace, unlimited: Trace, sides: Mapping[str, float]) -> StageSummary:
+    parameters = {
+        id(own): own.numel() for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad
+    }
+    jump = max(reach.jump for reach in traced.outputs[stage.output].field.reaches)
+    return StageSummary(
+        name=stage.name,
+        channels=traced.outputs[stage.output].shape[1],
+        stride=(int(jump) if jump.denominator == 1 else float(jump)) or None,
+        receptive_field=_pixels(unlimited.outputs[stage.output]),
+        effective_receptive_field=sides.get(stage.output),
+        parameters=sum(parameters.values()),
+        multiply_adds=sum(product.multiply_adds for product in traced.products if stage.holds(product.module)),
+    )
+
+
+def _is_map(output: Output) -> bool:
+    return output.field.dims == ((), (), (0,), (1,))
+
+
+def _pixels(output: Output) -> int | None:
+    extent = max(reach.extent for reach in output.field.reaches)
+    return int(extent) if isfinite(extent) else None

@@ -51,9 +51,7 @@ def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int 
     size or a number below 1.
     """
     padding = _same_padding(kernel_size, dilation)
-    return nn.Conv2d(
-        channels, channels, kernel_size, stride, padding, dilation=dilation, groups=channels, bias=False
-    )
+    return nn.Conv2d(channels, channels, kernel_size, stride, padding, dilation=dilation, groups=channels, bias=False)
 
 
 def depthwise_separable_convolution(

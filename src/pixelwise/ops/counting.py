@@ -71,9 +71,7 @@ def product(
     left, right = (arguments[name] for name in factors)
     terms, columns = right.shape[-2:]
     positions = prod(left.shape[:-1])
-    return Product(
-        module, terms, columns, 1, positions, positions * terms * columns, id(right), tuple(right.shape)
-    )
+    return Product(module, terms, columns, 1, positions, positions * terms * columns, id(right), tuple(right.shape))
 
 
 def _convolution(arguments: Mapping[str, Any], output: torch.Tensor, module: str) -> Product:
@@ -132,7 +130,15 @@ def separable_saving(products: Sequence[Product]) -> Saving:
     rows = []
     for first, second in pairs:
         plain = prod(first.kernel) * first.in_channels * second.out_channels
-        rows.append((first.weight, first.weights + second.weights, first.multiply_adds + second.multiply_adds, plain, plain * first.positions))
+        rows.append(
+            (
+                first.weight,
+                first.weights + second.weights,
+                first.multiply_adds + second.multiply_adds,
+                plain,
+                plain * first.positions,
+            )
+        )
     return _saving(rows)
 
 

@@ -45,7 +45,8 @@ def convolution_matrix(
     if any(pixels + 2 * zeros < side for pixels, zeros, side in zip(size, padding, kernel.shape, strict=True)):
         _raise_too_large(kernel, f"{height}x{width} with padding {padding}")
     unit_planes = torch.eye(height * width, dtype=kernel.dtype, device=kernel.device).view(-1, 1, height, width)
-    return F.conv2d(unit_planes, kernel[None, None], stride=stride, padding=padding).flatten(1).T
+    columns: torch.Tensor = F.conv2d(unit_planes, kernel[None, None], stride=stride, padding=padding).flatten(1)
+    return columns.T
 
 
 def deconvolve(
@@ -69,8 +70,8 @@ def deconvolve(
     u, s, v_transposed = torch.linalg.svd(matrix, full_matrices=False)
     if regularisation == 0 and (len(s) < height * width or _vanishes(s, max(matrix.shape))):
         _raise_singular()
-    filtered = (convolved.double().flatten(2) @ u) * (s / (s.square() + regularisation))
-    return (filtered @ v_transposed).view(*convolved.shape[:2], height, width).to(convolved.dtype)
+    solved: torch.Tensor = (convolved.double().flatten(2) @ u) * (s / (s.square() + regularisation)) @ v_transposed
+    return solved.view(*convolved.shape[:2], height, width).to(convolved.dtype)
 
 
 def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
@@ -78,13 +79,10 @@ def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Ten
 
     The kernel's middle, (kh // 2, kw // 2), lies on the output pixel. Raises `ShapeError` for shapes that do not fit.
     """
-    spectrum = _spectrum(kernel, features)
-    return torch.fft.irfft2(torch.fft.rfft2(features.double()) * spectrum, features.shape[-2:]).to(features.dtype)
+    return _filtered(features, _spectrum(kernel, features))
 
 
-def deconvolve_circular(
-    convolved: torch.Tensor, kernel: torch.Tensor, *, regularisation: float = 0.0
-) -> torch.Tensor:
+def deconvolve_circular(convolved: torch.Tensor, kernel: torch.Tensor, *, regularisation: float = 0.0) -> torch.Tensor:
     """Return the planes (N, C, H, W) whose `convolve_circular` with `kernel` (kh, kw) is `convolved`, of one shape.
 
     A division in Fourier space, of any size. Raises `OptionError` for a kernel whose spectrum has zeros and no
@@ -95,8 +93,14 @@ def deconvolve_circular(
     power = spectrum.abs().square()
     if regularisation == 0 and _vanishes(power.sqrt(), power.numel()):
         _raise_singular()
-    inverse = spectrum.conj() / (power + regularisation)
-    return torch.fft.irfft2(torch.fft.rfft2(convolved.double()) * inverse, convolved.shape[-2:]).to(convolved.dtype)
+    return _filtered(convolved, spectrum.conj() / (power + regularisation))
+
+
+def _filtered(planes: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """Multiply the frequencies of (N, C, H, W) by `factors` (H, W // 2 + 1)."""
+    frequencies = torch.fft.rfft2(planes.double())
+    filtered: torch.Tensor = torch.fft.irfft2(frequencies * factors, planes.shape[-2:])
+    return filtered.to(planes.dtype)
 
 
 def _spectrum(kernel: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
@@ -108,7 +112,8 @@ def _spectrum(kernel: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
         _raise_too_large(kernel, f"planes of {tuple(size)}")
     padded = F.pad(kernel.double(), (0, size[1] - sides[1], 0, size[0] - sides[0]))
     centred = padded.roll((-(sides[0] // 2), -(sides[1] // 2)), (0, 1))
-    return torch.fft.rfft2(centred).conj()  # conjugate: the kernel is not flipped
+    spectrum: torch.Tensor = torch.fft.rfft2(centred)
+    return spectrum.conj()  # the kernel is not flipped
 
 
 def _vanishes(factors: torch.Tensor, terms: int) -> bool:

@@ -152,7 +152,9 @@ class Field:
 
     def _atoms(self, dim: Dim, length: int) -> list[tuple[int, int | None]]:
         """Return the (length, image axis) that a dimension is made of, without those of length 1."""
-        atoms: list[tuple[int, int | None]] = [(len(self.reaches[axis].first), axis) for axis in dim] or [(length, None)]
+        atoms: list[tuple[int, int | None]] = [(len(self.reaches[axis].first), axis) for axis in dim] or [
+            (length, None)
+        ]
         return [atom for atom in atoms if atom[0] != 1]
 
 

@@ -10,6 +10,7 @@ from pixelwise.errors import ImageError
 from pixelwise.predict.ahead import ahead
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor, Result
+from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.writers import WRITERS
 from pixelwise.raster.image import read_image
 
@@ -18,19 +19,23 @@ OnProgress = Callable[[int, int], None]
 
 
 def predict_files(
-    predictor: Predictor, jobs: Sequence[Job], on_progress: OnProgress | None = None
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    on_progress: OnProgress | None = None,
+    sampling: Sampling | None = None,
 ) -> dict[Path, ImageError]:
     """Predict every job's image and write its files; return the images that could not be read, each with its error.
 
     While one image is in the model, the next is being read and the one before written: three are in memory.
-    Raises `OutputError` where a result cannot be written, since the next would fare no better.
+    Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
+    sampling from a model without dropout.
     """
     failures: dict[Path, ImageError] = {}
     with ThreadPoolExecutor(1, "write") as writer:
         writing: Future[None] | None = None
         for done, (job, reading) in enumerate(ahead(lambda job: read_image(job.image), jobs), start=1):
             try:
-                result = predictor.predict(reading.result())
+                result = predictor.predict(reading.result(), sampling)
             except ImageError as error:
                 failures[job.image] = error
             else:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ModelFileError
-from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.errors import ModelFileError, OptionError
+from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -37,9 +37,26 @@ class OnnxRuntimeEngine:
         self._session = _open_session(path, threads or available_cores())
         self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
         _require_signature(self._session, self.info, path)
+        self._path = path
+        self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = self._session.run(["logits"], {"image": images})[0]
+        return logits
+
+    def sample(self, images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float32]:
+        """Return logits as a call does, with dropout on: what is dropped depends on `seed`, 1..2**32 - 1, alone.
+
+        Raises `OptionError` for a model file without dropout.
+        """
+        if not self._has_dropout:
+            found = f"{self.info.model}, a model file without dropout"
+            remedy = (
+                "Train a model that has it, such as bayesian_segnet or unet; export a run of an older version again."
+            )
+            raise OptionError(f"--uncertainty with {self._path}", found, "a model with dropout", remedy)
+        inputs = {"image": images, DROPOUT_SEED: np.array(seed, np.int64)}
+        logits: npt.NDArray[np.float32] = self._session.run(["logits"], inputs)[0]
         return logits
 
 

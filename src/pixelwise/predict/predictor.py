@@ -13,9 +13,10 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError, RunError, ShapeError
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.image import read_image
 from pixelwise.render import overlay
-from pixelwise.tiling.stitch import stitch_label_map, stitch_logits
+from pixelwise.tiling.stitch import Run, stitch_label_map, stitch_logits, stitched_rows
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -32,13 +33,17 @@ class Predictor:
     def classes(self) -> ClassMap:
         return self.info.classes
 
-    def predict(self, image: str | Path | UInt8) -> Result:
+    def predict(self, image: str | Path | UInt8, sampling: Sampling | None = None) -> Result:
         """Label an image file, or a uint8 (height, width, 3) RGB array.
 
-        Raises `ImageError` for a file that cannot be read and `ShapeError` for any other array.
+        With `sampling` the result carries a variance as well. Raises `ImageError` for a file that cannot be read,
+        `ShapeError` for any other array, and `OptionError` for sampling from a model without dropout.
         """
         pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
-        return Result(pixels, self.label_map(pixels), self)
+        if sampling is None:
+            return Result(pixels, self.label_map(pixels), self)
+        label_map, variance = self.sampled(pixels, sampling)
+        return Result(pixels, label_map, self, sampling, variance)
 
     def label_map(self, image: UInt8) -> UInt8:
         """Return the class indices, uint8 (height, width), of a uint8 (height, width, 3) image.
@@ -50,28 +55,57 @@ class Predictor:
         info = self.info
         return stitch_label_map(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
 
-    def probabilities(self, image: UInt8) -> Float32:
-        """Return float32 (K, height, width) that sum to 1 over the K classes; errors as for `label_map`."""
+    def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
+        """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
+
+        The variance, float32 (height, width), is that of a class's probability over the passes, averaged over the
+        classes: 0..0.25. Tiled as `label_map` is; errors as for `predict`.
+        """
         _require_image(image)
+        label_map = np.empty(image.shape[:2], np.uint8)
+        variance = np.empty(image.shape[:2], np.float32)
+        info, run = self.info, sampled_moments(self._engine, sampling)
+        for row, moments in stitched_rows(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
+            rows = slice(row, row + moments.shape[1])
+            label_map[rows] = moments[:-1].argmax(axis=0)
+            variance[rows] = moments[-1]
+        return label_map, variance
+
+    def probabilities(self, image: UInt8, sampling: Sampling | None = None) -> Float32:
+        """Return float32 (K, height, width) that sum to 1 over the K classes, with `sampling` the mean of its passes.
+
+        Errors as for `predict`.
+        """
+        _require_image(image)
+        if sampling is None:
+            return softmax(self._stitched(self._engine, image))
+        return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
+
+    def _stitched(self, run: Run, image: UInt8) -> Float32:
         info = self.info
-        return _softmax(stitch_logits(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride))
+        return stitch_logits(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices."""
+    """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices.
+
+    variance: float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`).
+    """
 
     image: UInt8
     label_map: UInt8
     predictor: Predictor
+    sampling: Sampling | None = None
+    variance: Float32 | None = None
 
     @cached_property
     def probabilities(self) -> Float32:
         """Float32 (K, height, width) that sum to 1 over the K classes.
 
-        Worked out when first asked for, by a second pass of the model: they take 4 K bytes a pixel.
+        Worked out when first asked for, by running the model once more: they take 4 K bytes a pixel.
         """
-        return self.predictor.probabilities(self.image)
+        return self.predictor.probabilities(self.image, self.sampling)
 
     def overlay(self) -> UInt8:
         """Return the image under its classes' colours, uint8 (height, width, 3)."""
@@ -107,10 +141,3 @@ def _require_image(image: UInt8) -> None:
         shape = "x".join(map(str, image.shape))
         remedy = "Convert the array to RGB in 0..255 first, as numpy.asarray(PIL.Image.open(path).convert('RGB')) is."
         raise ShapeError("image", f"an array of {image.dtype} {shape}", "uint8 height x width x 3, not empty", remedy)
-
-
-def _softmax(logits: Float32) -> Float32:
-    """Return the soft-max over axis 0; less the largest score, no exponential overflows."""
-    probabilities: Float32 = np.exp(logits - logits.max(axis=0))
-    probabilities /= probabilities.sum(axis=0)
-    return probabilities

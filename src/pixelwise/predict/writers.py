@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from pixelwise.errors import OptionError
 from pixelwise.predict.predictor import Result
+from pixelwise.predict.sampling import MOST_VARIANCE
 from pixelwise.raster.image import write_png
 
 
@@ -29,21 +32,40 @@ def write_overlay(path: Path, result: Result) -> None:
     write_png(path, result.overlay())
 
 
+def write_uncertainty(path: Path, result: Result) -> None:
+    """Write the variance as a 16-bit gray PNG: a value v stands for v / 65535 / 4, so that 65535 is the most, 0.25."""
+    if result.variance is None:
+        raise _unsampled()
+    write_png(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16))
+
+
+UNCERTAINTY = "uncertainty"
 WRITERS = {
     "mask": Writer(".png", write_mask),
     "overlay": Writer("_overlay.png", write_overlay),
+    UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),
 }
 
 
-def parse_kinds(text: str) -> tuple[str, ...]:
-    """Return the kinds named in `text`, as in "mask,overlay". Raises `OptionError` for none, or one unknown."""
+def parse_kinds(text: str, *, sampled: bool = False) -> tuple[str, ...]:
+    """Return the kinds named in `text`, as in "mask,overlay", and uncertainty where passes are `sampled`.
+
+    Raises `OptionError` for none, one unknown, or uncertainty that is not sampled.
+    """
     kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",") if kind.strip()))
     if not kinds:
         raise OptionError("--as", "nothing to write", f"some of {', '.join(WRITERS)}", "Name at least one.")
     for kind in kinds:
         if kind not in WRITERS:
             raise OptionError("--as", repr(kind), f"some of {', '.join(WRITERS)}", _suggestion(kind))
-    return kinds
+    if UNCERTAINTY in kinds and not sampled:
+        raise _unsampled()
+    return tuple(dict.fromkeys((*kinds, UNCERTAINTY))) if sampled else kinds
+
+
+def _unsampled() -> OptionError:
+    remedy = "Add --uncertainty 20; it writes the file by itself."
+    return OptionError(f"--as {UNCERTAINTY}", "a single pass", "a number of passes to take the variance of", remedy)
 
 
 def _suggestion(kind: str) -> str:

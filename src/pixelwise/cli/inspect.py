@@ -1,0 +1,131 @@
+"""`pixelwise inspect`: a net in numbers, stage by stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pixelwise.cli.extras import require_train_extra
+from pixelwise.errors import OptionError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pixelwise.models.summary import StageSummary, Summary
+    from pixelwise.ops.counting import Saving
+    from pixelwise.training.subject import Subject
+
+CLASSES = 2
+CHANNELS = 3
+
+
+def inspect(
+    model: Annotated[str, typer.Argument(help="A model's name, a run directory or an .onnx file.")],
+    classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
+    channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
+    encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,
+    width: Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, a switch that only this model has.")] = None,
+    size: Annotated[
+        tuple[int, int] | None,
+        typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+) -> None:
+    """Count a model's parameters and multiply-adds, and measure how much of the image each stage sees."""
+    require_train_extra()
+    from pixelwise.models import MODELS
+    from pixelwise.models.summary import summarise
+    from pixelwise.training.subject import from_model_file, from_name, from_run
+
+    path = Path(model)
+    if model in MODELS or not path.exists():
+        classes, channels = CLASSES if classes is None else classes, CHANNELS if channels is None else channels
+        subject = from_name(model, classes, channels, encoder, width, option or [])
+    elif path.is_dir():
+        _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
+        subject = from_run(path)
+    else:
+        _refuse(model, classes=classes, channels=channels, encoder=encoder)
+        subject = from_model_file(path, width, option or [])
+    summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
+    if as_json:
+        print(json.dumps(summary.to_json_dict()))
+    else:
+        _print_report(summary, subject)
+
+
+def _refuse(model: str, **given: object) -> None:
+    """Raise `OptionError` for an option that a run or a model file settles itself."""
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"--{name}", str(value), f"none with {model}, which has its own", f"Leave --{name} out.")
+
+
+def _print_report(summary: Summary, subject: Subject) -> None:
+    from rich.console import Console
+
+    height, width = summary.size
+    console = Console(markup=False, highlight=False)
+    console.print(f"{subject.description}; image {height}x{width} (height x width)", soft_wrap=True)
+    console.print(_table(summary))
+    console.print(_notes(summary), soft_wrap=True)
+
+
+def _table(summary: Summary) -> Table:
+    from rich.table import Table
+
+    table = Table("stage")
+    for heading in ("channels", "stride", "receptive\nfield", "effective", "parameters", "multiply-\nadds"):
+        table.add_column(heading, justify="right")
+    for stage in summary.stages:
+        table.add_row(stage.name, str(stage.channels), *_cells(stage))
+    table.add_section()
+    table.add_row("the whole net", "", *_cells(summary))
+    return table
+
+
+def _cells(row: StageSummary | Summary) -> tuple[str, ...]:
+    effective = row.effective_receptive_field
+    return (
+        "-" if row.stride is None else f"{row.stride:g}",
+        "all" if row.receptive_field is None else str(row.receptive_field),
+        "-" if effective is None else f"{effective:.0f}",
+        f"{row.parameters:,}",
+        _amount(row.multiply_adds),
+    )
+
+
+def _notes(summary: Summary) -> str:
+    height, width = summary.size
+    notes = ["Receptive fields are sides in pixels of the image; all: the whole image, at any size."]
+    if summary.samples:
+        images = f"{summary.samples} image{'s' if summary.samples > 1 else ''} of noise"
+        notes.append(f"Effective ones are measured by gradients on {images}; {height}x{width} is the most they can be.")
+    if summary.unknown:
+        notes.append(f"Taken to see the whole image, for want of a rule: {', '.join(summary.unknown)}.")
+    notes.append(_saved("depthwise separable", "of the same channels", summary.separable))
+    notes.append(_saved("dilated", "of the same span", summary.dilated))
+    return "\n".join(notes)
+
+
+def _saved(kind: str, alike: str, saving: Saving) -> str:
+    if not saving.layers:
+        return f"No {kind} convolutions."
+    parameters, adds = saving.plain_parameters - saving.parameters, saving.plain_multiply_adds - saving.multiply_adds
+    convolutions = f"{saving.layers} {kind} convolution{'s' if saving.layers > 1 else ''}"
+    return (
+        f"{convolutions} save {_amount(parameters)} parameters and {_amount(adds)} multiply-adds against plain ones "
+        f"{alike} ({_amount(saving.multiply_adds)} instead of {_amount(saving.plain_multiply_adds)})."
+    )
+
+
+def _amount(number: int) -> str:
+    """Return a number with three digits and k, M or G for thousands, millions or billions."""
+    for size, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}" if number < 999.5 * size else f"{number / size:,.0f}{unit}"
+    return str(number)

@@ -1,0 +1,104 @@
+"""What `pixelwise inspect` looks at: a net by its name, of a run, or the one that a model file was exported from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+from google.protobuf.message import DecodeError
+from torch import nn
+
+from pixelwise.errors import ModelFileError
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.models import build, parse_options
+from pixelwise.ops.tracing import trace
+from pixelwise.training.weights import load_run
+
+SIZE = (224, 224)
+"""The size that classifiers are compared at, (height, width)."""
+_Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+_REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A net, the size (height, width) to look at it by default, and in words what it is and whose weights it has.
+
+    `has_weights` is false where only the shape of the net is known.
+    """
+
+    model: nn.Module
+    description: str
+    in_channels: int
+    size: tuple[int, int]
+    has_weights: bool = True
+
+
+def from_name(
+    name: str, num_classes: int, in_channels: int, encoder: str | None, width: float | None, options: Sequence[str]
+) -> Subject:
+    """Return model `name` with weights as training would start from, the encoder's random. Errors as in `build`."""
+    torch.manual_seed(0)
+    own = parse_options(name, options)
+    model = build(name, num_classes, in_channels, encoder, width=width, options=own)
+    described = f"{_named(name, encoder)}, {num_classes} classes, weights as initialised at random"
+    return Subject(model, described, in_channels, SIZE)
+
+
+def from_run(path: Path) -> Subject:
+    """Return the net of a run directory, at the size of its crops. Raises `RunError` if it is none."""
+    pipeline, config = load_run(path)
+    named = _named(config.model, config.encoder)
+    described = f"{named}, {config.class_map.num_classes} classes, weights as trained in {path}"
+    return Subject(pipeline.model, described, len(pipeline.mean), config.recipe.crop)
+
+
+def from_model_file(path: Path, width: float | None, options: Sequence[str]) -> Subject:
+    """Rebuild the net that an .onnx file was exported from, out of its metadata; its weights are left out.
+
+    The metadata tells neither width nor options. So the net's convolutions are compared with the file's, and if they
+    are others, `ModelFileError` asks for these; it is also raised for a file that pixelwise did not write.
+    """
+    try:
+        graph = onnx.load(path, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", _REMEDY) from error
+    metadata = {entry.key: entry.value for entry in graph.metadata_props}
+    info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
+    own = parse_options(info.model, options)
+    in_channels, classes = len(info.mean), info.classes.num_classes
+    model = build(info.model, classes, in_channels, info.encoder, width=width, options=own)
+    theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
+    if theirs != ours:
+        found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {width or 1})"
+        remedy = "Give --width and --option as in training, or name the run directory."
+        raise ModelFileError(path, found, "the convolutions of the model that its metadata names", remedy)
+    described = f"{_named(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
+    return Subject(model, described, in_channels, SIZE, has_weights=False)
+
+
+def _named(name: str, encoder: str | None) -> str:
+    return f"{name} on {encoder}" if encoder else name
+
+
+def _convolutions(model: nn.Module, in_channels: int) -> Counter[_Shape]:
+    products = trace(model, SIZE, in_channels).products
+    return Counter((each.weight_shape, each.stride, each.dilation) for each in products if each.kernel)
+
+
+def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
+    """Count the (weight's shape, stride, dilation) of the graph's convolutions."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
+    found: Counter[_Shape] = Counter()
+    for node in graph.graph.node:
+        if node.op_type not in ("Conv", "ConvTranspose"):
+            continue
+        given = {attribute.name: tuple(attribute.ints) for attribute in node.attribute}
+        shape = shapes.get(node.input[1], ())
+        ones = (1,) * (len(shape) - 2)
+        found[shape, given.get("strides", ones), given.get("dilations", ones)] += 1
+    return found
