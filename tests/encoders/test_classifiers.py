@@ -10,6 +10,7 @@ import torchvision
 from torch import nn
 from torch.testing import assert_close
 
+from pixelwise.encoders import CLASSIFIERS
 from pixelwise.encoders.classifiers import NETS, build_classifier, convolutionised
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD
@@ -103,6 +104,17 @@ def test_channels_are_those_of_the_nets_maps(name: str) -> None:
     assert encoder.strides == [8, 16, 32]
 
 
+@pytest.mark.parametrize(("name", "side"), [("alexnet", 31), ("vgg16", 32), ("vgg16_bn", 32), ("googlenet", 31)])
+def test_sides_are_brought_to_where_the_last_cell_is_as_far_from_the_border_as_the_first(name: str, side: int) -> None:
+    encoder = build_classifier(name, width=1 / 16).eval()
+    assert encoder.fitting == side % 32
+    for height in (1, side, side + 1, side + 32):
+        maps = encoder(image(height, 40))
+        padded = next(32 * i + side for i in range(3) if 32 * i + side >= height)
+        for features, stride, offset in zip(maps, encoder.strides, encoder.offsets, strict=True):
+            assert stride * (features.shape[2] - 1) + offset == padded - 1 - offset
+
+
 @pytest.mark.parametrize("width", [1 / 16, 0.3])
 def test_width_scales_every_layer_but_the_image(width: float) -> None:
     for name in NETS:
@@ -129,14 +141,13 @@ def test_pretrained_googlenet_comes_from_torchvisions_cache(monkeypatch: pytest.
     torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / "googlenet-1378be20.pth")
     encoder = build_classifier("googlenet", pretrained=True).eval()
 
-    colours = image(224, 224).sigmoid()
+    assert all(torch.equal(tensor, theirs.state_dict()[name]) for name, tensor in encoder.net.state_dict().items())
+    colours = image(64, 64).sigmoid()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     own_mean, own_std = (torch.tensor(values).view(3, 1, 1) for values in (encoder.mean, encoder.std))
     with torch.no_grad():
-        expected = theirs((colours - mean) / std)
-        found = theirs.fc(encoder((colours - own_mean) / own_std)[-1].mean((2, 3)))
-    assert expected.std() > 0.1
-    assert_close(found, expected, atol=1e-4, rtol=0)
+        expected = theirs._transform_input((colours - mean) / std)
+    assert_close((colours - own_mean) / own_std, expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -208,3 +219,13 @@ def test_the_random_draw_covers_every_layer() -> None:
         again = build_classifier(name, width=1 / 16).state_dict()
         assert all(torch.equal(tensor, again[entry]) for entry, tensor in first.items())
         assert all(tensor.isfinite().all() for tensor in first.values())
+
+
+def test_all_are_listed_with_their_true_sizes() -> None:
+    assert list(CLASSIFIERS) == list(NETS)
+    told = {name: line.split(" M parameters")[0].split()[-1] for name, line in CLASSIFIERS.items() if " M " in line}
+    assert len(told) == 3
+    for name, millions in told.items():
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in build_classifier(name).parameters())
+        assert parameters / 1e6 == pytest.approx(float(millions), rel=0.01)

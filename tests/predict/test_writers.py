@@ -11,7 +11,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import OptionError
-from pixelwise.predict.predictor import load
+from pixelwise.predict.predictor import Result, load
+from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.writers import WRITERS, parse_kinds
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> Non
 
 
 def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
-    with pytest.raises(OptionError, match=r"--as: found 'masks'; expected some of mask, overlay, uncertainty\. Did you mean 'mask'"):
+    known = "some of mask, overlay, uncertainty"
+    with pytest.raises(OptionError, match=rf"--as: found 'masks'; expected {known}\. Did you mean 'mask'"):
         parse_kinds("overlay,masks")
-    with pytest.raises(OptionError, match=r"found 'x'; expected some of mask, overlay, uncertainty\. Choose"):
+    with pytest.raises(OptionError, match=rf"found 'x'; expected {known}\. Choose"):
         parse_kinds("x")
 
 
@@ -57,3 +59,22 @@ def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
 def test_no_kind_at_all_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="--as: found nothing to write"):
         parse_kinds(text)
+
+
+def test_uncertainty_is_a_16_bit_picture_of_the_variance(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    variance = np.array([[0, 0.25, 0.125], [1 / 65535, 0.01, 0.2]], np.float32)
+    result = Result(image[:2, :3], np.zeros((2, 3), np.uint8), load(model_file), Sampling(2), variance)
+    WRITERS["uncertainty"].write(tmp_path / "uncertainty.png", result)
+    with Image.open(tmp_path / "uncertainty.png") as written:
+        assert written.mode.startswith("I")
+        # 0.125 is 32767.5 steps, of which rounding takes the even neighbour; 0.01 is 2621.4 of them
+        assert_array_equal(np.asarray(written), [[0, 65535, 32768], [4, 2621, 52428]])
+
+
+def test_uncertainty_comes_with_sampling_and_not_without(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    assert parse_kinds("mask", sampled=True) == ("mask", "uncertainty")
+    assert parse_kinds("uncertainty,overlay", sampled=True) == ("uncertainty", "overlay")
+    with pytest.raises(OptionError, match=r"--as uncertainty: found a single pass; .* Add --uncertainty 20"):
+        parse_kinds("mask,uncertainty")
+    with pytest.raises(OptionError, match="--as uncertainty: found a single pass"):
+        WRITERS["uncertainty"].write(tmp_path / "uncertainty.png", load(model_file).predict(image))

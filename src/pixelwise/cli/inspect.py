@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 CLASSES = 2
 CHANNELS = 3
+PIPED_WIDTH = 120
 
 
 def inspect(
@@ -69,7 +71,7 @@ def _print_report(summary: Summary, subject: Subject) -> None:
     from rich.console import Console
 
     height, width = summary.size
-    console = Console(markup=False, highlight=False)
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     console.print(f"{subject.description}; image {height}x{width} (height x width)", soft_wrap=True)
     console.print(_table(summary))
     console.print(_notes(summary), soft_wrap=True)
@@ -79,8 +81,8 @@ def _table(summary: Summary) -> Table:
     from rich.table import Table
 
     table = Table("stage")
-    for heading in ("channels", "stride", "receptive\nfield", "effective", "parameters", "multiply-\nadds"):
-        table.add_column(heading, justify="right")
+    for heading in ("channels", "stride", "receptive\nfield", "effective\nfield", "parameters", "multiply-\nadds"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for stage in summary.stages:
         table.add_row(stage.name, str(stage.channels), *_cells(stage))
     table.add_section()

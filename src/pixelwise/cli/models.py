@@ -19,9 +19,9 @@ def models(as_json: AsJson = False) -> None:
 
 def encoders(as_json: AsJson = False) -> None:
     """List suggested encoders, with one line each; any other convolutional net of timm works as well."""
-    from pixelwise.encoders import SUGGESTED
+    from pixelwise.encoders import CLASSIFIERS, SUGGESTED
 
-    _print(SUGGESTED, as_json)
+    _print(SUGGESTED | CLASSIFIERS, as_json)
 
 
 def _print(lines: dict[str, str], as_json: bool) -> None:

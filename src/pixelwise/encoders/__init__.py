@@ -14,3 +14,11 @@ SUGGESTED = {
     "convnext_tiny": "accurate, 28 M parameters, for a GPU",
 }
 """Encoders worth a try, with a line each; any other convolutional net of timm works as well."""
+
+CLASSIFIERS = {
+    "alexnet": "for FCN: the classifier of 2012, 57 M parameters without its answer",
+    "vgg16": "for FCN, whose default it is: 134 M parameters without its answer",
+    "vgg16_bn": "for FCN: VGG16 with batch norm, which trains from random weights too",
+    "googlenet": "for FCN: the light one, 5.6 M parameters without its answer",
+}
+"""Classifiers whose fully connected layers become convolutions; weights come from torchvision."""

@@ -67,8 +67,12 @@ class ClassifierEncoder(Encoder):
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         height, width = image.shape[-2:]
-        right, below = (self.fitting - width) % STRIDES[-1], (self.fitting - height) % STRIDES[-1]
+        right, below = self._fitted(width) - width, self._fitted(height) - height
         return super().forward(nn.functional.pad(image, (0, right, 0, below)))
+
+    def _fitted(self, side: int) -> int:
+        # As a multiple: the arithmetic on sizes in an exported graph stays shorter than with a remainder.
+        return (side - self.fitting + STRIDES[-1] - 1) // STRIDES[-1] * STRIDES[-1] + self.fitting
 
 
 class Chain(nn.Sequential):
@@ -102,8 +106,9 @@ def build_classifier(
 
     Dropout of 0.5 follows each of these; GoogLeNet, which has none, loses its average pooling. The first of them pads
     half its kernel, so that every 32 pixels get a cell of their own. With `reference_padding` it pads nothing and the
-    first convolution pads 100, as in the FCN authors' code. `width` scales all channels. Weights are torchvision's, from its cache or the network, or torch's random ones. Raises `OptionError` for a net
-    without fully connected layers, and `MissingDependencyError` where weights cannot be had.
+    first convolution pads 100, as in the FCN authors' code. `width` scales all channels. Weights are torchvision's,
+    from its cache or the network, or torch's random ones. Raises `OptionError` for a net without fully connected
+    layers, and `MissingDependencyError` where weights cannot be had.
     """
     if name not in NETS:
         expected = f"a classifier with fully connected layers to convert: {', '.join(NETS)}"

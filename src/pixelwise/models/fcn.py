@@ -6,13 +6,13 @@ scales as in the authors' reference code.
 
 Differs from the paper:
 - instead of padding the image by 100 pixels, the first fully connected layer pads half its kernel, and crops follow
-  from where the cells' receptive fields are centred (paper: "possible, though less convenient"). Scores are continued
-  beyond the outermost cells, where the paper's fade to zero. `reference_padding` brings back the padding of 100, the
-  crops and the fading;
+  from where the cells' receptive fields are centred ("possible, though less convenient", says the authors' README).
+  Scores are continued beyond the outermost cells, where the authors' fade to zero. `reference_padding` brings back the
+  padding of 100, its crops and the fading;
 - where sides do not fit, zeros at the bottom and right bring them to the next 32 pixels that do; Caffe's poolings round
   up instead, which with `reference_padding` is the only difference;
-- AlexNet and GoogLeNet are torchvision's (see `encoders/classifiers.py`), and have skips too, from the poolings that
-  reach strides 8 and 16: the paper has skips on VGG16 alone;
+- AlexNet (a single tower) and GoogLeNet (batch norm) are torchvision's, see `encoders/classifiers.py`, and have skips
+  too, from the poolings that reach strides 8 and 16: the paper has skips on VGG16 alone;
 - encoders without ImageNet's weights start from He-initialised ones;
 - `width` scales all channel counts (1 is the paper's net).
 """

@@ -2,7 +2,8 @@
 
 A unit is the smallest module worth a name: containers are opened, and so is what spans three strides or more, such as
 a whole encoder; a residual block, which spans two at most, stays whole. The units of one part of the net (a child of
-the net itself, such as `encoder`) that end in one stride are a stage, if it holds parameters or multiplies anything.
+the net itself, such as `encoder`) that end in one stride, with one dilation, are a stage, if it holds parameters or
+multiplies anything.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from os.path import commonprefix
+from itertools import takewhile
 
 from torch import nn
 
 from pixelwise.ops.tracing import Output, Trace
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-_Key = tuple[str, Fraction]
+_Key = tuple[str, Fraction, int]
+"""Part, stride and dilation: what the units of a stage have in common."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ class Stage:
 
 def find_stages(model: nn.Module, traced: Trace) -> list[Stage]:
     """Return the stages of `model` in the order in which they ran when it was traced."""
-    units = _units(model, "", traced.outputs)
-    keys = {unit: (_part(model, unit), _jump(output)) for unit, output in traced.outputs.items() if unit in units}
+    keys = _keys(model, traced)
     ran: dict[_Key, list[str]] = {}
     for unit, key in keys.items():
         ran.setdefault(key, []).append(unit)
@@ -48,9 +49,25 @@ def find_stages(model: nn.Module, traced: Trace) -> list[Stage]:
     return [stage for stage in stages if any(map(stage.holds, work))]
 
 
+def _keys(model: nn.Module, traced: Trace) -> dict[str, _Key]:
+    """Return the units and their keys; a unit without windows has the dilation of the one before it in its part."""
+    units = _units(model, "", traced.outputs)
+    keys: dict[str, _Key] = {}
+    dilations: dict[str, int] = {}
+    for unit, output in traced.outputs.items():
+        if unit not in units:
+            continue
+        part = "" if isinstance(model, nn.Sequential) else unit.partition(".")[0]
+        inside = [each for each in traced.products if f"{each.module}.".startswith(f"{unit}.")]
+        windows = [max(each.dilation) for each in inside if max(each.kernel, default=1) > 1]
+        dilations[part] = max(windows, default=dilations.get(part, 1))
+        keys[unit] = part, output.field.jump, dilations[part]
+    return keys
+
+
 def _units(module: nn.Module, path: str, outputs: Mapping[str, Output]) -> set[str]:
     inside = [output for name, output in outputs.items() if name.startswith(f"{path}." if path else "")]
-    strides = {_jump(output) for output in inside} - {0}
+    strides = {output.field.jump for output in inside} - {0}
     if any(module.children()) and (path == "" or isinstance(module, _CONTAINERS) or len(strides) > 2):
         return set().union(*(_units(child, _joined(path, name), outputs) for name, child in module.named_children()))
     return {path} if path in outputs else set()
@@ -73,16 +90,8 @@ def _name(modules: tuple[str, ...]) -> str:
     first, last = modules[0], modules[-1]
     if first == last:
         return first
-    shared = commonprefix([first.split("."), last.split(".")])
-    return f"{first} … {last.removeprefix('.'.join(shared)).lstrip('.')}"
-
-
-def _part(model: nn.Module, unit: str) -> str:
-    return "" if isinstance(model, nn.Sequential) else unit.partition(".")[0]
-
-
-def _jump(output: Output) -> Fraction:
-    return max(reach.jump for reach in output.field.reaches)
+    same = takewhile(lambda names: names[0] == names[1], zip(first.split("."), last.split("."), strict=False))
+    return f"{first} … {'.'.join(last.split('.')[len(list(same)) :])}"
 
 
 def _joined(path: str, name: str) -> str:

@@ -87,7 +87,7 @@ def summarise(
         size=size,
         parameters=count_parameters(model),
         multiply_adds=total,
-        stride=int(model.stride),
+        stride=model.stride,  # type: ignore[arg-type]  # every model has one
         receptive_field=_pixels(unlimited.outputs[""]),
         effective_receptive_field=sides.get(""),
         samples=len(maps) and samples,
@@ -102,7 +102,7 @@ def _row(model: nn.Module, stage: Stage, traced: Trace, unlimited: Trace, sides:
     parameters = {
         id(own): own.numel() for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad
     }
-    jump = max(reach.jump for reach in traced.outputs[stage.output].field.reaches)
+    jump = traced.outputs[stage.output].field.jump
     return StageSummary(
         name=stage.name,
         channels=traced.outputs[stage.output].shape[1],
@@ -119,5 +119,5 @@ def _is_map(output: Output) -> bool:
 
 
 def _pixels(output: Output) -> int | None:
-    extent = max(reach.extent for reach in output.field.reaches)
+    extent = max(output.field.extents)
     return int(extent) if isfinite(extent) else None

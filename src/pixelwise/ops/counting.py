@@ -149,8 +149,8 @@ def dilation_saving(products: Sequence[Product]) -> Saving:
         spans = [d * (k - 1) + 1 for d, k in zip(dilated.dilation, dilated.kernel, strict=True)]
         factor = prod(spans) / prod(dilated.kernel)
         if factor > 1:
-            cost = dilated.weights, dilated.multiply_adds
-            rows.append((dilated.weight, *cost, *(round(value * factor) for value in cost)))
+            weights, adds = dilated.weights, dilated.multiply_adds
+            rows.append((dilated.weight, weights, adds, round(weights * factor), round(adds * factor)))
     return _saving(rows)
 
 

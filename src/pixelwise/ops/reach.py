@@ -70,34 +70,39 @@ Dim = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Field:
-    """The reach of a tensor's positions along the image's rows and columns, and which of its dimensions run over them.
+    """The two reaches of a tensor's positions, along the image's rows and columns, and which dimensions run over them.
 
     `dims[d]` is empty for a dimension that is no place in the image, such as the channels.
     """
 
-    rows: Reach
-    columns: Reach
+    reaches: tuple[Reach, ...]
     dims: tuple[Dim, ...]
 
     @classmethod
     def of_image(cls, height: int, width: int) -> Field:
         """Return the field of an image (N, C, height, width)."""
-        return cls(Reach.of_image(height), Reach.of_image(width), ((), (), (0,), (1,)))
+        return cls((Reach.of_image(height), Reach.of_image(width)), ((), (), (0,), (1,)))
 
     @classmethod
     def everything(cls, ndim: int) -> Field:
-        return cls(Reach.everything(), Reach.everything(), ((),) * ndim)
+        return cls((Reach.everything(), Reach.everything()), ((),) * ndim)
 
     @property
-    def reaches(self) -> tuple[Reach, Reach]:
-        return self.rows, self.columns
+    def extents(self) -> tuple[float, ...]:
+        """Return the (height, width) in pixels that the positions which see most look at, `inf` for the whole image."""
+        return tuple(reach.extent for reach in self.reaches)
+
+    @property
+    def jump(self) -> Fraction:
+        """Return the larger distance in pixels from one position to the next: the stride so far."""
+        return max(reach.jump for reach in self.reaches)
 
     @property
     def unbounded(self) -> Field:
-        return Field(self.rows.unbounded, self.columns.unbounded, self.dims)
+        return Field(tuple(reach.unbounded for reach in self.reaches), self.dims)
 
     def laid_out(self, dims: Sequence[Dim]) -> Field:
-        return Field(self.rows, self.columns, tuple(dims))
+        return Field(self.reaches, tuple(dims))
 
     def through(self, steps: Mapping[int, Step]) -> Field:
         """Return the field after an operation that takes `steps[d]` along dimension d; channels take none."""
@@ -107,7 +112,7 @@ class Field:
                 return Field.everything(len(self.dims))
             for axis in self.dims[dim]:
                 reaches[axis] = reaches[axis].through(step)
-        return Field(*reaches, self.dims)
+        return Field(tuple(reaches), self.dims)
 
     def reduced(self, over: Sequence[int], keep: bool) -> Field:
         """Return the field after a mean, sum or maximum over dimensions: over places, it is of the whole image."""
@@ -115,7 +120,7 @@ class Field:
         axes = {axis for dim in gone for axis in self.dims[dim]}
         reaches = [Reach.everything() if axis in axes else reach for axis, reach in enumerate(self.reaches)]
         dims = [() if dim in gone else own for dim, own in enumerate(self.dims) if keep or dim not in gone]
-        return Field(*reaches, tuple(dims))
+        return Field(tuple(reaches), tuple(dims))
 
     def joined(self, other: Field) -> Field:
         """Return the field of an element-wise operation on both, dimensions aligned from the last as in broadcasting.
@@ -127,8 +132,8 @@ class Field:
         lengths = [{len(a.first), len(b.first)} - {1} for a, b in zip(self.reaches, other.reaches, strict=True)]
         if any(a and b and a != b for a, b in pairs) or any(len(length) > 1 for length in lengths):
             return Field.everything(ndim)
-        dims = tuple(a or b for a, b in pairs)
-        return Field(self.rows.joined(other.rows), self.columns.joined(other.columns), dims)
+        reaches = tuple(a.joined(b) for a, b in zip(self.reaches, other.reaches, strict=True))
+        return Field(reaches, tuple(a or b for a, b in pairs))
 
     def viewed(self, before: Sequence[int], after: Sequence[int]) -> Field:
         """Return the field of the same elements in another shape; of the whole image where a side is cut in parts.
@@ -148,7 +153,7 @@ class Field:
                     return Field.everything(len(after))
                 reaches[axes[0]] = reaches[axes[0]].through(repeated(taken[0][0], int(np.prod(repeats))))
             dims.append(axes)
-        return Field(*reaches, tuple(dims))
+        return Field(tuple(reaches), tuple(dims))
 
     def _atoms(self, dim: Dim, length: int) -> list[tuple[int, int | None]]:
         """Return the (length, image axis) that a dimension is made of, without those of length 1."""

@@ -27,7 +27,7 @@ SIDE = 2048
 LARGEST_SIDE = 2**15
 
 
-def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, float]:
+def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, ...]:
     """Return the (height, width) in pixels of the image that an output of `model` depends on, `inf` for all of it.
 
     It is that of the outputs that see most: up-sampling makes it differ by a few pixels from one output to the next.
@@ -36,20 +36,20 @@ def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, floa
     return receptive_fields(model, in_channels)[""]
 
 
-def receptive_fields(model: nn.Module, in_channels: int = 3) -> dict[str, tuple[float, float]]:
+def receptive_fields(model: nn.Module, in_channels: int = 3) -> dict[str, tuple[float, ...]]:
     """Return for each module, by its path in `model`, the receptive field of its output; that of "" is the net's."""
     traced = unlimited_trace(model, in_channels)
-    return {path: (output.field.rows.extent, output.field.columns.extent) for path, output in traced.outputs.items()}
+    return {path: output.field.extents for path, output in traced.outputs.items()}
 
 
 def unlimited_trace(model: nn.Module, in_channels: int) -> Trace:
     """Trace an image so large that every way of falling on the net's grid occurs away from its border."""
-    stride = model.stride if isinstance(getattr(model, "stride", None), int) else 1
+    stride: int = getattr(model, "stride", 1)
     side = SIDE
     while side <= LARGEST_SIDE:
         multiple = -(-side // stride) * stride
         traced = trace(model, (multiple, multiple), in_channels)
-        extents = [reach.extent for output in traced.outputs.values() for reach in output.field.reaches]
+        extents = [extent for output in traced.outputs.values() for extent in output.field.extents]
         if side >= 2 * max(filter(isfinite, extents), default=0):
             return traced
         side *= 2

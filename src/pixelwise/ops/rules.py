@@ -129,7 +129,7 @@ def _scatter(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     if field.dims[dim] != (0, 1) or factor**2 * rows * columns != output.shape[dim]:
         return Field.everything(output.ndim)
     steps = [nearest_taps(side, factor * side) for side in (rows, columns)]
-    return Field(*(reach.through(step) for reach, step in zip(field.reaches, steps, strict=True)), field.dims)
+    return Field(tuple(reach.through(step) for reach, step in zip(field.reaches, steps, strict=True)), field.dims)
 
 
 def _padding(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:

@@ -6,15 +6,15 @@ than at 64. What does not depend on the image, such as the positions that mirror
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from pixelwise.errors import OptionError, ShapeError
@@ -111,7 +111,7 @@ def hooked(model: nn.Module, on_output: Hook, path: list[str] | None = None) -> 
 
 
 @dataclass
-class _Tracer(TorchDispatchMode):
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     image: torch.Tensor
     image_field: Field
     path: list[str] = field(default_factory=list)
@@ -119,8 +119,8 @@ class _Tracer(TorchDispatchMode):
     unknown: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        super().__init__()
-        self.fields = WeakTensorKeyDictionary()
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.fields: MutableMapping[torch.Tensor, Field] = WeakTensorKeyDictionary()
         self.fields[self.image] = self.image_field
 
     def __torch_dispatch__(

@@ -14,7 +14,7 @@ from torch import nn
 
 from pixelwise.errors import ModelFileError
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
-from pixelwise.models import build, parse_options
+from pixelwise.models import build, default_encoder, parse_options
 from pixelwise.ops.tracing import trace
 from pixelwise.training.weights import load_run
 
@@ -82,6 +82,7 @@ def from_model_file(path: Path, width: float | None, options: Sequence[str]) -> 
 
 
 def _named(name: str, encoder: str | None) -> str:
+    encoder = encoder or default_encoder(name)
     return f"{name} on {encoder}" if encoder else name
 
 
