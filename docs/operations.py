@@ -48,7 +48,7 @@ def panel(
         x, y = left + column * CELL, head + row * CELL
         fill, ink = _tint(value / peak) if color else (PAPER, INK)
         draw.rectangle((x, y, x + CELL, y + CELL), fill=fill, outline=GRID, width=2)
-        text = f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "\N{MINUS SIGN}")
+        text = f"{value:.2f}".rstrip("0").rstrip(".")
         draw.text((x + CELL / 2, y + CELL / 2), text, fill=ink, font=_font(29 if len(text) < 4 else 23), anchor="mm")
     for number, (row, column, height, width) in enumerate(outlines):
         x, y = left + column * CELL, head + row * CELL
@@ -58,13 +58,13 @@ def panel(
 
 
 def photo(pixels: torch.Tensor, title: str) -> UInt8:
-    """Show a plane of 0..255 as a grey picture, twice as large, under its title."""
+    """Show a plane of 0..255 as a grey picture, three times as large, under its title."""
     gray = pixels.round().clamp(0, 255).numpy().astype(np.uint8)
-    large = Image.fromarray(gray).resize((2 * gray.shape[1], 2 * gray.shape[0]), Image.Resampling.NEAREST)
+    large = Image.fromarray(gray).resize((3 * gray.shape[1], 3 * gray.shape[0]), Image.Resampling.NEAREST)
     sheet = Image.new("RGB", (large.width, large.height + 2 * TITLE), PAPER)
     sheet.paste(large, (0, 2 * TITLE))
     draw = ImageDraw.Draw(sheet)
-    draw.text((large.width / 2, TITLE * 0.7), title, fill=INK, font=_font(21), anchor="mm")
+    draw.text((large.width / 2, TITLE * 0.7), title, fill=INK, font=_font(TITLE), anchor="mm")
     return np.array(sheet)
 
 
@@ -130,7 +130,7 @@ def draw_convolution() -> None:
     mixed = separable[1](middle[None])[0]
     inputs = in_a_column(*(panel(planes[i], f"channel {i + 1}") for i in range(3)))
     between = in_a_column(*(panel(middle[i], f"depthwise {i + 1}") for i in range(3)))
-    outputs = in_a_column(panel(mixed[0], "1x1: first + second"), panel(mixed[1], "1x1: third \N{MINUS SIGN} second"))
+    outputs = in_a_column(panel(mixed[0], "1x1: first + second"), panel(mixed[1], "1x1: third - second"))
     save("depthwise_separable_convolution", in_a_row(inputs, arrow(), between, arrow(), outputs))
 
 
@@ -188,9 +188,7 @@ def draw_deconvolution() -> None:
         "transposed": ops.convolve_circular(blurred, kernel.flip(0, 1))[0, 0],
         "deconvolved": ops.deconvolve_circular(blurred, kernel)[0, 0],
         "from 8 bits": ops.deconvolve_circular(rounded, kernel)[0, 0],
-        "from 8 bits, \N{GREEK SMALL LETTER LAMDA} = 0.001": ops.deconvolve_circular(
-            rounded, kernel, regularisation=1e-3
-        )[0, 0],
+        "8 bits, regularised": ops.deconvolve_circular(rounded, kernel, regularisation=1e-3)[0, 0],
     }
     for title, plane in pictures.items():
         print(f"{title:28} RMS error {float((plane - gray).square().mean().sqrt()):.3g} grey levels")
@@ -208,7 +206,7 @@ def _tint(share: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
         return PAPER, FAINT
     strength = 0.12 + 0.8 * min(abs(share), 1.0)
     color = 255 + (np.where(share > 0, POSITIVE, NEGATIVE) - 255) * strength
-    return tuple(color.round().astype(int).tolist()), PAPER if strength > 0.55 else INK
+    return tuple(color.round().astype(int).tolist()), PAPER if strength > 0.75 else INK
 
 
 def _centred(picture: UInt8, length: int, axis: int) -> UInt8:

@@ -156,7 +156,7 @@ def test_published_receptive_fields_of_classifiers() -> None:
 
 
 def average_pool(
-    features: torch.Tensor, window: int = 2, stride: int | None = None, padding: int = 0, **_: object
+    features: torch.Tensor, window: int = 2, stride: int = 2, padding: int = 0, *_: int, **__: object
 ) -> torch.Tensor:
     """Max pooling passes gradients to its winners alone; an average sees the same windows and passes them to all."""
     return F.avg_pool2d(features, window, stride, padding)
@@ -171,6 +171,9 @@ def average_pool(
         ("fpn", {"encoder": "test_resnet", "width": 1 / 32}, None),
         ("segnet", {"width": 1 / 64}, 404),
         ("segnet_basic", {"width": 1 / 32}, None),
+        # 404 of fc6; four of its neighbours' sums, 32 pixels apart, reach one pixel at the most.
+        ("fcn8s", {"width": 1 / 64}, 468),
+        ("fcn32s", {"width": 1 / 64}, 436),
     ],
 )
 def test_models_see_what_their_gradients_reach(

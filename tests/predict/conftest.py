@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pixelwise.classes import ClassMap
-from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -85,6 +85,27 @@ def colour() -> ColourModel:
 def model_file(colour: ColourModel, tmp_path: Path) -> Path:
     """The colour model, as `export` would have written it."""
     return colour.save(tmp_path / "colour.onnx")
+
+
+@pytest.fixture
+def seeded_file(model_file: Path) -> Path:
+    """The colour model with an optional seed, as a graph with dropout has it: an odd one doubles the logits."""
+    model = onnx.load(str(model_file))
+    model.graph.node[-1].output[0] = "plain"
+    model.graph.node.extend(
+        [
+            helper.make_node("Mod", [DROPOUT_SEED, "two"], ["odd"]),
+            helper.make_node("Cast", ["odd"], ["odd_float"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["odd_float", "one"], ["factor"]),
+            helper.make_node("Mul", ["plain", "factor"], ["logits"]),
+        ]
+    )
+    for name, value in {DROPOUT_SEED: np.int64(0), "two": np.int64(2), "one": np.float32(1)}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    model.graph.input.append(helper.make_tensor_value_info(DROPOUT_SEED, TensorProto.INT64, ()))
+    path = model_file.with_name("seeded.onnx")
+    onnx.save(model, str(path))
+    return path
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.cli.app import main
+from pixelwise.predict.sampling import Sampling
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
@@ -103,9 +104,50 @@ def test_json_is_one_object_and_nothing_else(
     assert errors == f"error: {failure['message']}\n"
 
 
+def test_uncertainty_is_written_beside_the_mask_and_again_the_same(
+    predict: Predict,
+    tmp_path: Path,
+    seeded_file: Path,
+    model_file: Path,
+    image: UInt8,
+    colour: ColourModel,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seeded_file.replace(model_file)
+    photo = image[:40, :60]  # one tile
+    Image.fromarray(photo).save(tmp_path / "p0.png")
+    written = []
+    for seed in (3, 3, 4):
+        assert predict(tmp_path / "p0.png", "--uncertainty", "5", "--seed", str(seed), "--json") == 0
+        with Image.open(tmp_path / "out/p0_uncertainty.png") as picture:
+            written.append(np.array(picture))
+    (told,) = json.loads(capsys.readouterr().out.splitlines()[0])["predictions"]
+    assert told["uncertainty"] == str(tmp_path / "out/p0_uncertainty.png")
+    assert files(tmp_path / "out") == ["p0.png", "p0_uncertainty.png"]
+
+    odd = [Sampling(5, 3).draw(number, 0) % 2 for number in range(5)]
+    scores = [colour.logits(photo).astype(np.float64) * (1 + factor) for factor in odd]
+    passes = [np.exp(s - s.max(axis=0)) / np.exp(s - s.max(axis=0)).sum(axis=0) for s in scores]
+    assert 0 < sum(odd) < 5
+    # float32 logits up to 510 are exact to 3e-5; a step of the picture is 4e-6
+    assert_allclose(written[0] / 65535 / 4, np.var(passes, axis=0).mean(axis=0), atol=5e-5)
+    assert_array_equal(written[0], written[1])
+    assert (written[0] != written[2]).any()
+
+
+def test_a_model_without_dropout_says_so_and_writes_nothing(
+    predict: Predict, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(photos, "--uncertainty", "5") == 2
+    assert "found colour, a model file without dropout" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["photos", "--uncertainty", "1"], "error: --uncertainty: found 1; expected at least 2 passes."),
+        (["photos", "--as", "uncertainty"], "error: --as uncertainty: found a single pass"),
         (
             ["photos", "--as", "masks"],
             "error: --as: found 'masks'; expected some of mask, overlay, uncertainty. Did you mean 'mask'?",

@@ -33,11 +33,13 @@ class Crop:
 def draw(
     rng: np.random.Generator, image_size: tuple[int, int], size: tuple[int, int], scale: tuple[float, float]
 ) -> Crop:
-    """Draw a crop of `size` from an image of `image_size`, magnified by a log-uniform factor between `scale`'s two.
+    """Draw a crop of `size` from an image of `image_size`, magnified by a factor between `scale`'s two.
+
+    The window's side is drawn uniformly, so its magnification, the inverse, is more often small.
 
     Where the magnified image is smaller than the crop all of it is taken, at a random place.
     """
-    factor = float(np.exp(rng.uniform(np.log(scale[0]), np.log(scale[1]))))
+    factor = 1 / float(rng.uniform(1 / scale[1], 1 / scale[0]))
     window = [min(full, wanted / factor) for full, wanted in zip(image_size, size, strict=True)]
     part = [min(wanted, max(1, round(extent * factor))) for wanted, extent in zip(size, window, strict=True)]
     top, left = (rng.uniform(0, full - extent) for full, extent in zip(image_size, window, strict=True))

@@ -43,8 +43,10 @@ def inspect(
     from pixelwise.models.summary import summarise
     from pixelwise.training.subject import from_model_file, from_name, from_run
 
+    if size is not None and min(size) < 1:
+        raise OptionError("--size", f"{size[0]}x{size[1]}", "sides of at least 1", "Try --size 224 224.")
     path = Path(model)
-    if model in MODELS or not path.exists():
+    if model in MODELS or not (path.exists() or path.suffix == ".onnx"):
         classes, channels = CLASSES if classes is None else classes, CHANNELS if channels is None else channels
         subject = from_name(model, classes, channels, encoder, width, option or [])
     elif path.is_dir():
@@ -103,7 +105,7 @@ def _cells(row: StageSummary | Summary) -> tuple[str, ...]:
 
 def _notes(summary: Summary) -> str:
     height, width = summary.size
-    notes = ["Receptive fields are sides in pixels of the image; all: the whole image, at any size."]
+    notes = ["Receptive fields are sides in pixels of the image; all: the whole image, whatever its size."]
     if summary.samples:
         images = f"{summary.samples} image{'s' if summary.samples > 1 else ''} of noise"
         notes.append(f"Effective ones are measured by gradients on {images}; {height}x{width} is the most they can be.")

@@ -70,6 +70,11 @@ def build(
     return model
 
 
+def own_options(name: str) -> tuple[str, ...]:
+    """Return the names of the options that model `name` has beside those that all take."""
+    return tuple(keyword for keyword in inspect.signature(_builder(name)).parameters if keyword not in COMMON)
+
+
 def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
     """Read `KEY=VALUE` pairs as options of model `name`, each in the type of the keyword's default.
 

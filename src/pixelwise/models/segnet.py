@@ -87,7 +87,7 @@ class SegNet(nn.Module):
 def bayesian_segnet(
     num_classes: int, in_channels: int = 3, *, width: float = 1.0, vgg16_weights: bool = False
 ) -> SegNet:
-    """SegNet with dropout in six places, whose stochastic passes tell how sure it is (`predict --uncertainty`)."""
+    """Bayesian SegNet: SegNet with dropout in six places, left on to tell how sure it is (predict --uncertainty)."""
     return SegNet(num_classes, in_channels, width=width, vgg16_weights=vgg16_weights, bayesian=True)
 
 

@@ -77,11 +77,12 @@ def summarise(
     """
     traced = trace(model, size, in_channels)
     unlimited = unlimited_trace(model, in_channels)
-    stages = find_stages(model, traced)
-    measured = [stage.output for stage in stages if _is_map(traced.outputs[stage.output])] if effective else []
+    stages = find_stages(model, unlimited)
+    measured = [stage.output for stage in stages if _is_map(unlimited.outputs[stage.output])] if effective else []
     total = sum(product.multiply_adds for product in traced.products)
     samples = int(min(SAMPLES, max(1, EFFORT / max(1, total * len(measured)))))
-    maps = gradient_maps(model, size, {*measured, ""}, in_channels, samples=samples, seed=seed) if effective else {}
+    paths = list(dict.fromkeys([*measured, ""])) if effective else []
+    maps = gradient_maps(model, size, paths, in_channels, samples=samples, seed=seed)
     sides = {path: effective_side(gradients) for path, gradients in maps.items() if gradients.any()}
     return Summary(
         size=size,
@@ -90,26 +91,24 @@ def summarise(
         stride=model.stride,  # type: ignore[arg-type]  # every model has one
         receptive_field=_pixels(unlimited.outputs[""]),
         effective_receptive_field=sides.get(""),
-        samples=len(maps) and samples,
+        samples=samples if effective else 0,
         stages=tuple(_row(model, stage, traced, unlimited, sides) for stage in stages),
         separable=separable_saving(traced.products),
         dilated=dilation_saving(traced.products),
-        unknown=tuple(traced.unknown),
+        unknown=tuple(unlimited.unknown),
     )
 
 
 def _row(model: nn.Module, stage: Stage, traced: Trace, unlimited: Trace, sides: Mapping[str, float]) -> StageSummary:
-    parameters = {
-        id(own): own.numel() for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad
-    }
-    jump = traced.outputs[stage.output].field.jump
+    parameters = [own for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad]
+    jump = unlimited.outputs[stage.output].field.jump
     return StageSummary(
         name=stage.name,
-        channels=traced.outputs[stage.output].shape[1],
+        channels=unlimited.outputs[stage.output].shape[1],
         stride=(int(jump) if jump.denominator == 1 else float(jump)) or None,
         receptive_field=_pixels(unlimited.outputs[stage.output]),
         effective_receptive_field=sides.get(stage.output),
-        parameters=sum(parameters.values()),
+        parameters=sum(parameter.numel() for parameter in parameters),
         multiply_adds=sum(product.multiply_adds for product in traced.products if stage.holds(product.module)),
     )
 

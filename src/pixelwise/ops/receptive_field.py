@@ -8,7 +8,7 @@ Networks", NIPS 2016, arXiv:1701.04128, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite, sqrt
 
@@ -23,7 +23,10 @@ from pixelwise.ops.tracing import Trace, evaluating, hooked, trace
 GradientMap = npt.NDArray[np.float64]
 TWO_SIGMA = 0.9545
 """The share of a Gaussian within two standard deviations."""
+AT_ONCE = 4
+"""Images of noise in one batch."""
 SIDE = 2048
+"""Side of the first image traced; doubled until no border can limit what is seen."""
 LARGEST_SIDE = 2**15
 
 
@@ -82,7 +85,7 @@ def effective_side(gradients: GradientMap) -> float:
 def gradient_maps(
     model: nn.Module,
     size: tuple[int, int],
-    modules: Collection[str],
+    modules: Sequence[str],
     in_channels: int = 3,
     *,
     samples: int = 20,
@@ -95,25 +98,28 @@ def gradient_maps(
     """
     if samples < 1:
         raise OptionError("samples", str(samples), "at least 1", "20 is the number of the paper.")
+    if not modules:
+        return {}
     maps = {path: np.zeros(size) for path in modules}
     generator = torch.Generator().manual_seed(seed)
     with evaluating(model), _weights_fixed(model):
-        for _ in range(samples):
-            image = torch.randn(1, in_channels, *size, generator=generator).requires_grad_()
+        for done in range(0, samples, AT_ONCE):
+            count = min(AT_ONCE, samples - done)
+            images = torch.randn(count, in_channels, *size, generator=generator).requires_grad_()
             outputs: dict[str, torch.Tensor] = {}
             with hooked(model, outputs.__setitem__):
-                model(image)
+                model(images)
             for path in modules:
-                maps[path] += _gradient(outputs[path], image, generator) / samples
+                maps[path] += _gradients(outputs[path], images, generator) / samples
     return maps
 
 
-def _gradient(output: torch.Tensor, image: torch.Tensor, generator: torch.Generator) -> GradientMap:
-    """Return the absolute gradient (height, width) of a signal at the centre of `output` (1, C, H, W)."""
-    centre = output[0, :, output.shape[2] // 2, output.shape[3] // 2]
-    signal = torch.randn(len(centre), generator=generator)
-    (gradient,) = torch.autograd.grad(centre, image, signal, retain_graph=True)
-    return gradient[0].abs().sum(0).double().numpy()
+def _gradients(outputs: torch.Tensor, images: torch.Tensor, generator: torch.Generator) -> GradientMap:
+    """Return the sum over the images of the absolute gradient of a signal at the centre of `outputs` (N, C, H, W)."""
+    centres = outputs[:, :, outputs.shape[2] // 2, outputs.shape[3] // 2]
+    signals = torch.randn(centres.shape, generator=generator)
+    (gradients,) = torch.autograd.grad(centres, images, signals, retain_graph=True)
+    return gradients.abs().sum((0, 1)).double().numpy()
 
 
 @contextmanager

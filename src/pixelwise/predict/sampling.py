@@ -47,7 +47,7 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.passes < 2:
             remedy = "Ask for 20 or more: a variance of few passes says little."
-            raise OptionError("--uncertainty", f"{self.passes} passes", "at least 2", remedy)
+            raise OptionError("--uncertainty", str(self.passes), "at least 2 passes", remedy)
         if self.seed < 0:
             raise OptionError("--seed", str(self.seed), "at least 0", "Leave it out for 0.")
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pixelwise.errors import OptionError
+from pixelwise.models import own_options, parse_options
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
 
@@ -20,7 +21,7 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
 
     The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
-    that was stopped goes on in the stage it had come to. Raises `OptionError` for a model without stages.
+    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has. Raises `OptionError` for a model without stages.
     """
     names = STAGES.get(options.model or "")
     if names is None:
@@ -28,12 +29,23 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
         raise OptionError("--stages", found, f"one of {known}", "Name one with --model, or leave --stages out.")
     if options.config is not None:
         raise OptionError("--stages", "--config", "one of the two", "Leave --stages out to repeat a single run.")
+    pairs = options.model_options or ()
+    parse_options(names[-1], pairs)
     minutes = None if options.minutes is None else options.minutes / len(names)
     start_from, pretrained = options.start_from, options.pretrained
     for name in names:
+        own = tuple(pair for pair in pairs if pair.partition("=")[0] in own_options(name))
         directory = run if name == options.model else RunDirectory(run.path / "stages" / name)
         yield (
             directory,
-            replace(options, model=name, minutes=minutes, start_from=start_from, pretrained=pretrained, resume=True),
+            replace(
+                options,
+                model=name,
+                model_options=own,
+                minutes=minutes,
+                start_from=start_from,
+                pretrained=pretrained,
+                resume=True,
+            ),
         )
         start_from, pretrained = directory.path, False

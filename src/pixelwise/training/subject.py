@@ -45,7 +45,7 @@ def from_name(
     torch.manual_seed(0)
     own = parse_options(name, options)
     model = build(name, num_classes, in_channels, encoder, width=width, options=own)
-    described = f"{_named(name, encoder)}, {num_classes} classes, weights as initialised at random"
+    described = f"{_named(name, encoder)}, {num_classes} classes, random weights"
     return Subject(model, described, in_channels, SIZE)
 
 
@@ -65,6 +65,8 @@ def from_model_file(path: Path, width: float | None, options: Sequence[str]) -> 
     """
     try:
         graph = onnx.load(path, load_external_data=False)
+    except FileNotFoundError as error:
+        raise ModelFileError(path, "no such file", "a model file", _REMEDY) from error
     except (OSError, DecodeError) as error:
         raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", _REMEDY) from error
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
