@@ -188,6 +188,12 @@ def test_models_see_what_their_gradients_reach(
     assert expected in (None, found)
 
 
+def test_the_outputs_of_u_net_see_188_or_204_pixels() -> None:
+    """188 is the number that is told of it; an output whose window straddles one more 16-pixel cell sees 16 more."""
+    rows = trace(build("unet", 2, width=1 / 32), (1024, 1024)).outputs[""].field.reaches[0]
+    assert set((rows.last - rows.first + 1)[400:600]) == {188, 204}
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_every_operation_of_every_model_has_a_rule(name: str) -> None:
     assert trace(build(name, 2, width=1 / 16), (64, 64)).unknown == []

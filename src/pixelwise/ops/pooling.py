@@ -1,8 +1,10 @@
 """Pooling: one value a window by a fixed rule, the largest or the mean.
 
 Windows of side `window` start every `stride` pixels (by default every `window`: they tile the plane); H pixels hold
-(H - window) // stride + 1 of them, and rows and columns that fill no window are left out. Max pooling that remembers
-where each maximum stood: SegNet (arXiv:1511.00561, section 3), to be undone by `unpooling.max_unpool`.
+(H - window) // stride + 1 of them, and rows and columns that fill no window are left out.
+
+Averages: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
+Maxima that remember where they stood: SegNet (arXiv:1511.00561, section 3), to be undone by `unpooling.max_unpool`.
 """
 
 from __future__ import annotations
