@@ -1,8 +1,8 @@
 """Unpooling: what pooling made of a window goes back into it, everywhere, in its corner, or where the maximum stood.
 
 Bed of nails: Dosovitskiy, Springenberg, Brox, "Learning to Generate Chairs with Convolutional Neural Networks", CVPR
-2015, arXiv:1411.5928. Max unpooling: Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 2.1, as
-SegNet uses it (arXiv:1511.00561, section 3).
+2015, arXiv:1411.5928. Max unpooling: Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV
+2014, section 2.1, as SegNet uses it (arXiv:1511.00561, section 3).
 """
 
 from __future__ import annotations
