@@ -22,18 +22,30 @@ if TYPE_CHECKING:
     from pixelwise.errors import PixelwiseError as PixelwiseError
     from pixelwise.formats import open_dataset as open_dataset
     from pixelwise.predict.predictor import load as load
+    from pixelwise.predict.sampling import Sampling as Sampling
     from pixelwise.training import train as train
 
 _HOMES = {
     "IGNORE_INDEX": "pixelwise.classes",
     "ClassMap": "pixelwise.classes",
     "PixelwiseError": "pixelwise.errors",
+    "Sampling": "pixelwise.predict.sampling",
     "load": "pixelwise.predict.predictor",
     "models": "pixelwise.models",
     "open_dataset": "pixelwise.formats",
     "train": "pixelwise.training",
 }
-__all__ = ["IGNORE_INDEX", "ClassMap", "PixelwiseError", "__version__", "load", "models", "open_dataset", "train"]
+__all__ = [
+    "IGNORE_INDEX",
+    "ClassMap",
+    "PixelwiseError",
+    "Sampling",
+    "__version__",
+    "load",
+    "models",
+    "open_dataset",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def changed(**fields: Any) -> str:
 
 def test_what_is_written_is_read() -> None:
     assert ModelInfo.from_json(INFO.to_json(), PATH) == INFO
+
+
+def test_width_and_options_are_read_and_may_be_missing() -> None:
+    info = replace(INFO, width=0.5, options={"output_stride": 8, "at_once": True, "rate": 0.5, "kind": "a"})
+    assert ModelInfo.from_json(info.to_json(), PATH) == info
+    content = json.loads(INFO.to_json())
+    del content["width"], content["options"]
+    assert ModelInfo.from_json(json.dumps(content), PATH) == INFO
 
 
 def test_a_model_without_an_encoder_of_its_own_is_read() -> None:

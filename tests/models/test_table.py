@@ -9,7 +9,7 @@ import pytest
 
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.errors import OptionError
-from pixelwise.models import DEFAULT_MODEL, MODELS, build, default_encoder, describe
+from pixelwise.models import DEFAULT_MODEL, MODELS, build, default_encoder, describe, own_options, parse_options
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -43,3 +43,33 @@ def test_the_table_and_its_descriptions_load_no_torch() -> None:
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "pixelwise.models" in modules
     assert {"torch", "timm", "torchvision"}.isdisjoint(modules)
+
+
+def test_an_option_is_read_in_the_type_of_its_default() -> None:
+    assert parse_options("fcn8s", ["at_once=True", "learnt_upsampling=false"]) == {
+        "at_once": True,
+        "learnt_upsampling": False,
+    }
+    assert parse_options("deeplabv3plus", ["output_stride=8"]) == {"output_stride": 8}
+    assert own_options("fpn") == ()
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("at_once", "--option: found 'at_once'; expected KEY=VALUE"),
+        ("once=true", "--option: found 'once'; expected an option of model fcn8s: reference_padding, at_once"),
+        ("width=0.5", "--option: found 'width'; expected an option of model fcn8s"),
+        ("at_once=1", "--option at_once: found '1'; expected true or false"),
+    ],
+)
+def test_an_option_that_the_model_has_not_is_refused(pair: str, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        parse_options("fcn8s", [pair])
+
+
+def test_built_options_are_checked_as_well() -> None:
+    with pytest.raises(OptionError, match="--option output_stride: found '8'; expected a value like 16"):
+        build("deeplabv3plus", 2, options={"output_stride": "8"})
+    with pytest.raises(OptionError, match="--option: found 'depth'; expected an option of model fpn: none"):
+        build("fpn", 2, options={"depth": 3})

@@ -156,3 +156,36 @@ def test_batches_can_be_left_before_their_end(store: SampleStore, recipe: Recipe
     first = next(some)
     some.close()
     assert equal(first, batch_at(store, recipe, 0, 0))
+
+
+def test_border_weights_are_those_of_the_crop(recipe: Recipe) -> None:
+    """Two squares four pixels apart, seen at twice their size: eight apart."""
+    instance_map = np.zeros((16, 32), np.int32)
+    instance_map[4:12, 4:14] = 1
+    instance_map[4:12, 18:28] = 2
+    sample = Sample(np.zeros((16, 32, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
+    twice = recipe.model_copy(update={"scale": (2.0, 2.0), "border_weight": 10.0})
+    seen = augmented(sample, twice, np.random.default_rng(0))
+    assert seen.border is not None
+    assert seen.border.shape == (32, 64)
+    expected = 10 * np.exp(-((4 + 5) ** 2) / 50)  # amid the gap, 4 and 5 pixels from the two
+    assert seen.border[16, 31] == pytest.approx(expected, rel=1e-5)
+    assert seen.border[seen.label_map == 1].max() == 0
+    without = Sample(sample.image, sample.label_map)  # its objects are then the parts of the second class
+    again = augmented(without, twice, np.random.default_rng(0))
+    assert np.array_equal(again.border, seen.border)
+
+
+def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> None:
+    """Each class has a grey level of its own in the image, so what is moved can be read off it."""
+    label_map = np.zeros((32, 64), np.uint8)
+    label_map[:, 32:] = 1
+    sample = Sample(np.repeat(label_map[..., None] * 200, 3, axis=2), label_map)
+    bent = recipe.model_copy(update={"elastic": 6.0})
+    moved = 0
+    for key in range(8):
+        seen = augmented(sample, bent, np.random.default_rng(key))
+        clear = (seen.image[..., 0] < 50) | (seen.image[..., 0] > 150)  # off the blurred edge
+        assert np.array_equal(seen.label_map[clear], (seen.image[..., 0] > 100)[clear])
+        moved += not np.array_equal(np.sort(seen.label_map, axis=1)[0], np.sort(label_map, axis=1)[0])
+    assert moved >= 6

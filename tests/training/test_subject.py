@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -51,23 +52,24 @@ def test_a_model_file_is_rebuilt_and_compared(config: RunConfig, tmp_path: Path)
     pipeline = build_pipeline(config, pretrained=False).eval()
     path = tmp_path / "model.onnx"
     export_onnx(pipeline, model_info(config, pipeline), path)
-    subject = from_model_file(path, 1 / 32, [])
+    subject = from_model_file(path)
     assert [p.shape for p in subject.model.parameters()] == [p.shape for p in pipeline.model.parameters()]
     assert not subject.has_weights
+    export_onnx(pipeline, replace(model_info(config, pipeline), width=None), path)  # as if it were the paper's
     # 13 convolutions of the encoder, 13 of the decoder with the head
-    with pytest.raises(ModelFileError, match=r"found 26 convolutions unlike those of segnet \(width 1\).*Give --width"):
-        from_model_file(path, None, [])
+    with pytest.raises(ModelFileError, match=r"found 26 convolutions unlike those of segnet \(width 1\)"):
+        from_model_file(path)
 
 
 def test_files_of_others_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"no model")
     with pytest.raises(ModelFileError, match="found a file that is no ONNX"):
-        from_model_file(path, None, [])
+        from_model_file(path)
     graph = onnx.helper.make_graph([], "empty", [], [])
     onnx.save(onnx.helper.make_model(graph), path)
     with pytest.raises(ModelFileError, match="found an ONNX file without pixelwise metadata"):
-        from_model_file(path, None, [])
+        from_model_file(path)
 
 
 def test_a_name_that_is_none_is_refused() -> None:

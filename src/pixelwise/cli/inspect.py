@@ -53,8 +53,8 @@ def inspect(
         _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
         subject = from_run(path)
     else:
-        _refuse(model, classes=classes, channels=channels, encoder=encoder)
-        subject = from_model_file(path, width, option or [])
+        _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
+        subject = from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if as_json:
         print(json.dumps(summary.to_json_dict()))

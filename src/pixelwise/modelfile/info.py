@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ class ModelInfo:
 
     tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
     (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of RGB
-    values in 0..1; they stand here for the reader, the graph applies them itself.
+    values in 0..1; they stand here for the reader, the graph applies them itself. width and options are the model's
+    own, as it was built with.
     """
 
     model: str
@@ -36,6 +38,8 @@ class ModelInfo:
     stride: int
     tile: int
     overlap: int
+    width: float | None = None
+    options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the JSON text that `export` stores under `METADATA_KEY`."""
@@ -71,6 +75,8 @@ class ModelInfo:
                 stride=int(content["stride"]),
                 tile=int(content["tile"]),
                 overlap=int(content["overlap"]),
+                width=None if content.get("width") is None else float(content["width"]),
+                options=dict(content.get("options", {})),
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error

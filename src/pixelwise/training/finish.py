@@ -19,13 +19,14 @@ from pixelwise.export.onnx import export_onnx
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.metrics.scores import Scores, mean_iou
+from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.loop import Progress
 from pixelwise.training.report import Example, Report, write_report
-from pixelwise.training.weights import load_run, model_info, parameter_count
+from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4
 """Best and worst predictions that the report shows, each."""
@@ -102,7 +103,7 @@ def finish(
         examples_worst=extremes.worst(),
         skipped=list(skipped),
         warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
-        facts={"parameters": f"{parameter_count(pipeline.model):,}", **_facts(config, progress)},
+        facts={"parameters": f"{count_parameters(pipeline.model):,}", **_facts(config, progress)},
     )
     write_report(report, run.report)
 

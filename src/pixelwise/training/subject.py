@@ -57,11 +57,10 @@ def from_run(path: Path) -> Subject:
     return Subject(pipeline.model, described, len(pipeline.mean), config.recipe.crop)
 
 
-def from_model_file(path: Path, width: float | None, options: Sequence[str]) -> Subject:
+def from_model_file(path: Path) -> Subject:
     """Rebuild the net that an .onnx file was exported from, out of its metadata; its weights are left out.
 
-    The metadata tells neither width nor options. So the net's convolutions are compared with the file's, and if they
-    are others, `ModelFileError` asks for these; it is also raised for a file that pixelwise did not write.
+    Raises `ModelFileError` for a file that pixelwise did not write, or whose convolutions are not the net's.
     """
     try:
         graph = onnx.load(path, load_external_data=False)
@@ -71,13 +70,12 @@ def from_model_file(path: Path, width: float | None, options: Sequence[str]) -> 
         raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", _REMEDY) from error
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
-    own = parse_options(info.model, options)
     in_channels, classes = len(info.mean), info.classes.num_classes
-    model = build(info.model, classes, in_channels, info.encoder, width=width, options=own)
+    model = build(info.model, classes, in_channels, info.encoder, width=info.width, options=info.options)
     theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
     if theirs != ours:
-        found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {width or 1})"
-        remedy = "Give --width and --option as in training, or name the run directory."
+        found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"
+        remedy = "Export the run again with this version, or name the run directory."
         raise ModelFileError(path, found, "the convolutions of the model that its metadata names", remedy)
     described = f"{_named(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
     return Subject(model, described, in_channels, SIZE, has_weights=False)

@@ -49,6 +49,8 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         stride=int(pipeline.model.stride),  # type: ignore[arg-type]
         tile=config.recipe.tile,
         overlap=config.recipe.overlap,
+        width=config.width,
+        options=config.options,
     )
 
 
@@ -110,8 +112,3 @@ def _fits(lent: torch.Tensor, own: torch.Tensor | None) -> bool:
 
 def _named(config: RunConfig) -> str:
     return f"{config.model} (encoder {config.encoder or 'of its own'}, width {config.width or 1})"
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Return the number of trainable parameters."""
-    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
