@@ -42,8 +42,8 @@ PAGE = """# The classics, side by side
 Written by `benchmarks/classics.py`. Every net had the same minutes on the same two cores, the recipe that
 `pixelwise train` chooses, and CamVid's 367 training images at {size}; CamVid's columns are scores on its 233 test
 images after {minutes:g} minutes, "5 min" is a run of its own. ISBI-2012: 24 slices to train on, 6 held out, the same
-minutes. `fpn` and `deeplabv3plus` start from an encoder with ImageNet weights, all others from random ones; a width below
-1 is what two cores train in the time. "Papers" is what the authors report, under their own conditions.
+minutes. `fpn` and `deeplabv3plus` start from an encoder with ImageNet weights, all others from random ones; a width
+below 1 is what two cores train in the time. "Papers" is what the authors report, under their own conditions.
 
 | net | 5 min mIoU | mIoU | accuracy | class accuracy | BF | ISBI mIoU | ISBI accuracy | parameters | multiply-adds | \
 images/s in training | ms a prediction | papers |

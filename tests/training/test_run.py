@@ -23,8 +23,9 @@ from pixelwise.predict.predictor import load
 from pixelwise.scenes import write_scenes
 from pixelwise.training import plan, train
 from pixelwise.training.checkpoint import load_tensors
+from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import Cost
-from pixelwise.training.weights import load_run
+from pixelwise.training.weights import build_pipeline, load_run, start_from
 
 EPOCHS = 12
 SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
@@ -228,3 +229,28 @@ def test_without_validation_images_the_last_weights_are_kept(tmp_path: Path) -> 
     assert not (tmp_path / "run" / "metrics.json").exists()
     image = np.zeros((32, 32, 3), np.uint8)
     assert load(tmp_path / "run").label_map(image).shape == (32, 32)
+
+
+def test_an_fcn_is_trained_in_stages_each_from_the_last(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    asked = {"model": "fcn16s", "encoder": "alexnet", "width": 0.06, "pretrained": False, "epochs": 1, "quiet": True}
+    train(data, out=out, stages=True, options=["at_once=true"], **asked)
+    coarse = out / "stages" / "fcn32s"
+    first, second = RunConfig.load(coarse / "config.yaml"), RunConfig.load(out / "config.yaml")
+    assert (first.model, first.start_from, first.options) == ("fcn32s", None, {})
+    assert (second.model, second.start_from, second.options) == ("fcn16s", str(coarse), {"at_once": True})
+    assert (coarse / "report.html").is_file()
+
+    fresh = build_pipeline(second, pretrained=False)
+    untouched = {name: tensor.clone() for name, tensor in fresh.model.state_dict().items()}
+    start_from(fresh, second, coarse)
+    lent, _ = load_tensors(coarse / "weights.safetensors")
+    state = fresh.model.state_dict()
+    shared = set(lent) & set(state)
+    assert "head.score_fr.weight" in shared
+    assert all(torch.equal(state[name], lent[name]) for name in shared)
+    assert all(torch.equal(state[name], untouched[name]) for name in set(state) - shared)
+
+    before = (out / "weights.safetensors").read_bytes()
+    train(data, out=out, stages=True, options=["at_once=true"], resume=True, **asked)
+    assert (out / "weights.safetensors").read_bytes() == before

@@ -30,8 +30,9 @@ FINEST_STRIDE = 4
 class FPN(nn.Module):
     """FPN: a light top-down decoder on any encoder; the default.
 
-    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Features of stride 4 and more are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed
-    from the coarsest down; a 1x1 head at stride 4 gives the class scores.
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Features of stride 4 and more
+    are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed from the coarsest down; a 1x1
+    head at stride 4 gives the class scores.
     """
 
     def __init__(

@@ -21,7 +21,8 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
 
     The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
-    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has. Raises `OptionError` for a model without stages.
+    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has.
+    Raises `OptionError` for a model without stages.
     """
     names = STAGES.get(options.model or "")
     if names is None:

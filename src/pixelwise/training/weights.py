@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
