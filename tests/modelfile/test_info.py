@@ -59,6 +59,8 @@ def test_the_text_holds_every_field_by_its_name() -> None:
         "stride": 32,
         "tile": 512,
         "overlap": 64,
+        "width": None,
+        "options": {},
     }
 
 
@@ -99,7 +101,10 @@ def test_damaged_text_is_refused(text: str) -> None:
         ModelInfo.from_json(text, PATH)
 
 
-@pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name != "format_version"])
+OPTIONAL = ("format_version", "width", "options")
+
+
+@pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name not in OPTIONAL])
 def test_a_missing_field_is_named(name: str) -> None:
     content = json.loads(INFO.to_json())
     del content[name]

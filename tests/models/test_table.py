@@ -58,7 +58,7 @@ def test_an_option_is_read_in_the_type_of_its_default() -> None:
     ("pair", "message"),
     [
         ("at_once", "--option: found 'at_once'; expected KEY=VALUE"),
-        ("once=true", "--option: found 'once'; expected an option of model fcn8s: reference_padding, at_once"),
+        ("once=true", "--option: found 'once'; expected an option of model fcn8s: at_once, learnt_upsampling, ref"),
         ("width=0.5", "--option: found 'width'; expected an option of model fcn8s"),
         ("at_once=1", "--option at_once: found '1'; expected true or false"),
     ],
