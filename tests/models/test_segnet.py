@@ -11,6 +11,7 @@ from torch import nn
 from torchvision.models import VGG16_BN_Weights, vgg16_bn
 
 from pixelwise.errors import MissingDependencyError, OptionError
+from pixelwise.export.pipeline import Pipeline
 from pixelwise.models import build, segnet
 from pixelwise.models.segnet import SegNet, SegNetBasic, bayesian_segnet, fill_from_vgg16
 
@@ -233,15 +234,15 @@ def test_an_odd_size_equals_the_image_with_zeros_at_its_bottom_and_right(
         assert torch.equal(net(image[..., :33, :65]), net(image)[..., :33, :65])
 
 
-def test_response_normalisation_is_the_references_and_hardly_touches_a_normalised_image() -> None:
+def test_response_normalisation_is_the_references_on_the_bytes_of_the_image() -> None:
     """Caffe's LRN: x / (1 + alpha / size * sum of squares over the 5 channels around)^beta; RGB has 3."""
-    normalisation = SegNetBasic(2, width=1 / 16).normalisation
-    image = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(2))
-    for scale, shift, most in ((255.0, 0.0, 3.3), (4.0, -2.0, 1.001)):
-        pixels = image * scale + shift
-        denominator = (1 + 1e-4 / 5 * pixels.double().square().sum(1, keepdim=True)) ** 0.75
-        assert 1 < denominator.max() < most
-        assert_allclose(normalisation(pixels), pixels / denominator, rtol=1e-6)
+    net = SegNetBasic(2, width=1 / 16)
+    image = torch.randint(0, 256, (1, 4, 5, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    pixels = Pipeline(net, net.mean, net.std).normalised(image)
+    assert_allclose(pixels, image.permute(0, 3, 1, 2), rtol=1e-6)
+    denominator = (1 + 1e-4 / 5 * pixels.double().square().sum(1, keepdim=True)) ** 0.75
+    assert 1 < denominator.max() < 3.3
+    assert_allclose(net.normalisation(pixels), pixels / denominator, rtol=1e-6)
 
 
 def test_width_scales_all_channels_but_those_of_image_and_classes() -> None:

@@ -16,9 +16,6 @@ Differs from the paper:
 - batch norm's shift starts at 0 (in the definitions of SegNet and SegNet-Basic at 0.001);
 - an image whose sides are no multiples of the stride is padded with zeros and the logits are cropped; the definitions
   are for one size, 360x480, and round the sizes of their maps up;
-- SegNet-Basic's local response normalisation was given bytes, on which its denominator goes from 1 to 3.3 and so tones
-  down what is bright; here the image is normalised by mean and deviation already, the denominator stays below 1.001
-  and the layer changes next to nothing;
 - `width` scales all channel counts (1 is the paper's net).
 """
 
@@ -94,10 +91,13 @@ def bayesian_segnet(
 class SegNetBasic(nn.Module):
     """SegNet-Basic: four 7x7 convolutions of 64 channels down and four up, joined by pooling indices.
 
-    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU.
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU. `mean` and `std` ask
+    for the values 0..255 as they are: local response normalisation, which tones down what is bright, is made for them.
     """
 
     stride = 16
+    mean = (0.0, 0.0, 0.0)
+    std = (1 / 255, 1 / 255, 1 / 255)
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
         super().__init__()

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
@@ -20,7 +19,10 @@ HEAD = "head."
 
 
 def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
-    """Build the model that `config` names, with weights that depend on its seed alone."""
+    """Build the model that `config` names, with weights that depend on its seed alone.
+
+    The image is normalised as the model says, or else as its encoder's weights want it, or else as ImageNet is.
+    """
     torch.manual_seed(config.seed)
     model = build(
         config.model,
@@ -30,9 +32,9 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         pretrained=pretrained,
         options=config.options,
     )
-    encoder = getattr(model, "encoder", None)
-    if isinstance(encoder, Encoder):
-        return Pipeline(model, encoder.mean, encoder.std)
+    for part in (model, getattr(model, "encoder", None)):
+        if hasattr(part, "mean") and hasattr(part, "std"):
+            return Pipeline(model, part.mean, part.std)
     return Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
 
 
