@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from torch import nn
-from torchvision.models import VGG16_BN_Weights, vgg16_bn
+from torchvision.models import vgg16_bn
 
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.export.pipeline import Pipeline
@@ -260,7 +260,7 @@ def test_vgg16s_weights_become_the_encoder(monkeypatch: pytest.MonkeyPatch) -> N
         if isinstance(layer, nn.BatchNorm2d):
             for values in (layer.weight, layer.bias, layer.running_mean):
                 nn.init.normal_(values, std=0.2)
-    monkeypatch.setattr(VGG16_BN_Weights, "get_state_dict", lambda self, **options: vgg.state_dict())
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: vgg.state_dict())
     encoder = SegNet(2, vgg16_weights=True).eval().encoder
     features = torch.randn(1, 3, 32, 64)
     with torch.no_grad():
@@ -281,10 +281,10 @@ def test_vgg16s_weights_fit_vgg16s_size_alone() -> None:
 
 
 def test_weights_that_cannot_be_had_are_a_missing_dependency(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_network(self: VGG16_BN_Weights, **options: object) -> None:
+    def no_network(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
-    monkeypatch.setattr(VGG16_BN_Weights, "get_state_dict", no_network)
-    message = r"vgg16_weights: found no pretrained weights \(URLError\); .* Connect once"
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", no_network)
+    message = r"vgg16_weights: found no pretrained weights \(URLError\); .* leave vgg16_weights out"
     with torch.device("meta"), pytest.raises(MissingDependencyError, match=message):
         build("segnet", 2, options={"vgg16_weights": True})

@@ -37,6 +37,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
 }
 STRIDES = [8, 16, 32]
 REFERENCE_PADDING = 100
+NO_PRETRAINED = "train from random weights with --no-pretrained"
 MARGINS = {"alexnet": 16, "googlenet": 7}
 """What first convolutions pad beyond their own: unpadded poolings of 3 x 3 would leave nothing of 31 pixels or less."""
 STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
@@ -129,7 +130,7 @@ def build_classifier(
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             module.reset_parameters()
     if pretrained:
-        _fill(net, _weights(name), name, in_channels)
+        _fill(net, imagenet_weights(name, f"--encoder {name}", NO_PRETRAINED), name, in_channels)
     mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
     offsets = [grids[tap][1] for tap in taps]
     return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
@@ -248,8 +249,11 @@ def _one_by_one(layers: nn.Module) -> Iterator[nn.Module]:
             yield layer
 
 
-def _weights(name: str) -> Mapping[str, torch.Tensor]:
-    """Return torchvision's ImageNet weights, from its cache (`TORCH_HOME`) or the network."""
+def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torch.Tensor]:
+    """Return torchvision's ImageNet weights of `name`, a state dict, from its cache (`TORCH_HOME`) or the network.
+
+    Raises `MissingDependencyError` at `where` if they cannot be had; `otherwise` is what to do without them.
+    """
     url = models.get_model_weights(name)["IMAGENET1K_V1"].url
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
@@ -258,8 +262,8 @@ def _weights(name: str) -> Mapping[str, torch.Tensor]:
             )
     except Exception as error:  # no network and a damaged file show in errors of many kinds
         found = f"no pretrained weights ({type(error).__name__})"
-        remedy = f"Put {url} into {torch.hub.get_dir()}/checkpoints, or train from random weights with --no-pretrained."
-        raise MissingDependencyError(f"--encoder {name}", found, "torchvision's ImageNet weights", remedy) from error
+        remedy = f"Put {url} into {torch.hub.get_dir()}/checkpoints, or {otherwise}."
+        raise MissingDependencyError(where, found, "torchvision's ImageNet weights", remedy) from error
     return weights
 
 

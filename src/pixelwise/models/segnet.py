@@ -21,15 +21,13 @@ Differs from the paper:
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Mapping
 
 import torch
 from torch import nn
-from torchvision.models import VGG16_BN_Weights
 
-from pixelwise.errors import MissingDependencyError, OptionError
+from pixelwise.encoders.classifiers import imagenet_weights
+from pixelwise.errors import OptionError
 from pixelwise.models.blocks import he_initialise, scaled
 from pixelwise.ops import max_pool_with_indices, max_unpool
 from pixelwise.ops.padding import pad_to_multiple
@@ -72,7 +70,9 @@ class SegNet(nn.Module):
             if width != 1 or in_channels != 3:
                 found = f"width {width:g} and {in_channels} channels"
                 raise OptionError("vgg16_weights", found, "width 1 and 3 channels, as VGG16", "Leave one of them out.")
-            fill_from_vgg16(self.encoder, _vgg16_weights())
+            fill_from_vgg16(
+                self.encoder, imagenet_weights("vgg16_bn", "--option vgg16_weights", "leave vgg16_weights out")
+            )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
@@ -119,19 +119,6 @@ def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor])
     """Copy the convolutions and batch norms of torchvision's `vgg16_bn`, given by its state dict, into the encoder."""
     features = [tensor for name, tensor in weights.items() if name.startswith("features.")]
     encoder.load_state_dict(dict(zip(encoder.state_dict(), features, strict=True)))
-
-
-def _vgg16_weights() -> Mapping[str, torch.Tensor]:
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
-            weights: Mapping[str, torch.Tensor] = VGG16_BN_Weights.IMAGENET1K_V1.get_state_dict(
-                map_location="cpu", progress=False, check_hash=True, weights_only=True
-            )
-    except (OSError, RuntimeError) as error:  # no network; or a download that was cut short
-        found = f"no pretrained weights ({type(error).__name__})"
-        remedy = "Connect once so that torchvision can cache them, or leave vgg16_weights out."
-        raise MissingDependencyError("vgg16_weights", found, "torchvision's VGG16 weights", remedy) from error
-    return weights
 
 
 def _encoded_and_decoded(

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import ndimage
 
 from pixelwise.augment import color, crop, elastic
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.losses.border import border_weights
 from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.metrics.rand import components
 from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.memory import available_bytes
@@ -109,9 +109,7 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     """Return the sample's instance map, or without one the 4-connected parts of everything but the first class."""
     if sample.instance_map is not None:
         return sample.instance_map
-    objects = counted_pixels(sample.label_map) & (sample.label_map > 0)
-    parts: npt.NDArray[np.int32] = ndimage.label(objects)[0]
-    return parts
+    return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
 
 
 def batches(store: SampleStore, recipe: Recipe, seed: int, start: int) -> Iterator[Batch]:

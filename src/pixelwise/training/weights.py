@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
@@ -21,7 +22,7 @@ HEAD = "head."
 def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     """Build the model that `config` names, with weights that depend on its seed alone.
 
-    The image is normalised as the model says, or else as its encoder's weights want it, or else as ImageNet is.
+    The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     torch.manual_seed(config.seed)
     model = build(
@@ -32,10 +33,12 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         pretrained=pretrained,
         options=config.options,
     )
-    for part in (model, getattr(model, "encoder", None)):
-        if hasattr(part, "mean") and hasattr(part, "std"):
-            return Pipeline(model, part.mean, part.std)
-    return Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
+    encoder = getattr(model, "encoder", None)
+    if isinstance(encoder, Encoder):
+        return Pipeline(model, encoder.mean, encoder.std)
+    mean: tuple[float, ...] = getattr(model, "mean", IMAGENET_MEAN)
+    std: tuple[float, ...] = getattr(model, "std", IMAGENET_STD)
+    return Pipeline(model, mean, std)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
