@@ -49,12 +49,9 @@ def inspect(
     if model in MODELS or not (path.exists() or path.suffix == ".onnx"):
         classes, channels = CLASSES if classes is None else classes, CHANNELS if channels is None else channels
         subject = from_name(model, classes, channels, encoder, width, option or [])
-    elif path.is_dir():
-        _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
-        subject = from_run(path)
     else:
         _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
-        subject = from_model_file(path)
+        subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if as_json:
         print(json.dumps(summary.to_json_dict()))

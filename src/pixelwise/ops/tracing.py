@@ -71,7 +71,7 @@ def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trac
         with evaluating(model), torch.no_grad(), hooked(model, record, tracer.path), tracer:
             model(image)
     except (RuntimeError, NotImplementedError, ValueError) as error:
-        found = f"a net that cannot follow it ({str(error).splitlines()[0]})"
+        found = f"a net that cannot follow it ({str(error).partition(chr(10))[0]})"
         remedy = "Give a size that the net takes."
         raise ShapeError(f"an image of {size[0]}x{size[1]}", found, "a net for images of any size", remedy) from error
     return Trace(outputs, tracer.products, sorted(tracer.unknown))

@@ -6,19 +6,16 @@ to right at random in all three; the FCN's authors tried that and found no notab
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-
-import numpy as np
 
 from pixelwise.errors import OptionError
 from pixelwise.training.config import Recipe
+from pixelwise.training.recipe import whole_crop
 
 FCN_LEARNING_RATES = {"fcn32s": 1e-10, "fcn16s": 1e-12, "fcn8s": 1e-14}
 """Of a loss summed over an image, stage by stage, each starting from the last (reference code, solver files)."""
 CLASS_WEIGHTS = {"fcn": "none", "segnet": "median", "unet": "median"}
 """The class weights of each, by the names of `--class-weights`."""
-CROP_MULTIPLE = 32
 
 
 def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[int, int]]) -> Recipe:
@@ -28,8 +25,15 @@ def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[
     """
     if name not in AUTHORS:
         raise OptionError("--recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
-    whole = _whole(image_sizes)
-    return recipe.model_copy(update={"scale": (1.0, 1.0), "color": 0.0, "crop": whole, **AUTHORS[name](recipe, model)})
+    common = {
+        "crop": whole_crop(image_sizes),
+        "scale": (1.0, 1.0),
+        "color": 0.0,
+        "optimizer": "sgd",
+        "schedule": "constant",
+        "encoder_factor": 1.0,
+    }
+    return recipe.model_copy(update=common | AUTHORS[name](recipe, model))
 
 
 def _fcn(recipe: Recipe, model: str) -> dict[str, object]:
@@ -40,12 +44,9 @@ def _fcn(recipe: Recipe, model: str) -> dict[str, object]:
         raise OptionError("--recipe fcn", f"model {model}", f"one of {known}", "Choose one, or leave --recipe out.")
     return {
         "batch": 1,
-        "optimizer": "sgd",
         "momentum": 0.99,
-        "schedule": "constant",
         "learning_rate": FCN_LEARNING_RATES[model],
         "bias_factor": 2.0,
-        "encoder_factor": 1.0,
         "weight_decay": 5e-4,
         "reduction": "sum",
     }
@@ -55,12 +56,9 @@ def _segnet(recipe: Recipe, model: str) -> dict[str, object]:
     """Badrinarayanan, Kendall, Cipolla, PAMI 2017, with the rate, batch and decay of the public code."""
     return {
         "batch": min(4, recipe.batch),
-        "optimizer": "sgd",
         "momentum": 0.9,
-        "schedule": "constant",
         "learning_rate": 1e-3,
         "bias_factor": 2.0,
-        "encoder_factor": 1.0,
         "weight_decay": 5e-4,
     }
 
@@ -70,11 +68,8 @@ def _unet(recipe: Recipe, model: str) -> dict[str, object]:
     10 pixels, border weights with w0 = 10."""
     return {
         "batch": 1,
-        "optimizer": "sgd",
         "momentum": 0.99,
-        "schedule": "constant",
         "learning_rate": 1e-3,
-        "encoder_factor": 1.0,
         "weight_decay": 0.0,
         "elastic": 10.0,
         "border_weight": 10.0,
@@ -82,9 +77,3 @@ def _unet(recipe: Recipe, model: str) -> dict[str, object]:
 
 
 AUTHORS: dict[str, Callable[[Recipe, str], dict[str, object]]] = {"fcn": _fcn, "segnet": _segnet, "unet": _unet}
-
-
-def _whole(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return the crop that takes in an image of median size whole."""
-    height, width = np.median(np.array(image_sizes), axis=0).tolist()
-    return CROP_MULTIPLE * math.ceil(height / CROP_MULTIPLE), CROP_MULTIPLE * math.ceil(width / CROP_MULTIPLE)

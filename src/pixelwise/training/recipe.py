@@ -46,10 +46,16 @@ def crop_size(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     shrink = math.sqrt(CROP_PIXELS / (height * width))
     if shrink >= 1:
-        return _multiple(math.ceil(height / CROP_MULTIPLE)), _multiple(math.ceil(width / CROP_MULTIPLE))
+        return whole_crop(image_sizes)
     longest = CROP_PIXELS // CROP_MULTIPLE
     sides = [_multiple(round(min(side * shrink, longest) / CROP_MULTIPLE)) for side in (height, width)]
     return sides[0], min(sides[1], _multiple(CROP_PIXELS // sides[0] // CROP_MULTIPLE))
+
+
+def whole_crop(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
+    """Return (height, width), multiples of 32, that take in an image of the median size whole."""
+    height, width = np.median(np.array(image_sizes), axis=0).tolist()
+    return _multiple(math.ceil(height / CROP_MULTIPLE)), _multiple(math.ceil(width / CROP_MULTIPLE))
 
 
 def _multiple(count: int) -> int:
