@@ -1,18 +1,20 @@
 """The classics and the default at one budget of minutes and one resolution, as a table and a picture in docs/.
 
-    python benchmarks/classics.py OUT [--camvid DIR] [--isbi DIR] [--only NAME ...] [--minutes 15] [--scale 1]
+    python benchmarks/classics.py OUT [--camvid DIR] [--isbi DIR] [--only NAME ...] [--cores 0 1] [--minutes 15]
+                                  [--scale 1]
 
 Trains every net of NETS on CamVid at 180x240 for 5 minutes and for `--minutes`, on ISBI-2012 (24 slices to train on,
-6 held out) and on the embedded landscapes; evaluates each on the test images; then writes docs/classics.md and
-docs/classics.png from what lies in OUT. A finished run is not repeated, so the command can be stopped and given again,
-and `--only` trains a few nets at a time. `--scale 2` doubles height and width, `--minutes` is for those with a GPU.
+6 held out) for 5, and on the embedded landscapes for 2; evaluates each on the test images. `--cores` trains as many
+nets at once, each on one core. A finished run is not repeated, so the command can be stopped and given again, and
+`--only` trains a few nets at a time. What was measured is gathered in docs/classics.json, from which docs/classics.md
+is written, and docs/classics.png is drawn from OUT. `--scale 2` doubles height and width: that and `--minutes` are for
+those with a GPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -20,9 +22,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
+from budget import on_cores, steps_and_seconds, train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
@@ -30,27 +34,30 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.render import labelled_row, legend, overlay, side_by_side, stacked
 from pixelwise.scenes import write_scenes
 
+DOCS = Path(__file__).parent.parent / "docs"
 CAMVID_SIZE = (180, 240)
 SHORT_MINUTES = 5.0
-SCENE_MINUTES = 3.0
+SCENE_MINUTES = 2.0
 PREDICTIONS = 15
 COLUMNS = 4
+SCORES = ("miou", "global_accuracy", "class_accuracy", "boundary_f1")
 PAGE = """# The classics, side by side
 
 ![One landscape, every net](classics.png)
 
-Written by `benchmarks/classics.py`. Every net had the same minutes on the same two cores, the recipe that
-`pixelwise train` chooses, and CamVid's 367 training images at {size}; CamVid's columns are scores on its 233 test
-images after {minutes:g} minutes, "5 min" is a run of its own. ISBI-2012: 24 slices to train on, 6 held out, the same
-minutes. `fpn` and `deeplabv3plus` start from an encoder with ImageNet weights, all others from random ones; a width
-below 1 is what two cores train in the time. "Papers" is what the authors report, under their own conditions.
+Written by `benchmarks/classics.py`. Every net had the same minutes on {cores}, the recipe that `pixelwise train`
+chooses, and CamVid's 367 training images at {size}; CamVid's columns are scores on its 233 test images after
+{minutes:g} minutes, "5 min" is a run of its own. ISBI-2012: 24 slices to train on, 6 held out, 5 minutes. `fpn` and
+`deeplabv3plus` start from an encoder with ImageNet weights, all others from random ones; a width below 1 is what such
+cores train in the time. A prediction is one CamVid image on all cores. "Papers" is what the authors report, under their
+own conditions.
 
-| net | 5 min mIoU | mIoU | accuracy | class accuracy | BF | ISBI mIoU | ISBI accuracy | parameters | multiply-adds | \
-images/s in training | ms a prediction | papers |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| net | 5 min mIoU | mIoU | accuracy | class accuracy | BF | ISBI mIoU | ISBI accuracy | ISBI BF | parameters | \
+multiply-adds | images/s in training | ms a prediction | papers |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|
 {table}
 
-The picture's nets were trained for 3 minutes each on the embedded landscapes.
+The picture's nets were trained for 2 minutes each on the embedded landscapes.
 """
 
 
@@ -87,6 +94,10 @@ NETS = (
 )
 
 
+PRETRAINED = ("fpn", "deeplabv3plus")
+"""The models whose default encoder has ImageNet weights without a network."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One training: a net on a data set for so many minutes, in a directory of its own."""
@@ -96,39 +107,39 @@ class Job:
     minutes: float
     run: Path
 
-    def train(self) -> None:
+    def __call__(self) -> None:
         """Train and evaluate, unless that has been done."""
-        if (self.run / "test.json").is_file():
-            return
-        shutil.rmtree(self.run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
-        print(f"{self.net.title} on {self.data.name}, {self.minutes:g} minutes", flush=True)
-        pixelwise = [sys.executable, "-m", "pixelwise"]
-        budget = ["--out", str(self.run), "--minutes", str(self.minutes), "--no-pretrained"]
-        if self.net.model in ("fpn", "deeplabv3plus"):
-            budget.pop()
-        subprocess.run([*pixelwise, "train", str(self.data), *budget, *self.net.arguments], check=True)
-        line = [*pixelwise, "evaluate", str(self.run), str(self.data), "--split", "test", "--json"]
-        (self.run / "test.json").write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+        options = self.net.arguments
+        if self.net.model not in PRETRAINED:
+            options.append("--no-pretrained")
+        train_and_evaluate(self.data, self.run, self.minutes, options)
 
     @property
-    def scores(self) -> dict[str, float]:
-        scores: dict[str, float] = json.loads((self.run / "test.json").read_text())
-        return scores
+    def done(self) -> bool:
+        return (self.run / "test.json").is_file()
 
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
-    """Yield every training there is data for, the short ones first."""
+    """Yield every training there is data for."""
     for net in NETS:
         folder = args.out / net.title.replace(" ", "-")
         if args.only and net.model not in args.only:
             continue
-        yield Job(net, args.out / "data" / "landscapes", SCENE_MINUTES, folder / "landscapes")
         if args.camvid is not None:
             data = args.out / "data" / "camvid"
-            yield Job(net, data, SHORT_MINUTES, folder / "camvid-short")
             yield Job(net, data, args.minutes, folder / "camvid")
+            yield Job(net, data, SHORT_MINUTES, folder / "camvid-short")
         if args.isbi is not None:
-            yield Job(net, args.isbi, args.minutes, folder / "isbi")
+            yield Job(net, args.isbi, SHORT_MINUTES, folder / "isbi")
+        yield Job(net, args.out / "data" / "landscapes", SCENE_MINUTES, folder / "landscapes")
+
+
+def prepare(args: argparse.Namespace) -> None:
+    scenes, camvid = args.out / "data" / "landscapes", args.out / "data" / "camvid"
+    if not scenes.is_dir():
+        write_scenes(scenes, 0)
+    if args.camvid is not None and not camvid.is_dir():
+        shrunk(pw.open_dataset(args.camvid), camvid, scaled_size(args))
 
 
 def shrunk(data: Dataset, out: Path, size: tuple[int, int]) -> None:
@@ -144,73 +155,79 @@ def shrunk(data: Dataset, out: Path, size: tuple[int, int]) -> None:
     (out / "classes.yaml").write_text(yaml.safe_dump({"classes": data.classes.to_dict()}, sort_keys=False))
 
 
-def prepare(args: argparse.Namespace) -> None:
-    scenes, camvid = args.out / "data" / "landscapes", args.out / "data" / "camvid"
-    if not scenes.is_dir():
-        write_scenes(scenes, 0)
-    if args.camvid is not None and not camvid.is_dir():
-        shrunk(pw.open_dataset(args.camvid), camvid, scaled_size(args))
-
-
 def scaled_size(args: argparse.Namespace) -> tuple[int, int]:
     height, width = CAMVID_SIZE
     return round(args.scale * height), round(args.scale * width)
 
 
-def row(args: argparse.Namespace, net: Net) -> str:
-    """Return a net's line of the table; what was not run is left blank."""
-    done = {job.run.name: job for job in jobs(args) if job.net == net and (job.run / "test.json").is_file()}
-    cells = [net.title]
-    for name in ("camvid-short", "camvid"):
-        scores = done[name].scores if name in done else None
-        cells.append("" if scores is None else f"{scores['miou']:.3f}")
-    keys = ("global_accuracy", "class_accuracy", "boundary_f1")
-    cells += [f"{done['camvid'].scores[key]:.3f}" if "camvid" in done else "" for key in keys]
-    keys = ("miou", "global_accuracy")
-    cells += [f"{done['isbi'].scores[key]:.3f}" if "isbi" in done else "" for key in keys]
-    cells += costs(done["camvid"]) if "camvid" in done else [""] * 4
-    return " | ".join([*cells, net.paper])
+Measured = dict[str, dict[str, Any]]
+"""By a net's title what was measured of it: scores by the name of the run, and its costs."""
 
 
-def costs(job: Job) -> list[str]:
-    """Return parameters, multiply-adds at the size of CamVid, training images/s and the time of one prediction."""
+def measure(args: argparse.Namespace) -> Measured:
+    """Return docs/classics.json with what lies in OUT, and write it back."""
+    gathered = DOCS / "classics.json"
+    measured: Measured = json.loads(gathered.read_text()) if gathered.is_file() else {}
+    for job in jobs(args):
+        if not job.done or job.run.name == "landscapes":
+            continue
+        of_net = measured.setdefault(job.net.title, {})
+        scores = json.loads((job.run / "test.json").read_text())
+        steps, seconds = steps_and_seconds(job.run)
+        batch = yaml.safe_load((job.run / "config.yaml").read_text())["recipe"]["batch"]
+        of_net[job.run.name] = {key: scores[key] for key in SCORES} | {"images_per_second": steps * batch / seconds}
+        if job.run.name == "camvid":
+            of_net["costs"] = costs(job)
+    gathered.write_text(json.dumps(measured, indent=1) + "\n")
+    return measured
+
+
+def costs(job: Job) -> dict[str, float]:
+    """Return trainable parameters, multiply-adds at the size of CamVid, and the milliseconds of one prediction."""
     data = pw.open_dataset(job.data)
     image = data.read(data.splits["test"][0]).image
     size = [str(side) for side in image.shape[:2]]
     line = [sys.executable, "-m", "pixelwise", "inspect", str(job.run), "--size", *size, "--json"]
     counted = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
-    config = yaml.safe_load((job.run / "config.yaml").read_text())
-    last = (job.run / "history.csv").read_text().splitlines()[-1].split(",")
-    rate = config["recipe"]["steps"] * config["recipe"]["batch"] / float(last[-1])
     model = pw.load(job.run)
     seconds = []
     for _ in range(PREDICTIONS):
         started = time.perf_counter()
         model.predict(image)
         seconds.append(time.perf_counter() - started)
-    millions = counted["parameters"] / 1e6
-    return [
-        f"{millions:.2f} M",
-        f"{counted['multiply_adds'] / 1e9:.2f} G",
-        f"{rate:.1f}",
-        f"{1000 * statistics.median(seconds):.0f}",
-    ]
+    counts = {key: counted[key] for key in ("parameters", "multiply_adds")}
+    return counts | {"prediction_ms": 1000 * statistics.median(seconds)}
 
 
-def draw(args: argparse.Namespace, docs: Path) -> None:
+def row(net: Net, measured: Measured) -> str:
+    """Return a net's line of the table; what was not run is left blank."""
+    of_net = measured.get(net.title, {})
+    keys = [("camvid-short", "miou"), *(("camvid", key) for key in SCORES)]
+    keys += [("isbi", key) for key in ("miou", "global_accuracy", "boundary_f1")]
+    cells = [net.title, *(f"{of_net[run][key]:.3f}" if run in of_net else "" for run, key in keys)]
+    if "costs" in of_net:
+        cost = of_net["costs"]
+        cells += [f"{cost['parameters'] / 1e6:.2f} M", f"{cost['multiply_adds'] / 1e9:.2f} G"]
+        cells += [f"{of_net['camvid']['images_per_second']:.1f}", f"{cost['prediction_ms']:.0f}"]
+    else:
+        cells += [""] * 4
+    return f"| {' | '.join([*cells, net.paper])} |"
+
+
+def draw(args: argparse.Namespace) -> None:
     """Draw one landscape, its truth, and what every net makes of it."""
     data = pw.open_dataset(args.out / "data" / "landscapes")
     sample = data.read(data.splits["test"][3])
     pictures = {"photo": sample.image, "truth": overlay(sample.image, sample.label_map, data.classes)}
     for job in jobs(args):
-        if job.run.name == "landscapes" and (job.run / "model.onnx").is_file():
+        if job.run.name == "landscapes" and job.done:
             pictures[job.net.title] = pw.load(job.run).predict(sample.image).overlay()
     while len(pictures) % COLUMNS:
         pictures[" " * len(pictures)] = np.full_like(sample.image, 255)
     names, images = list(pictures), list(pictures.values())
     rows = [labelled_row(images[i : i + COLUMNS], names[i : i + COLUMNS]) for i in range(0, len(images), COLUMNS)]
     rows.append(legend(data.classes, side_by_side(images[:COLUMNS]).shape[1]))
-    Image.fromarray(np.asarray(stacked(rows))).save(docs / "classics.png", optimize=True)
+    Image.fromarray(np.asarray(stacked(rows))).save(DOCS / "classics.png", optimize=True)
 
 
 def main() -> None:
@@ -219,18 +236,23 @@ def main() -> None:
     parser.add_argument("--camvid", type=Path)
     parser.add_argument("--isbi", type=Path)
     parser.add_argument("--only", nargs="*", choices=sorted({net.model for net in NETS}))
+    parser.add_argument("--cores", type=int, nargs="*", default=[])
     parser.add_argument("--minutes", type=float, default=15.0)
     parser.add_argument("--scale", type=float, default=1.0)
     args = parser.parse_args()
+    for given in (args.camvid, args.isbi):
+        if given is not None and not given.is_dir():
+            sys.exit(f"{given}: no such directory")
     prepare(args)
-    for job in jobs(args):
-        job.train()
+    on_cores(args.cores, jobs(args))
     args.only = None
-    docs = Path(__file__).parent.parent / "docs"
-    table = "\n".join(f"| {row(args, net)} |" for net in NETS)
-    text = PAGE.format(table=table, minutes=args.minutes, size="x".join(map(str, scaled_size(args))))
-    (docs / "classics.md").write_text(text, encoding="utf-8")
-    draw(args, docs)
+    measured = measure(args)
+    table = "\n".join(row(net, measured) for net in NETS)
+    cores = "one core each" if args.cores else "all cores of the machine"
+    size = "x".join(map(str, scaled_size(args)))
+    page = PAGE.format(table=table, minutes=args.minutes, size=size, cores=cores)
+    (DOCS / "classics.md").write_text(page, encoding="utf-8")
+    draw(args)
 
 
 if __name__ == "__main__":

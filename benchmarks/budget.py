@@ -1,0 +1,56 @@
+"""Trainings at an equal budget: several at once on one core each, so that none takes from another."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+
+def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
+    """Make all `calls`, each in a thread that keeps, with the processes it starts, to one of `cores`.
+
+    Without cores they come one after the other, on all that the machine has.
+    """
+    if not cores:
+        for call in calls:
+            call()
+        return
+    free: SimpleQueue[int] = SimpleQueue()
+    for core in cores:
+        free.put(core)
+    with ThreadPoolExecutor(len(cores), initializer=lambda: os.sched_setaffinity(0, {free.get()})) as pool:
+        for done in [pool.submit(call) for call in calls]:
+            done.result()
+
+
+def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[str]) -> dict[str, Any]:
+    """Return what `pixelwise evaluate` says of the test images after `pixelwise train`; what was done is read back."""
+    scores = run / "test.json"
+    if not scores.is_file():
+        print(f"{run}: {minutes:g} minutes", flush=True)
+        shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
+        run.parent.mkdir(parents=True, exist_ok=True)
+        threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+        pixelwise = [sys.executable, "-m", "pixelwise"]
+        line = [*pixelwise, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
+        with (run.parent / f"{run.name}.log").open("w") as log:
+            subprocess.run(line, check=True, env=os.environ | threads, stdout=log, stderr=log)
+        line = [*pixelwise, "evaluate", str(run), str(data), "--split", "test", "--json"]
+        scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+    result: dict[str, Any] = json.loads(scores.read_text())
+    return result
+
+
+def steps_and_seconds(run: Path) -> tuple[int, float]:
+    """Return how many steps a run took, and the seconds they took, validations included."""
+    *_, last = csv.DictReader((run / "history.csv").open())
+    return int(last["step"]), float(last["seconds"])
