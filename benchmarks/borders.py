@@ -32,10 +32,10 @@ THRESHOLDS = tuple(round(0.1 * i, 1) for i in range(1, 10))
 PAGE = """# Border weights, measured
 
 Written by `benchmarks/borders.py`: `unet` at width {width:g} on ISBI-2012, 24 slices to train on, the 6 that follow
-held out, {minutes:g} minutes of {cores} each, the default recipe with elastic deformation, and the border weights w0
-of the U-Net paper's equation 2 as the one difference. A cell is a 4-connected part of what is labelled cell; the Rand
-error counts pairs of pixels wrongly joined or parted (0 is best). Beside the label map's own (the likelier class), the
-Rand error at the best threshold on the probability of *cell*, chosen on the training slices.
+held out, {minutes:g} minutes of {cores} each, the default recipe with elastic deformation and balanced classes, and the
+border weights w0 of the U-Net paper's equation 2 as the one difference. A cell is a 4-connected part of what is
+labelled cell; the Rand error counts pairs of pixels wrongly joined or parted (0 is best). Beside the label map's own
+(the likelier class), the Rand error at the best threshold on the probability of *cell*, chosen on the training slices.
 
 | w0 | cell IoU | membrane IoU | pixel accuracy | boundary F1 | Rand error | threshold | Rand error there | steps |
 |---|---|---|---|---|---|---|---|---|
@@ -54,7 +54,7 @@ def main() -> None:
     if not args.isbi.is_dir():
         sys.exit(f"{args.isbi}: no such directory; give the ISBI-2012 slices (docs/formats.md says how they lie)")
     runs = {w0: args.out / f"w0-{w0:g}" for w0 in WEIGHTS}
-    common = ["--model", "unet", "--width", str(args.width), "--elastic", "10"]
+    common = ["--model", "unet", "--width", str(args.width), "--elastic", "10", "--class-weights", "median"]
     on_cores(
         args.cores,
         [
