@@ -106,3 +106,7 @@ def predictions(
     for item in data.splits[split]:
         sample = data.read(item)
         yield model.predict(sample.image).probabilities[CELL], sample.label_map
+
+
+if __name__ == "__main__":
+    main()

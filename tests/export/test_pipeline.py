@@ -54,3 +54,12 @@ def test_normalisation_is_saved_with_the_model_and_follows_it_to_other_devices()
     pipeline = Pipeline(nn.Conv2d(3, 4, 1), IMAGENET_MEAN, IMAGENET_STD)
     assert {"scale", "shift"} <= set(pipeline.state_dict())
     assert pipeline.to("meta").scale.device.type == "meta"
+
+
+def test_a_class_bias_is_added_to_every_pixels_logits_until_it_is_taken_off() -> None:
+    pipeline = Pipeline(nn.Conv2d(3, 2, 1), IMAGENET_MEAN, IMAGENET_STD)
+    images = torch.from_numpy(IMAGES)
+    plain = pipeline(images)
+    biased = pipeline.biased((0.5, -2.0))(images)
+    assert_allclose((biased - plain).detach().numpy(), np.broadcast_to([[[0.5]], [[-2.0]]], plain.shape), atol=1e-6)
+    assert torch.equal(pipeline.biased(None)(images), plain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +16,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from numpy.testing import assert_allclose
 
 from pixelwise.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.formats import open_dataset
+from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
 from pixelwise.scenes import write_scenes
 from pixelwise.training import plan, train
+from pixelwise.training.calibration import SHARES, class_bias
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import Cost
@@ -54,8 +58,9 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same_weights(a: Path, b: Path) -> bool:
-    first, second = (load_tensors(run / "weights.safetensors")[0] for run in (a, b))
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    (first, head), (second, other) = (load_tensors(run / "weights.safetensors") for run in (a, b))
+    same = first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+    return same and head["class_bias"] == other["class_bias"]
 
 
 def test_a_run_directory_holds_what_the_design_lists(whole: Path) -> None:
@@ -128,6 +133,41 @@ def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None
     before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
     train(data, out=whole, resume=True, quiet=True)
     assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_weights_carry_the_class_bias_that_scores_best(whole: Path, data: Path, tmp_path: Path) -> None:
+    """On every pixel, where the choice looks at every other row and column: within 0.01 of the best."""
+    dataset = open_dataset(data)
+    pipeline, config = load_run(whole)
+    kept = load_tensors(whole / "weights.safetensors")[1]["class_bias"] or (0.0,) * dataset.classes.num_classes
+    samples = [dataset.read(item) for item in dataset.splits["val"]]
+    images, targets = (np.stack([getattr(each, name) for each in samples]) for name in ("image", "label_map"))
+    with torch.no_grad():
+        logits = pipeline.biased(None)(torch.from_numpy(images)).numpy()
+    mious = {}
+    for share in SHARES:
+        bias = class_bias(config.recipe.class_weights, share)
+        confusion = ConfusionMatrix(dataset.classes.num_classes)
+        for scores, target in zip(logits, targets, strict=True):
+            confusion.update((scores + np.array(bias, np.float32)[:, None, None]).argmax(0), target)
+        mious[bias] = confusion.miou()
+    chosen = min(mious, key=lambda bias: np.abs(np.subtract(bias, kept)).max())
+    assert_allclose(chosen, kept, atol=1e-6)  # float32
+    assert mious[chosen] >= max(mious.values()) - 0.01
+
+
+def test_a_run_finished_twice_has_the_same_class_bias(whole: Path, data: Path, tmp_path: Path) -> None:
+    """Killed before its report was written."""
+    again = tmp_path / "again"
+    shutil.copytree(whole, again)
+    (again / "report.html").unlink()
+    train(data, out=again, resume=True, quiet=True)
+    assert same_weights(whole, again)
+
+
+def test_an_authors_recipe_leaves_the_scores_as_trained(data: Path, tmp_path: Path) -> None:
+    train(data, out=tmp_path, model="segnet", width=0.06, epochs=1, recipe="segnet", quiet=True)
+    assert load_tensors(tmp_path / "weights.safetensors")[1]["class_bias"] is None
 
 
 def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -10,13 +12,15 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Pipeline(nn.Module):
-    """uint8 (N, H, W, C) RGB -> float32 logits (N, K, H, W): normalisation and model in one.
+    """uint8 (N, H, W, C) RGB -> float32 logits (N, K, H, W): normalisation, model and class bias in one.
 
-    mean and std are of channel values in 0..1.
+    mean and std are of channel values in 0..1. The class bias (`biased`), none at first, is added to every pixel's
+    logits.
     """
 
     scale: torch.Tensor
     shift: torch.Tensor
+    class_bias: torch.Tensor | None
 
     def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
@@ -25,6 +29,12 @@ class Pipeline(nn.Module):
         self.std = std
         self.register_buffer("scale", 1 / (255 * torch.tensor(std)).view(1, -1, 1, 1))
         self.register_buffer("shift", (torch.tensor(mean) / torch.tensor(std)).view(1, -1, 1, 1))
+        self.register_buffer("class_bias", None, persistent=False)
+
+    def biased(self, class_bias: Sequence[float] | None) -> Pipeline:
+        """Take `class_bias`, a value a class, in place of what there was; `None` for none. Returns itself."""
+        self.class_bias = None if class_bias is None else self.shift.new_tensor(class_bias).view(1, -1, 1, 1)
+        return self
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Return float32 (N, C, H, W), channels-last in memory, zero where an image has the mean colour."""
@@ -32,4 +42,4 @@ class Pipeline(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.model(self.normalised(images))
-        return logits
+        return logits if self.class_bias is None else logits + self.class_bias

@@ -77,7 +77,7 @@ def median_frequency_weights(
     """Return (median(freq) / freq_c) ** power for each class, float32 (K,).
 
     freq_c is the number of pixels of class c over the number of pixels of the images that contain it (SegNet,
-    arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, 0.5 softens it, 0 weighs all classes alike.
+    arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, less softens it, 0 weighs all classes alike.
     A class that never occurs weighs 1.
     """
     if class_pixels.shape != class_image_pixels.shape or class_pixels.ndim != 1:

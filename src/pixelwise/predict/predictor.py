@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,15 @@ class Predictor:
         _require_image(image)
         info = self.info
         return stitch_label_map(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+
+    def logits_by_rows(self, image: UInt8) -> Iterator[tuple[int, Float32]]:
+        """Yield (row, float32 logits (K, rows, width)) of a uint8 (height, width, 3) image from top to bottom.
+
+        A large image is never held whole. Raises as `label_map`.
+        """
+        _require_image(image)
+        info = self.info
+        return stitched_rows(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.

@@ -16,17 +16,20 @@ import onnxruntime
 import torch
 
 from pixelwise.export.onnx import export_onnx
+from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.predictor import Predictor, load
+from pixelwise.training.calibration import best_share, class_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
+from pixelwise.training.engine import TorchEngine
 from pixelwise.training.loop import Progress
 from pixelwise.training.report import Example, Report, write_report
-from pixelwise.training.weights import load_run, model_info
+from pixelwise.training.weights import load_run, model_info, save_weights
 
 EXAMPLES = 4
 """Best and worst predictions that the report shows, each."""
@@ -80,7 +83,7 @@ def finish(
 
     The scores are those of the model file itself on the validation images; a run without any has none.
     """
-    pipeline, _ = load_run(run.path)
+    pipeline, share = _calibrated(run, config, dataset)
     export_onnx(pipeline, model_info(config, pipeline), run.model)
     scores: Scores | None = None
     extremes = Extremes(config.class_map.num_classes)
@@ -103,9 +106,31 @@ def finish(
         examples_worst=extremes.worst(),
         skipped=list(skipped),
         warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
-        facts={"parameters": f"{count_parameters(pipeline.model):,}", **_facts(config, progress)},
+        facts={
+            "parameters": f"{count_parameters(pipeline.model):,}",
+            "class weights taken back": f"{share:.0%}",
+            **_facts(config, progress),
+        },
     )
     write_report(report, run.report)
+
+
+def _calibrated(run: RunDirectory, config: RunConfig, dataset: Dataset) -> tuple[Pipeline, float]:
+    """Return the run's pipeline with the class bias that suits the validation images, and the share it stands for.
+
+    The bias goes into the run's weights, which hold the net's own beside it: done again, it comes out the same.
+    """
+    pipeline, _ = load_run(run.path)
+    pipeline.biased(None)
+    items, class_weights = dataset.splits.get("val", ()), config.recipe.class_weights
+    if not config.recipe.calibrated or not items or len(set(class_weights)) == 1:
+        return pipeline, 0.0
+    predictor = Predictor(TorchEngine(pipeline), model_info(config, pipeline))
+    share = best_share(predictor, map(dataset.read, items), class_weights)
+    if share:
+        pipeline.biased(class_bias(class_weights, share))
+    save_weights(run.weights, pipeline, config)
+    return pipeline, share
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:

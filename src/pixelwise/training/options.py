@@ -8,7 +8,7 @@ from pathlib import Path
 from pixelwise.losses.cross_entropy import Reduction
 
 DEFAULT_CLASS_WEIGHTS = "softened"
-CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.5, "median": 1.0}
+CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 """Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
 
 

@@ -30,7 +30,7 @@ from pixelwise.training.weights import build_pipeline, model_info
 DEFAULT_MINUTES = 10.0
 WARM_STEPS, MEASURED_STEPS = 3, 8
 FINISH_SECONDS = 12.0
-"""Kept back from `--minutes` for the last validation, the export and the report."""
+"""Kept back from `--minutes` for the export and the report, beside two passes over the validation images."""
 
 
 def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str) -> RunConfig:
@@ -90,7 +90,7 @@ def with_length(
     else:
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
-        left = 60 * minutes - (time.perf_counter() - started) - FINISH_SECONDS - cost.validation
+        left = 60 * minutes - (time.perf_counter() - started) - FINISH_SECONDS - 2 * cost.validation
         steps, evaluations = recipes.steps_in(left, cost)
     return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
 

@@ -59,8 +59,14 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
 
 
 def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
-    """Write the model's weights, whole or not at all; the header names the model they belong to."""
-    header = {"model": config.model, "encoder": config.encoder, "width": config.width}
+    """Write the model's weights, whole or not at all; the header names the model they belong to and its class bias."""
+    bias = pipeline.class_bias
+    header = {
+        "model": config.model,
+        "encoder": config.encoder,
+        "width": config.width,
+        "class_bias": None if bias is None else bias.flatten().tolist(),
+    }
     save_tensors(path, pipeline.model.state_dict(), header)
 
 
@@ -70,9 +76,9 @@ def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
     run.require_weights()
     config = RunConfig.load(run.config)
     pipeline = build_pipeline(config, pretrained=False)
-    weights, _ = load_tensors(run.weights)
+    weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)
-    return pipeline.eval(), config
+    return pipeline.biased(header.get("class_bias")).eval(), config
 
 
 def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
