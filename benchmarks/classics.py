@@ -120,18 +120,18 @@ class Job:
 
 
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
-    """Yield every training there is data for."""
-    for net in NETS:
-        folder = args.out / net.title.replace(" ", "-")
-        if args.only and net.model not in args.only:
-            continue
-        if args.camvid is not None:
-            data = args.out / "data" / "camvid"
-            yield Job(net, data, args.minutes, folder / "camvid")
-            yield Job(net, data, SHORT_MINUTES, folder / "camvid-short")
-        if args.isbi is not None:
-            yield Job(net, args.isbi, SHORT_MINUTES, folder / "isbi")
-        yield Job(net, args.out / "data" / "landscapes", SCENE_MINUTES, folder / "landscapes")
+    """Yield every training there is data for, the longest first."""
+    camvid, scenes = args.out / "data" / "camvid", args.out / "data" / "landscapes"
+    kinds: list[tuple[str, Path | None, float]] = [
+        ("camvid", args.camvid and camvid, args.minutes),
+        ("camvid-short", args.camvid and camvid, SHORT_MINUTES),
+        ("isbi", args.isbi, SHORT_MINUTES),
+        ("landscapes", scenes, SCENE_MINUTES),
+    ]
+    for name, data, minutes in kinds:
+        for net in NETS:
+            if data is not None and (not args.only or net.model in args.only):
+                yield Job(net, data, minutes, args.out / net.title.replace(" ", "-") / name)
 
 
 def prepare(args: argparse.Namespace) -> None:

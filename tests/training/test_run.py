@@ -135,7 +135,7 @@ def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_the_weights_carry_the_class_bias_that_scores_best(whole: Path, data: Path, tmp_path: Path) -> None:
+def test_the_weights_carry_the_class_bias_that_scores_best(whole: Path, data: Path) -> None:
     """On every pixel, where the choice looks at every other row and column: within 0.01 of the best."""
     dataset = open_dataset(data)
     pipeline, config = load_run(whole)
