@@ -131,7 +131,8 @@ def _wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes]) -> in
 
 def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None:
     before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
-    train(data, out=whole, resume=True, quiet=True)
+    run = train(data, out=whole, resume=True, quiet=True)
+    assert run.miou == json.loads((whole / "metrics.json").read_text())["miou"]
     assert {path: path.read_bytes() for path in before} == before
 
 

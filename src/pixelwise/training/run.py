@@ -134,8 +134,11 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     if not run.finished:
         display.message("exporting, measuring and reporting")
         finish(run, config, dataset, survey, progress, skipped)
+    miou = run.miou()
+    if miou is not None:
+        display.message(f"val mIoU {miou:.3f} of the model file")
     display.message(f"report: {run.report}\nmodel:  {run.model}")
-    return Run(run.path, progress.best_miou)
+    return Run(run.path, miou)
 
 
 def _trainer(run: RunDirectory, config: RunConfig) -> Trainer:
