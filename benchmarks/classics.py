@@ -6,9 +6,9 @@
 Trains every net of NETS on CamVid at 180x240 for 5 minutes and for `--minutes`, on ISBI-2012 (24 slices to train on,
 6 held out) for 5, and on the embedded landscapes for 2; evaluates each on the test images. `--cores` trains as many
 nets at once, each on one core. A finished run is not repeated, so the command can be stopped and given again, and
-`--only` trains a few nets at a time. What was measured is gathered in docs/classics.json, from which docs/classics.md
-is written, and docs/classics.png is drawn from OUT. `--scale 2` doubles height and width: that and `--minutes` are for
-those with a GPU.
+`--only` trains a few nets at a time, without a name none. What was measured is gathered in docs/classics.json, from
+which docs/classics.md is written, and docs/classics.png is drawn from OUT. `--scale 2` doubles height and width: that
+and `--minutes` are for those with a GPU.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def jobs(args: argparse.Namespace) -> Iterator[Job]:
     ]
     for name, data, minutes in kinds:
         for net in NETS:
-            if data is not None and (not args.only or net.model in args.only):
+            if data is not None and (args.only is None or net.model in args.only):
                 yield Job(net, data, minutes, args.out / net.title.replace(" ", "-") / name)
 
 
