@@ -34,12 +34,12 @@ from pixelwise.training import recipe as recipes
 from pixelwise.training.calibration import best_share, class_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import SampleStore, batch_at
-from pixelwise.training.engine import TorchEngine
+from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
-from pixelwise.training.weights import build_pipeline, model_info
+from pixelwise.training.weights import build_pipeline
 
 LEFT_OUT = "0006R0"
 
@@ -116,7 +116,7 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
     config = config.model_copy(update={"recipe": recipes.with_steps(recipe, round(variant.longer * steps), 1)})
     trainer, seconds = trained(config, SampleStore(data, data.splits["train"]))
     pipeline = trainer.averaged_pipeline()
-    predictor = Predictor(TorchEngine(pipeline), model_info(config, pipeline))
+    predictor = torch_predictor(pipeline, config)
     scored = {"left out": list(map(data.read, left_out)), "val": list(map(data.read, data.splits["val"]))}
     share = best_share(predictor, scored["val"], config.recipe.class_weights)
     found: dict[str, Any] = {"share": share}

@@ -40,6 +40,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` left beside it; nobody may be writing it now."""
+    for temporary in path.parent.glob(f".{path.stem}.*{path.suffix}"):
+        temporary.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 to `path`, whole or not at all."""
     with written_whole(path) as temporary:

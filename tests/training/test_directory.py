@@ -91,3 +91,15 @@ def test_the_miou_is_that_in_the_metrics_and_none_without(tmp_path: Path) -> Non
     assert run.miou() == 0.25
     run.write_metrics({"split": "val", "miou": None})  # not one pixel counted
     assert run.miou() is None
+
+
+def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.checkpoint.parent.mkdir()
+    half = (tmp_path / "checkpoints" / ".last.a1b2c3d4.ckpt", tmp_path / ".weights.x_y0z123.safetensors")
+    kept = (run.checkpoint, run.weights, tmp_path / ".DS_Store", tmp_path / "notes.ckpt")
+    for path in (*half, *kept):
+        path.touch()
+    run.clear_leftovers()
+    assert not any(path.exists() for path in half)
+    assert all(path.exists() for path in kept)

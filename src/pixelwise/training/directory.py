@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import OutputError, RunError
-from pixelwise.files import write_text
+from pixelwise.files import remove_leftovers, write_text
 from pixelwise.training.loop import History
 
 
@@ -64,6 +64,12 @@ class RunDirectory:
         if self.path.is_dir() and any(self.path.iterdir()):
             remedy = "Choose another --out, go on with --resume, or remove the directory."
             raise OutputError(self.path, "a directory that holds files", "a new or empty one", remedy)
+
+    def clear_leftovers(self) -> None:
+        """Remove the half-written files of a process that was killed."""
+        files = (self.config, self.checkpoint, self.weights, self.model, self.metrics, self.history, self.report)
+        for file in files:
+            remove_leftovers(file)
 
     def require_weights(self) -> None:
         """Raise `RunError` if there are no weights to go on from."""

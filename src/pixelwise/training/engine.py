@@ -7,6 +7,9 @@ import numpy.typing as npt
 import torch
 
 from pixelwise.export.pipeline import Pipeline
+from pixelwise.predict.predictor import Predictor
+from pixelwise.training.config import RunConfig
+from pixelwise.training.weights import model_info
 
 
 class TorchEngine:
@@ -21,3 +24,8 @@ class TorchEngine:
             pixels = torch.tensor(images, device=self.device)
             logits: npt.NDArray[np.float32] = self.pipeline(pixels).float().cpu().numpy()
         return logits
+
+
+def torch_predictor(pipeline: Pipeline, config: RunConfig) -> Predictor:
+    """Return what predicts with `pipeline` as the model file that is exported from it will."""
+    return Predictor(TorchEngine(pipeline), model_info(config, pipeline))

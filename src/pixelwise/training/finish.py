@@ -22,11 +22,11 @@ from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.predictor import load
 from pixelwise.training.calibration import best_share, class_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.engine import TorchEngine
+from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Progress
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
@@ -125,8 +125,7 @@ def _calibrated(run: RunDirectory, config: RunConfig, dataset: Dataset) -> tuple
     items, class_weights = dataset.splits.get("val", ()), config.recipe.class_weights
     if not config.recipe.calibrated or not items or len(set(class_weights)) == 1:
         return pipeline, 0.0
-    predictor = Predictor(TorchEngine(pipeline), model_info(config, pipeline))
-    share = best_share(predictor, map(dataset.read, items), class_weights)
+    share = best_share(torch_predictor(pipeline, config), map(dataset.read, items), class_weights)
     if share:
         pipeline.biased(class_bias(class_weights, share))
     save_weights(run.weights, pipeline, config)

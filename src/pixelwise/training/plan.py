@@ -15,17 +15,16 @@ from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses import median_frequency_weights
 from pixelwise.models import DEFAULT_MODEL, default_encoder, parse_options
-from pixelwise.predict.predictor import Predictor
 from pixelwise.raster.stack import located
 from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MAX_SEED, ClassEntry, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.engine import TorchEngine
+from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
-from pixelwise.training.weights import build_pipeline, model_info
+from pixelwise.training.weights import build_pipeline
 
 DEFAULT_MINUTES = 10.0
 WARM_STEPS, MEASURED_STEPS = 3, 8
@@ -113,7 +112,7 @@ def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> re
 def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore) -> float:
     if not len(val):
         return 0.0
-    predictor = Predictor(TorchEngine(pipeline), model_info(config, pipeline))
+    predictor = torch_predictor(pipeline, config)
     image = val[0].image
     predictor.label_map(image)
     started = time.perf_counter()

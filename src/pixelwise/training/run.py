@@ -16,12 +16,11 @@ from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.metrics.scores import SemanticScorer
-from pixelwise.predict.predictor import Predictor
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
-from pixelwise.training.engine import TorchEngine
+from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
 from pixelwise.training.memory import keep_freed_memory
@@ -29,7 +28,7 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
 from pixelwise.training.prepare import stored_config, usable_data
 from pixelwise.training.stages import staged
-from pixelwise.training.weights import build_pipeline, model_info, save_weights, start_from
+from pixelwise.training.weights import build_pipeline, save_weights, start_from
 
 
 @dataclass(frozen=True)
@@ -114,6 +113,7 @@ def train(
 def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
+    run.clear_leftovers()
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
     dataset, survey, skipped = usable_data(dataset, survey, options, display)
@@ -168,7 +168,7 @@ def _fit(
     def validate(averaged: Pipeline) -> float | None:
         if not len(val_store):
             return None
-        predictor = Predictor(TorchEngine(averaged), model_info(config, averaged))
+        predictor = torch_predictor(averaged, config)
         scorer = SemanticScorer(config.class_map, boundary=False)
         for index in range(len(val_store)):
             sample = val_store[index]
