@@ -111,6 +111,36 @@ def test_real_features_have_the_declared_shapes_and_are_finite(name: str) -> Non
         assert features.isfinite().all()
 
 
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("efficientnet_lite0", ("conv_stem", "bn1", "blocks.0", "blocks.1")),
+        ("resnet18", ("conv1", "bn1", "layer1")),
+        ("mobilenetv3_large_100", ("conv_stem", "bn1", "blocks.0", "blocks.1")),
+    ],
+)
+def test_freezing_a_stride_keeps_the_layers_before_its_map_and_no_others(name: str, first: tuple[str, ...]) -> None:
+    """`first` are timm's names of the layers up to stride 4, whose output is the second map."""
+    torch.manual_seed(0)
+    encoder = build_encoder(name, in_channels=2).train()
+    encoder.freeze(4)
+    before = {entry: value.clone() for entry, value in encoder.net.named_buffers()}
+    maps = encoder(torch.rand(2, 2, 64, 64))
+    assert [features.requires_grad for features in maps] == [False, False, True, True, True]
+    changed = {entry for entry, value in encoder.net.named_buffers() if not torch.equal(value, before[entry])}
+    learning = {entry for entry, parameter in encoder.net.named_parameters() if parameter.requires_grad}
+    frozen = tuple(f"{prefix}." for prefix in first)
+    assert changed | learning == {entry for entry in encoder.net.state_dict() if not entry.startswith(frozen)}
+
+
+def test_nothing_is_frozen_at_no_stride_and_where_the_first_map_is_coarser() -> None:
+    encoder = build_encoder("test_convnext")  # its first map is at stride 4
+    encoder.freeze(0)
+    encoder.freeze(2)
+    assert not encoder.frozen
+    assert all(parameter.requires_grad for parameter in encoder.parameters())
+
+
 def test_every_suggested_encoder_is_known_and_has_weights() -> None:
     assert DEFAULT_ENCODER in SUGGESTED
     assert [name for name in SUGGESTED if name not in PACKAGED and not timm.is_model_pretrained(name)] == []

@@ -119,6 +119,19 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, m
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
+def test_layers_that_overwrite_their_input_are_exported_and_left_as_they_are(tmp_path: Path) -> None:
+    pipeline = tiny()
+    activation = nn.ReLU6(inplace=True)
+    pipeline.model.down = nn.Sequential(pipeline.model.down, activation)
+    export_onnx(pipeline, INFO, tmp_path / "model.onnx")
+    assert activation.inplace
+    images = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3), np.uint8)
+    with torch.no_grad():
+        expected = pipeline(torch.from_numpy(images)).numpy()
+    assert expected.min() == 0
+    assert_allclose(OnnxRuntimeEngine(tmp_path / "model.onnx")(images), expected, atol=1e-5)
+
+
 def test_logging_and_warnings_are_as_before(model_file: Path) -> None:
     """The exporter's own notes are silenced while it runs, and nobody else's afterwards."""
     assert logging.root.manager.disable == logging.NOTSET

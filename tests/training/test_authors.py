@@ -25,6 +25,7 @@ def test_an_image_is_seen_whole_and_unchanged() -> None:
     for name, model in (("fcn", "fcn8s"), ("segnet", "segnet"), ("unet", "unet")):
         recipe = published(name, model)
         assert (recipe.crop, recipe.scale, recipe.color) == ((384, 480), (1.0, 1.0), 0.0)  # multiples of 32
+        assert recipe.frozen_stride == 0
 
 
 @pytest.mark.parametrize(("model", "rate"), [("fcn32s", 1e-10), ("fcn16s", 1e-12), ("fcn8s", 1e-14)])

@@ -74,10 +74,33 @@ class Encoder(nn.Module):
         self.strides = strides
         self.mean = mean
         self.std = std
+        self.frozen: list[nn.Module] = []
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         features: list[torch.Tensor] = self.net(image)
         return features
+
+    def freeze(self, stride: int) -> None:
+        """Keep the layers that maps of `stride` and finer come from as they are: in training too, they learn nothing
+        and normalise by the statistics they have. Nothing is frozen where the first map is coarser."""
+        count = sum(own <= stride for own in self.strides)
+        if not count:
+            return
+        parameters, training = list(self.net.parameters()), self.training
+        in_channels, side = parameters[0].shape[1], 2 * self.strides[-1]
+        maps = self.eval()(torch.zeros(1, in_channels, side, side))
+        gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.requires_grad_(gradient is None)
+        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
+        self.frozen = [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
+        self.train(training)
+
+    def train(self, mode: bool = True) -> Encoder:
+        super().train(mode)
+        for layer in self.frozen:
+            layer.eval()
+        return self
 
 
 def build_encoder(

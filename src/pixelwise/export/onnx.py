@@ -30,7 +30,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     example = torch.zeros((2, *EXAMPLE_SIDES, len(info.mean)), dtype=torch.uint8)
     dimension = torch.export.Dim
     shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
-    with _quiet(), torch.no_grad(), dropout_kept(pipeline):
+    with _quiet(), torch.no_grad(), dropout_kept(pipeline), _out_of_place(pipeline):
         program = torch.onnx.export(
             pipeline,
             (example,),
@@ -49,6 +49,19 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         node.doc_string = ""
     with written_whole(path) as temporary:
         onnx.save(proto, temporary)
+
+
+@contextlib.contextmanager
+def _out_of_place(pipeline: Pipeline) -> Iterator[None]:
+    """Let no layer overwrite its input meanwhile: torch takes half as long again to trace layers that do."""
+    layers = [layer for layer in pipeline.modules() if getattr(layer, "inplace", False)]
+    for layer in layers:
+        layer.inplace = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.inplace = True  # type: ignore[assignment]
 
 
 @contextlib.contextmanager

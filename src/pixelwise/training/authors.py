@@ -32,6 +32,7 @@ def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[
         "optimizer": "sgd",
         "schedule": "constant",
         "encoder_factor": 1.0,
+        "frozen_stride": 0,
         "calibrated": False,
     }
     return recipe.model_copy(update=common | AUTHORS[name](recipe, model))

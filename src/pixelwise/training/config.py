@@ -40,6 +40,8 @@ class Recipe(_Strict):
     """The biases' learning rate over that of the weights."""
     encoder_factor: pydantic.PositiveFloat
     """The encoder's learning rate over that of the rest."""
+    frozen_stride: pydantic.NonNegativeInt = 0
+    """The encoder's layers up to this stride stay as they are; 0 for none."""
     weight_decay: pydantic.NonNegativeFloat
     ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     reduction: Reduction

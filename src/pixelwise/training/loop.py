@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import cross_entropy
@@ -50,6 +51,9 @@ class Trainer:
         self.recipe = recipe
         self.seed = seed
         self.progress = Progress()
+        encoder = getattr(pipeline.model, "encoder", None)
+        if isinstance(encoder, Encoder):
+            encoder.freeze(recipe.frozen_stride)
         pipeline = pipeline.to(self.accelerator.device).to(memory_format=torch.channels_last)
         optimizer = _optimizer(pipeline, recipe)
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
@@ -181,6 +185,8 @@ def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]
     """Split parameters by learning rate (encoder, biases) and by decay (matrices and kernels, not vectors)."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in pipeline.named_parameters():
+        if not parameter.requires_grad:
+            continue
         rate = recipe.learning_rate
         if name.startswith("model.encoder.net."):
             rate *= recipe.encoder_factor

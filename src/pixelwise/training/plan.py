@@ -71,6 +71,8 @@ def _recipe(
 ) -> Recipe:
     crop = recipes.crop_size(sizes)
     recipe = recipes.make_recipe(crop, train_images, class_weights)
+    if not options.pretrained:
+        recipe = recipe.model_copy(update={"frozen_stride": 0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}

@@ -19,6 +19,8 @@ SCALE = (0.667, 2.0)
 sequence left out of training."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
+FROZEN_STRIDE = 4
+"""Pretrained layers up to this stride, which see edges and textures, stay as they are: a quarter of a step is saved."""
 WEIGHT_DECAY = 0.1
 WARMUP_SHARE = 0.05
 FINAL_RATE = 0.25
@@ -84,6 +86,7 @@ def make_recipe(
         warmup_steps=0,
         learning_rate=LEARNING_RATE,
         encoder_factor=ENCODER_FACTOR,
+        frozen_stride=FROZEN_STRIDE,
         weight_decay=WEIGHT_DECAY,
         ema_decay=0.0,
         reduction=reduction,
