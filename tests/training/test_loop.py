@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.models import build
@@ -12,6 +13,11 @@ from pixelwise.training.data import Batch
 from pixelwise.training.loop import Trainer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def batch_of(rng: torch.Generator) -> Batch:
+    images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=rng)
+    return Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng), None)
 
 
 def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> None:
@@ -24,9 +30,33 @@ def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> Non
     trainer.pipeline.train()
     rng = torch.Generator().manual_seed(1)
     for _ in range(2):
-        images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=rng)
-        trainer.train_step(Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng), None))
+        trainer.train_step(batch_of(rng))
     for after in (pipeline.state_dict(), trainer.averaged_pipeline().state_dict()):
         kept = {name for name, value in after.items() if torch.equal(value, before[name])}
         assert {name for name in before if name.startswith(frozen)} <= kept
         assert kept - {"scale", "shift"} == {name for name in before if name.startswith(frozen)}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recipe: Recipe, reduction: str) -> None:
+    """Its logits are the mean of the square's four, since bilinear up-sampling by 4 is linear within it."""
+    torch.manual_seed(0)
+    pipeline = Pipeline(build("fpn", 3, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD)
+    update = {"loss_step": 2, "reduction": reduction, "class_weights": (1.0, 1.0, 1.0), "learning_rate": 1e-12}
+    trainer = Trainer(pipeline, recipe.model_copy(update=update), seed=0)
+    batch = batch_of(torch.Generator().manual_seed(1))
+    trainer.pipeline.train()
+    with torch.no_grad():
+        logits = F.avg_pool2d(pipeline(batch.images), 2)
+    expected = [
+        F.cross_entropy(logits, batch.targets[:, row::2, column::2], reduction=reduction).item()
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    factor = {"mean": 1, "sum": 4}[reduction]
+    seen = set()
+    for _ in range(12):
+        loss = trainer.train_step(batch) / factor
+        seen.add(min(range(4), key=lambda index: abs(expected[index] - loss)))
+        assert loss == pytest.approx(min(expected, key=lambda value: abs(value - loss)), rel=1e-5)
+    assert len(seen) == 4

@@ -40,6 +40,8 @@ class Pipeline(nn.Module):
         """Return float32 (N, C, H, W), channels-last in memory, zero where an image has the mean colour."""
         return images.permute(0, 3, 1, 2).float() * self.scale - self.shift
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(self.normalised(images))
+    def forward(self, images: torch.Tensor, step: int = 1) -> torch.Tensor:
+        """Run all. A `step` above 1 gives every so manieth logit: for models that take one (`UpsampledModel`)."""
+        image = self.normalised(images)
+        logits: torch.Tensor = self.model(image) if step == 1 else self.model(image, step)
         return logits if self.class_bias is None else logits + self.class_bias

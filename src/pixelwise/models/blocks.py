@@ -1,10 +1,15 @@
-"""What models share: channel counts by width, He initialisation, and the two small stacks of decoders."""
+"""What models share: channel counts by width, He initialisation, small stacks of decoders, up-sampled logits."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 from pixelwise.ops.convolution import depthwise_separable_convolution
+from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.ops.width import scaled as scaled  # models take it from here
 
 
@@ -37,3 +42,34 @@ class SeparableConvBNReLU(nn.Sequential):
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
+
+
+class UpsampledModel(nn.Module):
+    """A model whose logits are those of a coarser map, `coarse`, up-sampled bilinearly to the image.
+
+    Its images are padded with zeros, at the bottom and right, to multiples of `stride`.
+    """
+
+    stride: int
+
+    def coarse(self, image: torch.Tensor) -> torch.Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes, h, w), H and W multiples of `stride`."""
+        raise NotImplementedError
+
+    def forward(self, image: torch.Tensor, step: int = 1) -> torch.Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes, H // step, W // step), any H and W.
+
+        With a `step` above 1, one a square of `step` pixels, at its centre: enough for a loss, at a fraction of the
+        memory to go through.
+        """
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.stride)
+        if step == 1:
+            return resized(self.coarse(padded), padded.shape[-2:])[..., :height, :width]
+        size = (padded.shape[-2] // step, padded.shape[-1] // step)
+        return resized(self.coarse(padded), size)[..., : height // step, : width // step]
+
+
+def resized(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Return features (N, C, h, w) interpolated bilinearly, pixel centres in line, to `size` (height, width)."""
+    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)

@@ -24,15 +24,13 @@ Differs from the paper:
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import scaled
+from pixelwise.models.blocks import UpsampledModel, resized, scaled
 from pixelwise.ops.convolution import depthwise_convolution
-from pixelwise.ops.padding import pad_to_multiple
 
 CHANNELS = 256
 DETAIL_CHANNELS = 48
@@ -41,7 +39,7 @@ RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
 """Dilations of the pyramid's 3x3 convolutions by output stride: the same reach in pixels of the image."""
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(UpsampledModel):
     """DeepLabV3+: a dilated encoder, atrous spatial pyramid pooling, and a decoder that adds stride-4 detail.
 
     (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. `output_stride` is 16, or 8 for finer
@@ -74,14 +72,12 @@ class DeepLabV3Plus(nn.Module):
         self.decoder = nn.Sequential(_separable(channels + detail_channels, channels), _separable(channels, channels))
         self.head = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        height, width = image.shape[-2:]
-        padded = pad_to_multiple(image, self.stride)
-        features = self.encoder(padded)
+    def coarse(self, image: torch.Tensor) -> torch.Tensor:
+        features = self.encoder(image)
         detail = self.detail(features[self.detail_level])
-        context = _resized(self.pyramid(features[-1]), detail)
-        logits = self.head(self.decoder(torch.cat([context, detail], dim=1)))
-        return _resized(logits, padded)[..., :height, :width]
+        context = resized(self.pyramid(features[-1]), detail.shape[-2:])
+        logits: torch.Tensor = self.head(self.decoder(torch.cat([context, detail], dim=1)))
+        return logits
 
 
 class SpatialPyramid(nn.Module):
@@ -117,7 +113,3 @@ def _separable(in_channels: int, out_channels: int, rate: int = 1) -> nn.Sequent
     return nn.Sequential(
         depthwise, nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), *_pointwise(in_channels, out_channels)
     )
-
-
-def _resized(features: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return F.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -14,20 +14,18 @@ Differs from the paper:
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import SeparableConvBNReLU, scaled
-from pixelwise.ops.padding import pad_to_multiple
+from pixelwise.models.blocks import SeparableConvBNReLU, UpsampledModel, resized, scaled
 
 CHANNELS = 96
 FINEST_STRIDE = 4
 
 
-class FPN(nn.Module):
+class FPN(UpsampledModel):
     """FPN: a light top-down decoder on any encoder; the default.
 
     (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Features of stride 4 and more
@@ -58,16 +56,11 @@ class FPN(nn.Module):
         self.smooth = nn.ModuleList(SeparableConvBNReLU(channels, channels) for _ in self.levels[:-1])
         self.head = nn.Conv2d(channels, num_classes, 1)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        height, width = image.shape[-2:]
-        padded = pad_to_multiple(image, self.stride)
-        features = self.encoder(padded)
+    def coarse(self, image: torch.Tensor) -> torch.Tensor:
+        features = self.encoder(image)
         laterals = [lateral(features[i]) for lateral, i in zip(self.laterals, self.levels, strict=True)]
         summed = laterals.pop()
         for lateral, smooth in zip(reversed(laterals), reversed(self.smooth), strict=True):
-            summed = smooth(lateral + _resized(summed, lateral))
-        return _resized(self.head(summed), padded)[..., :height, :width]
-
-
-def _resized(features: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return F.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=False)
+            summed = smooth(lateral + resized(summed, lateral.shape[-2:]))
+        logits: torch.Tensor = self.head(summed)
+        return logits

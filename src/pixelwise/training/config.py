@@ -45,6 +45,8 @@ class Recipe(_Strict):
     weight_decay: pydantic.NonNegativeFloat
     ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     reduction: Reduction
+    loss_step: pydantic.PositiveInt = 1
+    """The loss looks at one pixel in each square of this side, where the model's logits are up-sampled."""
     class_weights: tuple[pydantic.NonNegativeFloat, ...]
     border_weight: pydantic.NonNegativeFloat = 0.0
     """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""

@@ -17,6 +17,7 @@ from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.models.blocks import UpsampledModel
 from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
@@ -59,6 +60,7 @@ class Trainer:
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
+        self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def train_step(self, batch: Batch) -> float:
@@ -76,14 +78,18 @@ class Trainer:
         return float(loss.detach())
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        device, reduction = self.accelerator.device, self.recipe.reduction
-        targets = batch.targets.to(device)
-        logits = self.pipeline(batch.images.to(device)).float()
+        device, step, reduction = self.accelerator.device, self.loss_step, self.recipe.reduction
+        logits = self.pipeline(batch.images.to(device), step).float()
+        rows, columns = (_one_in(step, side) for side in batch.targets.shape[1:])
+        targets = batch.targets[:, rows, columns].to(device)
         if batch.border is None:
-            return cross_entropy(logits, targets, self.class_weights, reduction=reduction)
-        counted = targets.where(counted_pixels(targets), 0)
-        weights = self.class_weights[counted] + batch.border.to(device)  # w(x) of U-Net's equation 2
-        return cross_entropy(logits, targets, pixel_weights=weights, reduction=reduction)
+            loss = cross_entropy(logits, targets, self.class_weights, reduction=reduction)
+        else:
+            counted = targets.where(counted_pixels(targets), 0)
+            border = batch.border[:, rows, columns].to(device)
+            weights = self.class_weights[counted] + border  # w(x) of U-Net's equation 2
+            loss = cross_entropy(logits, targets, pixel_weights=weights, reduction=reduction)
+        return loss * step**2 if reduction == "sum" else loss
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
@@ -172,6 +178,11 @@ def _row(trainer: Trainer, epoch_steps: float, miou: float | None) -> dict[str, 
         "val_miou": miou,
         "seconds": round(progress.seconds, 2),
     }
+
+
+def _one_in(step: int, side: int) -> slice:
+    """Return every `step`-th position of a side, from one of the first on that chance picks."""
+    return slice(int(torch.randint(step, ())), side // step * step, step)
 
 
 def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
