@@ -68,6 +68,7 @@ VARIANTS = {
     "whole images, batch 4": Variant(numbers={"crop": (352, 480), "batch": 4, "scale": (0.75, 1.5)}),
     "no colour": Variant(numbers={"color": 0.0}),
     "nothing frozen": Variant(numbers={"frozen_stride": 0}),
+    "frozen up to stride 4": Variant(numbers={"frozen_stride": 4}),
     "frozen up to stride 8": Variant(numbers={"frozen_stride": 8}),
     "a loss of all pixels": Variant(numbers={"loss_step": 1}),
     "twice as long": Variant(longer=2.0),

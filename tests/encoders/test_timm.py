@@ -133,6 +133,16 @@ def test_freezing_a_stride_keeps_the_layers_before_its_map_and_no_others(name: s
     assert changed | learning == {entry for entry in encoder.net.state_dict() if not entry.startswith(frozen)}
 
 
+@pytest.mark.parametrize("output_stride", [None, 16, 8])
+def test_the_layers_of_the_last_map_are_never_frozen(output_stride: int | None) -> None:
+    """Dilated or not: a dilated net has several maps of its last stride, of which only the first is kept."""
+    encoder = build_encoder("efficientnet_lite0", output_stride=output_stride)
+    encoder.freeze(32)
+    maps = encoder(torch.rand(1, 3, 64, 64))
+    learning = {None: [False] * 4 + [True], 16: [False] * 4 + [True], 8: [False] * 3 + [True] * 2}[output_stride]
+    assert [features.requires_grad for features in maps] == learning
+
+
 def test_nothing_is_frozen_at_no_stride_and_where_the_first_map_is_coarser() -> None:
     encoder = build_encoder("test_convnext")  # its first map is at stride 4
     encoder.freeze(0)

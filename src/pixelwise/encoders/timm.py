@@ -81,10 +81,11 @@ class Encoder(nn.Module):
         return features
 
     def freeze(self, stride: int) -> None:
-        """Keep the layers that maps of `stride` and finer come from as they are: in training too, they learn nothing
-        and normalise by the statistics they have. Nothing is frozen where the first map is coarser."""
-        count = sum(own <= stride for own in self.strides)
-        if not count:
+        """Keep the layers that lead to the first map of `stride` as they are: in training too, they learn nothing and
+        normalise by the statistics they have. The layers of the last map always learn.
+        """
+        count = min(len({own for own in self.strides if own <= stride}), len(self.strides) - 1)
+        if count == 0:
             return
         parameters, training = list(self.net.parameters()), self.training
         in_channels, side = parameters[0].shape[1], 2 * self.strides[-1]
