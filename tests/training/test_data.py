@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from pathlib import Path
 
@@ -125,6 +126,20 @@ def test_samples_that_do_not_fit_into_memory_are_read_again_and_give_the_same(
     assert unkept[2] is not unkept[2]
     moving = random_recipe(recipe)
     assert equal(batch_at(store, moving, 0, 5), batch_at(unkept, moving, 0, 5))
+
+
+def test_samples_that_do_not_fit_into_memory_are_decoded_once_where_a_folder_is_given(
+    dataset: Dataset, store: SampleStore, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "available_bytes", lambda: 0)
+    decoded: list[str] = []
+    counting = dataclasses.replace(dataset, read_label_map=lambda path: (decoded.append(path.name), label_map(path))[1])
+    on_disk = SampleStore(counting, dataset.splits["train"], tmp_path)
+    moving = random_recipe(recipe)
+    for step in range(2 * COUNT):
+        assert equal(batch_at(store, moving, 0, step), batch_at(on_disk, moving, 0, step))
+    assert sorted(decoded) == sorted(f"{i}-mask.png" for i in range(COUNT))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_of_nothing_is_empty(dataset: Dataset) -> None:

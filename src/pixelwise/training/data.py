@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import components
 from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
+from pixelwise.training.disk import SampleFile
 from pixelwise.training.memory import available_bytes
 
 FILL = (124, 116, 104)
@@ -46,22 +48,35 @@ class Batch(NamedTuple):
 
 
 class SampleStore:
-    """The samples of one split: decoded once and kept as uint8 if they fit into memory, else read each time."""
+    """The samples of one split, decoded once and kept: in memory if they fit into it, else in a file in `folder`.
 
-    def __init__(self, dataset: Dataset, items: Sequence[Item]) -> None:
+    Without a folder, or room in it, they are read each time.
+    """
+
+    def __init__(self, dataset: Dataset, items: Sequence[Item], folder: Path | None = None) -> None:
         self.dataset = dataset
         self.items = items
         self._kept: dict[int, Sample] = {}
+        self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in (image_size(item.image) for item in items))
         if pixels * BYTES_A_PIXEL <= CACHE_SHARE * available_bytes():
             with ThreadPoolExecutor() as pool:
                 self._kept = dict(enumerate(pool.map(dataset.read, items)))
+        elif folder is not None:
+            self._file = SampleFile(folder)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Sample:
-        return self._kept[index] if self._kept else self.dataset.read(self.items[index])
+        sample = self._kept.get(index)
+        if sample is None and self._file is not None:
+            sample = self._file.get(index)
+        if sample is None:
+            sample = self.dataset.read(self.items[index])
+            if self._file is not None:
+                self._file.add(index, sample)
+        return sample
 
 
 @lru_cache(maxsize=2)  # a batch may span two epochs

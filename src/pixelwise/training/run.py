@@ -118,8 +118,8 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     survey = check(dataset)
     dataset, survey, skipped = usable_data(dataset, survey, options, display)
     config = stored_config(run, dataset, options)
-    train_store = SampleStore(dataset, dataset.splits["train"])
-    val_store = SampleStore(dataset, dataset.splits.get("val", ()))
+    train_store = SampleStore(dataset, dataset.splits["train"], run.path)
+    val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
     if config is None:
         config = new_config(options, dataset, survey, repeat_command(run, dataset))
         config = with_length(config, options, train_store, val_store, started)
