@@ -28,14 +28,15 @@ IMAGES, SIZE = 64, (360, 480)
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table; `repeats` is how often the data set holds the same images, `kept` whether in memory."""
+    """A row of the table; `repeats` is how often the data set holds the same images, `kept` where they are decoded to:
+    memory, disk or nowhere."""
 
     name: str
     crop: tuple[int, int] = (256, 320)
     num_classes: int = 11
     threads: int = 2
     repeats: int = 1
-    kept: bool = True
+    kept: str = "memory"
 
 
 CASES = (
@@ -46,7 +47,8 @@ CASES = (
     Case("1 thread", threads=1),
     Case("4 x the images", repeats=4),
     Case("16 x the images", repeats=16),
-    Case("16 x the images, read each time", repeats=16, kept=False),
+    Case("16 x the images, mapped from disk", repeats=16, kept="disk"),
+    Case("16 x the images, decoded each time", repeats=16, kept="nowhere"),
 )
 
 
@@ -85,10 +87,13 @@ def measured(data: Path, case: Case) -> dict[str, float]:
 
     torch.set_num_threads(case.threads)
     keep_freed_memory()
-    if not case.kept:
+    if case.kept != "memory":
         training_data.CACHE_SHARE = 0.0
     dataset = pw.open_dataset(data)
-    store = training_data.SampleStore(dataset, dataset.splits["train"])
+    store = training_data.SampleStore(dataset, dataset.splits["train"], data if case.kept == "disk" else None)
+    if case.kept == "disk":
+        for index in range(len(store)):
+            store[index]
     recipe = with_steps(make_recipe(case.crop, len(store), (1.0,) * case.num_classes), steps=100, evaluations=1)
     trainer = Trainer(Pipeline(build("fpn", case.num_classes), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
     trainer.pipeline.train()
