@@ -48,9 +48,9 @@ PAGE = """# The classics, side by side
 Written by `benchmarks/classics.py`. Every net had the same minutes on {cores}, the recipe that `pixelwise train`
 chooses, and CamVid's 367 training images at {size}; CamVid's columns are scores on its 233 test images after
 {minutes:g} minutes, "5 min" is a run of its own. ISBI-2012: 24 slices to train on, 6 held out, 5 minutes. `fpn` and
-`deeplabv3plus` start from an encoder with ImageNet weights, all others from random ones; a width below 1 is what such
-cores train in the time. A prediction is one CamVid image on all cores. "Papers" is what the authors report, under their
-own conditions. A cell is blank where nothing has been measured yet.
+`deeplabv3plus` start from an encoder with ImageNet weights, which learns in its last layers alone; all others start
+from random ones, and a width below 1 is what such cores train in the time. A prediction is one CamVid image on all
+cores. "Papers" is what the authors report, under their own conditions. A cell is blank where nothing has been measured.
 
 | net | 5 min mIoU | mIoU | accuracy | class accuracy | BF | ISBI mIoU | ISBI accuracy | ISBI BF | parameters | \
 multiply-adds | images/s in training | ms a prediction | papers |
