@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from pixelwise.ops.convolution import depthwise_separable_convolution
 from pixelwise.ops.padding import pad_to_multiple
+from pixelwise.ops.upsampling import bilinear_interpolation
 from pixelwise.ops.width import scaled as scaled  # models take it from here
 
 
@@ -65,11 +63,6 @@ class UpsampledModel(nn.Module):
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
         if step == 1:
-            return resized(self.coarse(padded), padded.shape[-2:])[..., :height, :width]
+            return bilinear_interpolation(self.coarse(padded), padded.shape[-2:])[..., :height, :width]
         size = (padded.shape[-2] // step, padded.shape[-1] // step)
-        return resized(self.coarse(padded), size)[..., : height // step, : width // step]
-
-
-def resized(features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
-    """Return features (N, C, h, w) interpolated bilinearly, pixel centres in line, to `size` (height, width)."""
-    return F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+        return bilinear_interpolation(self.coarse(padded), size)[..., : height // step, : width // step]

@@ -29,8 +29,9 @@ from torch import nn
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import UpsampledModel, resized, scaled
+from pixelwise.models.blocks import UpsampledModel, scaled
 from pixelwise.ops.convolution import depthwise_convolution
+from pixelwise.ops.upsampling import bilinear_interpolation
 
 CHANNELS = 256
 DETAIL_CHANNELS = 48
@@ -75,7 +76,7 @@ class DeepLabV3Plus(UpsampledModel):
     def coarse(self, image: torch.Tensor) -> torch.Tensor:
         features = self.encoder(image)
         detail = self.detail(features[self.detail_level])
-        context = resized(self.pyramid(features[-1]), detail.shape[-2:])
+        context = bilinear_interpolation(self.pyramid(features[-1]), detail.shape[-2:])
         logits: torch.Tensor = self.head(self.decoder(torch.cat([context, detail], dim=1)))
         return logits
 

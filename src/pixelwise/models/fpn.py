@@ -19,7 +19,8 @@ from torch import nn
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
-from pixelwise.models.blocks import SeparableConvBNReLU, UpsampledModel, resized, scaled
+from pixelwise.models.blocks import SeparableConvBNReLU, UpsampledModel, scaled
+from pixelwise.ops.upsampling import bilinear_interpolation
 
 CHANNELS = 96
 FINEST_STRIDE = 4
@@ -61,6 +62,6 @@ class FPN(UpsampledModel):
         laterals = [lateral(features[i]) for lateral, i in zip(self.laterals, self.levels, strict=True)]
         summed = laterals.pop()
         for lateral, smooth in zip(reversed(laterals), reversed(self.smooth), strict=True):
-            summed = smooth(lateral + resized(summed, lateral.shape[-2:]))
+            summed = smooth(lateral + bilinear_interpolation(summed, lateral.shape[-2:]))
         logits: torch.Tensor = self.head(summed)
         return logits

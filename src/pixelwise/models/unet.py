@@ -17,6 +17,7 @@ from pixelwise.encoders.timm import build_encoder
 from pixelwise.errors import OptionError
 from pixelwise.models.blocks import ConvBNReLU, he_initialise, scaled
 from pixelwise.ops.padding import mirror_pad, pad_to_multiple
+from pixelwise.ops.upsampling import bilinear_interpolation
 
 WIDTHS = (64, 128, 256, 512, 1024)
 BORDER = 92
@@ -130,7 +131,7 @@ class EncoderUNet(nn.Module):
         for stage in self.decoder:
             skip = skips.pop() if skips else None
             size = padded.shape[-2:] if skip is None else skip.shape[-2:]
-            features = F.interpolate(features, size=size, mode="bilinear", align_corners=False)
+            features = bilinear_interpolation(features, size)
             features = stage(features if skip is None else torch.cat([skip, features], dim=1))
         logits: torch.Tensor = self.head(features)
         return logits[..., :height, :width]

@@ -13,6 +13,8 @@ Segmentation", CVPR 2015, section 3.3; bilinear weights: Shelhamer, Long, Darrel
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -20,9 +22,7 @@ from torch import nn
 from pixelwise.errors import OptionError
 
 
-def bilinear_interpolation(
-    features: torch.Tensor, size: tuple[int, int], *, align_corners: bool = False
-) -> torch.Tensor:
+def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align_corners: bool = False) -> torch.Tensor:
     """Resize (N, C, H, W) to (N, C, *size), each value from its four neighbours by fixed weights of distance."""
     return F.interpolate(features, size=size, mode="bilinear", align_corners=align_corners)
 
