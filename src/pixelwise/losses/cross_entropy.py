@@ -35,40 +35,42 @@ def cross_entropy(
         found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
         expected = "logits (N, K, H, W) and target (N, H, W)"
         raise ShapeError("cross_entropy", found, expected, "Pass a class index a pixel.")
-    if pixel_weights is not None:
-        return _weighted(logits, target, class_weights, pixel_weights, reduction, ignore_index)
-    total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
+    if pixel_weights is None:
+        total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
+    else:
+        _require_fitting(pixel_weights, target)
+        losses = F.cross_entropy(logits, target, class_weights, reduction="none", ignore_index=ignore_index)
+        total = (losses * pixel_weights.where(counted_pixels(target, ignore_index), 0)).sum()
     if reduction == "sum":
         return total
-    counted = counted_pixels(target, ignore_index)
-    if class_weights is None:
-        return total / counted.sum().clamp(min=1)
-    return _over_weight(total, class_weights[target.where(counted, 0)] * counted)
+    weight = counted_weight(target, class_weights, pixel_weights=pixel_weights, ignore_index=ignore_index)
+    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
 
-def _weighted(
-    logits: torch.Tensor,
+def counted_weight(
     target: torch.Tensor,
-    class_weights: torch.Tensor | None,
-    pixel_weights: torch.Tensor,
-    reduction: Reduction,
-    ignore_index: int,
+    class_weights: torch.Tensor | None = None,
+    *,
+    pixel_weights: torch.Tensor | None = None,
+    ignore_index: int = IGNORE_INDEX,
 ) -> torch.Tensor:
+    """Return how much the counted pixels of target (N, H, W) weigh together, a float scalar: what `mean` divides by.
+
+    Raises `ShapeError`.
+    """
+    counted = counted_pixels(target, ignore_index)
+    weight = counted.float() if class_weights is None else class_weights[target.where(counted, 0)] * counted
+    if pixel_weights is not None:
+        _require_fitting(pixel_weights, target)
+        weight = weight * pixel_weights.where(counted, 0)
+    return weight.sum()
+
+
+def _require_fitting(pixel_weights: torch.Tensor, target: torch.Tensor) -> None:
     if pixel_weights.shape != target.shape or not pixel_weights.is_floating_point():
         found = f"{pixel_weights.dtype} of shape {tuple(pixel_weights.shape)}"
         expected = f"floats of shape {tuple(target.shape)}, the target's"
         raise ShapeError("pixel_weights", found, expected, "Pass a weight a pixel.")
-    counted = counted_pixels(target, ignore_index)
-    weight = pixel_weights.where(counted, 0)
-    losses = F.cross_entropy(logits, target, class_weights, reduction="none", ignore_index=ignore_index)
-    total = (losses * weight).sum()
-    if reduction == "sum":
-        return total
-    return _over_weight(total, weight if class_weights is None else weight * class_weights[target.where(counted, 0)])
-
-
-def _over_weight(total: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    return total / weight.sum().clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def median_frequency_weights(

@@ -20,7 +20,7 @@ from pixelwise.metrics.rand import components
 from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.disk import SampleFile
-from pixelwise.training.memory import available_bytes
+from pixelwise.training.memory import available_bytes, processes_here
 
 FILL = (124, 116, 104)
 """The colour around an image that is smaller than the crop: the mean of ImageNet."""
@@ -59,7 +59,7 @@ class SampleStore:
         self._kept: dict[int, Sample] = {}
         self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in (image_size(item.image) for item in items))
-        if pixels * BYTES_A_PIXEL <= CACHE_SHARE * available_bytes():
+        if pixels * BYTES_A_PIXEL <= CACHE_SHARE * available_bytes() / processes_here():
             with ThreadPoolExecutor() as pool:
                 self._kept = dict(enumerate(pool.map(dataset.read, items)))
         elif folder is not None:
@@ -87,11 +87,11 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
-def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int) -> Batch:
-    """Return the batch of `step`. Batches run on from epoch to epoch, so none is short."""
+def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: range | None = None) -> Batch:
+    """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
-    for position in range(step * recipe.batch, (step + 1) * recipe.batch):
-        epoch, place = divmod(position, len(store))
+    for position in range(recipe.batch) if share is None else share:
+        epoch, place = divmod(step * recipe.batch + position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
     images, targets, border = zip(*crops, strict=True)
@@ -127,11 +127,11 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
 
 
-def batches(store: SampleStore, recipe: Recipe, seed: int, start: int) -> Iterator[Batch]:
-    """Yield the batches of steps `start` to the last.
+def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: range | None = None) -> Iterator[Batch]:
+    """Yield the batches of steps `start` to the last, or a `share` of each.
 
     They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
     takes more from the step than it hides (`benchmarks/step.py`).
     """
     for step in range(start, recipe.steps):
-        yield batch_at(store, recipe, seed, step)
+        yield batch_at(store, recipe, seed, step, share)

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
-from pixelwise.losses import cross_entropy
+from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import UpsampledModel
+from pixelwise.training import batch_norm, processes
 from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
@@ -48,10 +48,13 @@ class Trainer:
     """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
 
     def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int) -> None:
-        self.accelerator = Accelerator(mixed_precision="bf16" if torch.cuda.is_available() else "no")
+        self.accelerator = processes.joined()
+        self.share = processes.share(recipe.batch, self.accelerator.process_index, self.accelerator.num_processes)
         self.recipe = recipe
         self.seed = seed
         self.progress = Progress()
+        if self.accelerator.num_processes > 1:
+            batch_norm.synchronise(pipeline)
         encoder = getattr(pipeline.model, "encoder", None)
         if isinstance(encoder, Encoder):
             encoder.freeze(recipe.frozen_stride)
@@ -64,32 +67,35 @@ class Trainer:
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def train_step(self, batch: Batch) -> float:
-        """Take one step on `batch` and return its loss."""
-        torch.manual_seed(self.seed * 1_000_003 + self.progress.step)  # dropout is a function of (seed, step)
+        """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         loss = self._loss(batch)
-        self.accelerator.backward(loss)
+        self.accelerator.backward(loss * self.accelerator.num_processes)  # which averages gradients over them
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
         self.progress.step += 1
-        return float(loss.detach())
+        return float(self.accelerator.reduce(loss.detach()))
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        device, step, reduction = self.accelerator.device, self.loss_step, self.recipe.reduction
-        logits = self.pipeline(batch.images.to(device), step).float()
+        """Return the loss that this process's crops add to that of the batch."""
+        device, step = self.accelerator.device, self.loss_step
+        position = self.seed * 1_000_003 + self.progress.step  # chance is a function of (seed, step)
+        torch.manual_seed(position)
         rows, columns = (_one_in(step, side) for side in batch.targets.shape[1:])
+        torch.manual_seed(position + 2**40 * self.accelerator.process_index)  # dropout is each process's own
+        logits = self.pipeline(batch.images.to(device), step).float()
         targets = batch.targets[:, rows, columns].to(device)
-        if batch.border is None:
-            loss = cross_entropy(logits, targets, self.class_weights, reduction=reduction)
-        else:
-            counted = targets.where(counted_pixels(targets), 0)
-            border = batch.border[:, rows, columns].to(device)
-            weights = self.class_weights[counted] + border  # w(x) of U-Net's equation 2
-            loss = cross_entropy(logits, targets, pixel_weights=weights, reduction=reduction)
-        return loss * step**2 if reduction == "sum" else loss
+        weights = self.class_weights[targets.where(counted_pixels(targets), 0)]
+        if batch.border is not None:
+            weights = weights + batch.border[:, rows, columns].to(device)  # w(x) of U-Net's equation 2
+        total = cross_entropy(logits, targets, pixel_weights=weights, reduction="sum")
+        if self.recipe.reduction == "sum":
+            return total * step**2
+        weight: torch.Tensor = self.accelerator.reduce(counted_weight(targets, pixel_weights=weights))
+        return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
@@ -97,7 +103,9 @@ class Trainer:
         return pipeline
 
     def save(self, path: Path) -> None:
-        """Write everything a later process needs to go on to the same result."""
+        """Write everything that later processes need to go on to the same result; the first of a run does."""
+        if not self.accelerator.is_main_process:
+            return
         parts = {
             "model": self.accelerator.unwrap_model(self.pipeline).state_dict(),
             "averaged": self.averaged.state_dict(),

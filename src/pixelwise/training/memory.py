@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def processes_here() -> int:
+    """Return how many processes of the run share this machine's memory: `torchrun` says."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def available_bytes() -> int:

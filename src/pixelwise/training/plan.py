@@ -34,8 +34,10 @@ FINISH_SECONDS = 25.0
 """Kept back from `--minutes` for the export and the report, beside two passes over the validation images."""
 
 
-def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str) -> RunConfig:
-    """Return the configuration of a run whose length is not known yet: one step."""
+def new_config(
+    options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str, processes: int = 1
+) -> RunConfig:
+    """Return the configuration of a run of so many processes whose length is not known yet: one step."""
     class_weights = options.class_weights or authors.CLASS_WEIGHTS.get(options.recipe or "", DEFAULT_CLASS_WEIGHTS)
     power = CLASS_WEIGHT_POWERS[class_weights]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
@@ -58,7 +60,7 @@ def new_config(options: TrainOptions, dataset: Dataset, survey: CheckResult, com
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=_recipe(options, name, sizes, train_images, tuple(float(weight) for weight in weights)),
+        recipe=_recipe(options, name, sizes, train_images, tuple(float(weight) for weight in weights), processes),
     )
 
 
@@ -68,9 +70,10 @@ def _recipe(
     sizes: list[tuple[int, int]],
     train_images: int,
     class_weights: tuple[float, ...],
+    processes: int,
 ) -> Recipe:
     crop = recipes.crop_size(sizes)
-    recipe = recipes.make_recipe(crop, train_images, class_weights)
+    recipe = recipes.make_recipe(crop, train_images, class_weights, processes)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0})
     if options.recipe is not None:
@@ -106,9 +109,10 @@ def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> re
     for step in range(longer.steps):
         if step == WARM_STEPS:
             started = time.perf_counter()
-        trainer.train_step(batch_at(train, longer, config.seed, step))
+        trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share))
     step_seconds = (time.perf_counter() - started) / MEASURED_STEPS
-    return recipes.Cost(SLACK * step_seconds, _validation_seconds(config, trainer.averaged_pipeline(), val))
+    validation = _validation_seconds(config, trainer.averaged_pipeline(), val) / trainer.accelerator.num_processes
+    return recipes.Cost(SLACK * step_seconds, validation)
 
 
 def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore) -> float:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.training.config import Recipe
 
 CROP_PIXELS = 256 * 320
@@ -76,22 +75,25 @@ def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
 
 
 def make_recipe(
-    crop: tuple[int, int], train_images: int, class_weights: tuple[float, ...], *, reduction: Reduction = "mean"
+    crop: tuple[int, int], train_images: int, class_weights: tuple[float, ...], processes: int = 1
 ) -> Recipe:
-    """Return the recipe for these data over a single step; `with_steps` gives it its length."""
+    """Return the recipe for these data over a single step; `with_steps` gives it its length.
+
+    Several processes share a batch so many times as large, at a rate that grows with its square root.
+    """
     return Recipe(
         crop=crop,
         scale=SCALE,
         color=1.0,
-        batch=batch_size(train_images),
+        batch=processes * batch_size(train_images),
         steps=1,
         warmup_steps=0,
-        learning_rate=LEARNING_RATE,
+        learning_rate=LEARNING_RATE * math.sqrt(processes),
         encoder_factor=ENCODER_FACTOR,
         frozen_stride=FROZEN_STRIDE,
         weight_decay=WEIGHT_DECAY,
         ema_decay=0.0,
-        reduction=reduction,
+        reduction="mean",
         loss_step=LOSS_STEP,
         class_weights=class_weights,
         evaluations=1,

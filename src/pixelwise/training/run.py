@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from pixelwise.export.pipeline import Pipeline
@@ -15,7 +16,8 @@ from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
-from pixelwise.metrics.scores import SemanticScorer
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.training import processes
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
@@ -98,10 +100,11 @@ def train(
     )
     require_sensible(asked)
     run = RunDirectory(Path(out))
-    if not resume:
+    first = processes.joined().is_main_process
+    if first and not resume:
         run.require_free()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    with Display(quiet=quiet) as display:
+    with Display(quiet=quiet or not first) as display:
         if not stages:
             return _train(run, dataset, asked, display)
         for directory, stage in staged(asked, run):
@@ -113,7 +116,9 @@ def train(
 def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
-    run.clear_leftovers()
+    accelerator = processes.joined()
+    if accelerator.is_main_process:
+        run.clear_leftovers()
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
     dataset, survey, skipped = usable_data(dataset, survey, options, display)
@@ -121,19 +126,22 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
     if config is None:
-        config = new_config(options, dataset, survey, repeat_command(run, dataset))
+        config = new_config(options, dataset, survey, repeat_command(run, dataset), accelerator.num_processes)
         config = with_length(config, options, train_store, val_store, started)
+    config = processes.as_first(config)
     trainer = _trainer(run, config)
-    if not run.config.is_file():
+    if accelerator.is_main_process and not run.config.is_file():
         config.save(run.config)
     display.message(_announcement(config, train_store, val_store))
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
-    progress = _fit(run, config, trainer, train_store, val_store, display)
-    if not run.finished:
-        display.message("exporting, measuring and reporting")
-        finish(run, config, dataset, survey, progress, skipped)
+    with processes.together(run, accelerator):
+        progress = _fit(run, config, trainer, train_store, val_store, display)
+        if accelerator.is_main_process and not run.finished:
+            display.message("exporting, measuring and reporting")
+            finish(run, config, dataset, survey, progress, skipped)
+        accelerator.wait_for_everyone()
     miou = run.miou()
     if miou is not None:
         display.message(f"val mIoU {miou:.3f} of the model file")
@@ -162,21 +170,29 @@ def _fit(
     display: Display,
 ) -> Progress:
     """Train to the end; validation, the best weights, history and logs on the way."""
-    recipe = config.recipe
-    board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step)
+    recipe, accelerator = config.recipe, trainer.accelerator
+    index, count, first = accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
+    board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step) if first else None
 
     def validate(averaged: Pipeline) -> float | None:
         if not len(val_store):
             return None
         predictor = torch_predictor(averaged, config)
-        scorer = SemanticScorer(config.class_map, boundary=False)
-        for index in range(len(val_store)):
-            sample = val_store[index]
-            scorer.update(predictor.label_map(sample.image), sample.label_map)
-        miou = scorer.scores().miou
+        confusion = ConfusionMatrix(config.class_map.num_classes)
+        for sample in (val_store[own] for own in range(index, len(val_store), count)):
+            confusion.update(predictor.label_map(sample.image), sample.label_map)
+        counts = torch.from_numpy(confusion.matrix).to(accelerator.device)
+        confusion.matrix = accelerator.reduce(counts).cpu().numpy()
+        miou = confusion.miou()
         return None if math.isnan(miou) else miou
 
+    def keep_best(averaged: Pipeline) -> None:
+        if first:
+            save_weights(run.weights, averaged, config)
+
     def on_row(progress: Progress) -> None:
+        if board is None:
+            return
         row = progress.history[-1]
         for key in ("loss", "learning_rate", "val_miou"):
             if row[key] is not None:
@@ -189,16 +205,17 @@ def _fit(
     display.start(recipe.steps, trainer.progress.step, recipe.batch, epoch_steps)
     fit(
         trainer,
-        batches(train_store, recipe, config.seed, trainer.progress.step),
+        batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
         epoch_steps=epoch_steps,
         validate=validate,
-        keep_best=lambda averaged: save_weights(run.weights, averaged, config),
+        keep_best=keep_best,
         checkpoint=run.checkpoint,
         on_row=on_row,
         on_step=display.step,
     )
     display.stop(trainer.progress)
-    board.close()
+    if board is not None:
+        board.close()
     return trainer.progress
 
 

@@ -1,0 +1,81 @@
+"""Batch norm over the batches of all processes of a run.
+
+torch's own, `nn.SyncBatchNorm`, works on GPUs alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import distributed, nn
+
+
+def synchronise(module: nn.Module) -> None:
+    """Let every `nn.BatchNorm2d` below `module`, timm's with an activation too, count the batches of all processes."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, SynchronisedBatchNorm2d(child))
+        else:
+            synchronise(child)
+
+
+class SynchronisedBatchNorm2d(nn.BatchNorm2d):
+    """`norm` with the mean and variance of all processes' batches: (N, C, H, W) -> the same shape.
+
+    Parameters, statistics and their names are those of `norm`. Processes may differ in N.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        self.drop = getattr(norm, "drop", nn.Identity())
+        self.act = getattr(norm, "act", nn.Identity())
+        self.load_state_dict(norm.state_dict())
+        self.to(norm.weight.device)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        normed = self._over_all(image) if self.training else super().forward(image)
+        activated: torch.Tensor = self.act(self.drop(normed))
+        return activated
+
+    def _over_all(self, image: torch.Tensor) -> torch.Tensor:
+        own_variance, own_mean = torch.var_mean(image, (0, 2, 3), correction=0)
+        own_mean, own_variance = own_mean.double(), own_variance.double()  # the sums below nearly cancel
+        count = image.numel() // image.shape[1]
+        moments = torch.stack([torch.ones_like(own_mean), own_mean, own_variance + own_mean**2])
+        total, first, second = _Sum.apply(count * moments)
+        mean = first / total
+        variance = second / total - mean**2
+        self._track(mean.detach(), (variance * total / (total - 1)).detach())
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        return torch.addcmul(_by_channel(shift, image), image, _by_channel(scale, image))
+
+    def _track(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
+        for running, new in ((self.running_mean, mean), (self.running_var, variance)):
+            if running is not None:
+                running.lerp_(new.to(running), 0.1 if self.momentum is None else self.momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked += 1
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; so is its gradient, since what each process adds reaches the loss of all."""
+
+    @staticmethod
+    def forward(ctx: Any, own: torch.Tensor) -> torch.Tensor:
+        return _summed(own)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return _summed(gradient)
+
+
+def _summed(own: torch.Tensor) -> torch.Tensor:
+    summed = own.clone(memory_format=torch.contiguous_format)
+    distributed.all_reduce(summed)
+    return summed
+
+
+def _by_channel(values: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    return values.to(image.dtype).view(1, -1, 1, 1)
