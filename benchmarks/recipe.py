@@ -4,9 +4,10 @@
 
 Trains the default model on CamVid's training images less the sequence 0006R0, once as the recipe says and once for each
 of VARIANTS, and prints the mIoU on that sequence and on the validation images (which continue a training sequence),
-with the class bias as trained, with the share of the class weights that suits the validation images taken back, and the
-training's images/s. Lengths are in steps, so that what else the machine does changes nothing but the last column; two
-runs that differ in their seed alone differ by about 0.01. A variant that has been run is read back from OUT.
+as trained and with the class bias that suits the validation images, the share of the class weights that this takes
+back, and the training's images/s. Lengths are in steps, so that what else the machine does changes nothing but the last
+column; two runs that differ in their seed alone differ by about 0.01. A variant that has been run is read back from
+OUT.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from pixelwise.formats.dataset import Sample
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.predict.predictor import Predictor
 from pixelwise.training import recipe as recipes
-from pixelwise.training.calibration import best_share, class_bias
+from pixelwise.training.calibration import best_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.engine import torch_predictor
@@ -92,11 +93,11 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     files = {name: args.out / f"{name.replace(' ', '-').replace('/', 'over')}-{args.steps}.json" for name in args.only}
     on_cores(args.cores, [partial(measure, args, name, file) for name, file in files.items() if not file.is_file()])
-    print("| change | left-out mIoU | taken back | val mIoU | taken back | share | images/s |")
+    print("| change | left-out mIoU | biased | val mIoU | biased | share | images/s |")
     print("|---|---|---|---|---|---|---|")
     for name, file in files.items():
         found = json.loads(file.read_text())
-        scores = [f"{found[split][key]:.3f}" for split in ("left out", "val") for key in ("trained", "taken back")]
+        scores = [f"{found[split][key]:.3f}" for split in ("left out", "val") for key in ("trained", "biased")]
         cells = [name, *scores, f"{found['share']:g}", f"{found['images_per_second']:.1f}"]
         print(f"| {' | '.join(cells)} |")
 
@@ -122,9 +123,9 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
     pipeline = trainer.averaged_pipeline()
     predictor = torch_predictor(pipeline, config)
     scored = {"left out": list(map(data.read, left_out)), "val": list(map(data.read, data.splits["val"]))}
-    share = best_share(predictor, scored["val"], config.recipe.class_weights)
+    share, fitted = best_bias(predictor, scored["val"], len(scored["val"]), config.recipe.class_weights)
     found: dict[str, Any] = {"share": share}
-    for key, bias in (("trained", None), ("taken back", class_bias(config.recipe.class_weights, share))):
+    for key, bias in (("trained", None), ("biased", fitted)):
         pipeline.biased(bias)
         for split, samples in scored.items():
             found.setdefault(split, {})[key] = miou(predictor, samples)

@@ -1,4 +1,4 @@
-"""Class weights taken back in part: the bias by its formula, the share by what scores best."""
+"""The class bias: a share of the weights by its formula, and what scores best."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from numpy.testing import assert_allclose
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.formats.dataset import Sample
+from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.predictor import Predictor
-from pixelwise.training.calibration import SHARES, best_share, class_bias
+from pixelwise.training import calibration
+from pixelwise.training.calibration import SHARES, best_bias, class_bias
 
 UInt8 = npt.NDArray[np.uint8]
 SIZE = 8
@@ -62,28 +64,52 @@ def test_a_class_that_never_counted_gets_no_bias() -> None:
         ([0, 1, 1, 1], 0.0),  # right as trained: red of 10 and more is rare
         ([0, 0, 1, 1], 0.2),  # what scores 0.1 is common, what scores 0.5 is rare
         ([0, 0, 0, 1], 0.6),  # up to 0.5 is common: the smallest share that says so
-        ([0, 0, 0, 0], 1.0),  # a score of 0.9 too
     ],
 )
 def test_the_share_is_the_smallest_of_those_that_score_best(truth: list[int], share: float) -> None:
-    """A bias of -share on the rare class: its score must be above share."""
-    assert best_share(predictor(), [sample([0, 10, 50, 90], truth)], WEIGHTS) == share
+    """A bias of -share on the rare class: its score must be above share. Where all is right no class moves on."""
+    assert best_bias(predictor(), [sample([0, 10, 50, 90], truth)], 1, WEIGHTS) == (share, (0.0, -share))
 
 
 def test_every_image_counts() -> None:
     """Two images want 0.6 and one wants 0: the mean IoU over all their pixels decides."""
-    wanting = [sample([0, 10, 50, 90], [0, 0, 0, 1])] * 2
-    assert best_share(predictor(), [*wanting, sample([0, 10, 50, 90], [0, 1, 1, 1])], WEIGHTS) == 0.6
+    samples = [sample([0, 10, 50, 90], [0, 0, 0, 1])] * 2 + [sample([0, 10, 50, 90], [0, 1, 1, 1])]
+    assert best_bias(predictor(), samples, 3, WEIGHTS)[0] == 0.6
 
 
-def test_an_image_in_tiles_gives_the_same_share() -> None:
+def test_an_image_in_tiles_gives_the_same_bias() -> None:
     tall = sample([0, 10, 50, 90], [0, 0, 1, 1], height=50)
-    assert best_share(predictor(tile=16, overlap=8), [tall], WEIGHTS) == 0.2
+    assert best_bias(predictor(tile=16, overlap=8), [tall], 1, WEIGHTS) == (0.2, (0.0, -0.2))
 
 
-def test_without_a_labelled_pixel_nothing_is_taken_back() -> None:
-    assert best_share(predictor(), [sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)], WEIGHTS) == 0.0
-    assert best_share(predictor(), [], WEIGHTS) == 0.0
+def test_a_class_moves_beyond_its_weight_where_that_scores_better() -> None:
+    """Equal weights have no share to take back; what scores 0.5 and less is common all the same."""
+    share, bias = best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, (1.0, 1.0))
+    assert share == 0
+    assert 0.5 < bias[0] - bias[1] < 0.9
+
+
+def test_a_class_that_no_image_shows_keeps_its_share() -> None:
+    """Calling nothing rare would cost nothing here, and that class elsewhere."""
+    assert best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 0])], 1, WEIGHTS) == (1.0, (0.0, -1.0))
+
+
+def test_without_a_labelled_pixel_nothing_is_biased() -> None:
+    unlabelled = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
+    assert best_bias(predictor(), [unlabelled], 1, WEIGHTS) == (0.0, (0.0, 0.0))
+    assert best_bias(predictor(), [], 0, WEIGHTS) == (0.0, (0.0, 0.0))
+
+
+def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(size=(4, 500)).astype(np.float32), rng.integers(0, 4, 500)
+    bias, candidates = rng.normal(size=4).astype(np.float32), np.linspace(-2, 2, 9)
+    found = calibration._confusions(logits, truth, bias, 2, candidates)
+    for value, confusion in zip(candidates, found, strict=True):
+        bias[2] = value
+        expected = ConfusionMatrix(4)
+        expected.update((logits + bias[:, None]).argmax(axis=0)[None], truth[None])
+        assert np.array_equal(confusion, expected.matrix)
 
 
 def test_shares_go_from_nothing_to_all() -> None:

@@ -27,18 +27,7 @@ loop.CHECKPOINT_SECONDS = 0.0
 main()
 """
 OPTIONS = {"model": "fpn", "encoder": "test_efficientnet", "pretrained": False, "recipe": "segnet", "epochs": 12}
-ARGUMENTS = [
-    "--model",
-    "fpn",
-    "--encoder",
-    "test_efficientnet",
-    "--no-pretrained",
-    "--recipe",
-    "segnet",
-    "--epochs",
-    "12",
-    "--resume",
-]
+ARGUMENTS = ["--model", "fpn", "--encoder", "test_efficientnet", "--no-pretrained", "--epochs", "12"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +42,7 @@ def command(data: Path, out: Path) -> list[str]:
     script = out.with_suffix(".py")
     script.write_text(SCRIPT)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    return [*launcher, str(script), "train", str(data), "--out", str(out), *ARGUMENTS]
+    return [*launcher, str(script), "train", str(data), "--out", str(out), *ARGUMENTS, "--recipe", "segnet", "--resume"]
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from numpy.testing import assert_allclose
 
 from pixelwise.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.formats import open_dataset
@@ -136,8 +136,7 @@ def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_the_weights_carry_the_class_bias_that_scores_best(whole: Path, data: Path) -> None:
-    """On every pixel, where the choice looks at every other row and column: within 0.01 of the best."""
+def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole: Path, data: Path) -> None:
     dataset = open_dataset(data)
     pipeline, config = load_run(whole)
     kept = load_tensors(whole / "weights.safetensors")[1]["class_bias"] or (0.0,) * dataset.classes.num_classes
@@ -145,16 +144,14 @@ def test_the_weights_carry_the_class_bias_that_scores_best(whole: Path, data: Pa
     images, targets = (np.stack([getattr(each, name) for each in samples]) for name in ("image", "label_map"))
     with torch.no_grad():
         logits = pipeline.biased(None)(torch.from_numpy(images)).numpy()
-    mious = {}
-    for share in SHARES:
-        bias = class_bias(config.recipe.class_weights, share)
+
+    def miou(bias: Sequence[float]) -> float:
         confusion = ConfusionMatrix(dataset.classes.num_classes)
         for scores, target in zip(logits, targets, strict=True):
             confusion.update((scores + np.array(bias, np.float32)[:, None, None]).argmax(0), target)
-        mious[bias] = confusion.miou()
-    chosen = min(mious, key=lambda bias: np.abs(np.subtract(bias, kept)).max())
-    assert_allclose(chosen, kept, atol=1e-6)  # float32
-    assert mious[chosen] >= max(mious.values()) - 0.01
+        return np.nanmean(np.where(confusion.matrix.sum(1) > 0, confusion.iou(), np.nan))
+
+    assert miou(kept) >= max(miou(class_bias(config.recipe.class_weights, share)) for share in SHARES)
 
 
 def test_a_run_finished_twice_has_the_same_class_bias(whole: Path, data: Path, tmp_path: Path) -> None:

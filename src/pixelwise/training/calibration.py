@@ -1,9 +1,12 @@
-"""Taking back, once a net is trained, a share of what class weights added to the scores of rare classes.
+"""A bias for each class's logits, fitted to the validation images once a net is trained.
 
-Weights teach a net rare classes early and make it see them too often: with loss weights w it estimates w_c p(c | x),
-scaled to sum to 1, so subtracting log w_c from its logits gives p back. The mean IoU is highest in between. This is
-the post-hoc logit adjustment of Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment",
-ICLR 2021, arXiv:2007.07314, with the training's weights in place of the classes' frequencies.
+Class weights teach a net rare classes early and make it see them too often: with loss weights w it estimates
+w_c p(c | x), scaled to sum to 1, so subtracting log w_c from its logits gives p back. This is the post-hoc logit
+adjustment of Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021,
+arXiv:2007.07314, with the training's weights in place of the classes' frequencies. The mean IoU asks for something in
+between: what is gained by calling an uncertain pixel rare depends on how well the class is seen at all. So the share of
+the weights that suits the images is taken back first, and then one class after the other moves to where the mean IoU is
+highest.
 """
 
 from __future__ import annotations
@@ -12,33 +15,107 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from pixelwise.classes import ClassMap
 from pixelwise.formats.dataset import Sample
-from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.predict.predictor import Predictor
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""What is tried: from the weights as trained to none of them."""
-GRID = 2
-"""Every so many rows and columns of an image are enough to choose by."""
+"""What is tried first: from the weights as trained to none of them."""
+OFFSETS = np.linspace(-1.5, 1.5, 31)
+"""What is tried next for each class, beside the share of its weight."""
+ROUNDS = 3
+LEAST_GAIN = 1e-4
+"""By how much the mean IoU must rise for a class to move."""
+VALUES = 8_000_000
+"""Logits that are looked at: every so many rows and columns of an image, as many as there are images."""
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
 
 
 def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...]:
     """Return -share log w_c for each class, to be added to its logits; 0 for a class that never counted (w_c = 0)."""
-    return tuple(-share * math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
+    return tuple(share * -math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
 
 
-def best_share(predictor: Predictor, samples: Iterable[Sample], class_weights: Sequence[float]) -> float:
-    """Return which of `SHARES` gives the highest mIoU on `samples`, the smallest of equals; 0 where nothing counts."""
-    classes: ClassMap = predictor.classes
-    confusions = [ConfusionMatrix(classes.num_classes) for _ in SHARES]
-    biases = [np.array(class_bias(class_weights, share), np.float32)[:, None, None] for share in SHARES]
+def best_bias(
+    predictor: Predictor, samples: Iterable[Sample], count: int, class_weights: Sequence[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Return the share of `class_weights` that is taken back, and the bias a class that suits the `count` samples.
+
+    Classes that occur in none of them keep what the share gives them. (0, all zeros) where no pixel counts.
+    """
+    logits, truth = _seen(predictor, samples, count)
+    if not truth.size:
+        return 0.0, (0.0,) * len(class_weights)
+    shared = [np.array(class_bias(class_weights, share)) for share in SHARES]
+    scores = _mean_iou(np.stack([_confusion(logits, truth, bias) for bias in shared]))
+    best = int(np.argmax(scores))
+    share, start, reached = SHARES[best], shared[best], scores[best]
+    bias = start.copy()
+    for _ in range(ROUNDS):
+        before = reached
+        for class_index in np.unique(truth).tolist():
+            candidates = start[class_index] + OFFSETS
+            found = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
+            best = int(np.argmax(found))
+            if found[best] > reached + LEAST_GAIN:
+                reached, bias[class_index] = found[best], candidates[best]
+        if reached == before:
+            break
+    return share, tuple(bias.tolist())
+
+
+def _seen(predictor: Predictor, samples: Iterable[Sample], count: int) -> tuple[Float32, Int64]:
+    """Return logits (K, n) and true classes (n,) of pixels on a grid over each image."""
+    num_classes = predictor.classes.num_classes
+    kept: list[tuple[Float32, npt.NDArray[np.uint8]]] = []
     for sample in samples:
+        step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
         for row, logits in predictor.logits_by_rows(sample.image):
-            coarse = np.ascontiguousarray(logits[:, ::GRID, ::GRID])
-            target = sample.label_map[row : row + logits.shape[1] : GRID, ::GRID]
-            for confusion, bias in zip(confusions, biases, strict=True):
-                confusion.update((coarse + bias).argmax(axis=0), target)
-    mious = [confusion.miou() for confusion in confusions]
-    return 0.0 if math.isnan(mious[0]) else SHARES[int(np.argmax(mious))]
+            first = -row % step
+            truth = sample.label_map[row + first : row + logits.shape[1] : step, ::step]
+            counted = counted_pixels(truth)
+            kept.append((logits[:, first::step, ::step][:, counted], truth[counted]))
+    if not kept:
+        return np.empty((num_classes, 0), np.float32), np.empty(0, np.int64)
+    return np.concatenate([own for own, _ in kept], axis=1), np.concatenate([own for _, own in kept]).astype(np.int64)
+
+
+def _confusion(logits: Float32, truth: Int64, bias: Float64) -> Int64:
+    """Return pixels by class of truth and of prediction, (K, K)."""
+    classes = len(logits)
+    predicted = (logits + bias.astype(np.float32)[:, None]).argmax(axis=0)
+    counts: Int64 = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def _confusions(logits: Float32, truth: Int64, bias: Float64, class_index: int, candidates: Float64) -> Int64:
+    """Return `_confusion`, (T, K, K), for each of T ascending biases of one class, in one pass over the pixels.
+
+    A pixel goes from the best of the other classes to this one where its bias exceeds the distance between the two.
+    """
+    classes = len(logits)
+    others = logits + bias.astype(np.float32)[:, None]
+    others[class_index] = -np.inf
+    rival = others.argmax(axis=0)
+    distance = np.take_along_axis(others, rival[None], axis=0)[0] - logits[class_index]
+    first = np.searchsorted(candidates, distance, side="right")  # from which candidate on it is this class's
+    size = (len(candidates) + 1) * classes**2
+    moving = np.bincount((first * classes + truth) * classes + rival, minlength=size).reshape(-1, classes, classes)
+    taken = moving.cumsum(axis=0)
+    confusions: Int64 = taken[-1] - taken[:-1]
+    confusions[:, :, class_index] += taken[:-1].sum(axis=2)
+    return confusions
+
+
+def _mean_iou(confusion: Int64) -> Float64:
+    """Return the mean IoU, (...), of confusions (..., K, K) over the classes that occur in truth."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    present = true > 0
+    mean: Float64 = (hits / np.maximum(true + predicted - hits, 1) * present).sum(axis=-1) / present.sum(axis=-1)
+    return mean

@@ -51,7 +51,7 @@ class Recipe(_Strict):
     border_weight: pydantic.NonNegativeFloat = 0.0
     """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
     calibrated: bool = True
-    """Whether a share of the class weights is taken back in the end, as suits the validation images."""
+    """Whether the classes' logits get a bias in the end, one that suits the validation images."""
     evaluations: pydantic.PositiveInt
     tile: pydantic.PositiveInt
     overlap: pydantic.NonNegativeInt

@@ -23,7 +23,7 @@ from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
-from pixelwise.training.calibration import best_share, class_bias
+from pixelwise.training.calibration import best_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import torch_predictor
@@ -116,18 +116,20 @@ def finish(
 
 
 def _calibrated(run: RunDirectory, config: RunConfig, dataset: Dataset) -> tuple[Pipeline, float]:
-    """Return the run's pipeline with the class bias that suits the validation images, and the share it stands for.
+    """Return the run's pipeline with the class bias that suits the validation images, and how much of the class weights
+    is taken back in it.
 
     The bias goes into the run's weights, which hold the net's own beside it: done again, it comes out the same.
     """
     pipeline, _ = load_run(run.path)
     pipeline.biased(None)
-    items, class_weights = dataset.splits.get("val", ()), config.recipe.class_weights
-    if not config.recipe.calibrated or not items or len(set(class_weights)) == 1:
+    items = dataset.splits.get("val", ())
+    if not config.recipe.calibrated or not items:
         return pipeline, 0.0
-    share = best_share(torch_predictor(pipeline, config), map(dataset.read, items), class_weights)
-    if share:
-        pipeline.biased(class_bias(class_weights, share))
+    predictor, samples = torch_predictor(pipeline, config), map(dataset.read, items)
+    share, bias = best_bias(predictor, samples, len(items), config.recipe.class_weights)
+    if any(bias):
+        pipeline.biased(bias)
     save_weights(run.weights, pipeline, config)
     return pipeline, share
 
