@@ -1,10 +1,11 @@
-"""The default beside its peers on CamVid: the same images, cores, minutes and ImageNet weights, a table in docs/.
+"""The default beside its peers on CamVid: the same images, cores and minutes; a table and its curves in docs/.
 
-    python benchmarks/peers.py CAMVID OUT --smp PYTHON [--minutes 3 10] [--rates 3e-4 1e-3]
+    python benchmarks/peers.py CAMVID OUT --peers PYTHON --ultralytics PYTHON [--minutes 3 10] [--rates 3e-4 1e-3 3e-3]
 
-PYTHON is the interpreter of an environment that has segmentation_models.pytorch. Each training has all cores to itself;
-the peer's learning rate is the one of `--rates` that does best on the validation images. Predictions are label maps in
-OUT, scored here by the same code. A finished training is not repeated. Writes docs/peers.md.
+The interpreters are those of environments that have segmentation_models.pytorch and torchvision, and Ultralytics. Each
+training has all cores to itself; a peer's learning rate is the one of `--rates` (ten times that for SGD) that does best
+on the validation images. Predictions are label maps in OUT, scored here by the same code. A finished training is not
+repeated. Writes docs/peers.md and docs/peers.svg.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +32,44 @@ from pixelwise.metrics.scores import SemanticScorer
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = """# Beside its peers
 
-Written by `benchmarks/peers.py`. CamVid at 360x480, trained on its 367 training images and scored on its 233 test
-images, all nets from the same ImageNet weights of EfficientNet-Lite0, on the same cores one after the other. Minutes
-are of wall time: pixelwise's include checking the data, validation, export and report, its peer's reading and training.
-The peer's learning rate is the best of {rates} on the validation images.
+![Test mIoU over minutes](peers.svg)
 
-| | minutes | val mIoU | test mIoU | boundary F1 | ms an image in training |
-|---|---|---|---|---|---|
+Written by `benchmarks/peers.py`. CamVid at 360x480, trained on its 367 training images and scored on its 233 test
+images, on the same cores one after the other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP
+start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random ones, since it has none
+without a network. Minutes are of wall time: pixelwise's include checking the data, validation, export and report, its
+peers' reading and training. A peer's learning rate is the best of those tried on the validation images: {rates}, and
+ten times that for the SGD of torchvision's references.
+
+| | rate | minutes | val mIoU | test mIoU | boundary F1 | ms an image in training |
+|---|---|---|---|---|---|---|
 {table}
 """
-Row = tuple[str, float, float, float, float, float]
+COLOURS = ("#0b6e4f", "#c1502e", "#3b5b92", "#8a6d00")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A package's training: its script, what that takes beside the data and the rate, and the factor on the rate."""
+
+    name: str
+    script: str
+    interpreter: str
+    arguments: tuple[str, ...]
+    rate_factor: float = 1.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: what a training reached in so many minutes."""
+
+    name: str
+    rate: str
+    minutes: float
+    val: float
+    test: float
+    boundary_f1: float
+    milliseconds: float
 
 
 def ours(args: argparse.Namespace, minutes: float) -> Row:
@@ -48,26 +79,26 @@ def ours(args: argparse.Namespace, minutes: float) -> Row:
     steps, seconds = steps_and_seconds(run)
     batch = yaml.safe_load((run / "config.yaml").read_text())["recipe"]["batch"]
     cost = 1000 * seconds / (steps * batch)
-    return "pixelwise", minutes, val["miou"], test["miou"], test["boundary_f1"], cost
+    return Row("pixelwise", "its own", minutes, val["miou"], test["miou"], test["boundary_f1"], cost)
 
 
-def peers(args: argparse.Namespace, data: Dataset, minutes: float) -> Row:
-    """Return the scores of segmentation_models.pytorch's FPN at the rate that suits the validation images."""
+def theirs(args: argparse.Namespace, data: Dataset, peer: Peer, minutes: float) -> Row:
+    """Return the scores of a peer at the rate that suits the validation images."""
     tried: list[tuple[float, float, Path]] = []
-    for rate in args.rates:
-        out = args.out / f"smp-fpn-{minutes:g}-{rate:g}"
+    for rate in (peer.rate_factor * rate for rate in args.rates):
+        out = args.out / f"{peer.name.replace(' ', '-')}-{minutes:g}-{rate:g}"
         if not (out / "done.json").is_file():
             print(f"{out}: {minutes:g} minutes", flush=True)
-            script = [args.smp, Path(__file__).with_name("peer_smp.py"), args.camvid]
-            weights = packaged_file(PACKAGED["efficientnet_lite0"])
-            line = [*script, weights, out, "--minutes", minutes, "--rate", rate]
-            subprocess.run([str(part) for part in line], check=True)
+            line = [peer.interpreter, Path(__file__).with_name(peer.script), args.camvid, *peer.arguments, out]
+            line += ["--minutes", minutes, "--rate", rate]
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with out.with_suffix(".log").open("w") as log:
+                subprocess.run([str(part) for part in line], check=True, stdout=log, stderr=log)
         tried.append((scored(data, "val", out / "val")["miou"], rate, out))
     val, rate, out = max(tried)
     test = scored(data, "test", out / "test")
-    name = f"segmentation_models.pytorch FPN, rate {rate:g}"
     cost = json.loads((out / "done.json").read_text())["ms_an_image"]
-    return name, minutes, val, test["miou"], test["boundary_f1"], cost
+    return Row(peer.name, f"{rate:g}", minutes, val, test["miou"], test["boundary_f1"], cost)
 
 
 def scored(data: Dataset, split: str, folder: Path) -> dict[str, Any]:
@@ -79,24 +110,67 @@ def scored(data: Dataset, split: str, folder: Path) -> dict[str, Any]:
     return scorer.scores().to_json_dict()
 
 
+def curves(rows: Sequence[Row]) -> str:
+    """Return test mIoU over minutes as SVG, a line a package."""
+    width, height, left, bottom, top = 640, 360, 60, 310, 30
+    right = width - 210
+    longest, most = max(row.minutes for row in rows), 0.7
+
+    def at(minutes: float, miou: float) -> tuple[float, float]:
+        return left + (right - left) * minutes / longest, bottom - (bottom - top) * miou / most
+
+    marks = []
+    for tick in np.arange(0, most + 0.01, 0.1):
+        _, y = at(0, tick)
+        marks.append(f'<path d="M{left} {y:.1f}H{right}" stroke="#ddd"/>')
+        marks.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.1f}</text>')
+    for minutes in sorted({row.minutes for row in rows}):
+        x, _ = at(minutes, 0)
+        marks.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{minutes:g}</text>')
+    for name, colour in zip(dict.fromkeys(row.name for row in rows), COLOURS, strict=False):
+        points = [at(row.minutes, row.test) for row in rows if row.name == name]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        marks.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
+        x, y = points[-1]
+        marks.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
+    caption = (
+        f'<text x="{left}" y="18">test mIoU</text><text x="{right}" y="{height - 12}" text-anchor="end">minutes</text>'
+    )
+    body = "\n".join([*marks, caption])
+    style = 'font-family="system-ui, sans-serif" font-size="13" fill="#333"'
+    background = f'<rect width="{width}" height="{height}" fill="white"/>'
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{background}\n{body}\n</svg>\n'
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--smp", required=True)
+    parser.add_argument("--peers", required=True)
+    parser.add_argument("--ultralytics", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[3.0, 10.0])
-    parser.add_argument("--rates", type=float, nargs="+", default=[3e-4, 1e-3])
+    parser.add_argument("--rates", type=float, nargs="+", default=[3e-4, 1e-3, 3e-3])
     args = parser.parse_args()
     if not args.camvid.is_dir():
         sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
     data = pw.open_dataset(args.camvid)
-    rows = [row for minutes in args.minutes for row in (ours(args, minutes), peers(args, data, minutes))]
+    weights = str(packaged_file(PACKAGED["efficientnet_lite0"]))
+    peers = [
+        Peer("smp FPN", "peer_torch.py", args.peers, (weights, "--package", "smp")),
+        Peer("torchvision LR-ASPP", "peer_torch.py", args.peers, (weights, "--package", "torchvision"), 10.0),
+        Peer("Ultralytics yolo26n-sem", "peer_ultralytics.py", args.ultralytics, ()),
+    ]
+    rows = [ours(args, minutes) for minutes in args.minutes]
+    rows += [theirs(args, data, peer, minutes) for peer in peers for minutes in args.minutes]
     lines = []
-    for name, minutes, *figures, cost in rows:
-        cells = [name, f"{minutes:g}", *(f"{figure:.3f}" for figure in figures), f"{cost:.0f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    rates = " and ".join(f"{rate:g}" for rate in args.rates)
+    for row in rows:
+        scores = [f"{score:.3f}" for score in (row.val, row.test, row.boundary_f1)]
+        lines.append(f"| {' | '.join([row.name, row.rate, f'{row.minutes:g}', *scores, f'{row.milliseconds:.0f}'])} |")
+    rates = ", ".join(f"{rate:g}" for rate in args.rates)
     (DOCS / "peers.md").write_text(PAGE.format(rates=rates, table="\n".join(lines)), encoding="utf-8")
+    (DOCS / "peers.svg").write_text(curves(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,17 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
-def models(as_json: AsJson = False) -> None:
+def models(
+    front: Annotated[bool, typer.Option("--front", help="What was measured: accuracy against milliseconds.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """List the models, with one line each."""
     from pixelwise.models import MODELS, describe
 
-    _print({name: describe(name) for name in MODELS}, as_json)
+    if front:
+        _print_front(as_json)
+    else:
+        _print({name: describe(name) for name in MODELS}, as_json)
 
 
 def encoders(as_json: AsJson = False) -> None:
@@ -22,6 +28,23 @@ def encoders(as_json: AsJson = False) -> None:
     from pixelwise.encoders import CLASSIFIERS, SUGGESTED
 
     _print(SUGGESTED | CLASSIFIERS, as_json)
+
+
+def _print_front(as_json: bool) -> None:
+    from pixelwise.models.front import FILE, best_of_front, load_front
+
+    if as_json:
+        print(json.dumps(json.loads(FILE.read_text(encoding="utf-8"))))
+        return
+    measured_on, rows = load_front()
+    lengths = sorted(rows[0].miou)
+    best = {minutes: best_of_front(rows, minutes) for minutes in lengths}
+    print(f"{measured_on}. * no other is as accurate at less cost\n")
+    print(f"{'model':14} {'encoder':30} {'width':>5} {'ms':>6}", *(f"{minutes:g} min".rjust(8) for minutes in lengths))
+    for row in rows:
+        encoder = row.encoder + ("" if row.pretrained else " untrained")
+        name = f"{row.model:14} {encoder:30} {row.width or 1:>5g} {row.prediction_ms:>6.1f}"
+        print(name, *(f"{row.miou[own]:7.3f}{'*' if row in best[own] else ' '}" for own in lengths))
 
 
 def _print(lines: dict[str, str], as_json: bool) -> None:

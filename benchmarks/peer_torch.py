@@ -1,11 +1,14 @@
-"""Train segmentation_models.pytorch's FPN on CamVid by the clock; run by peers.py in an environment of its own.
+"""Train a peer's net on CamVid by the clock; run by peers.py in an environment of its own.
 
-    python benchmarks/peer_smp.py CAMVID ENCODER_WEIGHTS OUT --minutes 10 --rate 1e-3
+    python benchmarks/peer_torch.py CAMVID ENCODER_WEIGHTS OUT --package smp --minutes 10 --rate 1e-3
 
-Needs torch, segmentation_models_pytorch, numpy and Pillow. The loop that one writes around that package: the same
-ImageNet weights as pixelwise's default encoder, images held in memory, crops of 256x320 at magnifications of 0.67 to 2,
-flips, brightness, batches of 8, plain cross-entropy, AdamW with a cosine over the time given. Label maps of the
-validation and test images go to OUT/val and OUT/test. The minutes include reading and training, not these predictions.
+Needs torch, timm, numpy, Pillow and the package: `smp` (segmentation_models_pytorch) for its FPN, or `torchvision` for
+its LR-ASPP, the net that its reference scripts train for small machines. Both get the ImageNet weights of pixelwise's
+default encoder. The loop is the one that people write around them: images held in memory, crops of 256x320 at
+magnifications of 0.67 to 2, flips, brightness, batches of 8, plain cross-entropy; AdamW with a cosine over the time
+given for the one, and as in torchvision's references SGD with momentum and a polynomial decay for the other. Label maps
+of the validation and test images go to OUT/val and OUT/test. The minutes include reading and training, not these
+predictions.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-import segmentation_models_pytorch as smp
+import timm
 import torch
 from PIL import Image
 
@@ -59,13 +62,61 @@ def normalised(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy((images.transpose(0, 3, 1, 2) / 255 - MEAN) / STD).float()
 
 
-def built(weights: Path) -> torch.nn.Module:
-    """Return the model; the entries of its encoder stand in the file in the same order."""
+class TwoMaps(torch.nn.Module):
+    """The maps of strides 8 and 16 under the names that torchvision's LR-ASPP asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = timm.create_model("tf_efficientnet_lite0", features_only=True, pretrained=False)
+
+    def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        maps = self.net(image)
+        return {"low": maps[2], "high": maps[3]}
+
+
+def smp_fpn(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+    import segmentation_models_pytorch as smp
+
     model = smp.FPN("timm-tf_efficientnet_lite0", encoder_weights=None, classes=CLASSES)
-    stored = torch.load(weights, map_location="cpu", weights_only=True)
-    encoder = model.encoder.state_dict()
-    model.encoder.load_state_dict(dict(zip(encoder, stored.values(), strict=False)))
+    fill(model.encoder, weights)
     return model
+
+
+def torchvision_lraspp(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+    from torchvision.models.segmentation import LRASPP
+
+    backbone = TwoMaps()
+    fill(backbone.net, weights)
+    low, high = backbone.net.feature_info.channels()[2:4]
+    return LRASPP(backbone, low, high, CLASSES)
+
+
+def fill(encoder: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Copy weights in; the encoder's entries stand in the file in the same order."""
+    encoder.load_state_dict(dict(zip(encoder.state_dict(), weights.values(), strict=False)))
+
+
+def logits_of(output: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor:
+    return output["out"] if isinstance(output, dict) else output
+
+
+def adamw(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(model.parameters(), rate)
+
+
+def sgd(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(model.parameters(), rate, momentum=0.9, weight_decay=1e-4)
+
+
+def cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def polynomial(progress: float) -> float:
+    return (1 - progress) ** 0.9
+
+
+PACKAGES = {"smp": (smp_fpn, adamw, cosine), "torchvision": (torchvision_lraspp, sgd, polynomial)}
 
 
 def main() -> None:
@@ -73,6 +124,7 @@ def main() -> None:
     parser.add_argument("camvid", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--package", choices=list(PACKAGES), required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--rate", type=float, required=True)
     args = parser.parse_args()
@@ -80,15 +132,16 @@ def main() -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = read(args.camvid, "train")
-    model = built(args.weights).train()
-    optimizer = torch.optim.AdamW(model.parameters(), args.rate)
+    build, optimizer_of, decay = PACKAGES[args.package]
+    model = build(torch.load(args.weights, map_location="cpu", weights_only=True)).train()
+    optimizer = optimizer_of(model, args.rate)
     loss_of = torch.nn.CrossEntropyLoss(ignore_index=VOID)
     steps, seconds = 0, 60 * args.minutes
     while (elapsed := time.perf_counter() - started) < seconds:
         for group in optimizer.param_groups:
-            group["lr"] = args.rate * 0.5 * (1 + math.cos(math.pi * elapsed / seconds))
+            group["lr"] = args.rate * decay(elapsed / seconds)
         images, targets = batch_of(samples, rng)
-        loss = loss_of(model(images), targets)
+        loss = loss_of(logits_of(model(images)), targets)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -103,7 +156,7 @@ def main() -> None:
             height, width = image.shape[-2:]
             padded = torch.nn.functional.pad(image, (0, -width % 32, 0, -height % 32))
             with torch.inference_mode():
-                labels = model(padded)[0, :, :height, :width].argmax(0)
+                labels = logits_of(model(padded))[0, :, :height, :width].argmax(0)
             Image.fromarray(labels.byte().numpy()).save(folder / f"{name}.png")
     (args.out / "done.json").write_text(json.dumps({"steps": steps, "ms_an_image": milliseconds}))
 
