@@ -20,7 +20,7 @@ import yaml
 from PIL import Image
 from ultralytics import YOLO
 
-NAMES = "sky building pole road pavement tree sign fence car pedestrian bicyclist".split()
+NAMES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 VOID, SIZE, BATCH = 255, 480, 8
 
 
