@@ -134,10 +134,9 @@ def curves(rows: Sequence[Row]) -> str:
         marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
         x, y = points[-1]
         marks.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
-    caption = (
-        f'<text x="{left}" y="18">test mIoU</text><text x="{right}" y="{height - 12}" text-anchor="end">minutes</text>'
-    )
-    body = "\n".join([*marks, caption])
+    marks.append(f'<text x="{left}" y="18">test mIoU</text>')
+    marks.append(f'<text x="{right}" y="{height - 12}" text-anchor="end">minutes</text>')
+    body = "\n".join(marks)
     style = 'font-family="system-ui, sans-serif" font-size="13" fill="#333"'
     background = f'<rect width="{width}" height="{height}" fill="white"/>'
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
