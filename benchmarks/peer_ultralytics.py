@@ -4,7 +4,8 @@
 
 Needs ultralytics, numpy and Pillow. Without a network there are no pretrained weights for it: yolo26n-sem starts from
 random ones, at its own settings but for the optimiser, whose rate is asked for, batches of 8, and images of 480 pixels.
-It validates at the end alone. Label maps of the validation and test images go to OUT/val and OUT/test. The minutes include its reading and training, not these predictions.
+It validates at the end alone. Label maps of the validation and test images go to OUT/val and OUT/test. The minutes
+include its reading and training, not these predictions.
 """
 
 from __future__ import annotations
