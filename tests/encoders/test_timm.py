@@ -111,6 +111,25 @@ def test_real_features_have_the_declared_shapes_and_are_finite(name: str) -> Non
         assert features.isfinite().all()
 
 
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenetv2_100", "test_efficientnet"])
+def test_expanded_maps_are_those_before_the_projection(name: str) -> None:
+    """The last stage's last block has no way around it: projecting its expanded map gives the plain one."""
+    torch.manual_seed(0)
+    plain = build_encoder(name).eval()
+    expanded = build_encoder(name, expanded=True).eval()
+    expanded.load_state_dict(plain.state_dict())
+    assert expanded.strides == plain.strides
+    assert all(more > own for more, own in zip(expanded.channels[1:], plain.channels[1:], strict=True))
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        block = expanded.net.blocks[-1][-1]
+        assert_close(block.bn3(block.conv_pwl(expanded(image)[-1])), plain(image)[-1])
+
+
+def test_a_net_without_inverted_residuals_has_no_expanded_maps() -> None:
+    assert build_encoder("resnet18", expanded=True).channels == build_encoder("resnet18").channels
+
+
 @pytest.mark.parametrize(
     ("name", "first"),
     [

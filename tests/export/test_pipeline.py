@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.models import build
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
 
@@ -63,3 +64,45 @@ def test_a_class_bias_is_added_to_every_pixels_logits_until_it_is_taken_off() ->
     biased = pipeline.biased((0.5, -2.0))(images)
     assert_allclose((biased - plain).detach().numpy(), np.broadcast_to([[[0.5]], [[-2.0]]], plain.shape), atol=1e-6)
     assert torch.equal(pipeline.biased(None)(images), plain)
+
+
+class Pointwise(nn.Conv2d):
+    """Scores each pixel by its own colour, and remembers the size of the images it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 2, 1)
+        self.stride = 4
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        self.seen = tuple(image.shape[-2:])
+        return nn.functional.conv2d(image, self.weight, self.bias)
+
+
+def test_a_magnified_image_is_seen_larger_and_its_logits_come_back_in_place() -> None:
+    """Of a ramp, which bilinear interpolation keeps, away from the border where it is cut off."""
+    ramp = np.add.outer(2 * np.arange(30), 3 * np.arange(38)).astype(np.uint8)
+    images = torch.from_numpy(np.repeat(ramp[None, ..., None], 3, axis=3))
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnification=1.25).eval()
+    found = pipeline(images)
+    assert pipeline.stride == 16  # 20 enlarged pixels, a multiple of the model's 4
+    assert pipeline.model.seen == (40, 60)  # 32x48, the next multiples of 16, times 1.25
+    expected = pipeline.model(pipeline.normalised(images))
+    assert found.shape == expected.shape
+    assert_allclose(found.detach()[..., 1:28, 1:36], expected.detach()[..., 1:28, 1:36], atol=1e-5)
+
+
+def test_in_training_images_are_seen_as_they_are() -> None:
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnification=1.25).train()
+    pipeline(torch.from_numpy(IMAGES))
+    assert pipeline.model.seen == IMAGES.shape[1:3]
+
+
+def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
+    torch.manual_seed(0)
+    model = build("fpn", 3, encoder="test_resnet").eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification=1.5).eval()
+    images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (1, 128, 64, 3), np.uint8))
+    with torch.no_grad():
+        large = nn.functional.interpolate(pipeline.normalised(images), scale_factor=1.5, mode="bilinear")
+        expected = nn.functional.interpolate(model.coarse(large), (128, 64), mode="bilinear")
+        assert_allclose(pipeline(images), expected, atol=1e-5)

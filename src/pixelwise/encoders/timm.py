@@ -51,6 +51,9 @@ PACKAGED = {
     ),
 }
 
+INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
+"""The files of timm whose nets can give maps before a block's projection."""
+
 
 class Encoder(nn.Module):
     """A feature pyramid: (N, in_channels, H, W) -> one map a stride, finest first.
@@ -105,7 +108,12 @@ class Encoder(nn.Module):
 
 
 def build_encoder(
-    name: str, in_channels: int = 3, *, pretrained: bool = False, output_stride: int | None = None
+    name: str,
+    in_channels: int = 3,
+    *,
+    pretrained: bool = False,
+    output_stride: int | None = None,
+    expanded: bool = False,
 ) -> Encoder:
     """Build the timm net `name` without its classifier.
 
@@ -113,7 +121,9 @@ def build_encoder(
     `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the convolutions behind
     it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain net. So do the features
     at the plain net's positions, unless the net averages over the image (squeeze-and-excitation) or down-samples by
-    windows of even size, which cannot be centred (ConvNeXt at 8). Raises `OptionError` for a name that timm does not
+    windows of even size, which cannot be centred (ConvNeXt at 8). With `expanded` a net of inverted residuals
+    (MobileNet, EfficientNet) gives each stage's last map before it is projected to a few channels: some six times as
+    many, behind a nonlinearity; other nets give what they give. Raises `OptionError` for a name that timm does not
     know, a net without a pyramid of growing strides or that cannot be dilated, and `MissingDependencyError` where
     weights cannot be had.
     """
@@ -123,16 +133,22 @@ def build_encoder(
         raise OptionError(
             "--encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
         )
+    location: dict[str, Any] = {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
     if packaged is not None:
         # Symmetric padding instead of TensorFlow's, which depends on the input's size: the features are the same,
         # sampled further up and left (stride - 1 pixels), and the exported graph stays free of shape arithmetic.
         net = timm.create_model(
-            packaged.architecture, features_only=True, in_chans=in_channels, pad_type="", output_stride=output_stride
+            packaged.architecture,
+            features_only=True,
+            in_chans=in_channels,
+            pad_type="",
+            output_stride=output_stride,
+            **location,
         )
         if pretrained:
             _load_packaged(net, packaged, in_channels)
     else:
-        net = _from_timm(name, in_channels, pretrained, output_stride)
+        net = _from_timm(name, in_channels, pretrained, output_stride, location)
     info = cast(FeatureInfo, net.feature_info)
     strides = info.reduction()
     if output_stride is not None and strides[-1] != output_stride:
@@ -145,14 +161,28 @@ def build_encoder(
     return Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
 
 
-def _from_timm(name: str, in_channels: int, pretrained: bool, output_stride: int | None) -> nn.Module:
+def _has_inverted_residuals(name: str) -> bool:
+    """Whether timm can tap the net's blocks before their projection: its EfficientNets and MobileNets."""
+    if name in PACKAGED:
+        return True
+    return timm.models.model_entrypoint(timm.models.split_model_name_tag(name)[0]).__module__ in INVERTED_RESIDUALS
+
+
+def _from_timm(
+    name: str, in_channels: int, pretrained: bool, output_stride: int | None, location: dict[str, Any]
+) -> nn.Module:
     if pretrained and not timm.is_model_pretrained(name):
         remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
         raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
     try:
         # timm leaves out keywords that are None, for the nets that do not take them
         return timm.create_model(
-            name, features_only=True, in_chans=in_channels, pretrained=pretrained, output_stride=output_stride
+            name,
+            features_only=True,
+            in_chans=in_channels,
+            pretrained=pretrained,
+            output_stride=output_stride,
+            **location,
         )
     except (AttributeError, RuntimeError, AssertionError, TypeError) as error:
         if output_stride is not None and isinstance(error, AssertionError | TypeError):  # how timm refuses to dilate

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import torch
 from torch import nn
+
+from pixelwise.models.blocks import UpsampledModel
+from pixelwise.ops.padding import pad_to_multiple
+from pixelwise.ops.upsampling import bilinear_interpolation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -15,15 +20,19 @@ class Pipeline(nn.Module):
     """uint8 (N, H, W, C) RGB -> float32 logits (N, K, H, W): normalisation, model and class bias in one.
 
     mean and std are of channel values in 0..1. The class bias (`biased`), none at first, is added to every pixel's
-    logits.
+    logits. In evaluation mode the model sees images enlarged by `magnification`: one whose logits are coarser than the
+    image draws finer lines then. In training it sees them as they come, since crops are drawn at many magnifications.
     """
 
     scale: torch.Tensor
     shift: torch.Tensor
     class_bias: torch.Tensor | None
 
-    def __init__(self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(
+        self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], magnification: float = 1.0
+    ) -> None:
         super().__init__()
+        self.magnification = Fraction(magnification).limit_denominator(8)
         self.model = model
         self.mean = mean
         self.std = std
@@ -40,8 +49,29 @@ class Pipeline(nn.Module):
         """Return float32 (N, C, H, W), channels-last in memory, zero where an image has the mean colour."""
         return images.permute(0, 3, 1, 2).float() * self.scale - self.shift
 
+    @property
+    def stride(self) -> int:
+        """Tiles that start at its multiples are sampled as the whole image is."""
+        return int(self.model.stride) * self.magnification.denominator  # type: ignore[arg-type]
+
     def forward(self, images: torch.Tensor, step: int = 1) -> torch.Tensor:
         """Run all. A `step` above 1 gives every so manieth logit: for models that take one (`UpsampledModel`)."""
         image = self.normalised(images)
-        logits: torch.Tensor = self.model(image) if step == 1 else self.model(image, step)
+        logits: torch.Tensor
+        if step > 1:
+            logits = self.model(image, step)
+        elif self.training or self.magnification == 1:
+            logits = self.model(image)
+        else:
+            logits = self._magnified(image)
         return logits if self.class_bias is None else logits + self.class_bias
+
+    def _magnified(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the enlarged image at the image's own size, both grids' corners in line."""
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.stride)
+        own, factor = padded.shape[-2:], self.magnification
+        larger = [side * factor.numerator // factor.denominator for side in own]
+        enlarged = bilinear_interpolation(padded, larger)
+        logits = self.model.coarse(enlarged) if isinstance(self.model, UpsampledModel) else self.model(enlarged)
+        return bilinear_interpolation(logits, own)[..., :height, :width]

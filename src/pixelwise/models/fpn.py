@@ -7,6 +7,8 @@ Networks", CVPR 2019, arXiv:1901.02446, section 3.
 Differs from the paper:
 - the sums are smoothed by one depthwise separable 3x3 convolution with batch norm and ReLU instead of a plain 3x3
   convolution, and 96 channels (times `width`) instead of 256: made for a CPU;
+- laterals read maps before their projection, where the encoder is made of inverted residuals (`expanded` in
+  `encoders/timm.py`): the projections are made for the next block, and discard what a decoder can use;
 - the finest sum alone feeds the head; the panoptic FPN adds an up-sampled branch of every level to it;
 - bilinear instead of nearest-neighbour up-sampling.
 """
@@ -44,7 +46,7 @@ class FPN(UpsampledModel):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained)
+        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained, expanded=True)
         self.levels = [i for i, stride in enumerate(self.encoder.strides) if stride >= FINEST_STRIDE]
         if not self.levels:
             found = f"features at strides {self.encoder.strides}"

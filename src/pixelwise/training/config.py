@@ -52,6 +52,8 @@ class Recipe(_Strict):
     """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
     calibrated: bool = True
     """Whether the classes' logits get a bias in the end, one that suits the validation images."""
+    magnification: Annotated[float, pydantic.Field(ge=1, le=4)] = 1.0
+    """What images are enlarged by when they are predicted, where the model's logits are up-sampled."""
     evaluations: pydantic.PositiveInt
     tile: pydantic.PositiveInt
     overlap: pydantic.NonNegativeInt

@@ -31,6 +31,8 @@ LOSS_STEP = 2
 VALIDATION_SHARE = 0.04
 """Share of the time that may go into validation."""
 MAX_EVALUATIONS = 20
+MAGNIFICATION = 1.25
+"""Logits at stride 4 draw finer lines on an enlarged image, at half as much time again for a prediction."""
 TILE, OVERLAP = 1536, 512
 
 
@@ -96,6 +98,7 @@ def make_recipe(
         reduction="mean",
         loss_step=LOSS_STEP,
         class_weights=class_weights,
+        magnification=MAGNIFICATION,
         evaluations=1,
         tile=TILE,
         overlap=OVERLAP,

@@ -11,6 +11,7 @@ from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
+from pixelwise.models.blocks import UpsampledModel
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -35,7 +36,8 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     )
     encoder = getattr(model, "encoder", None)
     if isinstance(encoder, Encoder):
-        return Pipeline(model, encoder.mean, encoder.std)
+        magnification = config.recipe.magnification if isinstance(model, UpsampledModel) else 1.0
+        return Pipeline(model, encoder.mean, encoder.std, magnification)
     mean: tuple[float, ...] = getattr(model, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(model, "std", IMAGENET_STD)
     return Pipeline(model, mean, std)
@@ -50,7 +52,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         classes=config.class_map,
         mean=pipeline.mean,
         std=pipeline.std,
-        stride=int(pipeline.model.stride),  # type: ignore[arg-type]
+        stride=pipeline.stride,
         tile=config.recipe.tile,
         overlap=config.recipe.overlap,
         width=config.width,
