@@ -30,7 +30,7 @@ NETS = [
     ("fpn", "efficientnet_lite1", None, True),
     ("fpn", "efficientnet_lite2", None, True),
     ("fpn", "efficientnet_lite0", None, False),
-    ("unet", "efficientnet_lite0", 0.5, True),
+    ("unet", "efficientnet_lite0", None, True),
     ("deeplabv3plus", "efficientnet_lite0", 0.5, True),
 ]
 """Model, encoder, width, whether the encoder starts from ImageNet weights."""

@@ -126,6 +126,17 @@ def test_expanded_maps_are_those_before_the_projection(name: str) -> None:
         assert_close(block.bn3(block.conv_pwl(expanded(image)[-1])), plain(image)[-1])
 
 
+def test_what_leads_to_no_expanded_map_learns_nothing_frozen_or_not() -> None:
+    encoder = build_encoder("efficientnet_lite0", expanded=True)
+    unused = {"blocks.6.0.conv_pwl.weight", "blocks.6.0.bn3.weight", "blocks.6.0.bn3.bias"}
+    assert {name for name, own in encoder.net.named_parameters() if not own.requires_grad} == unused
+    encoder.freeze(4)
+    resting = {name for name, own in encoder.net.named_parameters() if not own.requires_grad}
+    assert unused < resting
+    maps = encoder(torch.rand(1, 3, 64, 64))
+    assert [features.requires_grad for features in maps] == [False, False, True, True, True]
+
+
 def test_a_net_without_inverted_residuals_has_no_expanded_maps() -> None:
     assert build_encoder("resnet18", expanded=True).channels == build_encoder("resnet18").channels
 

@@ -88,17 +88,29 @@ class Encoder(nn.Module):
         normalise by the statistics they have. The layers of the last map always learn.
         """
         count = min(len({own for own in self.strides if own <= stride}), len(self.strides) - 1)
-        if count == 0:
-            return
-        parameters, training = list(self.net.parameters()), self.training
-        in_channels, side = parameters[0].shape[1], 2 * self.strides[-1]
+        if count:
+            self._keep(self._leading_to(count))
+
+    def rest_unused(self) -> None:
+        """Let layers that lead to none of the maps learn nothing."""
+        used = self._leading_to(len(self.strides))
+        self._keep({parameter for parameter in self.net.parameters() if parameter not in used})
+
+    def _leading_to(self, count: int) -> set[nn.Parameter]:
+        """Return the parameters that the first `count` maps depend on, of those that learn."""
+        learning, training = [own for own in self.net.parameters() if own.requires_grad], self.training
+        in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
         maps = self.eval()(torch.zeros(1, in_channels, side, side))
-        gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.requires_grad_(gradient is None)
+        gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
+        self.train(training)
+        return {own for own, gradient in zip(learning, gradients, strict=True) if gradient is not None}
+
+    def _keep(self, parameters: set[nn.Parameter]) -> None:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
         layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
         self.frozen = [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
-        self.train(training)
+        self.train(self.training)
 
     def train(self, mode: bool = True) -> Encoder:
         super().train(mode)
@@ -158,7 +170,10 @@ def build_encoder(
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
         raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
     trained = cast(dict[str, Any], net.pretrained_cfg)
-    return Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
+    encoder = Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
+    if location:
+        encoder.rest_unused()
+    return encoder
 
 
 def _has_inverted_residuals(name: str) -> bool:
