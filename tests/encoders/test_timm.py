@@ -177,7 +177,7 @@ def test_nothing_is_frozen_at_no_stride_and_where_the_first_map_is_coarser() -> 
     encoder = build_encoder("test_convnext")  # its first map is at stride 4
     encoder.freeze(0)
     encoder.freeze(2)
-    assert not encoder.frozen
+    assert not encoder.frozen()
     assert all(parameter.requires_grad for parameter in encoder.parameters())
 
 

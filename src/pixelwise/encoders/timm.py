@@ -77,7 +77,6 @@ class Encoder(nn.Module):
         self.strides = strides
         self.mean = mean
         self.std = std
-        self.frozen: list[nn.Module] = []
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         features: list[torch.Tensor] = self.net(image)
@@ -108,15 +107,18 @@ class Encoder(nn.Module):
     def _keep(self, parameters: set[nn.Parameter]) -> None:
         for parameter in parameters:
             parameter.requires_grad_(False)
-        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
-        self.frozen = [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Encoder:
         super().train(mode)
-        for layer in self.frozen:
+        for layer in self.frozen():
             layer.eval()
         return self
+
+    def frozen(self) -> list[nn.Module]:
+        """Return the layers whose parameters all stay as they are."""
+        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
+        return [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
 
 
 def build_encoder(

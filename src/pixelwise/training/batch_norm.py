@@ -12,31 +12,26 @@ from torch import distributed, nn
 
 
 def synchronise(module: nn.Module) -> None:
-    """Let every `nn.BatchNorm2d` below `module`, timm's with an activation too, count the batches of all processes."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d):
-            setattr(module, name, SynchronisedBatchNorm2d(child))
-        else:
-            synchronise(child)
+    """Let every `nn.BatchNorm2d` of `module`, timm's with an activation too, count the batches of all processes.
+
+    The layers stay the same objects, so that hooks on them and lists of them go on to hold.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.__class__ = SynchronisedBatchNorm2d
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """`norm` with the mean and variance of all processes' batches: (N, C, H, W) -> the same shape.
+    """Batch norm by the mean and variance of all processes' batches: (N, C, H, W) -> the same shape.
 
-    Parameters, statistics and their names are those of `norm`. Processes may differ in N.
+    Processes may differ in N.
     """
-
-    def __init__(self, norm: nn.BatchNorm2d) -> None:
-        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
-        self.drop = getattr(norm, "drop", nn.Identity())
-        self.act = getattr(norm, "act", nn.Identity())
-        self.load_state_dict(norm.state_dict())
-        self.to(norm.weight.device)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         normed = self._over_all(image) if self.training else super().forward(image)
-        activated: torch.Tensor = self.act(self.drop(normed))
-        return activated
+        if hasattr(self, "act"):  # timm's, with dropout and activation behind it
+            normed = self.act(self.drop(normed))
+        return normed
 
     def _over_all(self, image: torch.Tensor) -> torch.Tensor:
         own_variance, own_mean = torch.var_mean(image, (0, 2, 3), correction=0)

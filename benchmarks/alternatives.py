@@ -1,0 +1,101 @@
+"""Losses and augmentations that the default recipe does without; what they would be worth: `recipe.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from pixelwise.classes import IGNORE_INDEX
+from pixelwise.losses import counted_weight, cross_entropy
+from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.training.config import RunConfig
+from pixelwise.training.data import Batch
+
+Loss = Callable[..., torch.Tensor]
+"""(logits (N, K, H, W), target (N, H, W), *, pixel_weights (N, H, W), reduction) -> the sum over the pixels."""
+Augmentation = Callable[[Batch, RunConfig, int], Batch]
+"""(batch, configuration, step) -> the batch changed."""
+
+FOCUS = 2.0
+"""The focal loss's gamma."""
+HARDEST = 0.25
+PASTED = 0.5
+"""Share of the crops that get another's rare classes."""
+RARE = 1.5
+"""Classes of this weight and more are rare."""
+
+
+def with_dice(
+    logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+) -> torch.Tensor:
+    """Cross-entropy plus the classes' mean soft Dice loss (Milletari et al., 3DV 2016, arXiv:1606.04797)."""
+    probability, truth = _counted(logits, target)
+    overlap = 2 * (probability * truth).sum(dim=0)
+    sizes = (probability + truth).sum(dim=0)
+    dice = (1 - overlap / sizes.clamp(min=1))[truth.any(dim=0)].mean()
+    return _beside(dice, logits, target, pixel_weights)
+
+
+def with_lovasz(
+    logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+) -> torch.Tensor:
+    """Cross-entropy plus the Lovasz-softmax loss (Berman et al., CVPR 2018, arXiv:1705.08790, equation 11)."""
+    probability, truth = _counted(logits[..., ::2, ::2], target[:, ::2, ::2])
+    losses = []
+    for class_index in torch.nonzero(truth.any(dim=0)).flatten().tolist():
+        own = truth[:, class_index]
+        errors, order = (own - probability[:, class_index]).abs().sort(descending=True)
+        missed = own[order].cumsum(0)
+        union = own.sum() + (1 - own[order]).cumsum(0)
+        jaccard = 1 - (own.sum() - missed) / union
+        losses.append((errors * jaccard.diff(prepend=jaccard.new_zeros(1))).sum())
+    return _beside(torch.stack(losses).mean(), logits, target, pixel_weights)
+
+
+def focal(logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Focal loss (Lin et al., ICCV 2017, arXiv:1708.02002, equation 5)."""
+    losses = F.cross_entropy(logits, target, reduction="none", ignore_index=IGNORE_INDEX)
+    return (losses * (1 - (-losses).exp()) ** FOCUS * pixel_weights).sum()
+
+
+def hardest(logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str) -> torch.Tensor:
+    """Cross-entropy of the pixels that are hardest to tell (Shrivastava et al., CVPR 2016, arXiv:1604.03540)."""
+    losses = F.cross_entropy(logits, target, reduction="none", ignore_index=IGNORE_INDEX) * pixel_weights
+    kept = losses.flatten().topk(int(HARDEST * losses.numel())).values
+    return kept.sum()
+
+
+def boundary_twice(
+    logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+) -> torch.Tensor:
+    """Cross-entropy in which pixels that touch another class count twice."""
+    known = target.where(counted_pixels(target), 0).float()
+    highest, lowest = F.max_pool2d(known, 3, 1, 1), -F.max_pool2d(-known, 3, 1, 1)
+    return cross_entropy(logits, target, pixel_weights=pixel_weights * (1 + (highest != lowest)), reduction="sum")
+
+
+def rare_pasted(batch: Batch, config: RunConfig, step: int) -> Batch:
+    """Put the rare classes of the next crop into every other one (Ghiasi et al., CVPR 2021, arXiv:2012.07177)."""
+    rare = torch.tensor([weight >= RARE for weight in config.recipe.class_weights] + [False])
+    chosen = np.random.default_rng((config.seed, step)).random(len(batch.targets)) < PASTED
+    targets = batch.targets.roll(1, 0)
+    known = targets.where(counted_pixels(targets), len(rare) - 1)
+    pasted = rare[known] & torch.from_numpy(chosen)[:, None, None]
+    images = torch.where(pasted[..., None], batch.images.roll(1, 0), batch.images)
+    return Batch(images, torch.where(pasted, targets, batch.targets), None)
+
+
+def _beside(loss: torch.Tensor, logits: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return cross-entropy plus `loss`, as a sum that is later divided by the weight of the counted pixels."""
+    total = cross_entropy(logits, target, pixel_weights=weights, reduction="sum")
+    return total + loss * counted_weight(target, pixel_weights=weights)
+
+
+def _counted(logits: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return probabilities and truth, both (n, K), of the counted pixels."""
+    counted = counted_pixels(target)
+    probability = logits.softmax(dim=1).movedim(1, -1)[counted]
+    return probability, F.one_hot(target[counted], logits.shape[1]).to(probability)
