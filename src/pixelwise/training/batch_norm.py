@@ -29,8 +29,9 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         normed = self._over_all(image) if self.training else super().forward(image)
-        if hasattr(self, "act"):  # timm's, with dropout and activation behind it
-            normed = self.act(self.drop(normed))
+        for behind in ("drop", "act"):  # in timm's batch norm
+            if hasattr(self, behind):
+                normed = getattr(self, behind)(normed)
         return normed
 
     def _over_all(self, image: torch.Tensor) -> torch.Tensor:
