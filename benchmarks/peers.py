@@ -4,8 +4,8 @@
 
 The interpreters are those of environments that have segmentation_models.pytorch and torchvision, and Ultralytics. Each
 training has all cores to itself; a peer's learning rate is the one of `--rates` (ten times that for SGD) that does best
-on the validation images in the shortest of `--minutes`. Predictions are label maps in OUT, scored here by the same code. A finished training is not
-repeated. Writes docs/peers.md and docs/peers.svg.
+on the validation images in the shortest of `--minutes`. Predictions are label maps in OUT, scored here by the same
+code. A finished training is not repeated. Writes docs/peers.md and docs/peers.svg.
 """
 
 from __future__ import annotations
