@@ -169,8 +169,8 @@ def main() -> None:
         Peer("torchvision LR-ASPP", "peer_torch.py", args.peers, (weights, "--package", "torchvision"), 10.0),
         Peer("Ultralytics yolo26n-sem", "peer_ultralytics.py", args.ultralytics, ()),
     ]
-    rows = [ours(args, minutes) for minutes in args.minutes]
-    rows += [row for peer in peers for row in theirs(args, data, peer)]
+    their_rows = [row for peer in peers for row in theirs(args, data, peer)]
+    rows = [ours(args, minutes) for minutes in sorted(args.minutes)] + their_rows
     lines = []
     for row in rows:
         scores = [f"{score:.3f}" for score in (row.val, row.test, row.boundary_f1)]

@@ -2,8 +2,8 @@
 
     python benchmarks/step.py
 
-Each way runs in a process of its own, in turns; prints milliseconds an image, the batch's preparation included, and
-ratios; then the share of each kind of operation. Needs no data.
+Each way runs in a process of its own, in turns; milliseconds are an image's, the batch's preparation included. Writes
+docs/step.md. Needs no data; the compiled step needs a C++ compiler.
 """
 
 from __future__ import annotations
@@ -12,14 +12,53 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
 from subprocess import PIPE, run
 from sys import executable
 from typing import Any
 
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.formats.dataset import Sample
+from pixelwise.models import build
+from pixelwise.training.data import Batch, batch_at
+from pixelwise.training.loop import Trainer
+from pixelwise.training.memory import keep_freed_memory
+from pixelwise.training.recipe import make_recipe, with_steps
+
 ROUNDS = 3
 WARM, TIMED = 4, 12
-AS_IT_IS: dict[str, Any] = {"keep_memory": True, "loader_thread": False, "frozen_stride": 16, "loss_step": 2}
+PAGE = Path(__file__).parent.parent / "docs" / "step.md"
+TEXT = """# A training step
+
+Written by `benchmarks/step.py`: the default model, eight crops of 256x320, on {threads} threads. Milliseconds are those
+an image of the batch takes, its preparation included; the median of {rounds} processes each.
+
+| | ms an image | |
+|---|---|---|
+{ways}
+
+Where the time of the first row goes, by torch's own profiler:
+
+| | share |
+|---|---|
+{shares}
+"""
+AS_IT_IS: dict[str, Any] = {
+    "keep_memory": True,
+    "loader_thread": False,
+    "frozen_stride": 16,
+    "loss_step": 2,
+    "channels_first": False,
+    "compiled": False,
+    "half": False,
+}
 WAYS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "freed memory given back": {"keep_memory": False},
@@ -29,6 +68,9 @@ WAYS: dict[str, dict[str, Any]] = {
     "frozen up to stride 8": {"frozen_stride": 8},
     "a loss of all pixels": {"loss_step": 1},
     "neither frozen nor sampled": {"frozen_stride": 0, "loss_step": 1},
+    "channels first in memory": {"channels_first": True},
+    "torch.compile": {"compiled": True},
+    "bfloat16 (autocast)": {"half": True},
 }
 KINDS = {
     "convolutions, forward": ("mkldnn_convolution", "_slow_conv2d_forward", "thnn_conv2d", "convolution"),
@@ -42,19 +84,10 @@ KINDS = {
 """Operations of torch by what they are for."""
 
 
-def stepper(keep_memory: bool, frozen_stride: int, loss_step: int) -> Any:
+def stepper(
+    keep_memory: bool, frozen_stride: int, loss_step: int, channels_first: bool, compiled: bool
+) -> tuple[Callable[[int], Batch], Trainer]:
     """Return a function that makes the batch of a step, and the trainer that takes it."""
-    import numpy as np
-    import torch
-
-    from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-    from pixelwise.formats.dataset import Sample
-    from pixelwise.models import build
-    from pixelwise.training.data import batch_at
-    from pixelwise.training.loop import Trainer
-    from pixelwise.training.memory import keep_freed_memory
-    from pixelwise.training.recipe import make_recipe, with_steps
-
     if keep_memory:
         keep_freed_memory()
     torch.manual_seed(0)
@@ -65,12 +98,24 @@ def stepper(keep_memory: bool, frozen_stride: int, loss_step: int) -> Any:
     ]
     recipe = with_steps(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
     recipe = recipe.model_copy(update={"frozen_stride": frozen_stride, "loss_step": loss_step})
-    trainer = Trainer(Pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
+    pipeline = ChannelsFirst if channels_first else Pipeline
+    trainer = Trainer(pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
+    if channels_first:
+        trainer.pipeline.to(memory_format=torch.contiguous_format)
     trainer.pipeline.train()
+    if compiled:
+        trainer.pipeline.model.compile()
     return lambda step: batch_at(samples, recipe, 0, step), trainer
 
 
-def step_milliseconds(loader_thread: bool, **how: Any) -> float:
+class ChannelsFirst(Pipeline):
+    """The pipeline with each channel of an image in one piece of memory, torch's own order."""
+
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        return super().normalised(images).contiguous()
+
+
+def step_milliseconds(loader_thread: bool, half: bool, **how: Any) -> float:
     """Return the median time an image of a step takes in this process."""
     batch_of, trainer = stepper(**how)
     seconds = []
@@ -82,16 +127,16 @@ def step_milliseconds(loader_thread: bool, **how: Any) -> float:
                 batch, ahead = ahead.result(), pool.submit(batch_of, step + 1)
             else:
                 batch = batch_of(step)
-            trainer.train_step(batch)
+            with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+                trainer.train_step(batch)
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[WARM:]) / trainer.recipe.batch * 1000
 
 
 def shares() -> dict[str, float]:
     """Return which share of a step's time each of `KINDS` takes, and the rest."""
-    from torch.profiler import ProfilerActivity, profile
-
-    batch_of, trainer = stepper(**{key: AS_IT_IS[key] for key in ("keep_memory", "frozen_stride", "loss_step")})
+    how = {key: value for key, value in AS_IT_IS.items() if key not in ("loader_thread", "half")}
+    batch_of, trainer = stepper(**how)
     batches = [batch_of(step) for step in range(WARM + 4)]
     for batch in batches[:WARM]:
         trainer.train_step(batch)
@@ -118,10 +163,11 @@ def main() -> None:
 
     rounds = [[measured(way) for way in WAYS.values()] for _ in range(ROUNDS)]
     medians = dict(zip(WAYS, (statistics.median(times) for times in zip(*rounds, strict=True)), strict=True))
-    for name, milliseconds in medians.items():
-        print(f"{name:30} {milliseconds:6.1f} ms an image, {milliseconds / medians['as it is']:.2f}x")
-    for kind, share in shares().items():
-        print(f"{kind:30} {share:6.1%}")
+    ways = [f"| {name} | {own:.1f} | {own / medians['as it is']:.2f}x |" for name, own in medians.items()]
+    kinds = [f"| {kind} | {share:.0%} |" for kind, share in shares().items()]
+    page = TEXT.format(threads=torch.get_num_threads(), rounds=ROUNDS, ways="\n".join(ways), shares="\n".join(kinds))
+    PAGE.write_text(page, encoding="utf-8")
+    print(page)
 
 
 if __name__ == "__main__":
