@@ -18,7 +18,7 @@ from torch import nn
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import OutputError
-from pixelwise.export.onnx import OPSET, export_onnx
+from pixelwise.export.onnx import OPSET, export_onnx, with_class_bias
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.ops.padding import pad_to_multiple
@@ -137,3 +137,15 @@ def test_logging_and_warnings_are_as_before(model_file: Path) -> None:
     assert logging.root.manager.disable == logging.NOTSET
     with pytest.warns(UserWarning, match="still heard"):
         warnings.warn("still heard", UserWarning, stacklevel=1)
+
+
+def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) -> None:
+    pipeline, bias = tiny().biased((0.0, 0.0)), (-1.5, 0.25)
+    export_onnx(pipeline, INFO, tmp_path / "draft.onnx")
+    with_class_bias(tmp_path / "draft.onnx", bias, tmp_path / "model.onnx")
+    images = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8)
+    engine = OnnxRuntimeEngine(tmp_path / "model.onnx")
+    with torch.no_grad():
+        expected = pipeline.biased(bias)(torch.from_numpy(images)).numpy()
+    assert_allclose(engine(images), expected, rtol=1e-4, atol=1e-5)
+    assert engine.info == INFO

@@ -53,13 +53,14 @@ def test_the_time_is_shared_between_steps_and_evaluations() -> None:
     assert steps_in(600, Cost(step=0.5, validation=10)) == (1160, 2)
     # 4 % of 600 s would pay 240 validations: 20 are enough
     assert steps_in(600, Cost(step=0.5, validation=0.1)) == (int((600 - 2) / 0.5), MAX_EVALUATIONS)
-    # without validation images all of it goes into steps
-    assert steps_in(60, Cost(step=0.5, validation=0)) == (120, 1)
+    # one alone would have nothing to choose from, and without validation images there is none: all goes into steps
+    assert steps_in(499, Cost(step=0.5, validation=10)) == (998, 0)
+    assert steps_in(60, Cost(step=0.5, validation=0)) == (120, 0)
 
 
 @pytest.mark.parametrize("seconds", [-30.0, 0.0, 0.1])
 def test_a_time_too_short_for_anything_still_takes_a_step(seconds: float) -> None:
-    assert steps_in(seconds, Cost(step=0.5, validation=10)) == (1, 1)
+    assert steps_in(seconds, Cost(step=0.5, validation=10)) == (1, 0)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_quarter() -> None:
@@ -83,7 +84,8 @@ def test_a_warm_up_takes_100_steps_at_most_and_none_in_a_short_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "evaluations", "after"), [(100, 4, {25, 50, 75, 100}), (10, 1, {10}), (5, 2, {2, 5}), (3, 3, {1, 2, 3})]
+    ("steps", "evaluations", "after"),
+    [(100, 4, {25, 50, 75, 100}), (10, 1, {10}), (5, 2, {2, 5}), (3, 3, {1, 2, 3}), (10, 0, set())],
 )
 def test_validations_are_evenly_spaced_and_the_last_ends_the_run(steps: int, evaluations: int, after: set[int]) -> None:
     assert evaluation_steps(recipe(steps, evaluations)) == after

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import yaml
+from numpy.testing import assert_allclose
 
 from pixelwise.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.formats import open_dataset
@@ -152,6 +154,8 @@ def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole:
         return np.nanmean(np.where(confusion.matrix.sum(1) > 0, confusion.iou(), np.nan))
 
     assert miou(kept) >= max(miou(class_bias(config.recipe.class_weights, share)) for share in SHARES)
+    (entry,) = (own for own in onnx.load(whole / "model.onnx").graph.initializer if own.name == "class_bias")
+    assert_allclose(onnx.numpy_helper.to_array(entry).ravel(), kept, rtol=1e-6)
 
 
 def test_a_run_finished_twice_has_the_same_class_bias(whole: Path, data: Path, tmp_path: Path) -> None:
@@ -174,8 +178,8 @@ def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:
 
 
 def test_minutes_become_steps_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Of 60 s, 35 are kept for the end and 2 for its two passes over the validation images; one more validation leaves
-    # 22 s for steps of 2 s, less what reading the data took.
+    # Of 60 s, 35 are kept for the end and 2 for its two passes over the validation images; one validation more would be
+    # none to choose from, so steps of 2 s get the other 23 s, less what reading the data took.
     monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step=2.0, validation=1.0))
     train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=1, quiet=True)
     steps = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["recipe"]["steps"]

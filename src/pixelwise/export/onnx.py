@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 
@@ -17,6 +18,8 @@ from pixelwise.files import written_whole
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 
 OPSET = 18
+CLASS_BIAS = "class_bias"
+"""The pipeline's own name for it, and the initialiser's in the graph."""
 EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
 
@@ -48,6 +51,16 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         del node.metadata_props[:]  # stack traces of the exporting machine
         node.doc_string = ""
     with written_whole(path) as temporary:
+        onnx.save(proto, temporary)
+
+
+def with_class_bias(path: Path, class_bias: Sequence[float], out: Path) -> None:
+    """Write the file at `path`, exported from a pipeline with a class bias, to `out` with `class_bias` in its place."""
+    proto = onnx.load(path)
+    (entry,) = (own for own in proto.graph.initializer if own.name == CLASS_BIAS)
+    values = np.array(class_bias, np.float32).reshape(tuple(entry.dims))
+    entry.CopyFrom(onnx.numpy_helper.from_array(values, CLASS_BIAS))
+    with written_whole(out) as temporary:
         onnx.save(proto, temporary)
 
 

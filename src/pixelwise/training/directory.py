@@ -37,6 +37,11 @@ class RunDirectory:
         return self.path / "model.onnx"
 
     @property
+    def draft(self) -> Path:
+        """The model file until its class bias is known."""
+        return self.path / "draft.onnx"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
@@ -67,8 +72,9 @@ class RunDirectory:
 
     def clear_leftovers(self) -> None:
         """Remove the half-written files of a process that was killed."""
+        self.draft.unlink(missing_ok=True)
         files = (self.config, self.checkpoint, self.weights, self.model, self.metrics, self.history, self.report)
-        for file in files:
+        for file in (*files, self.draft):
             remove_leftovers(file)
 
     def require_weights(self) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnxruntime
 import torch
 
-from pixelwise.export.onnx import export_onnx
+from pixelwise.export.onnx import export_onnx, with_class_bias
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item, Sample
@@ -26,7 +26,6 @@ from pixelwise.predict.predictor import load
 from pixelwise.training.calibration import best_bias
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Progress
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
@@ -83,8 +82,8 @@ def finish(
 
     The scores are those of the model file itself on the validation images; a run without any has none.
     """
-    pipeline, share = _calibrated(run, config, dataset)
-    export_onnx(pipeline, model_info(config, pipeline), run.model)
+    pipeline, _ = load_run(run.path)
+    share = _exported(run, pipeline, config, dataset)
     scores: Scores | None = None
     extremes = Extremes(config.class_map.num_classes)
     if dataset.splits.get("val"):
@@ -115,23 +114,25 @@ def finish(
     write_report(report, run.report)
 
 
-def _calibrated(run: RunDirectory, config: RunConfig, dataset: Dataset) -> tuple[Pipeline, float]:
-    """Return the run's pipeline with the class bias that suits the validation images, and how much of the class weights
+def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> float:
+    """Write the model file with the class bias that suits the validation images; return how much of the class weights
     is taken back in it.
 
-    The bias goes into the run's weights, which hold the net's own beside it: done again, it comes out the same.
+    It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
+    net's own: done again, it comes out the same.
     """
-    pipeline, _ = load_run(run.path)
-    pipeline.biased(None)
     items = dataset.splits.get("val", ())
     if not config.recipe.calibrated or not items:
-        return pipeline, 0.0
-    predictor, samples = torch_predictor(pipeline, config), map(dataset.read, items)
-    share, bias = best_bias(predictor, samples, len(items), config.recipe.class_weights)
-    if any(bias):
-        pipeline.biased(bias)
-    save_weights(run.weights, pipeline, config)
-    return pipeline, share
+        export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
+        return 0.0
+    pipeline.biased((0.0,) * config.class_map.num_classes)
+    export_onnx(pipeline, model_info(config, pipeline), run.draft)
+    samples = map(dataset.read, items)
+    share, bias = best_bias(load(run.draft), samples, len(items), config.recipe.class_weights)
+    with_class_bias(run.draft, bias, run.model)
+    run.draft.unlink()
+    save_weights(run.weights, pipeline.biased(bias), config)
+    return share
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:

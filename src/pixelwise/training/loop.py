@@ -145,8 +145,9 @@ def fit(
     """Train to the recipe's last step.
 
     `batches` starts at the trainer's step. `validate` returns the mIoU of the averaged weights (`None`: nothing to
-    validate on) and `keep_best` stores them when it is the highest so far. A checkpoint is written every
-    `CHECKPOINT_SECONDS` and after each validation; where it falls changes nothing in the result.
+    validate on) and `keep_best` stores them when it is the highest so far; those of the last step where the recipe
+    validates none. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and at the end; where it
+    falls changes nothing in the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
     validated_after = evaluation_steps(recipe)
@@ -162,16 +163,17 @@ def fit(
         on_step(progress, loss)
 
         validated = progress.step in validated_after
+        judged = validated or progress.step == recipe.steps
         miou = validate(trainer.averaged_pipeline()) if validated else None
-        if validated and (miou is None or progress.best_miou is None or miou > progress.best_miou):
+        if judged and (miou is None or progress.best_miou is None or miou > progress.best_miou):
             keep_best(trainer.averaged_pipeline())
             progress.best_miou, progress.best_step = miou, progress.step
-        if validated or progress.step % row_every == 0:
+        if judged or progress.step % row_every == 0:
             progress.seconds = time.perf_counter() - started
             progress.history.append(_row(trainer, epoch_steps, miou))
             progress.loss_sum, progress.loss_count = 0.0, 0
             on_row(progress)
-        if validated or time.perf_counter() - saved > CHECKPOINT_SECONDS:
+        if judged or time.perf_counter() - saved > CHECKPOINT_SECONDS:
             trainer.save(checkpoint)
             saved = time.perf_counter()
 

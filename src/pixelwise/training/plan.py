@@ -31,7 +31,8 @@ WARM_STEPS, MEASURED_STEPS = 3, 8
 SLACK = 1.05
 """By how much a step of a long run takes longer than those measured, on a machine that has other things to do too."""
 FINISH_SECONDS = 35.0
-"""Kept back from `--minutes` for the export and the report, beside two passes over the validation images."""
+"""Kept back from `--minutes` for the export and the report, beside two passes over the validation images, which take
+the model file no longer than they take torch."""
 
 
 def new_config(

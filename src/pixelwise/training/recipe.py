@@ -68,10 +68,12 @@ def _multiple(count: int) -> int:
 
 
 def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
-    """Return how many (steps, evaluations) fit into `seconds`; at least one of each."""
-    evaluations = 1
-    if cost.validation > 0:
-        evaluations = int(np.clip(VALIDATION_SHARE * seconds / cost.validation, 1, MAX_EVALUATIONS))
+    """Return how many steps, at least one, and evaluations fit into `seconds`.
+
+    One evaluation alone, of the last step, would have nothing to choose from: there are two or none.
+    """
+    fitting = VALIDATION_SHARE * seconds / cost.validation if cost.validation else 0.0
+    evaluations = int(min(fitting, MAX_EVALUATIONS)) if fitting >= 2 else 0
     steps = int((seconds - evaluations * cost.validation) / cost.step)
     return max(1, steps), evaluations
 
@@ -99,7 +101,7 @@ def make_recipe(
         loss_step=LOSS_STEP,
         class_weights=class_weights,
         magnification=MAGNIFICATION,
-        evaluations=1,
+        evaluations=0,
         tile=TILE,
         overlap=OVERLAP,
     )
@@ -131,5 +133,5 @@ def learning_rate_factor(step: int, recipe: Recipe) -> float:
 
 
 def evaluation_steps(recipe: Recipe) -> set[int]:
-    """Return after how many steps the model is validated: evenly spaced, the last step among them."""
+    """Return after how many steps the model is validated: evenly spaced, the last step among them; or never."""
     return {round((i + 1) * recipe.steps / recipe.evaluations) for i in range(recipe.evaluations)}
