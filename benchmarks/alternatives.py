@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from pixelwise.classes import IGNORE_INDEX
+from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.config import RunConfig
@@ -86,6 +87,27 @@ def rare_pasted(batch: Batch, config: RunConfig, step: int) -> Batch:
     pasted = rare[known] & torch.from_numpy(chosen)[:, None, None]
     images = torch.where(pasted[..., None], batch.images.roll(1, 0), batch.images)
     return Batch(images, torch.where(pasted, targets, batch.targets), None)
+
+
+class Taught:
+    """Cross-entropy with the truth and with a teacher's answers, half and half (Hinton et al. 2015, arXiv:1503.02531).
+
+    `images` are those of the batch whose loss is asked for next.
+    """
+
+    def __init__(self, teacher: Pipeline, step: int) -> None:
+        self.teacher = teacher
+        self.step = step
+        self.images = torch.empty(0)
+
+    def __call__(
+        self, logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+    ) -> torch.Tensor:
+        with torch.no_grad():
+            answers = self.teacher(self.images, self.step).softmax(dim=1)
+        apart = -(answers * logits.log_softmax(dim=1)).sum(dim=1) * pixel_weights
+        told = cross_entropy(logits, target, pixel_weights=pixel_weights, reduction="sum")
+        return 0.5 * (told + apart[counted_pixels(target)].sum())
 
 
 def _beside(loss: torch.Tensor, logits: torch.Tensor, target: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -66,6 +66,8 @@ class Variant:
     """By how much the run has more steps."""
     ema_share: float = recipes.EMA_SHARE
     loss: Loss | None = None
+    teacher: str | None = None
+    """The encoder of a net that is trained first, for as many steps, and whose answers are learnt as well."""
     augmentation: Augmentation | None = None
     encoder_statistics_kept: bool = False
     """Whether the encoder normalises by the statistics that it came with."""
@@ -103,6 +105,7 @@ VARIANTS = {
     "focal loss": Variant(loss=alternatives.focal),
     "the hardest quarter of the pixels (OHEM)": Variant(loss=alternatives.hardest),
     "pixels at boundaries count twice": Variant(loss=alternatives.boundary_twice),
+    "a teacher on EfficientNet-Lite2 trained first": Variant(teacher="efficientnet_lite2"),
     "average over 3 % of the run": Variant(ema_share=0.03),
     "average over 30 % of the run": Variant(ema_share=0.3),
     "encoder's batch norm statistics kept": Variant(encoder_statistics_kept=True),
@@ -188,13 +191,19 @@ def trained(config: RunConfig, variant: Variant, store: SampleStore) -> tuple[Tr
         for module in trainer.pipeline.model.encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
+    loss = variant.loss or loop.cross_entropy
+    if variant.teacher is not None:
+        teacher, _ = trained(config.model_copy(update={"encoder": variant.teacher}), Variant(), store)
+        loss = alternatives.Taught(teacher.averaged_pipeline(), recipe.loss_step)
     early = recipe.model_copy(update=variant.first_half)
     started = time.perf_counter()
-    with mock.patch.object(loop, "cross_entropy", variant.loss or loop.cross_entropy):
+    with mock.patch.object(loop, "cross_entropy", loss):
         for step in range(recipe.steps):
             batch = batch_at(store, early if 2 * step < recipe.steps else recipe, config.seed, step)
             if variant.augmentation is not None:
                 batch = variant.augmentation(batch, config, step)
+            if isinstance(loss, alternatives.Taught):
+                loss.images = batch.images
             trainer.train_step(batch)
     return trainer, time.perf_counter() - started
 
