@@ -1,6 +1,6 @@
 """The default beside its peers on CamVid: the same images, cores and minutes; a table and its curves in docs/.
 
-    python benchmarks/peers.py CAMVID OUT --peers PYTHON --ultralytics PYTHON [--minutes 3 9] [--rates 3e-4 1e-3 3e-3]
+    python benchmarks/peers.py CAMVID OUT --peers PYTHON --ultralytics PYTHON [--minutes 3 9] [--rates 1e-3 3e-3]
 
 The interpreters are those of environments that have segmentation_models.pytorch and torchvision, and Ultralytics. Each
 training has all cores to itself; a peer's learning rate is the one of `--rates` (ten times that for SGD) that does best
@@ -104,7 +104,7 @@ def trained(args: argparse.Namespace, peer: Peer, minutes: float, rate: float) -
         line = [peer.interpreter, Path(__file__).with_name(peer.script), args.camvid, *peer.arguments, out]
         line += ["--minutes", minutes, "--rate", rate]
         out.parent.mkdir(parents=True, exist_ok=True)
-        with out.with_suffix(".log").open("w") as log:
+        with out.with_name(f"{out.name}.log").open("w") as log:
             subprocess.run([str(part) for part in line], check=True, stdout=log, stderr=log)
     return out
 
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--peers", required=True)
     parser.add_argument("--ultralytics", required=True)
     parser.add_argument("--minutes", type=float, nargs="+", default=[3.0, 9.0])
-    parser.add_argument("--rates", type=float, nargs="+", default=[3e-4, 1e-3, 3e-3])
+    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3])
     args = parser.parse_args()
     if not args.camvid.is_dir():
         sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
