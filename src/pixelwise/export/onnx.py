@@ -13,6 +13,7 @@ import onnx
 import torch
 
 from pixelwise.export.dropout import dropout_kept, seed_dropout
+from pixelwise.export.folding import batch_norms_folded
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.files import written_whole
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
@@ -33,7 +34,13 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     example = torch.zeros((2, *EXAMPLE_SIDES, len(info.mean)), dtype=torch.uint8)
     dimension = torch.export.Dim
     shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
-    with _quiet(), torch.no_grad(), dropout_kept(pipeline), _out_of_place(pipeline):
+    with (
+        _quiet(),
+        torch.no_grad(),
+        _out_of_place(pipeline),
+        batch_norms_folded(pipeline, example),
+        dropout_kept(pipeline),
+    ):
         program = torch.onnx.export(
             pipeline,
             (example,),

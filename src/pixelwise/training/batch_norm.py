@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
+from pixelwise.ops.normalisation import behind
+
 
 def synchronise(module: nn.Module) -> None:
     """Let every `nn.BatchNorm2d` of `module`, timm's with an activation too, count the batches of all processes.
@@ -29,10 +31,7 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         normed = self._over_all(image) if self.training else super().forward(image)
-        for behind in ("drop", "act"):  # in timm's batch norm
-            if hasattr(self, behind):
-                normed = getattr(self, behind)(normed)
-        return normed
+        return behind(self, normed)
 
     def _over_all(self, image: torch.Tensor) -> torch.Tensor:
         own_variance, own_mean = torch.var_mean(image, (0, 2, 3), correction=0)

@@ -1,0 +1,80 @@
+"""Folded batch norms: the same logits without them, for a while; nothing where the result would be another."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from pixelwise.export.folding import batch_norms_folded
+from pixelwise.models import build
+
+
+def settled(net: nn.Module) -> nn.Module:
+    """Return the net, in evaluation mode, with statistics and scales that are not those of new layers."""
+    torch.manual_seed(0)
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.running_mean, layer.bias):
+                nn.init.normal_(values)
+            for values in (layer.running_var, layer.weight):
+                nn.init.uniform_(values, 0.5, 2)
+    return net.eval()
+
+
+def normalising(net: nn.Module, image: torch.Tensor) -> int:
+    """Return how many layers change what they are given by their own statistics."""
+    seen = []
+
+    def see(layer: nn.BatchNorm2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        activation = getattr(layer, "act", nn.Identity())
+        seen.append(not torch.equal(activation(inputs[0]), output))
+
+    handles = [own.register_forward_hook(see) for own in net.modules() if isinstance(own, nn.BatchNorm2d)]
+    net(image)
+    for handle in handles:
+        handle.remove()
+    return sum(seen)
+
+
+@torch.no_grad()
+def test_folded_batch_norms_give_the_same_and_come_back() -> None:
+    net = settled(build("fpn", 3, encoder="test_efficientnet"))
+    image = torch.rand(1, 3, 64, 64)
+    before, state = net(image), {name: own.clone() for name, own in net.state_dict().items()}
+    assert normalising(net, image) > 10
+    with batch_norms_folded(net, image):
+        assert normalising(net, image) == 0
+        assert_close(net(image), before, rtol=1e-3, atol=1e-4)
+    assert_close(net.state_dict(), state, rtol=0, atol=0)
+    assert torch.equal(net(image), before)
+
+
+class Shared(nn.Module):
+    """Adds what a convolution gives to its batch norm's result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        given = self.convolution(image)
+        return self.norm(given) + given
+
+
+@torch.no_grad()
+def test_a_convolution_that_something_else_reads_keeps_its_batch_norm() -> None:
+    net, image = settled(Shared()), torch.rand(2, 3, 16, 16)
+    before = net(image)
+    with batch_norms_folded(net, image):
+        assert torch.equal(net(image), before)
+
+
+@torch.no_grad()
+def test_a_convolution_used_twice_keeps_its_batch_norms() -> None:
+    convolution = nn.Conv2d(3, 3, 1)
+    net = settled(nn.Sequential(convolution, nn.BatchNorm2d(3), convolution, nn.BatchNorm2d(3)))
+    image = torch.rand(2, 3, 16, 16)
+    with batch_norms_folded(net, image):
+        assert normalising(net, image) == 2
