@@ -99,8 +99,9 @@ class Encoder(nn.Module):
         """Return the parameters that the first `count` maps depend on, of those that learn."""
         learning, training = [own for own in self.net.parameters() if own.requires_grad], self.training
         in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
-        maps = self.eval()(torch.zeros(1, in_channels, side, side))
-        gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
+        with torch.enable_grad():
+            maps = self.eval()(torch.zeros(1, in_channels, side, side))
+            gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
         self.train(training)
         return {own for own, gradient in zip(learning, gradients, strict=True) if gradient is not None}
 
