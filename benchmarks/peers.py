@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from budget import steps_and_seconds, train_and_evaluate
 from PIL import Image
@@ -28,6 +29,7 @@ import pixelwise as pw
 from pixelwise.encoders.timm import PACKAGED, packaged_file
 from pixelwise.formats.dataset import Dataset
 from pixelwise.metrics.scores import SemanticScorer
+from pixelwise.predict.engine import available_cores
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = """# Beside its peers
@@ -35,7 +37,7 @@ PAGE = """# Beside its peers
 ![Test mIoU over minutes](peers.svg)
 
 Written by `benchmarks/peers.py`. CamVid at 360x480, trained on its 367 training images and scored on its 233 test
-images, on the same cores one after the other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP
+images, on the same {cores} cores ({capability}) one after the other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP
 start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random ones, since it has none
 without a network. Minutes are of wall time: pixelwise's include checking the data, validation, export and report, its
 peers' reading and training. A peer's learning rate is the one of those tried in the shortest time that did best on the
@@ -176,7 +178,13 @@ def main() -> None:
         scores = [f"{score:.3f}" for score in (row.val, row.test, row.boundary_f1)]
         lines.append(f"| {' | '.join([row.name, row.rate, f'{row.minutes:g}', *scores, f'{row.milliseconds:.0f}'])} |")
     rates = ", ".join(f"{rate:g}" for rate in args.rates)
-    (DOCS / "peers.md").write_text(PAGE.format(rates=rates, table="\n".join(lines)), encoding="utf-8")
+    page = PAGE.format(
+        cores=available_cores(),
+        capability=torch.backends.cpu.get_cpu_capability(),
+        rates=rates,
+        table="\n".join(lines),
+    )
+    (DOCS / "peers.md").write_text(page, encoding="utf-8")
     (DOCS / "peers.svg").write_text(curves(rows), encoding="utf-8")
 
 
