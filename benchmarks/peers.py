@@ -37,11 +37,11 @@ PAGE = """# Beside its peers
 ![Test mIoU over minutes](peers.svg)
 
 Written by `benchmarks/peers.py`. CamVid at 360x480, trained on its 367 training images and scored on its 233 test
-images, on the same {cores} cores ({capability}) one after the other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP
-start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random ones, since it has none
-without a network. Minutes are of wall time: pixelwise's include checking the data, validation, export and report, its
-peers' reading and training. A peer's learning rate is the one of those tried in the shortest time that did best on the
-validation images: {rates}, and ten times that for the SGD of torchvision's references.
+images, on the same {cores} cores ({capability}) one after the other. pixelwise, segmentation_models.pytorch's FPN and
+torchvision's LR-ASPP start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random
+ones, since it has none without a network. Minutes are of wall time: pixelwise's include checking the data, export and
+report, its peers' reading and training. A peer's learning rate is the one of those tried in the shortest time that did
+best on the validation images: {rates}, and ten times that for the SGD of torchvision's references.
 
 | | rate | minutes | val mIoU | test mIoU | boundary F1 | ms an image in training |
 |---|---|---|---|---|---|---|
