@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pixelwise.errors import DataError
 from pixelwise.files import write_text
 
 FILE = Path(__file__).with_name("front.json")
@@ -36,7 +37,9 @@ class FrontRow:
 
 
 def load_front() -> tuple[str, list[FrontRow]]:
-    """Return what was measured on, and the rows in the order of their cost."""
+    """Return what was measured on, and the rows in the order of their cost. Raises `DataError` before any was."""
+    if not FILE.is_file():
+        raise DataError(FILE, "no such file", "what benchmarks/front.py measured", "Run it; it writes this file.")
     content = json.loads(FILE.read_text(encoding="utf-8"))
     rows = []
     for entry in content["rows"]:
