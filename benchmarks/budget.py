@@ -14,6 +14,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import yaml
+
 
 def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
     """Make all `calls`, each in a thread that keeps, with the processes it starts, to one of `cores`.
@@ -54,3 +56,16 @@ def steps_and_seconds(run: Path) -> tuple[int, float]:
     """Return how many steps a run took, and the seconds they took, validations included."""
     *_, last = csv.DictReader((run / "history.csv").open())
     return int(last["step"]), float(last["seconds"])
+
+
+def images_per_second(run: Path) -> float:
+    """Return how many crops a second a run trained on, validations included."""
+    steps, seconds = steps_and_seconds(run)
+    batch: int = yaml.safe_load((run / "config.yaml").read_text())["recipe"]["batch"]
+    return steps * batch / seconds
+
+
+def val_scores(run: Path) -> dict[str, Any]:
+    """Return the scores of a run's model file on the validation images."""
+    scores: dict[str, Any] = json.loads((run / "metrics.json").read_text())
+    return scores

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from budget import on_cores, steps_and_seconds, train_and_evaluate
+from budget import images_per_second, on_cores, train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
@@ -173,9 +173,8 @@ def measure(args: argparse.Namespace) -> Measured:
             continue
         of_net = measured.setdefault(job.net.title, {})
         scores = json.loads((job.run / "test.json").read_text())
-        steps, seconds = steps_and_seconds(job.run)
-        batch = yaml.safe_load((job.run / "config.yaml").read_text())["recipe"]["batch"]
-        of_net[job.run.name] = {key: scores[key] for key in SCORES} | {"images_per_second": steps * batch / seconds}
+        speed = {"images_per_second": images_per_second(job.run)}
+        of_net[job.run.name] = {key: scores[key] for key in SCORES} | speed
         if job.run.name == "camvid":
             of_net["costs"] = costs(job)
     gathered.write_text(json.dumps(measured, indent=1) + "\n")

