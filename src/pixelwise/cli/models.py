@@ -31,12 +31,12 @@ def encoders(as_json: AsJson = False) -> None:
 
 
 def _print_front(as_json: bool) -> None:
-    from pixelwise.models.front import FILE, best_of_front, load_front
+    from pixelwise.models.front import best_of_front, load_front, read_front
 
-    measured_on, rows = load_front()
     if as_json:
-        print(json.dumps(json.loads(FILE.read_text(encoding="utf-8"))))
+        print(json.dumps(read_front()))
         return
+    measured_on, rows = load_front()
     lengths = sorted(rows[0].miou)
     best = {minutes: best_of_front(rows, minutes) for minutes in lengths}
     print(f"{measured_on}. * no other is as accurate at less cost\n")

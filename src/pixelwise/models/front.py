@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
@@ -36,11 +37,17 @@ class FrontRow:
         return gain >= 0 and saving >= 0 and (gain > 0 or saving > 0)
 
 
-def load_front() -> tuple[str, list[FrontRow]]:
-    """Return what was measured on, and the rows in the order of their cost. Raises `DataError` before any was."""
+def read_front() -> dict[str, Any]:
+    """Return the content of `front.json`. Raises `DataError` before anything was measured."""
     if not FILE.is_file():
         raise DataError(FILE, "no such file", "what benchmarks/front.py measured", "Run it; it writes this file.")
-    content = json.loads(FILE.read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return content
+
+
+def load_front() -> tuple[str, list[FrontRow]]:
+    """Return what was measured on, and the rows in the order of their cost. Raises as `read_front`."""
+    content = read_front()
     rows = []
     for entry in content["rows"]:
         miou = {float(minutes): value for minutes, value in entry.pop("miou").items()}
