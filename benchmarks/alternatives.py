@@ -25,6 +25,9 @@ FOCUS = 2.0
 HARDEST = 0.25
 PASTED = 0.5
 """Share of the crops that get another's rare classes."""
+BOX = (0.3, 0.7)
+"""Sides of a pasted box, as shares of the crop's."""
+NOISE = 12.0
 RARE = 1.5
 """Classes of this weight and more are rare."""
 
@@ -87,6 +90,28 @@ def rare_pasted(batch: Batch, config: RunConfig, step: int) -> Batch:
     pasted = rare[known] & torch.from_numpy(chosen)[:, None, None]
     images = torch.where(pasted[..., None], batch.images.roll(1, 0), batch.images)
     return Batch(images, torch.where(pasted, targets, batch.targets), None)
+
+
+def boxes_pasted(batch: Batch, config: RunConfig, step: int) -> Batch:
+    """Put a box of the next crop into every other one (Yun et al., ICCV 2019, arXiv:1905.04899)."""
+    rng = np.random.default_rng((config.seed, step))
+    count, height, width = batch.targets.shape
+    images, targets = batch.images.clone(), batch.targets.clone()
+    for place in np.flatnonzero(rng.random(count) < PASTED):
+        high, wide = (int(side * rng.uniform(*BOX)) for side in (height, width))
+        top, left = int(rng.integers(height - high + 1)), int(rng.integers(width - wide + 1))
+        box = (slice(top, top + high), slice(left, left + wide))
+        images[place][box] = batch.images[place - 1][box]
+        targets[place][box] = batch.targets[place - 1][box]
+    return Batch(images, targets, None)
+
+
+def noisy(batch: Batch, config: RunConfig, step: int) -> Batch:
+    """Add noise of up to `NOISE` levels to each crop."""
+    rng = np.random.default_rng((config.seed, step))
+    sigma = rng.uniform(0, NOISE, (len(batch.images), 1, 1, 1))
+    noise = rng.standard_normal(batch.images.shape, np.float32) * sigma
+    return batch._replace(images=(batch.images + torch.from_numpy(noise)).round().clamp(0, 255).to(torch.uint8))
 
 
 class Taught:

@@ -1,13 +1,13 @@
 """What each choice of the default recipe is worth: one change at a time, on a street that training never sees.
 
-    python benchmarks/recipe.py CAMVID OUT [--only NAME ...] [--steps 800] [--cores 0 1]
+    python benchmarks/recipe.py CAMVID [--only NAME ...] [--steps 800] [--cores 0 1]
 
 Trains the default model on CamVid's training images less the sequence 0006R0, once as the recipe says and once for each
-of VARIANTS, and prints the mIoU on every third image of that sequence and of the validation images (which continue a
+of VARIANTS, and takes the mIoU on every third image of that sequence and of the validation images (which continue a
 training sequence), predicted at each of MAGNIFICATIONS with the class bias that suits the validation images, and the
-training's images/s. Lengths are in steps, so that what else the machine does changes nothing but the last column: on
-two quiet cores the default takes 800 in five minutes, 2500 in fifteen. Two runs that differ in their seed alone differ
-by about 0.01. A variant that has been run is read back from OUT.
+training's images/s. Lengths are in steps, so that what else the machine does changes nothing but the last column. What
+was measured is gathered in docs/recipe.json, from which docs/recipe.md is written; a row in there is not measured
+again. Whoever changes the recipe removes the rows that it makes old.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -49,6 +49,22 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
 from pixelwise.training.weights import build_pipeline
 
+GATHERED = Path(__file__).parent.parent / "docs" / "recipe.json"
+PAGE = GATHERED.with_suffix(".md")
+TEXT = """# What each choice of the recipe is worth
+
+Written by `benchmarks/recipe.py`. The default model, trained on CamVid at 360x480 without the sequence 0006R0: mIoU on
+every third image of that street ("left-out") and of the validation images, which continue a street of the training,
+predicted enlarged by 1.25 and by 1.5, with the class bias that suits the validation images. One run each; two that
+differ in their seed alone differ by about 0.01. Images a second are those of a training on one core beside another on
+the other core. A cheaper step is taken more often, so that all take about as long.
+
+{table}
+"""
+Results = dict[str, dict[str, Any]]
+"""What was measured of each variant, by steps."""
+WRITING = threading.Lock()
+SCORED = ("left-out", "val")
 LEFT_OUT = "0006R0"
 EVERY = 3
 """One of so many images is looked at: neighbours show the same street a second later."""
@@ -69,6 +85,10 @@ class Variant:
     teacher: str | None = None
     """The encoder of a net that is trained first, for as many steps, and whose answers are learnt as well."""
     augmentation: Augmentation | None = None
+    dropout: float = 0.0
+    """Share of the channels before the head that each step does without."""
+    encoder_kept: bool = False
+    """Whether the encoder learns nothing at all."""
     encoder_statistics_kept: bool = False
     """Whether the encoder normalises by the statistics that it came with."""
 
@@ -80,6 +100,7 @@ VARIANTS = {
     "crops magnified by 0.85 to 2.5": Variant(numbers={"scale": (0.85, 2.5)}),
     "whole images, batch 4": Variant(numbers={"crop": (352, 480), "batch": 4, "scale": (0.75, 1.5)}),
     "crops of 192x256 in the first half": Variant(first_half={"crop": (192, 256)}, longer=1.2),
+    "crops of 192x256": Variant(numbers={"crop": (192, 256)}, longer=1.6),
     "batch 4, rate / 1.4": Variant(numbers={"batch": 4, "learning_rate": recipes.LEARNING_RATE / 1.4}, longer=2.0),
     "SGD": Variant(
         numbers={
@@ -109,11 +130,16 @@ VARIANTS = {
     "average over 3 % of the run": Variant(ema_share=0.03),
     "average over 30 % of the run": Variant(ema_share=0.3),
     "encoder's batch norm statistics kept": Variant(encoder_statistics_kept=True),
+    "all of the encoder frozen": Variant(numbers={"frozen_stride": 0}, encoder_kept=True, longer=1.6),
+    "all of the encoder frozen, as many steps": Variant(numbers={"frozen_stride": 0}, encoder_kept=True),
     "nothing frozen": Variant(numbers={"frozen_stride": 0}),
     "frozen up to stride 8": Variant(numbers={"frozen_stride": 8}),
     "no colour": Variant(numbers={"color": 0.0}),
     "colours changed 1.6 times as much": Variant(numbers={"color": 1.6}),
     "rare classes pasted from other crops": Variant(augmentation=alternatives.rare_pasted),
+    "boxes of other crops pasted (CutMix)": Variant(augmentation=alternatives.boxes_pasted),
+    "noise": Variant(augmentation=alternatives.noisy),
+    "dropout of 0.1 before the head": Variant(dropout=0.1),
     "twice the decoder's width": Variant({"width": 2.0}),
     "EfficientNet-Lite2": Variant({"encoder": "efficientnet_lite2"}),
     "weight decay / 5": Variant(numbers={"weight_decay": recipes.WEIGHT_DECAY / 5}),
@@ -123,7 +149,6 @@ VARIANTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
-    parser.add_argument("out", type=Path)
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--cores", type=int, nargs="*", default=[])
@@ -134,26 +159,44 @@ def main() -> None:
     if args.measure:
         print(json.dumps(measured(args.camvid, VARIANTS[args.measure], args.steps)))
         return
-    args.out.mkdir(parents=True, exist_ok=True)
-    files = {name: args.out / f"{re.sub('[^a-z0-9.]+', '-', name.lower())}-{args.steps}.json" for name in args.only}
-    on_cores(args.cores, [partial(measure, args, name, file) for name, file in files.items() if not file.is_file()])
-    magnified = [f"at {magnification:g}" for magnification in MAGNIFICATIONS]
-    columns = [(split, key) for split in ("left-out", "val") for key in magnified]
-    print(f"| {' | '.join(['change', *map(' '.join, columns), 'images/s'])} |")
-    print(f"|{'---|' * (len(columns) + 2)}")
-    for name, file in files.items():
-        found = json.loads(file.read_text())
-        scores = [f"{found[split][key]:.3f}" for split, key in columns]
-        speed = f"{found['images_per_second']:.1f}"
-        print(f"| {' | '.join([name, *scores, speed])} |")
+    known = gathered().get(str(args.steps), {})
+    on_cores(args.cores, [partial(measure, args, name) for name in args.only if name not in known])
 
 
-def measure(args: argparse.Namespace, name: str, file: Path) -> None:
-    """Run one variant in a process of its own, on the cores that this thread keeps to."""
-    line = [sys.executable, __file__, str(args.camvid), str(args.out), "--steps", str(args.steps), "--measure", name]
+def measure(args: argparse.Namespace, name: str) -> None:
+    """Run one variant in a process of its own, on the cores that this thread keeps to, and write what it found."""
+    line = [sys.executable, __file__, str(args.camvid), "--steps", str(args.steps), "--measure", name]
     threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-    found = subprocess.run(line, check=True, env=os.environ | threads, stdout=subprocess.PIPE, text=True).stdout
-    file.write_text(found)
+    found = json.loads(subprocess.run(line, check=True, env=os.environ | threads, stdout=subprocess.PIPE).stdout)
+    with WRITING:
+        results = gathered()
+        results.setdefault(str(args.steps), {})[name] = found
+        GATHERED.write_text(json.dumps(results, indent=1) + "\n")
+        PAGE.write_text(TEXT.format(table=table(results)))
+    print(name, found, flush=True)
+
+
+def gathered() -> Results:
+    results: Results = json.loads(GATHERED.read_text()) if GATHERED.is_file() else {}
+    return results
+
+
+def table(results: Results) -> str:
+    """Return a row a change: for each length, mIoU at each magnification on both streets, and the training's speed."""
+    magnified = [f"at {magnification:g}" for magnification in MAGNIFICATIONS]
+    lengths = sorted(results, key=int)
+    heads = [f"{steps} steps: left-out {magnified[0]}, {magnified[1]} | val | images/s" for steps in lengths]
+    lines = [f"| change | {' | '.join(heads)} |", f"|{'---|' * (1 + 3 * len(lengths))}"]
+    for name in VARIANTS:
+        longer = VARIANTS[name].longer
+        cells = [name if longer == 1 else f"{name}, {longer:g} times the steps"]
+        for steps in lengths:
+            found = results[steps].get(name)
+            scores = [", ".join(f"{found[on][key]:.3f}" for key in magnified) if found else "" for on in SCORED]
+            cells += [*scores, f"{found['images_per_second']:.1f}" if found else ""]
+        if any(cells[1:]):
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
@@ -185,7 +228,12 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
 def trained(config: RunConfig, variant: Variant, store: SampleStore) -> tuple[Trainer, float]:
     """Train without validation; return the trainer and the seconds it took."""
     recipe = config.recipe
-    trainer = Trainer(build_pipeline(config, pretrained=config.pretrained), recipe, config.seed)
+    pipeline = build_pipeline(config, pretrained=config.pretrained)
+    if variant.encoder_kept:
+        pipeline.model.encoder.requires_grad_(False)
+    if variant.dropout:
+        pipeline.model.head = nn.Sequential(nn.Dropout2d(variant.dropout), pipeline.model.head)
+    trainer = Trainer(pipeline, recipe, config.seed)
     trainer.pipeline.train()
     if variant.encoder_statistics_kept:
         for module in trainer.pipeline.model.encoder.modules():

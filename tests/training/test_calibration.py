@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
-from pixelwise.formats.dataset import Sample
+from pixelwise.formats.dataset import Item, Sample
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.predictor import Predictor
 from pixelwise.training import calibration
-from pixelwise.training.calibration import SHARES, best_bias, class_bias
+from pixelwise.training.calibration import IMAGES, SHARES, best_bias, class_bias, spread
 
 UInt8 = npt.NDArray[np.uint8]
 SIZE = 8
@@ -115,3 +116,10 @@ def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
 def test_shares_go_from_nothing_to_all() -> None:
     assert SHARES[0] == 0
     assert SHARES[-1] == 1
+
+
+def test_many_images_are_looked_at_at_even_distances() -> None:
+    items = [Item(str(number), Path(f"{number}.png"), None) for number in range(3 * IMAGES)]
+    assert spread(items) == items[::3]
+    assert spread(items[:5]) == items[:5]
+    assert spread([]) == []

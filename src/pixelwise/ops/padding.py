@@ -13,7 +13,9 @@ def pad_to_multiple(image: torch.Tensor, multiple: int) -> torch.Tensor:
     does not depend on the image's size.
     """
     height, width = image.shape[-2:]
-    return F.pad(image, (0, -width % multiple, 0, -height % multiple))
+    # whole blocks first: sizes in an exported graph stay multiples of one symbol, which is far quicker to trace
+    rows, columns = (height + multiple - 1) // multiple, (width + multiple - 1) // multiple
+    return F.pad(image, (0, columns * multiple - width, 0, rows * multiple - height))
 
 
 def mirror_pad(image: torch.Tensor, top: int, bottom: int, left: int, right: int) -> torch.Tensor:

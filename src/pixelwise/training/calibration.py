@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.formats.dataset import Sample
+from pixelwise.formats.dataset import Item, Sample
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.predict.predictor import Predictor
 
@@ -29,6 +29,8 @@ another up to here; wider, it stops to (docs/architecture.md)."""
 ROUNDS = 3
 LEAST_GAIN = 1e-4
 """By how much the mean IoU must rise for a class to move."""
+IMAGES = 64
+"""So many images, spread over all there are, settle a bias: more take longer to predict than they add."""
 VALUES = 8_000_000
 """Logits that are looked at: every so many rows and columns of an image, as many as there are images."""
 
@@ -40,6 +42,12 @@ Int64 = npt.NDArray[np.int64]
 def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...]:
     """Return -share log w_c for each class, to be added to its logits; 0 for a class that never counted (w_c = 0)."""
     return tuple(share * -math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
+
+
+def spread(items: Sequence[Item]) -> list[Item]:
+    """Return the items that a bias is fitted to: all, or `IMAGES` of them at even distances."""
+    count = min(IMAGES, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def best_bias(

@@ -23,7 +23,7 @@ from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
-from pixelwise.training.calibration import best_bias
+from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.loop import Progress
@@ -115,13 +115,13 @@ def finish(
 
 
 def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> float:
-    """Write the model file with the class bias that suits the validation images; return how much of the class weights
-    is taken back in it.
+    """Write the model file with the class bias that suits the validation images, some of them where there are many;
+    return how much of the class weights is taken back in it.
 
     It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
     """
-    items = dataset.splits.get("val", ())
+    items = spread(dataset.splits.get("val", ()))
     if not config.recipe.calibrated or not items:
         export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
         return 0.0
