@@ -163,14 +163,20 @@ def test_freezing_a_stride_keeps_the_layers_before_its_map_and_no_others(name: s
     assert changed | learning == {entry for entry in encoder.net.state_dict() if not entry.startswith(frozen)}
 
 
-@pytest.mark.parametrize("output_stride", [None, 16, 8])
-def test_the_layers_of_the_last_map_are_never_frozen(output_stride: int | None) -> None:
-    """Dilated or not: a dilated net has several maps of its last stride, of which only the first is kept."""
-    encoder = build_encoder("efficientnet_lite0", output_stride=output_stride)
-    encoder.freeze(32)
+@pytest.mark.parametrize(("output_stride", "stride"), [(None, 32), (None, 64), (16, 16), (8, 8), (8, 32)])
+def test_at_the_last_stride_all_layers_are_kept(output_stride: int | None, stride: int) -> None:
+    encoder = build_encoder("efficientnet_lite0", output_stride=output_stride).train()
+    encoder.freeze(stride)
     maps = encoder(torch.rand(1, 3, 64, 64))
-    learning = {None: [False] * 4 + [True], 16: [False] * 4 + [True], 8: [False] * 3 + [True] * 2}[output_stride]
-    assert [features.requires_grad for features in maps] == learning
+    assert not any(features.requires_grad for features in maps)
+    assert not any(layer.training for layer in encoder.modules() if isinstance(layer, nn.BatchNorm2d))
+
+
+def test_a_dilated_net_is_kept_up_to_the_first_of_its_maps_at_one_stride() -> None:
+    encoder = build_encoder("efficientnet_lite0", output_stride=16)
+    encoder.freeze(8)
+    maps = encoder(torch.rand(1, 3, 64, 64))
+    assert [features.requires_grad for features in maps] == [False, False, False, True, True]
 
 
 def test_nothing_is_frozen_at_no_stride_and_where_the_first_map_is_coarser() -> None:

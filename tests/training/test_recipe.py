@@ -29,12 +29,12 @@ def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Re
 @pytest.mark.parametrize(
     ("sizes", "crop"),
     [
-        ([(360, 480)], (256, 320)),  # shrunk by 0.689 to 248 x 331: 7.7 and 10.3 times 32
-        ([(720, 960)] * 3, (256, 320)),  # the shape counts, not the resolution
-        ([(480, 360)], (320, 256)),
+        ([(360, 480)], (352, 480)),  # shrunk by 0.989 to 356 x 475: 11.1 and 14.8 times 32
+        ([(720, 960)] * 3, (352, 480)),  # the shape counts, not the resolution
+        ([(480, 360)], (480, 352)),
         ([(64, 96)], (64, 96)),  # small images are taken whole
         ([(100, 140)], (128, 160)),
-        ([(10, 100_000)], (32, 2560)),  # long and thin: a piece of it
+        ([(10, 100_000)], (32, 5280)),  # long and thin: a piece of it
         ([(8, 8)], (32, 32)),
         ([(64, 64), (64, 64), (3000, 3000)], (64, 64)),  # the median shape
     ],
@@ -43,9 +43,15 @@ def test_a_crop_has_the_median_shape_in_multiples_of_32(sizes: list[tuple[int, i
     assert crop_size(sizes) == crop
 
 
-@pytest.mark.parametrize(("images", "batch"), [(1, 2), (2, 2), (3, 3), (7, 7), (8, 8), (367, 8)])
-def test_a_batch_has_eight_crops_and_never_one(images: int, batch: int) -> None:
-    assert batch_size(images) == batch
+@pytest.mark.parametrize(
+    ("crop", "images", "batch"),
+    [((64, 64), images, batch) for images, batch in [(1, 2), (2, 2), (3, 3), (7, 7), (8, 8), (367, 8)]]
+    + [((256, 320), 367, 8), ((352, 480), 367, 4), ((352, 480), 3, 3), ((32, 5280), 367, 4), ((1024, 1024), 367, 2)],
+)
+def test_a_batch_has_up_to_eight_crops_that_two_cores_can_take_and_never_one(
+    crop: tuple[int, int], images: int, batch: int
+) -> None:
+    assert batch_size(crop, images) == batch
 
 
 def test_the_time_is_shared_between_steps_and_evaluations() -> None:

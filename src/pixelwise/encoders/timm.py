@@ -84,10 +84,11 @@ class Encoder(nn.Module):
 
     def freeze(self, stride: int) -> None:
         """Keep the layers that lead to the first map of `stride` as they are: in training too, they learn nothing and
-        normalise by the statistics they have. The layers of the last map always learn.
+        normalise by the statistics they have. At the last map's stride and beyond, all layers are kept.
         """
-        count = min(len({own for own in self.strides if own <= stride}), len(self.strides) - 1)
-        if count:
+        if stride >= self.strides[-1]:
+            self._keep(set(self.net.parameters()))
+        elif count := len({own for own in self.strides if own <= stride}):
             self._keep(self._leading_to(count))
 
     def rest_unused(self) -> None:

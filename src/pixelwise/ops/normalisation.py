@@ -1,9 +1,17 @@
-"""What belongs to a batch norm layer beside its normalisation."""
+"""What belongs to a batch norm layer beside its normalisation: the convolution before it, the activation behind it."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+Result = TypeVar("Result")
+Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
 
 
 def behind(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
@@ -12,3 +20,35 @@ def behind(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
         if hasattr(norm, name):
             normed = getattr(norm, name)(normed)
     return normed
+
+
+def normalised_convolutions(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, list[Pair]]:
+    """Return what `run` does, and the convolutions of `net` with a batch norm behind that it goes through once.
+
+    What else takes a convolution's result is not seen.
+    """
+    given: list[tuple[torch.Tensor, nn.Conv2d]] = []
+    pairs: list[Pair] = []
+    uses: Counter[nn.Module] = Counter()
+
+    def see(layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        uses[layer] += 1
+        if isinstance(layer, nn.Conv2d):
+            given.append((output, layer))
+        elif isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
+            pairs.extend((convolution, layer) for own, convolution in given if own is inputs[0])
+
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
+    handles = [layer.register_forward_hook(see) for layer in layers]
+    try:
+        result = run()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return result, [pair for pair in pairs if all(uses[layer] == 1 for layer in pair)]
+
+
+def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Return the weight and bias of a convolution that does what the two do in evaluation mode, without `behind`."""
+    mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)
+    return fuse_conv_bn_weights(convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias)

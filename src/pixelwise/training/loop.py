@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pixelwise.encoders.fusing import fuse_frozen
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
@@ -65,9 +66,11 @@ class Trainer:
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
+        self._fused = False
 
     def train_step(self, batch: Batch) -> float:
         """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
+        self._fuse_once()
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
@@ -78,6 +81,13 @@ class Trainer:
         self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
         self.progress.step += 1
         return float(self.accelerator.reduce(loss.detach()))
+
+    def _fuse_once(self) -> None:
+        """Make frozen layers faster: not before the first step, since `restore` gives them their weights."""
+        encoder = getattr(self.accelerator.unwrap_model(self.pipeline).model, "encoder", None)
+        if isinstance(encoder, Encoder) and not self._fused:
+            fuse_frozen(encoder)
+        self._fused = True
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         """Return the loss that this process's crops add to that of the batch."""
