@@ -19,6 +19,7 @@ from pathlib import Path
 from subprocess import PIPE, run
 from sys import executable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from torch.profiler import ProfilerActivity, profile
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.formats.dataset import Sample
 from pixelwise.models import build
+from pixelwise.training import loop
 from pixelwise.training.data import Batch, batch_at
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
@@ -53,7 +55,8 @@ Where the time of the first row goes, by torch's own profiler:
 AS_IT_IS: dict[str, Any] = {
     "keep_memory": True,
     "loader_thread": False,
-    "frozen_stride": 16,
+    "frozen_stride": 32,
+    "fused": True,
     "loss_step": 2,
     "channels_first": False,
     "compiled": False,
@@ -63,9 +66,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "freed memory given back": {"keep_memory": False},
     "batches from a thread beside": {"loader_thread": True},
+    "frozen layers one by one": {"fused": False},
     "nothing frozen": {"frozen_stride": 0},
     "frozen up to stride 4": {"frozen_stride": 4},
     "frozen up to stride 8": {"frozen_stride": 8},
+    "frozen up to stride 16": {"frozen_stride": 16},
     "a loss of all pixels": {"loss_step": 1},
     "neither frozen nor sampled": {"frozen_stride": 0, "loss_step": 1},
     "channels first in memory": {"channels_first": True},
@@ -73,6 +78,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "bfloat16 (autocast)": {"half": True},
 }
 KINDS = {
+    "frozen convolutions": ("mkldnn::_convolution_pointwise",),
     "convolutions, forward": ("mkldnn_convolution", "_slow_conv2d_forward", "thnn_conv2d", "convolution"),
     "convolutions, backward": ("convolution_backward", "_slow_conv2d_backward"),
     "batch norm": ("native_batch_norm", "native_batch_norm_backward"),
@@ -85,11 +91,13 @@ KINDS = {
 
 
 def stepper(
-    keep_memory: bool, frozen_stride: int, loss_step: int, channels_first: bool, compiled: bool
+    keep_memory: bool, frozen_stride: int, fused: bool, loss_step: int, channels_first: bool, compiled: bool
 ) -> tuple[Callable[[int], Batch], Trainer]:
     """Return a function that makes the batch of a step, and the trainer that takes it."""
     if keep_memory:
         keep_freed_memory()
+    if not fused:
+        mock.patch.object(loop, "fuse_frozen").start()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = [
@@ -145,7 +153,10 @@ def shares() -> dict[str, float]:
             trainer.train_step(batch)
     own = {event.key: event.self_cpu_time_total for event in profiled.key_averages()}
     total = sum(own.values())
-    found = {kind: sum(own.get(f"aten::{name}", 0) for name in names) / total for kind, names in KINDS.items()}
+    found = {
+        kind: sum(own.get(name, 0) + own.get(f"aten::{name}", 0) for name in names) / total
+        for kind, names in KINDS.items()
+    }
     return found | {"all else": 1 - sum(found.values())}
 
 

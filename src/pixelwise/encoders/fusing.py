@@ -37,13 +37,14 @@ def fuse_frozen(encoder: Encoder) -> int:
     when something else takes what such a convolution gives.
     """
     operator = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-    weight = next(encoder.parameters())
     available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if operator is None or not available or weight.device.type != "cpu":
+    weight, frozen = next(encoder.parameters()), set(encoder.frozen())
+    normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in frozen)
+    if operator is None or not available or weight.device.type != "cpu" or not normalised:
         return 0
     side = SIDE * encoder.strides[-1]
     example = torch.linspace(-2, 2, weight.shape[1] * side**2).view(1, weight.shape[1], side, side)
-    frozen, training = set(encoder.frozen()), encoder.training
+    training = encoder.training
     encoder.eval()
     with torch.no_grad():
         before, pairs = normalised_convolutions(encoder, partial(encoder, example))
