@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from pixelwise.cli.app import app
 from pixelwise.errors import DataError
-from pixelwise.models import front
+from pixelwise.models import MODELS, front
 from pixelwise.models.front import FrontRow, best_of_front, load_front, save_front
 
 
@@ -48,3 +48,10 @@ def test_before_anything_was_measured_the_command_says_how(tmp_path: Path, monke
     monkeypatch.setattr(front, "FILE", tmp_path / "front.json")
     with pytest.raises(DataError, match=r"front\.json: found no such file; .*benchmarks/front\.py"):
         load_front()
+
+
+def test_the_front_that_was_measured_names_models_that_are_there() -> None:
+    measured_on, rows = load_front()
+    assert "CamVid" in measured_on
+    assert {own.model for own in rows} <= MODELS.keys()
+    assert all(own.miou.keys() == rows[0].miou.keys() for own in rows)
