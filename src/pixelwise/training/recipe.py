@@ -21,7 +21,7 @@ sequence left out of training."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 FROZEN_STRIDE = 32
-"""Pretrained layers up to this stride stay as they are: a step takes a third of the time, and the net generalises
+"""Pretrained layers up to this stride stay as they are: a step takes less than half the time, and the net generalises
 better."""
 WEIGHT_DECAY = 0.1
 WARMUP_SHARE = 0.05
