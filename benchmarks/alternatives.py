@@ -24,7 +24,7 @@ FOCUS = 2.0
 """The focal loss's gamma."""
 HARDEST = 0.25
 PASTED = 0.5
-"""Share of the crops that get another's rare classes."""
+"""Share of the crops that get a part of another."""
 BOX = (0.3, 0.7)
 """Sides of a pasted box, as shares of the crop's."""
 NOISE = 12.0

@@ -199,8 +199,8 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
     trainer, seconds = trained(config, variant, SampleStore(data, data.splits["train"]))
     pipeline = trainer.averaged_pipeline()
     predictor = torch_predictor(pipeline, config)
-    scored_on = {"left-out": left_out, "val": data.splits["val"]}
-    scored = {split: list(map(data.read, items[::EVERY])) for split, items in scored_on.items()}
+    items = (left_out, data.splits["val"])
+    scored = {split: list(map(data.read, own[::EVERY])) for split, own in zip(SCORED, items, strict=True)}
     found: dict[str, Any] = {split: {} for split in scored}
     for magnification in MAGNIFICATIONS:
         pipeline.magnification = Fraction(magnification)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
@@ -13,16 +15,7 @@ from pixelwise.encoders.timm import Encoder, build_encoder
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def settled(encoder: Encoder) -> Encoder:
-    """Return the encoder with statistics and scales that are not those of new layers."""
-    torch.manual_seed(0)
-    for layer in encoder.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            for values in (layer.running_mean, layer.bias):
-                nn.init.normal_(values)
-            for values in (layer.running_var, layer.weight):
-                nn.init.uniform_(values, 0.5, 2)
-    return encoder.train()
+Settle = Callable[[nn.Module], None]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +27,9 @@ def settled(encoder: Encoder) -> Encoder:
         ("mobilenetv3_large_100", {}),
     ],
 )
-def test_the_maps_are_those_of_the_layers_one_by_one(name: str, options: dict[str, bool]) -> None:
-    encoder = settled(build_encoder(name, **options))
+def test_the_maps_are_those_of_the_layers_one_by_one(name: str, options: dict[str, bool], settle: Settle) -> None:
+    encoder = build_encoder(name, **options).train()
+    settle(encoder)
     encoder.freeze(32)
     image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
     before, state = encoder(image), {name: own.clone() for name, own in encoder.state_dict().items()}
@@ -46,8 +40,9 @@ def test_the_maps_are_those_of_the_layers_one_by_one(name: str, options: dict[st
     assert_close(encoder.state_dict(), state, rtol=0, atol=0)
 
 
-def test_layers_that_learn_are_left_as_they_are() -> None:
-    encoder = settled(build_encoder("test_efficientnet"))
+def test_layers_that_learn_are_left_as_they_are(settle: Settle) -> None:
+    encoder = build_encoder("test_efficientnet").train()
+    settle(encoder)
     encoder.freeze(4)
     statistics = {name: own.clone() for name, own in encoder.named_buffers()}
     count = fuse_frozen(encoder)
@@ -72,8 +67,9 @@ class Shared(nn.Module):
         return [plain, self.norm(plain)]
 
 
-def test_a_convolution_that_something_else_reads_is_not_fused() -> None:
-    encoder = settled(Encoder(Shared(), [4, 4], [2, 2]))
+def test_a_convolution_that_something_else_reads_is_not_fused(settle: Settle) -> None:
+    encoder = Encoder(Shared(), [4, 4], [2, 2]).train()
+    settle(encoder)
     encoder.freeze(2)
     image = torch.rand(1, 3, 8, 8)
     before = encoder(image)
@@ -82,7 +78,7 @@ def test_a_convolution_that_something_else_reads_is_not_fused() -> None:
 
 
 def test_a_torch_without_the_operator_trains_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = settled(build_encoder("test_efficientnet"))
+    encoder = build_encoder("test_efficientnet").train()
     encoder.freeze(32)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert fuse_frozen(encoder) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.testing import assert_close
@@ -9,17 +11,7 @@ from torch.testing import assert_close
 from pixelwise.export.folding import batch_norms_folded
 from pixelwise.models import build
 
-
-def settled(net: nn.Module) -> nn.Module:
-    """Return the net, in evaluation mode, with statistics and scales that are not those of new layers."""
-    torch.manual_seed(0)
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            for values in (layer.running_mean, layer.bias):
-                nn.init.normal_(values)
-            for values in (layer.running_var, layer.weight):
-                nn.init.uniform_(values, 0.5, 2)
-    return net.eval()
+Settle = Callable[[nn.Module], None]
 
 
 def normalising(net: nn.Module, image: torch.Tensor) -> int:
@@ -38,8 +30,9 @@ def normalising(net: nn.Module, image: torch.Tensor) -> int:
 
 
 @torch.no_grad()
-def test_folded_batch_norms_give_the_same_and_come_back() -> None:
-    net = settled(build("fpn", 3, encoder="test_efficientnet"))
+def test_folded_batch_norms_give_the_same_and_come_back(settle: Settle) -> None:
+    net = build("fpn", 3, encoder="test_efficientnet").eval()
+    settle(net)
     image = torch.rand(1, 3, 64, 64)
     before, state = net(image), {name: own.clone() for name, own in net.state_dict().items()}
     assert normalising(net, image) > 10
@@ -64,17 +57,20 @@ class Shared(nn.Module):
 
 
 @torch.no_grad()
-def test_a_convolution_that_something_else_reads_keeps_its_batch_norm() -> None:
-    net, image = settled(Shared()), torch.rand(2, 3, 16, 16)
+def test_a_convolution_that_something_else_reads_keeps_its_batch_norm(settle: Settle) -> None:
+    net = Shared().eval()
+    settle(net)
+    image = torch.rand(2, 3, 16, 16)
     before = net(image)
     with batch_norms_folded(net, image):
         assert torch.equal(net(image), before)
 
 
 @torch.no_grad()
-def test_a_convolution_used_twice_keeps_its_batch_norms() -> None:
+def test_a_convolution_used_twice_keeps_its_batch_norms(settle: Settle) -> None:
     convolution = nn.Conv2d(3, 3, 1)
-    net = settled(nn.Sequential(convolution, nn.BatchNorm2d(3), convolution, nn.BatchNorm2d(3)))
+    net = nn.Sequential(convolution, nn.BatchNorm2d(3), convolution, nn.BatchNorm2d(3)).eval()
+    settle(net)
     image = torch.rand(2, 3, 16, 16)
     with batch_norms_folded(net, image):
         assert normalising(net, image) == 2

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pixelwise.encoders.timm import Encoder
-from pixelwise.ops.normalisation import Pair, folded, normalised_convolutions
+from pixelwise.ops.normalisation import Pair, alike, folded, normalised_convolutions
 
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Identity: ("none", []),
@@ -25,8 +25,6 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
 """How oneDNN calls them, and their bounds."""
 SIDE = 2
 """Of the image that is tried, in units of the last stride."""
-TOLERANCE = 1e-3
-"""By how much a map may differ, as a share of its largest value."""
 
 
 def fuse_frozen(encoder: Encoder) -> int:
@@ -51,15 +49,11 @@ def fuse_frozen(encoder: Encoder) -> int:
         fusible = [pair for pair in pairs if frozen.issuperset(pair) and _fusible(pair)]
         for pair in fusible:
             _fuse(pair, operator)
-        same = all(_close(own, fused) for own, fused in zip(before, encoder(example), strict=True))
+        same = all(map(alike, before, encoder(example)))
     encoder.train(training)
     if not same:
         _restore(fusible)
     return len(fusible) if same else 0
-
-
-def _close(own: torch.Tensor, fused: torch.Tensor) -> bool:
-    return torch.allclose(own, fused, rtol=0, atol=TOLERANCE * float(own.abs().max()))
 
 
 def _fusible(pair: Pair) -> bool:

@@ -9,10 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from pixelwise.ops.normalisation import Pair, behind, folded, normalised_convolutions
-
-TOLERANCE = 1e-3
-"""By how much logits may differ, as a share of the largest."""
+from pixelwise.ops.normalisation import Pair, alike, behind, folded, normalised_convolutions
 
 
 @contextlib.contextmanager
@@ -28,7 +25,7 @@ def batch_norms_folded(pipeline: nn.Module, example: torch.Tensor) -> Iterator[N
         for convolution, norm in pairs:
             convolution.weight, convolution.bias = folded(convolution, norm)
             norm.forward = partial(behind, norm)  # type: ignore[method-assign]
-        if not torch.allclose(pipeline(example), before, rtol=0, atol=TOLERANCE * float(before.abs().max())):
+        if not alike(before, pipeline(example)):
             _restore(pairs, kept)
         yield
     finally:

@@ -12,6 +12,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Result = TypeVar("Result")
 Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
+TOLERANCE = 1e-3
+"""By how much folding may change a net's values, as a share of the largest."""
 
 
 def behind(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
@@ -52,3 +54,8 @@ def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, 
     """Return the weight and bias of a convolution that does what the two do in evaluation mode, without `behind`."""
     mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)
     return fuse_conv_bn_weights(convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias)
+
+
+def alike(before: torch.Tensor, after: torch.Tensor) -> bool:
+    """Whether what a net gives is the same before and after a folding, to `TOLERANCE`."""
+    return torch.allclose(before, after, rtol=0, atol=TOLERANCE * float(before.abs().max()))

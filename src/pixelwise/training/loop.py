@@ -66,11 +66,13 @@ class Trainer:
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
-        self._fused = False
+        self._unfused = encoder if isinstance(encoder, Encoder) else None
 
     def train_step(self, batch: Batch) -> float:
         """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
-        self._fuse_once()
+        if self._unfused is not None:  # not before: `restore` gives frozen layers their weights
+            fuse_frozen(self._unfused)
+            self._unfused = None
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
@@ -81,13 +83,6 @@ class Trainer:
         self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
         self.progress.step += 1
         return float(self.accelerator.reduce(loss.detach()))
-
-    def _fuse_once(self) -> None:
-        """Make frozen layers faster: not before the first step, since `restore` gives them their weights."""
-        encoder = getattr(self.accelerator.unwrap_model(self.pipeline).model, "encoder", None)
-        if isinstance(encoder, Encoder) and not self._fused:
-            fuse_frozen(encoder)
-        self._fused = True
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         """Return the loss that this process's crops add to that of the batch."""

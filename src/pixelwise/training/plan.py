@@ -18,7 +18,7 @@ from pixelwise.models import DEFAULT_MODEL, default_encoder, parse_options
 from pixelwise.raster.stack import located
 from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
-from pixelwise.training.calibration import IMAGES
+from pixelwise.training.calibration import spread
 from pixelwise.training.config import MAX_SEED, ClassEntry, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
@@ -99,15 +99,11 @@ def with_length(
     else:
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
-        finish = FINISH_SECONDS + FILE_SHARE * cost.validation * _finish_passes(len(val))
+        predicted = len(val) + len(spread(val.items))  # to score the file, and to fit its bias before
+        finish = FINISH_SECONDS + FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - finish
         steps, evaluations = recipes.steps_in(left, cost)
     return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
-
-
-def _finish_passes(val_images: int) -> float:
-    """Return how often the model file goes through the validation images: once to score, partly to fit its bias."""
-    return 1 + min(1.0, IMAGES / max(1, val_images))
 
 
 def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
