@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose
 from torch import nn
@@ -106,3 +107,35 @@ def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
         large = nn.functional.interpolate(pipeline.normalised(images), scale_factor=1.5, mode="bilinear")
         expected = nn.functional.interpolate(model.coarse(large), (128, 64), mode="bilinear")
         assert_allclose(pipeline(images), expected, atol=1e-5)
+
+
+def test_a_mirrored_pipeline_averages_what_the_model_says_of_an_image_and_of_its_mirror_image() -> None:
+    torch.manual_seed(0)
+    model = build("fpn", 3, encoder="test_resnet").eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, mirrored=True).eval()
+    images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 96, 3), np.uint8))
+    with torch.no_grad():
+        normalised = pipeline.normalised(images)
+        plain, mirror = model(normalised), model(normalised.flip(-1)).flip(-1)
+        assert_allclose(pipeline(images), (plain + mirror) / 2, atol=1e-5)
+        assert not np.allclose(plain, mirror, atol=1e-3)
+
+
+@pytest.mark.parametrize("magnification", [1.0, 1.25])
+def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: float) -> None:
+    """Where the width is a multiple of the stride, so that nothing is padded, exactly; elsewhere the shape is right."""
+    torch.manual_seed(0)
+    model = build("fpn", 3, encoder="test_resnet").eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification, mirrored=True).eval()
+    images = torch.from_numpy(
+        np.random.default_rng(3).integers(0, 256, (1, pipeline.stride, 2 * pipeline.stride, 3), np.uint8)
+    )
+    with torch.no_grad():
+        assert_allclose(pipeline(images.flip(2)), pipeline(images).flip(-1), atol=1e-5)
+        assert pipeline(images[:, :-3, :-5]).shape == (1, 3, pipeline.stride - 3, 2 * pipeline.stride - 5)
+
+
+def test_in_training_no_mirror_image_is_seen() -> None:
+    pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, mirrored=True).train()
+    images = torch.from_numpy(IMAGES)
+    assert torch.equal(pipeline(images), pipeline.model(pipeline.normalised(images)))

@@ -21,7 +21,9 @@ class Pipeline(nn.Module):
 
     mean and std are of channel values in 0..1. The class bias (`biased`), none at first, is added to every pixel's
     logits. In evaluation mode the model sees images enlarged by `magnification`: one whose logits are coarser than the
-    image draws finer lines then. In training it sees them as they come, since crops are drawn at many magnifications.
+    image draws finer lines then. Where `mirrored` it sees them a second time, left and right exchanged, and the logits
+    are the mean of both. In training it sees them as they come, since crops are drawn at many magnifications and both
+    ways round.
     """
 
     scale: torch.Tensor
@@ -29,10 +31,16 @@ class Pipeline(nn.Module):
     class_bias: torch.Tensor | None
 
     def __init__(
-        self, model: nn.Module, mean: tuple[float, ...], std: tuple[float, ...], magnification: float = 1.0
+        self,
+        model: nn.Module,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        magnification: float = 1.0,
+        mirrored: bool = False,
     ) -> None:
         super().__init__()
         self.magnification = Fraction(magnification).limit_denominator(8)
+        self.mirrored = mirrored
         self.model = model
         self.mean = mean
         self.std = std
@@ -60,18 +68,26 @@ class Pipeline(nn.Module):
         logits: torch.Tensor
         if step > 1:
             logits = self.model(image, step)
-        elif self.training or self.magnification == 1:
+        elif self.training or (self.magnification == 1 and not self.mirrored):
             logits = self.model(image)
         else:
-            logits = self._magnified(image)
+            logits = self._predicted(image)
         return logits if self.class_bias is None else logits + self.class_bias
 
-    def _magnified(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the enlarged image at the image's own size, both grids' corners in line."""
+    def _predicted(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the logits of the image enlarged and seen both ways round, at its own size, both grids' corners in
+        line."""
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
         own, factor = padded.shape[-2:], self.magnification
         larger = [side * factor.numerator // factor.denominator for side in own]
-        enlarged = bilinear_interpolation(padded, larger)
-        logits = self.model.coarse(enlarged) if isinstance(self.model, UpsampledModel) else self.model(enlarged)
-        return bilinear_interpolation(logits, own)[..., :height, :width]
+        seen = padded if factor == 1 else bilinear_interpolation(padded, larger)
+        if self.mirrored:
+            seen = torch.cat([seen, seen.flip(-1)])
+        logits: torch.Tensor = self.model.coarse(seen) if isinstance(self.model, UpsampledModel) else self.model(seen)
+        if self.mirrored:
+            plain, mirror = logits.view(2, -1, *logits.shape[1:])
+            logits = (plain + mirror.flip(-1)) / 2
+        if factor != 1 or isinstance(self.model, UpsampledModel):
+            logits = bilinear_interpolation(logits, own)
+        return logits[..., :height, :width]

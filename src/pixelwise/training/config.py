@@ -54,6 +54,8 @@ class Recipe(_Strict):
     """Whether the classes' logits get a bias in the end, one that suits the validation images."""
     magnification: Annotated[float, pydantic.Field(ge=1, le=4)] = 1.0
     """What images are enlarged by when they are predicted, where the model's logits are up-sampled."""
+    mirrored: bool = False
+    """Whether images are predicted a second time, left and right exchanged, and the logits averaged."""
     evaluations: pydantic.NonNegativeInt
     """How often the model is validated on the way, to keep the best weights; with 0 the last are kept."""
     tile: pydantic.PositiveInt

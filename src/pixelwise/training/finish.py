@@ -8,6 +8,7 @@ import math
 import os
 import platform
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,11 @@ class Extremes:
         return [example for _, _, example in ranked if id(example) not in best]
 
 
-def export_run(run: Path, out: Path) -> None:
-    """Write the model of a run directory to the .onnx file `out`."""
+def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
+    """Write the model of a run directory to the .onnx file `out`; with `fast` one that sees an image once, as it is."""
     pipeline, config = load_run(run)
+    if fast:
+        pipeline.magnification, pipeline.mirrored = Fraction(1), False
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 

@@ -104,6 +104,7 @@ def make_recipe(
         loss_step=LOSS_STEP,
         class_weights=class_weights,
         magnification=MAGNIFICATION,
+        mirrored=True,
         evaluations=0,
         tile=TILE,
         overlap=OVERLAP,

@@ -35,12 +35,11 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         options=config.options,
     )
     encoder = getattr(model, "encoder", None)
-    if isinstance(encoder, Encoder):
-        magnification = config.recipe.magnification if isinstance(model, UpsampledModel) else 1.0
-        return Pipeline(model, encoder.mean, encoder.std, magnification)
-    mean: tuple[float, ...] = getattr(model, "mean", IMAGENET_MEAN)
-    std: tuple[float, ...] = getattr(model, "std", IMAGENET_STD)
-    return Pipeline(model, mean, std)
+    source = encoder if isinstance(encoder, Encoder) else model
+    mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
+    std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
+    magnification = config.recipe.magnification if isinstance(model, UpsampledModel) else 1.0
+    return Pipeline(model, mean, std, magnification, config.recipe.mirrored)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:

@@ -1,0 +1,56 @@
+"""`pixelwise export`: what the file holds, and what `--fast` leaves out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import typer
+from numpy.testing import assert_allclose
+from typer.testing import CliRunner
+
+from pixelwise.cli.export import export
+from pixelwise.errors import OptionError
+from pixelwise.training.config import RunConfig
+from pixelwise.training.weights import build_pipeline, save_weights
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+APP = typer.Typer()
+APP.command()(export)
+
+
+@pytest.fixture
+def trained(config_of: Callable[..., RunConfig], tmp_path: Path) -> Path:
+    """A run directory with an FPN that sees images enlarged and both ways round."""
+    config = config_of("sky", "road").model_copy(update={"model": "fpn", "encoder": "test_resnet", "width": None})
+    recipe = config.recipe.model_copy(update={"magnification": 1.25, "mirrored": True})
+    config = config.model_copy(update={"recipe": recipe})
+    config.save(tmp_path / "config.yaml")
+    save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
+    return tmp_path
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_the_file_says_what_the_runs_pipeline_says(trained: Path, fast: bool) -> None:
+    out = trained / "small.onnx"
+    result = CliRunner().invoke(APP, [str(trained), "--out", str(out), "--json", *["--fast"] * fast])
+    assert json.loads(result.stdout) == {"model": str(out), "bytes": out.stat().st_size}
+    image = np.random.default_rng(0).integers(0, 256, (1, 60, 93, 3), np.uint8)
+    (found,) = onnxruntime.InferenceSession(out).run(None, {"image": image})
+    pipeline = build_pipeline(RunConfig.load(trained / "config.yaml"), pretrained=False).eval()
+    pixels = torch.from_numpy(image)
+    with torch.no_grad():
+        expected = pipeline.model(pipeline.normalised(pixels)) if fast else pipeline(pixels)
+    assert_allclose(found, expected, atol=1e-4)
+
+
+def test_another_ending_is_refused_and_the_right_one_named(trained: Path) -> None:
+    result = CliRunner().invoke(APP, [str(trained), "--out", str(trained / "small.pt")])
+    assert isinstance(result.exception, OptionError)
+    assert f"Use --out {trained / 'small.onnx'}." in str(result.exception)
+    assert not (trained / "small.pt").exists()
