@@ -7,8 +7,8 @@ its LR-ASPP, the net that its reference scripts train for small machines. Both g
 default encoder. The loop is the one that people write around them: images held in memory, crops of 256x320 at
 magnifications of 0.67 to 2, flips, brightness, batches of 8, plain cross-entropy; AdamW with a cosine over the time
 given for the one, and as in torchvision's references SGD with momentum and a polynomial decay for the other. Label maps
-of the validation and test images go to OUT/val and OUT/test. The minutes include reading and training, not these
-predictions.
+of the validation and test images, seen both ways round as pixelwise sees them, go to OUT/val and OUT/test. The minutes
+include reading and training, not these predictions.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ def main() -> None:
             height, width = image.shape[-2:]
             padded = torch.nn.functional.pad(image, (0, -width % 32, 0, -height % 32))
             with torch.inference_mode():
-                labels = logits_of(model(padded))[0, :, :height, :width].argmax(0)
+                plain, mirror = logits_of(model(torch.cat([padded, padded.flip(-1)])))
+            labels = (plain + mirror.flip(-1))[:, :height, :width].argmax(0)
             Image.fromarray(labels.byte().numpy()).save(folder / f"{name}.png")
     (args.out / "done.json").write_text(json.dumps({"steps": steps, "ms_an_image": milliseconds}))
 

@@ -40,7 +40,8 @@ images, on the same {cores} cores ({capability}) one after the other. pixelwise,
 torchvision's LR-ASPP start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random
 ones, since it has none without a network. Minutes are of wall time: pixelwise's include checking the data, export and
 report, its peers' reading and training. A peer's learning rate is the one of those tried in the shortest time that did
-best on the validation images: {rates}, and ten times that for the SGD of torchvision's references.
+best on the validation images: {rates}, and ten times that for the SGD of torchvision's references. All but Ultralytics
+predict an image both ways round and take the mean.
 
 | | rate | minutes | val mIoU | test mIoU | boundary F1 | ms an image in training |
 |---|---|---|---|---|---|---|

@@ -4,10 +4,10 @@
 
 Trains the default model on CamVid's training images less the sequence 0006R0, once as the recipe says and once for each
 of VARIANTS, and takes the mIoU on every third image of that sequence and of the validation images (which continue a
-training sequence), predicted at each of MAGNIFICATIONS with the class bias that suits the validation images, and the
-training's images/s. Lengths are in steps, so that what else the machine does changes nothing but the last column. What
-was measured is gathered in docs/recipe.json, from which docs/recipe.md is written; a row in there is not measured
-again. Whoever changes the recipe removes the rows that it makes old.
+training sequence), predicted in each of WAYS with the class bias that suits the validation images, and the training's
+images/s. Lengths are in steps, so that what else the machine does changes nothing but the last column. What was
+measured is gathered in docs/recipe.json, from which docs/recipe.md is written; a row in there is not measured again.
+Whoever changes the recipe removes the rows that it makes old.
 """
 
 from __future__ import annotations
@@ -56,9 +56,10 @@ TEXT = """# What each choice of the recipe is worth
 
 Written by `benchmarks/recipe.py`. The default model, trained on CamVid at 360x480 without the sequence 0006R0: mIoU on
 every third image of that street ("left-out") and of the validation images, which continue a street of the training,
-predicted enlarged by 1.25 and by 1.5, with the class bias that suits the validation images. One run each; two that
-differ in their seed alone differ by about 0.01. Images a second are those of a training on one core beside another on
-the other core. A cheaper step is taken more often, so that all take about as long.
+predicted enlarged by 1.25, by 1.5, and by 1.25 both ways round, as the recipe has it (the first rows were measured
+without that), each with the class bias that suits the validation images. One run each; two that differ in their seed
+alone differ by about 0.01. Images a second are those of a training on one core beside another on the other core. A
+cheaper step is taken more often, so that all take about as long.
 
 {table}
 """
@@ -69,7 +70,8 @@ SCORED = ("left-out", "val")
 LEFT_OUT = "0006R0"
 EVERY = 3
 """One of so many images is looked at: neighbours show the same street a second later."""
-MAGNIFICATIONS = (1.25, 1.5)
+WAYS = {"at 1.25": (Fraction(5, 4), False), "at 1.5": (Fraction(3, 2), False), "both ways": (Fraction(5, 4), True)}
+"""How images are predicted: by what they are enlarged, and whether mirrored as well."""
 
 
 @dataclass(frozen=True)
@@ -169,17 +171,18 @@ def gathered() -> Results:
 
 
 def table(results: Results) -> str:
-    """Return a row a change: for each length, mIoU at each magnification on both streets, and the training's speed."""
-    magnified = [f"at {magnification:g}" for magnification in MAGNIFICATIONS]
+    """Return a row a change: for each length, mIoU in each of `WAYS` on both streets, and the training's speed."""
     lengths = sorted(results, key=int)
-    heads = [f"{steps} steps: left-out {magnified[0]}, {magnified[1]} | val | images/s" for steps in lengths]
+    heads = [f"{steps} steps: left-out {', '.join(WAYS)} | val | images/s" for steps in lengths]
     lines = [f"| change | {' | '.join(heads)} |", f"|{'---|' * (1 + 3 * len(lengths))}"]
     for name in VARIANTS:
         longer = VARIANTS[name].longer
         cells = [name if longer == 1 else f"{name}, {longer:g} times the steps"]
         for steps in lengths:
             found = results[steps].get(name)
-            scores = [", ".join(f"{found[on][key]:.3f}" for key in magnified) if found else "" for on in SCORED]
+            scores = [
+                ", ".join(f"{found[on][way]:.3f}" for way in WAYS if way in found[on]) if found else "" for on in SCORED
+            ]
             cells += [*scores, f"{found['images_per_second']:.1f}" if found and "images_per_second" in found else ""]
         if any(cells[1:]):
             lines.append(f"| {' | '.join(cells)} |")
@@ -187,7 +190,7 @@ def table(results: Results) -> str:
 
 
 def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
-    """Return the scores at each magnification, and the images/s of the training."""
+    """Return the scores in each of `WAYS`, and the images/s of the training."""
     keep_freed_memory()
     data = pw.open_dataset(camvid)
     left_out = [item for item in data.splits["train"] if item.name.startswith(LEFT_OUT)]
@@ -202,13 +205,12 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
     items = (left_out, data.splits["val"])
     scored = {split: list(map(data.read, own[::EVERY])) for split, own in zip(SCORED, items, strict=True)}
     found: dict[str, Any] = {split: {} for split in scored}
-    for magnification in MAGNIFICATIONS:
-        pipeline.magnification = Fraction(magnification)
+    for way, (pipeline.magnification, pipeline.mirrored) in WAYS.items():
         pipeline.biased(None)
         _, fitted = best_bias(predictor, scored["val"], len(scored["val"]), config.recipe.class_weights)
         pipeline.biased(fitted)
         for split, samples in scored.items():
-            found[split][f"at {magnification:g}"] = miou(predictor, samples)
+            found[split][way] = miou(predictor, samples)
     return found | {"images_per_second": config.recipe.steps * config.recipe.batch / seconds}
 
 

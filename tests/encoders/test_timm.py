@@ -126,6 +126,12 @@ def test_expanded_maps_are_those_before_the_projection(name: str) -> None:
         assert_close(block.bn3(block.conv_pwl(expanded(image)[-1])), plain(image)[-1])
 
 
+def test_a_net_with_a_stage_that_projects_nothing_gives_its_plain_maps() -> None:
+    """MobileNetV3-Small ends in a convolution without a projection, where timm has nothing to tap."""
+    plain, expanded = (build_encoder("mobilenetv3_small_050", expanded=own) for own in (False, True))
+    assert (expanded.channels, expanded.strides) == (plain.channels, plain.strides)
+
+
 def test_what_leads_to_no_expanded_map_learns_nothing_frozen_or_not() -> None:
     encoder = build_encoder("efficientnet_lite0", expanded=True)
     unused = {"blocks.6.0.conv_pwl.weight", "blocks.6.0.bn3.weight", "blocks.6.0.bn3.bias"}

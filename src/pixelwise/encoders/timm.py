@@ -209,6 +209,8 @@ def _from_timm(
         remedy = "Choose another encoder: `pixelwise encoders` lists some."
         raise OptionError(f"--encoder {name}", str(error), "a net that timm can cut into features", remedy) from error
     except Exception as error:  # the hub raises errors of several libraries when there is no network
+        if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
+            return _from_timm(name, in_channels, pretrained, output_stride, {})
         remedy = "Connect once so that timm can cache them, or train from random weights with --no-pretrained."
         found = f"no pretrained weights ({type(error).__name__})"
         raise MissingDependencyError(f"--encoder {name}", found, "timm's weights from its hub", remedy) from error
