@@ -7,21 +7,19 @@ arXiv:1505.04597, equation 2, the term beside the class balance.
 from __future__ import annotations
 
 from math import ceil, inf
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, find_objects
 
-from pixelwise.errors import MaskError, OptionError, ShapeError
-
-InstanceMap = npt.NDArray[np.integer[Any]]
+from pixelwise.errors import OptionError
+from pixelwise.instances.objects import AnyInstanceMap, numbered
 
 REACH = 5
 """Objects are sought up to this many sigma away. What lies beyond would weigh less than w0 exp(-REACH**2 / 2)."""
 
 
-def border_weights(instance_map: InstanceMap, *, w0: float = 10.0, sigma: float = 5.0) -> npt.NDArray[np.float32]:
+def border_weights(instance_map: AnyInstanceMap, *, w0: float = 10.0, sigma: float = 5.0) -> npt.NDArray[np.float32]:
     """Return w0 exp(-(d1 + d2)**2 / (2 sigma**2)) of an instance map (H, W), 0 = no object, as float32 (H, W).
 
     d1 and d2 are the distances in pixels to the nearest and the second nearest object. Equation 2 adds a weight w_c
@@ -30,8 +28,8 @@ def border_weights(instance_map: InstanceMap, *, w0: float = 10.0, sigma: float 
     away. An object's parts need not be connected. Raises `ShapeError` unless given integers of two dimensions and at
     least one pixel, `MaskError` for an id below 0, and `OptionError` for a negative w0 or a sigma not above 0.
     """
-    _require_valid(instance_map, w0, sigma)
-    labels = _numbered(instance_map)
+    _require_valid(w0, sigma)
+    labels, _ = numbered(instance_map)
     nearest = np.full(labels.shape, inf)
     second = np.full(labels.shape, inf)
     reach = ceil(REACH * sigma)
@@ -45,22 +43,7 @@ def border_weights(instance_map: InstanceMap, *, w0: float = 10.0, sigma: float 
     return weights
 
 
-def _numbered(instance_map: InstanceMap) -> npt.NDArray[np.intp]:
-    """Return the map with its ids replaced by 1, 2, ... without gaps; 0 stays 0."""
-    labels: npt.NDArray[np.intp] = np.zeros(instance_map.shape, np.intp)
-    inside = instance_map > 0
-    labels[inside] = np.unique(instance_map[inside], return_inverse=True)[1] + 1
-    return labels
-
-
-def _require_valid(instance_map: InstanceMap, w0: float, sigma: float) -> None:
-    if instance_map.ndim != 2 or instance_map.size == 0 or not np.issubdtype(instance_map.dtype, np.integer):
-        found = f"{instance_map.dtype} of shape {instance_map.shape}"
-        expected = "integers of shape (height, width) with at least one pixel"
-        raise ShapeError("instance_map", found, expected, "Pass one image's object ids.")
-    if instance_map.min() < 0:
-        remedy = "Number objects from 1; 0 is no object."
-        raise MaskError("instance_map", f"the id {instance_map.min()}", "ids of 0 and above", remedy)
+def _require_valid(w0: float, sigma: float) -> None:
     if not 0 <= w0 < inf:
         raise OptionError("w0", str(w0), "a number of at least 0", "The paper takes 10.")
     if not 0 < sigma < inf:

@@ -31,12 +31,14 @@ class Scores:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
-        per_class = {name: {key: _json(value) for key, value in row.items()} for name, row in self.per_class.items()}
+        per_class = {
+            name: {key: json_score(value) for key, value in row.items()} for name, row in self.per_class.items()
+        }
         return {
-            "miou": _json(self.miou),
-            "global_accuracy": _json(self.global_accuracy),
-            "class_accuracy": _json(self.class_accuracy),
-            "boundary_f1": _json(self.boundary_f1),
+            "miou": json_score(self.miou),
+            "global_accuracy": json_score(self.global_accuracy),
+            "class_accuracy": json_score(self.class_accuracy),
+            "boundary_f1": json_score(self.boundary_f1),
             "per_class": per_class,
             "images": self.images,
             "pixels": self.pixels,
@@ -86,5 +88,5 @@ def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
     return confusion.miou()
 
 
-def _json(score: float | None) -> float | None:
+def json_score(score: float | None) -> float | None:
     return None if score is None or isnan(score) else score

@@ -1,0 +1,1 @@
+"""Objects: what they are, which of two images' objects are the same."""

@@ -1,0 +1,196 @@
+"""Scores of objects: COCO's average precision, TP / (TP + FN + FP) as in the Data Science Bowl 2018, panoptic quality.
+
+A predicted object is matched with the true one of its class that it shares most with. Average precision (AP) is COCO's
+(Lin et al., "Microsoft COCO", ECCV 2014, arXiv:1405.0312, and its public evaluation code): per class, over all images,
+the precision at 101 recalls on the way from the surest object to the least sure, not interpolated but by the best
+precision at the same or a larger recall. Panoptic quality: Kirillov, He, Girshick, Rother, Dollar, "Panoptic
+Segmentation", CVPR 2019, arXiv:1801.00868, equation 1, of the classes that have objects.
+
+Differs from COCO: no image has a limit of 100 objects, and no two objects share a pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import ClassMap
+from pixelwise.instances.objects import Objects
+from pixelwise.instances.overlap import Overlaps, overlaps
+from pixelwise.metrics.confusion import mean_present
+from pixelwise.metrics.scores import json_score
+
+COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+COCO_RECALLS = np.linspace(0.0, 1.0, 101)
+DSB_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+Float64 = npt.NDArray[np.float64]
+Int = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class InstanceScores:
+    """Scores over all images, fractions in 0..1; NaN for a score of nothing, such as a class without an object.
+
+    ap is the mean over IoU 0.50 to 0.95, ap50 and ap75 those at one, all means over classes. pq = sq * rq of each
+    class, then averaged. dsb maps IoU thresholds to TP / (TP + FN + FP) of all images' objects together, dsb_of_images
+    to the mean of each image's own. objects counts true ones.
+    """
+
+    ap: float
+    ap50: float
+    ap75: float
+    pq: float
+    sq: float
+    rq: float
+    dsb: dict[str, float]
+    dsb_of_images: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    images: int
+    objects: int
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
+        means = {name: json_score(getattr(self, name)) for name in ("ap", "ap50", "ap75", "pq", "sq", "rq")}
+        dsb = {"dsb": self.dsb, "dsb_of_images": self.dsb_of_images, "per_class": {}}
+        rows = {name: {key: json_score(value) for key, value in row.items()} for name, row in self.per_class.items()}
+        tables = {name: {key: json_score(value) for key, value in table.items()} for name, table in dsb.items()}
+        return means | tables | {"per_class": rows, "images": self.images, "objects": self.objects}
+
+
+@dataclass
+class _Image:
+    """What the scores need of one image: of each predicted object and of each true one, and of the panoptic matches.
+
+    iou: with its match, 0 without. unknown: the share of its pixels where nothing is known. panoptic: the same match's
+    IoU where unknown pixels do not count, 0 up to 0.5.
+    """
+
+    predicted_class: Int
+    score: Float64
+    iou: Float64
+    unknown: Float64
+    panoptic: Float64
+    true_class: Int
+
+
+@dataclass
+class InstanceScorer:
+    """Gathers `InstanceScores` image by image."""
+
+    classes: ClassMap
+    _images: list[_Image] = field(default_factory=list)
+
+    def update(self, prediction: Objects, target: Objects, ignored: npt.NDArray[np.bool_] | None = None) -> None:
+        """Score one image's objects. ignored: boolean (height, width), true where nothing is known.
+
+        An object that no true one matches does not count where, for AP and DSB, at least the threshold's share of it
+        is ignored, as COCO does with crowds, and for panoptic quality more than half. Raises `ShapeError` for maps of
+        different sizes.
+        """
+        found = overlaps(prediction, target, ignored)
+        same = prediction.class_index[found.predicted] == target.class_index[found.true]
+        panoptic = found.iou(of_known=True) * same
+        self._images.append(
+            _Image(
+                predicted_class=prediction.class_index.astype(np.intp),
+                score=prediction.score.astype(np.float64),
+                iou=_of_matches(found, found.iou() * same, prediction.score),
+                unknown=found.unknown / found.predicted_areas,
+                panoptic=_of_matches(found, np.where(panoptic > 0.5, panoptic, 0), prediction.score),
+                true_class=target.class_index.astype(np.intp),
+            )
+        )
+
+    def scores(self) -> InstanceScores:
+        """Return the scores of the images so far."""
+        every = _together(self._images)
+        per_class = {name: _class_scores(every, index) for index, name in enumerate(self.classes.names)}
+        means = {
+            key: mean_present(np.array([row[key] for row in per_class.values()]))
+            for key in ("ap", "ap50", "ap75", "pq", "sq", "rq")
+        }
+        dsb = {f"{threshold:g}": _dsb(every, threshold) for threshold in DSB_THRESHOLDS}
+        of_images = {
+            f"{threshold:g}": mean_present(np.array([_dsb(image, threshold) for image in self._images]))
+            for threshold in DSB_THRESHOLDS
+        }
+        return InstanceScores(
+            **means,
+            dsb=dsb,
+            dsb_of_images=of_images,
+            per_class=per_class,
+            images=len(self._images),
+            objects=len(every.true_class),
+        )
+
+
+def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -> Float64:
+    """Return of each predicted object the IoU with its match, 0 without one.
+
+    Objects share no pixel, so that each has one partner at most beyond an IoU of 0.5. At 0.5 itself there may be two:
+    the surer of two predictions gets the true object, and below that nothing is matched.
+    """
+    matched = np.zeros(len(found.predicted_areas))
+    pairs = np.flatnonzero(iou >= 0.5)
+    pairs = pairs[np.lexsort((-score[found.predicted[pairs]], -iou[pairs]))]
+    pairs = pairs[np.sort(np.unique(found.true[pairs], return_index=True)[1])]
+    pairs = pairs[np.unique(found.predicted[pairs], return_index=True)[1]]
+    matched[found.predicted[pairs]] = iou[pairs]
+    return matched
+
+
+def _together(images: list[_Image]) -> _Image:
+    def joined(name: str, dtype: type) -> Any:
+        return np.concatenate([np.empty(0, dtype), *(getattr(image, name) for image in images)])
+
+    return _Image(
+        predicted_class=joined("predicted_class", np.intp),
+        score=joined("score", np.float64),
+        iou=joined("iou", np.float64),
+        unknown=joined("unknown", np.float64),
+        panoptic=joined("panoptic", np.float64),
+        true_class=joined("true_class", np.intp),
+    )
+
+
+def _class_scores(every: _Image, class_index: int) -> dict[str, float]:
+    own = every.predicted_class == class_index
+    true = int((every.true_class == class_index).sum())
+    order = np.argsort(-every.score[own], kind="stable")
+    iou, unknown = every.iou[own][order], every.unknown[own][order]
+    precision = np.array([_average_precision(iou, unknown, true, threshold) for threshold in COCO_THRESHOLDS])
+    hits = every.panoptic[own] > 0
+    invented = int((~hits & (every.unknown[own] <= 0.5)).sum())
+    whole = hits.sum() + (true - hits.sum() + invented) / 2
+    sq = float(every.panoptic[own][hits].mean()) if hits.any() else 0.0
+    rq = float(hits.sum() / whole) if whole else float("nan")
+    return {
+        "ap": float(precision.mean()),
+        "ap50": float(precision[0]),
+        "ap75": float(precision[5]),
+        "pq": sq * rq,
+        "sq": sq if whole else float("nan"),
+        "rq": rq,
+    }
+
+
+def _average_precision(iou: Float64, unknown: Float64, true: int, threshold: float) -> float:
+    """Return COCO's AP of one class's objects, the surest first; NaN where none is true."""
+    if not true:
+        return float("nan")
+    hits = iou >= threshold
+    counted = hits | (unknown < threshold)
+    found = np.cumsum(hits[counted])
+    precision = found / np.arange(1, len(found) + 1)
+    best = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)  # 0 at recalls that are never reached
+    return float(best[np.searchsorted(found / true, COCO_RECALLS)].mean())
+
+
+def _dsb(image: _Image, threshold: float) -> float:
+    hits = image.iou >= threshold
+    invented = ~hits & (image.unknown < threshold)
+    whole = len(image.true_class) + int(invented.sum())
+    return float(hits.sum() / whole) if whole else float("nan")

@@ -1,0 +1,179 @@
+"""Scores of objects: worked examples, and COCO's own numbers by faster-coco-eval."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from faster_coco_eval import COCO, COCOeval_faster
+from faster_coco_eval.core import mask as coco_mask
+from scipy import ndimage
+
+from pixelwise.classes import ClassMap
+from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.metrics.instances import InstanceScorer
+
+CLASSES = ClassMap(("background", "cell", "disc"), ((0, 0, 0), (255, 0, 0), (0, 255, 0)))
+
+
+def row_of(*objects: tuple[int, int, int, float], width: int = 20) -> Objects:
+    """Return objects on a row of pixels, each (start, stop, class, score)."""
+    instance_map = np.zeros((1, width), np.int32)
+    for number, (start, stop, _, _) in enumerate(objects, 1):
+        instance_map[0, start:stop] = number
+    _, _, classes, scores = zip(*objects, strict=True) if objects else ((),) * 4
+    return Objects(instance_map, np.array(classes, np.int32), np.array(scores, np.float32))
+
+
+def scores_of(*images: tuple[Objects, ...], ignored: npt.NDArray[np.bool_] | None = None) -> Any:
+    scorer = InstanceScorer(CLASSES)
+    for prediction, target in images:
+        scorer.update(prediction, target, ignored)
+    return scorer.scores()
+
+
+def test_what_is_right_scores_one() -> None:
+    target = row_of((0, 4, 1, 1.0), (6, 9, 2, 1.0))
+    found = scores_of((target, target))
+    assert (found.ap, found.ap50, found.ap75, found.pq, found.sq, found.rq) == (1,) * 6
+    assert found.dsb == found.dsb_of_images == dict.fromkeys(("0.5", "0.6", "0.7", "0.8", "0.9"), 1.0)
+    assert (found.images, found.objects) == (1, 2)
+
+
+def test_a_worked_example() -> None:
+    """Two of three cells found at IoU 3/4 and 1, one invented between them in sureness.
+
+    Precision by sureness 1, 1/2, 2/3: 1 up to recall 1/3 (34 of the 101 recalls), 2/3 up to 2/3 (33 more), then 0.
+    """
+    target = row_of((0, 4, 1, 1.0), (6, 9, 1, 1.0), (15, 20, 1, 1.0))
+    prediction = row_of((0, 3, 1, 0.9), (10, 12, 1, 0.8), (6, 9, 1, 0.7))
+    found = scores_of((prediction, target))
+    assert found.ap50 == pytest.approx((34 + 33 * 2 / 3) / 101)
+    assert found.dsb["0.5"] == found.dsb["0.7"] == pytest.approx(2 / 4)  # of 2 right, 1 invented and 1 missed
+    assert found.dsb["0.8"] == pytest.approx(1 / 5)
+    assert found.sq == pytest.approx((3 / 4 + 1) / 2)
+    assert found.rq == pytest.approx(2 / (2 + 1 / 2 + 1 / 2))
+    assert found.pq == pytest.approx(found.sq * found.rq)
+
+
+def test_all_images_together_and_the_mean_of_each() -> None:
+    one, two = row_of((0, 4, 1, 1.0)), row_of((0, 4, 1, 1.0), (5, 8, 1, 1.0), (10, 14, 1, 1.0))
+    found = scores_of((one, one), (row_of(), two))
+    assert found.dsb["0.5"] == pytest.approx(1 / 4)
+    assert found.dsb_of_images["0.5"] == pytest.approx(1 / 2)
+
+
+def test_another_class_is_no_match_and_a_class_without_objects_counts_in_no_mean() -> None:
+    found = scores_of((row_of((0, 4, 2, 1.0)), row_of((0, 4, 1, 1.0))))
+    assert (found.ap, found.pq, found.dsb["0.5"]) == (0, 0, 0)
+    assert np.isnan(found.per_class["background"]["ap"])
+    assert np.isnan(found.per_class["disc"]["ap"])  # as COCO has it: nothing to find
+    assert found.per_class["disc"]["pq"] == 0  # something invented
+    empty = scores_of((row_of(), row_of()))
+    assert np.isnan(empty.ap)
+    assert np.isnan(empty.dsb["0.5"])
+    assert empty.to_json_dict()["ap"] is None
+
+
+def test_what_lies_on_ignored_pixels_is_not_invented() -> None:
+    """Two thirds of the object are ignored: at thresholds of 0.7 and more it counts after all, as in COCO's crowds."""
+    ignored = np.zeros((1, 20), bool)
+    ignored[0, 12:] = True
+    target = row_of((0, 4, 1, 1.0))
+    found = scores_of((row_of((0, 4, 1, 0.5), (11, 14, 1, 0.9)), target), ignored=ignored)
+    assert found.rq == 1
+    assert (found.dsb["0.6"], found.dsb["0.7"]) == (1, 0.5)
+
+
+def test_at_half_an_iou_one_object_is_matched_with_one() -> None:
+    """The true object falls into two halves: one of them is right by COCO's count (0.5 or more), the other invented;
+    panoptic quality wants more than a half."""
+    found = scores_of((row_of((0, 2, 1, 0.4), (2, 4, 1, 0.6)), row_of((0, 4, 1, 1.0))))
+    assert found.dsb["0.5"] == pytest.approx(1 / 2)
+    assert found.ap50 == 1  # the surer half
+    assert found.pq == 0
+
+
+def blobs(rng: np.random.Generator) -> npt.NDArray[np.int32]:
+    instance_map, _ = ndimage.label(ndimage.gaussian_filter(rng.normal(size=(60, 80)), 2.5) > 0.02)
+    return instance_map.astype(np.int32)
+
+
+def classes_of(instance_map: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """Return a label map with two objects of the first class to one of the second."""
+    return np.where(instance_map == 0, 0, 1 + (instance_map % 3 == 0)).astype(np.uint8)
+
+
+def disturbed(rng: np.random.Generator, instance_map: npt.NDArray[np.int32]) -> Objects:
+    """Return objects moved by up to a pixel, grown or joined, some of another class, in any order of sureness."""
+    moved = np.roll(instance_map, rng.integers(-1, 2, 2), (0, 1))
+    moved = np.where(rng.random() < 0.5, moved, ndimage.grey_dilation(moved, (3, 1)))
+    prediction = objects_of(classes_of(moved), np.where(moved == 2, 1, moved))
+    other = rng.random(len(prediction)) < 0.15
+    classes = np.where(other, 3 - prediction.class_index, prediction.class_index).astype(np.int32)
+    return Objects(prediction.instance_map, classes, np.round(rng.random(len(prediction)), 1).astype(np.float32))
+
+
+def encoded(mask: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    run_length: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return run_length
+
+
+def annotations(image: int, objects: Objects, first: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": first + index,
+            "image_id": image,
+            "category_id": int(objects.class_index[index]),
+            "score": float(objects.score[index]),
+            "iscrowd": 0,
+            "segmentation": encoded(objects.instance_map == index + 1),
+            "area": int(objects.areas()[index]),
+            "bbox": [0, 0, 1, 1],
+        }
+        for index in range(len(objects))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_average_precision_is_cocos(seed: int) -> None:
+    """Five images of some twenty objects in two classes, tied scores among them, and a crowd in two of the images."""
+    rng = np.random.default_rng(seed)
+    scorer, true, predicted = InstanceScorer(CLASSES), [], []
+    for image in range(1, 6):
+        whole = blobs(rng)
+        ignored = np.zeros(whole.shape, bool)
+        ignored[:, : 25 if image > 3 else 0] = True
+        target = objects_of(classes_of(whole), np.where(ignored, 0, whole))
+        prediction = disturbed(rng, whole)
+        scorer.update(prediction, target, ignored)
+        true += annotations(image, target, len(true) + 1)
+        predicted += annotations(image, prediction, len(predicted) + 1)
+        if ignored.any():
+            crowd = {"image_id": image, "iscrowd": 1, "segmentation": encoded(ignored), "area": 1, "bbox": [0, 0, 1, 1]}
+            true += [crowd | {"id": len(true) + 1 + own, "category_id": 1 + own} for own in range(2)]
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = {
+            "images": [{"id": image, "height": 60, "width": 80} for image in range(1, 6)],
+            "categories": [{"id": index, "name": str(index)} for index in (1, 2)],
+            "annotations": true,
+        }
+        coco.createIndex()
+        evaluation = COCOeval_faster(coco, coco.loadRes(predicted), "segm")
+        evaluation.params.maxDets = [1, 10, 1000]
+        evaluation.evaluate()
+        evaluation.accumulate()
+    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # thresholds, recalls, classes; all areas, all objects
+    found = scorer.scores()
+    for index, name in enumerate(("cell", "disc")):
+        own = found.per_class[name]
+        expected = precision[:, :, index]
+        assert 0.05 < expected.mean() < 0.95
+        assert own["ap"] == pytest.approx(expected.mean(), abs=1e-9)
+        assert own["ap50"] == pytest.approx(expected[0].mean(), abs=1e-9)
+        assert own["ap75"] == pytest.approx(expected[5].mean(), abs=1e-9)
