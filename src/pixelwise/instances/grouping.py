@@ -1,0 +1,100 @@
+"""From a net's logits to objects: centres are peaks of heat, a pixel joins the centre that its offset leads to.
+
+After Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.3.
+
+Differs from the paper: an offset's end is rounded to a pixel, for which the nearest centre is looked up, so that an
+image takes time by its pixels whatever the number of objects; the pieces that an object leaves apart from its largest
+go to no object, and its holes are filled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pixelwise.errors import ShapeError
+from pixelwise.instances.objects import Objects
+from pixelwise.instances.parts import holes_filled, largest_parts
+from pixelwise.instances.targets import centres_of
+
+Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
+CHANNELS = 3
+"""Of a net's logits beside those of classes: the heat of centres, and the offset to the centre in rows and columns."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Numbers of the grouping, in pixels where they have a unit.
+
+    things: boolean (K,), the classes whose pixels make objects. radius: up to which a centre is the highest.
+    least_heat: of a centre. least_area: of an object, smaller ones are dropped.
+    """
+
+    things: npt.NDArray[np.bool_]
+    radius: int = 3
+    least_heat: float = 0.1
+    least_area: int = 4
+
+
+def grouped(logits: Float32, grouping: Grouping) -> Objects:
+    """Return the objects in an image's `logits`, float32 (K + 3, height, width).
+
+    The first K channels are scores of classes; the next is heat, 1 at the centre of an object and less away from it;
+    the last two are the offset from a pixel to its object's centre, (rows, columns) in pixels. An object's class is the
+    one with the largest sum of probabilities over its pixels among those that are things, its score that mean
+    probability times the heat of its centre. Raises `ShapeError` for another number of channels.
+    """
+    num_classes = len(grouping.things)
+    if logits.ndim != 3 or len(logits) != num_classes + CHANNELS:
+        expected = f"({num_classes + CHANNELS}, height, width)"
+        raise ShapeError("logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's.")
+    scores, heat, offsets = logits[:num_classes], logits[num_classes], logits[num_classes + 1 :]
+    foreground = grouping.things[scores.argmax(axis=0)]
+    centres = peaks(np.where(foreground, heat, -np.inf), grouping.radius, grouping.least_heat)
+    if not len(centres):
+        return Objects(np.zeros(heat.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+    instance_map = holes_filled(largest_parts(_joined(foreground, centres, offsets)))
+    rows, columns = np.nonzero(instance_map)
+    labels = instance_map[rows, columns] - 1
+    areas = np.bincount(labels, minlength=len(centres))
+    probability = _softmax(scores[:, rows, columns])
+    summed = np.stack([np.bincount(labels, own, len(centres)) for own in probability])
+    summed[~grouping.things] = -1
+    sure = summed.max(axis=0) / np.maximum(areas, 1) * np.clip(heat[tuple(centres.T)], 0, 1)
+    every = Objects(instance_map, summed.argmax(axis=0).astype(np.int32), sure.astype(np.float32))
+    return every.kept(areas >= grouping.least_area)
+
+
+def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
+    """Return (row, column), int64 (n, 2), of values above `least` that none exceeds within `radius` rows and columns.
+
+    Of a plateau's pixels the one nearest to its mean position counts, so that it is one peak.
+    """
+    highest = ndimage.maximum_filter(heat, 2 * radius + 1, mode="constant", cval=-np.inf)
+    plateaus, _ = ndimage.label((heat == highest) & (heat > least), np.ones((3, 3)))
+    return centres_of(plateaus)
+
+
+def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], offsets: Float32) -> Int32:
+    """Return an instance map in which each pixel of the foreground has the number of the centre it leads to."""
+    number = np.zeros(foreground.shape, np.int32)
+    number[tuple(centres.T)] = np.arange(1, len(centres) + 1)
+    nearest = ndimage.distance_transform_edt(number == 0, return_distances=False, return_indices=True)
+    rows, columns = np.nonzero(foreground)
+    ends = [
+        np.clip(places + np.rint(way[rows, columns]).astype(np.intp), 0, side - 1)
+        for places, way, side in zip((rows, columns), offsets, foreground.shape, strict=True)
+    ]
+    instance_map = np.zeros(foreground.shape, np.int32)
+    instance_map[rows, columns] = number[tuple(nearest[:, ends[0], ends[1]])]
+    return instance_map
+
+
+def _softmax(scores: Float32) -> Float32:
+    exponentials = np.exp(scores - scores.max(axis=0))
+    softmax: Float32 = exponentials / exponentials.sum(axis=0)
+    return softmax

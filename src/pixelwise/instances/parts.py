@@ -1,0 +1,60 @@
+"""Connected parts of objects, and the holes in them, in passes over the whole map: time goes by pixels, not objects."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Int32 = npt.NDArray[np.int32]
+
+
+def equal_parts(instance_map: Int32) -> tuple[Int32, int]:
+    """Return a map of the 4-connected regions of one id, int32 (height, width), 0..n-1, and how many there are.
+
+    0 is an id like any other. A row falls into runs of one id; runs that touch above each other belong together.
+    """
+    start = np.ones(instance_map.shape, bool)
+    start[:, 1:] = instance_map[:, 1:] != instance_map[:, :-1]
+    run = np.cumsum(start).reshape(instance_map.shape) - 1
+    same = instance_map[1:] == instance_map[:-1]
+    first = same & (start[1:] | start[:-1])  # of the pixels where two runs touch
+    above, below = run[:-1][first], run[1:][first]
+    size = int(run[-1, -1]) + 1
+    graph = coo_array((np.ones(len(above), bool), (above, below)), shape=(size, size))
+    count, part_of_run = connected_components(graph, directed=False)
+    return part_of_run.astype(np.int32)[run], int(count)
+
+
+def largest_parts(instance_map: Int32) -> Int32:
+    """Return the map with each object reduced to its largest 4-connected part; of parts as large the first stays."""
+    parts, count = equal_parts(instance_map)
+    areas = np.bincount(parts.ravel(), minlength=count)
+    ids = np.zeros(count, np.int32)
+    ids[parts.ravel()] = instance_map.ravel()
+    order = np.lexsort((-areas, ids))  # stable: by id, then area
+    largest = np.zeros(count, bool)
+    largest[order[np.flatnonzero(np.diff(ids[order], prepend=-1))]] = True
+    return np.where(largest[parts], instance_map, 0)
+
+
+def holes_filled(instance_map: Int32) -> Int32:
+    """Return the map with every 4-connected region of 0 given to the object that alone surrounds it.
+
+    A region at the image's border is no hole.
+    """
+    regions, count = ndimage.label(instance_map == 0)
+    framed = np.pad(instance_map, 1, constant_values=-1)  # a border that is no object
+    neighbours = (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:])
+    pairs = [(regions[at], own[at]) for own in neighbours if (at := (regions > 0) & (own != 0)).any()]
+    if not pairs:
+        return instance_map
+    region, label = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    lowest, highest = np.full(count + 1, np.iinfo(np.int32).max), np.full(count + 1, -1)
+    np.minimum.at(lowest, region, label)
+    np.maximum.at(highest, region, label)
+    owner = np.where(lowest == highest, highest, 0).astype(np.int32)
+    owner[0] = 0
+    return np.where(instance_map == 0, np.maximum(owner, 0)[regions], instance_map)
