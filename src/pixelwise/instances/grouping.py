@@ -44,29 +44,28 @@ def grouped(logits: Float32, grouping: Grouping) -> Objects:
     """Return the objects in an image's `logits`, float32 (K + 3, height, width).
 
     The first K channels are scores of classes; the next is heat, 1 at the centre of an object and less away from it;
-    the last two are the offset from a pixel to its object's centre, (rows, columns) in pixels. An object's class is the
-    one with the largest sum of probabilities over its pixels among those that are things, its score that mean
-    probability times the heat of its centre. Raises `ShapeError` for another number of channels.
+    the last two are the offset from a pixel to its object's centre, (rows, columns) in pixels. A pixel belongs to an
+    object where the best class is a thing. An object's class is the thing with the largest mean probability over its
+    pixels, its score that probability times the heat of its centre. Raises `ShapeError` for another number of channels.
     """
     num_classes = len(grouping.things)
     if logits.ndim != 3 or len(logits) != num_classes + CHANNELS:
         expected = f"({num_classes + CHANNELS}, height, width)"
         raise ShapeError("logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's.")
     scores, heat, offsets = logits[:num_classes], logits[num_classes], logits[num_classes + 1 :]
-    foreground = grouping.things[scores.argmax(axis=0)]
+    foreground = scores[grouping.things].max(axis=0) > scores[~grouping.things].max(axis=0, initial=-np.inf)
     centres = peaks(np.where(foreground, heat, -np.inf), grouping.radius, grouping.least_heat)
     if not len(centres):
         return Objects(np.zeros(heat.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
     instance_map = holes_filled(largest_parts(_joined(foreground, centres, offsets)))
-    rows, columns = np.nonzero(instance_map)
-    labels = instance_map[rows, columns] - 1
+    inside = np.flatnonzero(instance_map)
+    labels = instance_map.ravel()[inside] - 1
     areas = np.bincount(labels, minlength=len(centres))
-    probability = _softmax(scores[:, rows, columns])
-    summed = np.stack([np.bincount(labels, own, len(centres)) for own in probability])
-    summed[~grouping.things] = -1
-    sure = summed.max(axis=0) / np.maximum(areas, 1) * np.clip(heat[tuple(centres.T)], 0, 1)
-    every = Objects(instance_map, summed.argmax(axis=0).astype(np.int32), sure.astype(np.float32))
-    return every.kept(areas >= grouping.least_area)
+    probability = _softmax(scores.reshape(num_classes, -1)[:, inside])[grouping.things]
+    mean = np.stack([np.bincount(labels, own, len(centres)) for own in probability]) / np.maximum(areas, 1)
+    class_index = np.flatnonzero(grouping.things)[mean.argmax(axis=0)].astype(np.int32)
+    score = mean.max(axis=0) * np.clip(heat[tuple(centres.T)], 0, 1)
+    return Objects(instance_map, class_index, score.astype(np.float32)).kept(areas >= grouping.least_area)
 
 
 def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
@@ -81,17 +80,18 @@ def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
 
 def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], offsets: Float32) -> Int32:
     """Return an instance map in which each pixel of the foreground has the number of the centre it leads to."""
+    height, width = foreground.shape
     number = np.zeros(foreground.shape, np.int32)
     number[tuple(centres.T)] = np.arange(1, len(centres) + 1)
     nearest = ndimage.distance_transform_edt(number == 0, return_distances=False, return_indices=True)
-    rows, columns = np.nonzero(foreground)
-    ends = [
-        np.clip(places + np.rint(way[rows, columns]).astype(np.intp), 0, side - 1)
-        for places, way, side in zip((rows, columns), offsets, foreground.shape, strict=True)
-    ]
-    instance_map = np.zeros(foreground.shape, np.int32)
-    instance_map[rows, columns] = number[tuple(nearest[:, ends[0], ends[1]])]
-    return instance_map
+    lookup = number[tuple(nearest)].ravel()
+    inside = np.flatnonzero(foreground)
+    down, right = (np.rint(way.ravel()[inside]).astype(np.intp) for way in offsets)
+    rows, columns = np.divmod(inside, width)
+    ends = np.clip(rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
+    instance_map = np.zeros(foreground.size, np.int32)
+    instance_map[inside] = lookup[ends]
+    return instance_map.reshape(foreground.shape)
 
 
 def _softmax(scores: Float32) -> Float32:
