@@ -62,7 +62,5 @@ class UpsampledModel(nn.Module):
         """
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
-        if step == 1:
-            return bilinear_interpolation(self.coarse(padded), padded.shape[-2:])[..., :height, :width]
-        size = (padded.shape[-2] // step, padded.shape[-1] // step)
+        size = [side // step for side in padded.shape[-2:]]
         return bilinear_interpolation(self.coarse(padded), size)[..., : height // step, : width // step]
