@@ -1,0 +1,73 @@
+"""Masks to polygons and back, exactly: corners of pixels are whole numbers, their centres halves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Mask = npt.NDArray[np.bool_]
+Ring = npt.NDArray[np.float64]
+"""The corners of a closed line, (n, 2), each (x, y) from the image's top left corner; the last meets the first."""
+STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
+"""(rows, columns) to the right, down, left and up: each a turn to the right from the one before."""
+
+
+def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
+    """Return the pixels, boolean of `size` (height, width), whose centres the rings surround an odd number of times.
+
+    A ring inside another is a hole, and so is what a ring that crosses itself surrounds twice. What lies outside the
+    image is cut off.
+    """
+    height, width = size
+    starts = np.concatenate([np.empty((0, 2)), *rings])
+    ends = np.concatenate([np.empty((0, 2)), *(np.roll(ring, -1, axis=0) for ring in rings)])
+    upper = np.where(starts[:, 1:] <= ends[:, 1:], starts, ends)
+    lower = np.where(starts[:, 1:] <= ends[:, 1:], ends, starts)
+    first, stop = (np.clip(np.ceil(side[:, 1] - 0.5), 0, height).astype(np.intp) for side in (upper, lower))
+    edge = np.repeat(np.arange(len(starts)), stop - first)  # each once for every row of centres that it crosses
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(stop - first) - stop, stop - first)
+    (x, y), (x_end, y_end) = upper[edge].T, lower[edge].T
+    crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
+    column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
+    crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1)).reshape(height, width + 1)
+    mask: Mask = np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
+    return mask
+
+
+def outlines(mask: Mask) -> list[Ring]:
+    """Return the rings along the pixels' edges that `filled` makes the mask, boolean (height, width), of.
+
+    Around each 4-connected part runs one clockwise, as the image is seen, and around each of its holes one
+    counterclockwise, with a corner wherever it turns.
+    """
+    height, width = mask.shape
+    framed = np.pad(mask, 1)
+    beside = (framed[:-2, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1], framed[1:-1, :-2])
+    shape = (4, height + 1, width + 1)
+    leaving = np.zeros(shape, bool)  # whether from this corner an edge leads in this direction
+    for direction, (other, (down, right)) in enumerate(zip(beside, ((0, 0), (0, 1), (1, 1), (1, 0)), strict=True)):
+        leaving[direction, down : down + height, right : right + width] = mask & ~other
+    edges = dict.fromkeys(np.flatnonzero(leaving).tolist())
+    corners, row_step = (height + 1) * (width + 1), width + 1
+    steps = [down * row_step + right for down, right in STEPS]
+    rings = []
+    while edges:
+        direction, at = divmod(next(iter(edges)), corners)
+        start, turns = (direction, at), []
+        while True:
+            del edges[direction * corners + at]
+            at += steps[direction]
+            turn = next(
+                (turn for turn in (1, 0, 3) if (direction + turn) % 4 * corners + at in edges),
+                (start[0] - direction) % 4,
+            )
+            if turn:
+                turns.append(at)
+                direction = (direction + turn) % 4
+            if (direction, at) == start:
+                break
+        rows, columns = np.divmod(np.array(turns), row_step)
+        rings.append(np.stack([columns, rows], axis=1).astype(np.float64))
+    return rings

@@ -1,0 +1,76 @@
+"""COCO's run-length encoding of masks: pixels counted down the columns, zeros first.
+
+Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312, and its public mask code. The
+compressed form writes each count, from the third on less the one before the last, in groups of five bits, the lowest
+first, as characters from "0" on; a sixth bit says that more follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.errors import MaskError
+
+Mask = npt.NDArray[np.bool_]
+FIRST = ord("0")
+BITS, MORE, SIGN = 5, 0x20, 0x10
+
+
+def encoded(mask: Mask) -> list[int]:
+    """Return the lengths of the runs of a mask, boolean (height, width), column by column; the first is of zeros."""
+    pixels = mask.ravel(order="F")
+    ends = np.append(np.flatnonzero(pixels[1:] != pixels[:-1]) + 1, pixels.size)
+    counts: list[int] = np.diff(ends, prepend=0).tolist()
+    return [0, *counts] if pixels.size and pixels[0] else counts
+
+
+def decoded(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> Mask:
+    """Return the mask, boolean of `size` (height, width), whose runs are `counts`, in numbers or compressed.
+
+    Raises `MaskError`, which names `where`, for counts that are no runs or are not those of so many pixels.
+    """
+    runs = uncompressed(counts, where) if isinstance(counts, str) else list(counts)
+    height, width = size
+    if not all(isinstance(run, int) and run >= 0 for run in runs) or sum(runs) != height * width:
+        found = (
+            f"runs of {sum(runs)} pixels" if all(isinstance(run, int) for run in runs) else "runs that are no numbers"
+        )
+        expected = f"runs of 0 or more that add up to {height}x{width}, {height * width} pixels"
+        raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
+    ones = np.arange(len(runs)) % 2 == 1
+    return np.repeat(ones, runs).reshape(width, height).T
+
+
+def compressed(counts: Sequence[int]) -> str:
+    """Return the counts as a string."""
+    characters: list[str] = []
+    for place, count in enumerate(counts):
+        value, more = (count - counts[place - 2] if place > 2 else count), True
+        while more:
+            group, value = value & (MORE - 1), value >> BITS
+            more = value != (-1 if group & SIGN else 0)
+            characters.append(chr(FIRST + (group | MORE if more else group)))
+    return "".join(characters)
+
+
+def uncompressed(text: str, where: str) -> list[int]:
+    """Return the counts in a string. Raises `MaskError`, which names `where`, for one that `compressed` cannot give."""
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        group = ord(character) - FIRST
+        if not 0 <= group < 2 * MORE:
+            expected = "characters from 0 to o"
+            raise MaskError(where, f"{character!r} in compressed runs", expected, "Export the annotations again.")
+        value |= (group & (MORE - 1)) << shift
+        shift += BITS
+        if not group & MORE:
+            value -= (1 << shift) if group & SIGN else 0
+            counts.append(value + counts[-2] if len(counts) > 2 else value)
+            value = shift = 0
+    if shift:
+        raise MaskError(where, "compressed runs that break off", "a last character below P", "Export them again.")
+    return counts

@@ -1,0 +1,51 @@
+"""Run lengths by hand, and those of COCO's own code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from faster_coco_eval.core import mask as coco_mask
+from numpy.testing import assert_array_equal
+
+from pixelwise.errors import MaskError
+from pixelwise.instances.rle import compressed, decoded, encoded, uncompressed
+
+
+def test_runs_go_down_the_columns_and_begin_with_zeros() -> None:
+    assert encoded(np.array([[0, 1, 1], [0, 1, 0]], bool)) == [2, 3, 1]
+    assert encoded(np.array([[1, 0], [1, 0]], bool)) == [0, 2, 2]
+    assert encoded(np.zeros((2, 3), bool)) == [6]
+
+
+def test_a_large_count_takes_several_characters() -> None:
+    """40 = 8 + 1 * 32: 8 with more to follow, chr(48 + 32 + 8), then 1."""
+    assert compressed([40]) == "X1"
+    assert uncompressed("X1", "here") == [40]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_runs_are_cocos_both_ways(seed: int) -> None:
+    """Sparse and dense masks, with counts that shrink and grow."""
+    rng = np.random.default_rng(seed)
+    mask = np.kron(rng.random((7, 9)) < rng.random(), np.ones(rng.integers(1, 40, 2), bool)).astype(bool)
+    theirs = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+    text = theirs["counts"].decode() if isinstance(theirs["counts"], bytes) else theirs["counts"]
+    assert compressed(encoded(mask)) == text
+    assert uncompressed(text, "here") == encoded(mask)
+    assert_array_equal(decoded(text, mask.shape, "here"), mask)
+    assert_array_equal(decoded(encoded(mask), mask.shape, "here"), mask)
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ([1, 2], "runs of 3 pixels"),
+        ([7, -1], "runs of 6 pixels"),
+        ([2, "4"], "runs that are no numbers"),
+        ("~", "'~' in compressed runs"),
+        ("P", "compressed runs that break off"),
+    ],
+)
+def test_runs_that_are_none(counts: list[int] | str, found: str) -> None:
+    with pytest.raises(MaskError, match=f"annotations.json: found {found}"):
+        decoded(counts, (2, 3), "annotations.json")
