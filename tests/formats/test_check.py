@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import CheckResult, check
-from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.examine import HARMLESS, KINDS
 
 CLEAN = np.array([[0, 0, 1, 1, 1, 2, 255, 255]] * 6)
@@ -147,7 +147,7 @@ def test_an_error_that_is_no_problem_of_the_data_is_raised(clean: Path) -> None:
         raise RuntimeError("a bug")
 
     items = tuple(Item(f"{i}", clean / "train/images/a.png", clean / "train/masks/a.png") for i in range(50))
-    dataset = Dataset(clean, "folders", ClassMap.named(("a",)), {"train": items}, broken)
+    dataset = Dataset(clean, "folders", ClassMap.named(("a",)), {"train": items}, files_of(broken))
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="a bug"):
         check(dataset)

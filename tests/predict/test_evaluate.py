@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, ImageError, OptionError
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.formats.dataset import Dataset, Item, Sample, files_of
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
 
@@ -45,7 +45,7 @@ def dataset(colour: ColourModel, image: UInt8, tmp_path: Path) -> Dataset:
         "folders",
         colour.info.classes,
         {"train": (items[0],), "val": (), "test": tuple(items)},
-        read_label_map,
+        files_of(read_label_map),
     )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import MaskError
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.formats.dataset import Dataset, Item, Labels, Sample, files_of
 from pixelwise.training import data
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import SampleStore, augmented, batch_at, batches, sample_order
@@ -35,7 +35,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         Image.fromarray(np.full((32, 64, 3), 40 * i, np.uint8)).save(image)
         Image.fromarray(rng.choice([0, 1, 2, IGNORE_INDEX], (32, 64)).astype(np.uint8)).save(mask)
         items.append(Item(str(i), image, mask))
-    return Dataset(root, "test", ClassMap.named(["a", "b", "c"]), {"train": tuple(items)}, label_map)
+    return Dataset(root, "test", ClassMap.named(["a", "b", "c"]), {"train": tuple(items)}, files_of(label_map))
 
 
 @pytest.fixture
@@ -133,7 +133,12 @@ def test_samples_that_do_not_fit_into_memory_are_decoded_once_where_a_folder_is_
 ) -> None:
     monkeypatch.setattr(data, "available_bytes", lambda: 0)
     decoded: list[str] = []
-    counting = dataclasses.replace(dataset, read_label_map=lambda path: (decoded.append(path.name), label_map(path))[1])
+
+    def counted(item: Item) -> Labels:
+        decoded.append(item.mask.name)
+        return dataset.read_labels(item)
+
+    counting = dataclasses.replace(dataset, read_labels=counted)
     on_disk = SampleStore(counting, dataset.splits["train"], tmp_path)
     moving = random_recipe(recipe)
     for step in range(2 * COUNT):
@@ -160,7 +165,7 @@ def test_an_error_in_the_preparing_thread_reaches_the_training(
     dataset: Dataset, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data, "available_bytes", lambda: 0)
-    broken = Dataset(dataset.root, "test", dataset.classes, {}, label_map)
+    broken = Dataset(dataset.root, "test", dataset.classes, {}, files_of(label_map))
     store = SampleStore(broken, [Item("0", dataset.splits["train"][0].image)])
     with pytest.raises(MaskError, match="found no mask"):
         next(batches(store, recipe, 0, 0))

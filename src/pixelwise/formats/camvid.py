@@ -17,8 +17,8 @@ from pixelwise.errors import DataError
 from pixelwise.files import write_text
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
-from pixelwise.formats.dataset import Dataset, Item
-from pixelwise.formats.output import copy_image, mask_of, new_directory
+from pixelwise.formats.dataset import Dataset, Item, files_of
+from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import SPLITS, in_splits, read_split_lists
 from pixelwise.raster.image import write_png
@@ -62,7 +62,7 @@ def open_camvid(root: Path) -> Dataset:
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
     coding = Coding(CLASSES, {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX})
-    return Dataset(root, "camvid", CLASSES, in_splits(items), coding.read, stray_masks=strays)
+    return Dataset(root, "camvid", CLASSES, in_splits(items), files_of(coding.read), strays)
 
 
 def write_camvid(dataset: Dataset, out: Path) -> None:
@@ -82,7 +82,7 @@ def write_camvid(dataset: Dataset, out: Path) -> None:
             for item in items:
                 image = copy_image(item, temporary / split)
                 mask = temporary / f"{split}annot" / f"{item.name}.png"
-                write_png(mask, values[dataset.read_label_map(mask_of(item))])
+                write_png(mask, values[dataset.read_labels(item).label_map])
                 lines.append(f"{split}/{image.name} {split}annot/{mask.name}\n")
             write_text(temporary / f"{split}.txt", "".join(lines))
 

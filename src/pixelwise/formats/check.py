@@ -24,7 +24,7 @@ class CheckResult:
     """What `check` found.
 
     splits: number of images. sizes: number of images by (height, width). Pixels are counted over the pairs without a
-    problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
+    harmful problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
     `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
     training images in which each class occurs (median-frequency balancing divides by it). `problems` are sorted by
     file; `spoilt` are the images that training must leave out.
@@ -93,10 +93,11 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 first_split, first = seen.setdefault(found.digest, (split, item.image))
                 if first_split != split:
                     problems.append(_duplicate(item.image, split, first, first_split))
-            if problems:
-                result.problems += problems
+            result.problems += problems
+            spoilt = any(problem.kind not in HARMLESS for problem in problems)
+            if spoilt:
                 result.spoilt.add(item.image)
-            _count(result, found, split, counts=not problems)
+            _count(result, found, split, counts=not spoilt)
             if on_progress is not None:
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]

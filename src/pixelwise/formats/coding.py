@@ -73,11 +73,6 @@ def read_instance_map(path: Path) -> Int32:
     return stored.astype(np.int32)
 
 
-def read_object_map(path: Path) -> UInt8:
-    """Return an instance map as a label map of `OBJECT_CLASSES`, uint8 (height, width); raises as that one does."""
-    return (read_instance_map(path) > 0).astype(np.uint8)
-
-
 def packed(rgb: Codes) -> Int32:
     """Return (height, width, 3) RGB as one int32 a pixel: red * 65536 + green * 256 + blue."""
     red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))

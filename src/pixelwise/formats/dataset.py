@@ -41,20 +41,28 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Labels:
+    """What an item's labels say: maps as in `Sample`, and in `remarks`, a sentence each, what was mended in them."""
+
+    label_map: UInt8
+    instance_map: Int32 | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A directory of labelled images whose layout is known.
 
-    `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_label_map` turns
-    a mask file into a uint8 (height, width) label map of this data set's classes and raises `MaskError` for values
-    that are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
+    `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
+    labels an item that has a mask, in this data set's classes, and raises `MaskError` for values that are none of
+    them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
     """
 
     root: Path
     format: str
     classes: ClassMap
     splits: dict[str, tuple[Item, ...]]
-    read_label_map: Callable[[Path], UInt8]
-    read_instance_map: Callable[[Path], Int32] | None = None
+    read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
 
     def read(self, item: Item) -> Sample:
@@ -64,15 +72,10 @@ class Dataset:
         holds values that are no classes, or differs from its image in size.
         """
         image = read_image(item.image)
-        if item.mask is None:
-            raise MaskError(item.image, "no mask", "a mask with the same stem", "Add the mask or leave the image out.")
-        label_map = self.read_label_map(item.mask)
-        require_size(item.mask, label_map.shape, image.shape[:2])
-        instance_map = None
-        if item.instances is not None and self.read_instance_map is not None:
-            instance_map = self.read_instance_map(item.instances)
-            require_size(item.instances, instance_map.shape, image.shape[:2])
-        return Sample(image, label_map, instance_map)
+        mask_of(item)
+        labels = self.read_labels(item)
+        require_sizes(item, labels, image.shape[:2])
+        return Sample(image, labels.label_map, labels.instance_map)
 
     def items(self) -> Iterator[tuple[str, Item]]:
         """Yield (split, item) over all splits."""
@@ -86,9 +89,32 @@ class Dataset:
         return replace(self, splits=kept)
 
 
-def require_size(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    """Raise `MaskError` where the mask at `path` has another (height, width) than its image."""
-    if found != expected:
+def files_of(
+    read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None = None
+) -> Callable[[Item], Labels]:
+    """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own."""
+
+    def read_labels(item: Item) -> Labels:
+        label_map = read_label_map(mask_of(item))
+        if item.instances is None or read_instance_map is None:
+            return Labels(label_map)
+        return Labels(label_map, read_instance_map(item.instances))
+
+    return read_labels
+
+
+def mask_of(item: Item) -> Path:
+    """Return the item's mask file; raise `MaskError` where there is none."""
+    if item.mask is None:
+        raise MaskError(item.image, "no mask", "a mask with the same stem", "Add the mask or leave the image out.")
+    return item.mask
+
+
+def require_sizes(item: Item, labels: Labels, expected: tuple[int, ...]) -> None:
+    """Raise `MaskError` where one of an item's maps has another (height, width) than its image."""
+    mask = mask_of(item)
+    maps = ((mask, labels.label_map), (item.instances or mask, labels.instance_map))
+    for path, found in ((path, own.shape) for path, own in maps if own is not None and own.shape != expected):
         raise MaskError(
             path,
             f"a mask of {found[0]}x{found[1]} (height x width)",

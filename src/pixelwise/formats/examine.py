@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.formats.dataset import Dataset, Int32, Item, UInt8, require_size
+from pixelwise.formats.dataset import Dataset, Item, UInt8, mask_of, require_sizes
 from pixelwise.raster.image import is_jpeg, read_image
 from pixelwise.raster.stack import located
-
-Labels = TypeVar("Labels", UInt8, Int32)
 
 KINDS = {
     "unreadable": "an image or mask that is damaged, truncated or of a kind that is not read",
@@ -26,13 +22,14 @@ KINDS = {
     "missing_mask": "an image without a mask",
     "missing_image": "a mask without an image, or a name in a list without one",
     "duplicate": "an image that is in another split too",
+    "mended": "objects that overlap, lie outside the image or have no pixel, and what was done about it",
     "unlabelled": "an image without one labelled pixel",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("no_val",)
+HARMLESS = ("mended", "no_val")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
 
 
@@ -66,12 +63,10 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     image = _read_image(item.image, problems)
     label_map: UInt8 | None = None
     if item.mask is not None:
-        label_map = _read_labels(dataset.read_label_map, item.mask, image, problems)
+        label_map = _read_labels(dataset, item, image, problems)
     elif located(item.image)[0].exists():
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
-    if item.instances not in (None, item.mask) and dataset.read_instance_map is not None:
-        _read_labels(dataset.read_instance_map, item.instances, image, problems)
     class_pixels = np.zeros(dataset.classes.num_classes, np.int64)
     if label_map is not None:
         class_pixels += np.bincount(label_map.ravel(), minlength=256)[: len(class_pixels)]
@@ -98,23 +93,23 @@ def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
         return None
 
 
-def _read_labels(
-    read: Callable[[Path], Labels], path: Path, image: UInt8 | None, problems: list[Problem]
-) -> Labels | None:
+def _read_labels(dataset: Dataset, item: Item, image: UInt8 | None, problems: list[Problem]) -> UInt8 | None:
     try:
-        labels = read(path)
+        labels = dataset.read_labels(item)
     except ImageError as error:
-        problems.append(_problem(path, "unreadable", error))
+        problems.append(_problem(Path(error.where), "unreadable", error))
         return None
     except MaskError as error:
+        path = Path(error.where)
         problems.append(_problem(path, "jpeg_mask" if is_jpeg(path) else "unknown_value", error))
         return None
+    problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
     if image is not None:
         try:
-            require_size(path, labels.shape, image.shape[:2])
+            require_sizes(item, labels, image.shape[:2])
         except MaskError as error:
-            problems.append(_problem(path, "size_mismatch", error))
-    return labels
+            problems.append(_problem(Path(error.where), "size_mismatch", error))
+    return labels.label_map
 
 
 def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:

@@ -10,10 +10,10 @@ import numpy as np
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import read_class_list, write_classes
-from pixelwise.formats.coding import OBJECT_CLASSES, read_instance_map, read_object_map
-from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.coding import OBJECT_CLASSES, read_instance_map
+from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
 from pixelwise.formats.layout import EXPECTED, Place, describe, find_places
-from pixelwise.formats.output import copy_image, mask_of, new_directory
+from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import partners
 from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
 from pixelwise.formats.survey import decide
@@ -50,12 +50,11 @@ def open_folders(root: Path) -> Dataset:
         splits, strays = in_splits(_listed(root, found, lists)), ()
     else:
         splits = in_splits(_assigned(root, found))
-    instances = read_instance_map if any(item.instances for _, item in found) else None
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
     if has_masks:
         coding = decide(root, masks, read_class_list(root))
-        return Dataset(root, "folders", coding.classes, splits, coding.read, instances, strays)
-    return Dataset(root, "folders", _object_classes(root), splits, read_object_map, instances, strays)
+        return Dataset(root, "folders", coding.classes, splits, files_of(coding.read, read_instance_map), strays)
+    return Dataset(root, "folders", _object_classes(root), splits, _read_objects, strays)
 
 
 def write_folders(dataset: Dataset, out: Path) -> None:
@@ -68,11 +67,18 @@ def write_folders(dataset: Dataset, out: Path) -> None:
     with new_directory(out) as temporary:
         for split, item in dataset.items():
             copy_image(item, temporary / split / "images")
-            write_png(temporary / split / "masks" / f"{item.name}.png", dataset.read_label_map(mask_of(item)), palette)
-            if item.instances is not None and dataset.read_instance_map is not None:
-                ids = dataset.read_instance_map(item.instances).astype(np.uint16)
+            labels = dataset.read_labels(item)
+            write_png(temporary / split / "masks" / f"{item.name}.png", labels.label_map, palette)
+            if labels.instance_map is not None:
+                ids = labels.instance_map.astype(np.uint16)
                 write_png(temporary / split / "instances" / f"{item.name}.png", ids)
         write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _read_objects(item: Item) -> Labels:
+    """Return the labels of an item whose instance map is all there is."""
+    instance_map = read_instance_map(mask_of(item))
+    return Labels((instance_map > 0).astype(np.uint8), instance_map)
 
 
 def _items(place: Place, has_masks: bool) -> list[Item]:

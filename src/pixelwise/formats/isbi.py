@@ -21,7 +21,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
-from pixelwise.formats.dataset import Dataset, Int32, Item
+from pixelwise.formats.dataset import Dataset, Int32, Item, files_of
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import in_splits
 from pixelwise.raster.image import page_count, read_values
@@ -71,7 +71,7 @@ def open_isbi(root: Path) -> Dataset:
     items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     splits = in_splits(("train" if i < first_test else "test", item) for i, item in enumerate(items))
-    return Dataset(root, "isbi", CLASSES, splits, CODING.read, read_cells, tuple(strays))
+    return Dataset(root, "isbi", CLASSES, splits, files_of(CODING.read, read_cells), tuple(strays))
 
 
 def read_cells(path: Path) -> Int32:

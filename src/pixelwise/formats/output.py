@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.errors import ImageError, MaskError, OutputError
+from pixelwise.errors import ImageError, OutputError
 from pixelwise.formats.coding import is_gray
 from pixelwise.formats.dataset import Item
 from pixelwise.raster.image import read_image, write_png
@@ -57,10 +57,3 @@ def copy_image(item: Item, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(item.image, copied)
     return copied
-
-
-def mask_of(item: Item) -> Path:
-    """Return the item's mask file; raise `MaskError` where there is none."""
-    if item.mask is None:
-        raise MaskError(item.image, "no mask", "a mask with the same stem", "Add the mask or move the image elsewhere.")
-    return item.mask

@@ -21,7 +21,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
-from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.splits import hashed_fraction, in_splits
 from pixelwise.raster.image import image_size
 
@@ -151,7 +151,7 @@ def _open(root: Path, name: str, coding: Coding) -> Dataset:
     _require_sizes(root, [item for _, item in items])
     strays = [file for n, file in labels.items() if images[_set_of(n)] and n not in images[_set_of(n)]]
     splits = in_splits((_with_val(split, item), item) for split, item in items)
-    return Dataset(root, name, coding.classes, splits, coding.read, stray_masks=tuple(sorted(strays)))
+    return Dataset(root, name, coding.classes, splits, files_of(coding.read), tuple(sorted(strays)))
 
 
 def _item(number: int, photo: Path, labels: Numbered) -> Item:
