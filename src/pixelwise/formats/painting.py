@@ -1,0 +1,114 @@
+"""Objects that an annotation file lists, one outline or mask each, painted into the maps of one image.
+
+Maps hold one object a pixel. Where two overlap, the smaller is in front, since behind it would vanish; of two as large
+the later. A region that the file calls a crowd has no label where no object lies on it. Every such decision, and every
+object that has no pixel, is told in a remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import IGNORE_INDEX
+from pixelwise.errors import MaskError
+from pixelwise.formats.coding import MAX_OBJECT_ID
+from pixelwise.formats.dataset import Labels
+from pixelwise.instances.polygons import Ring, filled
+from pixelwise.instances.rle import decoded
+
+_SHOWN = 5
+LEAST_CORNERS = 3
+
+
+@dataclass(frozen=True)
+class Marked:
+    """An object as a file marks it.
+
+    name: what the file calls it, for messages. rings: its outlines in pixels of the image (see `filled`). runs: COCO's,
+    in numbers or compressed, in place of rings. crowd: a region of many objects, not told apart.
+    """
+
+    name: str
+    class_index: int
+    rings: Sequence[Ring] = ()
+    runs: Sequence[int] | str | None = None
+    crowd: bool = False
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A mask, boolean, and where its top left corner lies."""
+
+    top: int
+    left: int
+    mask: npt.NDArray[np.bool_]
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+
+def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Labels:
+    """Return the label map and instance map, of `size` (height, width), of the objects, with remarks.
+
+    A pixel outside every object has class 0. Ids count the objects in the file's order, from 1, without those that
+    have no pixel. Raises `MaskError`, which names `where`, for an outline of less than three corners, runs of another
+    size, or more objects than 16 bits can number.
+    """
+    if len(objects) > MAX_OBJECT_ID:
+        expected = f"{MAX_OBJECT_ID} at most"
+        raise MaskError(where, f"{len(objects)} objects in one image", expected, "Cut the image into tiles.")
+    pieces = [_piece(own, size, where) for own in objects]
+    areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)
+    crowded = np.array([own.crowd for own in objects], bool)
+    label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
+    ids = np.cumsum((areas > 0) & ~crowded)
+    behind: set[int] = set()
+    for index in np.lexsort((-areas, ~crowded)).tolist():  # crowds first, then from the largest on
+        piece = pieces[index]
+        here = instance_map[piece.place]
+        if objects[index].crowd:
+            label_map[piece.place][piece.mask] = IGNORE_INDEX
+            continue
+        behind.update(np.unique(here[piece.mask & (here > 0)]).tolist())
+        label_map[piece.place][piece.mask] = objects[index].class_index
+        here[piece.mask] = ids[index]
+    kept = np.flatnonzero((areas > 0) & ~crowded)
+    hidden = kept[np.bincount(instance_map.ravel(), minlength=len(kept) + 1)[1:] == 0]
+    overlapped = sorted({int(kept[own - 1]) for own in behind} - set(hidden.tolist()))
+    none = np.flatnonzero(areas == 0).tolist()
+    remarks = (
+        _remark(objects, overlapped, "lie partly behind smaller ones", "objects that share no pixel", "was cut"),
+        _remark(objects, hidden.tolist(), "lie wholly behind smaller ones", "objects that share no pixel", "was lost"),
+        _remark(objects, none, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost"),
+    )
+    return Labels(label_map, instance_map, tuple(remark for remark in remarks if remark))
+
+
+def _remark(objects: Sequence[Marked], which: list[int], found: str, expected: str, done: str) -> str:
+    if not which:
+        return ""
+    names = ", ".join(objects[index].name for index in which[:_SHOWN])
+    more = f" and {len(which) - _SHOWN} more" if len(which) > _SHOWN else ""
+    return f"found objects ({names}{more}) that {found}; expected {expected}. Each of them {done}."
+
+
+def _piece(marked: Marked, size: tuple[int, int], where: str) -> _Piece:
+    where = f"{where}, object {marked.name}"
+    if marked.runs is not None:
+        return _Piece(0, 0, decoded(marked.runs, size, where))
+    for ring in marked.rings:
+        if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
+            found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
+            raise MaskError(where, found, "three corners or more", "Correct the outline or delete it.")
+    if not marked.rings:
+        raise MaskError(where, "no outline", "one or more", "Delete the object or mark it again.")
+    corners = np.concatenate(marked.rings)
+    left, top = np.clip(np.floor(corners.min(axis=0)), 0, size[::-1]).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size[::-1]).astype(int).tolist()
+    return _Piece(top, left, filled([ring - (left, top) for ring in marked.rings], (bottom - top, right - left)))
