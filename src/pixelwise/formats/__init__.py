@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.camvid import is_camvid, open_camvid, write_camvid
+from pixelwise.formats.coco import is_coco, open_coco, write_coco
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.folders import open_folders, write_folders
 from pixelwise.formats.isbi import is_isbi, open_isbi
@@ -16,10 +17,11 @@ _READERS = {
     "sunrgbd": open_sunrgbd,
     "sunrgbd13": open_sunrgbd13,
     "isbi": open_isbi,
+    "coco": open_coco,
     "folders": open_folders,
 }
-_WRITERS = {"camvid": write_camvid, "folders": write_folders}
-_SIGNS = {"camvid": is_camvid, "sunrgbd": is_sunrgbd, "isbi": is_isbi}
+_WRITERS = {"camvid": write_camvid, "coco": write_coco, "folders": write_folders}
+_SIGNS = {"camvid": is_camvid, "sunrgbd": is_sunrgbd, "isbi": is_isbi, "coco": is_coco}
 """What tells a layout; `folders` is what remains."""
 FORMATS = tuple(_READERS)
 """The names of the layouts that are read."""

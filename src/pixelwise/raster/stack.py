@@ -1,6 +1,7 @@
 """Stacks: TIFF files of several images. Page 7 of `volume.tif`, counted from 0, has the path `volume.tif/7`.
 
-So a page is named, told apart and reported like any image; whoever opens a file asks `located` where it lies.
+So a page is named, told apart and reported like any image; whoever opens a file asks `located` where it lies. What
+`labels.json` holds of `a.jpg` has the path `labels.json/a.jpg` in the same way.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from pathlib import Path
 
 STACK_ENDINGS = (".tif", ".tiff")
 """Of files that may hold several images, in lower case."""
+ANNOTATION_ENDINGS = (".json", ".xml")
+"""Of files that may hold the labels of several images, in lower case."""
 
 
 def page_path(stack: Path, page: int) -> Path:
@@ -21,4 +24,5 @@ def located(path: Path) -> tuple[Path, int]:
     stack = path.parent
     if path.name.isdecimal() and stack.suffix.lower() in STACK_ENDINGS and stack.is_file():
         return stack, int(path.name)
-    return path, 0
+    lists = (own for own in path.parents if own.suffix.lower() in ANNOTATION_ENDINGS and own.is_file())
+    return next(lists, path), 0
