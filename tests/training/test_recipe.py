@@ -14,7 +14,9 @@ from pixelwise.training.recipe import (
     Cost,
     batch_size,
     crop_size,
+    enlargement,
     evaluation_steps,
+    is_long,
     learning_rate_factor,
     make_recipe,
     steps_in,
@@ -27,26 +29,32 @@ def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Re
 
 
 @pytest.mark.parametrize(
-    ("sizes", "crop"),
+    ("sizes", "crop", "large"),
     [
-        ([(360, 480)], (352, 480)),  # shrunk by 0.989 to 356 x 475: 11.1 and 14.8 times 32
-        ([(720, 960)] * 3, (352, 480)),  # the shape counts, not the resolution
-        ([(480, 360)], (480, 352)),
-        ([(64, 96)], (64, 96)),  # small images are taken whole
-        ([(100, 140)], (128, 160)),
-        ([(10, 100_000)], (32, 5280)),  # long and thin: a piece of it
-        ([(8, 8)], (32, 32)),
-        ([(64, 64), (64, 64), (3000, 3000)], (64, 64)),  # the median shape
+        # shrunk by 0.989 to 356 x 475: 11.1 and 14.8 times 32; enlarged by 1.5 to 540x720
+        ([(360, 480)], (352, 480), (544, 736)),
+        # the shape counts, not the resolution; shrunk by 0.761 to 548 x 731: 17.1 and 22.8 times 32
+        ([(720, 960)] * 3, (352, 480), (544, 736)),
+        ([(480, 360)], (480, 352), (736, 544)),
+        ([(512, 512)], (416, 416), (640, 640)),  # shrunk by 0.803 to 411, enlarged by 1.236 to 633
+        ([(64, 96)], (64, 96), (96, 160)),  # small images are taken whole
+        ([(100, 140)], (128, 160), (160, 224)),
+        ([(10, 100_000)], (32, 5280), (32, 12512)),  # long and thin: a piece of it
+        ([(8, 8)], (32, 32), (32, 32)),
+        ([(64, 64), (64, 64), (3000, 3000)], (64, 64), (96, 96)),  # the median shape
     ],
 )
-def test_a_crop_has_the_median_shape_in_multiples_of_32(sizes: list[tuple[int, int]], crop: tuple[int, int]) -> None:
-    assert crop_size(sizes) == crop
+def test_a_crop_has_the_median_shape_in_multiples_of_32(
+    sizes: list[tuple[int, int]], crop: tuple[int, int], large: tuple[int, int]
+) -> None:
+    assert crop_size(sizes, long=False) == crop
+    assert crop_size(sizes, long=True) == large
 
 
 @pytest.mark.parametrize(
     ("crop", "images", "batch"),
     [((64, 64), images, batch) for images, batch in [(1, 2), (2, 2), (3, 3), (7, 7), (8, 8), (367, 8)]]
-    + [((256, 320), 367, 8), ((352, 480), 367, 4), ((352, 480), 3, 3), ((32, 5280), 367, 4), ((1024, 1024), 367, 2)],
+    + [((256, 320), 367, 8), ((352, 480), 367, 4), ((352, 480), 3, 3), ((544, 736), 367, 2), ((1024, 1024), 367, 2)],
 )
 def test_a_batch_has_up_to_eight_crops_that_two_cores_can_take_and_never_one(
     crop: tuple[int, int], images: int, batch: int
@@ -120,6 +128,24 @@ def test_tiles_suit_every_stride_and_overlap() -> None:
     for stride in (8, 16, 32, 64):
         assert run.tile % stride == 0
         assert 0 < run.overlap <= run.tile - stride
+
+
+@pytest.mark.parametrize(
+    ("size", "factor", "magnification"),
+    [((360, 480), 1.5, 1.5), ((512, 512), (544 * 736) ** 0.5 / 512, 1.25), ((720, 960), 1.0, 1.25)],
+)
+def test_in_long_runs_small_images_are_seen_enlarged_in_training_and_prediction(
+    size: tuple[int, int], factor: float, magnification: float
+) -> None:
+    assert enlargement([size], long=True) == pytest.approx(factor)
+    assert enlargement([size], long=False) == 1
+    run = make_recipe(crop_size([size], long=True), 10, (1.0,), enlargement=factor)
+    assert run.scale == pytest.approx((0.667 * factor, 2.0))
+    assert run.magnification == magnification  # in quarters
+
+
+def test_a_run_is_long_from_six_minutes_on_and_without_any() -> None:
+    assert [is_long(minutes) for minutes in (3.0, 5.9, 6.0, None)] == [False, False, True, True]
 
 
 def test_the_weights_of_the_data_are_the_recipes() -> None:

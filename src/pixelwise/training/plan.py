@@ -75,8 +75,9 @@ def _recipe(
     class_weights: tuple[float, ...],
     processes: int,
 ) -> Recipe:
-    crop = recipes.crop_size(sizes)
-    recipe = recipes.make_recipe(crop, train_images, class_weights, processes)
+    long = recipes.is_long(options.minutes)
+    crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
+    recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0})
     if options.recipe is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,18 @@ from pixelwise.training.config import Recipe
 
 CROP_PIXELS = 352 * 480
 """Area of a training crop: images up to this size come whole, since where a thing stands tells what it is."""
+LONG_MINUTES = 6.0
+LARGE_CROP_PIXELS = 544 * 736
+"""From so many minutes on there is time for crops of this area."""
+ENLARGEMENT = 1.5
+"""By so much at most, as far as such crops go, small images are enlarged then: the logits are at stride 4."""
 CROP_MULTIPLE = 32
 BATCH = 8
 BATCH_PIXELS = 4 * CROP_PIXELS
-"""What the crops of a step may have together: half a second of two cores."""
+"""What the crops of a step may have together, unless two have more: half a second of two cores."""
 SCALE = (0.667, 2.0)
-"""Magnification of the crops. This, the weight decay and the two numbers on the schedule's end did best on a CamVid
-sequence left out of training."""
+"""Magnification of the crops, the least of it times the enlargement. This, the weight decay and the two numbers on the
+schedule's end did best on a CamVid sequence left out of training."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 FROZEN_STRIDE = 32
@@ -35,7 +41,7 @@ VALIDATION_SHARE = 0.04
 """Share of the time that may go into validation."""
 MAX_EVALUATIONS = 20
 MAGNIFICATION = 1.25
-"""Logits at stride 4 draw finer lines on an enlarged image, at half as much time again for a prediction."""
+"""At least so much images are enlarged by when they are predicted: logits at stride 4 draw finer lines then."""
 TILE, OVERLAP = 1536, 512
 
 
@@ -47,20 +53,35 @@ class Cost:
     validation: float
 
 
-def crop_size(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
-    """Return (height, width) of training crops, multiples of 32: of the images' median shape, with an area of about
-    `CROP_PIXELS`; the whole image where it is smaller, and a shorter piece where it is long and thin.
-    """
+def is_long(minutes: float | None) -> bool:
+    """Return whether there is time for large crops; `None` is a length that is given in epochs, or not at all."""
+    return minutes is None or minutes >= LONG_MINUTES
+
+
+def enlargement(image_sizes: Sequence[tuple[int, int]], long: bool) -> float:
+    """Return what images of these (height, width) are enlarged by, 1 or more."""
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
-    shrink = math.sqrt(CROP_PIXELS / (height * width))
+    fitting = math.sqrt(LARGE_CROP_PIXELS / (height * width))
+    return min(max(1.0, fitting), ENLARGEMENT) if long else 1.0
+
+
+def crop_size(image_sizes: Sequence[tuple[int, int]], long: bool) -> tuple[int, int]:
+    """Return (height, width) of training crops, multiples of 32: of the images' median shape, with an area of about
+    `CROP_PIXELS`, or `LARGE_CROP_PIXELS` in a long run; the whole image, enlarged, where it is smaller, and a shorter
+    piece where it is long and thin.
+    """
+    area = LARGE_CROP_PIXELS if long else CROP_PIXELS
+    height, width = np.median(np.array(image_sizes), axis=0).tolist()
+    shrink = math.sqrt(area / (height * width))
     if shrink >= 1:
-        return whole_crop(image_sizes)
-    longest = CROP_PIXELS // CROP_MULTIPLE
+        factor = enlargement(image_sizes, long)
+        return whole_crop([(factor * height, factor * width)])
+    longest = area // CROP_MULTIPLE
     sides = [_multiple(round(min(side * shrink, longest) / CROP_MULTIPLE)) for side in (height, width)]
-    return sides[0], min(sides[1], _multiple(CROP_PIXELS // sides[0] // CROP_MULTIPLE))
+    return sides[0], min(sides[1], _multiple(area // sides[0] // CROP_MULTIPLE))
 
 
-def whole_crop(image_sizes: list[tuple[int, int]]) -> tuple[int, int]:
+def whole_crop(image_sizes: Sequence[tuple[float, float]]) -> tuple[int, int]:
     """Return (height, width), multiples of 32, that take in an image of the median size whole."""
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     return _multiple(math.ceil(height / CROP_MULTIPLE)), _multiple(math.ceil(width / CROP_MULTIPLE))
@@ -82,15 +103,20 @@ def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
 
 
 def make_recipe(
-    crop: tuple[int, int], train_images: int, class_weights: tuple[float, ...], processes: int = 1
+    crop: tuple[int, int],
+    train_images: int,
+    class_weights: tuple[float, ...],
+    processes: int = 1,
+    enlargement: float = 1.0,
 ) -> Recipe:
-    """Return the recipe for these data over a single step; `with_steps` gives it its length.
+    """Return the recipe for these data, whose crops are those of images enlarged so much, over a single step;
+    `with_steps` gives it its length.
 
     Several processes share a batch so many times as large, at a rate that grows with its square root.
     """
     return Recipe(
         crop=crop,
-        scale=SCALE,
+        scale=(SCALE[0] * enlargement, SCALE[1]),
         color=1.0,
         batch=processes * batch_size(crop, train_images),
         steps=1,
@@ -103,7 +129,7 @@ def make_recipe(
         reduction="mean",
         loss_step=LOSS_STEP,
         class_weights=class_weights,
-        magnification=MAGNIFICATION,
+        magnification=max(MAGNIFICATION, round(4 * enlargement) / 4),
         mirrored=True,
         evaluations=0,
         tile=TILE,
