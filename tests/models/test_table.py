@@ -9,7 +9,16 @@ import pytest
 
 from pixelwise.encoders import DEFAULT_ENCODER
 from pixelwise.errors import OptionError
-from pixelwise.models import DEFAULT_MODEL, MODELS, build, default_encoder, describe, own_options, parse_options
+from pixelwise.models import (
+    DEFAULT_MODEL,
+    MODELS,
+    build,
+    default_encoder,
+    describe,
+    is_upsampled,
+    own_options,
+    parse_options,
+)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -73,3 +82,7 @@ def test_built_options_are_checked_as_well() -> None:
         build("deeplabv3plus", 2, options={"output_stride": "8"})
     with pytest.raises(OptionError, match="--option: found 'depth'; expected an option of model fpn: none"):
         build("fpn", 2, options={"depth": 3})
+
+
+def test_models_whose_logits_are_those_of_a_coarser_map() -> None:
+    assert [name for name in MODELS if is_upsampled(name)] == ["fpn", "deeplabv3plus"]

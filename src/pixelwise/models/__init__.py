@@ -112,6 +112,14 @@ def default_encoder(name: str) -> str | None:
     return None if parameter is None else parameter.default
 
 
+def is_upsampled(name: str) -> bool:
+    """Return whether the logits of model `name` are those of a coarser map (`UpsampledModel`)."""
+    from pixelwise.models.blocks import UpsampledModel
+
+    builder = _builder(name)
+    return isinstance(builder, type) and issubclass(builder, UpsampledModel)
+
+
 def _own_options(name: str, takes: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, Option]:
     for key, value in options.items():
         if key not in takes or key in COMMON:

@@ -14,7 +14,7 @@ from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses import median_frequency_weights
-from pixelwise.models import DEFAULT_MODEL, default_encoder, parse_options
+from pixelwise.models import DEFAULT_MODEL, default_encoder, is_upsampled, parse_options
 from pixelwise.raster.stack import located
 from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
@@ -75,7 +75,7 @@ def _recipe(
     class_weights: tuple[float, ...],
     processes: int,
 ) -> Recipe:
-    long = recipes.is_long(options.minutes)
+    long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement)
     if not options.pretrained:

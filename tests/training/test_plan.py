@@ -1,0 +1,53 @@
+"""From options and data to a configuration, before anything is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pixelwise.formats import open_dataset
+from pixelwise.formats.check import check
+from pixelwise.scenes import write_scenes
+from pixelwise.training.config import Recipe
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.plan import new_config
+
+
+def recipe_of(folder: Path, **options: Any) -> Recipe:
+    """Return the recipe for three images of 64x96."""
+    if not folder.exists():
+        write_scenes(folder, 0, {"train": 2, "val": 1}, size=(64, 96))
+    data = open_dataset(folder)
+    return new_config(TrainOptions(**options), data, check(data), "").recipe
+
+
+@pytest.mark.parametrize(
+    ("options", "crop", "least", "magnification"),
+    [
+        ({"minutes": 3.0}, (64, 96), 0.667, 1.25),
+        ({"minutes": 10.0}, (96, 160), 1.0005, 1.5),
+        ({"epochs": 1}, (96, 160), 1.0005, 1.5),
+        ({"model": "deeplabv3plus"}, (96, 160), 1.0005, 1.5),
+        ({"model": "unet"}, (64, 96), 0.667, 1.25),  # its logits are as fine as the image
+        ({"model": "unet", "recipe": "unet"}, (64, 96), 1.0, 1.0),
+    ],
+)
+def test_long_runs_of_models_with_coarse_logits_see_small_images_enlarged(
+    tmp_path: Path, options: dict[str, Any], crop: tuple[int, int], least: float, magnification: float
+) -> None:
+    recipe = recipe_of(tmp_path / "data", **options)
+    assert recipe.crop == crop
+    assert recipe.scale[0] == pytest.approx(least)
+    assert recipe.magnification == magnification
+
+
+def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:
+    assert recipe_of(tmp_path / "data").mirrored
+    assert not recipe_of(tmp_path / "data", model="segnet", recipe="segnet").mirrored
+
+
+def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:
+    assert recipe_of(tmp_path / "data").frozen_stride == 32
+    assert recipe_of(tmp_path / "data", pretrained=False).frozen_stride == 0
