@@ -16,7 +16,7 @@ LONG_MINUTES = 6.0
 LARGE_CROP_PIXELS = 544 * 736
 """From so many minutes on there is time for crops of this area."""
 ENLARGEMENT = 1.5
-"""By so much at most, as far as such crops go, small images are then enlarged for models with logits of a coarser map."""
+"""By so much at most, as far as such crops go, small images are enlarged then, for models with coarse logits."""
 CROP_MULTIPLE = 32
 BATCH = 8
 BATCH_PIXELS = 4 * CROP_PIXELS
