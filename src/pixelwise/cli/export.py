@@ -15,7 +15,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="Directory that `pixelwise train` filled.")],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
     fast: Annotated[
-        bool, typer.Option("--fast", help="See an image once and as large as it is: a third of the time, less exact.")
+        bool, typer.Option("--fast", help="See an image once, as large as it is: a third of the time or less.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
