@@ -75,4 +75,4 @@ def test_json_is_one_object_and_nothing_else(data: Path) -> None:
 
 def test_mistakes_are_typed_errors(data: Path) -> None:
     assert isinstance(CliRunner().invoke(APP, [str(data / "none")]).exception, DataError)
-    assert isinstance(CliRunner().invoke(APP, [str(data), "--format", "coco"]).exception, OptionError)
+    assert isinstance(CliRunner().invoke(APP, [str(data), "--format", "nothing"]).exception, OptionError)

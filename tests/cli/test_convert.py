@@ -44,6 +44,6 @@ def test_mistakes_are_typed_errors(data: Path, tmp_path: Path) -> None:
 
     new = str(tmp_path / "new")
     assert isinstance(error_of(str(data), "--to", "folders", "--out", str(data)), OutputError)
-    assert isinstance(error_of(str(data), "--to", "coco", "--out", new), OptionError)
+    assert isinstance(error_of(str(data), "--to", "nothing", "--out", new), OptionError)
     assert isinstance(error_of(str(tmp_path), "--to", "folders", "--out", new), DataError)
     assert not Path(new).exists()
