@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import shlex
+import statistics
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -112,11 +113,12 @@ def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> re
     longer = config.recipe.model_copy(update={"steps": WARM_STEPS + MEASURED_STEPS})
     trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed)
     trainer.pipeline.train()
+    seconds = []
     for step in range(longer.steps):
-        if step == WARM_STEPS:
-            started = time.perf_counter()
+        started = time.perf_counter()
         trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share))
-    step_seconds = (time.perf_counter() - started) / MEASURED_STEPS
+        seconds.append(time.perf_counter() - started)
+    step_seconds = statistics.median(seconds[WARM_STEPS:])  # one that something else held up shortens no run
     validation = _validation_seconds(config, trainer.averaged_pipeline(), val) / trainer.accelerator.num_processes
     return recipes.Cost(SLACK * step_seconds, validation)
 
