@@ -10,8 +10,8 @@ from PIL import Image
 from pixelwise.errors import DataError, ImageError, MaskError
 from pixelwise.formats import open_dataset, write_dataset
 from pixelwise.formats.check import check
-from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.isbi import is_isbi, read_cells
+from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.isbi import is_isbi, read_labels
 
 SLICES = 30
 VOLUME = np.random.default_rng(7).integers(0, 256, (SLICES, 6, 8)).astype(np.uint8)
@@ -87,7 +87,7 @@ def test_every_slice_is_read_with_its_own_label_and_cells(isbi: Path) -> None:
 
 def test_cells_that_touch_at_a_corner_are_two(save) -> None:
     path = save("a.png", [[255, 0, 255], [0, 255, 0], [0, 255, 255]])
-    assert_array_equal(read_cells(path), [[1, 0, 2], [0, 3, 0], [0, 3, 3]])
+    assert_array_equal(read_labels(Item("a", path, path)).instance_map, [[1, 0, 2], [0, 3, 0], [0, 3, 3]])
 
 
 def test_check_counts_pages_and_has_nothing_to_say_but_that_val_is_missing(isbi: Path) -> None:

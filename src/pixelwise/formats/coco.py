@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,6 @@ def open_coco(root: Path) -> Dataset:
     by_mask = {item.mask: source for source in found for _, item in source.items}
     splits = in_splits(pair for source in found for pair in source.items)
 
-    @lru_cache(maxsize=4)
     def read_labels(item: Item) -> Labels:
         return by_mask[mask_of(item)].labels(item)
 
@@ -124,36 +124,33 @@ class _AnnotationFile:
     def __init__(self, root: Path, path: Path) -> None:
         self.path = path
         content = _content(path)
-        categories = {entry["id"]: str(entry["name"]) for entry in sorted(content["categories"], key=_id)}
+        names = [str(entry.get("id", number)) for number, entry in enumerate(content["annotations"], 1)]
+        ids = {kind: [entry["id"] for entry in content[kind]] for kind in ("categories", "images")}
+        for kind, own in (ids | {"annotations": names}).items():
+            if twice := _twice(own):
+                raise DataError(path, f"the id {twice[0]} twice among {kind}", "different ids", "Number them anew.")
+        listed = sorted(content["categories"], key=itemgetter("id"))
+        categories = {entry["id"]: str(entry["name"]) for entry in listed}
         self.classes = ClassMap.named((BACKGROUND, *categories.values()))
         class_of = {category: index for index, category in enumerate(categories, 1)}
         images = {entry["id"]: entry for entry in content["images"]}
-        for kind, known in (("categories", categories), ("images", images)):
-            if len(known) != len(content[kind]):
-                twice = _twice([entry["id"] for entry in content[kind]])
-                raise DataError(path, f"the id {twice} twice among {kind}", "different ids", "Number them anew.")
         marked: dict[Any, list[Marked]] = {image: [] for image in images}
-        names = [str(entry.get("id", number)) for number, entry in enumerate(content["annotations"], 1)]
-        if len(set(names)) < len(names):
-            found = f"the id {_twice(names)} twice among annotations"
-            raise DataError(path, found, "different ids", "Number the annotations anew.")
         for name, entry in zip(names, content["annotations"], strict=True):
             for key, known in (("image_id", images), ("category_id", categories)):
                 if entry.get(key) not in known:
                     found = f"the {key} {entry.get(key)!r} in annotation {name}"
                     raise DataError(path, found, "an id that is listed", "Correct the annotation or delete it.")
             marked[entry["image_id"]].append(_marked(path, name, class_of[entry["category_id"]], entry))
-        stems = [str(entry["file_name"]) for entry in images.values()]
-        if len(set(stems)) < len(stems):
-            raise DataError(path, f"the image {_twice(stems)} twice", "each image once", "Remove one of the entries.")
+        if twice := _twice([str(entry["file_name"]) for entry in images.values()]):
+            raise DataError(path, f"the image {twice[0]} twice", "each image once", "Remove one of the entries.")
         self._split = _split(root, path)
         self._images = {path / str(entry["file_name"]): (entry, marked[key]) for key, entry in images.items()}
         folders = ("", "images", self._split or "", f"images/{self._split or ''}")
         stem = path.stem.removeprefix("instances_")
         self._folders = [path.parent, *(root / folder for folder in (*folders, stem, f"images/{stem}"))]
+        self.items = list(self._found_items())
 
-    @property
-    def items(self) -> Iterator[tuple[str, Item]]:
+    def _found_items(self) -> Iterator[tuple[str, Item]]:
         for mask, (entry, _) in self._images.items():
             name = str(entry["file_name"])
             places = [folder / name for folder in self._folders]
@@ -218,9 +215,6 @@ def _split(root: Path, path: Path) -> str | None:
     return next((split for split, names in SPLITS.items() if words & set(names)), None)
 
 
-def _id(entry: dict[str, Any]) -> Any:
-    return entry["id"]
-
-
-def _twice(values: list[Any]) -> Any:
-    return next(value for number, value in enumerate(values) if value in values[:number])
+def _twice(values: Sequence[Any]) -> list[Any]:
+    """Return the values that occur more than once."""
+    return [value for value, count in Counter(values).items() if count > 1]

@@ -54,8 +54,8 @@ class Dataset:
     """A directory of labelled images whose layout is known.
 
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
-    labels an item that has a mask, in this data set's classes, and raises `MaskError` for values that are none of
-    them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
+    labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
+    are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
     """
 
     root: Path
@@ -72,7 +72,6 @@ class Dataset:
         holds values that are no classes, or differs from its image in size.
         """
         image = read_image(item.image)
-        mask_of(item)
         labels = self.read_labels(item)
         require_sizes(item, labels, image.shape[:2])
         return Sample(image, labels.label_map, labels.instance_map)

@@ -21,7 +21,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
-from pixelwise.formats.dataset import Dataset, Int32, Item, files_of
+from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import in_splits
 from pixelwise.raster.image import page_count, read_values
@@ -71,17 +71,18 @@ def open_isbi(root: Path) -> Dataset:
     items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     splits = in_splits(("train" if i < first_test else "test", item) for i, item in enumerate(items))
-    return Dataset(root, "isbi", CLASSES, splits, files_of(CODING.read, read_cells), tuple(strays))
+    return Dataset(root, "isbi", CLASSES, splits, read_labels, tuple(strays))
 
 
-def read_cells(path: Path) -> Int32:
-    """Return the cells of a label file or page, int32 (height, width): 4-connected components, 0 = membrane.
+def read_labels(item: Item) -> Labels:
+    """Return an item's label map, and its cells, int32 (height, width): 4-connected components, 0 = membrane.
 
     Raises `ImageError` and `MaskError` as `Coding.read` does.
     """
     from pixelwise.metrics.rand import components  # scipy: a tenth of a second that no other layout should pay
 
-    return components(CODING.read(path) == 1)
+    label_map = CODING.read(mask_of(item))
+    return Labels(label_map, components(label_map == 1))
 
 
 def _pages(root: Path, stacks: list[Path]) -> tuple[list[Item], list[Path]]:

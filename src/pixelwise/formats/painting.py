@@ -67,7 +67,9 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)
     crowded = np.array([own.crowd for own in objects], bool)
     label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
-    ids = np.cumsum((areas > 0) & ~crowded)
+    kept = np.flatnonzero((areas > 0) & ~crowded)
+    ids = np.zeros(len(objects), np.int32)
+    ids[kept] = np.arange(1, len(kept) + 1)
     behind: set[int] = set()
     for index in np.lexsort((-areas, ~crowded)).tolist():  # crowds first, then from the largest on
         piece = pieces[index]
@@ -78,7 +80,6 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
         behind.update(np.unique(here[piece.mask & (here > 0)]).tolist())
         label_map[piece.place][piece.mask] = objects[index].class_index
         here[piece.mask] = ids[index]
-    kept = np.flatnonzero((areas > 0) & ~crowded)
     hidden = kept[np.bincount(instance_map.ravel(), minlength=len(kept) + 1)[1:] == 0]
     overlapped = sorted({int(kept[own - 1]) for own in behind} - set(hidden.tolist()))
     none = np.flatnonzero(areas == 0).tolist()

@@ -48,13 +48,11 @@ def holes_filled(instance_map: Int32) -> Int32:
     regions, count = ndimage.label(instance_map == 0)
     framed = np.pad(instance_map, 1, constant_values=-1)  # a border that is no object
     neighbours = (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:])
-    pairs = [(regions[at], own[at]) for own in neighbours if (at := (regions > 0) & (own != 0)).any()]
-    if not pairs:
-        return instance_map
-    region, label = (np.concatenate(side) for side in zip(*pairs, strict=True))
+    beside = [(regions > 0) & (own != 0) for own in neighbours]
+    region = np.concatenate([regions[at] for at in beside])
+    label = np.concatenate([own[at] for own, at in zip(neighbours, beside, strict=True)])
     lowest, highest = np.full(count + 1, np.iinfo(np.int32).max), np.full(count + 1, -1)
     np.minimum.at(lowest, region, label)
     np.maximum.at(highest, region, label)
-    owner = np.where(lowest == highest, highest, 0).astype(np.int32)
-    owner[0] = 0
-    return np.where(instance_map == 0, np.maximum(owner, 0)[regions], instance_map)
+    owner = np.where(lowest == highest, np.maximum(highest, 0), 0).astype(np.int32)  # the border, -1, owns nothing
+    return np.where(instance_map == 0, owner[regions], instance_map)

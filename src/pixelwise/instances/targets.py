@@ -10,12 +10,15 @@ bent.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.instances.objects import AnyInstanceMap, numbered
 
 Float32 = npt.NDArray[np.float32]
+Int = npt.NDArray[np.integer[Any]]
 HEAT_WIDTH = 0.35
 """Standard deviation of the heat over the radius of a disc of the object's area."""
 
@@ -25,11 +28,19 @@ def centres_of(instance_map: AnyInstanceMap) -> npt.NDArray[np.int64]:
 
     Of pixels as near the first counts. Raises as `require_instance_map`.
     """
+    return _centres(*_pixels(instance_map))
+
+
+def _pixels(instance_map: AnyInstanceMap) -> tuple[Int, Int, Int, Int]:
+    """Return row, column and object (0..n-1) of each pixel of an object, and each object's area, (n,)."""
     own, ids = numbered(instance_map)
     rows, columns = np.nonzero(own)
     labels = own[rows, columns] - 1
-    areas = np.bincount(labels, minlength=len(ids))
-    means = [np.bincount(labels, places, len(ids)) / areas for places in (rows, columns)]
+    return rows, columns, labels, np.bincount(labels, minlength=len(ids))
+
+
+def _centres(rows: Int, columns: Int, labels: Int, areas: Int) -> npt.NDArray[np.int64]:
+    means = [np.bincount(labels, places, len(areas)) / areas for places in (rows, columns)]
     distance = (rows - means[0][labels]) ** 2 + (columns - means[1][labels]) ** 2
     order = np.lexsort((distance, labels))  # stable: by label, then distance
     first = order[np.cumsum(areas) - areas]
@@ -42,14 +53,12 @@ def centre_targets(instance_map: AnyInstanceMap) -> tuple[Float32, Float32]:
     heat is 1 at an object's centre, falls off as a Gaussian over its own pixels, and is 0 outside objects. offsets are
     (rows, columns) from a pixel to its object's centre, and 0 outside. Raises as `require_instance_map`.
     """
-    own, ids = numbered(instance_map)
-    centres = centres_of(own)
-    rows, columns = np.nonzero(own)
-    labels = own[rows, columns] - 1
+    rows, columns, labels, areas = _pixels(instance_map)
+    centres = _centres(rows, columns, labels, areas)
     down, right = centres[labels, 0] - rows, centres[labels, 1] - columns
-    widths = HEAT_WIDTH * np.sqrt(np.bincount(labels, minlength=len(ids)) / np.pi)
-    heat = np.zeros(own.shape, np.float32)
+    widths = HEAT_WIDTH * np.sqrt(areas / np.pi)
+    heat = np.zeros(instance_map.shape, np.float32)
     heat[rows, columns] = np.exp(-(down**2 + right**2) / (2 * widths[labels] ** 2))
-    offsets = np.zeros((2, *own.shape), np.float32)
+    offsets = np.zeros((2, *instance_map.shape), np.float32)
     offsets[:, rows, columns] = down, right
     return heat, offsets

@@ -11,7 +11,7 @@ Differs from COCO: no image has a limit of 100 objects, and no two objects share
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from pixelwise.metrics.scores import json_score
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 COCO_RECALLS = np.linspace(0.0, 1.0, 101)
+MEANS = ("ap", "ap50", "ap75", "pq", "sq", "rq")
+"""The scores that are means over classes."""
 DSB_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.intp]
@@ -53,11 +55,14 @@ class InstanceScores:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
-        means = {name: json_score(getattr(self, name)) for name in ("ap", "ap50", "ap75", "pq", "sq", "rq")}
-        dsb = {"dsb": self.dsb, "dsb_of_images": self.dsb_of_images, "per_class": {}}
-        rows = {name: {key: json_score(value) for key, value in row.items()} for name, row in self.per_class.items()}
-        tables = {name: {key: json_score(value) for key, value in table.items()} for name, table in dsb.items()}
-        return means | tables | {"per_class": rows, "images": self.images, "objects": self.objects}
+        return {
+            **_json({name: getattr(self, name) for name in MEANS}),
+            "dsb": _json(self.dsb),
+            "dsb_of_images": _json(self.dsb_of_images),
+            "per_class": {name: _json(row) for name, row in self.per_class.items()},
+            "images": self.images,
+            "objects": self.objects,
+        }
 
 
 @dataclass
@@ -76,12 +81,12 @@ class _Image:
     true_class: Int
 
 
-@dataclass
 class InstanceScorer:
     """Gathers `InstanceScores` image by image."""
 
-    classes: ClassMap
-    _images: list[_Image] = field(default_factory=list)
+    def __init__(self, classes: ClassMap) -> None:
+        self._classes = classes
+        self._images: list[_Image] = []
 
     def update(self, prediction: Objects, target: Objects, ignored: npt.NDArray[np.bool_] | None = None) -> None:
         """Score one image's objects. ignored: boolean (height, width), true where nothing is known.
@@ -107,11 +112,8 @@ class InstanceScorer:
     def scores(self) -> InstanceScores:
         """Return the scores of the images so far."""
         every = _together(self._images)
-        per_class = {name: _class_scores(every, index) for index, name in enumerate(self.classes.names)}
-        means = {
-            key: mean_present(np.array([row[key] for row in per_class.values()]))
-            for key in ("ap", "ap50", "ap75", "pq", "sq", "rq")
-        }
+        per_class = {name: _class_scores(every, index) for index, name in enumerate(self._classes.names)}
+        means = {key: mean_present(np.array([row[key] for row in per_class.values()])) for key in MEANS}
         dsb = {f"{threshold:g}": _dsb(every, threshold) for threshold in DSB_THRESHOLDS}
         of_images = {
             f"{threshold:g}": mean_present(np.array([_dsb(image, threshold) for image in self._images]))
@@ -143,17 +145,13 @@ def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -
 
 
 def _together(images: list[_Image]) -> _Image:
-    def joined(name: str, dtype: type) -> Any:
-        return np.concatenate([np.empty(0, dtype), *(getattr(image, name) for image in images)])
+    nothing, no_class = np.empty(0), np.empty(0, np.intp)
+    all_ = (_Image(no_class, nothing, nothing, nothing, nothing, no_class), *images)
+    return _Image(*(np.concatenate([getattr(own, entry.name) for own in all_]) for entry in fields(_Image)))
 
-    return _Image(
-        predicted_class=joined("predicted_class", np.intp),
-        score=joined("score", np.float64),
-        iou=joined("iou", np.float64),
-        unknown=joined("unknown", np.float64),
-        panoptic=joined("panoptic", np.float64),
-        true_class=joined("true_class", np.intp),
-    )
+
+def _json(scores: dict[str, float]) -> dict[str, float | None]:
+    return {name: json_score(score) for name, score in scores.items()}
 
 
 def _class_scores(every: _Image, class_index: int) -> dict[str, float]:
