@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
 from pixelwise.errors import OptionError, ShapeError
 
 if TYPE_CHECKING:
     from PIL import ImageFont
 
 UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
 
+OBJECT_COLORS = np.array(distinct_colors(12), np.uint8)
+"""What objects are drawn in, one after the other in the order of their ids."""
 _WRONG: Color = (230, 38, 48)
 _PAPER: Color = (255, 255, 255)
 _INK: Color = (52, 56, 64)
@@ -53,6 +56,29 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
     ignored = label_map == IGNORE_INDEX
     tinted[ignored] = image[ignored]
     return tinted
+
+
+def object_overlay(
+    image: UInt8, instance_map: Int32, colors: UInt8 | None = None, opacity: float = 0.4, *, numbered: bool = False
+) -> UInt8:
+    """Return `image` with each object tinted, and outlined, in a colour of its own.
+
+    instance_map: int32 (height, width), 0 = no object. colors: uint8 (n, 3), that of object i + 1 at i; `OBJECT_COLORS`
+    in turn without it. Where `numbered`, an object large enough bears its id. Raises `ShapeError` where sizes differ.
+    """
+    _require_picture(image, "image")
+    if instance_map.shape != image.shape[:2]:
+        found, expected = f"{instance_map.shape}", f"{image.shape[:2]}, the image's size"
+        raise ShapeError("instance map", found, expected, "Give the objects of this image.")
+    count = int(instance_map.max())
+    table = OBJECT_COLORS[np.arange(count) % len(OBJECT_COLORS)] if colors is None else colors
+    table = np.concatenate([np.zeros((1, 3), np.uint8), table])
+    inside = instance_map > 0
+    drawn = image.copy()
+    drawn[inside] = _blend(image[inside], table[instance_map[inside]], opacity)
+    line = _outlines(instance_map)
+    drawn[line] = table[instance_map[line]]
+    return _with_numbers(drawn, instance_map) if numbered else drawn
 
 
 def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
@@ -140,6 +166,35 @@ def _edges(label_map: UInt8) -> npt.NDArray[np.bool_]:
         edge[:, :-step] |= label_map[:, :-step] != label_map[:, step:]
         edge[:-step] |= label_map[:-step] != label_map[step:]
     return edge
+
+
+def _outlines(instance_map: Int32) -> npt.NDArray[np.bool_]:
+    """Return the pixels of objects that touch another id above, below, to the left or to the right."""
+    across, down = (np.diff(instance_map, axis=axis) != 0 for axis in (1, 0))
+    line = np.zeros(instance_map.shape, np.bool_)
+    line[:, 1:] |= across
+    line[:, :-1] |= across
+    line[1:] |= down
+    line[:-1] |= down
+    return line & (instance_map > 0)
+
+
+def _with_numbers(picture: UInt8, instance_map: Int32) -> UInt8:
+    """Write the id of every object amid it that is as large as its digits."""
+    from PIL import Image, ImageDraw
+
+    rows, columns = np.nonzero(instance_map)
+    ids = instance_map[rows, columns]
+    areas = np.bincount(ids)
+    middles = [np.bincount(ids, places) / np.maximum(areas, 1) for places in (columns, rows)]
+    sheet = Image.fromarray(picture)
+    draw, font = ImageDraw.Draw(sheet), _font()
+    for number in np.flatnonzero(areas):
+        text = str(number)
+        if areas[number] >= font.getlength(text) * _TEXT * 1.5:
+            place = float(middles[0][number]), float(middles[1][number])
+            draw.text(place, text, fill=_PAPER, stroke_width=1, stroke_fill=_INK, font=font, anchor="mm")
+    return np.array(sheet)
 
 
 def _blend(below: UInt8, above: UInt8, opacity: float) -> UInt8:

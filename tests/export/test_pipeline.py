@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, OFFSET_UNIT, Pipeline
 from pixelwise.models import build
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
@@ -92,6 +92,19 @@ def test_a_magnified_image_is_seen_larger_and_its_logits_come_back_in_place() ->
     assert_allclose(found.detach()[..., 1:28, 1:36], expected.detach()[..., 1:28, 1:36], atol=1e-5)
 
 
+class Constant(nn.Module):
+    """Says the same of every pixel."""
+
+    stride = 1
+
+    def __init__(self, values: tuple[float, ...]) -> None:
+        super().__init__()
+        self.values = torch.tensor(values).view(1, -1, 1, 1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.values.expand(len(image), -1, *image.shape[-2:])
+
+
 def test_in_training_images_are_seen_as_they_are() -> None:
     pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnification=1.25).train()
     pipeline(torch.from_numpy(IMAGES))
@@ -139,3 +152,19 @@ def test_in_training_no_mirror_image_is_seen() -> None:
     pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, mirrored=True).train()
     images = torch.from_numpy(IMAGES)
     assert torch.equal(pipeline(images), pipeline.model(pipeline.normalised(images)))
+
+
+@pytest.mark.parametrize("magnification", [1.0, 1.5])
+def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnification: float) -> None:
+    """A model that says 2 and 3 units says 2 * 16 and 3 * 16 pixels of what it sees; scores stay."""
+    model = Constant((5.0, 2.0, 3.0))
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification, offsets=True)
+    for training, factor in ((True, 1.0), (False, magnification)):
+        logits = pipeline.train(training)(torch.from_numpy(IMAGES))
+        assert_allclose(logits[0, :, 0, 0], [5, 2 * OFFSET_UNIT / factor, 3 * OFFSET_UNIT / factor], rtol=1e-6)
+
+
+def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
+    """What is said of both ways round alike cancels out across, and stays down and in scores."""
+    pipeline = Pipeline(Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, mirrored=True, offsets=True).eval()
+    assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 2 * OFFSET_UNIT, 0], atol=1e-6)

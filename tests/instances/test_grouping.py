@@ -9,10 +9,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
 from pixelwise.errors import ShapeError
-from pixelwise.instances.grouping import Grouping, grouped, peaks
+from pixelwise.instances.grouping import grouped, peaks
+from pixelwise.instances.rule import Grouping
 from pixelwise.instances.targets import centre_targets
 
-TWO = Grouping(np.array([False, True]))
+TWO = Grouping((1,))
 
 
 def logits_of(instance_map: npt.NDArray[np.int32], sure: float = 4.0) -> npt.NDArray[np.float32]:
@@ -53,7 +54,7 @@ def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
     logits[2, 0] = [0, 5, 5, 0]
     logits[3, 0] = [0.2, 0.5, 0.2, 0.9]  # the last is no peak of an object
     logits[5, 0] = [1, 0, -1, 0]
-    found = grouped(logits, Grouping(np.array([False, True, True]), least_area=1))
+    found = grouped(logits, Grouping((1, 2), least_area=1))
     assert_array_equal(found.instance_map, [[1, 1, 1, 0]])
     assert_array_equal(found.class_index, [2])
     sure = np.exp([0, 5, 5]) / np.array([2 + np.exp(2), 2 + np.exp(5), 2 + np.exp(5)])
@@ -62,7 +63,7 @@ def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
 
 def test_small_objects_are_dropped_and_the_others_numbered() -> None:
     instance_map = np.array([[1, 1, 0, 2, 2, 2, 2]], np.int32)
-    found = grouped(logits_of(instance_map), Grouping(np.array([False, True]), radius=1, least_area=3))
+    found = grouped(logits_of(instance_map), Grouping((1,), radius=1, least_area=3))
     assert_array_equal(found.instance_map, [[0, 0, 0, 1, 1, 1, 1]])
 
 
@@ -79,5 +80,5 @@ def test_a_peak_is_highest_within_its_radius_and_a_plateau_is_one_peak() -> None
 
 
 def test_another_number_of_channels() -> None:
-    with pytest.raises(ShapeError, match=r"\(5, height, width\)"):
+    with pytest.raises(ShapeError, match=r"\(5 or more, height, width\)"):
         grouped(np.zeros((4, 2, 2), np.float32), TWO)

@@ -11,8 +11,10 @@ import pytest
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError
+from pixelwise.instances.rule import Grouping
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
 
+GROUPING = {"things": [1], "radius": 3, "least_heat": 0.1, "least_area": 4}
 PATH = Path("some/model.onnx")
 INFO = ModelInfo(
     model="fpn",
@@ -43,6 +45,12 @@ def test_width_and_options_are_read_and_may_be_missing() -> None:
     assert ModelInfo.from_json(json.dumps(content), PATH) == INFO
 
 
+def test_the_grouping_of_an_instance_model_is_read() -> None:
+    info = replace(INFO, task="instance", grouping=Grouping((1,), radius=5, least_heat=0.25, least_area=9))
+    assert ModelInfo.from_json(info.to_json(), PATH) == info
+    assert (info.channels, INFO.channels) == (5, 2)
+
+
 def test_a_model_without_an_encoder_of_its_own_is_read() -> None:
     assert ModelInfo.from_json(changed(encoder=None), PATH).encoder is None
 
@@ -61,6 +69,7 @@ def test_the_text_holds_every_field_by_its_name() -> None:
         "overlap": 64,
         "width": None,
         "options": {},
+        "grouping": None,
     }
 
 
@@ -101,7 +110,7 @@ def test_damaged_text_is_refused(text: str) -> None:
         ModelInfo.from_json(text, PATH)
 
 
-OPTIONAL = ("format_version", "width", "options")
+OPTIONAL = ("format_version", "width", "options", "grouping")
 
 
 @pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name not in OPTIONAL])
@@ -115,7 +124,14 @@ def test_a_missing_field_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({"task": "panoptic"}, "task 'panoptic'; expected one of semantic"),
+        ({"task": "panoptic"}, "task 'panoptic'; expected one of semantic, instance"),
+        ({"task": "instance"}, r"task instance with the things \(\)"),
+        ({"grouping": GROUPING}, r"task semantic with the things \(1,\)"),
+        ({"task": "instance", "grouping": GROUPING | {"things": [2]}}, r"the things \(2,\) among 2 classes"),
+        ({"task": "instance", "grouping": GROUPING | {"things": [1, 1]}}, r"\(1, 1\) in its grouping"),
+        ({"task": "instance", "grouping": GROUPING | {"radius": 0}}, "radius 0, .* in its grouping"),
+        ({"task": "instance", "grouping": GROUPING | {"least_heat": "hot"}}, "unusable value"),
+        ({"task": "instance", "grouping": {"things": [1]}}, "without 'radius'"),
         ({"mean": [0.5]}, r"mean \(0\.5,\)"),
         ({"mean": None}, "unusable value"),
         ({"mean": ["a", "b", "c"]}, "unusable value"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pixelwise.classes import ClassMap
+from pixelwise.instances.rule import Grouping
 from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 UInt8 = npt.NDArray[np.uint8]
@@ -25,6 +27,7 @@ BIAS = np.array([99.875, 0.0, 0.25, 0.5], np.float32)
 class ColourModel:
     """Scores dark, red, green and blue by each pixel's own colour; says the same in numpy and as a model file."""
 
+    weight, bias = WEIGHT, BIAS
     info = ModelInfo(
         model="colour",
         encoder=None,
@@ -39,7 +42,7 @@ class ColourModel:
 
     def logits(self, image: UInt8) -> Float32:
         """(4, height, width), exact in float32."""
-        return (image.astype(np.float32) @ WEIGHT.T + BIAS).transpose(2, 0, 1)
+        return (image.astype(np.float32) @ self.weight.T + self.bias).transpose(2, 0, 1)
 
     def labels(self, image: UInt8) -> UInt8:
         return self.logits(image).argmax(0).astype(np.uint8)
@@ -52,7 +55,7 @@ class ColourModel:
         input_type: int = TensorProto.UINT8,
         input_shape: Sequence[str | int] = ("batch", "height", "width", 3),
         output_name: str = "logits",
-        num_classes: int = 4,
+        num_classes: int | None = None,
     ) -> Path:
         """Write the model file as `export` would, but for what a test gets wrong on purpose."""
         nodes = [
@@ -60,7 +63,8 @@ class ColourModel:
             helper.make_node("Transpose", ["float"], ["channels_first"], perm=[0, 3, 1, 2]),
             helper.make_node("Conv", ["channels_first", "weight", "bias"], [output_name]),
         ]
-        weight, bias = np.resize(WEIGHT, (num_classes, 3, 1, 1)), np.resize(BIAS, num_classes)
+        num_classes = num_classes or len(self.bias)
+        weight, bias = np.resize(self.weight, (num_classes, 3, 1, 1)), np.resize(self.bias, num_classes)
         batch, height, width, _ = input_shape
         output = helper.make_tensor_value_info(output_name, TensorProto.FLOAT, (batch, num_classes, height, width))
         graph = helper.make_graph(
@@ -74,6 +78,40 @@ class ColourModel:
         helper.set_model_props(model, {METADATA_KEY: self.info.to_json()} if metadata is None else metadata)
         onnx.save(model, str(path))
         return path
+
+
+class BlobModel(ColourModel):
+    """An instance model: where red is above 100 is a blob, green is the heat of its centre, no pixel leads elsewhere."""
+
+    weight = np.array([[0, 0, 0], [1, 0, 0], [0, 1 / 255, 0], [0, 0, 0], [0, 0, 0]], np.float32)
+    bias = np.array([100, 0, 0, 0, 0], np.float32)
+    info = dataclasses.replace(
+        ColourModel.info,
+        task="instance",
+        classes=ClassMap(("background", "blob"), ((0, 0, 0), (200, 0, 0))),
+        grouping=Grouping((1,), radius=2, least_heat=0.5, least_area=2),
+    )
+
+
+@pytest.fixture
+def blobs() -> BlobModel:
+    return BlobModel()
+
+
+@pytest.fixture
+def blob_file(blobs: BlobModel, tmp_path: Path) -> Path:
+    """The blob model, as `export` would have written it."""
+    return blobs.save(tmp_path / "blobs.onnx")
+
+
+@pytest.fixture
+def blob_image() -> UInt8:
+    """5 x 150 pixels, three tiles: one blob at the left, and two that touch across the border of the first tile."""
+    image = np.zeros((5, 150, 3), np.uint8)
+    image[1:4, 2:5, 0] = image[1:4, 58:70, 0] = 255
+    for column in (3, 60, 67):
+        image[2, column, 1] = 255
+    return image
 
 
 @pytest.fixture

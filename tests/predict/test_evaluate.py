@@ -75,7 +75,7 @@ def test_every_image_is_told_with_its_prediction(model_file: Path, colour: Colou
         load(model_file),
         dataset,
         on_progress=lambda done, total: progress.append((done, total)),
-        on_image=lambda item, sample, prediction: told.append((item, sample, prediction)),
+        on_image=lambda item, sample, prediction: told.append((item, sample, prediction.label_map)),
     )
     assert progress == [(1, 3), (2, 3), (3, 3)]
     assert [item for item, _, _ in told] == list(dataset.splits["test"])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
@@ -57,14 +58,14 @@ def equal(first: data.Batch, second: data.Batch) -> bool:
 
 
 def test_a_batch_has_bytes_and_class_indices(store: SampleStore, recipe: Recipe) -> None:
-    images, targets, _ = batch_at(store, recipe, 0, 0)
+    images, targets, *_ = batch_at(store, recipe, 0, 0)
     assert (images.dtype, images.shape) == (torch.uint8, (4, 32, 64, 3))
     assert (targets.dtype, targets.shape) == (torch.int64, (4, 32, 64))
     assert set(targets.unique().tolist()) == {0, 1, 2, IGNORE_INDEX}
 
 
 def test_the_target_is_that_of_the_image(store: SampleStore, recipe: Recipe) -> None:
-    images, targets, _ = batch_at(store, recipe, 0, 0)
+    images, targets, *_ = batch_at(store, recipe, 0, 0)
     for index, target in zip(visited(images), targets.numpy(), strict=True):
         expected = store[index].label_map
         assert np.array_equal(target, expected) or np.array_equal(target, expected[:, ::-1])
@@ -80,10 +81,10 @@ def test_each_image_is_visited_once_an_epoch_and_batches_run_on(store: SampleSto
 
 
 def test_a_batch_larger_than_the_data_takes_images_again_and_cuts_them_anew(store: SampleStore, recipe: Recipe) -> None:
-    images, _, _ = batch_at(store, recipe.model_copy(update={"batch": 12}), 0, 0)
+    images, *_ = batch_at(store, recipe.model_copy(update={"batch": 12}), 0, 0)
     assert Counter(visited(images)) == dict.fromkeys(range(COUNT), 2)
     moving = random_recipe(recipe).model_copy(update={"batch": 12, "color": 0.0})
-    images, targets, _ = batch_at(store, moving, 0, 0)
+    images, targets, *_ = batch_at(store, moving, 0, 0)
     assert len({target.numpy().tobytes() for target in targets}) == 12
 
 
@@ -155,7 +156,7 @@ def test_a_sample_stays_untouched_by_its_augmentation(store: SampleStore, recipe
     sample = store[4]
     copy = Sample(sample.image.copy(), sample.label_map.copy())
     for key in range(3):
-        image, target, _ = augmented(sample, random_recipe(recipe), np.random.default_rng(key))
+        image, target, *_ = augmented(sample, random_recipe(recipe), np.random.default_rng(key))
         image[:], target[:] = 0, 0
     assert np.array_equal(sample.image, copy.image)
     assert np.array_equal(sample.label_map, copy.label_map)
@@ -209,3 +210,34 @@ def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> Non
         assert np.array_equal(seen.label_map[clear], (seen.image[..., 0] > 100)[clear])
         moved += not np.array_equal(np.sort(seen.label_map, axis=1)[0], np.sort(label_map, axis=1)[0])
     assert moved >= 6
+
+
+def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe) -> None:
+    """An object that the crop cuts has its centre amid what is left; without a weight there are no centres."""
+    instance_map = np.zeros((32, 64), np.int32)
+    instance_map[4:9, :21] = 7
+    sample = Sample(np.zeros((32, 64, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
+    narrow = recipe.model_copy(update={"crop": (32, 32), "heat_weight": 1.0, "offset_weight": 1.0})
+    lefts = set()
+    for seed in range(20):
+        crop = augmented(sample, narrow, np.random.default_rng(seed))
+        rows, columns = np.nonzero(crop.label_map)
+        assert crop.centres is not None
+        heat, down, right = crop.centres
+        if len(rows):
+            lefts.add(int(columns.min()))
+            middle = (columns.min() + columns.max()) // 2  # of two pixels as near the first counts
+            assert heat[6, middle] == 1
+            assert_array_equal(down[rows, columns], 6 - rows)
+            assert_array_equal(right[rows, columns], middle - columns)
+        assert_array_equal(heat > 0, crop.label_map > 0)
+    assert len(lefts) > 1
+    assert augmented(sample, recipe, np.random.default_rng(0)).centres is None
+
+
+def test_a_batch_holds_centres_where_the_recipe_weighs_them(store: SampleStore, recipe: Recipe) -> None:
+    weighed = recipe.model_copy(update={"heat_weight": 1.0, "offset_weight": 1.0})
+    batch = batch_at(store, weighed, 0, 0)
+    assert batch.centres is not None
+    assert (batch.centres.dtype, batch.centres.shape) == (torch.float32, (4, 3, 32, 64))
+    assert batch_at(store, recipe, 0, 0).centres is None

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.models import build
 from pixelwise.training.config import Recipe
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def batch_of(rng: torch.Generator) -> Batch:
     images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=rng)
-    return Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng), None)
+    return Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng), None, None)
 
 
 def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> None:
@@ -60,3 +61,27 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
         seen.add(min(range(4), key=lambda index: abs(expected[index] - loss)))
         assert loss == pytest.approx(min(expected, key=lambda value: abs(value - loss)), rel=1e-5)
     assert len(seen) == 4
+
+
+def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: Recipe) -> None:
+    """Against torch's own losses; the objects cover the first rows, and one image's first column is not labelled."""
+    torch.manual_seed(0)
+    pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, offsets=True)
+    update = {"class_weights": (1.0, 2.0, 0.5), "learning_rate": 1e-12, "heat_weight": 3.0, "offset_weight": 0.25}
+    trainer = Trainer(pipeline, recipe.model_copy(update=update), seed=0)
+    rng = torch.Generator().manual_seed(1)
+    batch = batch_of(rng)
+    centres = torch.zeros(2, 3, 64, 64)
+    centres[:, :, :10] = torch.rand(2, 3, 10, 64, generator=rng) + 0.5
+    batch.targets[0, :, 0] = IGNORE_INDEX
+    trainer.pipeline.train()
+    with torch.no_grad():
+        logits = pipeline(batch.images)
+    counted = batch.targets != IGNORE_INDEX
+    inside = counted & (torch.arange(64) < 10)[:, None]
+    expected = F.cross_entropy(logits[:, :3], batch.targets, trainer.class_weights, ignore_index=IGNORE_INDEX)
+    expected += 3 * F.mse_loss(logits[:, 3][counted], centres[:, 0][counted])
+    expected += 0.25 * 2 * F.l1_loss(
+        logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside]
+    )  # of both ways together
+    assert trainer.train_step(batch._replace(centres=centres)) == pytest.approx(expected.item(), rel=1e-5)

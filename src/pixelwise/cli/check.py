@@ -67,11 +67,16 @@ def _class_table(result: CheckResult) -> Table:
     table = Table("", "class", title_justify="left")
     table.add_column("share of labelled pixels", justify="right")
     table.add_column("")
+    objects = result.class_objects.tolist() if result.class_objects.any() else []
+    if objects:
+        table.add_column("objects", justify="right")
     shares = result.class_shares
     largest = max(shares.values()) or 1.0
-    for (name, share), color in zip(shares.items(), result.classes.colors, strict=True):
+    for index, (name, share) in enumerate(shares.items()):
         bar = "█" * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
-        table.add_row(Text("██", style=f"rgb({color[0]},{color[1]},{color[2]})"), name, f"{share:.2%}", bar)
+        color = ",".join(map(str, result.classes.colors[index]))
+        counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
+        table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
     return table
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pixelwise.cli.extras import require_train_extra
 
+if TYPE_CHECKING:
+    from pixelwise.metrics.instances import InstanceScores
+    from pixelwise.metrics.scores import Scores
+
 SEED = 0
+KINDS = {"semantic": ("mask", "overlay"), "instance": ("instances", "objects", "overlay")}
 
 
 def demo(
@@ -19,6 +24,9 @@ def demo(
         "pixelwise-demo"
     ),
     minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
+    task: Annotated[
+        Literal["semantic", "instance"], typer.Option(help="A class for each pixel, or the objects, too.")
+    ] = "semantic",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Make a data set of landscapes, train on it, measure the model, predict with it, and say where the report is."""
@@ -37,21 +45,28 @@ def demo(
     _say("drawing landscapes")
     write_scenes(out / "data", SEED)
     dataset = open_dataset(out / "data")
-    run = train(dataset, out=out / "run", minutes=minutes)
+    run = train(dataset, out=out / "run", task=task, minutes=minutes)
     predictor = load(run.path)
     _say("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")
-    jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", ["mask", "overlay"])
+    jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])
     predict_files(predictor, jobs)
     report = run.path / "report.html"
     if as_json:
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
     print(
-        f"\ntest mIoU {scores.miou:.3f}, boundary F1 {scores.boundary_f1:.3f} on {scores.images} unseen images\n"
+        f"\ntest {_in_words(scores)} on {scores.images} unseen images\n"
         f"predictions: {out / 'predictions'}\n"
         f"report:      {report.resolve().as_uri()}"
     )
+
+
+def _in_words(scores: Scores | InstanceScores) -> str:
+    values = scores.to_json_dict()
+    if "ap" in values:
+        return f"AP {values['ap']:.3f}, AP at IoU 0.5 {values['ap50']:.3f}"
+    return f"mIoU {values['miou']:.3f}, boundary F1 {values['boundary_f1']:.3f}"
 
 
 def _say(text: str) -> None:

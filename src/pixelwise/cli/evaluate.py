@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from pixelwise.metrics.instances import InstanceScores
     from pixelwise.metrics.scores import Scores
 
 
@@ -20,7 +25,8 @@ def evaluate(
     format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
-    """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class."""
+    """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
+    average precision, panoptic quality, and the share of matched objects at IoU thresholds."""
     from pixelwise.cli.progress import progress_bar
     from pixelwise.formats import open_dataset
     from pixelwise.predict.evaluate import evaluate as evaluate_split
@@ -36,27 +42,54 @@ def evaluate(
         _print_tables(scores, f"{model} on {split} of {data}")
 
 
-def _print_tables(scores: Scores, title: str) -> None:
+def _print_tables(scores: Scores | InstanceScores, title: str) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    overall = Table("measure")
-    overall.add_column("score", justify="right")
-    overall.add_row("mean IoU", _fraction(scores.miou))
-    overall.add_row("global accuracy", _fraction(scores.global_accuracy))
-    overall.add_row("class accuracy", _fraction(scores.class_accuracy))
-    overall.add_row("boundary F1", _fraction(scores.boundary_f1))
-    overall.add_row("images", f"{scores.images:,}")
-    overall.add_row("labelled pixels", f"{scores.pixels:,}")
-    classes = Table("class")
-    classes.add_column("IoU", justify="right")
-    classes.add_column("accuracy", justify="right")
-    for name, row in scores.per_class.items():
-        classes.add_row(name, _fraction(row["iou"]), _fraction(row["accuracy"]))
+    from pixelwise.metrics.instances import InstanceScores
+
     console = Console(markup=False)
     console.print(title, soft_wrap=True)
-    console.print(overall)
-    console.print(classes)
+    for table in _of_objects(scores) if isinstance(scores, InstanceScores) else _of_pixels(scores):
+        console.print(table)
+
+
+def _of_pixels(scores: Scores) -> tuple[Table, Table]:
+    overall = [
+        ("mean IoU", _fraction(scores.miou)),
+        ("global accuracy", _fraction(scores.global_accuracy)),
+        ("class accuracy", _fraction(scores.class_accuracy)),
+        ("boundary F1", _fraction(scores.boundary_f1)),
+        ("images", f"{scores.images:,}"),
+        ("labelled pixels", f"{scores.pixels:,}"),
+    ]
+    classes = [(name, _fraction(row["iou"]), _fraction(row["accuracy"])) for name, row in scores.per_class.items()]
+    return _table(("measure", "score"), overall), _table(("class", "IoU", "accuracy"), classes)
+
+
+def _of_objects(scores: InstanceScores) -> tuple[Table, Table]:
+    overall = [
+        ("AP (IoU 0.50 to 0.95)", _fraction(scores.ap)),
+        ("AP at 0.50", _fraction(scores.ap50)),
+        ("AP at 0.75", _fraction(scores.ap75)),
+        ("panoptic quality", _fraction(scores.pq)),
+        *((f"TP / (TP + FN + FP) at {key}", _fraction(value)) for key, value in scores.dsb.items()),
+        ("images", f"{scores.images:,}"),
+        ("objects", f"{scores.objects:,}"),
+    ]
+    keys = ("ap", "ap50", "ap75", "pq", "sq", "rq")
+    classes = [(name, *(_fraction(row[key]) for key in keys)) for name, row in scores.per_class.items()]
+    return _table(("measure", "score"), overall), _table(("class", "AP", "AP50", "AP75", "PQ", "SQ", "RQ"), classes)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table(columns[0])
+    for column in columns[1:]:
+        table.add_column(column, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _fraction(score: float | None) -> str:

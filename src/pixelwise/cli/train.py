@@ -45,15 +45,14 @@ def train(
         float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
     ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
-    task: Annotated[str, typer.Option(help="semantic: a class for each pixel.")] = "semantic",
+    task: Annotated[
+        Literal["semantic", "instance"] | None,
+        typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
+    ] = None,
     format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
-    from pixelwise.errors import OptionError
-
-    if task != "semantic":
-        raise OptionError("--task", repr(task), "semantic", "Leave --task out.")
     require_train_extra()
     from pixelwise.formats import open_dataset
     from pixelwise.training import train as run_training
@@ -61,6 +60,7 @@ def train(
     run = run_training(
         open_dataset(data, format),
         out=out,
+        task=task,
         model=model,
         encoder=encoder,
         width=width,
@@ -81,4 +81,5 @@ def train(
         stages=stages,
     )
     if as_json:
-        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), "val_miou": run.miou}))
+        score = {"val_miou": run.miou} if run.ap is None else {"val_ap": run.ap}
+        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **score}))

@@ -14,6 +14,8 @@ from pixelwise.ops.upsampling import bilinear_interpolation
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+OFFSET_UNIT = 16.0
+"""Pixels: a net's offsets are about as large as its scores then."""
 
 
 class Pipeline(nn.Module):
@@ -23,7 +25,8 @@ class Pipeline(nn.Module):
     logits. In evaluation mode the model sees images enlarged by `magnification`: one whose logits are coarser than the
     image draws finer lines then. Where `mirrored` it sees them a second time, left and right exchanged, and the logits
     are the mean of both. In training it sees them as they come, since crops are drawn at many magnifications and both
-    ways round.
+    ways round. With `offsets` the last two channels are distances (down, right) in pixels of the image that came in,
+    whatever it is enlarged by; the model gives them in units of `OFFSET_UNIT`.
     """
 
     scale: torch.Tensor
@@ -37,8 +40,10 @@ class Pipeline(nn.Module):
         std: tuple[float, ...],
         magnification: float = 1.0,
         mirrored: bool = False,
+        offsets: bool = False,
     ) -> None:
         super().__init__()
+        self.offsets = offsets
         self.magnification = Fraction(magnification).limit_denominator(8)
         self.mirrored = mirrored
         self.model = model
@@ -72,6 +77,8 @@ class Pipeline(nn.Module):
             logits = self.model(image)
         else:
             logits = self._predicted(image)
+        if self.offsets:
+            logits = _offsets_times(logits, OFFSET_UNIT, OFFSET_UNIT)
         return logits if self.class_bias is None else logits + self.class_bias
 
     def _predicted(self, image: torch.Tensor) -> torch.Tensor:
@@ -87,7 +94,15 @@ class Pipeline(nn.Module):
         logits: torch.Tensor = self.model.coarse(seen) if isinstance(self.model, UpsampledModel) else self.model(seen)
         if self.mirrored:
             plain, mirror = logits.view(2, -1, *logits.shape[1:])
-            logits = (plain + mirror.flip(-1)) / 2
+            mirror = mirror.flip(-1)
+            logits = (plain + (_offsets_times(mirror, 1, -1) if self.offsets else mirror)) / 2
+        if self.offsets and factor != 1:
+            logits = _offsets_times(logits, 1 / float(factor), 1 / float(factor))
         if factor != 1 or isinstance(self.model, UpsampledModel):
             logits = bilinear_interpolation(logits, own)
         return logits[..., :height, :width]
+
+
+def _offsets_times(logits: torch.Tensor, down: float, right: float) -> torch.Tensor:
+    """Return logits (N, C, H, W) with their last two channels multiplied."""
+    return torch.cat([logits[:, :-2], logits[:, -2:-1] * down, logits[:, -1:] * right], dim=1)

@@ -26,8 +26,8 @@ class CheckResult:
     splits: number of images. sizes: number of images by (height, width). Pixels are counted over the pairs without a
     harmful problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
     `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
-    training images in which each class occurs (median-frequency balancing divides by it). `problems` are sorted by
-    file; `spoilt` are the images that training must leave out.
+    training images in which each class occurs (median-frequency balancing divides by it). `class_objects`, int64
+    (num_classes,), counts objects. `problems` are sorted by file; `spoilt` are the images that training must leave out.
     """
 
     root: Path
@@ -37,6 +37,7 @@ class CheckResult:
     sizes: dict[tuple[int, int], int]
     pixels: int
     class_pixels: Int64
+    class_objects: Int64
     train_class_pixels: Int64
     class_image_pixels: Int64
     problems: list[Problem]
@@ -72,6 +73,7 @@ class CheckResult:
             "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes.items()],
             "labelled_share": self.labelled_share,
             "class_shares": self.class_shares,
+            "class_objects": dict(zip(self.classes.names, self.class_objects.tolist(), strict=True)),
             "problems": [{"file": str(p.file), "kind": p.kind, "message": p.message} for p in self.problems],
         }
 
@@ -120,6 +122,7 @@ def _nothing_yet(dataset: Dataset) -> CheckResult:
         sizes={},
         pixels=0,
         class_pixels=zeros(),
+        class_objects=zeros(),
         train_class_pixels=zeros(),
         class_image_pixels=zeros(),
         problems=[],
@@ -136,6 +139,7 @@ def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> No
         pixels = found.size[0] * found.size[1]
         result.pixels += pixels
         result.class_pixels += found.class_pixels
+        result.class_objects += found.class_objects
         if split == "train":
             result.train_class_pixels += found.class_pixels
             result.class_image_pixels += pixels * (found.class_pixels > 0)

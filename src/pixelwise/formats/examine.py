@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.formats.dataset import Dataset, Item, UInt8, mask_of, require_sizes
+from pixelwise.formats.dataset import Dataset, Item, Labels, UInt8, mask_of, require_sizes
+from pixelwise.instances.objects import objects_of
 from pixelwise.raster.image import is_jpeg, read_image
 from pixelwise.raster.stack import located
 
@@ -46,14 +47,15 @@ class Problem:
 class Examined:
     """What one item's files hold.
 
-    size: (height, width) and digest: of the decoded image, `None` where it cannot be read. class_pixels: int64
-    (num_classes,), labelled pixels by class, zeros where the mask cannot be read.
+    size: (height, width) and digest: of the decoded image, `None` where it cannot be read. class_pixels and
+    class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
     """
 
     item: Item
     size: tuple[int, int] | None
     digest: bytes | None
     class_pixels: npt.NDArray[np.int64]
+    class_objects: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
 
 
@@ -61,24 +63,27 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     """Read an item's files and name their problems; raises none of them."""
     problems: list[Problem] = []
     image = _read_image(item.image, problems)
-    label_map: UInt8 | None = None
+    labels: Labels | None = None
     if item.mask is not None:
-        label_map = _read_labels(dataset, item, image, problems)
+        labels = _read_labels(dataset, item, image, problems)
     elif located(item.image)[0].exists():
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
-    class_pixels = np.zeros(dataset.classes.num_classes, np.int64)
-    if label_map is not None:
-        class_pixels += np.bincount(label_map.ravel(), minlength=256)[: len(class_pixels)]
+    class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
+    if labels is not None:
+        class_pixels += np.bincount(labels.label_map.ravel(), minlength=256)[: len(class_pixels)]
         if not class_pixels.any():
             message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
             problems.append(Problem(item.image, "unlabelled", message))
+        if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
+            found = objects_of(labels.label_map, labels.instance_map).class_index
+            class_objects += np.bincount(found, minlength=len(class_objects))
     if image is None:
-        return Examined(item, None, None, class_pixels, tuple(problems))
+        return Examined(item, None, None, class_pixels, class_objects, tuple(problems))
     height, width = image.shape[:2]
     digest = hashlib.blake2b(f"{height}x{width}".encode(), digest_size=16)
     digest.update(image.data)
-    return Examined(item, (height, width), digest.digest(), class_pixels, tuple(problems))
+    return Examined(item, (height, width), digest.digest(), class_pixels, class_objects, tuple(problems))
 
 
 def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
@@ -93,7 +98,7 @@ def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
         return None
 
 
-def _read_labels(dataset: Dataset, item: Item, image: UInt8 | None, problems: list[Problem]) -> UInt8 | None:
+def _read_labels(dataset: Dataset, item: Item, image: UInt8 | None, problems: list[Problem]) -> Labels | None:
     try:
         labels = dataset.read_labels(item)
     except ImageError as error:
@@ -109,7 +114,7 @@ def _read_labels(dataset: Dataset, item: Item, image: UInt8 | None, problems: li
             require_sizes(item, labels, image.shape[:2])
         except MaskError as error:
             problems.append(_problem(Path(error.where), "size_mismatch", error))
-    return labels.label_map
+    return labels
 
 
 def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:

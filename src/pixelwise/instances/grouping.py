@@ -9,8 +9,6 @@ go to no object, and its holes are filled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -18,26 +16,11 @@ from scipy import ndimage
 from pixelwise.errors import ShapeError
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.parts import holes_filled, largest_parts
+from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.instances.targets import centres_of
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
-CHANNELS = 3
-"""Of a net's logits beside those of classes: the heat of centres, and the offset to the centre in rows and columns."""
-
-
-@dataclass(frozen=True)
-class Grouping:
-    """Numbers of the grouping, in pixels where they have a unit.
-
-    things: boolean (K,), the classes whose pixels make objects. radius: up to which a centre is the highest.
-    least_heat: of a centre. least_area: of an object, smaller ones are dropped.
-    """
-
-    things: npt.NDArray[np.bool_]
-    radius: int = 3
-    least_heat: float = 0.1
-    least_area: int = 4
 
 
 def grouped(logits: Float32, grouping: Grouping) -> Objects:
@@ -48,12 +31,13 @@ def grouped(logits: Float32, grouping: Grouping) -> Objects:
     object where the best class is a thing. An object's class is the thing with the largest mean probability over its
     pixels, its score that probability times the heat of its centre. Raises `ShapeError` for another number of channels.
     """
-    num_classes = len(grouping.things)
-    if logits.ndim != 3 or len(logits) != num_classes + CHANNELS:
-        expected = f"({num_classes + CHANNELS}, height, width)"
+    num_classes = len(logits) - CHANNELS
+    if logits.ndim != 3 or num_classes <= max(grouping.things):
+        expected = f"({max(grouping.things) + 1 + CHANNELS} or more, height, width)"
         raise ShapeError("logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's.")
     scores, heat, offsets = logits[:num_classes], logits[num_classes], logits[num_classes + 1 :]
-    foreground = scores[grouping.things].max(axis=0) > scores[~grouping.things].max(axis=0, initial=-np.inf)
+    things = np.isin(np.arange(num_classes), grouping.things)
+    foreground = scores[things].max(axis=0) > scores[~things].max(axis=0, initial=-np.inf)
     centres = peaks(np.where(foreground, heat, -np.inf), grouping.radius, grouping.least_heat)
     if not len(centres):
         return Objects(np.zeros(heat.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
@@ -61,9 +45,9 @@ def grouped(logits: Float32, grouping: Grouping) -> Objects:
     inside = np.flatnonzero(instance_map)
     labels = instance_map.ravel()[inside] - 1
     areas = np.bincount(labels, minlength=len(centres))
-    probability = _softmax(scores.reshape(num_classes, -1)[:, inside])[grouping.things]
+    probability = _softmax(scores.reshape(num_classes, -1)[:, inside])[things]
     mean = np.stack([np.bincount(labels, own, len(centres)) for own in probability]) / np.maximum(areas, 1)
-    class_index = np.flatnonzero(grouping.things)[mean.argmax(axis=0)].astype(np.int32)
+    class_index = np.flatnonzero(things)[mean.argmax(axis=0)].astype(np.int32)
     score = mean.max(axis=0) * np.clip(heat[tuple(centres.T)], 0, 1)
     return Objects(instance_map, class_index, score.astype(np.float32)).kept(areas >= grouping.least_area)
 

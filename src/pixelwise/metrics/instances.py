@@ -28,6 +28,9 @@ COCO_RECALLS = np.linspace(0.0, 1.0, 101)
 MEANS = ("ap", "ap50", "ap75", "pq", "sq", "rq")
 """The scores that are means over classes."""
 DSB_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
+MATCH = 0.5
+"""The IoU from which on a predicted object is a true one."""
+CALIBRATION_BINS = 10
 Float64 = npt.NDArray[np.float64]
 Int = npt.NDArray[np.intp]
 
@@ -38,7 +41,8 @@ class InstanceScores:
 
     ap is the mean over IoU 0.50 to 0.95, ap50 and ap75 those at one, all means over classes. pq = sq * rq of each
     class, then averaged. dsb maps IoU thresholds to TP / (TP + FN + FP) of all images' objects together, dsb_of_images
-    to the mean of each image's own. objects counts true ones.
+    to the mean of each image's own. calibration: of predicted objects, from the least sure tenth to the surest, the mean
+    score and the share that matches a true object at an IoU of 0.5. objects counts true ones.
     """
 
     ap: float
@@ -50,6 +54,7 @@ class InstanceScores:
     dsb: dict[str, float]
     dsb_of_images: dict[str, float]
     per_class: dict[str, dict[str, float]]
+    calibration: list[tuple[float, float]]
     images: int
     objects: int
 
@@ -60,6 +65,7 @@ class InstanceScores:
             "dsb": _json(self.dsb),
             "dsb_of_images": _json(self.dsb_of_images),
             "per_class": {name: _json(row) for name, row in self.per_class.items()},
+            "calibration": [{"score": score, "matched": share} for score, share in self.calibration],
             "images": self.images,
             "objects": self.objects,
         }
@@ -109,6 +115,10 @@ class InstanceScorer:
             )
         )
 
+    def add(self, other: InstanceScorer) -> None:
+        """Take over the images that another one has scored."""
+        self._images += other._images
+
     def scores(self) -> InstanceScores:
         """Return the scores of the images so far."""
         every = _together(self._images)
@@ -124,9 +134,22 @@ class InstanceScorer:
             dsb=dsb,
             dsb_of_images=of_images,
             per_class=per_class,
+            calibration=_calibration(every),
             images=len(self._images),
             objects=len(every.true_class),
         )
+
+
+def matched(prediction: Objects, target: Objects) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which predicted objects, boolean (n,), and which true ones, (m,), have a partner at an IoU of 0.5."""
+    found = overlaps(prediction, target)
+    same = prediction.class_index[found.predicted] == target.class_index[found.true]
+    iou = found.iou() * same
+    which = _of_matches(found, iou, prediction.score) >= MATCH
+    pairs = (iou >= MATCH) & which[found.predicted]
+    partner = np.zeros(len(target), bool)
+    partner[found.true[pairs]] = True
+    return which, partner
 
 
 def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -> Float64:
@@ -136,7 +159,7 @@ def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -
     the surer of two predictions gets the true object, and below that nothing is matched.
     """
     matched = np.zeros(len(found.predicted_areas))
-    pairs = np.flatnonzero(iou >= 0.5)
+    pairs = np.flatnonzero(iou >= MATCH)
     pairs = pairs[np.lexsort((-score[found.predicted[pairs]], -iou[pairs]))]
     pairs = pairs[np.sort(np.unique(found.true[pairs], return_index=True)[1])]
     pairs = pairs[np.unique(found.predicted[pairs], return_index=True)[1]]
@@ -173,6 +196,14 @@ def _class_scores(every: _Image, class_index: int) -> dict[str, float]:
         "sq": sq if whole else float("nan"),
         "rq": rq,
     }
+
+
+def _calibration(every: _Image) -> list[tuple[float, float]]:
+    counted = (every.iou >= MATCH) | (every.unknown < MATCH)
+    order = np.argsort(every.score[counted], kind="stable")
+    hits = (every.iou >= MATCH)[counted]
+    tenths = np.array_split(order, CALIBRATION_BINS)
+    return [(float(every.score[counted][own].mean()), float(hits[own].mean())) for own in tenths if len(own)]
 
 
 def _average_precision(iou: Float64, unknown: Float64, true: int, threshold: float) -> float:

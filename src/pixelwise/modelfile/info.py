@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.classes import ClassMap
-from pixelwise.errors import DataError, ModelFileError
+from pixelwise.errors import DataError, ModelFileError, OptionError
+from pixelwise.instances.rule import CHANNELS, Grouping
 
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"
 """The optional input, int64, of a graph with dropout: 0, its default, leaves dropout out."""
 FORMAT_VERSION = 1
-TASKS = ("semantic",)
+TASKS = ("semantic", "instance")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class ModelInfo:
     tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
     (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of RGB
     values in 0..1; they stand here for the reader, the graph applies them itself. width and options are the model's
-    own, as it was built with.
+    own, as it was built with. grouping: how an instance model's logits become objects, `None` of a semantic one.
     """
 
     model: str
@@ -40,6 +41,12 @@ class ModelInfo:
     overlap: int
     width: float | None = None
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    grouping: Grouping | None = None
+
+    @property
+    def channels(self) -> int:
+        """How many channels the logits have."""
+        return self.classes.num_classes + (CHANNELS if self.task == "instance" else 0)
 
     def to_json(self) -> str:
         """Return the JSON text that `export` stores under `METADATA_KEY`."""
@@ -77,6 +84,7 @@ class ModelInfo:
                 overlap=int(content["overlap"]),
                 width=None if content.get("width") is None else float(content["width"]),
                 options=dict(content.get("options", {})),
+                grouping=_grouping(content.get("grouping")),
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
@@ -85,13 +93,26 @@ class ModelInfo:
             raise ModelFileError(path, found, "all fields of a model file", remedy) from error
         except DataError as error:
             raise ModelFileError(path, f"{error.found} in its classes", error.expected, remedy) from error
+        except OptionError as error:
+            raise ModelFileError(path, f"{error.found} in its grouping", error.expected, remedy) from error
         _require_valid(info, path, remedy)
         return info
+
+
+def _grouping(content: Any) -> Grouping | None:
+    if content is None:
+        return None
+    things = tuple(int(index) for index in content["things"])
+    return Grouping(things, int(content["radius"]), float(content["least_heat"]), int(content["least_area"]))
 
 
 def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
     if info.task not in TASKS:
         raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
+    things = info.grouping.things if info.grouping else ()
+    if bool(things) != (info.task == "instance") or max(things, default=0) >= info.classes.num_classes:
+        found = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
+        raise ModelFileError(path, found, "classes that make objects, in an instance model alone", remedy)
     values = (*info.mean, *info.std)
     if len(info.mean) != 3 or len(info.std) != 3 or not all(map(isfinite, values)) or min(info.std) <= 0:
         found = f"mean {info.mean} and std {info.std}"

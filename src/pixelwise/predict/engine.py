@@ -20,7 +20,8 @@ _ERRORS_ONLY = 3
 
 
 class Engine(Protocol):
-    """Takes uint8 (N, height, width, 3) of any size, returns float32 logits (N, K, height, width)."""
+    """Takes uint8 (N, height, width, 3) of any size, returns float32 logits (N, K, height, width), of an instance model
+    (N, K + 3, height, width)."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
 
@@ -89,18 +90,17 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def _require_signature(session: onnxruntime.InferenceSession, info: ModelInfo, path: Path) -> None:
-    """Refuse a graph that is not image: uint8 (N, height, width, 3) -> logits: float32 (N, K, height, width)."""
-    classes = info.classes.num_classes
+    """Refuse a graph that is not image: uint8 (N, height, width, 3) -> logits: float32 (N, channels, height, width)."""
     found_inputs = [_signature(node) for node in session.get_inputs()]
     found_outputs = [_signature(node) for node in session.get_outputs()]
     if found_inputs != ["image: tensor(uint8) (any, any, any, 3)"]:
         expected = "the one input image: tensor(uint8) (any, any, any, 3)"
         raise ModelFileError(path, f"inputs {', '.join(found_inputs)}", expected, _REMEDY)
     if found_outputs not in (
-        [f"logits: tensor(float) (any, {classes}, any, any)"],
+        [f"logits: tensor(float) (any, {info.channels}, any, any)"],
         ["logits: tensor(float) (any, any, any, any)"],
     ):
-        expected = f"the one output logits: tensor(float) (any, {classes}, any, any)"
+        expected = f"the one output logits: tensor(float) (any, {info.channels}, any, any)"
         raise ModelFileError(path, f"outputs {', '.join(found_outputs)}", expected, _REMEDY)
 
 

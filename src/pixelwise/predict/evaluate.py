@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.instances.objects import objects_of
+from pixelwise.metrics.instances import InstanceScorer, InstanceScores
+from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.scores import Scores, SemanticScorer
 from pixelwise.predict.ahead import ahead
-from pixelwise.predict.predictor import Predictor
+from pixelwise.predict.predictor import Predictor, Result
 
-OnImage = Callable[[Item, Sample, npt.NDArray[np.uint8]], None]
-"""Told each item, its sample and the predicted label map."""
+OnImage = Callable[[Item, Sample, Result], None]
+"""Told each item, its sample and what was predicted."""
 
 
 def evaluate(
@@ -24,28 +24,46 @@ def evaluate(
     split: str = "test",
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
-) -> Scores:
-    """Predict every image of `split` and score the label maps; the next image is read meanwhile.
+) -> Scores | InstanceScores:
+    """Predict every image of `split` and score the label maps, of an instance model the objects; the next image is read
+    meanwhile.
 
     `on_progress` is told (done, total) after every image, `on_image` what was predicted.
-    Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's, and
-    whatever `Dataset.read` raises.
+    Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
+    image has no instance map, and whatever `Dataset.read` raises.
     """
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
         raise OptionError("--split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
     _require_same_classes(dataset, predictor.classes)
-    scorer = SemanticScorer(predictor.classes)
+    scorer = scorer_of(predictor)
     for done, (item, reading) in enumerate(ahead(dataset.read, items), start=1):
         sample = reading.result()
-        prediction = predictor.label_map(sample.image)
-        scorer.update(prediction, sample.label_map)
+        prediction = predictor.predict(sample.image)
+        update(scorer, prediction, sample, item)
         if on_image is not None:
             on_image(item, sample, prediction)
         if on_progress is not None:
             on_progress(done, len(items))
     return scorer.scores()
+
+
+def scorer_of(predictor: Predictor) -> SemanticScorer | InstanceScorer:
+    """Return what gathers the scores of a model's task."""
+    return (SemanticScorer if predictor.info.grouping is None else InstanceScorer)(predictor.classes)
+
+
+def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: Sample, where: Item) -> None:
+    """Score one image. Raises `DataError` where objects are to be scored and the sample has none."""
+    if isinstance(scorer, SemanticScorer):
+        scorer.update(prediction.label_map, sample.label_map)
+        return
+    if prediction.instances is None or sample.instance_map is None:
+        remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
+        raise DataError(where.image, "no instance map", "the image's objects", remedy)
+    target = objects_of(sample.label_map, sample.instance_map)
+    scorer.update(prediction.instances, target, ~counted_pixels(sample.label_map))
 
 
 def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
-from pixelwise.errors import ModelFileError, RunError, ShapeError
+from pixelwise.errors import ModelFileError, OptionError, RunError, ShapeError
+from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.image import read_image
-from pixelwise.render import overlay
+from pixelwise.render import object_overlay, overlay
 from pixelwise.tiling.stitch import Run, stitch_label_map, stitch_logits, stitched_rows
 
 UInt8 = npt.NDArray[np.uint8]
@@ -37,10 +38,17 @@ class Predictor:
     def predict(self, image: str | Path | UInt8, sampling: Sampling | None = None) -> Result:
         """Label an image file, or a uint8 (height, width, 3) RGB array.
 
-        With `sampling` the result carries a variance as well. Raises `ImageError` for a file that cannot be read,
-        `ShapeError` for any other array, and `OptionError` for sampling from a model without dropout.
+        An instance model's result holds the objects too. With `sampling` it carries a variance as well. Raises
+        `ImageError` for a file that cannot be read, `ShapeError` for any other array, and `OptionError` for sampling
+        from a model without dropout or from an instance model.
         """
         pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        if self.info.grouping is not None:
+            if sampling is not None:
+                remedy = "Leave --uncertainty out."
+                raise OptionError("--uncertainty", "an instance model", "a semantic one", remedy)
+            label_map, objects = self.label_map_and_objects(pixels)
+            return Result(pixels, label_map, self, instances=objects)
         if sampling is None:
             return Result(pixels, self.label_map(pixels), self)
         label_map, variance = self.sampled(pixels, sampling)
@@ -52,9 +60,28 @@ class Predictor:
         A large image goes through the engine in tiles: memory grows by a byte a pixel, not by a score a class.
         Raises `ShapeError` for another shape or dtype, or an image without pixels.
         """
+        if self.info.grouping is not None:
+            return self.label_map_and_objects(image)[0]
         _require_image(image)
         info = self.info
         return stitch_label_map(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+
+    def label_map_and_objects(self, image: UInt8) -> tuple[UInt8, Objects]:
+        """Return the class indices, uint8 (height, width), and the objects that an instance model sees.
+
+        Objects are grouped on the whole image, so that no border of a tile cuts one. Raises as `label_map`, and
+        `OptionError` for a model that was not trained for objects.
+        """
+        grouping = self.info.grouping
+        if grouping is None:
+            remedy = "Train with --task instance."
+            raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
+        from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
+
+        _require_image(image)
+        logits = self._stitched(self._engine, image)
+        label_map = logits[: self.classes.num_classes].argmax(axis=0).astype(np.uint8)
+        return label_map, grouped(logits, grouping)
 
     def logits_by_rows(self, image: UInt8) -> Iterator[tuple[int, Float32]]:
         """Yield (row, float32 logits (K, rows, width)) of a uint8 (height, width, 3) image from top to bottom.
@@ -88,7 +115,7 @@ class Predictor:
         """
         _require_image(image)
         if sampling is None:
-            return softmax(self._stitched(self._engine, image))
+            return softmax(self._stitched(self._engine, image)[: self.classes.num_classes])
         return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
 
     def _stitched(self, run: Run, image: UInt8) -> Float32:
@@ -101,6 +128,7 @@ class Result:
     """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices.
 
     variance: float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`).
+    instances: the objects, of an instance model.
     """
 
     image: UInt8
@@ -108,6 +136,7 @@ class Result:
     predictor: Predictor
     sampling: Sampling | None = None
     variance: Float32 | None = None
+    instances: Objects | None = None
 
     @cached_property
     def probabilities(self) -> Float32:
@@ -118,7 +147,11 @@ class Result:
         return self.predictor.probabilities(self.image, self.sampling)
 
     def overlay(self) -> UInt8:
-        """Return the image under its classes' colours, uint8 (height, width, 3)."""
+        """Return the image under its classes' colours, of an instance model with its objects numbered in colours of
+        their own; uint8 (height, width, 3).
+        """
+        if self.instances is not None:
+            return object_overlay(self.image, self.instances.instance_map, numbered=True)
         return overlay(self.image, self.label_map, self.predictor.classes)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.errors import OptionError
+from pixelwise.predict.objects import write_instances, write_table
 from pixelwise.predict.predictor import Result
 from pixelwise.predict.sampling import MOST_VARIANCE
 from pixelwise.raster.image import write_png
@@ -28,7 +29,7 @@ def write_mask(path: Path, result: Result) -> None:
 
 
 def write_overlay(path: Path, result: Result) -> None:
-    """Write the image under its classes' colours as an RGB PNG."""
+    """Write the image under its classes' colours, or its objects with their numbers, as an RGB PNG."""
     write_png(path, result.overlay())
 
 
@@ -43,6 +44,8 @@ UNCERTAINTY = "uncertainty"
 WRITERS = {
     "mask": Writer(".png", write_mask),
     "overlay": Writer("_overlay.png", write_overlay),
+    "instances": Writer("_instances.png", write_instances),
+    "objects": Writer("_objects.csv", write_table),
     UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),
 }
 

@@ -84,7 +84,8 @@ def _seen(predictor: Predictor, samples: Iterable[Sample], count: int) -> tuple[
     kept: list[tuple[Float32, npt.NDArray[np.uint8]]] = []
     for sample in samples:
         step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
-        for row, logits in predictor.logits_by_rows(sample.image):
+        for row, every in predictor.logits_by_rows(sample.image):
+            logits = every[:num_classes]
             first = -row % step
             truth = sample.label_map[row + first : row + logits.shape[1] : step, ::step]
             counted = counted_pixels(truth)

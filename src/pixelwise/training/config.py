@@ -11,9 +11,12 @@ import yaml
 from pixelwise.classes import ClassMap
 from pixelwise.errors import RunError
 from pixelwise.files import write_text
+from pixelwise.instances.rule import Grouping
 from pixelwise.losses.cross_entropy import Reduction
 
 MAX_SEED = 2**32 - 1
+MEASURES = {"miou": "mIoU", "ap": "AP"}
+"""What models are chosen by, as `metrics.json` calls it and as a person does."""
 
 
 class _Strict(pydantic.BaseModel):
@@ -50,6 +53,9 @@ class Recipe(_Strict):
     class_weights: tuple[pydantic.NonNegativeFloat, ...]
     border_weight: pydantic.NonNegativeFloat = 0.0
     """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
+    heat_weight: pydantic.NonNegativeFloat = 0.0
+    offset_weight: pydantic.NonNegativeFloat = 0.0
+    """Of the errors at objects beside that of the classes: their centres' heat, and a pixel of the offsets to them."""
     calibrated: bool = True
     """Whether the classes' logits get a bias in the end, one that suits the validation images."""
     magnification: Annotated[float, pydantic.Field(ge=1, le=4)] = 1.0
@@ -83,7 +89,9 @@ class RunConfig(_Strict):
     options: dict[str, bool | int | float | str] = {}
     """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
-    task: Literal["semantic"]
+    task: Literal["semantic", "instance"]
+    things: tuple[pydantic.NonNegativeInt, ...] = ()
+    """Of an instance model: the classes whose pixels make objects."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]
     start_from: str | None
     skip_bad: bool
@@ -93,6 +101,22 @@ class RunConfig(_Strict):
     @property
     def class_map(self) -> ClassMap:
         return ClassMap.from_dict([entry.model_dump() for entry in self.classes])
+
+    @property
+    def grouping(self) -> Grouping | None:
+        """How an instance model's logits become objects, before a run has settled it; `None` of a semantic one."""
+        return Grouping(self.things) if self.task == "instance" else None
+
+    @property
+    def measure(self) -> str:
+        """What models are chosen by on validation images, as `metrics.json` calls it."""
+        return "ap" if self.task == "instance" else "miou"
+
+    @pydantic.model_validator(mode="after")
+    def _things_are_classes(self) -> RunConfig:
+        if bool(self.things) != (self.task == "instance") or max(self.things, default=0) >= len(self.classes):
+            raise ValueError(f"things {self.things} of {len(self.classes)} classes for the task {self.task}")
+        return self
 
     @pydantic.model_validator(mode="after")
     def _one_weight_a_class(self) -> RunConfig:

@@ -14,6 +14,7 @@ import torch
 
 from pixelwise.augment import color, crop, elastic
 from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.instances.targets import centre_targets
 from pixelwise.losses.border import border_weights
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import components
@@ -31,20 +32,23 @@ CACHE_SHARE = 0.4
 
 
 class AugmentedSample(NamedTuple):
-    """One augmented sample: image uint8 (H, W, 3), label map uint8 (H, W), and where the recipe asks for it the border
-    weights float32 (H, W)."""
+    """One augmented sample: image uint8 (H, W, 3), label map uint8 (H, W), and where the recipe asks for them border
+    weights float32 (H, W), and the heat of centres with offsets to them, float32 (3, H, W)."""
 
     image: npt.NDArray[np.uint8]
     label_map: npt.NDArray[np.uint8]
     border: npt.NDArray[np.float32] | None
+    centres: npt.NDArray[np.float32] | None
 
 
 class Batch(NamedTuple):
-    """Images uint8 (N, H, W, 3), targets int64 (N, H, W) and border weights float32 (N, H, W) or none."""
+    """Images uint8 (N, H, W, 3), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and centres
+    with offsets (N, 3, H, W)."""
 
     images: torch.Tensor
     targets: torch.Tensor
     border: torch.Tensor | None
+    centres: torch.Tensor | None
 
 
 class SampleStore:
@@ -94,30 +98,33 @@ def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: ra
         epoch, place = divmod(step * recipe.batch + position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
-    images, targets, border = zip(*crops, strict=True)
+    images, targets, border, centres = zip(*crops, strict=True)
     return Batch(
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(targets)).long(),
         torch.from_numpy(np.stack(border)) if recipe.border_weight else None,
+        torch.from_numpy(np.stack(centres)) if recipe.heat_weight else None,
     )
 
 
 def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> AugmentedSample:
-    """Return one crop of a sample. Border weights are those of the objects as the crop shows them."""
+    """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
     height, width = sample.label_map.shape
     window = crop.draw(rng, (height, width), recipe.crop, recipe.scale)
     change = color.draw(rng, recipe.color)
     image, label_map = sample.image, sample.label_map
-    instance_map = _objects(sample) if recipe.border_weight else None
+    instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None
     if recipe.elastic:
         bend = elastic.draw(rng, recipe.elastic)
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
-    border = None
+    border = centres = None
     if instance_map is not None:
-        border = border_weights(crop.on_instance_map(instance_map, window), w0=recipe.border_weight)
+        instance_map = crop.on_instance_map(instance_map, window)
+        border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
+        centres = _centres(instance_map) if recipe.heat_weight else None
     image = color.on_image(crop.on_image(image, window, FILL), change)
-    return AugmentedSample(image, crop.on_label_map(label_map, window), border)
+    return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)
 
 
 def _objects(sample: Sample) -> npt.NDArray[np.int32]:
@@ -125,6 +132,11 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     if sample.instance_map is not None:
         return sample.instance_map
     return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
+
+
+def _centres(instance_map: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    heat, offsets = centre_targets(instance_map)
+    return np.concatenate([heat[None], offsets])
 
 
 def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: range | None = None) -> Iterator[Batch]:

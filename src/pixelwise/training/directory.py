@@ -97,9 +97,9 @@ class RunDirectory:
         """Write `metrics.json`."""
         write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
-    def miou(self) -> float | None:
-        """Return the mIoU in `metrics.json`; `None` where the run has none."""
+    def score(self, measure: str) -> float | None:
+        """Return `miou` or `ap` of `metrics.json`; `None` where the run has none."""
         if not self.metrics.is_file():
             return None
-        miou: float | None = json.loads(self.metrics.read_text())["miou"]
-        return miou
+        score: float | None = json.loads(self.metrics.read_text())[measure]
+        return score

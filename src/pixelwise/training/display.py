@@ -9,6 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pixelwise.training.config import MEASURES
 from pixelwise.training.loop import Progress as TrainingProgress
 
 REFRESH_SECONDS = 0.5
@@ -26,16 +27,19 @@ class Display:
     def message(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def start(self, steps: int, done: int, batch: int, epoch_steps: float) -> None:
-        """Open the bar of a run of `steps` steps, of which `done` are behind."""
+    def start(self, steps: int, done: int, batch: int, epoch_steps: float, measure: str) -> None:
+        """Open the bar of a run of `steps` steps, of which `done` are behind, validated by `measure`."""
+        self._measured, self._name = f"val_{measure}", MEASURES[measure]
         self._batch, self._epoch_steps, self._steps = batch, epoch_steps, steps
-        self._miou = "-"
+        self._score = "-"
         self._window_start = time.perf_counter()
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),
-            TextColumn("loss {task.fields[loss]}  val mIoU {task.fields[miou]}  {task.fields[rate]} images/s"),
+            TextColumn(
+                f"loss {{task.fields[loss]}}  val {self._name} {{task.fields[score]}}  {{task.fields[rate]}} images/s"
+            ),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
@@ -44,7 +48,7 @@ class Display:
             self._bar = Progress(*columns, console=self._console, transient=False)
             self._bar.start()
             self._task = self._bar.add_task(
-                "train", total=steps, completed=done, epoch="0", loss="-", miou="-", rate="-"
+                "train", total=steps, completed=done, epoch="0", loss="-", score="-", rate="-"
             )
 
     def step(self, progress: TrainingProgress, loss: float) -> None:
@@ -59,7 +63,7 @@ class Display:
                 completed=progress.step,
                 epoch=epoch,
                 loss=f"{loss:.3f}",
-                miou=self._miou,
+                score=self._score,
                 rate=f"{rate:.1f}",
             )
             self._shown = now
@@ -67,21 +71,22 @@ class Display:
     def row(self, progress: TrainingProgress) -> None:
         """Show a row of the history, if it was validated."""
         row = progress.history[-1]
-        if row["val_miou"] is None:
+        score = row[self._measured]
+        if score is None:
             return
-        self._miou = f"{row['val_miou']:.3f}"
+        self._score = f"{score:.3f}"
         rate = self._window_images / (time.perf_counter() - self._window_start)
         if self._bar is None:
             self.message(
                 f"epoch {row['epoch']:.1f}  step {row['step']}/{self._steps}  loss {row['loss']:.4f}  "
-                f"val mIoU {self._miou}  {rate:.1f} images/s  {row['seconds']:.0f} s"
+                f"val {self._name} {self._score}  {rate:.1f} images/s  {row['seconds']:.0f} s"
             )
         self._window_images, self._window_start = 0, time.perf_counter()
 
     def stop(self, progress: TrainingProgress) -> None:
         """Close the bar."""
         if self._bar is not None:
-            self._bar.update(self._task, completed=progress.step, miou=self._miou)
+            self._bar.update(self._task, completed=progress.step, score=self._score)
             self._bar.stop()
             self._bar = None
 

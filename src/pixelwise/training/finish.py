@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import torch
 
@@ -20,15 +18,17 @@ from pixelwise.export.onnx import export_onnx, with_class_bias
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.instances.objects import objects_of
+from pixelwise.metrics.instances import InstanceScores, matched
 from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.predictor import Result, load
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.loop import Progress
-from pixelwise.training.report import Example, Report, write_report
+from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
 
 EXAMPLES = 4
@@ -38,31 +38,42 @@ EXAMPLES = 4
 class Extremes:
     """Keeps the best and the worst predicted images while an evaluation goes by."""
 
-    def __init__(self, num_classes: int) -> None:
-        self._num_classes = num_classes
+    def __init__(self) -> None:
         self._count = itertools.count()
-        self._best: list[tuple[float, int, Example]] = []
-        self._worst: list[tuple[float, int, Example]] = []
+        self._best: list[tuple[float, int, Example | ObjectExample]] = []
+        self._worst: list[tuple[float, int, Example | ObjectExample]] = []
 
-    def see(self, item: Item, sample: Sample, prediction: npt.NDArray[np.uint8]) -> None:
+    def see(self, item: Item, sample: Sample, prediction: Result) -> None:
         """Take note of one image."""
-        miou = mean_iou(prediction, sample.label_map, self._num_classes)
-        if math.isnan(miou):
+        example = _example(item, sample, prediction)
+        if math.isnan(example.score):
             return
-        example = Example(item.name, sample.image, sample.label_map, prediction, miou)
-        for heap, rank in ((self._best, miou), (self._worst, -miou)):
+        for heap, rank in ((self._best, example.score), (self._worst, -example.score)):
             heapq.heappush(heap, (rank, next(self._count), example))
             if len(heap) > EXAMPLES:
                 heapq.heappop(heap)
 
-    def best(self) -> list[Example]:
+    def best(self) -> list[Example | ObjectExample]:
         return [example for _, _, example in sorted(self._best, key=lambda entry: (-entry[0], entry[1]))]
 
-    def worst(self) -> list[Example]:
+    def worst(self) -> list[Example | ObjectExample]:
         """Return the worst, worst first, that are not among the best."""
         best = {id(example) for _, _, example in self._best}
         ranked = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))
         return [example for _, _, example in ranked if id(example) not in best]
+
+
+def _example(item: Item, sample: Sample, prediction: Result) -> Example | ObjectExample:
+    """Return what the report may show of one image."""
+    if prediction.instances is None or sample.instance_map is None:
+        classes = prediction.predictor.classes
+        miou = mean_iou(prediction.label_map, sample.label_map, classes.num_classes)
+        return Example(item.name, sample.image, sample.label_map, prediction.label_map, miou)
+    target = objects_of(sample.label_map, sample.instance_map)
+    found, _ = matched(prediction.instances, target)
+    whole = len(found) + len(target) - int(found.sum())
+    score = float(found.sum() / whole) if whole else float("nan")
+    return ObjectExample(item.name, sample.image, target, prediction.instances, score)
 
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
@@ -87,8 +98,8 @@ def finish(
     """
     pipeline, _ = load_run(run.path)
     share = _exported(run, pipeline, config, dataset)
-    scores: Scores | None = None
-    extremes = Extremes(config.class_map.num_classes)
+    scores: Scores | InstanceScores | None = None
+    extremes = Extremes()
     if dataset.splits.get("val"):
         scores = evaluate(load(run.model), dataset, "val", on_image=extremes.see)
         run.write_metrics({"split": "val", **scores.to_json_dict()})
@@ -128,10 +139,12 @@ def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset:
     if not config.recipe.calibrated or not items:
         export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
         return 0.0
-    pipeline.biased((0.0,) * config.class_map.num_classes)
-    export_onnx(pipeline, model_info(config, pipeline), run.draft)
+    info = model_info(config, pipeline)
+    pipeline.biased((0.0,) * info.channels)
+    export_onnx(pipeline, info, run.draft)
     samples = map(dataset.read, items)
     share, bias = best_bias(load(run.draft), samples, len(items), config.recipe.class_weights)
+    bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
     with_class_bias(run.draft, bias, run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.biased(bias), config)

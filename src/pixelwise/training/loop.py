@@ -15,7 +15,7 @@ from pixelwise.encoders.fusing import fuse_frozen
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import Pipeline
-from pixelwise.losses import counted_weight, cross_entropy
+from pixelwise.losses import centre_errors, counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import UpsampledModel
 from pixelwise.training import batch_norm, processes
@@ -33,12 +33,12 @@ History = list[dict[str, float | int | None]]
 
 @dataclass
 class Progress:
-    """How far a run is: steps done, history, the best validation mIoU (`None` before the first), sums for the next
+    """How far a run is: steps done, history, the best score on the validation images (`None` before the first), sums for the next
     row of the history."""
 
     step: int = 0
     history: History = field(default_factory=list)
-    best_miou: float | None = None
+    best_score: float | None = None
     best_step: int = 0
     seconds: float = 0.0
     loss_sum: float = 0.0
@@ -96,11 +96,17 @@ class Trainer:
         weights = self.class_weights[targets.where(counted_pixels(targets), 0)]
         if batch.border is not None:
             weights = weights + batch.border[:, rows, columns].to(device)  # w(x) of U-Net's equation 2
-        total = cross_entropy(logits, targets, pixel_weights=weights, reduction="sum")
+        total = cross_entropy(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
         if self.recipe.reduction == "sum":
             return total * step**2
         weight: torch.Tensor = self.accelerator.reduce(counted_weight(targets, pixel_weights=weights))
-        return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+        loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+        if batch.centres is not None:
+            centres = batch.centres[:, :, rows, columns].to(device)
+            errors, pixels = centre_errors(logits[:, len(self.class_weights) :], centres, targets)
+            means = errors / self.accelerator.reduce(pixels).clamp(min=1)
+            loss = loss + self.recipe.heat_weight * means[0] + self.recipe.offset_weight * means[1]
+        return loss
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
@@ -141,6 +147,7 @@ def fit(
     batches: Iterator[Batch],
     *,
     epoch_steps: float,
+    measured: str,
     validate: Callable[[Pipeline], float | None],
     keep_best: Callable[[Pipeline], None],
     checkpoint: Path,
@@ -149,8 +156,8 @@ def fit(
 ) -> None:
     """Train to the recipe's last step.
 
-    `batches` starts at the trainer's step. `validate` returns the mIoU of the averaged weights (`None`: nothing to
-    validate on) and `keep_best` stores them when it is the highest so far; those of the last step where the recipe
+    `batches` starts at the trainer's step. `validate` returns the score of the averaged weights (`None`: nothing to
+    validate on), which the history calls `measured`, and `keep_best` stores them when it is the highest so far; those of the last step where the recipe
     validates none. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and at the end; where it
     falls changes nothing in the result.
     """
@@ -169,13 +176,13 @@ def fit(
 
         validated = progress.step in validated_after
         judged = validated or progress.step == recipe.steps
-        miou = validate(trainer.averaged_pipeline()) if validated else None
-        if judged and (miou is None or progress.best_miou is None or miou > progress.best_miou):
+        score = validate(trainer.averaged_pipeline()) if validated else None
+        if judged and (score is None or progress.best_score is None or score > progress.best_score):
             keep_best(trainer.averaged_pipeline())
-            progress.best_miou, progress.best_step = miou, progress.step
+            progress.best_score, progress.best_step = score, progress.step
         if judged or progress.step % row_every == 0:
             progress.seconds = time.perf_counter() - started
-            progress.history.append(_row(trainer, epoch_steps, miou))
+            progress.history.append(_row(trainer, epoch_steps) | {measured: score})
             progress.loss_sum, progress.loss_count = 0.0, 0
             on_row(progress)
         if judged or time.perf_counter() - saved > CHECKPOINT_SECONDS:
@@ -183,14 +190,13 @@ def fit(
             saved = time.perf_counter()
 
 
-def _row(trainer: Trainer, epoch_steps: float, miou: float | None) -> dict[str, float | int | None]:
+def _row(trainer: Trainer, epoch_steps: float) -> dict[str, float | int | None]:
     progress = trainer.progress
     return {
         "step": progress.step,
         "epoch": round(progress.step / epoch_steps, 3),
         "loss": progress.loss_sum / progress.loss_count,
         "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
-        "val_miou": miou,
         "seconds": round(progress.seconds, 2),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pixelwise.losses.cross_entropy import Reduction
 
@@ -16,6 +17,7 @@ CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 class TrainOptions:
     """The options of `pixelwise train`; `None` leaves the choice to the recipe, or on resuming to the stored run."""
 
+    task: Literal["semantic", "instance"] | None = None
     model: str | None = None
     encoder: str | None = None
     width: float | None = None

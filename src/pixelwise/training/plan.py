@@ -10,7 +10,9 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from pixelwise.errors import OptionError
+import numpy as np
+
+from pixelwise.errors import DataError, OptionError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
@@ -47,6 +49,7 @@ def new_config(
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     train_images = len(dataset.splits["train"])
+    task = options.task or "semantic"
     name = options.model or DEFAULT_MODEL
     return RunConfig(
         version=version("pixelwise"),
@@ -59,7 +62,8 @@ def new_config(
         width=options.width,
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
-        task="semantic",
+        task=task,
+        things=_things(dataset, survey) if task == "instance" else (),
         seed=options.seed or 0,
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
@@ -79,12 +83,23 @@ def _recipe(
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement)
+    if options.task == "instance":
+        recipe = recipes.for_objects(recipe)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
     return recipe.model_copy(update={key: value for key, value in asked.items() if value is not None})
+
+
+def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
+    """Return the classes that have objects. Raises `DataError` where there are none."""
+    things = tuple(np.flatnonzero(survey.class_objects).tolist())
+    if not things:
+        remedy = "Put 16-bit object ids into folders instances/ beside images/, or train without --task instance."
+        raise DataError(dataset.root, "no objects", "instance maps with some", remedy)
+    return things
 
 
 def with_length(
@@ -152,6 +167,9 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
     if options.epochs is not None and options.epochs < 1:
         raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
+    if options.task == "instance" and options.recipe is not None:
+        remedy = "Leave one of the two out."
+        raise OptionError("--recipe", f"{options.recipe} with --task instance", "one of the two", remedy)
     if options.class_weights is not None and options.class_weights not in CLASS_WEIGHT_POWERS:
         known = ", ".join(CLASS_WEIGHT_POWERS)
         raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")

@@ -57,7 +57,7 @@ def stored_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) ->
         config = config.model_copy(update={"data": str(dataset.root), "fingerprint": fingerprint(dataset)})
     else:
         return None
-    for name in ("model", "encoder", "width", "seed"):
+    for name in ("task", "model", "encoder", "width", "seed"):
         asked, stored = getattr(options, name), getattr(config, name)
         if asked is not None and asked != stored:
             remedy = f"Leave --{name} out, or start a new run in another --out."

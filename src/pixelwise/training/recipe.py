@@ -43,6 +43,8 @@ MAX_EVALUATIONS = 20
 MAGNIFICATION = 1.25
 """At least so much images are enlarged by when they are predicted: logits at stride 4 draw finer lines then."""
 TILE, OVERLAP = 1536, 512
+HEAT_WEIGHT, OFFSET_WEIGHT = 10.0, 0.02
+"""Of what a net gets wrong at objects: so that neither outweighs the classes."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,11 @@ def make_recipe(
         tile=TILE,
         overlap=OVERLAP,
     )
+
+
+def for_objects(recipe: Recipe) -> Recipe:
+    """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
+    return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
 
 
 def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from pixelwise.export.pipeline import Pipeline
@@ -16,9 +15,8 @@ from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
-from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.training import processes
-from pixelwise.training.config import RunConfig
+from pixelwise.training.config import MEASURES, RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
@@ -30,21 +28,25 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
 from pixelwise.training.prepare import stored_config, usable_data
 from pixelwise.training.stages import staged
+from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `miou` is that of its model file on the validation images, `None` where there are none."""
+    """A finished run. `miou`, of an instance model `ap`, is that of its model file on the validation images; `None`
+    where there are none."""
 
     path: Path
-    miou: float | None
+    miou: float | None = None
+    ap: float | None = None
 
 
 def train(
     data: Dataset | str | Path,
     *,
     out: str | Path,
+    task: Literal["semantic", "instance"] | None = None,
     model: str | None = None,
     encoder: str | None = None,
     width: float | None = None,
@@ -67,6 +69,7 @@ def train(
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
 
+    The `task` is semantic, a class for each pixel, or instance: which pixels belong to the same object, too.
     `minutes` (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the
     training images. With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config`
     repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
@@ -80,6 +83,7 @@ def train(
     `OptionError` for options that make no sense.
     """
     asked = TrainOptions(
+        task=task,
         model=model,
         encoder=encoder,
         width=width,
@@ -142,11 +146,11 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
             display.message("exporting, measuring and reporting")
             finish(run, config, dataset, survey, progress, skipped)
         accelerator.wait_for_everyone()
-    miou = run.miou()
-    if miou is not None:
-        display.message(f"val mIoU {miou:.3f} of the model file")
+    score = run.score(config.measure)
+    if score is not None:
+        display.message(f"val {MEASURES[config.measure]} {score:.3f} of the model file")
     display.message(f"report: {run.report}\nmodel:  {run.model}")
-    return Run(run.path, miou)
+    return Run(run.path, **{config.measure: score})
 
 
 def _trainer(run: RunDirectory, config: RunConfig) -> Trainer:
@@ -171,20 +175,11 @@ def _fit(
 ) -> Progress:
     """Train to the end; validation, the best weights, history and logs on the way."""
     recipe, accelerator = config.recipe, trainer.accelerator
-    index, count, first = accelerator.process_index, accelerator.num_processes, accelerator.is_main_process
+    first, measured = accelerator.is_main_process, f"val_{config.measure}"
     board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step) if first else None
 
     def validate(averaged: Pipeline) -> float | None:
-        if not len(val_store):
-            return None
-        predictor = torch_predictor(averaged, config)
-        confusion = ConfusionMatrix(config.class_map.num_classes)
-        for sample in (val_store[own] for own in range(index, len(val_store), count)):
-            confusion.update(predictor.label_map(sample.image), sample.label_map)
-        counts = torch.from_numpy(confusion.matrix).to(accelerator.device)
-        confusion.matrix = accelerator.reduce(counts).cpu().numpy()
-        miou = confusion.miou()
-        return None if math.isnan(miou) else miou
+        return validated(torch_predictor(averaged, config), val_store, accelerator) if len(val_store) else None
 
     def keep_best(averaged: Pipeline) -> None:
         if first:
@@ -194,19 +189,20 @@ def _fit(
         if board is None:
             return
         row = progress.history[-1]
-        for key in ("loss", "learning_rate", "val_miou"):
+        for key in ("loss", "learning_rate", measured):
             if row[key] is not None:
                 board.add_scalar(key, row[key], row["step"])
-        if row["val_miou"] is not None:
+        if row[measured] is not None:
             run.write_history(progress.history)
         display.row(progress)
 
     epoch_steps = len(train_store) / recipe.batch
-    display.start(recipe.steps, trainer.progress.step, recipe.batch, epoch_steps)
+    display.start(recipe.steps, trainer.progress.step, recipe.batch, epoch_steps, config.measure)
     fit(
         trainer,
         batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
         epoch_steps=epoch_steps,
+        measured=measured,
         validate=validate,
         keep_best=keep_best,
         checkpoint=run.checkpoint,

@@ -9,6 +9,7 @@ import torch
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
 from pixelwise.models.blocks import UpsampledModel
@@ -26,9 +27,10 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     torch.manual_seed(config.seed)
+    objects = config.task == "instance"
     model = build(
         config.model,
-        config.class_map.num_classes,
+        config.class_map.num_classes + (CHANNELS if objects else 0),
         encoder=config.encoder,
         width=config.width,
         pretrained=pretrained,
@@ -39,11 +41,11 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     magnification = config.recipe.magnification if isinstance(model, UpsampledModel) else 1.0
-    return Pipeline(model, mean, std, magnification, config.recipe.mirrored)
+    return Pipeline(model, mean, std, magnification, config.recipe.mirrored, offsets=objects)
 
 
-def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
-    """Return the metadata that prediction needs."""
+def model_info(config: RunConfig, pipeline: Pipeline, grouping: Grouping | None = None) -> ModelInfo:
+    """Return the metadata that prediction needs, with the `grouping` that a run has settled."""
     return ModelInfo(
         model=config.model,
         encoder=config.encoder,
@@ -56,6 +58,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         overlap=config.recipe.overlap,
         width=config.width,
         options=config.options,
+        grouping=grouping or config.grouping,
     )
 
 
@@ -83,7 +86,7 @@ def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
 
 
 def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
-    """Copy the weights of the run at `path` into `pipeline`; where its classes are others, the head stays new.
+    """Copy the weights of the run at `path` into `pipeline`; where its task or classes are others, the head stays new.
 
     A model of the same family, such as FCN-32s before FCN-16s, lends what it has under the same names and in the same
     shapes. Raises `RunError` if the weights belong to any other model.
@@ -96,7 +99,7 @@ def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
         raise RunError(path, f"weights of {found}", expected, "Ask for the same --model, --encoder and --width.")
     weights, _ = load_tensors(run.weights)
     own = pipeline.model.state_dict()
-    if other.class_map.names != config.class_map.names:
+    if (other.task, other.class_map.names) != (config.task, config.class_map.names):
         weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
     if other.model != config.model:
         weights = own | {name: lent for name, lent in weights.items() if _fits(lent, own.get(name))}

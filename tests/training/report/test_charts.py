@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pixelwise.training.report.charts import loss_chart, miou_chart, round_step, smooth, steps_axis, values_axis
+from pixelwise.training.report.charts import calibration_chart, loss_chart, round_step, score_chart, smooth, steps_axis, values_axis
 
 
 def _history(losses, mious=None):
@@ -110,8 +110,8 @@ def test_long_histories_are_thinned_and_keep_both_ends():
     assert points[-1].startswith("M506.0 ")
 
 
-def test_miou_chart_marks_the_best():
-    svg = miou_chart(_history([1.0] * 4, [None, 0.2, 0.6, 0.4]))
+def test_score_chart_marks_the_best():
+    svg = score_chart(_history([1.0] * 4, [None, 0.2, 0.6, 0.4]), "val_miou", "mIoU")
     assert _elements(svg, "line")[0].get("d") == "M280.0 174.0L393.0 34.0L506.0 104.0"
     (best,), (label,) = _elements(svg, "best"), _elements(svg, "best-label")
     assert (best.get("cx"), best.get("cy")) == ("393.0", "34.0")
@@ -121,12 +121,19 @@ def test_miou_chart_marks_the_best():
 
 
 def test_charts_of_nothing_are_empty():
-    assert loss_chart([]) == miou_chart([]) == ""
+    assert loss_chart([]) == score_chart([], "val_miou", "mIoU") == ""
     assert loss_chart(_history([None, float("nan")])) == ""
-    assert miou_chart(_history([1.0, 2.0])) == ""
+    assert score_chart(_history([1.0, 2.0]), "val_miou", "mIoU") == ""
 
 
 def test_one_row_is_enough():
     history = _history([0.5], [0.25])
     assert _elements(loss_chart(history), "dots")[0].get("d") == "M506.0 69.0h0"  # 5/6 of 0..0.6.
-    assert _elements(miou_chart(history), "best-label")[0].text == "best 25.0 % at step 1"
+    assert _elements(score_chart(history, "val_miou", "mIoU"), "best-label")[0].text == "best 25.0 % at step 1"
+
+
+def test_calibration_chart_has_a_dot_a_group_at_its_score_and_share():
+    svg = calibration_chart([(0.25, 0.5), (1.0, 1.0)])
+    places = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in _elements(svg, "dot")]
+    assert places == [(167, 139), (506, 34)]
+    assert calibration_chart([]) == ""

@@ -14,10 +14,12 @@ from PIL import Image
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import OutputError
+from pixelwise.instances.objects import Objects
+from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.scores import Scores
-from pixelwise.training.report import Example, Report, write_report
+from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.report.page import percent, share
-from pixelwise.training.report.pictures import pictures
+from pixelwise.training.report.pictures import OBJECT_FATES, pictures
 
 NAN = float("nan")
 
@@ -263,3 +265,60 @@ def test_a_place_that_cannot_be_written_is_told(report, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"report\.html"):
         write_report(report, tmp_path / "file" / "report.html")
+
+
+def _objects(instance_map, score=1.0):
+    ids = np.array(instance_map, np.int32)
+    count = int(ids.max())
+    return Objects(ids, np.ones(count, np.int32), np.full(count, score, np.float32))
+
+
+@pytest.fixture
+def object_report(report):
+    """One object is found, one missed and one invented."""
+    target, prediction = np.zeros((2, 24, 32), np.int32)
+    target[2:8, 2:8] = prediction[2:8, 2:8] = 1
+    target[12:20, 2:8] = prediction[12:20, 20:30] = 2
+    image = np.full((24, 32, 3), 128, np.uint8)
+    example = ObjectExample("cells", image, _objects(target), _objects(prediction), 1 / 3)
+    scorer = InstanceScorer(ClassMap.named(["background", "cell"]))
+    scorer.update(example.prediction, example.target)
+    return replace(
+        report,
+        classes=ClassMap.named(["background", "cell"]),
+        history=[{"step": 1, "loss": 1.0, "val_ap": 0.25}, {"step": 2, "loss": 0.5, "val_ap": 0.5}],
+        scores=scorer.scores(),
+        class_pixels={"background": 0.9, "cell": 0.1},
+        examples_best=[example],
+        examples_worst=[],
+    )
+
+
+def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path):
+    write_report(object_report, tmp_path / "report.html")
+    found = _Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    words = found.words()
+    for expected in (
+        "AP 50.5 % val, 1 images, 2 objects",  # 51 of 101 recalls, at a precision of 1
+        "Validation AP",
+        "TP / (TP + FN + FP), % 33.3 33.3 33.3 33.3 33.3",
+        "background no objects",
+        "How far to trust a score",
+        "matched missed invented",
+        "33.3 % cells",
+    ):
+        assert expected in words
+    assert "Confusion" not in words
+    assert {"objects", "best"} <= {attributes["id"] for attributes in found.attributes("section")}
+
+
+def test_objects_are_drawn_by_what_became_of_them(object_report):
+    """Far from outlines a picture is 60 % image and 40 % colour; JPEG moves it by some levels."""
+    (example,) = object_report.examples_best
+    drawn = pictures(example, object_report.classes)
+    assert [picture.caption for picture in drawn] == ["image", "truth", "prediction", "errors"]
+    errors = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn[3].uri.split(",")[1]))), int)
+    for fate, (row, column) in {"matched": (5, 5), "missed": (16, 5), "invented": (16, 25)}.items():
+        expected = 0.6 * 128 + 0.4 * np.array(OBJECT_FATES[fate])
+        assert np.abs(errors[row, column] - expected).max() <= 20, fate
+    assert np.abs(errors[22, 16] - 128).max() <= 20

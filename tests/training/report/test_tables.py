@@ -4,7 +4,6 @@ import numpy as np
 from numpy.testing import assert_array_equal
 
 from pixelwise.classes import ClassMap
-from pixelwise.metrics.scores import Scores
 from pixelwise.training.report.tables import (
     Confusion,
     balance_rows,
@@ -28,9 +27,8 @@ def test_class_rows_run_from_the_best_iou_to_the_worst_with_absent_classes_last(
         "road": {"iou": NAN, "accuracy": NAN},
         "tram": {"iou": 0.7, "accuracy": 0.8},
     }
-    scores = Scores(0.35, 0.5, 0.45, None, per_class, 1, 10, [[0] * 3] * 3)
-    rows = class_rows(CLASSES, scores, {"sky": 0.75, "tram": 0.25})
-    assert [(row.name, row.iou, row.accuracy, row.share) for row in rows] == [
+    rows = class_rows(CLASSES, per_class, {"sky": 0.75, "tram": 0.25}, ("iou", "accuracy"))
+    assert [(row.name, *row.scores, row.share) for row in rows] == [
         ("tram", 0.7, 0.8, 0.25),
         ("sky", 0.0, 0.1, 0.75),
         ("road", None, None, None),

@@ -122,9 +122,12 @@ def loss_chart(history: History) -> Markup:
     return _svg("Training loss over steps", x, y, marks)
 
 
-def miou_chart(history: History) -> Markup:
-    """Return the validation mIoU in percent over steps with the best marked; empty where nothing was validated."""
-    steps, values = column(history, "step"), column(history, "val_miou") * 100
+def score_chart(history: History, measured: str, name: str) -> Markup:
+    """Return the validation score in percent over steps with the best marked; empty where nothing was validated.
+
+    measured: the history's word for it; name: a person's.
+    """
+    steps, values = column(history, "step"), column(history, measured) * 100
     validated = np.isfinite(values)
     if not validated.any():
         return Markup("")
@@ -137,7 +140,23 @@ def miou_chart(history: History) -> Markup:
     )
     best = int(np.argmax(values))
     marks = _line(x, y, steps, values) + dots + _best(x(steps[best]), y(values[best]), steps[best], values[best])
-    return _svg("Validation mIoU over steps", x, y, marks, unit=" %")
+    return _svg(f"Validation {name} over steps", x, y, marks, unit=" %")
+
+
+def calibration_chart(points: Sequence[tuple[float, float]]) -> Markup:
+    """Return matched objects over how sure the model was of them, (score, share) in 0..1, beside the diagonal on which
+    scores are probabilities; empty without points.
+    """
+    if not points:
+        return Markup("")
+    x, y = Axis(0.0, 100.0, LEFT, RIGHT, 20.0), values_axis(0.0, 100.0)
+    ideal = f'<path class="grid" d="M{x(0):.1f} {y(0):.1f}L{x(100):.1f} {y(100):.1f}"/>'
+    dots = "".join(
+        f'<circle class="dot" cx="{x(100 * score):.1f}" cy="{y(100 * share):.1f}" r="4">'
+        f"<title>score {score:.2f}: {100 * share:.0f} % are objects</title></circle>"
+        for score, share in points
+    )
+    return _svg("Objects matched by score", x, y, ideal + dots, unit=" %", across="score, %")
 
 
 def _thinned(count: int) -> npt.NDArray[np.intp]:
@@ -166,7 +185,7 @@ def _best(x: float, y: float, step: float, value: float) -> str:
     )
 
 
-def _svg(label: str, x: Axis, y: Axis, marks: str, unit: str = "") -> Markup:
+def _svg(label: str, x: Axis, y: Axis, marks: str, unit: str = "", across: str = "step") -> Markup:
     rows = "".join(
         f'<path class="{"base" if tick == y.low else "grid"}" d="M{LEFT} {y(tick):.1f}H{RIGHT}"/>'
         f'<text class="tick" text-anchor="end" x="{LEFT - 8}" y="{y(tick) + 4:.1f}">'
@@ -181,5 +200,5 @@ def _svg(label: str, x: Axis, y: Axis, marks: str, unit: str = "") -> Markup:
     )
     return Markup(
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">{rows}{columns}'
-        f'<text class="tick" text-anchor="end" x="{RIGHT}" y="{BOTTOM + 37}">step</text>{marks}</svg>'
+        f'<text class="tick" text-anchor="end" x="{RIGHT}" y="{BOTTOM + 37}">{across}</text>{marks}</svg>'
     )

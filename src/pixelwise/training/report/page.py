@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,9 +15,10 @@ import yaml
 
 from pixelwise.classes import ClassMap
 from pixelwise.files import write_text
+from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.scores import Scores
-from pixelwise.training.report.charts import History, loss_chart, miou_chart
-from pixelwise.training.report.pictures import Example, pictures
+from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
+from pixelwise.training.report.pictures import OBJECT_FATES, Example, ObjectExample, pictures
 from pixelwise.training.report.tables import balance_rows, class_rows, css, largest_confusions, row_shares
 
 MOST_MATRIX_CLASSES = 40
@@ -27,9 +29,9 @@ MOST_MATRIX_CLASSES = 40
 class Report:
     """One training run, ready to be laid out.
 
-    command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, val_miou (`None`
-    where the row was not validated) and seconds. scores: on the split `split_name`; `None` without validation images.
-    class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images by split.
+    command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, seconds, and
+    val_miou or val_ap (`None` where the row was not validated). scores: on the split `split_name`; `None` without
+    validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images by split.
     skipped: files left out and why. facts: whatever describes run and machine; `model`, `encoder` and `minutes` show
     in the headline too.
     """
@@ -39,12 +41,12 @@ class Report:
     config: dict[str, Any]
     classes: ClassMap
     history: History
-    scores: Scores | None
+    scores: Scores | InstanceScores | None
     split_name: str
     class_pixels: dict[str, float]
     splits: dict[str, int]
-    examples_best: list[Example]
-    examples_worst: list[Example]
+    examples_best: Sequence[Example | ObjectExample]
+    examples_worst: Sequence[Example | ObjectExample]
     skipped: list[tuple[str, str]]
     warnings: list[str]
     facts: dict[str, str]
@@ -62,12 +64,14 @@ def write_report(report: Report, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    measured = ("val_ap", "AP") if isinstance(report.scores, InstanceScores) else ("val_miou", "mean IoU")
     environment.filters |= {"percent": percent, "share": share}
     page = environment.get_template("template.html.jinja").render(
         report=report,
         config=yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True),
+        measured=measured[1],
         loss_chart=loss_chart(report.history),
-        miou_chart=miou_chart(report.history),
+        score_chart=score_chart(report.history, *measured),
         balance=balance_rows(report.classes, report.class_pixels),
         examples=_examples(report),
         legend=_legend(report),
@@ -94,17 +98,52 @@ def _own_file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class _Figure:
+    """A score of the headline, 0..1."""
+
+    label: str
+    value: float | None
+    note: str
+
+
 def _scored(report: Report) -> dict[str, Any]:
     """What the template shows of the scores; nothing where there are none."""
-    if report.scores is None:
-        return {"rows": [], "shares": None, "confusions": []}
+    scores = report.scores
+    if scores is None:
+        return {"figures": [], "rows": [], "columns": [], "shares": None, "confusions": [], "dsb": {}, "calibration": ""}
+    measured_on = f"{report.split_name}, {scores.images:,} images"
+    if isinstance(scores, InstanceScores):
+        return {
+            "figures": [
+                _Figure("AP", scores.ap, f"{measured_on}, {scores.objects:,} objects"),
+                _Figure("AP at 0.5", scores.ap50, "IoU of a match"),
+                _Figure("AP at 0.75", scores.ap75, "IoU of a match"),
+                _Figure("Panoptic quality", scores.pq, "mean over classes"),
+            ],
+            "columns": ["AP", "AP at 0.5", "Panoptic quality"],
+            "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq")),
+            "shares": None,
+            "confusions": [],
+            "dsb": scores.dsb,
+            "calibration": calibration_chart(scores.calibration),
+        }
     names = report.classes.names
-    shares = row_shares(np.array(report.scores.confusion, np.int64))
+    shares = row_shares(np.array(scores.confusion, np.int64))
     few = len(names) <= MOST_MATRIX_CLASSES
     return {
-        "rows": class_rows(report.classes, report.scores, report.class_pixels),
+        "figures": [
+            _Figure("Mean IoU", scores.miou, measured_on),
+            _Figure("Global accuracy", scores.global_accuracy, "of all pixels"),
+            _Figure("Class accuracy", scores.class_accuracy, "mean over classes"),
+            _Figure("Boundary F1", scores.boundary_f1, "of outlines"),
+        ],
+        "columns": ["IoU", "Accuracy"],
+        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("iou", "accuracy")),
         "shares": shares.tolist() if few else None,
         "confusions": largest_confusions(shares, names, most=6 if few else 24),
+        "dsb": {},
+        "calibration": "",
     }
 
 
@@ -118,7 +157,7 @@ def _examples(report: Report) -> list[dict[str, Any]]:
         {
             "id": key,
             "title": title,
-            "rows": [{"name": e.name, "miou": e.miou, "pictures": pictures(e, report.classes)} for e in examples],
+            "rows": [{"name": e.name, "score": e.score, "pictures": pictures(e, report.classes)} for e in examples],
         }
         for key, title, examples in groups
         if examples
@@ -126,8 +165,13 @@ def _examples(report: Report) -> list[dict[str, Any]]:
 
 
 def _legend(report: Report) -> list[tuple[str, str]]:
-    """Names and colours of the classes that occur in the examples, in the order of the classes."""
+    """Names and colours of the classes that occur in the examples, in the order of the classes; of objects those of
+    what became of them.
+    """
     examples = [*report.examples_worst, *report.examples_best]
-    seen = {int(value) for e in examples for label_map in (e.target, e.prediction) for value in np.unique(label_map)}
+    if any(isinstance(example, ObjectExample) for example in examples):
+        return [(name, css(color)) for name, color in OBJECT_FATES.items()]
+    maps = (own for e in examples if isinstance(e, Example) for own in (e.target, e.prediction))
+    seen = {int(value) for label_map in maps for value in np.unique(label_map)}
     pairs = zip(report.classes.names, report.classes.colors, strict=True)
     return [(name, css(color)) for index, (name, color) in enumerate(pairs) if index in seen]

@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.classes import ClassMap
-from pixelwise.render import errors_map, overlay
+from pixelwise.classes import ClassMap, Color
+from pixelwise.instances.objects import Objects
+from pixelwise.metrics.instances import matched
+from pixelwise.render import errors_map, object_overlay, overlay
 
 UInt8 = npt.NDArray[np.uint8]
+Labels = TypeVar("Labels", npt.NDArray[np.uint8], npt.NDArray[np.int32])
+OBJECT_FATES: dict[str, Color] = {"matched": (0, 158, 115), "missed": (0, 114, 200), "invented": (213, 50, 60)}
 
 LONGEST_SIDE = 480
 """In pixels: twice the size at which the page shows a picture on a wide screen."""
@@ -26,15 +31,26 @@ MOST_BYTES = 40_000
 class Example:
     """One validation image and its prediction.
 
-    image: uint8 (height, width, 3) RGB. target, prediction: uint8 label maps (height, width). miou: of this image
-    alone, 0..1, over the classes that are present.
+    image: uint8 (height, width, 3) RGB. target, prediction: uint8 label maps (height, width). score: the mean IoU of
+    this image alone, 0..1, over the classes that are present.
     """
 
     name: str
     image: UInt8
     target: UInt8
     prediction: UInt8
-    miou: float
+    score: float
+
+
+@dataclass(frozen=True)
+class ObjectExample:
+    """One validation image and its objects. score: TP / (TP + FN + FP) at an IoU of 0.5 in this image alone, 0..1."""
+
+    name: str
+    image: UInt8
+    target: Objects
+    prediction: Objects
+    score: float
 
 
 @dataclass(frozen=True)
@@ -47,24 +63,40 @@ class Picture:
     height: int
 
 
-def pictures(example: Example, classes: ClassMap) -> list[Picture]:
+def pictures(example: Example | ObjectExample, classes: ClassMap) -> list[Picture]:
     """Return the image, the truth and the prediction over it, and the errors, each at most 480 pixels long.
 
-    Label maps are scaled by nearest neighbour before they are drawn, so that outlines stay one pixel wide.
+    Maps are scaled by nearest neighbour before they are drawn, so that outlines stay one pixel wide.
     """
-    height, width = example.target.shape
+    height, width = example.image.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
     image = _resized(example.image, size_wh, Image.Resampling.LANCZOS)
-    target = _resized(example.target, size_wh, Image.Resampling.NEAREST)
-    prediction = _resized(example.prediction, size_wh, Image.Resampling.NEAREST)
-    drawn = {
-        "image": image,
-        "truth": overlay(image, target, classes),
-        "prediction": overlay(image, prediction, classes),
-        "errors": errors_map(image, prediction, target),
-    }
+    if isinstance(example, ObjectExample):
+        drawn = {"image": image, **_objects_drawn(image, example, size_wh)}
+    else:
+        target, prediction = (_small(own, size_wh) for own in (example.target, example.prediction))
+        drawn = {
+            "image": image,
+            "truth": overlay(image, target, classes),
+            "prediction": overlay(image, prediction, classes),
+            "errors": errors_map(image, prediction, target),
+        }
     return [Picture(caption, data_uri(pixels), *size_wh) for caption, pixels in drawn.items()]
+
+
+def _objects_drawn(image: UInt8, example: ObjectExample, size_wh: tuple[int, int]) -> dict[str, UInt8]:
+    """Return the pictures of objects: those missed lie under those predicted, whose colour says if they are matched."""
+    target, prediction = (_small(own.instance_map, size_wh) for own in (example.target, example.prediction))
+    found, partner = matched(example.prediction, example.target)
+    missed = np.where(np.append(False, ~partner)[target], target, 0)
+    under = object_overlay(image, missed, np.full((len(partner), 3), OBJECT_FATES["missed"], np.uint8))
+    fates = np.where(found[:, None], OBJECT_FATES["matched"], OBJECT_FATES["invented"]).astype(np.uint8)
+    return {
+        "truth": object_overlay(image, target),
+        "prediction": object_overlay(image, prediction),
+        "errors": object_overlay(under, prediction, fates),
+    }
 
 
 def data_uri(image: UInt8) -> str:
@@ -84,3 +116,7 @@ def data_uri(image: UInt8) -> str:
 
 def _resized(array: UInt8, size_wh: tuple[int, int], how: Image.Resampling) -> UInt8:
     return np.asarray(Image.fromarray(array).resize(size_wh, how))
+
+
+def _small(labels: Labels, size_wh: tuple[int, int]) -> Labels:
+    return np.asarray(Image.fromarray(labels).resize(size_wh, Image.Resampling.NEAREST))

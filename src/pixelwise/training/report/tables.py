@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap, Color
-from pixelwise.metrics.scores import Scores
 
 Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class with its CSS colour; fractions in 0..1, `None` where the class does not occur."""
+    """One class with its CSS colour; fractions in 0..1, `None` where the class does not occur.
+
+    scores: the one that rows are sorted by first.
+    """
 
     name: str
     color: str
-    iou: float | None
-    accuracy: float | None
     share: float | None
+    scores: tuple[float | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,23 @@ def css(color: Color) -> str:
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def class_rows(classes: ClassMap, scores: Scores, class_pixels: Mapping[str, float]) -> list[ClassRow]:
-    """Return the classes from the best IoU to the worst, absent ones last."""
-    rows = []
-    for name, color in zip(classes.names, classes.colors, strict=True):
-        of_class = scores.per_class[name]
-        iou, accuracy = _known(of_class["iou"]), _known(of_class["accuracy"])
-        rows.append(ClassRow(name, css(color), iou, accuracy, class_pixels.get(name)))
-    return sorted(rows, key=lambda row: -1.0 if row.iou is None else row.iou, reverse=True)
+def class_rows(
+    classes: ClassMap, per_class: Mapping[str, Mapping[str, float]], class_pixels: Mapping[str, float], keys: Sequence[str]
+) -> list[ClassRow]:
+    """Return the classes with the scores called `keys`, from the best by the first of them to the worst, absent ones
+    last.
+    """
+    rows = [
+        ClassRow(name, css(color), class_pixels.get(name), tuple(_known(per_class[name][key]) for key in keys))
+        for name, color in zip(classes.names, classes.colors, strict=True)
+    ]
+    return sorted(rows, key=lambda row: -1.0 if row.scores[0] is None else row.scores[0], reverse=True)
 
 
 def balance_rows(classes: ClassMap, class_pixels: Mapping[str, float]) -> list[ClassRow]:
     """Return the classes from the largest share of the training pixels to the smallest."""
     rows = [
-        ClassRow(name, css(color), None, None, class_pixels.get(name, 0.0))
+        ClassRow(name, css(color), class_pixels.get(name, 0.0))
         for name, color in zip(classes.names, classes.colors, strict=True)
     ]
     return sorted(rows, key=lambda row: row.share or 0.0, reverse=True)

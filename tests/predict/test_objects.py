@@ -1,0 +1,112 @@
+"""Objects of an instance model: grouped on the whole image, scored, and written."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import DataError, OptionError, OutputError
+from pixelwise.formats.dataset import Dataset, Item, Labels
+from pixelwise.instances.objects import Objects
+from pixelwise.metrics.instances import InstanceScores
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.objects import MAX_ID, write_instances, write_table
+from pixelwise.predict.predictor import load
+from pixelwise.predict.sampling import Sampling
+
+if TYPE_CHECKING:
+    from tests.predict.conftest import UInt8
+
+
+def expected_map() -> npt.NDArray[np.int32]:
+    """What the eye sees in `blob_image`: of the two that touch each pixel belongs to the nearer centre."""
+    expected = np.zeros((5, 150), np.int32)
+    expected[1:4, 2:5], expected[1:4, 58:64], expected[1:4, 64:70] = 1, 2, 3
+    return expected
+
+
+def test_objects_are_whole_across_the_borders_of_tiles(blob_file: Path, blob_image: UInt8) -> None:
+    result = load(blob_file).predict(blob_image)
+    assert result.instances is not None
+    assert_array_equal(result.instances.instance_map, expected_map())
+    assert_array_equal(result.label_map, expected_map() > 0)
+    assert_allclose(result.instances.score, 1, atol=1e-6)
+    assert_array_equal(load(blob_file).label_map(blob_image), result.label_map)
+
+
+def test_probabilities_are_those_of_classes(blob_file: Path, blob_image: UInt8) -> None:
+    result = load(blob_file).predict(blob_image)
+    assert result.probabilities.shape == (2, 5, 150)
+    assert_allclose(result.probabilities.sum(axis=0), 1, atol=1e-6)
+
+
+def test_the_overlay_shows_objects_in_colours_of_their_own(blob_file: Path, blob_image: UInt8) -> None:
+    drawn = load(blob_file).predict(blob_image).overlay()
+    assert_array_equal(drawn[expected_map() == 0], blob_image[expected_map() == 0])
+    assert len({tuple(drawn[1, column].tolist()) for column in (2, 58, 69)}) == 3  # outlines
+
+
+def test_the_instance_map_is_written_in_16_bits(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    write_instances(tmp_path / "a.png", load(blob_file).predict(blob_image))
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "I;16"
+        assert_array_equal(np.array(image), expected_map())
+
+
+def test_the_table_has_a_row_an_object(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    write_table(tmp_path / "a.csv", load(blob_file).predict(blob_image))
+    with (tmp_path / "a.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    assert rows[1] | {"perimeter": ""} == {
+        "id": "2", "class": "blob", "score": "1.0000", "area": "18", "row": "2.00", "column": "60.50",
+        "left": "58", "top": "1", "right": "64", "bottom": "4", "perimeter": "",
+        "intensity": f"{(255 * 18 + 255) / 3 / 18:.2f}",
+    }  # fmt: skip
+
+
+def test_more_objects_than_16_bits_can_number(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    result = load(blob_file).predict(blob_image)
+    many = Objects(expected_map(), np.ones(MAX_ID + 1, np.int32), np.ones(MAX_ID + 1, np.float32))
+    with pytest.raises(OutputError, match="65,536 objects"):
+        write_instances(tmp_path / "a.png", dataclasses.replace(result, instances=many))
+
+
+def test_a_semantic_model_has_no_objects(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="--task instance"):
+        write_table(tmp_path / "a.csv", load(model_file).predict(image))
+    with pytest.raises(OptionError, match="--task instance"):
+        load(model_file).label_map_and_objects(image)
+
+
+def test_an_instance_model_is_not_sampled(blob_file: Path, blob_image: UInt8) -> None:
+    with pytest.raises(OptionError, match="an instance model"):
+        load(blob_file).predict(blob_image, Sampling(2))
+
+
+def test_objects_are_scored_against_those_of_the_data(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    """Of the truth one object is as predicted, and one is twice as large: half of it is IoU 0.5."""
+    Image.fromarray(blob_image).save(tmp_path / "a.png")
+    truth = expected_map()
+    truth[truth == 3] = 0
+    truth[0:5, 58:64] = truth[1:4, 58:70] = 2  # 42 pixels, of which 18 are predicted
+    item = Item("a", tmp_path / "a.png", tmp_path / "a.png", tmp_path / "a.png")
+    labels = Labels((truth > 0).astype(np.uint8), truth)
+    classes = ClassMap(("background", "blob"), ((0, 0, 0), (200, 0, 0)))
+    dataset = Dataset(tmp_path, "test", classes, {"test": (item,)}, lambda item: labels)
+    scores = evaluate(load(blob_file), dataset)
+    assert isinstance(scores, InstanceScores)
+    assert scores.dsb["0.5"] == 1 / (1 + 1 + 2)  # one match, one missed, two invented
+    assert (scores.images, scores.objects) == (1, 2)
+    bare = dataclasses.replace(dataset, read_labels=lambda item: Labels(labels.label_map))
+    with pytest.raises(DataError, match="no instance map"):
+        evaluate(load(blob_file), bare)

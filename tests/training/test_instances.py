@@ -1,0 +1,147 @@
+"""Training for objects, from the command to a model file that finds some."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from PIL import Image
+from typer.testing import CliRunner
+
+from pixelwise.cli.app import app
+from pixelwise.errors import DataError, OptionError, RunError
+from pixelwise.formats import open_dataset
+from pixelwise.metrics.instances import InstanceScores
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.predictor import load
+from pixelwise.training import loop, train
+from pixelwise.training.checkpoint import load_tensors
+from pixelwise.training.data import Batch
+from pixelwise.training.loop import Trainer
+from pixelwise.training.weights import load_run
+
+SMALL = {"task": "instance", "model": "fpn", "encoder": "test_resnet", "pretrained": False, "quiet": True}
+SIZE = 96
+
+
+def discs(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return a gray image of bright discs, some of which touch, and its instance map."""
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    instance_map = np.zeros((SIZE, SIZE), np.uint16)
+    for number, (row, column) in enumerate(rng.uniform(10, SIZE - 10, (9, 2)), start=1):
+        disc = np.hypot(rows - row, columns - column) < rng.uniform(6, 10)
+        instance_map[disc & (instance_map == 0)] = number
+    image = np.where(instance_map > 0, 170, 60) + rng.normal(0, 8, instance_map.shape)
+    return np.repeat(image.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2), instance_map
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen training, four validation and four test images of discs."""
+    root, rng = tmp_path_factory.mktemp("discs"), np.random.default_rng(0)
+    for split, count in {"train": 16, "val": 4, "test": 4}.items():
+        for folder in ("images", "instances"):
+            (root / split / folder).mkdir(parents=True)
+        for index in range(count):
+            image, instance_map = discs(rng)
+            Image.fromarray(image).save(root / split / "images" / f"{index}.png")
+            Image.fromarray(instance_map).save(root / split / "instances" / f"{index}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "discs"
+    train(data, out=out, epochs=60, **SMALL)
+    return out
+
+
+def test_it_finds_discs(run: Path, data: Path) -> None:
+    """A random net finds none; most are to be found, touching ones too."""
+    scores = evaluate(load(run), open_dataset(data), "test")
+    assert isinstance(scores, InstanceScores)
+    assert scores.dsb["0.5"] > 0.6
+
+
+def test_metrics_are_those_of_the_model_file(run: Path, data: Path) -> None:
+    stored = json.loads((run / "metrics.json").read_text())
+    assert {"ap", "ap50", "ap75", "pq", "dsb"} <= stored.keys()
+    again = evaluate(load(run), open_dataset(data), "val").to_json_dict()
+    assert {key: stored[key] for key in again} == again
+
+
+def test_the_model_file_says_what_the_weights_say(run: Path, data: Path) -> None:
+    dataset, predictor = open_dataset(data), load(run)
+    image = dataset.read(dataset.splits["test"][0]).image
+    pipeline, config = load_run(run)
+    with torch.no_grad():
+        expected = pipeline(torch.from_numpy(image[None]))[0].numpy()
+    found = np.concatenate([rows for _, rows in predictor.logits_by_rows(image)], axis=1)
+    assert found.shape == (2 + 3, SIZE, SIZE)
+    assert_allclose(found, expected, atol=1e-3)
+    assert predictor.info.task == config.task == "instance"
+    assert config.things == (1,)
+
+
+def test_history_and_report_tell_of_ap(run: Path) -> None:
+    assert "val_ap" in (run / "history.csv").read_text().splitlines()[0]
+    assert "Panoptic quality" in (run / "report.html").read_text()
+
+
+def test_stopped_and_resumed_it_ends_with_the_same_weights(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(data, out=tmp_path / "whole", epochs=3, **SMALL)
+    take, steps = Trainer.train_step, itertools.count()
+
+    def stopped(self: Trainer, batch: Batch) -> float:
+        if next(steps) == 4:
+            raise KeyboardInterrupt
+        return take(self, batch)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(Trainer, "train_step", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out=tmp_path / "broken", epochs=3, **SMALL)
+    train(data, out=tmp_path / "broken", resume=True, quiet=True)
+    whole, broken = (load_tensors(tmp_path / name / "weights.safetensors")[0] for name in ("whole", "broken"))
+    assert all(torch.equal(whole[name], broken[name]) for name in whole)
+
+
+def test_the_command_line_measures_and_predicts(run: Path, data: Path, tmp_path: Path) -> None:
+    def answer(*arguments: object) -> str:
+        result = CliRunner().invoke(app, list(map(str, arguments)))
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    assert json.loads(answer("evaluate", run, data, "--json"))["images"] == 4
+    assert "TP / (TP + FN + FP) at 0.5" in answer("evaluate", run, data)
+    answer("predict", run, data / "test" / "images", "--out", tmp_path, "--as", "instances,objects")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {f"{index}{ending}" for index in range(4) for ending in ("_instances.png", "_objects.csv")}
+
+
+def test_data_without_objects(data: Path, tmp_path: Path) -> None:
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for index in range(4):
+        image, instance_map = discs(np.random.default_rng(index))
+        Image.fromarray(image).save(tmp_path / "data" / "images" / f"{index}.png")
+        Image.fromarray((instance_map > 0).astype(np.uint8)).save(tmp_path / "data" / "masks" / f"{index}.png")
+    with pytest.raises(DataError, match="no objects; expected instance maps"):
+        train(tmp_path / "data", out=tmp_path / "run", **SMALL)
+
+
+def test_another_task_than_the_run_to_resume(run: Path, data: Path) -> None:
+    with pytest.raises(RunError, match="task instance"):
+        train(data, out=run, task="semantic", resume=True, quiet=True)
+
+
+def test_authors_recipes_know_no_objects(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="unet with --task instance"):
+        train(data, out=tmp_path / "run", task="instance", recipe="unet", quiet=True)
