@@ -81,7 +81,7 @@ class ColourModel:
 
 
 class BlobModel(ColourModel):
-    """An instance model: where red is above 100 is a blob, green is the heat of its centre, no pixel leads elsewhere."""
+    """An instance model: red above 100 is a blob, green is the heat of its centre, no pixel leads elsewhere."""
 
     weight = np.array([[0, 0, 0], [1, 0, 0], [0, 1 / 255, 0], [0, 0, 0], [0, 0, 0]], np.float32)
     bias = np.array([100, 0, 0, 0, 0], np.float32)

@@ -81,7 +81,7 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
     inside = counted & (torch.arange(64) < 10)[:, None]
     expected = F.cross_entropy(logits[:, :3], batch.targets, trainer.class_weights, ignore_index=IGNORE_INDEX)
     expected += 3 * F.mse_loss(logits[:, 3][counted], centres[:, 0][counted])
-    expected += 0.25 * 2 * F.l1_loss(
-        logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside]
+    expected += (
+        0.25 * 2 * F.l1_loss(logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside])
     )  # of both ways together
     assert trainer.train_step(batch._replace(centres=centres)) == pytest.approx(expected.item(), rel=1e-5)

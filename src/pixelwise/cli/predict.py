@@ -21,7 +21,9 @@ def predict(
     model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
     images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
     out: Annotated[Path, typer.Option(help="The directory to write into.")],
-    kinds: Annotated[str, typer.Option("--as", help="What to write for each image: mask, overlay; instances, objects.")] = "mask",
+    kinds: Annotated[
+        str, typer.Option("--as", help="What to write for each image: mask, overlay; instances, objects.")
+    ] = "mask",
     uncertainty: Annotated[
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
     ] = None,

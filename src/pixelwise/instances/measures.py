@@ -50,7 +50,8 @@ def perimeters(instance_map: npt.NDArray[np.int32], count: int) -> Float64:
     """Return the length of each object's outline, float64 (count,), from how often lines in four directions cross it.
 
     Crofton's formula, L = pi / 8 (I_0 + I_90 + (I_45 + I_135) / sqrt(2)) with lines a pixel, and on the diagonals
-    1 / sqrt(2) pixels, apart: right within some percent for smooth outlines, where counting edges is a quarter too long.
+    1 / sqrt(2) pixels, apart: right within some percent for smooth outlines, which edges of pixels are a quarter longer
+    than.
     """
     framed = np.pad(instance_map, 1)
     length = np.zeros(count + 1)

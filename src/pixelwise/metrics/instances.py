@@ -41,8 +41,8 @@ class InstanceScores:
 
     ap is the mean over IoU 0.50 to 0.95, ap50 and ap75 those at one, all means over classes. pq = sq * rq of each
     class, then averaged. dsb maps IoU thresholds to TP / (TP + FN + FP) of all images' objects together, dsb_of_images
-    to the mean of each image's own. calibration: of predicted objects, from the least sure tenth to the surest, the mean
-    score and the share that matches a true object at an IoU of 0.5. objects counts true ones.
+    to the mean of each image's own. calibration: of predicted objects, from the least sure tenth to the surest, the
+    mean score and the share that matches a true object at an IoU of 0.5. objects counts true ones.
     """
 
     ap: float

@@ -29,7 +29,7 @@ def write_instances(path: Path, result: Result) -> None:
 
 
 def write_table(path: Path, result: Result) -> None:
-    """Write a CSV with a row an object: its id in the instance map, class, score, and what `Measures` has, in pixels."""
+    """Write a CSV with a row an object: its id in the instance map, class, score, and `Measures`, in pixels."""
     objects = objects_in(result)
     own, names = measured(objects, result.image), result.predictor.classes.names
     text = io.StringIO()

@@ -33,8 +33,8 @@ History = list[dict[str, float | int | None]]
 
 @dataclass
 class Progress:
-    """How far a run is: steps done, history, the best score on the validation images (`None` before the first), sums for the next
-    row of the history."""
+    """How far a run is: steps done, history, the best score on the validation images (`None` before the first), sums
+    for the next row of the history."""
 
     step: int = 0
     history: History = field(default_factory=list)
@@ -157,9 +157,9 @@ def fit(
     """Train to the recipe's last step.
 
     `batches` starts at the trainer's step. `validate` returns the score of the averaged weights (`None`: nothing to
-    validate on), which the history calls `measured`, and `keep_best` stores them when it is the highest so far; those of the last step where the recipe
-    validates none. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and at the end; where it
-    falls changes nothing in the result.
+    validate on), which the history calls `measured`, and `keep_best` stores them when it is the highest so far; those
+    of the last step where the recipe validates none. A checkpoint is written every `CHECKPOINT_SECONDS`, after each
+    validation and at the end; where it falls changes nothing in the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
     validated_after = evaluation_steps(recipe)

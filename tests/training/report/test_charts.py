@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from pixelwise.training.report.charts import calibration_chart, loss_chart, round_step, score_chart, smooth, steps_axis, values_axis
+from pixelwise.training.report.charts import (
+    calibration_chart,
+    loss_chart,
+    round_step,
+    score_chart,
+    smooth,
+    steps_axis,
+    values_axis,
+)
 
 
 def _history(losses, mious=None):

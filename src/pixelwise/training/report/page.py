@@ -31,9 +31,9 @@ class Report:
 
     command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, seconds, and
     val_miou or val_ap (`None` where the row was not validated). scores: on the split `split_name`; `None` without
-    validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images by split.
-    skipped: files left out and why. facts: whatever describes run and machine; `model`, `encoder` and `minutes` show
-    in the headline too.
+    validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images
+    by split. skipped: files left out and why. facts: whatever describes run and machine; `model`, `encoder` and
+    `minutes` show in the headline too.
     """
 
     title: str
@@ -109,31 +109,34 @@ class _Figure:
 
 def _scored(report: Report) -> dict[str, Any]:
     """What the template shows of the scores; nothing where there are none."""
-    scores = report.scores
-    if scores is None:
-        return {"figures": [], "rows": [], "columns": [], "shares": None, "confusions": [], "dsb": {}, "calibration": ""}
-    measured_on = f"{report.split_name}, {scores.images:,} images"
-    if isinstance(scores, InstanceScores):
-        return {
-            "figures": [
-                _Figure("AP", scores.ap, f"{measured_on}, {scores.objects:,} objects"),
-                _Figure("AP at 0.5", scores.ap50, "IoU of a match"),
-                _Figure("AP at 0.75", scores.ap75, "IoU of a match"),
-                _Figure("Panoptic quality", scores.pq, "mean over classes"),
-            ],
-            "columns": ["AP", "AP at 0.5", "Panoptic quality"],
-            "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq")),
-            "shares": None,
-            "confusions": [],
-            "dsb": scores.dsb,
-            "calibration": calibration_chart(scores.calibration),
-        }
+    shown: dict[str, Any] = dict.fromkeys(("figures", "columns", "rows", "shares", "confusions", "dsb", "calibration"))
+    if isinstance(report.scores, InstanceScores):
+        return shown | _of_objects(report, report.scores)
+    return shown | (_of_pixels(report, report.scores) if report.scores else {})
+
+
+def _of_objects(report: Report, scores: InstanceScores) -> dict[str, Any]:
+    return {
+        "figures": [
+            _Figure("AP", scores.ap, f"{report.split_name}, {scores.images:,} images, {scores.objects:,} objects"),
+            _Figure("AP at 0.5", scores.ap50, "IoU of a match"),
+            _Figure("AP at 0.75", scores.ap75, "IoU of a match"),
+            _Figure("Panoptic quality", scores.pq, "mean over classes"),
+        ],
+        "columns": ["AP", "AP at 0.5", "Panoptic quality"],
+        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq")),
+        "dsb": scores.dsb,
+        "calibration": calibration_chart(scores.calibration),
+    }
+
+
+def _of_pixels(report: Report, scores: Scores) -> dict[str, Any]:
     names = report.classes.names
     shares = row_shares(np.array(scores.confusion, np.int64))
     few = len(names) <= MOST_MATRIX_CLASSES
     return {
         "figures": [
-            _Figure("Mean IoU", scores.miou, measured_on),
+            _Figure("Mean IoU", scores.miou, f"{report.split_name}, {scores.images:,} images"),
             _Figure("Global accuracy", scores.global_accuracy, "of all pixels"),
             _Figure("Class accuracy", scores.class_accuracy, "mean over classes"),
             _Figure("Boundary F1", scores.boundary_f1, "of outlines"),
@@ -142,8 +145,6 @@ def _scored(report: Report) -> dict[str, Any]:
         "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("iou", "accuracy")),
         "shares": shares.tolist() if few else None,
         "confusions": largest_confusions(shares, names, most=6 if few else 24),
-        "dsb": {},
-        "calibration": "",
     }
 
 

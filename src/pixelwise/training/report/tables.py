@@ -42,7 +42,10 @@ def css(color: Color) -> str:
 
 
 def class_rows(
-    classes: ClassMap, per_class: Mapping[str, Mapping[str, float]], class_pixels: Mapping[str, float], keys: Sequence[str]
+    classes: ClassMap,
+    per_class: Mapping[str, Mapping[str, float]],
+    class_pixels: Mapping[str, float],
+    keys: Sequence[str],
 ) -> list[ClassRow]:
     """Return the classes with the scores called `keys`, from the best by the first of them to the worst, absent ones
     last.
