@@ -11,8 +11,9 @@ from pixelwise.formats import FORMATS, WRITTEN_FORMATS, open_dataset, write_data
 def test_the_layout_is_recognised_or_given(save, tmp_path: Path) -> None:
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)
-    assert FORMATS == ("camvid", "sunrgbd", "sunrgbd13", "isbi", "coco", "folders")
-    assert WRITTEN_FORMATS == ("camvid", "coco", "folders")
+    objects = ("cityscapes", "dsb", "voc", "coco", "yolo", "cvat", "labelme")
+    assert set(FORMATS) == {"camvid", "sunrgbd", "sunrgbd13", "isbi", *objects, "folders"}
+    assert set(WRITTEN_FORMATS) == {"camvid", *objects, "folders"}
     assert open_dataset(str(tmp_path)).format == open_dataset(tmp_path, format="folders").format == "folders"
     with pytest.raises(DataError, match="trainannot/"):
         open_dataset(tmp_path, format="camvid")
@@ -26,7 +27,7 @@ def test_paths_that_are_no_directory(save, tmp_path: Path) -> None:
 
 
 def test_formats_that_do_not_exist(save, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="one of camvid, sunrgbd, sunrgbd13, isbi, coco, folders"):
+    with pytest.raises(OptionError, match="one of camvid, sunrgbd, sunrgbd13, isbi, cityscapes, dsb, voc"):
         open_dataset(tmp_path, format="nothing")
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)

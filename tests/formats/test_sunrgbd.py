@@ -237,5 +237,5 @@ def test_converted_to_folders_the_pairs_have_equal_names(sunrgbd: Path, tmp_path
 
 
 def test_it_is_read_and_not_written(sunrgbd: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="one of camvid, coco, folders"):
+    with pytest.raises(OptionError, match="one of camvid, cityscapes, dsb, voc, coco, yolo, cvat, labelme, folders"):
         write_dataset(open_dataset(sunrgbd), "sunrgbd", tmp_path / "out")

@@ -8,7 +8,7 @@ from faster_coco_eval.core import mask as coco_mask
 from numpy.testing import assert_array_equal
 
 from pixelwise.errors import MaskError
-from pixelwise.instances.rle import compressed, decoded, encoded, uncompressed
+from pixelwise.instances.rle import compressed, decoded, encoded, encoded_objects, uncompressed
 
 
 def test_runs_go_down_the_columns_and_begin_with_zeros() -> None:
@@ -49,3 +49,12 @@ def test_runs_are_cocos_both_ways(seed: int) -> None:
 def test_runs_that_are_none(counts: list[int] | str, found: str) -> None:
     with pytest.raises(MaskError, match=f"annotations.json: found {found}"):
         decoded(counts, (2, 3), "annotations.json")
+
+
+def test_all_objects_of_a_map_at_once_are_as_each_by_itself() -> None:
+    """Objects in several pieces, at both ends, and an id without a pixel, which no mask of pixels has: all zeros."""
+    instance_map = np.random.default_rng(1).integers(0, 4, (7, 9)).astype(np.int32)
+    for corner in (0, 2):
+        instance_map[0, 0] = instance_map[-1, -1] = corner
+        expected = [encoded(instance_map == number) for number in (1, 2, 3, 4)]
+        assert encoded_objects(instance_map, 4) == expected

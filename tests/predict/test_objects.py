@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from faster_coco_eval.core import mask as coco_mask
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError, OutputError
+from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset, Item, Labels
 from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import InstanceScores
+from pixelwise.predict.batch import predict_files
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.objects import MAX_ID, write_instances, write_table
+from pixelwise.predict.jobs import plan
+from pixelwise.predict.objects import (
+    COCO_ENDING,
+    MAX_ID,
+    write_coco_results,
+    write_geojson,
+    write_instances,
+    write_table,
+)
 from pixelwise.predict.predictor import load
 from pixelwise.predict.sampling import Sampling
 
@@ -110,3 +122,47 @@ def test_objects_are_scored_against_those_of_the_data(blob_file: Path, blob_imag
     bare = dataclasses.replace(dataset, read_labels=lambda item: Labels(labels.label_map))
     with pytest.raises(DataError, match="no instance map"):
         evaluate(load(blob_file), bare)
+
+
+def test_outlines_are_polygons_in_pixels_of_the_image(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    """The first blob is filled; the second has a hole and a piece apart."""
+    result = load(blob_file).predict(blob_image)
+    instance_map = np.zeros((5, 150), np.int32)
+    instance_map[1:4, 2:5], instance_map[0:5, 10:15], instance_map[0, 20] = 1, 2, 2
+    instance_map[1:3, 11:13] = 0
+    objects = Objects(instance_map, np.array([1, 1], np.int32), np.array([0.5, 0.25], np.float32))
+    write_geojson(tmp_path / "a.geojson", dataclasses.replace(result, instances=objects))
+    one, two = json.loads((tmp_path / "a.geojson").read_text())["features"]
+    assert one["properties"] == {"id": 1, "class": "blob", "score": 0.5}
+    assert one["geometry"]["type"] == "Polygon"
+    (ring,) = one["geometry"]["coordinates"]
+    assert ring[0] == ring[-1]
+    assert sorted(ring[1:]) == [[2, 1], [2, 4], [5, 1], [5, 4]]
+    assert two["geometry"]["type"] == "MultiPolygon"
+    (outer, hole), (piece,) = two["geometry"]["coordinates"]
+    assert sorted(outer[1:]) == [[10, 0], [10, 5], [15, 0], [15, 5]]
+    assert sorted(hole[1:]) == [[11, 1], [11, 3], [13, 1], [13, 3]]
+    assert sorted(piece[1:]) == [[20, 0], [20, 1], [21, 0], [21, 1]]
+
+
+def test_cocos_results_are_what_its_own_code_reads(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    write_coco_results(tmp_path / f"17{COCO_ENDING}", load(blob_file).predict(blob_image))
+    entries = json.loads((tmp_path / f"17{COCO_ENDING}").read_text())
+    assert [(own["image_id"], own["category_id"], own["bbox"]) for own in entries] == [
+        (17, 1, [2, 1, 3, 3]),
+        (17, 1, [58, 1, 6, 3]),
+        (17, 1, [64, 1, 6, 3]),
+    ]
+    for number, own in enumerate(entries, 1):
+        assert_array_equal(coco_mask.decode(own["segmentation"]), expected_map() == number)
+
+
+def test_what_is_written_for_labelme_is_data_to_train_on(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    Image.fromarray(blob_image).save(tmp_path / "images" / "a.png")
+    jobs = plan([str(tmp_path / "images")], tmp_path / "found", ["labelme"])
+    predict_files(load(blob_file), jobs)
+    data = open_dataset(tmp_path / "found")
+    assert data.format == "labelme"
+    ((_, item),) = data.items()
+    assert_array_equal(data.read(item).instance_map, expected_map())

@@ -6,23 +6,56 @@ from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.camvid import is_camvid, open_camvid, write_camvid
+from pixelwise.formats.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
 from pixelwise.formats.coco import is_coco, open_coco, write_coco
+from pixelwise.formats.cvat import is_cvat, open_cvat, write_cvat
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.dsb import is_dsb, open_dsb, write_dsb
 from pixelwise.formats.folders import open_folders, write_folders
 from pixelwise.formats.isbi import is_isbi, open_isbi
+from pixelwise.formats.labelme import is_labelme, open_labelme, write_labelme
 from pixelwise.formats.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
+from pixelwise.formats.voc import is_voc, open_voc, write_voc
+from pixelwise.formats.yolo import is_yolo, open_yolo, write_yolo
 
 _READERS = {
     "camvid": open_camvid,
     "sunrgbd": open_sunrgbd,
     "sunrgbd13": open_sunrgbd13,
     "isbi": open_isbi,
+    "cityscapes": open_cityscapes,
+    "dsb": open_dsb,
+    "voc": open_voc,
     "coco": open_coco,
+    "yolo": open_yolo,
+    "cvat": open_cvat,
+    "labelme": open_labelme,
     "folders": open_folders,
 }
-_WRITERS = {"camvid": write_camvid, "coco": write_coco, "folders": write_folders}
-_SIGNS = {"camvid": is_camvid, "sunrgbd": is_sunrgbd, "isbi": is_isbi, "coco": is_coco}
-"""What tells a layout; `folders` is what remains."""
+_WRITERS = {
+    "camvid": write_camvid,
+    "cityscapes": write_cityscapes,
+    "dsb": write_dsb,
+    "voc": write_voc,
+    "coco": write_coco,
+    "yolo": write_yolo,
+    "cvat": write_cvat,
+    "labelme": write_labelme,
+    "folders": write_folders,
+}
+_SIGNS = {
+    "camvid": is_camvid,
+    "sunrgbd": is_sunrgbd,
+    "isbi": is_isbi,
+    "cityscapes": is_cityscapes,
+    "dsb": is_dsb,
+    "voc": is_voc,
+    "coco": is_coco,  # whose files may lie beside those of the three before, as a copy that says less
+    "yolo": is_yolo,  # which Ultralytics lays beside COCO's, as a copy that says less
+    "cvat": is_cvat,
+    "labelme": is_labelme,
+}
+"""What tells a layout, the first that fits; `folders` is what remains."""
 FORMATS = tuple(_READERS)
 """The names of the layouts that are read."""
 WRITTEN_FORMATS = tuple(_WRITERS)

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError
@@ -27,8 +26,8 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
-from pixelwise.instances.objects import objects_of
-from pixelwise.instances.rle import encoded
+from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.instances.rle import encoded_objects
 from pixelwise.metrics.pixels import counted_pixels
 
 BACKGROUND = "background"
@@ -99,23 +98,24 @@ def _annotations(item: Item, labels: Labels) -> Iterator[dict[str, Any]]:
         remedy = "Convert to 'folders', which holds masks alone."
         raise DataError(item.image, "no instance map", "objects, which COCO's files list", remedy)
     objects = objects_of(labels.label_map, labels.instance_map)
-    for index, class_index in enumerate(objects.class_index.tolist()):
-        if class_index:
-            yield _annotation(objects.instance_map == index + 1, class_index, crowd=False)
+    yield from (entry for entry in _entries(objects) if entry["category_id"])
     unknown = ~counted_pixels(labels.label_map)
     if unknown.any():
-        yield _annotation(unknown, 1, crowd=True)
+        yield from _entries(Objects(unknown.astype(np.int32), np.ones(1, np.int32), np.ones(1, np.float32)), iscrowd=1)
 
 
-def _annotation(mask: npt.NDArray[np.bool_], category: int, *, crowd: bool) -> dict[str, Any]:
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return {
-        "category_id": category,
-        "iscrowd": int(crowd),
-        "area": int(mask.sum()),
-        "bbox": [int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1],
-        "segmentation": {"size": list(mask.shape), "counts": encoded(mask)},
-    }
+def _entries(objects: Objects, iscrowd: int = 0) -> Iterator[dict[str, Any]]:
+    size = list(objects.instance_map.shape)
+    runs = encoded_objects(objects.instance_map, len(objects))
+    boxes, areas = objects.boxes_xyxy().tolist(), objects.areas().tolist()
+    for index, (left, top, right, bottom) in enumerate(boxes):
+        yield {
+            "category_id": int(objects.class_index[index]),
+            "iscrowd": iscrowd,
+            "area": areas[index],
+            "bbox": [left, top, right - left, bottom - top],
+            "segmentation": {"size": size, "counts": runs[index]},
+        }
 
 
 class _AnnotationFile:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import MaskError
 from pixelwise.formats.coding import MAX_OBJECT_ID
 from pixelwise.formats.dataset import Labels
+from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Ring, filled
 from pixelwise.instances.rle import decoded
 
@@ -29,28 +29,15 @@ class Marked:
     """An object as a file marks it.
 
     name: what the file calls it, for messages. rings: its outlines in pixels of the image (see `filled`). runs: COCO's,
-    in numbers or compressed, in place of rings. crowd: a region of many objects, not told apart.
+    in numbers or compressed, in place of rings, or piece: its mask. crowd: a region of many objects, not told apart.
     """
 
     name: str
     class_index: int
     rings: Sequence[Ring] = ()
     runs: Sequence[int] | str | None = None
+    piece: Piece | None = None
     crowd: bool = False
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """A mask, boolean, and where its top left corner lies."""
-
-    top: int
-    left: int
-    mask: npt.NDArray[np.bool_]
-
-    @property
-    def place(self) -> tuple[slice, slice]:
-        height, width = self.mask.shape
-        return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Labels:
@@ -99,10 +86,12 @@ def _remark(objects: Sequence[Marked], which: list[int], found: str, expected: s
     return f"found objects ({names}{more}) that {found}; expected {expected}. Each of them {done}."
 
 
-def _piece(marked: Marked, size: tuple[int, int], where: str) -> _Piece:
+def _piece(marked: Marked, size: tuple[int, int], where: str) -> Piece:
     where = f"{where}, object {marked.name}"
+    if marked.piece is not None:
+        return marked.piece
     if marked.runs is not None:
-        return _Piece(0, 0, decoded(marked.runs, size, where))
+        return Piece(0, 0, decoded(marked.runs, size, where))
     for ring in marked.rings:
         if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
             found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
@@ -112,4 +101,4 @@ def _piece(marked: Marked, size: tuple[int, int], where: str) -> _Piece:
     corners = np.concatenate(marked.rings)
     left, top = np.clip(np.floor(corners.min(axis=0)), 0, size[::-1]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size[::-1]).astype(int).tolist()
-    return _Piece(top, left, filled([ring - (left, top) for ring in marked.rings], (bottom - top, right - left)))
+    return Piece(top, left, filled([ring - (left, top) for ring in marked.rings], (bottom - top, right - left)))

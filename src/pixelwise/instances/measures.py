@@ -36,14 +36,9 @@ def measured(objects: Objects, image: npt.NDArray[np.uint8]) -> Measures:
     area = np.bincount(labels, minlength=count)
     gray = image[rows, columns].mean(axis=1)
     sums = [np.bincount(labels, values, count) for values in (rows, columns, gray)]
-    box = np.empty((count, 4), np.int64)
-    for place, values in ((0, columns), (1, rows)):
-        box[:, place] = np.iinfo(np.int64).max
-        np.minimum.at(box[:, place], labels, values)
-        box[:, place + 2] = 0
-        np.maximum.at(box[:, place + 2], labels, values + 1)
     centre = np.stack(sums[:2], axis=1) / area[:, None]
-    return Measures(area, centre, box, perimeters(objects.instance_map, count), sums[2] / area)
+    length = perimeters(objects.instance_map, count)
+    return Measures(area, centre, objects.boxes_xyxy(), length, sums[2] / area)
 
 
 def perimeters(instance_map: npt.NDArray[np.int32], count: int) -> Float64:

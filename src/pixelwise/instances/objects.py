@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,26 @@ from pixelwise.errors import MaskError, ShapeError
 AnyInstanceMap = npt.NDArray[np.integer[Any]]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A mask, boolean (height, width), and where its top left corner lies in an image."""
+
+    top: int
+    left: int
+    mask: npt.NDArray[np.bool_]
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        height, width = self.mask.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+    @classmethod
+    def of(cls, mask: npt.NDArray[np.bool_]) -> Piece:
+        """Return what a mask of a whole image, with a pixel or more, holds."""
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        return cls(int(rows[0]), int(columns[0]), mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,22 @@ class Objects:
     def areas(self) -> npt.NDArray[np.int64]:
         """Return the objects' pixels, int64 (n,)."""
         return np.bincount(self.instance_map.ravel(), minlength=len(self) + 1)[1:]
+
+    def boxes_xyxy(self) -> npt.NDArray[np.int64]:
+        """Return the left, top, right and bottom edge of each object, int64 (n, 4); each has a pixel."""
+        rows, columns = np.nonzero(self.instance_map)
+        labels = self.instance_map[rows, columns] - 1
+        boxes = np.empty((len(self), 4), np.int64)
+        boxes[:, :2], boxes[:, 2:] = np.iinfo(np.int64).max, 0
+        for place, values in enumerate((columns, rows)):
+            np.minimum.at(boxes[:, place], labels, values)
+            np.maximum.at(boxes[:, place + 2], labels, values + 1)
+        return boxes
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield each object's mask, no larger than the object."""
+        for index, (left, top, right, bottom) in enumerate(self.boxes_xyxy().tolist()):
+            yield Piece(top, left, self.instance_map[top:bottom, left:right] == index + 1)
 
 
 def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_map") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.errors import ImageError
@@ -35,7 +36,7 @@ def predict_files(
         writing: Future[None] | None = None
         for done, (job, reading) in enumerate(ahead(lambda job: read_image(job.image), jobs), start=1):
             try:
-                result = predictor.predict(reading.result(), sampling)
+                result = replace(predictor.predict(reading.result(), sampling), source=job.image)
             except ImageError as error:
                 failures[job.image] = error
             else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.dataset import Dataset, Item, Sample
@@ -55,7 +57,10 @@ def scorer_of(predictor: Predictor) -> SemanticScorer | InstanceScorer:
 
 
 def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: Sample, where: Item) -> None:
-    """Score one image. Raises `DataError` where objects are to be scored and the sample has none."""
+    """Score one image. What has a thing's class and no object is a group, not told apart: nothing is known of objects.
+
+    Raises `DataError` where objects are to be scored and the sample has no instance map.
+    """
     if isinstance(scorer, SemanticScorer):
         scorer.update(prediction.label_map, sample.label_map)
         return
@@ -63,7 +68,10 @@ def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: 
         remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
         raise DataError(where.image, "no instance map", "the image's objects", remedy)
     target = objects_of(sample.label_map, sample.instance_map)
-    scorer.update(prediction.instances, target, ~counted_pixels(sample.label_map))
+    grouping = prediction.predictor.info.grouping
+    things = np.isin(sample.label_map, grouping.things if grouping else ())
+    ungrouped = things & (sample.instance_map == 0)
+    scorer.update(prediction.instances, target, ungrouped | ~counted_pixels(sample.label_map))
 
 
 def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pixelwise.errors import OptionError, OutputError
 from pixelwise.files import write_text
+from pixelwise.formats.labelme import as_labelme
 from pixelwise.instances.measures import measured
 from pixelwise.instances.objects import Objects
+from pixelwise.instances.polygons import Ring, filled, outlines
+from pixelwise.instances.rle import compressed, encoded_objects
 from pixelwise.predict.predictor import Result
 from pixelwise.raster.image import write_png
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
 MAX_ID = 65535
+COCO_ENDING = "_coco.json"
 
 
 def write_instances(path: Path, result: Result) -> None:
@@ -41,6 +48,84 @@ def write_table(path: Path, result: Result) -> None:
         name, score = names[objects.class_index[index]], f"{objects.score[index]:.4f}"
         table.writerow((index + 1, name, score, own.area[index], *middle, *own.box_xyxy[index], *lengths))
     write_text(path, text.getvalue())
+
+
+def write_geojson(path: Path, result: Result) -> None:
+    """Write a GeoJSON feature collection, a polygon along its pixels' edges for each object, with holes.
+
+    Coordinates are (x, y) in pixels from the image's top left corner; y points down.
+    """
+    objects, names = objects_in(result), result.predictor.classes.names
+    features = []
+    for index, polygons in enumerate(_polygons(objects)):
+        properties = {"id": index + 1, "class": names[objects.class_index[index]], "score": _score(objects, index)}
+        geometry = {"type": "MultiPolygon", "coordinates": polygons}
+        if len(polygons) == 1:
+            geometry = {"type": "Polygon", "coordinates": polygons[0]}
+        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+    write_text(path, json.dumps({"type": "FeatureCollection", "features": features}))
+
+
+def write_labelme(path: Path, result: Result) -> None:
+    """Write labelme's JSON, which it opens with the image: outlines to correct by hand, and to train on again."""
+    objects = objects_in(result)
+    image = "" if result.source is None else os.path.relpath(result.source, path.parent)
+    regions = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
+    write_text(path, as_labelme(regions, result.predictor.classes, image, objects.instance_map.shape))
+
+
+def write_coco_results(path: Path, result: Result) -> None:
+    """Write COCO's results: a list of objects with compressed runs, box, score, and the class index as category.
+
+    The image's stem stands for its id, as a number where it is one.
+    """
+    objects = objects_in(result)
+    stem = path.name.removesuffix(COCO_ENDING)
+    boxes, entries = objects.boxes_xyxy().tolist(), []
+    for index, runs in enumerate(encoded_objects(objects.instance_map, len(objects))):
+        left, top, right, bottom = boxes[index]
+        entries.append(
+            {
+                "image_id": int(stem) if stem.isdecimal() else stem,
+                "category_id": int(objects.class_index[index]),
+                "segmentation": {"size": list(objects.instance_map.shape), "counts": compressed(runs)},
+                "bbox": [left, top, right - left, bottom - top],
+                "score": _score(objects, index),
+            }
+        )
+    write_text(path, json.dumps(entries))
+
+
+def _polygons(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
+    """Yield each object's polygons: closed rings, the outer one first, then its holes."""
+    for piece in objects.pieces():
+        rings = [ring + np.array([piece.left, piece.top]) for ring in outlines(piece.mask)]
+        outer = [ring for ring in rings if _area(ring) > 0]
+        inner = [ring for ring in rings if _area(ring) < 0]
+        polygons = [[_closed(own), *(_closed(hole) for hole in inner if _surrounds(own, hole))] for own in outer]
+        yield polygons
+
+
+def _closed(ring: Ring) -> list[list[float]]:
+    closed: list[list[float]] = np.concatenate([ring, ring[:1]]).tolist()
+    return closed
+
+
+def _area(ring: Ring) -> float:
+    """Return a ring's area, positive clockwise as the image is seen: around pixels, not around a hole."""
+    x, y = ring.T
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def _surrounds(ring: Ring, hole: Ring) -> bool:
+    """Return whether a hole lies in a ring: pixels left of the hole's leftmost edge are the ring's own."""
+    x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
+    size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
+    return bool(filled([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
+
+
+def _score(objects: Objects, index: int) -> float:
+    return round(float(objects.score[index]), 4)
 
 
 def objects_in(result: Result) -> Objects:

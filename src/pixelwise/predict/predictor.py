@@ -128,7 +128,7 @@ class Result:
     """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices.
 
     variance: float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`).
-    instances: the objects, of an instance model.
+    instances: the objects, of an instance model. source: the image's file, where it came from one.
     """
 
     image: UInt8
@@ -137,6 +137,7 @@ class Result:
     sampling: Sampling | None = None
     variance: Float32 | None = None
     instances: Objects | None = None
+    source: Path | None = None
 
     @cached_property
     def probabilities(self) -> Float32:

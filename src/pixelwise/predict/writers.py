@@ -9,7 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.errors import OptionError
-from pixelwise.predict.objects import write_instances, write_table
+from pixelwise.predict.objects import (
+    COCO_ENDING,
+    write_coco_results,
+    write_geojson,
+    write_instances,
+    write_labelme,
+    write_table,
+)
 from pixelwise.predict.predictor import Result
 from pixelwise.predict.sampling import MOST_VARIANCE
 from pixelwise.raster.image import write_png
@@ -46,6 +53,9 @@ WRITERS = {
     "overlay": Writer("_overlay.png", write_overlay),
     "instances": Writer("_instances.png", write_instances),
     "objects": Writer("_objects.csv", write_table),
+    "geojson": Writer(".geojson", write_geojson),
+    "labelme": Writer(".json", write_labelme),
+    "coco": Writer(COCO_ENDING, write_coco_results),
     UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),
 }
 

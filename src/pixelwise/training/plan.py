@@ -154,9 +154,16 @@ def fingerprint(dataset: Dataset) -> str:
     digest = hashlib.sha256(repr(dataset.classes).encode())
     for split, item in dataset.items():
         files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances)]
-        sizes = [file.stat().st_size if file else None for file in files]
+        sizes = [_sizes(file) if file else None for file in files]
         digest.update(repr((split, item.name, sizes)).encode())
     return digest.hexdigest()
+
+
+def _sizes(file: Path) -> int | list[tuple[str, int]]:
+    """Return a file's size, of a folder the names and sizes of what is in it."""
+    if not file.is_dir():
+        return file.stat().st_size
+    return sorted((inner.name, inner.stat().st_size) for inner in file.iterdir())
 
 
 def require_sensible(options: TrainOptions) -> None:

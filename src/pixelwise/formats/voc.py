@@ -1,0 +1,215 @@
+"""Pascal VOC: classes and objects as palette PNGs beside the photos, and lists of the images in each split.
+
+Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", IJCV 2015,
+doi:10.1007/s11263-014-0733-5.
+
+    JPEGImages/2007_000032.jpg     SegmentationClass/2007_000032.png     SegmentationObject/2007_000032.png
+    ImageSets/Segmentation/train.txt   val.txt   trainval.txt   test.txt
+
+all in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class masks hold 0 = background, the classes, and 255 =
+void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Either may be RGB
+instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
+
+Images that no list names are not read; without lists all are, split by the hash of their names. `trainval.txt` (or
+CVAT's `default.txt`) counts where `train.txt` or `val.txt` is missing, less what the others name. A test set without
+masks is no split. An object over several classes has that of most of its pixels, and a remark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import IGNORE_INDEX
+from pixelwise.errors import DataError, MaskError
+from pixelwise.files import write_text
+from pixelwise.formats.classlist import write_classes
+from pixelwise.formats.coding import Coding
+from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
+from pixelwise.formats.output import copy_image, new_directory
+from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
+from pixelwise.formats.vocclasses import CLASSES, PALETTE, indices_of_colors, lines_of, read_coding
+from pixelwise.instances.objects import numbered
+from pixelwise.raster.image import IMAGE_ENDINGS, write_png
+
+IMAGES, CLASS_MASKS, OBJECT_MASKS = "JPEGImages", "SegmentationClass", "SegmentationObject"
+LISTS = "ImageSets/Segmentation"
+WHOLE_LISTS = ("trainval.txt", "default.txt")
+PLACES = ("VOC[0-9]*", "VOCdevkit/VOC[0-9]*")
+"""Where else the folders may lie."""
+EXPECTED = f"{IMAGES}/ and {CLASS_MASKS}/, with {OBJECT_MASKS}/ or {LISTS}/"
+MAX_OBJECTS = 254
+VOID = 255
+"""In both kinds of masks."""
+_IDS = Coding(
+    CLASSES,
+    {**{i: i for i in range(VOID)}, VOID: 0},
+    {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()},
+)
+_SHOWN = 5
+
+
+def is_voc(root: Path) -> bool:
+    """Return whether VOC's images and class masks lie in `root` or below it, and its objects or lists beside them."""
+    return any((home / name).is_dir() for home in _homes(root) for name in (OBJECT_MASKS, LISTS))
+
+
+def open_voc(root: Path) -> Dataset:
+    """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_coding`.
+
+    Raises `DataError` where the folders or all masks are missing, for several years of VOC side by side, for lists that
+    name no image here, and for classes that make no sense.
+    """
+    homes = _homes(root)
+    if len(homes) != 1:
+        found = " and ".join(f"{home.relative_to(root)}/" for home in homes) or "other files"
+        raise DataError(root, found, EXPECTED, "Pass the directory of one of them.")
+    (home,) = homes
+    items, strays = _items(home)
+    splits = in_splits(_assigned(home, items))
+    if not any(item.mask for item in splits.get("test", ())):
+        splits.pop("test", None)
+    masks = [item.mask for members in splits.values() for item in members if item.mask is not None]
+    if not masks:
+        raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
+    stems = [item.name for members in splits.values() for item in members]
+    coding = read_coding((home, root), masks, stems)
+
+    def read_labels(item: Item) -> Labels:
+        label_map = coding.read(mask_of(item))
+        if item.instances is None:
+            return Labels(label_map)
+        instance_map = _read_objects(item.instances)
+        return Labels(label_map, instance_map, _remarks(label_map, instance_map))
+
+    return Dataset(root, "voc", coding.classes, splits, read_labels, strays)
+
+
+def write_voc(dataset: Dataset, out: Path) -> None:
+    """Write the folders and lists of VOC, and `classes.yaml`; images are copied byte for byte.
+
+    They keep their kind: VOC's own code asks for .jpg and does not find others. It also takes the first class for
+    background. Objects are numbered anew from 1; pixels without a label are void, also among the objects where there is
+    none. All splits share one folder: where two have an image of the same name, every name begins with its split's.
+    Raises `DataError` for more than 254 objects in an image, which VOC's 8 bits cannot number, and what
+    `Dataset.read_labels` raises.
+    """
+    names = Counter(item.name for _, item in dataset.items())
+    shared = any(count > 1 for count in names.values())
+    palette = dataset.classes.palette()
+    palette[VOID] = PALETTE[VOID]
+    lists: dict[str, list[str]] = {split: [] for split in dataset.splits}
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            name = f"{split}_{item.name}" if shared else item.name
+            lists[split].append(name)
+            labels = dataset.read_labels(item)
+            copy_image(replace(item, name=name), temporary / IMAGES)
+            write_png(temporary / CLASS_MASKS / f"{name}.png", labels.label_map, palette)
+            if labels.instance_map is not None:
+                write_png(temporary / OBJECT_MASKS / f"{name}.png", _ids(item, labels, labels.instance_map), PALETTE)
+        if {"train", "val"} <= lists.keys():
+            lists["trainval"] = sorted(lists["train"] + lists["val"])
+        for split, members in lists.items():
+            write_text(temporary / LISTS / f"{split}.txt", "".join(f"{name}\n" for name in members))
+        write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _ids(item: Item, labels: Labels, instance_map: Int32) -> UInt8:
+    own, ids = numbered(instance_map)
+    if len(ids) > MAX_OBJECTS:
+        expected = f"{MAX_OBJECTS} at most, which VOC's 8 bits can number"
+        remedy = "Convert to 'folders', whose ids have 16 bits, or cut the image into tiles."
+        raise DataError(item.image, f"{len(ids)} objects", expected, remedy)
+    own[(own == 0) & (labels.label_map == IGNORE_INDEX)] = VOID
+    return own.astype(np.uint8)
+
+
+def _read_objects(path: Path) -> Int32:
+    try:
+        return _IDS.read(path).astype(np.int32)
+    except MaskError as error:
+        expected = f"object ids 0..{MAX_OBJECTS}, {VOID} = void, or VOC's colours of these"
+        raise MaskError(path, error.found, expected, "Export the mask again as 8-bit PNG.") from error
+
+
+def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
+    """Return what is doubtful in objects' classes; nothing for maps of two sizes, which are an error elsewhere."""
+    if label_map.shape != instance_map.shape:
+        return ()
+    pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
+    classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
+    several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
+    remarks = (
+        _remark(several, "lie on several classes", "has the class of most of its pixels"),
+        _remark(none, "have no pixel with a label", "has no class"),
+    )
+    return tuple(remark for remark in remarks if remark)
+
+
+def _remark(which: npt.NDArray[np.bool_], found: str, done: str) -> str:
+    ids = (np.flatnonzero(which) + 1).tolist()
+    if not ids:
+        return ""
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    shown = ", ".join(map(str, ids[:_SHOWN]))
+    return f"found objects ({shown}{more}) that {found}; expected one class an object. Each of them {done}."
+
+
+def _homes(root: Path) -> list[Path]:
+    """Return the directories that hold the folders: `root`, else those below it."""
+    below = [place for pattern in PLACES for place in sorted(root.glob(pattern))]
+    found = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
+    return found[:1] if root in found else found
+
+
+def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
+    """Return the images by their names, with their masks, and the masks that belong to none."""
+    images = image_files(home / IMAGES)
+    masks, objects = (image_files(f) if f.is_dir() else [] for f in (home / CLASS_MASKS, home / OBJECT_MASKS))
+    by_image, objects_by_image = partners(images, masks), partners(images, objects)
+    items = {image.stem: Item(image.stem, image, by_image.get(image), objects_by_image.get(image)) for image in images}
+    used = {*by_image.values(), *objects_by_image.values()}
+    return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
+
+
+def _assigned(home: Path, items: dict[str, Item]) -> Iterator[tuple[str, Item]]:
+    """Yield every listed image once a split; one that is not there is an item whose files are missing."""
+    lists = {
+        split: dict.fromkeys(_name(line, items) for line in lines) for split, lines in read_split_lists(home).items()
+    }
+    whole = next((home / LISTS / name for name in WHOLE_LISTS if (home / LISTS / name).is_file()), None)
+    others: list[str] = []
+    if whole is not None and not {"train", "val"} <= lists.keys():
+        known = {name for names in lists.values() for name in names}
+        others = [name for name in (_name(line, items) for line in lines_of(whole)) if name not in known]
+    elif not lists:
+        others = list(items)
+    pairs = [(split, name) for split, names in lists.items() for name in names]
+    pairs += [(_split(name, lists), name) for name in dict.fromkeys(others)]
+    if not any(name in items for _, name in pairs):
+        raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
+    for split, name in pairs:
+        yield split, items.get(name) or Item(name, home / IMAGES / f"{name}.jpg")
+
+
+def _split(name: str, lists: dict[str, dict[str, None]]) -> str:
+    """Return the split of an image that only a list of the whole, or none, names: the missing one, else by its hash."""
+    missing = [split for split in ("train", "val") if split not in lists]
+    if len(missing) == 1:
+        return missing[0]
+    split = hashed_split(name)
+    return "val" if split == "test" and "test" in lists else split
+
+
+def _name(line: str, items: dict[str, Item]) -> str:
+    """Return the image that a line names: all of it or its first word, a path, a file or a stem."""
+    files = [part.replace("\\", "/").rsplit("/", 1)[-1] for part in (line, line.split()[0])]
+    names = [Path(file).stem if Path(file).suffix.lower() in IMAGE_ENDINGS else file for file in files]
+    return next((name for name in names if name in items), names[0])

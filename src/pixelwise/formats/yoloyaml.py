@@ -1,0 +1,164 @@
+"""The YAML file of YOLO's data sets: the classes, and where images and their texts lie (see `yolo`)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from pixelwise.classes import ClassMap
+from pixelwise.errors import DataError, MaskError
+from pixelwise.formats.coco import BACKGROUND
+from pixelwise.formats.dataset import Item
+from pixelwise.formats.splits import SPLITS
+from pixelwise.raster.image import IMAGE_ENDINGS
+
+FILES = ("data.yaml", "dataset.yaml")
+"""What the YAML is called, first of all; any other name will do."""
+EXPECTED = "data.yaml with train, val and names, images/ and labels/"
+CLASS_NAMES = "classes.txt"
+"""What labelling tools leave among the texts."""
+_KEYS = (re.compile(r"^(names|nc)\s*:", re.MULTILINE), re.compile(r"^(train|val)\s*:", re.MULTILINE))
+
+
+def yaml_file(root: Path) -> Path | None:
+    """Return the first YAML file in `root` whose text has the keys of such a data set; `None` without one."""
+    files = sorted(file for file in root.iterdir() if file.suffix.lower() in (".yaml", ".yml"))
+    files.sort(key=lambda file: FILES.index(file.name) if file.name in FILES else len(FILES))
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            continue
+        if all(key.search(text) for key in _KEYS):
+            return file
+    return None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return what the file holds; raise `DataError` where it cannot be read or speaks of keypoints."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = f"a file that cannot be read ({' '.join(str(error).split())})"
+        raise DataError(path, found, EXPECTED, "Correct it.") from error
+    if not isinstance(content, dict):
+        raise DataError(path, "something else", EXPECTED, "Correct it.")
+    if content.get("kpt_shape"):
+        remedy = "Mark the objects' outlines, or export them for segmentation."
+        raise DataError(path, "keypoints (kpt_shape)", "objects with outlines", remedy)
+    return content
+
+
+def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
+    """Return background and the named classes; raise `DataError` for names that make no sense."""
+    names, count = content.get("names"), content.get("nc")
+    if names is None and isinstance(count, int):
+        names = [f"class_{index}" for index in range(count)]
+    if isinstance(names, dict):
+        by_id = {str(key): name for key, name in names.items()}
+        names = [by_id.get(str(index)) for index in range(len(names))]
+    if not isinstance(names, list) or any(type(name) not in (str, int, float) for name in names):
+        expected = "names: [sky, ...] or {0: sky, 1: ...}, no id left out"
+        raise DataError(path, "names that are no list, lack an id, or need quotes", expected, "Correct them.")
+    if count is not None and count != len(names):
+        raise DataError(path, f"{len(names)} names and nc: {count}", "as many names as nc", "Correct one of them.")
+    try:
+        return ClassMap.named((BACKGROUND, *map(str, names)))
+    except DataError as error:
+        raise DataError(path, f"{error.found} ({BACKGROUND} is one)", error.expected, error.remedy) from error
+
+
+def read_items(path: Path, content: dict[str, Any], split: str) -> list[Item]:
+    """Return the images of a split, none where the file names none, with their texts as masks.
+
+    An image without a text stands in for it, so that there is a file to name and to tell changes by. Raises `DataError`
+    for a path that is not there or has no images, for images without any text, and for two of one name.
+    """
+    entry: Any = next((content[key] for key in SPLITS[split] if content.get(key)), [])
+    entries = entry if isinstance(entry, list) else [entry]
+    bases = [base for base in (path.parent / str(content.get("path") or ""), path.parent) if base.is_dir()]
+    images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own))))
+    texts = [_text(image) for image in images]
+    found = {text for text in texts if text.is_file()}
+    if images and not found:
+        if split == "test":
+            return []
+        remedy = "Add the texts, empty ones for images without objects, or correct the path."
+        raise DataError(texts[0], f"no such file, and no text of {split} at all", "a text for each image", remedy)
+    stems = Counter(image.stem for image in images)
+    names = [image.stem if stems[image.stem] == 1 else _long_name(path.parent, image) for image in images]
+    same = next((name for name, count in Counter(names).items() if count > 1), None)
+    if same is not None:
+        twice = [image for image, name in zip(images, names, strict=True) if name == same]
+        raise DataError(twice[1], f"the same name as {twice[0].name} has", "one image of a name", "Rename one of them.")
+    masks = [text if text in found else image for image, text in zip(images, texts, strict=True)]
+    return [
+        Item(name, image, mask, mask) if image.is_file() else Item(name, image)
+        for name, image, mask in zip(names, images, masks, strict=True)
+    ]
+
+
+def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
+    """Return the texts, in the folders that `labels` in place of `images` leads to, beside which there is no image."""
+    folders = {_text(item.image).parent: item.image.parent for item in items}
+    strays: list[Path] = []
+    for labels, images in folders.items():
+        if labels != images and labels.is_dir() and images.is_dir():
+            stems = {file.stem for file in images.iterdir() if file.suffix.lower() in IMAGE_ENDINGS}
+            strays += [text for text in labels.glob("*.txt") if text.stem not in stems and text.name != CLASS_NAMES]
+    return tuple(sorted(strays))
+
+
+def _images(path: Path, bases: Sequence[Path], split: str, entry: str) -> list[Path]:
+    places = [base / name for name in (entry, *_ends(entry)[:1]) for base in bases]
+    place = next((place for place in places if place.exists()), None)
+    images: list[Path] = []
+    if place is not None and place.is_dir():
+        files = (file for file in place.rglob("*") if file.suffix.lower() in IMAGE_ENDINGS)
+        images = sorted(file for file in files if not file.name.startswith("."))
+    elif place is not None:
+        images = [_listed([place.parent, *bases], line.strip()) for _, line in lines_of(place)]
+    if any(image.is_file() for image in images):
+        return images
+    if split == "test":
+        return []
+    found = f"{split}: {entry}, which {'is not there' if place is None else 'holds or names no image that is there'}"
+    raise DataError(path, found, "a folder of images or a list of them", "Correct the path or copy the images there.")
+
+
+def _listed(bases: Sequence[Path], line: str) -> Path:
+    """Return the image that a line names, whose first folders may be those of another machine."""
+    places = [base / name for name in (line, *(end for end in _ends(line) if "/" in end)) for base in bases]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def _ends(path: str) -> list[str]:
+    """Return the path without `..`, and what remains of it folder by folder."""
+    parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part not in ("/", "..")]
+    return ["/".join(parts[first:]) for first in range(len(parts))]
+
+
+def _text(image: Path) -> Path:
+    folders = list(image.parts[:-1])
+    if "images" in folders:
+        folders[len(folders) - 1 - folders[::-1].index("images")] = "labels"
+    return Path(*folders, image.name).with_suffix(".txt")
+
+
+def _long_name(root: Path, image: Path) -> str:
+    return "_".join(part for part in Path(os.path.relpath(image.with_suffix(""), root)).parts if part != "..")
+
+
+def lines_of(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that are not empty, with their numbers; raise `MaskError` for what is no text."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MaskError(path, f"a file that cannot be read ({error})", "a text, UTF-8", "Write it again.") from error
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
