@@ -48,7 +48,7 @@ objects together, by the IoU from which on two are the same.
 |---|---|---|---|---|---|---|---|---|
 {table}
 
-For comparison, published on a split of the same size (Schmidt et al., MICCAI 2018, arXiv:1806.03535, table 1; trained on
+For comparison, published on a split of the same size (Schmidt et al., MICCAI 2018, arXiv:1806.03535, table 1, on
 GPUs): StarDist 0.864 / 0.685 / 0.119 at 0.5 / 0.7 / 0.9, Mask R-CNN 0.832 / 0.684 / 0.189, U-Net 0.806 / 0.654 / 0.226.
 """
 SHOWN = 3

@@ -91,7 +91,7 @@ def crop_of(sample: Sample, rng: np.random.Generator) -> tuple[torch.Tensor, dic
     if rng.random() < 0.5:
         image, ids = image[:, ::-1], ids[:, ::-1]
     masks = [mask for mask in (ids == number for number in np.unique(ids[ids > 0])) if mask.sum() > 8]
-    boxes = [box for box in map(box_of, masks)]
+    boxes = list(map(box_of, masks))
     keep = [i for i, box in enumerate(boxes) if box[2] > box[0] + 1 and box[3] > box[1] + 1]
     pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255 * rng.uniform(0.7, 1.3)).clamp(0, 1)
     return pixels, {
@@ -132,7 +132,9 @@ def predicted(model: MaskRCNN, image: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return found["masks"][:, 0].numpy() > 0.5, found["scores"].numpy()
 
 
-def painted(masks: np.ndarray, scores: np.ndarray, least: float, size: tuple[int, ...]) -> tuple[np.ndarray, list[float]]:
+def painted(
+    masks: np.ndarray, scores: np.ndarray, least: float, size: tuple[int, ...]
+) -> tuple[np.ndarray, list[float]]:
     """Return an instance map and its objects' scores: a pixel is the surest's."""
     instance_map, kept = np.zeros(size, np.uint16), []
     for mask, score in zip(masks, scores, strict=True):

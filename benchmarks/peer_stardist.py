@@ -3,10 +3,10 @@
     python benchmarks/peer_stardist.py DATA OUT --minutes 30 --rate 3e-4
 
 Needs stardist with tensorflow. DATA holds images/, 16-bit instances/, and train.txt, val.txt and test.txt. As in the
-authors' example: 32 rays on a grid of 2, patches of 256x256, batches of 4, flips, turns and changes of intensity, images
-scaled by their percentiles, thresholds chosen on the validation images; the learning rate falls as a cosine over the time
-given. The minutes include reading and training, not the choice of thresholds and the predictions. Instance maps with
-their objects' probabilities go to OUT/val and OUT/test.
+authors' example: 32 rays on a grid of 2, patches of 256x256, batches of 4, flips, turns and changes of intensity,
+images scaled by their percentiles, thresholds chosen on the validation images; the learning rate falls as a cosine over
+the time given. The minutes include reading and training, not the choice of thresholds and the predictions. Instance
+maps with their objects' probabilities go to OUT/val and OUT/test.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from stardist import fill_label_holes
 from stardist.models import Config2D, StarDist2D
 
 EPOCH = 100
+RNG = np.random.default_rng(0)
 
 
 class Clock(keras.callbacks.Callback):
@@ -54,12 +55,12 @@ def read(data: Path, split: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
 
 
 def augmented(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    turns, flip = np.random.randint(4), np.random.rand() < 0.5
+    turns, flip = int(RNG.integers(4)), RNG.random() < 0.5
     image, labels = np.rot90(image, turns, (0, 1)), np.rot90(labels, turns, (0, 1))
     if flip:
         image, labels = image[:, ::-1], labels[:, ::-1]
-    image = image * np.random.uniform(0.6, 2) + np.random.uniform(-0.2, 0.2)
-    return image + np.random.normal(0, 0.02 * np.random.rand(), image.shape), labels
+    image = image * RNG.uniform(0.6, 2) + RNG.uniform(-0.2, 0.2)
+    return image + RNG.normal(0, 0.02 * RNG.random(), image.shape), labels
 
 
 def main() -> None:
@@ -71,7 +72,6 @@ def main() -> None:
     parser.add_argument("--encoder-weights", help="not used: StarDist starts from random weights")
     args = parser.parse_args()
     started = time.perf_counter()
-    np.random.seed(0)
     keras.utils.set_random_seed(0)
     train, val = read(args.data, "train"), read(args.data, "val")
     args.out.mkdir(parents=True, exist_ok=True)
@@ -92,9 +92,7 @@ def main() -> None:
     model.callbacks.append(Clock(started, 60 * args.minutes, args.rate))
     few = val[:8]  # its loss after each epoch takes time from the training
     images, labels = ([sample[i] for sample in train] for i in (1, 2))
-    model.train(
-        images, labels, validation_data=([s[1] for s in few], [s[2] for s in few]), augmenter=augmented, seed=0
-    )
+    model.train(images, labels, validation_data=([s[1] for s in few], [s[2] for s in few]), augmenter=augmented, seed=0)
     seconds = time.perf_counter() - started
     model.optimize_thresholds([sample[1] for sample in val], [sample[2] for sample in val])
     for split, samples in (("val", val), ("test", read(args.data, "test"))):

@@ -72,7 +72,11 @@ SHORT_MINUTES = 5.0
 """What chooses the recipe of short runs; the length is given in steps."""
 EVERY = 3
 """One of so many images is looked at: neighbours show the same street a second later."""
-WAYS = {"at 1.25": (Fraction(5, 4), False), "at 1.5": (Fraction(3, 2), False), "both ways": (Fraction(5, 4), True)}
+WAYS = {
+    "at 1.25": ((Fraction(5, 4),), False),
+    "at 1.5": ((Fraction(3, 2),), False),
+    "both ways": ((Fraction(5, 4),), True),
+}
 """How images are predicted: by what they are enlarged, and whether mirrored as well."""
 
 
@@ -210,7 +214,7 @@ def measured(camvid: Path, variant: Variant, steps: int) -> dict[str, Any]:
     items = (left_out, data.splits["val"])
     scored = {split: list(map(data.read, own[::EVERY])) for split, own in zip(SCORED, items, strict=True)}
     found: dict[str, Any] = {split: {} for split in scored}
-    for way, (pipeline.magnification, pipeline.mirrored) in WAYS.items():
+    for way, (pipeline.magnifications, pipeline.mirrored) in WAYS.items():
         pipeline.biased(None)
         _, fitted = best_bias(predictor, scored["val"], len(scored["val"]), config.recipe.class_weights)
         pipeline.biased(fitted)

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, OFFSET_UNIT, Pipeline
+from pixelwise.instances.rule import Grouping
 from pixelwise.models import build
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
@@ -83,7 +84,7 @@ def test_a_magnified_image_is_seen_larger_and_its_logits_come_back_in_place() ->
     """Of a ramp, which bilinear interpolation keeps, away from the border where it is cut off."""
     ramp = np.add.outer(2 * np.arange(30), 3 * np.arange(38)).astype(np.uint8)
     images = torch.from_numpy(np.repeat(ramp[None, ..., None], 3, axis=3))
-    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnification=1.25).eval()
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.25,)).eval()
     found = pipeline(images)
     assert pipeline.stride == 16  # 20 enlarged pixels, a multiple of the model's 4
     assert pipeline.model.seen == (40, 60)  # 32x48, the next multiples of 16, times 1.25
@@ -106,7 +107,7 @@ class Constant(nn.Module):
 
 
 def test_in_training_images_are_seen_as_they_are() -> None:
-    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnification=1.25).train()
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.25,)).train()
     pipeline(torch.from_numpy(IMAGES))
     assert pipeline.model.seen == IMAGES.shape[1:3]
 
@@ -114,7 +115,7 @@ def test_in_training_images_are_seen_as_they_are() -> None:
 def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification=1.5).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.5,)).eval()
     images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (1, 128, 64, 3), np.uint8))
     with torch.no_grad():
         large = nn.functional.interpolate(pipeline.normalised(images), scale_factor=1.5, mode="bilinear")
@@ -139,7 +140,7 @@ def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: f
     """Where the width is a multiple of the stride, so that nothing is padded, exactly; elsewhere the shape is right."""
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification, mirrored=True).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), mirrored=True).eval()
     images = torch.from_numpy(
         np.random.default_rng(3).integers(0, 256, (1, pipeline.stride, 2 * pipeline.stride, 3), np.uint8)
     )
@@ -158,7 +159,7 @@ def test_in_training_no_mirror_image_is_seen() -> None:
 def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnification: float) -> None:
     """A model that says 2 and 3 units says 2 * 16 and 3 * 16 pixels of what it sees; scores stay."""
     model = Constant((5.0, 2.0, 3.0))
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnification, offsets=True)
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), grouping=Grouping((0,)))
     for training, factor in ((True, 1.0), (False, magnification)):
         logits = pipeline.train(training)(torch.from_numpy(IMAGES))
         assert_allclose(logits[0, :, 0, 0], [5, 2 * OFFSET_UNIT / factor, 3 * OFFSET_UNIT / factor], rtol=1e-6)
@@ -166,5 +167,21 @@ def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnifica
 
 def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
     """What is said of both ways round alike cancels out across, and stays down and in scores."""
-    pipeline = Pipeline(Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, mirrored=True, offsets=True).eval()
+    pipeline = Pipeline(
+        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, mirrored=True, grouping=Grouping((0,))
+    ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 2 * OFFSET_UNIT, 0], atol=1e-6)
+
+
+def test_two_magnifications_are_averaged() -> None:
+    torch.manual_seed(0)
+    model = build("fpn", 3, encoder="test_resnet").eval()
+    images = torch.from_numpy(np.random.default_rng(5).integers(0, 256, (1, 128, 256, 3), np.uint8))
+    with torch.no_grad():
+        one, other, both = (
+            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, own, mirrored=True).eval()(images)
+            for own in ((1.25,), (1.5,), (1.25, 1.5))
+        )
+    assert_allclose(both, (one + other) / 2, atol=1e-5)
+    assert not np.allclose(one, other, atol=1e-3)
+    assert Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (1.25, 1.5)).stride == 4 * model.stride

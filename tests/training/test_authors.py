@@ -73,7 +73,7 @@ def test_sgd_takes_the_steps_of_the_formula(recipe: Recipe) -> None:
     update |= {"learning_rate": 0.2, "reduction": "sum", "class_weights": (1.0, 1.0), "steps": 2, "ema_decay": 0.0}
     pipeline = Pipeline(_Line(), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     trainer = Trainer(pipeline, recipe.model_copy(update=update), 0)
-    batch = Batch(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8), torch.zeros(1, 1, 1, dtype=torch.int64), None)
+    batch = Batch(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8), torch.zeros(1, 1, 1, dtype=torch.int64))
     weight, bias = torch.zeros(2, 3), torch.zeros(2)
     speed_w, speed_b = torch.zeros(2, 3), torch.zeros(2)
     for _ in range(2):

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.instances.rule import Grouping
 from pixelwise.models import build
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def batch_of(rng: torch.Generator) -> Batch:
     images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=rng)
-    return Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng), None, None)
+    return Batch(images, torch.randint(0, 3, (2, 64, 64), generator=rng))
 
 
 def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> None:
@@ -66,7 +67,7 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
 def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: Recipe) -> None:
     """Against torch's own losses; the objects cover the first rows, and one image's first column is not labelled."""
     torch.manual_seed(0)
-    pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, offsets=True)
+    pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)))
     update = {"class_weights": (1.0, 2.0, 0.5), "learning_rate": 1e-12, "heat_weight": 3.0, "offset_weight": 0.25}
     trainer = Trainer(pipeline, recipe.model_copy(update=update), seed=0)
     rng = torch.Generator().manual_seed(1)

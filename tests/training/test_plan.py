@@ -24,23 +24,24 @@ def recipe_of(folder: Path, **options: Any) -> Recipe:
 
 
 @pytest.mark.parametrize(
-    ("options", "crop", "least", "magnification"),
+    ("options", "crop", "least", "magnifications"),
     [
-        ({"minutes": 3.0}, (64, 96), 0.667, 1.25),
-        ({"minutes": 10.0}, (96, 160), 1.0005, 1.5),
-        ({"epochs": 1}, (96, 160), 1.0005, 1.5),
-        ({"model": "deeplabv3plus"}, (96, 160), 1.0005, 1.5),
-        ({"model": "unet"}, (64, 96), 0.667, 1.25),  # its logits are as fine as the image
-        ({"model": "unet", "recipe": "unet"}, (64, 96), 1.0, 1.0),
+        ({"minutes": 3.0}, (64, 96), 0.667, (1.25,)),
+        ({"minutes": 10.0}, (96, 160), 1.0005, (1.5,)),
+        ({"minutes": 20.0}, (96, 160), 1.0005, (1.25, 1.75)),
+        ({"epochs": 1}, (96, 160), 1.0005, (1.5,)),
+        ({"model": "deeplabv3plus"}, (96, 160), 1.0005, (1.5,)),
+        ({"model": "unet"}, (64, 96), 0.667, (1.25,)),  # its logits are as fine as the image
+        ({"model": "unet", "recipe": "unet"}, (64, 96), 1.0, (1.0,)),
     ],
 )
 def test_long_runs_of_models_with_coarse_logits_see_small_images_enlarged(
-    tmp_path: Path, options: dict[str, Any], crop: tuple[int, int], least: float, magnification: float
+    tmp_path: Path, options: dict[str, Any], crop: tuple[int, int], least: float, magnifications: tuple[float, ...]
 ) -> None:
     recipe = recipe_of(tmp_path / "data", **options)
     assert recipe.crop == crop
     assert recipe.scale[0] == pytest.approx(least)
-    assert recipe.magnification == magnification
+    assert recipe.magnifications == magnifications
 
 
 def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:

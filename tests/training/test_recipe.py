@@ -141,7 +141,7 @@ def test_in_long_runs_small_images_are_seen_enlarged_in_training_and_prediction(
     assert enlargement([size], long=False) == 1
     run = make_recipe(crop_size([size], long=True), 10, (1.0,), enlargement=factor)
     assert run.scale == pytest.approx((0.667 * factor, 2.0))
-    assert run.magnification == magnification  # in quarters
+    assert run.magnifications == (magnification,)  # in quarters
 
 
 def test_a_run_is_long_from_six_minutes_on_and_without_any() -> None:

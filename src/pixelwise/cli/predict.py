@@ -22,7 +22,11 @@ def predict(
     images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
     out: Annotated[Path, typer.Option(help="The directory to write into.")],
     kinds: Annotated[
-        str, typer.Option("--as", help="What to write for each image: mask, overlay; instances, objects.")
+        str,
+        typer.Option(
+            "--as",
+            help="What to write for each image: mask, overlay; of objects instances, objects, geojson, labelme, coco.",
+        ),
     ] = "mask",
     uncertainty: Annotated[
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")

@@ -63,9 +63,11 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         onnx.save(proto, temporary)
 
 
-def with_class_bias(path: Path, class_bias: Sequence[float], out: Path) -> None:
-    """Write the file at `path`, exported from a pipeline with a class bias, to `out` with `class_bias` in its place."""
+def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:
+    """Write the file at `path`, exported from a pipeline with a class bias, to `out` with `class_bias` and `info` in
+    the place of its own."""
     proto = onnx.load(path)
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
     (entry,) = (own for own in proto.graph.initializer if own.name == CLASS_BIAS)
     values = np.array(class_bias, np.float32).reshape(tuple(entry.dims))
     entry.CopyFrom(onnx.numpy_helper.from_array(values, CLASS_BIAS))

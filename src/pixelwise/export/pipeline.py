@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 
 import torch
 from torch import nn
 
+from pixelwise.instances.rule import Grouping
 from pixelwise.models.blocks import UpsampledModel
 from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.ops.upsampling import bilinear_interpolation
@@ -22,11 +24,11 @@ class Pipeline(nn.Module):
     """uint8 (N, H, W, C) RGB -> float32 logits (N, K, H, W): normalisation, model and class bias in one.
 
     mean and std are of channel values in 0..1. The class bias (`biased`), none at first, is added to every pixel's
-    logits. In evaluation mode the model sees images enlarged by `magnification`: one whose logits are coarser than the
-    image draws finer lines then. Where `mirrored` it sees them a second time, left and right exchanged, and the logits
-    are the mean of both. In training it sees them as they come, since crops are drawn at many magnifications and both
-    ways round. With `offsets` the last two channels are distances (down, right) in pixels of the image that came in,
-    whatever it is enlarged by; the model gives them in units of `OFFSET_UNIT`.
+    logits. In evaluation mode the model sees images enlarged by each of `magnifications`: one whose logits are coarser
+    than the image draws finer lines then. Where `mirrored` it sees each a second time, left and right exchanged. The
+    logits are the mean of all. In training it sees them as they come, since crops are drawn at many magnifications and
+    both ways round. With a `grouping`, that of an instance model, the last two channels are distances (down, right) in
+    pixels of the image that came in, whatever it is enlarged by; the model gives them in units of `OFFSET_UNIT`.
     """
 
     scale: torch.Tensor
@@ -38,13 +40,13 @@ class Pipeline(nn.Module):
         model: nn.Module,
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        magnification: float = 1.0,
+        magnifications: Sequence[float] = (1.0,),
         mirrored: bool = False,
-        offsets: bool = False,
+        grouping: Grouping | None = None,
     ) -> None:
         super().__init__()
-        self.offsets = offsets
-        self.magnification = Fraction(magnification).limit_denominator(8)
+        self.grouping = grouping
+        self.magnifications = tuple(Fraction(own).limit_denominator(8) for own in magnifications)
         self.mirrored = mirrored
         self.model = model
         self.mean = mean
@@ -65,7 +67,7 @@ class Pipeline(nn.Module):
     @property
     def stride(self) -> int:
         """Tiles that start at its multiples are sampled as the whole image is."""
-        return int(self.model.stride) * self.magnification.denominator  # type: ignore[arg-type]
+        return int(self.model.stride) * math.lcm(*(own.denominator for own in self.magnifications))  # type: ignore[arg-type]
 
     def forward(self, images: torch.Tensor, step: int = 1) -> torch.Tensor:
         """Run all. A `step` above 1 gives every so manieth logit: for models that take one (`UpsampledModel`)."""
@@ -73,34 +75,42 @@ class Pipeline(nn.Module):
         logits: torch.Tensor
         if step > 1:
             logits = self.model(image, step)
-        elif self.training or (self.magnification == 1 and not self.mirrored):
+        elif self.training or (self.magnifications == (1,) and not self.mirrored):
             logits = self.model(image)
         else:
             logits = self._predicted(image)
-        if self.offsets:
+        if self.grouping:
             logits = _offsets_times(logits, OFFSET_UNIT, OFFSET_UNIT)
         return logits if self.class_bias is None else logits + self.class_bias
 
     def _predicted(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the logits of the image enlarged and seen both ways round, at its own size, both grids' corners in
-        line."""
+        """Return the mean logits of the image at all magnifications, at its own size, all grids' corners in line."""
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
-        own, factor = padded.shape[-2:], self.magnification
-        larger = [side * factor.numerator // factor.denominator for side in own]
-        seen = padded if factor == 1 else bilinear_interpolation(padded, larger)
+        logits = self._seen(padded, self.magnifications[0])
+        for magnification in self.magnifications[1:]:
+            logits = logits + self._seen(padded, magnification)
+        if len(self.magnifications) > 1:
+            logits = logits / len(self.magnifications)
+        return logits[..., :height, :width]
+
+    def _seen(self, image: torch.Tensor, magnification: Fraction) -> torch.Tensor:
+        """Return the logits of an image, whose sides are multiples of the stride, enlarged and seen both ways round."""
+        size = image.shape[-2:]
+        larger = [side * magnification.numerator // magnification.denominator for side in size]
+        seen = image if magnification == 1 else bilinear_interpolation(image, larger)
         if self.mirrored:
             seen = torch.cat([seen, seen.flip(-1)])
         logits: torch.Tensor = self.model.coarse(seen) if isinstance(self.model, UpsampledModel) else self.model(seen)
         if self.mirrored:
             plain, mirror = logits.view(2, -1, *logits.shape[1:])
             mirror = mirror.flip(-1)
-            logits = (plain + (_offsets_times(mirror, 1, -1) if self.offsets else mirror)) / 2
-        if self.offsets and factor != 1:
-            logits = _offsets_times(logits, 1 / float(factor), 1 / float(factor))
-        if factor != 1 or isinstance(self.model, UpsampledModel):
-            logits = bilinear_interpolation(logits, own)
-        return logits[..., :height, :width]
+            logits = (plain + (_offsets_times(mirror, 1, -1) if self.grouping else mirror)) / 2
+        if self.grouping and magnification != 1:
+            logits = _offsets_times(logits, 1 / float(magnification), 1 / float(magnification))
+        if magnification != 1 or isinstance(self.model, UpsampledModel):
+            logits = bilinear_interpolation(logits, size)
+        return logits
 
 
 def _offsets_times(logits: torch.Tensor, down: float, right: float) -> torch.Tensor:

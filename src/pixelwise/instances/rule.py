@@ -20,8 +20,8 @@ class Grouping:
     """
 
     things: tuple[int, ...]
-    radius: int = 3
-    least_heat: float = 0.1
+    radius: int = 5
+    least_heat: float = 0.3
     least_area: int = 4
 
     def __post_init__(self) -> None:

@@ -33,7 +33,7 @@ def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[
         "schedule": "constant",
         "encoder_factor": 1.0,
         "frozen_stride": 0,
-        "magnification": 1.0,
+        "magnifications": (1.0,),
         "mirrored": False,
         "loss_step": 1,
         "calibrated": False,

@@ -19,6 +19,9 @@ MEASURES = {"miou": "mIoU", "ap": "AP"}
 """What models are chosen by, as `metrics.json` calls it and as a person does."""
 
 
+_Magnification = Annotated[float, pydantic.Field(ge=1, le=4)]
+
+
 class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
@@ -58,8 +61,9 @@ class Recipe(_Strict):
     """Of the errors at objects beside that of the classes: their centres' heat, and a pixel of the offsets to them."""
     calibrated: bool = True
     """Whether the classes' logits get a bias in the end, one that suits the validation images."""
-    magnification: Annotated[float, pydantic.Field(ge=1, le=4)] = 1.0
-    """What images are enlarged by when they are predicted, where the model's logits are up-sampled."""
+    magnifications: Annotated[tuple[_Magnification, ...], pydantic.Field(min_length=1)] = (1.0,)
+    """What images are enlarged by when they are predicted, where the model's logits are up-sampled, and these averaged
+    over them."""
     mirrored: bool = False
     """Whether images are predicted a second time, left and right exchanged, and the logits averaged."""
     evaluations: pydantic.NonNegativeInt

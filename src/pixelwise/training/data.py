@@ -47,8 +47,8 @@ class Batch(NamedTuple):
 
     images: torch.Tensor
     targets: torch.Tensor
-    border: torch.Tensor | None
-    centres: torch.Tensor | None
+    border: torch.Tensor | None = None
+    centres: torch.Tensor | None = None
 
 
 class SampleStore:

@@ -27,6 +27,7 @@ from pixelwise.predict.predictor import Result, load
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
+from pixelwise.training.grouping import best_grouping
 from pixelwise.training.loop import Progress
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
@@ -80,7 +81,7 @@ def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
     """Write the model of a run directory to the .onnx file `out`; with `fast` one that sees an image once, as it is."""
     pipeline, config = load_run(run)
     if fast:
-        pipeline.magnification, pipeline.mirrored = Fraction(1), False
+        pipeline.magnifications, pipeline.mirrored = (Fraction(1),), False
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 
@@ -129,8 +130,8 @@ def finish(
 
 
 def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> float:
-    """Write the model file with the class bias that suits the validation images, some of them where there are many;
-    return how much of the class weights is taken back in it.
+    """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
+    there are many; return how much of the class weights is taken back in it.
 
     It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
@@ -142,10 +143,12 @@ def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset:
     info = model_info(config, pipeline)
     pipeline.biased((0.0,) * info.channels)
     export_onnx(pipeline, info, run.draft)
-    samples = map(dataset.read, items)
-    share, bias = best_bias(load(run.draft), samples, len(items), config.recipe.class_weights)
+    predictor = load(run.draft)
+    share, bias = best_bias(predictor, map(dataset.read, items), len(items), config.recipe.class_weights)
+    if pipeline.grouping is not None:
+        pipeline.grouping = best_grouping(predictor, map(dataset.read, items), bias, pipeline.grouping)
     bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
-    with_class_bias(run.draft, bias, run.model)
+    with_class_bias(run.draft, bias, model_info(config, pipeline), run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.biased(bias), config)
     return share

@@ -36,6 +36,8 @@ SLACK = 1.05
 """By how much a step of a long run takes longer than those measured, on a machine that has other things to do too."""
 FINISH_SECONDS = 27.0
 """Kept back from `--minutes` for the export and the report, beside what the model file takes on validation images."""
+GROUPING_SECONDS = 30.0
+"""Kept back as well where it is to be found out how objects are best grouped."""
 FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
@@ -82,7 +84,7 @@ def _recipe(
 ) -> Recipe:
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
-    recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement)
+    recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes)
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)
     if not options.pretrained:
@@ -116,8 +118,13 @@ def with_length(
     else:
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
-        predicted = len(val) + len(spread(val.items))  # to score the file, and to fit its bias before
-        finish = FINISH_SECONDS + FILE_SHARE * cost.validation * predicted / max(1, len(val))
+        fitted = len(spread(val.items))
+        predicted = len(val) + fitted  # to score the file, and to fit its bias before
+        finish = FINISH_SECONDS
+        if config.grouping and fitted:
+            predicted += fitted
+            finish += GROUPING_SECONDS
+        finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - finish
         steps, evaluations = recipes.steps_in(left, cost)
     return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})

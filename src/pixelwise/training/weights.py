@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -27,10 +28,9 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     torch.manual_seed(config.seed)
-    objects = config.task == "instance"
     model = build(
         config.model,
-        config.class_map.num_classes + (CHANNELS if objects else 0),
+        config.class_map.num_classes + (CHANNELS if config.grouping else 0),
         encoder=config.encoder,
         width=config.width,
         pretrained=pretrained,
@@ -40,12 +40,12 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    magnification = config.recipe.magnification if isinstance(model, UpsampledModel) else 1.0
-    return Pipeline(model, mean, std, magnification, config.recipe.mirrored, offsets=objects)
+    magnifications = config.recipe.magnifications if isinstance(model, UpsampledModel) else (1.0,)
+    return Pipeline(model, mean, std, magnifications, config.recipe.mirrored, config.grouping)
 
 
-def model_info(config: RunConfig, pipeline: Pipeline, grouping: Grouping | None = None) -> ModelInfo:
-    """Return the metadata that prediction needs, with the `grouping` that a run has settled."""
+def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
+    """Return the metadata that prediction needs."""
     return ModelInfo(
         model=config.model,
         encoder=config.encoder,
@@ -58,18 +58,20 @@ def model_info(config: RunConfig, pipeline: Pipeline, grouping: Grouping | None 
         overlap=config.recipe.overlap,
         width=config.width,
         options=config.options,
-        grouping=grouping or config.grouping,
+        grouping=pipeline.grouping,
     )
 
 
 def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
-    """Write the model's weights, whole or not at all; the header names the model they belong to and its class bias."""
-    bias = pipeline.class_bias
+    """Write the model's weights, whole or not at all; the header names the model they belong to, its class bias, and
+    how its objects are grouped."""
+    bias, grouping = pipeline.class_bias, pipeline.grouping
     header = {
         "model": config.model,
         "encoder": config.encoder,
         "width": config.width,
         "class_bias": None if bias is None else bias.flatten().tolist(),
+        "grouping": None if grouping is None else asdict(grouping),
     }
     save_tensors(path, pipeline.model.state_dict(), header)
 
@@ -82,6 +84,8 @@ def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
     pipeline = build_pipeline(config, pretrained=False)
     weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)
+    if header.get("grouping") is not None:
+        pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
     return pipeline.biased(header.get("class_bias")).eval(), config
 
 
