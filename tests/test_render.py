@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,17 @@ from numpy.testing import assert_array_equal
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import OptionError, ShapeError
-from pixelwise.render import colorize, errors_map, labelled_row, legend, overlay, side_by_side, stacked
+from pixelwise.render import (
+    OBJECT_COLORS,
+    colorize,
+    errors_map,
+    labelled_row,
+    legend,
+    object_overlay,
+    overlay,
+    side_by_side,
+    stacked,
+)
 
 CLASSES = ClassMap(("red", "blue"), ((200, 0, 0), (0, 0, 100)))
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -127,3 +138,39 @@ def test_importing_render_loads_no_pillow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_objects_are_tinted_and_outlined_in_their_colours():
+    instance_map = np.zeros((5, 7), np.int32)
+    instance_map[1:4, 1:4], instance_map[1:4, 4:6] = 1, 2
+    colors = np.array([(200, 0, 0), (0, 0, 200)], np.uint8)
+    drawn = object_overlay(picture(5, 7), instance_map, colors, opacity=0.5)
+    assert_array_equal(drawn[instance_map == 0], [(100, 100, 100)] * 20)
+    assert_array_equal(drawn[2, 2], (150, 50, 50))  # the one pixel that touches no other id
+    line = (instance_map == 1) & (np.indices((5, 7)) != np.array([2, 2])[:, None, None]).any(axis=0)
+    assert_array_equal(drawn[line], [(200, 0, 0)] * 8)
+    assert_array_equal(drawn[instance_map == 2], [(0, 0, 200)] * 6)
+
+
+def test_objects_without_colours_take_turns_and_neighbouring_ids_differ():
+    drawn = object_overlay(picture(1, 30), np.arange(30, dtype=np.int32)[None])
+    colors = [tuple(color) for color in drawn[0].tolist()]
+    assert len(set(colors[1:])) == len(OBJECT_COLORS)
+    assert all(one != other for one, other in pairwise(colors))
+
+
+def test_numbers_are_written_on_objects_that_have_room():
+    image, instance_map = picture(60, 90), np.zeros((60, 90), np.int32)
+    instance_map[5:55, 5:55], instance_map[5:9, 70:74] = 1, 2
+    kept = image.copy()
+    plain, numbered = (object_overlay(image, instance_map, numbered=own) for own in (False, True))
+    changed = (plain != numbered).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert 20 <= rows.min() <= rows.max() <= 40
+    assert 20 <= columns.min() <= columns.max() <= 40
+    assert_array_equal(image, kept)
+
+
+def test_objects_of_another_image():
+    with pytest.raises(ShapeError, match=r"instance map: found \(2, 3\); expected \(2, 4\)"):
+        object_overlay(picture(2, 4), np.zeros((2, 3), np.int32))

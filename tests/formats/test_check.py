@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from typer.testing import CliRunner
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.cli.app import app
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import CheckResult, check
 from pixelwise.formats.dataset import Dataset, Item, files_of
@@ -172,3 +174,16 @@ def test_json(clean: Path) -> None:
 def test_ignored_pixels_never_count(clean: Path, save) -> None:
     save("train/masks/a.png", np.where(CLEAN == 0, IGNORE_INDEX, CLEAN))
     assert_array_equal(checked(clean).class_image_pixels, [2 * 48, 3 * 48, 3 * 48])
+
+
+def test_objects_are_counted_by_class(clean: Path, save) -> None:
+    """The second of two objects lies on the car; of a third no pixel has a label."""
+    instances = np.zeros((6, 8), np.uint16)
+    instances[:, :2], instances[:, 5], instances[:, 6] = 3, 9, 4
+    save("train/instances/a.png", instances)
+    save("val/instances/d.png", instances)
+    result = checked(clean)
+    assert_array_equal(result.class_objects, [2, 0, 2])
+    assert result.to_json_dict()["class_objects"] == {"sky": 2, "road": 0, "car": 2}
+    shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
+    assert "objects" in shown

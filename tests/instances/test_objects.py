@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import MaskError, ShapeError
-from pixelwise.instances.objects import numbered, objects_of
+from pixelwise.instances.objects import Objects, Piece, numbered, objects_of
 
 
 @pytest.mark.parametrize("gap", [1, 10**6])
@@ -58,3 +58,21 @@ def test_maps_that_are_none_or_do_not_fit() -> None:
         numbered(np.array([[-1, 1]]))
     with pytest.raises(ShapeError, match="the label map's shape"):
         objects_of(np.zeros((2, 2), np.uint8), np.zeros((2, 3), int))
+
+
+def test_boxes_and_pieces_are_no_larger_than_their_objects() -> None:
+    own = Objects(
+        np.array([[0, 1, 1, 0], [2, 1, 0, 0], [0, 0, 0, 2]], np.int32), np.ones(2, np.int32), np.ones(2, np.float32)
+    )
+    assert_array_equal(own.boxes_xyxy(), [[1, 0, 3, 2], [0, 1, 4, 3]])
+    first, second = own.pieces()
+    assert (first.top, first.left) == (0, 1)
+    assert_array_equal(first.mask, [[1, 1], [1, 0]])
+    assert_array_equal(second.mask, [[1, 0, 0, 0], [0, 0, 0, 1]])
+    for number, piece in ((1, first), (2, second)):
+        whole = np.zeros((3, 4), bool)
+        whole[piece.place] = piece.mask
+        assert_array_equal(whole, own.instance_map == number)
+        found = Piece.of(whole)
+        assert (found.top, found.left) == (piece.top, piece.left)
+        assert_array_equal(found.mask, piece.mask)

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from pixelwise.classes import ClassMap
 from pixelwise.instances.objects import Objects, objects_of
-from pixelwise.metrics.instances import InstanceScorer
+from pixelwise.metrics.instances import InstanceScorer, matched
 
 CLASSES = ClassMap(("background", "cell", "disc"), ((0, 0, 0), (255, 0, 0), (0, 255, 0)))
 
@@ -177,3 +177,33 @@ def test_average_precision_is_cocos(seed: int) -> None:
         assert own["ap"] == pytest.approx(expected.mean(), abs=1e-9)
         assert own["ap50"] == pytest.approx(expected[0].mean(), abs=1e-9)
         assert own["ap75"] == pytest.approx(expected[5].mean(), abs=1e-9)
+
+
+def test_which_objects_match() -> None:
+    """One is found, one in part, one of another class; the last is invented."""
+    target = row_of((0, 4, 1, 1.0), (5, 9, 1, 1.0), (10, 14, 1, 1.0))
+    prediction = row_of((0, 3, 1, 0.9), (5, 6, 1, 0.9), (10, 14, 2, 0.9), (15, 18, 1, 0.9))
+    found, partner = matched(prediction, target)
+    assert found.tolist() == [True, False, False, False]
+    assert partner.tolist() == [True, False, False]
+
+
+def test_calibration_goes_from_the_least_sure_tenth_to_the_surest() -> None:
+    """Twenty objects of a pixel, of which the ten surest are true; what is ignored does not count."""
+    target = row_of(*((2 * i, 2 * i + 1, 1, 1.0) for i in range(10, 20)), width=50)
+    prediction = row_of(*((2 * i, 2 * i + 1, 1, i / 20) for i in range(21)), width=50)
+    ignored = np.zeros((1, 50), bool)
+    ignored[0, 40] = True
+    found = scores_of((prediction, target), ignored=ignored).calibration
+    assert found == [(pytest.approx((2 * i + 0.5) / 20), float(i >= 5)) for i in range(10)]
+    assert scores_of((row_of(width=50), target)).calibration == []
+
+
+def test_scorers_are_joined() -> None:
+    target, half = row_of((0, 4, 1, 1.0)), row_of((0, 2, 1, 1.0))
+    one, other = InstanceScorer(CLASSES), InstanceScorer(CLASSES)
+    one.update(target, target)
+    other.update(half, target)
+    one.add(other)
+    assert one.scores().images == 2
+    assert one.scores().dsb == scores_of((target, target), (half, target)).dsb

@@ -166,3 +166,14 @@ def test_what_is_written_for_labelme_is_data_to_train_on(blob_file: Path, blob_i
     assert data.format == "labelme"
     ((_, item),) = data.items()
     assert_array_equal(data.read(item).instance_map, expected_map())
+
+
+def test_what_is_found_in_a_group_does_not_count(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    """The truth has the first blob alone as an object; the others are blobs that were not told apart."""
+    Image.fromarray(blob_image).save(tmp_path / "a.png")
+    item = Item("a", tmp_path / "a.png", tmp_path / "a.png", tmp_path / "a.png")
+    labels = Labels((expected_map() > 0).astype(np.uint8), np.where(expected_map() == 1, 1, 0).astype(np.int32))
+    classes = ClassMap(("background", "blob"), ((0, 0, 0), (200, 0, 0)))
+    scores = evaluate(load(blob_file), Dataset(tmp_path, "test", classes, {"test": (item,)}, lambda item: labels))
+    assert isinstance(scores, InstanceScores)
+    assert (scores.ap, scores.pq, scores.dsb["0.9"], scores.objects) == (1, 1, 1, 1)
