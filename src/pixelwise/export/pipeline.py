@@ -75,7 +75,7 @@ class Pipeline(nn.Module):
         logits: torch.Tensor
         if step > 1:
             logits = self.model(image, step)
-        elif self.training or (self.magnifications == (1,) and not self.mirrored):
+        elif self.training or (set(self.magnifications) == {Fraction(1)} and not self.mirrored):
             logits = self.model(image)
         else:
             logits = self._predicted(image)

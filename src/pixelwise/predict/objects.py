@@ -59,9 +59,8 @@ def write_geojson(path: Path, result: Result) -> None:
     features = []
     for index, polygons in enumerate(_polygons(objects)):
         properties = {"id": index + 1, "class": names[objects.class_index[index]], "score": _score(objects, index)}
-        geometry = {"type": "MultiPolygon", "coordinates": polygons}
-        if len(polygons) == 1:
-            geometry = {"type": "Polygon", "coordinates": polygons[0]}
+        kind, coordinates = ("Polygon", polygons[0]) if len(polygons) == 1 else ("MultiPolygon", polygons)
+        geometry = {"type": kind, "coordinates": coordinates}
         features.append({"type": "Feature", "properties": properties, "geometry": geometry})
     write_text(path, json.dumps({"type": "FeatureCollection", "features": features}))
 
