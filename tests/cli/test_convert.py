@@ -47,3 +47,22 @@ def test_mistakes_are_typed_errors(data: Path, tmp_path: Path) -> None:
     assert isinstance(error_of(str(data), "--to", "nothing", "--out", new), OptionError)
     assert isinstance(error_of(str(tmp_path), "--to", "folders", "--out", new), DataError)
     assert not Path(new).exists()
+
+
+def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
+    """YOLO holds objects alone: of the car's five pixels three are one, and what has no label becomes background."""
+    maps = {
+        "masks": np.array([[0, 1, 1, 1, 255, 255], [0, 0, 1, 1, 2, 2]], np.uint8),
+        "instances": np.array([[0, 7, 7, 7, 0, 0], [0, 0, 0, 0, 0, 0]], np.uint16),
+    }
+    for folder, pixels in (maps | {"images": np.zeros((2, 6, 3), np.uint8)}).items():
+        (tmp_path / "in" / "train" / folder).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "in" / "train" / folder / "a.png")
+    (tmp_path / "in" / "classes.txt").write_text("road\ncar\ntree\n")
+    result = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "yolo", "--out", str(tmp_path / "out")])
+    assert result.stdout.splitlines()[1:] == [
+        "  the class road is called background",
+        "  car: 2 of 5 labelled pixels are not kept",
+        "  tree: 2 of 2 labelled pixels are not kept",
+        "  2 of 2 pixels without a label are not kept",
+    ]

@@ -10,14 +10,18 @@ import typer
 
 def convert(
     data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
-    to: Annotated[str, typer.Option(help="The layout to write: folders or camvid.")],
+    to: Annotated[str, typer.Option(help="The layout to write: folders, coco, voc, yolo, cvat, labelme ...")],
     out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.")],
     format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
 ) -> None:
-    """Write a data set in another layout; the images are copied as they are."""
+    """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
     from pixelwise.formats import open_dataset, write_dataset
+    from pixelwise.formats.check import check
+    from pixelwise.formats.kept import lost
 
     dataset = open_dataset(data, format=format)
     write_dataset(dataset, to, out)
     images = sum(len(items) for items in dataset.splits.values())
     print(f"{images} {'image' if images == 1 else 'images'} written to {out} in the layout {to}")
+    for sentence in lost(check(dataset), check(open_dataset(out, format=to))):
+        print(f"  {sentence}")

@@ -1,0 +1,35 @@
+"""What a data set has lost on its way into another layout, which could not hold it."""
+
+from __future__ import annotations
+
+from pixelwise.formats.check import CheckResult
+
+
+def lost(source: CheckResult, written: CheckResult) -> list[str]:
+    """Return a sentence for each thing that `written`, the same images in another layout, does not hold.
+
+    Classes are told apart by their names; the first may have got another one.
+    """
+    found: list[str] = []
+    names = {name: name for name in source.classes.names}
+    first, other = source.classes.names[0], written.classes.names[0]
+    if first not in written.classes.names and other not in names:
+        names[first] = other
+        found.append(f"the class {first} is called {other}")
+    place = {name: index for index, name in enumerate(written.classes.names)}
+    for index, (name, new_name) in enumerate(names.items()):
+        at = place.get(new_name)
+        pairs = (
+            ("labelled pixels", source.class_pixels, written.class_pixels),
+            ("objects", source.class_objects, written.class_objects),
+        )
+        for what, before, after in pairs:
+            gone = int(before[index]) - (0 if at is None else int(after[at]))
+            if gone > 0:
+                found.append(f"{name}: {gone:,} of {int(before[index]):,} {what} are not kept")
+    unknown, still = (own.pixels - int(own.class_pixels.sum()) for own in (source, written))
+    if unknown > still:
+        found.append(f"{unknown - still:,} of {unknown:,} pixels without a label are not kept")
+    if source.images != written.images:
+        found.append(f"{source.images - written.images:,} of {source.images:,} images are not kept")
+    return found
