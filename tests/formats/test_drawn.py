@@ -17,7 +17,6 @@ from pixelwise.formats.drawn import (
     drawn,
     drawn_classes,
     ellipse,
-    listed,
     regions_of,
     require_inside,
     rings_of,
@@ -126,11 +125,6 @@ def test_classes() -> None:
     assert drawn_classes(names).names == ("_background_", "cat", "dog")
     assert drawn_classes([{"name": "cat", "color": [1, 2, 3]}]).names == ("background", "cat")
     assert drawn_classes([{"name": "cat", "color": [1, 2, 3]}]).colors[1] == (1, 2, 3)
-
-
-def test_names_are_shortened_in_remarks() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed(list("abcdefg")) == "a, b, c, d, e and 2 more"
 
 
 def test_regions_share_no_pixel_and_end_with_what_has_no_label() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.check import check
-from pixelwise.formats.coding import OBJECT_CLASSES
+from pixelwise.formats.classlist import OBJECT_CLASSES
 from pixelwise.formats.dataset import Dataset, Item, Labels
 from pixelwise.formats.dsb import is_dsb, open_dsb, write_dsb
 from pixelwise.formats.folders import open_folders

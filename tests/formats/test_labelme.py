@@ -200,7 +200,7 @@ def test_two_files_of_one_image(write: Write) -> None:
 def test_files_in_train_and_outside_of_it(write: Write) -> None:
     write(shape())
     root = write(shape(), file="b.json")
-    with pytest.raises(DataError, match="files in train and files outside of it"):
+    with pytest.raises(DataError, match="images in train and images outside of it"):
         open_labelme(root)
 
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import MaskError
-from pixelwise.formats.painting import Marked, painted
+from pixelwise.formats.painting import Marked, listed, painted
 from pixelwise.instances.polygons import Ring
 
 
@@ -80,3 +80,8 @@ def test_outlines_that_are_none_name_the_file_and_the_object(rings: list[Ring], 
 def test_runs_of_another_size_name_the_file_and_the_object() -> None:
     with pytest.raises(MaskError, match=r"a\.json, object 5: found runs of 3 pixels"):
         painted([Marked("5", 1, runs=[1, 2])], (2, 3), "a.json")
+
+
+def test_names_are_shortened_in_remarks() -> None:
+    assert listed(["a", "b"]) == "a, b"
+    assert listed(list("abcdefg")) == "a, b, c, d, e and 2 more"

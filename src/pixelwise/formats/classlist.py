@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
 """Names under which colour lists carry the pixels that belong to no class."""
+OBJECT_CLASSES = ClassMap(("background", "object"), ((0, 0, 0), distinct_colors(1)[0]))
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,21 @@ class ClassList:
     classes: ClassMap
     values: dict[int, int]
     colors: dict[Color, int]
+
+
+def read_object_classes(root: Path) -> ClassMap:
+    """Return the classes of data that has objects and no masks: background and object, or the two of a list in `root`.
+
+    Raises `DataError` for a list of another number of classes, and as `read_class_list`.
+    """
+    class_list = read_class_list(root)
+    if class_list is None:
+        return OBJECT_CLASSES
+    if class_list.classes.num_classes != 2:
+        found = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
+        expected = "two classes: background and that of objects"
+        raise DataError(class_list.path, found, expected, "Add masks/ or correct the list.")
+    return class_list.classes
 
 
 def read_class_list(root: Path) -> ClassList | None:

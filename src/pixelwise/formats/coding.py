@@ -18,8 +18,6 @@ Int32 = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 BINARY_CLASSES = ClassMap(("background", "foreground"), ((0, 0, 0), distinct_colors(1)[0]))
-OBJECT_CLASSES = ClassMap(("background", "object"), ((0, 0, 0), distinct_colors(1)[0]))
-"""The classes of data that has object ids and no masks."""
 
 MAX_OBJECT_ID = 65535
 _REMEDY = "Correct the mask, add the class to the class list, or leave the pair out (train --skip-bad)."

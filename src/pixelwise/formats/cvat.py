@@ -27,8 +27,9 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
 from pixelwise.formats.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.formats.drawn import Shape, drawn, drawn_classes, listed, regions_of, writable_classes
+from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.formats.output import copy_image, new_directory
+from pixelwise.formats.painting import listed
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
 
 FILE = "annotations.xml"

@@ -19,7 +19,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.classlist import VOID_NAMES
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.painting import Marked, painted
+from pixelwise.formats.painting import Marked, painted, remark
 from pixelwise.instances.objects import Piece, objects_of
 from pixelwise.instances.polygons import Mask, Ring, outlines
 from pixelwise.metrics.pixels import counted_pixels
@@ -27,7 +27,6 @@ from pixelwise.metrics.pixels import counted_pixels
 BACKGROUND = "background"
 CORNERS = 360
 """Of the polygon that stands for an ellipse: of a radius of 1000 pixels it leaves out 0.04 at most."""
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ def drawn(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], whe
     levels = [max(shape.level for shape in parts) for parts in objects.values()]
     seen, hidden = _in_front([own for own, _ in joined], levels, size, where)
     labels = painted(seen, size, where)
-    remarks = [remark for _, own in joined for remark in own] + list(labels.remarks)
+    remarks = [*(told for _, own in joined for told in own), *labels.remarks]
     if hidden:
-        found = f"found objects ({listed(hidden)}) that lie wholly behind those drawn in front of them"
-        remarks.append(f"{found}; expected objects that can be seen. Each of them was lost.")
+        expected = "objects that can be seen"
+        remarks.append(remark(hidden, "lie wholly behind those drawn in front of them", expected, "was lost"))
     if labels.instance_map is not None:
         labels.instance_map[labels.label_map == 0] = 0
     return replace(labels, remarks=tuple(remarks))
@@ -86,12 +85,6 @@ def is_background(label: str) -> bool:
 def is_void(label: str) -> bool:
     """Return whether a label marks pixels of which nothing is known."""
     return label.strip("_").lower() in VOID_NAMES
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the first few names, for a remark."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def corners_in(values: Any, where: str, expected: str, remedy: str) -> Ring:
@@ -187,7 +180,7 @@ def _joined(
         return Marked(first.name, class_index, first.rings, crowd=crowd), ()
     alone = [_painted_alone(Marked(part.name, 1, part.rings), size, where) for part in parts]
     union = np.logical_or.reduce([own.label_map > 0 for own in alone])
-    remarks = tuple(remark for own in alone for remark in own.remarks) if union.any() else ()
+    remarks = tuple(told for own in alone for told in own.remarks) if union.any() else ()
     return Marked(first.name, class_index, rings_of(union), crowd=crowd), remarks
 
 

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
-from pixelwise.formats.classlist import read_class_list, write_classes
-from pixelwise.formats.coding import OBJECT_CLASSES, Int32, is_gray
+from pixelwise.formats.classlist import read_object_classes, write_classes
+from pixelwise.formats.coding import Int32, is_gray
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
@@ -70,7 +69,9 @@ def open_dsb(root: Path) -> Dataset:
             strays += [folder / MASKS for folder, image in folders if not image]
     if not any(item.mask for items in found.values() for item in items):
         raise DataError(root, f"no image with a folder {MASKS}/ of its own", EXPECTED, "Pass the directory above.")
-    return Dataset(root, "dsb", _classes(root), in_splits(_assigned(root, found)), read_labels, tuple(strays))
+    return Dataset(
+        root, "dsb", read_object_classes(root), in_splits(_assigned(root, found)), read_labels, tuple(strays)
+    )
 
 
 def read_labels(item: Item) -> Labels:
@@ -180,13 +181,3 @@ def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str, I
     for place, items in found.items():
         for item in items:
             yield (None if hashed else PLACES[place]) or hashed_split(item.name), item
-
-
-def _classes(root: Path) -> ClassMap:
-    class_list = read_class_list(root)
-    if class_list is None:
-        return OBJECT_CLASSES
-    if class_list.classes.num_classes != 2:
-        found = f"{class_list.classes.num_classes} classes, and masks that say nothing but object or not"
-        raise DataError(class_list.path, found, "two: background and the class of objects", "Correct the list.")
-    return class_list.classes

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError
-from pixelwise.formats.classlist import read_class_list, write_classes
-from pixelwise.formats.coding import OBJECT_CLASSES, read_instance_map
+from pixelwise.formats.classlist import read_class_list, read_object_classes, write_classes
+from pixelwise.formats.coding import read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
 from pixelwise.formats.layout import EXPECTED, Place, describe, find_places
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import partners
-from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
+from pixelwise.formats.splits import assigned, in_splits, read_split_lists
 from pixelwise.formats.survey import decide
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
@@ -49,12 +48,12 @@ def open_folders(root: Path) -> Dataset:
     if lists := read_split_lists(root):
         splits, strays = in_splits(_listed(root, found, lists)), ()
     else:
-        splits = in_splits(_assigned(root, found))
+        splits = in_splits(assigned(root, found))
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
     if has_masks:
         coding = decide(root, masks, read_class_list(root))
         return Dataset(root, "folders", coding.classes, splits, files_of(coding.read, read_instance_map), strays)
-    return Dataset(root, "folders", _object_classes(root), splits, _read_objects, strays)
+    return Dataset(root, "folders", read_object_classes(root), splits, _read_objects, strays)
 
 
 def write_folders(dataset: Dataset, out: Path) -> None:
@@ -94,16 +93,6 @@ def _no_pair(root: Path, places: list[Place]) -> DataError:
     return DataError(root, found, "masks with their images' stems", "Give each mask its image's stem.")
 
 
-def _assigned(root: Path, found: Assigned) -> Iterator[tuple[str, Item]]:
-    """Yield every item with its folder's split; without split folders, with the split that its name hashes to."""
-    named = {split for split, _ in found if split is not None}
-    if None in {split for split, _ in found} and "train" in named:
-        expected = "either split folders or one folder of images"
-        raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
-    for split, item in found:
-        yield split or ("train" if named else hashed_split(item.name)), item
-
-
 def _listed(root: Path, found: Assigned, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
     """Yield the items that the lists name; one that is not there is an item whose files are missing."""
     by_name = {item.name: item for _, item in found}
@@ -128,13 +117,3 @@ def _names(line: str) -> list[str]:
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
         names += [name, Path(name).stem if Path(name).suffix.lower() in IMAGE_ENDINGS else name]
     return names
-
-
-def _object_classes(root: Path) -> ClassMap:
-    class_list = read_class_list(root)
-    if class_list is None:
-        return OBJECT_CLASSES
-    if class_list.classes.num_classes != 2:
-        found = f"{class_list.classes.num_classes} classes, and object ids without masks"
-        raise DataError(class_list.path, found, "two classes: background and object", "Add masks/ or correct the list.")
-    return class_list.classes

@@ -28,12 +28,13 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
 from pixelwise.formats.classlist import read_class_list, write_classes
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.formats.drawn import Shape, drawn, drawn_classes, listed, regions_of, writable_classes
+from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.formats.labelme_shapes import NO_REGIONS, kind_of, rings_in, shapes_of
 from pixelwise.formats.layout import ROLES
 from pixelwise.formats.output import copy_image, new_directory
+from pixelwise.formats.painting import listed
 from pixelwise.formats.partners import image_files
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, assigned, in_splits
 from pixelwise.instances.objects import Piece
 from pixelwise.raster.image import IMAGE_ENDINGS, image_size
 
@@ -85,7 +86,7 @@ def open_labelme(root: Path) -> Dataset:
     def read_labels(item: Item) -> Labels:
         return _labels(item, classes)
 
-    return Dataset(root, "labelme", classes, in_splits(_assigned(root, list(found.values()))), read_labels)
+    return Dataset(root, "labelme", classes, in_splits(assigned(root, found.values())), read_labels)
 
 
 def write_labelme(dataset: Dataset, out: Path) -> None:
@@ -196,13 +197,3 @@ def _split(root: Path, path: Path) -> str | None:
 def _name(root: Path, path: Path) -> str:
     folders = path.relative_to(root).parent.parts
     return "_".join([*(part for part in folders if part.lower() not in _WORDS), path.stem])
-
-
-def _assigned(root: Path, found: list[tuple[str | None, Item]]) -> Iterator[tuple[str, Item]]:
-    """Yield every item with its folder's split; without split folders, with the split that its name hashes to."""
-    named = {split for split, _ in found if split is not None}
-    if None in {split for split, _ in found} and "train" in named:
-        expected = "either split folders or one folder of images"
-        raise DataError(root, "files in train and files outside of it", expected, "Move one of them elsewhere.")
-    for split, item in found:
-        yield split or ("train" if named else hashed_split(item.name)), item

@@ -70,20 +70,27 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     hidden = kept[np.bincount(instance_map.ravel(), minlength=len(kept) + 1)[1:] == 0]
     overlapped = sorted({int(kept[own - 1]) for own in behind} - set(hidden.tolist()))
     none = np.flatnonzero(areas == 0).tolist()
-    remarks = (
-        _remark(objects, overlapped, "lie partly behind smaller ones", "objects that share no pixel", "was cut"),
-        _remark(objects, hidden.tolist(), "lie wholly behind smaller ones", "objects that share no pixel", "was lost"),
-        _remark(objects, none, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost"),
+    apart, seen = "objects that share no pixel", "objects of a pixel or more"
+    told = (
+        (overlapped, "lie partly behind smaller ones", apart, "was cut"),
+        (hidden.tolist(), "lie wholly behind smaller ones", apart, "was lost"),
+        (none, "cover no pixel's centre inside the image", seen, "was lost"),
     )
-    return Labels(label_map, instance_map, tuple(remark for remark in remarks if remark))
+    remarks = (remark([objects[index].name for index in which], *rest) for which, *rest in told)
+    return Labels(label_map, instance_map, tuple(filter(None, remarks)))
 
 
-def _remark(objects: Sequence[Marked], which: list[int], found: str, expected: str, done: str) -> str:
-    if not which:
+def listed(names: Sequence[str]) -> str:
+    """Return the first few names, for a remark."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
+
+
+def remark(names: Sequence[str], found: str, expected: str, done: str) -> str:
+    """Return a sentence on objects of these names, for `Labels.remarks`; nothing where there are none."""
+    if not names:
         return ""
-    names = ", ".join(objects[index].name for index in which[:_SHOWN])
-    more = f" and {len(which) - _SHOWN} more" if len(which) > _SHOWN else ""
-    return f"found objects ({names}{more}) that {found}; expected {expected}. Each of them {done}."
+    return f"found objects ({listed(names)}) that {found}; expected {expected}. Each of them {done}."
 
 
 def _piece(marked: Marked, size: tuple[int, int], where: str) -> Piece:

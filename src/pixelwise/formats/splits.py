@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pixelwise.errors import DataError
@@ -43,6 +43,20 @@ def in_splits(items: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:
     return {split: tuple(sorted(members, key=lambda i: i.name)) for split, members in found.items() if members}
 
 
+def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str, Item]]:
+    """Yield every item with the split that its folder names; where no folder does, with the one its name hashes to.
+
+    Raises `DataError` where some lie in train and others in no split's folder.
+    """
+    found = list(found)
+    named = {split for split, _ in found if split is not None}
+    if any(split is None for split, _ in found) and "train" in named:
+        expected = "either split folders or one folder of images"
+        raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
+    for split, item in found:
+        yield split or ("train" if named else hashed_split(item.name)), item
+
+
 def read_split_lists(root: Path) -> dict[str, list[str]]:
     """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them."""
     for folder in LIST_FOLDERS:
@@ -50,13 +64,14 @@ def read_split_lists(root: Path) -> dict[str, list[str]]:
         for split, names in SPLITS.items():
             files = [root / folder / f"{name}.txt" for name in names]
             for file in (file for file in files if file.is_file()):
-                lists[split] = _lines(file)
+                lists[split] = lines_of(file)
         if lists:
             return lists
     return {}
 
 
-def _lines(file: Path) -> list[str]:
+def lines_of(file: Path) -> list[str]:
+    """Return a text's lines, stripped, without empty ones; raise `DataError` where it cannot be read."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

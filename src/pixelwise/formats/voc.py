@@ -32,9 +32,10 @@ from pixelwise.formats.classlist import write_classes
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.formats.output import copy_image, new_directory
+from pixelwise.formats.painting import remark
 from pixelwise.formats.partners import image_files, partners
-from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
-from pixelwise.formats.vocclasses import CLASSES, PALETTE, indices_of_colors, lines_of, read_coding
+from pixelwise.formats.splits import hashed_split, in_splits, lines_of, read_split_lists
+from pixelwise.formats.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.instances.objects import numbered
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
@@ -52,7 +53,6 @@ _IDS = Coding(
     {**{i: i for i in range(VOID)}, VOID: 0},
     {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()},
 )
-_SHOWN = 5
 
 
 def is_voc(root: Path) -> bool:
@@ -146,20 +146,14 @@ def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
     pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
     classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
     several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
-    remarks = (
-        _remark(several, "lie on several classes", "has the class of most of its pixels"),
-        _remark(none, "have no pixel with a label", "has no class"),
-    )
-    return tuple(remark for remark in remarks if remark)
+    told = ((several, "lie on several classes", "has the class of most of its pixels"),)
+    told += ((none, "have no pixel with a label", "has no class"),)
+    remarks = (remark(_names(which), found, "one class an object", done) for which, found, done in told)
+    return tuple(filter(None, remarks))
 
 
-def _remark(which: npt.NDArray[np.bool_], found: str, done: str) -> str:
-    ids = (np.flatnonzero(which) + 1).tolist()
-    if not ids:
-        return ""
-    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
-    shown = ", ".join(map(str, ids[:_SHOWN]))
-    return f"found objects ({shown}{more}) that {found}; expected one class an object. Each of them {done}."
+def _names(which: npt.NDArray[np.bool_]) -> list[str]:
+    return [str(number + 1) for number in np.flatnonzero(which)]
 
 
 def _homes(root: Path) -> list[Path]:

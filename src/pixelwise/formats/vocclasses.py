@@ -13,6 +13,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list
 from pixelwise.formats.coding import Coding, packed
+from pixelwise.formats.splits import lines_of
 from pixelwise.formats.survey import decide
 
 BACKGROUND = "background"
@@ -63,15 +64,6 @@ def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[
         known = (*range(len(NAMES)), IGNORE_INDEX)
         return Coding(CLASSES, {index: index for index in known}, indices_of_colors(known))
     return decide(places[0], masks, None)
-
-
-def lines_of(path: Path) -> list[str]:
-    """Return a text's lines, stripped, without empty ones; raise `DataError` where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"a file that cannot be read ({error})", "a text, UTF-8", "Write it again.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _names_list(folder: Path) -> ClassList | None:
