@@ -146,8 +146,10 @@ def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
     pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
     classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
     several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
-    told = ((several, "lie on several classes", "has the class of most of its pixels"),)
-    told += ((none, "have no pixel with a label", "has no class"),)
+    told = (
+        (several, "lie on several classes", "has the class of most of its pixels"),
+        (none, "have no pixel with a label", "has no class"),
+    )
     remarks = (remark(_names(which), found, "one class an object", done) for which, found, done in told)
     return tuple(filter(None, remarks))
 
