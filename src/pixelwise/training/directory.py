@@ -11,7 +11,9 @@ from typing import Any
 
 from pixelwise.errors import OutputError, RunError
 from pixelwise.files import remove_leftovers, write_text
-from pixelwise.training.loop import History
+
+History = list[dict[str, float | int | None]]
+"""Rows of a training's course, by what `history.csv` calls their columns."""
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,12 @@ from pixelwise.training import batch_norm, processes
 from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
+from pixelwise.training.directory import History
 from pixelwise.training.recipe import evaluation_steps, learning_rate_factor
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
 """Rows of loss in the history of a whole run, beside those of its validations."""
-
-History = list[dict[str, float | int | None]]
 
 
 @dataclass
