@@ -27,6 +27,8 @@ _PAPER: Color = (255, 255, 255)
 _INK: Color = (52, 56, 64)
 _TEXT = 13
 """Pixels of a line's letters; every other measure of captions and legends follows from it."""
+_NUMBER = 10
+"""Pixels of the digits on objects."""
 
 
 def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
@@ -188,10 +190,10 @@ def _with_numbers(picture: UInt8, instance_map: Int32) -> UInt8:
     areas = np.bincount(ids)
     middles = [np.bincount(ids, places) / np.maximum(areas, 1) for places in (columns, rows)]
     sheet = Image.fromarray(picture)
-    draw, font = ImageDraw.Draw(sheet), _font()
+    draw, font = ImageDraw.Draw(sheet), _font(_NUMBER)
     for number in np.flatnonzero(areas):
         text = str(number)
-        if areas[number] >= font.getlength(text) * _TEXT * 1.5:
+        if areas[number] >= font.getlength(text) * _NUMBER * 1.5:
             place = float(middles[0][number]), float(middles[1][number])
             draw.text(place, text, fill=_PAPER, stroke_width=1, stroke_fill=_INK, font=font, anchor="mm")
     return np.array(sheet)
@@ -224,10 +226,10 @@ def _paper(height: int, width: int) -> UInt8:
     return np.full((height, width, 3), _PAPER, np.uint8)
 
 
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(size: int = _TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     from PIL import ImageFont
 
-    return ImageFont.load_default(size=_TEXT)
+    return ImageFont.load_default(size=size)
 
 
 def _require_picture(image: UInt8, what: str) -> None:
