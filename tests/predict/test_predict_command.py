@@ -150,7 +150,8 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
         (["photos", "--as", "uncertainty"], "error: --as uncertainty: found a single pass"),
         (
             ["photos", "--as", "masks"],
-            "error: --as: found 'masks'; expected some of mask, overlay, uncertainty. Did you mean 'mask'?",
+            "error: --as: found 'masks'; expected some of mask, overlay, instances, objects, geojson, labelme, coco, "
+            "uncertainty. Did you mean 'mask'?",
         ),
         (["photos", "--engine", "tvm"], "error: --engine: found 'tvm'; expected one of onnxruntime."),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),

@@ -84,13 +84,13 @@ def test_metrics_are_json_with_names_as_they_are(tmp_path: Path) -> None:
     assert text.endswith("}\n")
 
 
-def test_the_miou_is_that_in_the_metrics_and_none_without(tmp_path: Path) -> None:
+def test_the_score_is_that_in_the_metrics_and_none_without(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    assert run.miou() is None
+    assert run.score("miou") is None
     run.write_metrics({"split": "val", "miou": 0.25})
-    assert run.miou() == 0.25
+    assert run.score("miou") == 0.25
     run.write_metrics({"split": "val", "miou": None})  # not one pixel counted
-    assert run.miou() is None
+    assert run.score("miou") is None
 
 
 def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import numpy as np
 
 from pixelwise.errors import OptionError, OutputError
 from pixelwise.files import write_text
-from pixelwise.formats.labelme import as_labelme
 from pixelwise.instances.measures import measured
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.polygons import Ring, filled, outlines
@@ -67,6 +66,8 @@ def write_geojson(path: Path, result: Result) -> None:
 
 def write_labelme(path: Path, result: Result) -> None:
     """Write labelme's JSON, which it opens with the image: outlines to correct by hand, and to train on again."""
+    from pixelwise.formats.labelme import as_labelme  # with all other layouts, which nothing else here needs
+
     objects = objects_in(result)
     image = "" if result.source is None else os.path.relpath(result.source, path.parent)
     regions = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
