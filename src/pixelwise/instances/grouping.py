@@ -38,7 +38,7 @@ def grouped(logits: Float32, grouping: Grouping) -> Objects:
         raise ShapeError("logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's.")
     scores, heat, offsets = logits[:num_classes], logits[num_classes], logits[num_classes + 1 :]
     things = np.isin(np.arange(num_classes), grouping.things)
-    foreground = scores[things].max(axis=0) > scores[~things].max(axis=0, initial=-np.inf)
+    foreground = _highest(scores, things) > _highest(scores, ~things)
     centres = peaks(np.where(foreground, heat, -np.inf), grouping.radius, grouping.least_heat)
     if not len(centres):
         return Objects(np.zeros(heat.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
@@ -46,7 +46,7 @@ def grouped(logits: Float32, grouping: Grouping) -> Objects:
     inside = np.flatnonzero(instance_map)
     labels = instance_map.ravel()[inside] - 1
     areas = np.bincount(labels, minlength=len(centres))
-    probability = _softmax(scores.reshape(num_classes, -1)[:, inside])[things]
+    probability = _softmax(np.take(scores.reshape(num_classes, -1), inside, axis=1))[things]
     mean = np.stack([np.bincount(labels, own, len(centres)) for own in probability]) / np.maximum(areas, 1)
     class_index = np.flatnonzero(things)[mean.argmax(axis=0)].astype(np.int32)
     score = mean.max(axis=0) * np.clip(heat[tuple(centres.T)], 0, 1)
@@ -70,9 +70,12 @@ def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], o
     """
     height, width = foreground.shape
     inside = np.flatnonzero(foreground)
-    down, right = (np.rint(way.ravel()[inside]).astype(np.intp) for way in offsets)
-    rows, columns = np.divmod(inside, width)
-    ends = np.clip(rows + down, 0, height - 1) * width + np.clip(columns + right, 0, width - 1)
+    ends, columns = np.divmod(inside, width)
+    for places, way, side in ((ends, offsets[0], height), (columns, offsets[1], width)):
+        places += np.rint(way.ravel()[inside]).astype(places.dtype)
+        np.clip(places, 0, side - 1, out=places)
+    ends *= width
+    ends += columns
     reached = np.zeros(foreground.size, bool)
     reached[ends] = True
     places = np.flatnonzero(reached)
@@ -84,7 +87,17 @@ def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], o
     return instance_map.reshape(foreground.shape)
 
 
+def _highest(scores: Float32, which: npt.NDArray[np.bool_]) -> Float32:
+    """Return the highest score of these classes at each pixel; of none, minus infinity."""
+    highest: Float32 = np.full(scores.shape[1:], -np.inf, np.float32)
+    for index in np.flatnonzero(which):
+        np.maximum(highest, scores[index], out=highest)
+    return highest
+
+
 def _softmax(scores: Float32) -> Float32:
-    exponentials = np.exp(scores - scores.max(axis=0))
-    softmax: Float32 = exponentials / exponentials.sum(axis=0)
-    return softmax
+    """Turn scores (K, n) into probabilities, in place: they are many."""
+    scores -= scores.max(axis=0)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(axis=0)
+    return scores

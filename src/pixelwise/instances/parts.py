@@ -9,6 +9,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 Int32 = npt.NDArray[np.int32]
+BORDER = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
+"""The first and last rows and columns of a map."""
 
 
 def equal_parts(instance_map: Int32) -> tuple[Int32, int]:
@@ -46,11 +48,13 @@ def holes_filled(instance_map: Int32) -> Int32:
     A region at the image's border is no hole.
     """
     regions, count = ndimage.label(instance_map == 0)
-    framed = np.pad(instance_map, 1, constant_values=-1)  # a border that is no object
-    neighbours = (framed[:-2, 1:-1], framed[2:, 1:-1], framed[1:-1, :-2], framed[1:-1, 2:])
-    beside = [(regions > 0) & (own != 0) for own in neighbours]
-    region = np.concatenate([regions[at] for at in beside])
-    label = np.concatenate([own[at] for own, at in zip(neighbours, beside, strict=True)])
+    pairs = [np.stack([regions[edge], np.full_like(regions[edge], -1)]) for edge in BORDER]  # as if beside no object
+    for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        crossed = (regions[one] > 0) != (regions[other] > 0)
+        for region_side, label_side in ((one, other), (other, one)):
+            pairs.append(np.stack([regions[region_side][crossed], instance_map[label_side][crossed]]))
+    region, label = np.concatenate(pairs, axis=1)
+    region, label = region[region > 0], label[region > 0]
     lowest, highest = np.full(count + 1, np.iinfo(np.int32).max), np.full(count + 1, -1)
     np.minimum.at(lowest, region, label)
     np.maximum.at(highest, region, label)
