@@ -129,19 +129,15 @@ def _marked(file: Path, size: tuple[int, int]) -> Marked:
         if not is_gray(values):
             raise MaskError(file, "a mask in colours", "gray, 0 and 255", "Save it like the other masks.")
         values = values[..., 0]
-    rows = np.flatnonzero(values.any(axis=1))
-    if not len(rows):
+    if not values.any():
         return Marked(file.name, 1, piece=Piece(0, 0, np.zeros((0, 0), bool)))
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(values[top:bottom].any(axis=0))
-    left, right = int(columns[0]), int(columns[-1]) + 1
-    piece = values[top:bottom, left:right]
-    different = np.unique(piece[piece != 0]).tolist()
+    piece = Piece.of(values != 0)
+    different = np.unique(values[piece.place][piece.mask]).tolist()
     if len(different) > 1 or different[0] not in SET:
         found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
         remedy = "Save the mask with two values, as PNG, or leave the image out (train --skip-bad)."
         raise MaskError(file, found, "255 alone, or 1 alone, on the one object of the file", remedy)
-    return Marked(file.name, 1, piece=Piece(top, left, piece != 0))
+    return Marked(file.name, 1, piece=piece)
 
 
 def _folders(place: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from PIL import Image
 from pixelwise.errors import MaskError
 from pixelwise.formats.drawn import box, corners_in, ellipse, require_inside, rings_of
 from pixelwise.instances.objects import Piece
-from pixelwise.instances.polygons import Mask, Ring
+from pixelwise.instances.polygons import Mask, Ring, signed_area
 
 NO_REGIONS = ("point", "points", "line", "linestrip")
 TWO_POINTS = ("rectangle", "circle", "mask")
@@ -64,7 +64,7 @@ def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]
     """
     shared: dict[str, Any] = {"label": label, "group_id": None, "description": "", "flags": {}, "mask": None}
     rings = rings_of(piece.mask, piece.left, piece.top)
-    if all(_is_clockwise(ring) for ring in rings):
+    if all(signed_area(ring) > 0 for ring in rings):
         group_id = number if len(rings) > 1 else None
         for ring in rings:
             yield {**shared, "group_id": group_id, "shape_type": "polygon", "points": ring.tolist()}
@@ -88,9 +88,3 @@ def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
         expected = f"{size[0]}x{size[1]}, as its points say"
         raise MaskError(where, f"a mask of {found[0]}x{found[1]} (height x width)", expected, REDO)
     return mask
-
-
-def _is_clockwise(ring: Ring) -> bool:
-    """Return whether a ring goes round pixels of the mask, not round a hole (see `outlines`)."""
-    x, y = ring.T
-    return bool((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() > 0)

@@ -17,12 +17,13 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.splits import hashed_fraction, in_splits
+from pixelwise.formats.vocclasses import PALETTE
 from pixelwise.raster.image import image_size
 
 NAMES = (
@@ -45,13 +46,7 @@ NAMES = (
 )
 
 
-def _voc_color(value: int) -> Color:
-    """Return PASCAL VOC's colour of a value: bits 0, 3 and 6 are red's highest, 1, 4 and 7 green's, 2 and 5 blue's."""
-    red, green, blue = (sum((value >> 3 * i + channel & 1) << 7 - i for i in range(3)) for channel in range(3))
-    return red, green, blue
-
-
-CLASSES = ClassMap(NAMES, tuple(_voc_color(value) for value in range(1, len(NAMES) + 1)))
+CLASSES = ClassMap.from_dict([{"name": name, "color": PALETTE[i].tolist()} for i, name in enumerate(NAMES, 1)])
 CLASSES_13 = ClassMap.from_dict(
     [
         {"name": "bed", "color": [0, 0, 255]},

@@ -36,6 +36,12 @@ def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     return mask
 
 
+def signed_area(ring: Ring) -> float:
+    """Return a ring's area, positive clockwise as the image is seen: around pixels, not around a hole."""
+    x, y = ring.T
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
 def outlines(mask: Mask) -> list[Ring]:
     """Return the rings along the pixels' edges that `filled` makes the mask, boolean (height, width), of.
 

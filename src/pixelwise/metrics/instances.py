@@ -102,7 +102,7 @@ class InstanceScorer:
         different sizes.
         """
         found = overlaps(prediction, target, ignored)
-        same = prediction.class_index[found.predicted] == target.class_index[found.true]
+        same = _of_one_class(found, prediction, target)
         panoptic = found.iou(of_known=True) * same
         self._images.append(
             _Image(
@@ -143,13 +143,18 @@ class InstanceScorer:
 def matched(prediction: Objects, target: Objects) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which predicted objects, boolean (n,), and which true ones, (m,), have a partner at an IoU of 0.5."""
     found = overlaps(prediction, target)
-    same = prediction.class_index[found.predicted] == target.class_index[found.true]
-    iou = found.iou() * same
+    iou = found.iou() * _of_one_class(found, prediction, target)
     which = _of_matches(found, iou, prediction.score) >= MATCH
     pairs = (iou >= MATCH) & which[found.predicted]
     partner = np.zeros(len(target), bool)
     partner[found.true[pairs]] = True
     return which, partner
+
+
+def _of_one_class(found: Overlaps, prediction: Objects, target: Objects) -> npt.NDArray[np.bool_]:
+    """Return which of the pairs are of the same class, boolean (pairs,)."""
+    same: npt.NDArray[np.bool_] = prediction.class_index[found.predicted] == target.class_index[found.true]
+    return same
 
 
 def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -> Float64:

@@ -15,7 +15,7 @@ from pixelwise.errors import OptionError, OutputError
 from pixelwise.files import write_text
 from pixelwise.instances.measures import measured
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.polygons import Ring, filled, outlines
+from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
 from pixelwise.instances.rle import compressed, encoded_objects
 from pixelwise.predict.predictor import Result
 from pixelwise.raster.image import write_png
@@ -100,8 +100,8 @@ def _polygons(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
     """Yield each object's polygons: closed rings, the outer one first, then its holes."""
     for piece in objects.pieces():
         rings = [ring + np.array([piece.left, piece.top]) for ring in outlines(piece.mask)]
-        outer = [ring for ring in rings if _area(ring) > 0]
-        inner = [ring for ring in rings if _area(ring) < 0]
+        outer = [ring for ring in rings if signed_area(ring) > 0]
+        inner = [ring for ring in rings if signed_area(ring) < 0]
         polygons = [[_closed(own), *(_closed(hole) for hole in inner if _surrounds(own, hole))] for own in outer]
         yield polygons
 
@@ -109,12 +109,6 @@ def _polygons(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
 def _closed(ring: Ring) -> list[list[float]]:
     closed: list[list[float]] = np.concatenate([ring, ring[:1]]).tolist()
     return closed
-
-
-def _area(ring: Ring) -> float:
-    """Return a ring's area, positive clockwise as the image is seen: around pixels, not around a hole."""
-    x, y = ring.T
-    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
 def _surrounds(ring: Ring, hole: Ring) -> bool:
