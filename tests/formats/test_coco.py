@@ -72,6 +72,19 @@ def test_categories_follow_background_in_the_order_of_their_ids(write: Callable[
     assert_array_equal(sample.instance_map, expected)
 
 
+def test_a_category_called_background_is_class_0_and_no_object(write: Callable[..., Path]) -> None:
+    """As converters of Pascal VOC write it, whose classes count background."""
+    listed = content({"segmentation": [SQUARE]}, {"category_id": 8, "segmentation": [[5, 1, 7, 1, 7, 3, 5, 3]]})
+    listed["categories"].append({"id": 8, "name": "Background"})
+    data = open_dataset(write(listed))
+    assert data.classes.names == ("Background", "cell", "disc")
+    sample = data.read(data.splits["train"][0])
+    expected = np.zeros((HEIGHT, WIDTH), int)
+    expected[1:4, 1:4] = 1
+    assert_array_equal(sample.label_map, expected)
+    assert_array_equal(sample.instance_map, expected)
+
+
 def test_outlines_and_runs_plain_and_compressed_are_read_as_cocos_own_code_does(write: Callable[..., Path]) -> None:
     """Outlines have whole numbers: between them COCO's rasteriser differs by up to a pixel at the border."""
     runs = [7, 3, 3, 3, 32]
@@ -120,6 +133,8 @@ def test_written_and_read_back_every_pixel_is_the_same(tmp_path: Path) -> None:
     write_scenes(tmp_path / "scenes", 0, {"train": 2, "val": 1}, size=(48, 64))
     scenes = open_dataset(tmp_path / "scenes")
     write_dataset(scenes, "coco", tmp_path / "coco")
+    files = sorted(path.name for path in (tmp_path / "coco" / "annotations").iterdir())
+    assert files == ["instances_train.json", "instances_val.json"]
     coco = open_dataset(tmp_path / "coco")
     assert coco.classes.names[1:] == scenes.classes.names[1:]
     for split, items in scenes.splits.items():

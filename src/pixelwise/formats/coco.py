@@ -3,8 +3,8 @@
 Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312. A file is called by its split, as
 `annotations/instances_train2017.json`, `val.json` or `train/_annotations.coco.json`; one file alone is split by the
 hash of its images' names. Outlines of an object lie one in another where it has holes, or it comes as runs, plain or
-compressed. What is no object is background, class 0; the categories follow in the order of their ids, which may have
-gaps. Where objects overlap see `painting`.
+compressed. What is no object is background, class 0, and so is a category of that name; the others follow in the order
+of their ids, which may have gaps. Where objects overlap see `painting`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.formats.drawn import is_background
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
@@ -69,7 +70,7 @@ def open_coco(root: Path) -> Dataset:
 
 
 def write_coco(dataset: Dataset, out: Path) -> None:
-    """Write `annotations/SPLIT.json` and `images/SPLIT/`; images are copied byte for byte.
+    """Write `annotations/instances_SPLIT.json` and `images/SPLIT/`; images are copied byte for byte.
 
     Objects become runs, which keep every pixel, and what has no label a crowd. The first class is taken for background
     and what no object covers is not kept. Raises `DataError` for data without instance maps or with one class alone,
@@ -90,7 +91,7 @@ def write_coco(dataset: Dataset, out: Path) -> None:
                 for entry in _annotations(item, labels):
                     annotations.append({"id": len(annotations) + 1, "image_id": number, **entry})
             content = {"images": images, "annotations": annotations, "categories": categories}
-            write_text(temporary / "annotations" / f"{split}.json", json.dumps(content))
+            write_text(temporary / "annotations" / f"instances_{split}.json", json.dumps(content))
 
 
 def _annotations(item: Item, labels: Labels) -> Iterator[dict[str, Any]]:
@@ -131,8 +132,11 @@ class _AnnotationFile:
                 raise DataError(path, f"the id {twice[0]} twice among {kind}", "different ids", "Number them anew.")
         listed = sorted(content["categories"], key=itemgetter("id"))
         categories = {entry["id"]: str(entry["name"]) for entry in listed}
-        self.classes = ClassMap.named((BACKGROUND, *categories.values()))
-        class_of = {category: index for index, category in enumerate(categories, 1)}
+        background = [category for category, name in categories.items() if is_background(name)]
+        others = [category for category in categories if category not in background]
+        named = categories[background[0]] if background else BACKGROUND
+        self.classes = ClassMap.named((named, *(categories[category] for category in others)))
+        class_of = dict.fromkeys(background, 0) | {category: index for index, category in enumerate(others, 1)}
         images = {entry["id"]: entry for entry in content["images"]}
         marked: dict[Any, list[Marked]] = {image: [] for image in images}
         for name, entry in zip(names, content["annotations"], strict=True):

@@ -62,8 +62,6 @@ def drawn(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], whe
     if hidden:
         expected = "objects that can be seen"
         remarks.append(remark(hidden, "lie wholly behind those drawn in front of them", expected, "was lost"))
-    if labels.instance_map is not None:
-        labels.instance_map[labels.label_map == 0] = 0
     return replace(labels, remarks=tuple(remarks))
 
 

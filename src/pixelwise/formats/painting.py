@@ -43,9 +43,9 @@ class Marked:
 def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Labels:
     """Return the label map and instance map, of `size` (height, width), of the objects, with remarks.
 
-    A pixel outside every object has class 0. Ids count the objects in the file's order, from 1, without those that
-    have no pixel. Raises `MaskError`, which names `where`, for an outline of less than three corners, runs of another
-    size, or more objects than 16 bits can number.
+    A pixel outside every object has class 0, and one of class 0 is of no object. Ids count the objects in the file's
+    order, from 1, without those that have no pixel. Raises `MaskError`, which names `where`, for an outline of less
+    than three corners, runs of another size, or more objects than 16 bits can number.
     """
     if len(objects) > MAX_OBJECT_ID:
         expected = f"{MAX_OBJECT_ID} at most"
@@ -77,6 +77,7 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
         (none, "cover no pixel's centre inside the image", seen, "was lost"),
     )
     remarks = (remark([objects[index].name for index in which], *rest) for which, *rest in told)
+    instance_map[label_map == 0] = 0
     return Labels(label_map, instance_map, tuple(filter(None, remarks)))
 
 
