@@ -184,6 +184,7 @@ def test_objects_are_counted_by_class(clean: Path, save) -> None:
     save("val/instances/d.png", instances)
     result = checked(clean)
     assert_array_equal(result.class_objects, [2, 0, 2])
+    assert sorted(np.concatenate(result.train_object_areas)) == [6, 12]
     assert result.to_json_dict()["class_objects"] == {"sky": 2, "road": 0, "car": 2}
     shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
     assert "objects" in shown

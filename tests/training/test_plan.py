@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
@@ -42,6 +44,22 @@ def test_long_runs_of_models_with_coarse_logits_see_small_images_enlarged(
     assert recipe.crop == crop
     assert recipe.scale[0] == pytest.approx(least)
     assert recipe.magnifications == magnifications
+
+
+def test_small_objects_are_enlarged_in_crops_no_larger_than_others(tmp_path: Path) -> None:
+    """Each object is 11 pixels across, and an image 128."""
+    for folder, value in (("images", 90), ("instances", 0)):
+        (tmp_path / "train" / folder).mkdir(parents=True)
+        for index in range(2):
+            pixels = np.full((128, 128), value, np.uint16 if folder == "instances" else np.uint8)
+            if folder == "instances":
+                pixels[10:20, 10:20], pixels[50:60, 80:90] = 1, 2
+            Image.fromarray(pixels).save(tmp_path / "train" / folder / f"{index}.png")
+    recipe = recipe_of(tmp_path, task="instance", minutes=30.0)
+    assert recipe.magnifications == (2.0, 2.5)
+    assert recipe.crop == (288, 288)
+    assert recipe.scale == pytest.approx((0.667 * 2.25, 2.0 * 2.25 / 1.5))
+    assert recipe_of(tmp_path, task="instance", model="unet").crop == (128, 128)
 
 
 def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:

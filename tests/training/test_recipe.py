@@ -19,6 +19,7 @@ from pixelwise.training.recipe import (
     is_long,
     learning_rate_factor,
     make_recipe,
+    object_enlargement,
     steps_in,
     with_steps,
 )
@@ -142,6 +143,26 @@ def test_in_long_runs_small_images_are_seen_enlarged_in_training_and_prediction(
     run = make_recipe(crop_size([size], long=True), 10, (1.0,), enlargement=factor)
     assert run.scale == pytest.approx((0.667 * factor, 2.0))
     assert run.magnifications == (magnification,)  # in quarters
+
+
+@pytest.mark.parametrize(
+    ("areas", "factor"),
+    [
+        ([[113], [113, 113]], 2.0),  # discs 12 across: 24 are wanted
+        ([[36, 36, 36, 36, 10_000]], 3.0),  # 6.8 across: 3 is the most
+        ([[10, 452, 452, 452, 452]], 1.0),  # a fifth is smaller, a quarter 24 across
+        ([[20_000]], 1.0),
+    ],
+)
+def test_small_objects_are_enlarged_to_24_pixels(areas: list[list[int]], factor: float) -> None:
+    assert object_enlargement([np.array(own) for own in areas]) == factor
+
+
+def test_what_is_enlarged_much_is_drawn_at_like_magnifications_and_predicted_in_smaller_tiles() -> None:
+    run = make_recipe((416, 384), 10, (1.0,), enlargement=2.5, minutes=30)
+    assert run.scale == pytest.approx((0.667 * 2.5, 2.0 * 2.5 / 1.5))
+    assert run.magnifications == (2.25, 2.75)
+    assert run.tile * max(run.magnifications) <= 1536 * 1.75
 
 
 def test_a_run_is_long_from_six_minutes_on_and_without_any() -> None:

@@ -27,7 +27,8 @@ class CheckResult:
     harmful problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
     `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
     training images in which each class occurs (median-frequency balancing divides by it). `class_objects`, int64
-    (num_classes,), counts objects. `problems` are sorted by file; `spoilt` are the images that training must leave out.
+    (num_classes,), counts objects; `train_object_areas` are those of the training split in pixels, int64 (objects,) an
+    image. `problems` are sorted by file; `spoilt` are the images that training must leave out.
     """
 
     root: Path
@@ -40,6 +41,7 @@ class CheckResult:
     class_objects: Int64
     train_class_pixels: Int64
     class_image_pixels: Int64
+    train_object_areas: list[Int64]
     problems: list[Problem]
     spoilt: set[Path]
 
@@ -125,6 +127,7 @@ def _nothing_yet(dataset: Dataset) -> CheckResult:
         class_objects=zeros(),
         train_class_pixels=zeros(),
         class_image_pixels=zeros(),
+        train_object_areas=[],
         problems=[],
         spoilt=set(),
     )
@@ -143,6 +146,7 @@ def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> No
         if split == "train":
             result.train_class_pixels += found.class_pixels
             result.class_image_pixels += pixels * (found.class_pixels > 0)
+            result.train_object_areas.append(found.object_areas)
 
 
 def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Problem:

@@ -49,6 +49,7 @@ class Examined:
 
     size: (height, width) and digest: of the decoded image, `None` where it cannot be read. class_pixels and
     class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
+    object_areas: int64 (objects,), in pixels.
     """
 
     item: Item
@@ -56,6 +57,7 @@ class Examined:
     digest: bytes | None
     class_pixels: npt.NDArray[np.int64]
     class_objects: npt.NDArray[np.int64]
+    object_areas: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
 
 
@@ -70,20 +72,22 @@ def examine(dataset: Dataset, item: Item) -> Examined:
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
+    areas = np.zeros(0, np.int64)
     if labels is not None:
         class_pixels += np.bincount(labels.label_map.ravel(), minlength=256)[: len(class_pixels)]
         if not class_pixels.any():
             message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
             problems.append(Problem(item.image, "unlabelled", message))
         if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
-            found = objects_of(labels.label_map, labels.instance_map).class_index
-            class_objects += np.bincount(found, minlength=len(class_objects))
+            found = objects_of(labels.label_map, labels.instance_map)
+            class_objects += np.bincount(found.class_index, minlength=len(class_objects))
+            areas = found.areas()
     if image is None:
-        return Examined(item, None, None, class_pixels, class_objects, tuple(problems))
+        return Examined(item, None, None, class_pixels, class_objects, areas, tuple(problems))
     height, width = image.shape[:2]
     digest = hashlib.blake2b(f"{height}x{width}".encode(), digest_size=16)
     digest.update(image.data)
-    return Examined(item, (height, width), digest.digest(), class_pixels, class_objects, tuple(problems))
+    return Examined(item, (height, width), digest.digest(), class_pixels, class_objects, areas, tuple(problems))
 
 
 def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:

@@ -49,7 +49,6 @@ def new_config(
     class_weights = options.class_weights or authors.CLASS_WEIGHTS.get(options.recipe or "", DEFAULT_CLASS_WEIGHTS)
     power = CLASS_WEIGHT_POWERS[class_weights]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
-    sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     train_images = len(dataset.splits["train"])
     task = options.task or "semantic"
     name = options.model or DEFAULT_MODEL
@@ -70,20 +69,26 @@ def new_config(
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=_recipe(options, name, sizes, train_images, tuple(float(weight) for weight in weights), processes),
+        recipe=_recipe(options, name, survey, train_images, tuple(float(weight) for weight in weights), processes),
     )
 
 
 def _recipe(
     options: TrainOptions,
     model: str,
-    sizes: list[tuple[int, int]],
+    survey: CheckResult,
     train_images: int,
     class_weights: tuple[float, ...],
     processes: int,
 ) -> Recipe:
+    sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
+    if options.task == "instance" and is_upsampled(model):
+        wanted = recipes.object_enlargement(survey.train_object_areas)
+        if wanted > enlargement:
+            enlarged = [(wanted * height, wanted * width) for height, width in sizes]
+            crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes)
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.training.config import Recipe
 
@@ -46,6 +47,9 @@ PATIENT_MINUTES = 20.0
 """Who waits so long for a model gets one that is more exact at twice the time of a prediction: it sees images at two
 magnifications, a quarter below and a quarter above."""
 TILE, OVERLAP = 1536, 512
+OBJECT_PIXELS = 24.0
+"""Diameter that the smaller objects should have: what of them touches comes apart then. Small ones are enlarged so."""
+MAX_ENLARGEMENT = 3.0
 HEAT_WEIGHT, OFFSET_WEIGHT = 10.0, 0.02
 """Of what a net gets wrong at objects: so that neither outweighs the classes."""
 
@@ -63,14 +67,21 @@ def is_long(minutes: float | None) -> bool:
     return minutes is None or minutes >= LONG_MINUTES
 
 
-def enlargement(image_sizes: Sequence[tuple[int, int]], long: bool) -> float:
+def enlargement(image_sizes: Sequence[tuple[float, float]], long: bool) -> float:
     """Return what images of these (height, width) are enlarged by, 1 or more."""
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     fitting = math.sqrt(LARGE_CROP_PIXELS / (height * width))
     return min(max(1.0, fitting), ENLARGEMENT) if long else 1.0
 
 
-def crop_size(image_sizes: Sequence[tuple[int, int]], long: bool) -> tuple[int, int]:
+def object_enlargement(areas: Sequence[npt.NDArray[np.int64]]) -> float:
+    """Return what images are enlarged by, 1 to 3 in quarters, for objects of these areas in pixels: the diameter of a
+    disc as large counts, which a quarter of the objects stay below."""
+    diameter = 2 * math.sqrt(float(np.quantile(np.concatenate(areas), 0.25)) / math.pi)
+    return float(np.clip(round(4 * OBJECT_PIXELS / diameter) / 4, 1.0, MAX_ENLARGEMENT))
+
+
+def crop_size(image_sizes: Sequence[tuple[float, float]], long: bool) -> tuple[int, int]:
     """Return (height, width) of training crops, multiples of 32: of the images' median shape, with an area of about
     `CROP_PIXELS`, or `LARGE_CROP_PIXELS` in a long run; the whole image, enlarged, where it is smaller, and a shorter
     piece where it is long and thin.
@@ -121,9 +132,10 @@ def make_recipe(
     Several processes share a batch so many times as large, at a rate that grows with its square root.
     """
     one = max(MAGNIFICATION, round(4 * enlargement) / 4)
+    tile, overlap = (TILE, OVERLAP) if one <= ENLARGEMENT else (TILE // 2, OVERLAP // 2)
     return Recipe(
         crop=crop,
-        scale=(SCALE[0] * enlargement, SCALE[1]),
+        scale=(SCALE[0] * enlargement, SCALE[1] * max(1.0, enlargement / ENLARGEMENT)),
         color=1.0,
         batch=processes * batch_size(crop, train_images),
         steps=1,
@@ -139,8 +151,8 @@ def make_recipe(
         magnifications=(one - 0.25, one + 0.25) if (minutes or 0.0) >= PATIENT_MINUTES else (one,),
         mirrored=True,
         evaluations=0,
-        tile=TILE,
-        overlap=OVERLAP,
+        tile=tile,
+        overlap=overlap,
     )
 
 
