@@ -64,6 +64,7 @@ class Trainer:
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
+        self.things = pipeline.grouping.things if pipeline.grouping else ()
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
         self._unfused = encoder if isinstance(encoder, Encoder) else None
 
@@ -102,7 +103,7 @@ class Trainer:
         loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         if batch.centres is not None:
             centres = batch.centres[:, :, rows, columns].to(device)
-            errors, pixels = centre_errors(logits[:, len(self.class_weights) :], centres, targets)
+            errors, pixels = centre_errors(logits[:, len(self.class_weights) :], centres, targets, self.things)
             means = errors / self.accelerator.reduce(pixels).clamp(min=1)
             loss = loss + self.recipe.heat_weight * means[0] + self.recipe.offset_weight * means[1]
         return loss
