@@ -30,6 +30,7 @@ from pixelwise.predict.objects import (
     write_coco_results,
     write_geojson,
     write_instances,
+    write_instances32,
     write_table,
 )
 from pixelwise.predict.predictor import load
@@ -72,6 +73,15 @@ def test_the_instance_map_is_written_in_16_bits(blob_file: Path, blob_image: UIn
     with Image.open(tmp_path / "a.png") as image:
         assert image.mode == "I;16"
         assert_array_equal(np.array(image), expected_map())
+
+
+def test_more_objects_are_written_in_32_bits(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
+    result = load(blob_file).predict(blob_image)
+    most = 2**31 - 1
+    many = Objects(np.where(expected_map() == 3, most, expected_map()), np.empty(0, np.int32), np.empty(0, np.float32))
+    write_instances32(tmp_path / "a.tif", dataclasses.replace(result, instances=many))
+    with Image.open(tmp_path / "a.tif") as image:
+        assert_array_equal(np.array(image), many.instance_map)
 
 
 def test_the_table_has_a_row_an_object(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:

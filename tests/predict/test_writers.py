@@ -48,7 +48,7 @@ def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> Non
 
 
 def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
-    known = "some of mask, overlay, instances, objects, geojson, labelme, coco, uncertainty"
+    known = "some of mask, overlay, instances, instances32, objects, geojson, labelme, coco, uncertainty"
     with pytest.raises(OptionError, match=rf"--as: found 'masks'; expected {known}\. Did you mean 'mask'"):
         parse_kinds("overlay,masks")
     with pytest.raises(OptionError, match=rf"found 'x'; expected {known}\. Choose"):

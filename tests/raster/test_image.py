@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import ImageError, ShapeError
-from pixelwise.raster.image import MAX_PIXELS, image_size, is_jpeg, read_image, read_values, write_png
+from pixelwise.raster.image import MAX_PIXELS, image_size, is_jpeg, read_image, read_values, write_png, write_tiff
 
 RGB = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
 GRAY = RGB[..., 0]
@@ -211,3 +211,13 @@ def test_jpeg_is_told_by_content(tmp_path: Path) -> None:
     disguised = saved(tmp_path / "a.png", Image.fromarray(RGB), format="JPEG")
     honest = saved(tmp_path / "b.png", Image.fromarray(RGB))
     assert [is_jpeg(disguised), is_jpeg(honest), is_jpeg(tmp_path / "none.png")] == [True, False, False]
+
+
+def test_write_tiff_keeps_every_value(tmp_path: Path) -> None:
+    array = np.array([[0, 1, 65536], [2**31 - 1, 7, 8]], np.int32)
+    write_tiff(tmp_path / "a.tif", array)
+    assert_array_equal(read_values(tmp_path / "a.tif"), array)
+    for other in (array.astype(np.int64), array[0], array[:0]):
+        with pytest.raises(ShapeError, match="int32"):
+            write_tiff(tmp_path / "b.tif", other)
+    assert not (tmp_path / "b.tif").exists()

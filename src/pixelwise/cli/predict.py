@@ -25,7 +25,8 @@ def predict(
         str,
         typer.Option(
             "--as",
-            help="What to write for each image: mask, overlay; of objects instances, objects, geojson, labelme, coco.",
+            help="What to write for each image: mask, overlay; of objects instances, instances32, objects, geojson, "
+            "labelme, coco.",
         ),
     ] = "mask",
     uncertainty: Annotated[

@@ -18,7 +18,7 @@ from pixelwise.instances.objects import Objects
 from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
 from pixelwise.instances.rle import compressed, encoded_objects
 from pixelwise.predict.predictor import Result
-from pixelwise.raster.image import write_png
+from pixelwise.raster.image import write_png, write_tiff
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
 MAX_ID = 65535
@@ -29,9 +29,14 @@ def write_instances(path: Path, result: Result) -> None:
     """Write the instance map as a 16-bit gray PNG: 0 = no object. Raises `OutputError` for more objects than that."""
     objects = objects_in(result)
     if len(objects) > MAX_ID:
-        remedy = "Cut the image into parts, or write the table of objects."
+        remedy = "Ask for --as instances32, a TIFF."
         raise OutputError(path, f"{len(objects):,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
     write_png(path, objects.instance_map.astype(np.uint16))
+
+
+def write_instances32(path: Path, result: Result) -> None:
+    """Write the instance map as a 32-bit gray TIFF: 0 = no object."""
+    write_tiff(path, objects_in(result).instance_map)
 
 
 def write_table(path: Path, result: Result) -> None:

@@ -14,6 +14,7 @@ from pixelwise.predict.objects import (
     write_coco_results,
     write_geojson,
     write_instances,
+    write_instances32,
     write_labelme,
     write_table,
 )
@@ -52,6 +53,7 @@ WRITERS = {
     "mask": Writer(".png", write_mask),
     "overlay": Writer("_overlay.png", write_overlay),
     "instances": Writer("_instances.png", write_instances),
+    "instances32": Writer("_instances.tif", write_instances32),
     "objects": Writer("_objects.csv", write_table),
     "geojson": Writer(".geojson", write_geojson),
     "labelme": Writer(".json", write_labelme),

@@ -121,6 +121,18 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
         image.save(temporary, format="PNG")
 
 
+def write_tiff(path: Path, array: npt.NDArray[np.int32]) -> None:
+    """Write int32 (height, width) as a TIFF of 32 bits a pixel, packed, whole or not at all.
+
+    Raises `ShapeError` for any other array and `OutputError` where the disk does not take it.
+    """
+    if array.ndim != 2 or 0 in array.shape or array.dtype != np.int32:
+        expected = "int32 (height, width)"
+        raise ShapeError("array", f"{array.dtype} {array.shape}", expected, "Convert the array first.")
+    with written_whole(path) as temporary:
+        Image.fromarray(array).save(temporary, format="TIFF", compression="tiff_adobe_deflate")
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
