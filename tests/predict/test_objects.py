@@ -19,14 +19,13 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError, OutputError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.instances.objects import Objects
+from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.jobs import plan
 from pixelwise.predict.objects import (
     COCO_ENDING,
-    MAX_ID,
     write_coco_results,
     write_geojson,
     write_instances,

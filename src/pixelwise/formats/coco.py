@@ -28,7 +28,7 @@ from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
 from pixelwise.instances.objects import Objects, objects_of
-from pixelwise.instances.rle import encoded_objects
+from pixelwise.instances.rle import as_coco
 from pixelwise.metrics.pixels import counted_pixels
 
 BACKGROUND = "background"
@@ -106,17 +106,8 @@ def _annotations(item: Item, labels: Labels) -> Iterator[dict[str, Any]]:
 
 
 def _entries(objects: Objects, iscrowd: int = 0) -> Iterator[dict[str, Any]]:
-    size = list(objects.instance_map.shape)
-    runs = encoded_objects(objects.instance_map, len(objects))
-    boxes, areas = objects.boxes_xyxy().tolist(), objects.areas().tolist()
-    for index, (left, top, right, bottom) in enumerate(boxes):
-        yield {
-            "category_id": int(objects.class_index[index]),
-            "iscrowd": iscrowd,
-            "area": areas[index],
-            "bbox": [left, top, right - left, bottom - top],
-            "segmentation": {"size": size, "counts": runs[index]},
-        }
+    for entry, area in zip(as_coco(objects), objects.areas().tolist(), strict=True):
+        yield {"iscrowd": iscrowd, "area": area, **entry}
 
 
 class _AnnotationFile:

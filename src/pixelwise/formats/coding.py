@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import ClassMap, Color, distinct_colors
 from pixelwise.errors import MaskError
+from pixelwise.instances.objects import MAX_ID
 from pixelwise.raster.image import is_jpeg, read_values
 
 UInt8 = npt.NDArray[np.uint8]
@@ -19,7 +20,6 @@ Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 BINARY_CLASSES = ClassMap(("background", "foreground"), ((0, 0, 0), distinct_colors(1)[0]))
 
-MAX_OBJECT_ID = 65535
 _REMEDY = "Correct the mask, add the class to the class list, or leave the pair out (train --skip-bad)."
 _SHOWN = 8
 
@@ -64,10 +64,10 @@ def read_instance_map(path: Path) -> Int32:
     Raises `ImageError` for a file that cannot be read and `MaskError` for colours or ids beyond 16 bits.
     """
     stored = read_values(path)
-    if stored.ndim != 2 or stored.min() < 0 or stored.max() > MAX_OBJECT_ID:
+    if stored.ndim != 2 or stored.min() < 0 or stored.max() > MAX_ID:
         found = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
         remedy = "Save the instance map as 16-bit gray PNG."
-        raise MaskError(path, found, f"one object id a pixel, 0..{MAX_OBJECT_ID}", remedy)
+        raise MaskError(path, found, f"one object id a pixel, 0..{MAX_ID}", remedy)
     return stored.astype(np.int32)
 
 

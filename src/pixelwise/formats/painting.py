@@ -14,9 +14,8 @@ import numpy as np
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import MaskError
-from pixelwise.formats.coding import MAX_OBJECT_ID
 from pixelwise.formats.dataset import Labels
-from pixelwise.instances.objects import Piece
+from pixelwise.instances.objects import MAX_ID, Piece
 from pixelwise.instances.polygons import Ring, filled
 from pixelwise.instances.rle import decoded
 
@@ -47,8 +46,8 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     order, from 1, without those that have no pixel. Raises `MaskError`, which names `where`, for an outline of less
     than three corners, runs of another size, or more objects than 16 bits can number.
     """
-    if len(objects) > MAX_OBJECT_ID:
-        expected = f"{MAX_OBJECT_ID} at most"
+    if len(objects) > MAX_ID:
+        expected = f"{MAX_ID} at most"
         raise MaskError(where, f"{len(objects)} objects in one image", expected, "Cut the image into tiles.")
     pieces = [_piece(own, size, where) for own in objects]
     areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)

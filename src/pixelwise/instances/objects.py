@@ -15,6 +15,8 @@ from pixelwise.errors import MaskError, ShapeError
 AnyInstanceMap = npt.NDArray[np.integer[Any]]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
+MAX_ID = 65535
+"""The most that files of 16 bits, and so all layouts of data, can number."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ first, as characters from "0" on; a sixth bit says that more follow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import MaskError
+from pixelwise.instances.objects import Objects
 
 Mask = npt.NDArray[np.bool_]
 FIRST = ord("0")
@@ -43,6 +45,19 @@ def encoded_objects(instance_map: npt.NDArray[np.int32], count: int) -> list[lis
         lengths: list[int] = np.diff(edges, prepend=0).tolist()
         runs.append(lengths if lengths[-1] else lengths[:-1])
     return runs
+
+
+def as_coco(objects: Objects) -> Iterator[dict[str, Any]]:
+    """Yield what COCO's files hold of each object: category_id, its class index; bbox; segmentation with its runs."""
+    size = list(objects.instance_map.shape)
+    boxes = objects.boxes_xyxy().tolist()
+    for index, runs in enumerate(encoded_objects(objects.instance_map, len(objects))):
+        left, top, right, bottom = boxes[index]
+        yield {
+            "category_id": int(objects.class_index[index]),
+            "bbox": [left, top, right - left, bottom - top],
+            "segmentation": {"size": size, "counts": runs},
+        }
 
 
 def decoded(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> Mask:

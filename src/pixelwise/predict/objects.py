@@ -14,14 +14,13 @@ import numpy as np
 from pixelwise.errors import OptionError, OutputError
 from pixelwise.files import write_text
 from pixelwise.instances.measures import measured
-from pixelwise.instances.objects import Objects
+from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
-from pixelwise.instances.rle import compressed, encoded_objects
+from pixelwise.instances.rle import as_coco, compressed
 from pixelwise.predict.predictor import Result
 from pixelwise.raster.image import write_png, write_tiff
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
-MAX_ID = 65535
 COCO_ENDING = "_coco.json"
 
 
@@ -86,18 +85,12 @@ def write_coco_results(path: Path, result: Result) -> None:
     """
     objects = objects_in(result)
     stem = path.name.removesuffix(COCO_ENDING)
-    boxes, entries = objects.boxes_xyxy().tolist(), []
-    for index, runs in enumerate(encoded_objects(objects.instance_map, len(objects))):
-        left, top, right, bottom = boxes[index]
-        entries.append(
-            {
-                "image_id": int(stem) if stem.isdecimal() else stem,
-                "category_id": int(objects.class_index[index]),
-                "segmentation": {"size": list(objects.instance_map.shape), "counts": compressed(runs)},
-                "bbox": [left, top, right - left, bottom - top],
-                "score": _score(objects, index),
-            }
-        )
+    entries = [
+        {"image_id": int(stem) if stem.isdecimal() else stem, "score": _score(objects, index), **own}
+        for index, own in enumerate(as_coco(objects))
+    ]
+    for entry in entries:
+        entry["segmentation"]["counts"] = compressed(entry["segmentation"]["counts"])
     write_text(path, json.dumps(entries))
 
 
