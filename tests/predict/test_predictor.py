@@ -66,12 +66,13 @@ def test_a_file_and_its_array_are_predicted_alike(
         assert_array_equal(result.label_map, colour.labels(image))
 
 
-def test_logits_by_rows_are_the_models_from_top_to_bottom(colour: ColourModel, image: UInt8) -> None:
+def test_logits_are_the_models_in_blocks_and_whole(colour: ColourModel, image: UInt8) -> None:
     """Of tiles that are blended: within rounding of float32."""
-    info = dataclasses.replace(colour.info, tile=64, overlap=32)
-    bands = list(Predictor(Counted(colour), info).logits_by_rows(image))
-    assert [row for row, _ in bands] == [0, *np.cumsum([band.shape[1] for _, band in bands])[:-1]]
-    assert_allclose(np.concatenate([band for _, band in bands], axis=1), colour.logits(image), rtol=1e-5)
+    predictor = Predictor(Counted(colour), dataclasses.replace(colour.info, tile=64, overlap=32))
+    expected = colour.logits(image)
+    for block in predictor.blocks(image):
+        assert_allclose(block.logits, expected[(slice(None), *block.place)], rtol=1e-5)
+    assert_allclose(predictor.logits(image), expected, rtol=1e-5)
 
 
 def test_probabilities_are_the_soft_max_of_the_logits(model_file: Path, colour: ColourModel, image: UInt8) -> None:

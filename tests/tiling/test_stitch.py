@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import uniform_filter
 
 from pixelwise.errors import OptionError, ShapeError
-from pixelwise.tiling.stitch import stitch_label_map, stitch_logits, stitched_rows
+from pixelwise.tiling.stitch import stitch_label_map, stitch_logits, stitched
 
 Run = Callable[[np.ndarray], np.ndarray]
 GRID = {"tile": 64, "overlap": 32, "stride": 8}
@@ -75,9 +75,9 @@ def test_a_net_that_sees_further_than_the_margin_would_be_found_out() -> None:
 def test_an_image_that_fits_is_one_call_and_passed_on_as_it_is() -> None:
     sizes: list[tuple[int, ...]] = []
     image = picture(64, 40)
-    ((row, logits),) = stitched_rows(noting(each_pixel, sizes), image, **GRID)
-    assert (row, sizes) == (0, [(1, 64, 40, 3)])
-    assert_array_equal(logits, each_pixel(image[None])[0])
+    (block,) = stitched(noting(each_pixel, sizes), image, **GRID)
+    assert (block.row, block.column, sizes) == (0, 0, [(1, 64, 40, 3)])
+    assert_array_equal(block.logits, each_pixel(image[None])[0])
 
 
 def test_each_tile_is_run_once() -> None:
@@ -87,23 +87,23 @@ def test_each_tile_is_run_once() -> None:
     assert sizes == [(1, 64, 64, 3)] * 3 + [(1, 64, 62, 3)] + [(1, 57, 64, 3)] * 3 + [(1, 57, 62, 3)]
 
 
-def test_bands_come_as_soon_as_they_are_done() -> None:
+def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
     sizes: list[tuple[int, ...]] = []
     image = picture(300, 100)
-    reached, calls = 0, []
-    for row, logits in stitched_rows(noting(each_pixel, sizes), image, **GRID):
-        assert row == reached
-        assert_allclose(logits, each_pixel(image[None, row : row + logits.shape[1]])[0], rtol=1e-6)
-        reached += logits.shape[1]
+    expected = each_pixel(image[None])[0]
+    times, calls = np.zeros((300, 100), int), []
+    for block in stitched(noting(each_pixel, sizes), image, **GRID):
+        assert_allclose(block.logits, expected[(slice(None), *block.place)], rtol=1e-6)
+        times[block.place] += 1
         calls.append(len(sizes))
-        assert logits.shape[1] <= 64
-    assert reached == 300
+    assert_array_equal(times, 1)
     # Three tiles across; down, 300 - 64 = 236 rounds up to 240, 30 strides, in steps of at most 4: 8 steps, 9 tiles.
-    assert calls == [3 * (i + 1) for i in range(9)]
+    assert calls == list(range(1, 28))
 
 
-def test_memory_is_a_few_bands_whatever_the_height() -> None:
-    image = np.zeros((20_000, 64, 3), np.uint8)
+@pytest.mark.parametrize("size", [(20_000, 64), (64, 20_000), (1500, 1500)])
+def test_memory_is_a_few_tiles_whatever_the_size(size: tuple[int, int]) -> None:
+    image = np.zeros((*size, 3), np.uint8)
 
     def eight_classes(images: np.ndarray) -> np.ndarray:
         return np.ones((1, 8, *images.shape[1:3]), np.float32)
@@ -112,8 +112,8 @@ def test_memory_is_a_few_bands_whatever_the_height() -> None:
     label_map = stitch_label_map(eight_classes, image, **GRID)
     peak = tracemalloc.get_traced_memory()[1] - label_map.nbytes
     tracemalloc.stop()
-    band = 8 * 64 * 64 * 4  # of 41 MB that all logits would take
-    assert peak < 10 * band  # two bands, a tile's logits, their weighted copy, and what numpy needs for each step
+    tile, shared = 8 * 64 * 64 * 4, 8 * 8 * size[1] * 4  # of 41 MB and more that all logits would take
+    assert peak < 10 * tile + (3 * shared if size[0] > 64 else 0)  # what two rows of tiles share, gathered and joined
 
 
 def test_a_picture_of_extreme_shape() -> None:
@@ -149,12 +149,12 @@ def test_an_image_seen_backwards_is_handed_on_in_order() -> None:
 )
 def test_images_that_are_none(image: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"image: found .* expected uint8 of shape \(height, width, channels\)"):
-        stitched_rows(each_pixel, image, **GRID)
+        stitched(each_pixel, image, **GRID)
 
 
 def test_a_grid_that_cannot_be_laid_is_refused_before_the_first_tile() -> None:
     with pytest.raises(OptionError, match="overlap"):
-        stitched_rows(each_pixel, picture(100, 100), tile=64, overlap=60, stride=8)
+        stitched(each_pixel, picture(100, 100), tile=64, overlap=60, stride=8)
 
 
 @pytest.mark.parametrize(

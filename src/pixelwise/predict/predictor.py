@@ -18,7 +18,7 @@ from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.image import read_image
 from pixelwise.render import object_overlay, overlay
-from pixelwise.tiling.stitch import Run, stitch_label_map, stitch_logits, stitched_rows
+from pixelwise.tiling.stitch import Block, Run, stitch_label_map, stitch_logits, stitched
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -78,19 +78,25 @@ class Predictor:
             raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
         from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
 
-        _require_image(image)
-        logits = self._stitched(self._engine, image)
+        logits = self.logits(image)
         label_map = logits[: self.classes.num_classes].argmax(axis=0).astype(np.uint8)
         return label_map, grouped(logits, grouping)
 
-    def logits_by_rows(self, image: UInt8) -> Iterator[tuple[int, Float32]]:
-        """Yield (row, float32 logits (K, rows, width)) of a uint8 (height, width, 3) image from top to bottom.
+    def logits(self, image: UInt8) -> Float32:
+        """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
 
-        A large image is never held whole. Raises as `label_map`.
+        Raises as `label_map`.
+        """
+        _require_image(image)
+        return self._stitched(self._engine, image)
+
+    def blocks(self, image: UInt8) -> Iterator[Block]:
+        """Yield the logits of a uint8 (height, width, 3) image piece by piece: those of a large one are never held
+        whole. Raises as `label_map`.
         """
         _require_image(image)
         info = self.info
-        return stitched_rows(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+        return stitched(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
@@ -102,10 +108,9 @@ class Predictor:
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
         info, run = self.info, sampled_moments(self._engine, sampling)
-        for row, moments in stitched_rows(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
-            rows = slice(row, row + moments.shape[1])
-            label_map[rows] = moments[:-1].argmax(axis=0)
-            variance[rows] = moments[-1]
+        for block in stitched(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
+            label_map[block.place] = block.logits[:-1].argmax(axis=0)
+            variance[block.place] = block.logits[-1]
         return label_map, variance
 
     def probabilities(self, image: UInt8, sampling: Sampling | None = None) -> Float32:
@@ -113,9 +118,9 @@ class Predictor:
 
         Errors as for `predict`.
         """
-        _require_image(image)
         if sampling is None:
-            return softmax(self._stitched(self._engine, image)[: self.classes.num_classes])
+            return softmax(self.logits(image)[: self.classes.num_classes])
+        _require_image(image)
         return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
 
     def _stitched(self, run: Run, image: UInt8) -> Float32:

@@ -8,7 +8,9 @@ padding inside the net takes the place of the image, is not used. A net whose re
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -22,65 +24,91 @@ Float32 = npt.NDArray[np.float32]
 Run = Callable[[UInt8], Float32]
 
 
-def stitched_rows(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Iterator[tuple[int, Float32]]:
-    """Yield (row, logits (K, rows, width)) from top to bottom, each band as soon as no later tile touches it.
+@dataclass(frozen=True)
+class Block:
+    """Logits that no later tile touches, float32 (K, height, width), and where their top left corner lies."""
+
+    row: int
+    column: int
+    logits: Float32
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns of the image."""
+        height, width = self.logits.shape[1:]
+        return slice(self.row, self.row + height), slice(self.column, self.column + width)
+
+
+def stitched(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Iterator[Block]:
+    """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right.
 
     image is uint8 (height, width, C); tile, overlap and stride are in pixels. An image no larger than tile x tile is
-    one call of `run` and one band. Otherwise memory stays within O(tile * width * K), whatever the height.
-    Raises `OptionError` for a grid that cannot be laid (see `spans`), and `ShapeError` for an image of another shape
-    or type, or where `run` returns logits that do not fit its input.
+    one call of `run` and one block. Otherwise memory stays within O(tile^2 * K) and, for what two rows of tiles share,
+    O(overlap * width * K) / 4, whatever the height. Raises `OptionError` for a grid that cannot be laid (see `spans`),
+    and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit its input.
     """
     if image.ndim != 3 or image.size == 0 or image.dtype != np.uint8:
         found = f"{image.dtype} of shape {image.shape}"
         raise ShapeError("image", found, "uint8 of shape (height, width, channels)", "Read it with read_image.")
     height, width, _ = image.shape
     rows, columns = spans(height, tile, overlap, stride), spans(width, tile, overlap, stride)
-    return _bands(run, image, rows, columns)
+    return _blocks(run, image, rows, columns)
 
 
 def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Float32:
-    """Return the float32 logits (K, height, width) of a whole image. Raises as `stitched_rows`."""
-    bands = stitched_rows(run, image, tile=tile, overlap=overlap, stride=stride)
-    return np.concatenate([band for _, band in bands], axis=1)
+    """Return the float32 logits (K, height, width) of a whole image. Raises as `stitched`."""
+    blocks = stitched(run, image, tile=tile, overlap=overlap, stride=stride)
+    first = next(blocks)
+    if first.logits.shape[1:] == image.shape[:2]:
+        return first.logits
+    logits = np.empty((len(first.logits), *image.shape[:2]), np.float32)
+    for block in itertools.chain([first], blocks):
+        logits[(slice(None), *block.place)] = block.logits
+    return logits
 
 
 def stitch_label_map(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> UInt8:
     """Return the uint8 (height, width) label map of a whole image; the lowest class wins a tie.
 
-    Logits are held for one band at a time. Raises as `stitched_rows`, and `ShapeError` for more than 255 classes.
+    Logits are held for one tile at a time. Raises as `stitched`, and `ShapeError` for more than 255 classes.
     """
     label_map = np.empty(image.shape[:2], np.uint8)
-    for row, logits in stitched_rows(run, image, tile=tile, overlap=overlap, stride=stride):
-        if len(logits) > MAX_CLASSES:
+    for block in stitched(run, image, tile=tile, overlap=overlap, stride=stride):
+        if len(block.logits) > MAX_CLASSES:
             remedy = "Use stitch_logits for outputs that are not classes."
-            raise ShapeError("logits", f"{len(logits)} channels", f"at most {MAX_CLASSES} classes", remedy)
-        label_map[row : row + logits.shape[1]] = logits.argmax(axis=0)
+            found = f"{len(block.logits)} channels"
+            raise ShapeError("logits", found, f"at most {MAX_CLASSES} classes", remedy)
+        label_map[block.place] = block.logits.argmax(axis=0)
     return label_map
 
 
-def _bands(run: Run, image: UInt8, rows: list[Span], columns: list[Span]) -> Iterator[tuple[int, Float32]]:
+def _blocks(run: Run, image: UInt8, rows: list[Span], columns: list[Span]) -> Iterator[Block]:
     if len(rows) == len(columns) == 1:
-        yield 0, _logits(run, image)[0]
+        yield Block(0, 0, _logits(run, image)[0])
         return
-    shared = None  # with the row of tiles above, the last rows of its band
+    above: Float32 | None = None  # what the row of tiles above adds to the first rows of this one
     for row, below in zip(rows, [*rows[1:], None], strict=True):
-        band = _band(run, image, row, columns)
-        if shared is not None:
-            band[:, : shared.shape[1]] += shared
-        final = (row.last if below is None else below.first) - row.first
-        yield row.first, band[:, :final]
-        shared = band[:, final:]
+        height = (row.last if below is None else below.first) - row.first
+        left: Float32 | None = None  # what the tiles before add to the first columns of this one
+        shared = []
+        for column, after in zip(columns, [*columns[1:], None], strict=True):
+            width = (column.last if after is None else after.first) - column.first
+            logits = _weighted(run, image, row, column)
+            if left is not None:
+                logits[:, :, : left.shape[2]] += left
+            left, logits = logits[:, :, width:].copy(), logits[:, :, :width]
+            if above is not None:
+                logits[:, : above.shape[1]] += above[:, :, column.first : column.first + width]
+            shared.append(logits[:, height:].copy())
+            yield Block(row.first, column.first, logits[:, :height])
+        above = np.concatenate(shared, axis=2)
 
 
-def _band(run: Run, image: UInt8, row: Span, columns: list[Span]) -> Float32:
-    """Return one row of tiles, (K, row.last - row.first, width): blended along the row and weighted down it."""
-    for column in columns:
-        logits = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
-        if column is columns[0]:
-            band = np.zeros((len(logits), row.last - row.first, image.shape[1]), np.float32)
-        weights = row.weights[:, None] * column.weights
-        band[:, :, column.first : column.last] += logits[:, row.used, column.used] * weights
-    return band
+def _weighted(run: Run, image: UInt8, row: Span, column: Span) -> Float32:
+    """Return what a tile adds, (K, row.last - row.first, column.last - column.first)."""
+    logits = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
+    weighted: Float32 = logits[:, row.used, column.used] * (row.weights[:, None] * column.weights)
+    return weighted
 
 
 def _logits(run: Run, image: UInt8) -> Float32:

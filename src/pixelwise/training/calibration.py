@@ -84,12 +84,11 @@ def _seen(predictor: Predictor, samples: Iterable[Sample], count: int) -> tuple[
     kept: list[tuple[Float32, npt.NDArray[np.uint8]]] = []
     for sample in samples:
         step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
-        for row, every in predictor.logits_by_rows(sample.image):
-            logits = every[:num_classes]
-            first = -row % step
-            truth = sample.label_map[row + first : row + logits.shape[1] : step, ::step]
+        for block in predictor.blocks(sample.image):
+            rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))
+            truth = sample.label_map[block.place][rows, columns]
             counted = counted_pixels(truth)
-            kept.append((logits[:, first::step, ::step][:, counted], truth[counted]))
+            kept.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
     if not kept:
         return np.empty((num_classes, 0), np.float32), np.empty(0, np.int64)
     return np.concatenate([own for own, _ in kept], axis=1), np.concatenate([own for _, own in kept]).astype(np.int64)

@@ -60,7 +60,7 @@ def _seen(predictor: Predictor, samples: Iterable[Sample], class_bias: npt.NDArr
     for sample in samples:
         if sample.instance_map is None:
             continue
-        logits = np.concatenate([rows for _, rows in predictor.logits_by_rows(sample.image)], axis=1)
+        logits = predictor.logits(sample.image)
         logits[: len(class_bias)] += class_bias[:, None, None]
         yield logits, objects_of(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
         left -= logits.size
