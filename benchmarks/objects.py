@@ -21,6 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 import pixelwise as pw
+from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.overlap import overlaps
@@ -51,7 +52,9 @@ def group(path: Path) -> None:
     """Print the seconds that grouping takes, the objects, and the process's peak memory in GB."""
     logits = np.load(path)
     started = time.perf_counter()
-    found = len(grouped(logits, Grouping((1,))))
+    fields = Fields.of(logits, (1,))
+    del logits
+    found = len(grouped(fields, Grouping((1,))))
     seconds = time.perf_counter() - started
     print(f"{seconds:.2f} {found} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
 

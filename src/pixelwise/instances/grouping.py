@@ -9,47 +9,41 @@ its largest go to no object, and its holes are filled.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from pixelwise.errors import ShapeError
+from pixelwise.instances.fields import NO_THING, Fields
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.parts import holes_filled, largest_parts
-from pixelwise.instances.rule import CHANNELS, Grouping
+from pixelwise.instances.rule import Grouping
 from pixelwise.instances.targets import centres_of
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 
 
-def grouped(logits: Float32, grouping: Grouping) -> Objects:
-    """Return the objects in an image's `logits`, float32 (K + 3, height, width).
+def grouped(fields: Fields, grouping: Grouping) -> Objects:
+    """Return the objects of an image.
 
-    The first K channels are scores of classes; the next is heat, 1 at the centre of an object and less away from it;
-    the last two are the offset from a pixel to its object's centre, (rows, columns) in pixels. A pixel belongs to an
-    object where the best class is a thing. An object's class is the thing with the largest mean probability over its
-    pixels, its score that probability times the heat of its centre. Raises `ShapeError` for another number of channels.
+    A pixel belongs to one where the best class is a thing. An object's class is the one with the largest sum of
+    probabilities over the pixels where it is best, its score their mean over all its pixels times the heat of its
+    centre.
     """
-    num_classes = len(logits) - CHANNELS
-    if logits.ndim != 3 or num_classes <= max(grouping.things):
-        expected = f"({max(grouping.things) + 1 + CHANNELS} or more, height, width)"
-        raise ShapeError("logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's.")
-    scores, heat, offsets = logits[:num_classes], logits[num_classes], logits[num_classes + 1 :]
-    things = np.isin(np.arange(num_classes), grouping.things)
-    foreground = _highest(scores, things) > _highest(scores, ~things)
-    centres = peaks(np.where(foreground, heat, -np.inf), grouping.radius, grouping.least_heat)
+    foreground = fields.class_index != NO_THING
+    centres = peaks(np.where(foreground, fields.heat, -np.inf), grouping.radius, grouping.least_heat)
     if not len(centres):
-        return Objects(np.zeros(heat.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-    instance_map = holes_filled(largest_parts(_joined(foreground, centres, offsets)))
+        return Objects(np.zeros(foreground.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
+    instance_map = holes_filled(largest_parts(_joined(foreground, centres, fields)))
     inside = np.flatnonzero(instance_map)
     labels = instance_map.ravel()[inside] - 1
     areas = np.bincount(labels, minlength=len(centres))
-    probability = _softmax(np.take(scores.reshape(num_classes, -1), inside, axis=1))[things]
-    mean = np.stack([np.bincount(labels, own, len(centres)) for own in probability]) / np.maximum(areas, 1)
-    class_index = np.flatnonzero(things)[mean.argmax(axis=0)].astype(np.int32)
-    score = mean.max(axis=0) * np.clip(heat[tuple(centres.T)], 0, 1)
+    sums = _sums(fields, inside, labels, len(centres), grouping.things)
+    class_index = np.array(grouping.things, np.int32)[sums.argmax(axis=1)]
+    score = sums.max(axis=1) / np.maximum(areas, 1) * np.clip(fields.heat[tuple(centres.T)], 0, 1)
     return Objects(instance_map, class_index, score.astype(np.float32)).kept(areas >= grouping.least_area)
 
 
@@ -63,7 +57,7 @@ def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
     return centres_of(plateaus)
 
 
-def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], offsets: Float32) -> Int32:
+def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], fields: Fields) -> Int32:
     """Return an instance map in which each pixel of the foreground has the number of the centre it leads to.
 
     The pixels of an object lead to few places, so that the nearest centre is sought once for each place.
@@ -71,8 +65,8 @@ def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], o
     height, width = foreground.shape
     inside = np.flatnonzero(foreground)
     ends, columns = np.divmod(inside, width)
-    for places, way, side in ((ends, offsets[0], height), (columns, offsets[1], width)):
-        places += np.rint(way.ravel()[inside]).astype(places.dtype)
+    for places, way, side in ((ends, fields.down, height), (columns, fields.right, width)):
+        places += way.ravel()[inside]
         np.clip(places, 0, side - 1, out=places)
     ends *= width
     ends += columns
@@ -87,17 +81,13 @@ def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], o
     return instance_map.reshape(foreground.shape)
 
 
-def _highest(scores: Float32, which: npt.NDArray[np.bool_]) -> Float32:
-    """Return the highest score of these classes at each pixel; of none, minus infinity."""
-    highest: Float32 = np.full(scores.shape[1:], -np.inf, np.float32)
-    for index in np.flatnonzero(which):
-        np.maximum(highest, scores[index], out=highest)
-    return highest
-
-
-def _softmax(scores: Float32) -> Float32:
-    """Turn scores (K, n) into probabilities, in place: they are many."""
-    scores -= scores.max(axis=0)
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=0)
-    return scores
+def _sums(
+    fields: Fields, inside: npt.NDArray[np.int64], labels: Int32, count: int, things: Sequence[int]
+) -> npt.NDArray[np.float64]:
+    """Return the sum of each thing's probability over each object's pixels at which it is best, (count, things)."""
+    place = np.full(NO_THING + 1, len(things))  # a hole that was filled belongs to none
+    place[list(things)] = np.arange(len(things))
+    columns = place[fields.class_index.ravel()[inside]]
+    every = labels * (len(things) + 1) + columns
+    sums = np.bincount(every, fields.probability.ravel()[inside], count * (len(things) + 1))
+    return sums.reshape(count, -1)[:, :-1]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError, OptionError, RunError, ShapeError
+from pixelwise.instances.fields import Fields
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
@@ -78,9 +79,12 @@ class Predictor:
             raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
         from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
 
-        logits = self.logits(image)
-        label_map = logits[: self.classes.num_classes].argmax(axis=0).astype(np.uint8)
-        return label_map, grouped(logits, grouping)
+        _require_image(image)
+        label_map, fields = np.empty(image.shape[:2], np.uint8), Fields.empty(image.shape[:2])
+        for block in self.blocks(image):
+            label_map[block.place] = block.logits[: self.classes.num_classes].argmax(axis=0)
+            fields.put(block.place, Fields.of(block.logits, grouping.things))
+        return label_map, grouped(fields, grouping)
 
     def logits(self, image: UInt8) -> Float32:
         """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.

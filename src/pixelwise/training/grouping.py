@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.formats.dataset import Sample
+from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rule import Grouping
@@ -24,10 +25,10 @@ CANDIDATES: dict[str, tuple[Any, ...]] = {
 }
 """What is tried, one number after the other, while it helps."""
 ROUNDS = 2
-VALUES = 20_000_000
-"""Logits that are looked at: of the first images that have so many."""
+PIXELS = 4_000_000
+"""So many are looked at: of the first images that have them."""
 
-Seen = tuple[npt.NDArray[np.float32], Objects, npt.NDArray[np.bool_]]
+Seen = tuple[Fields, Objects, npt.NDArray[np.bool_]]
 
 
 def best_grouping(
@@ -38,7 +39,7 @@ def best_grouping(
     That is by the mean of TP / (TP + FN + FP) over IoU thresholds: AP hardly minds what is invented at a low score.
     class_bias: what the model's class scores get added before. Samples without objects say nothing.
     """
-    seen = list(_seen(predictor, samples, np.array(class_bias, np.float32)))
+    seen = list(_seen(predictor, samples, np.array(class_bias, np.float32), grouping.things))
     if not seen:
         return grouping
     reached = _quality(predictor, seen, grouping)
@@ -55,22 +56,28 @@ def best_grouping(
     return grouping
 
 
-def _seen(predictor: Predictor, samples: Iterable[Sample], class_bias: npt.NDArray[np.float32]) -> Iterable[Seen]:
-    left = VALUES
+def _seen(
+    predictor: Predictor,
+    samples: Iterable[Sample],
+    class_bias: npt.NDArray[np.float32],
+    things: Sequence[int],
+) -> Iterable[Seen]:
+    left = PIXELS
     for sample in samples:
         if sample.instance_map is None:
             continue
         logits = predictor.logits(sample.image)
         logits[: len(class_bias)] += class_bias[:, None, None]
-        yield logits, objects_of(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
-        left -= logits.size
+        fields = Fields.of(logits, things)
+        yield fields, objects_of(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
+        left -= sample.label_map.size
         if left <= 0:
             break
 
 
 def _quality(predictor: Predictor, seen: Iterable[Seen], grouping: Grouping) -> float:
     scorer = InstanceScorer(predictor.classes)
-    for logits, target, ignored in seen:
-        scorer.update(grouped(logits, grouping), target, ignored)
+    for fields, target, ignored in seen:
+        scorer.update(grouped(fields, grouping), target, ignored)
     mean = float(np.mean(list(scorer.scores().dsb.values())))
     return mean if np.isfinite(mean) else 0.0
