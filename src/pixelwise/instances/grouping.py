@@ -89,5 +89,5 @@ def _sums(
     place[list(things)] = np.arange(len(things))
     columns = place[fields.class_index.ravel()[inside]]
     every = labels * (len(things) + 1) + columns
-    sums = np.bincount(every, fields.probability.ravel()[inside], count * (len(things) + 1))
+    sums = np.bincount(every, fields.probability.ravel()[inside], count * (len(things) + 1)).astype(np.float64)
     return sums.reshape(count, -1)[:, :-1]
