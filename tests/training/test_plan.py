@@ -59,7 +59,8 @@ def test_small_objects_are_enlarged_in_crops_no_larger_than_others(tmp_path: Pat
     assert recipe.magnifications == (2.0, 2.5)
     assert recipe.crop == (288, 288)
     assert recipe.scale == pytest.approx((0.667 * 2.25, 2.0 * 2.25 / 1.5))
-    assert recipe_of(tmp_path, task="instance", model="unet").crop == (128, 128)
+    for options in ({"minutes": 3.0}, {"model": "unet"}):
+        assert recipe_of(tmp_path, task="instance", **options).crop == (128, 128)
 
 
 def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _recipe(
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
-    if options.task == "instance" and is_upsampled(model):
+    if options.task == "instance" and long:
         wanted = recipes.object_enlargement(survey.train_object_areas)
         if wanted > enlargement:
             enlarged = [(wanted * height, wanted * width) for height, width in sizes]
