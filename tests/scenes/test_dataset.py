@@ -9,6 +9,7 @@ from PIL import Image
 from pixelwise.classes import ClassMap
 from pixelwise.errors import OptionError
 from pixelwise.scenes import SCENE_CLASSES, scene, write_scenes
+from pixelwise.scenes.fruit import FRUIT_CLASSES, fruit
 
 SIZE = (48, 64)
 
@@ -57,3 +58,12 @@ def test_a_second_writing_gives_the_same_bytes_and_a_larger_set_holds_the_smalle
 def test_a_negative_seed_is_refused(tmp_path):
     with pytest.raises(OptionError, match="seed: found -1; expected 0 or more"):
         write_scenes(tmp_path, -1)
+
+
+def test_fruit_has_classes_of_its_own(tmp_path):
+    write_scenes(tmp_path, 5, {"train": 1}, SIZE, kind="fruit")
+    drawn = fruit((5, zlib.crc32(b"train"), 0), SIZE)
+    with Image.open(tmp_path / "train/instances/train-0000.png") as instances:
+        assert_array_equal(np.array(instances), drawn.instance_map)
+    content = yaml.safe_load((tmp_path / "classes.yaml").read_text(encoding="utf-8"))
+    assert ClassMap.from_dict(content["classes"]) == FRUIT_CLASSES

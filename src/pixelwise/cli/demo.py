@@ -1,4 +1,4 @@
-"""`pixelwise demo`: the whole story on generated landscapes."""
+"""`pixelwise demo`: the whole story on generated pictures."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEED = 0
 KINDS = {"semantic": ("mask", "overlay"), "instance": ("instances", "objects", "overlay")}
+SCENES: dict[str, Literal["landscapes", "fruit"]] = {"semantic": "landscapes", "instance": "fruit"}
 
 
 def demo(
@@ -29,7 +30,7 @@ def demo(
     ] = "semantic",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
-    """Make a data set of landscapes, train on it, measure the model, predict with it, and say where the report is."""
+    """Draw landscapes (for objects fruit), train on them, measure the model, predict, and say where the report is."""
     require_train_extra()
     from pixelwise.errors import OutputError
     from pixelwise.formats import open_dataset
@@ -42,8 +43,8 @@ def demo(
 
     if out.exists():
         raise OutputError(out, "something there", "a directory to make", "Remove it, or choose another --out.")
-    _say("drawing landscapes")
-    write_scenes(out / "data", SEED)
+    _say(f"drawing {SCENES[task]}")
+    write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
     run = train(dataset, out=out / "run", task=task, minutes=minutes)
     predictor = load(run.path)

@@ -1,4 +1,4 @@
-"""Seeded landscapes with labels and objects: the data behind `pixelwise demo`, the pictures and the tests."""
+"""Seeded landscapes and tables of fruit, with labels and objects: the data behind the demo, the pictures and tests."""
 
 from __future__ import annotations
 

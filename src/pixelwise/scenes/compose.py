@@ -23,15 +23,15 @@ from pixelwise.scenes.trees import Tree
 from pixelwise.scenes.view import View, seen
 
 SIZE = (192, 256)
-_SMALLEST_SIDE = 32
+SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
 class Scene:
     """One picture with its truth.
 
-    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), indices of `SCENE_CLASSES`. instance_map:
-    int32 (height, width), 1..n for the trees, houses and poles that are seen, 0 elsewhere.
+    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), indices of its kind's classes.
+    instance_map: int32 (height, width), 1..n for the objects that are seen, 0 elsewhere.
     """
 
     image: npt.NDArray[np.uint8]
@@ -46,8 +46,8 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     `ShapeError` for a side below 32 pixels.
     """
     height, width = size
-    if min(size) < _SMALLEST_SIDE:
-        found, expected = f"size {height}x{width}", f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels"
+    if min(size) < SMALLEST_SIDE:
+        found, expected = f"size {height}x{width}", f"at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
         raise ShapeError("scene", found, expected, "Ask for a larger picture.")
     rng = np.random.default_rng(key)
     light, season, terrain = draw_light(rng), draw_season(rng), draw_terrain(rng)
