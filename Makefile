@@ -12,8 +12,9 @@ demo: $(VENV)/.train
 	rm -rf demo
 	$(BIN)/pixelwise demo --out demo
 
+# A process a core, each on one thread: the tests' tensors are small.
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -75,7 +75,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "neither frozen nor sampled": {"frozen_stride": 0, "loss_step": 1},
     "channels first in memory": {"channels_first": True},
     "torch.compile": {"compiled": True},
-    "bfloat16 (autocast)": {"half": True},
+    "bfloat16 (autocast), frozen layers one by one": {"half": True, "fused": False},
 }
 KINDS = {
     "frozen convolutions": ("mkldnn::_convolution_pointwise",),
