@@ -27,7 +27,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) --editable ".[train,dev]"
+	$(PIP) --editable ".[train,geo,dev]"
 	touch $@
 
 clean:

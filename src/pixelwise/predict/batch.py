@@ -10,10 +10,11 @@ from pathlib import Path
 from pixelwise.errors import ImageError
 from pixelwise.predict.ahead import ahead
 from pixelwise.predict.jobs import Job
-from pixelwise.predict.predictor import Predictor, Result
+from pixelwise.predict.predictor import Predictor, Result, UInt8
 from pixelwise.predict.sampling import Sampling
-from pixelwise.predict.writers import WRITERS
+from pixelwise.predict.writers import MASK, WRITERS
 from pixelwise.raster.image import read_image
+from pixelwise.raster.scan import Scan, write_label_map
 
 OnProgress = Callable[[int, int], None]
 """Told (done, total) after every image."""
@@ -27,27 +28,40 @@ def predict_files(
 ) -> dict[Path, ImageError]:
     """Predict every job's image and write its files; return the images that could not be read, each with its error.
 
-    While one image is in the model, the next is being read and the one before written: three are in memory.
+    While one image is in the model, the next is being read and the one before written: three are in memory. A scan is
+    read, predicted and written in parts.
     Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
     sampling from a model without dropout.
     """
     failures: dict[Path, ImageError] = {}
     with ThreadPoolExecutor(1, "write") as writer:
         writing: Future[None] | None = None
-        for done, (job, reading) in enumerate(ahead(lambda job: read_image(job.image), jobs), start=1):
+        for done, (job, reading) in enumerate(ahead(_read, jobs), start=1):
             try:
-                result = replace(predictor.predict(reading.result(), sampling), source=job.image)
+                image = reading.result()
+                if image is None:
+                    _predict_scan(predictor, job)
+                else:
+                    result = replace(predictor.predict(image, sampling), source=job.image)
+                    if writing is not None:
+                        writing.result()
+                    writing = writer.submit(_write, job, result)
             except ImageError as error:
                 failures[job.image] = error
-            else:
-                if writing is not None:
-                    writing.result()
-                writing = writer.submit(_write, job, result)
             if on_progress is not None:
                 on_progress(done, len(jobs))
         if writing is not None:
             writing.result()
     return failures
+
+
+def _read(job: Job) -> UInt8 | None:
+    return None if job.scan else read_image(job.image)
+
+
+def _predict_scan(predictor: Predictor, job: Job) -> None:
+    with Scan(job.image) as scan:
+        write_label_map(job.outputs[MASK], predictor.label_bands(scan), scan, predictor.classes)
 
 
 def _write(job: Job, result: Result) -> None:

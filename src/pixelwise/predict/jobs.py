@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.predict.writers import WRITERS
+from pixelwise.predict.writers import MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS
+from pixelwise.raster.scan import is_scan
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image and, by kind (a key of `WRITERS`), the files to write for it."""
+    """One image and, by kind (a key of `WRITERS`), the files to write for it. Of a scan (see `raster.scan`) that is the
+    mask, a TIFF."""
 
     image: Path
     outputs: dict[str, Path]
+    scan: bool = False
 
 
 def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
@@ -28,13 +31,13 @@ def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
     itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
     not predict the predictions.
     Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
-    image.
+    image, and for more than the mask of a scan.
     """
     places: dict[Path, Path] = {}
     for text in inputs:
         for image, place in _images_of(text, out).items():
             places.setdefault(image, place)
-    jobs = [Job(image, {kind: _output(out / place, kind) for kind in kinds}) for image, place in places.items()]
+    jobs = [_job(image, out / place, kinds) for image, place in places.items()]
     _require_no_overwriting(jobs)
     return jobs
 
@@ -62,6 +65,15 @@ def _images_below(folder: Path, out: Path) -> list[Path]:
         subfolders[:] = [name for name in subfolders if name[0] != "." and (here / name).resolve() != own]
         images += [here / name for name in names if name[0] != "." and Path(name).suffix.lower() in IMAGE_ENDINGS]
     return sorted(images)
+
+
+def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
+    if not is_scan(image):
+        return Job(image, {kind: _output(place, kind) for kind in kinds})
+    if other := [kind for kind in kinds if kind != MASK]:
+        remedy = "Ask for the mask alone, or cut a part out of it."
+        raise OptionError("--as", f"{', '.join(other)} of {image}, which is read in parts", MASK, remedy)
+    return Job(image, {MASK: place.with_name(f"{place.stem}.tif")}, scan=True)
 
 
 def _output(place: Path, kind: str) -> Path:

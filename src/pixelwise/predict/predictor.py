@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.image import read_image
 from pixelwise.render import object_overlay, overlay
-from pixelwise.tiling.stitch import Block, Run, stitch_label_map, stitch_logits, stitched
+from pixelwise.tiling.stitch import Block, Image, Run, stitch_label_map, stitch_logits, stitched
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -94,13 +95,22 @@ class Predictor:
         _require_image(image)
         return self._stitched(self._engine, image)
 
-    def blocks(self, image: UInt8) -> Iterator[Block]:
+    def blocks(self, image: Image) -> Iterator[Block]:
         """Yield the logits of a uint8 (height, width, 3) image piece by piece: those of a large one are never held
-        whole. Raises as `label_map`.
+        whole, nor is an image that is read in parts. Raises as `label_map`.
         """
         _require_image(image)
         info = self.info
         return stitched(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+
+    def label_bands(self, image: Image) -> Iterator[UInt8]:
+        """Yield the label map from top to bottom, uint8 (rows, width): one row of tiles is in memory at a time.
+
+        Raises as `label_map`, and what reading the image's parts raises.
+        """
+        for _, row in itertools.groupby(self.blocks(image), key=lambda block: block.row):
+            labels = [block.logits[: self.classes.num_classes].argmax(axis=0) for block in row]
+            yield np.concatenate(labels, axis=1).astype(np.uint8)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
@@ -189,7 +199,7 @@ def _model_of_run(run: Path) -> Path:
     return model
 
 
-def _require_image(image: UInt8) -> None:
+def _require_image(image: Image) -> None:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         shape = "x".join(map(str, image.shape))
         remedy = "Convert the array to RGB in 0..255 first, as numpy.asarray(PIL.Image.open(path).convert('RGB')) is."

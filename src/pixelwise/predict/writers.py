@@ -48,9 +48,9 @@ def write_uncertainty(path: Path, result: Result) -> None:
     write_png(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16))
 
 
-UNCERTAINTY = "uncertainty"
+MASK, UNCERTAINTY = "mask", "uncertainty"
 WRITERS = {
-    "mask": Writer(".png", write_mask),
+    MASK: Writer(".png", write_mask),
     "overlay": Writer("_overlay.png", write_overlay),
     "instances": Writer("_instances.png", write_instances),
     "instances32": Writer("_instances.tif", write_instances32),

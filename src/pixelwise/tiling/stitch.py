@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,20 @@ from pixelwise.tiling.grid import Span, spans
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Run = Callable[[UInt8], Float32]
+
+
+class Windows(Protocol):
+    """What is read in parts, as an array uint8 (height, width, C) is: `windows[rows, columns]`."""
+
+    shape: tuple[int, ...]
+    ndim: int
+    size: int
+    dtype: np.dtype[Any]
+
+    def __getitem__(self, place: tuple[slice, slice], /) -> UInt8: ...
+
+
+Image = UInt8 | Windows
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Block:
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
 
-def stitched(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Iterator[Block]:
+def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int) -> Iterator[Block]:
     """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right.
 
     image is uint8 (height, width, C); tile, overlap and stride are in pixels. An image no larger than tile x tile is
@@ -82,9 +97,9 @@ def stitch_label_map(run: Run, image: UInt8, *, tile: int, overlap: int, stride:
     return label_map
 
 
-def _blocks(run: Run, image: UInt8, rows: list[Span], columns: list[Span]) -> Iterator[Block]:
+def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span]) -> Iterator[Block]:
     if len(rows) == len(columns) == 1:
-        yield Block(0, 0, _logits(run, image)[0])
+        yield Block(0, 0, _logits(run, image[rows[0].start : rows[0].stop, columns[0].start : columns[0].stop])[0])
         return
     above: Float32 | None = None  # what the row of tiles above adds to the first rows of this one
     for row, below in zip(rows, [*rows[1:], None], strict=True):
@@ -104,7 +119,7 @@ def _blocks(run: Run, image: UInt8, rows: list[Span], columns: list[Span]) -> It
         above = np.concatenate(shared, axis=2)
 
 
-def _weighted(run: Run, image: UInt8, row: Span, column: Span) -> Float32:
+def _weighted(run: Run, image: Image, row: Span, column: Span) -> Float32:
     """Return what a tile adds, (K, row.last - row.first, column.last - column.first)."""
     logits = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
     weighted: Float32 = logits[:, row.used, column.used] * (row.weights[:, None] * column.weights)

@@ -1,0 +1,162 @@
+"""Scans: TIFFs larger than memory or with a place on earth, read and written by windows, through rasterio (GDAL).
+
+Tiled, striped and BigTIFFs in any compression that GDAL knows. rasterio comes with the extra `geo`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.errors import ImageError, OutputError
+from pixelwise.files import written_whole
+from pixelwise.raster.stack import STACK_ENDINGS
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+UInt8 = npt.NDArray[np.uint8]
+Place = tuple[slice, slice]
+LARGE_PIXELS = 2**26
+"""From so many on a TIFF is a scan wherever it lies."""
+BLOCK = 512
+"""Side of the tiles that are written."""
+DEPTHS = {"uint8": 1, "uint16": 257}
+"""The types of pixels that are read, and by what a value is divided to fit 8 bits."""
+
+
+def is_scan(path: Path) -> bool:
+    """Return whether a file is a TIFF of one image that has a place on earth or is large, and rasterio is there."""
+    if path.suffix.lower() not in STACK_ENDINGS or importlib.util.find_spec("rasterio") is None:
+        return False
+    try:
+        with Scan(path) as scan:
+            height, width, _ = scan.shape
+            return scan.placed or height * width >= LARGE_PIXELS
+    except ImageError:
+        return False  # what reads images tells what is wrong
+
+
+class Scan:
+    """A TIFF file whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB.
+
+    Gray becomes RGB, 16 bits are scaled by their full range, round(value / 257), a fourth band is transparency and left
+    out. Raises `ImageError` for a file that cannot be read, of another number of bands or type.
+    """
+
+    ndim = 3
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, path: Path) -> None:
+        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+        self.path = path
+        self._errors: type[Exception] = RasterioError
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._file: DatasetReader = rasterio.open(path)
+        except self._errors as error:
+            raise self._unreadable(error) from error
+        self.shape: tuple[int, ...] = (self._file.height, self._file.width, 3)
+        self.size = self._file.height * self._file.width * 3
+        self.placed = bool(self._file.crs) or not self._file.transform.is_identity
+        kinds = set(self._file.dtypes)
+        if self._file.count not in (1, 3, 4) or len(kinds) != 1 or not kinds <= DEPTHS.keys():
+            found = f"{self._file.count} bands of {', '.join(sorted(kinds))}"
+            remedy = "Write red, green and blue to a file of their own, for example with gdal_translate -b."
+            raise ImageError(path, found, "1, 3 or 4 bands of 8 or 16 bits", remedy)
+        self._divisor = DEPTHS[kinds.pop()]
+
+    def __enter__(self) -> Scan:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __getitem__(self, place: Place) -> UInt8:
+        bands = [1, 2, 3] if self._file.count > 1 else [1]
+        values = self._read(lambda window: self._file.read(bands, window=window), place)
+        if self._divisor > 1:
+            values = (values.astype(np.uint32) + self._divisor // 2) // self._divisor
+        return np.repeat(values.astype(np.uint8), 3 // len(bands), axis=0).transpose(1, 2, 0)
+
+    def blank(self, place: Place) -> npt.NDArray[np.bool_]:
+        """Return where the file says that it has no data, boolean (height, width)."""
+        blank: npt.NDArray[np.bool_] = self._read(lambda window: self._file.dataset_mask(window=window), place) == 0
+        return blank
+
+    def profile(self) -> dict[str, Any]:
+        """Return the scan's place on earth, in rasterio's words; nothing where it has none."""
+        return {"crs": self._file.crs, "transform": self._file.transform} if self.placed else {}
+
+    def _read(self, read: Any, place: Place) -> Any:
+        from rasterio.windows import Window
+
+        try:
+            return read(Window.from_slices(*place))
+        except self._errors as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> ImageError:
+        found = f"a damaged or truncated TIFF ({error.__cause__ or error})"
+        return ImageError(self.path, found, "a complete one", "Copy or export it again, or leave it out.")
+
+
+def write_label_map(path: Path, bands: Iterable[UInt8], scan: Scan, classes: ClassMap) -> None:
+    """Write a label map as a GeoTIFF at the scan's place, whole or not at all: tiled, packed, with overviews, in the
+    classes' colours, and without data where the scan has none.
+
+    bands: uint8 (rows, width) from top to bottom; they are held one at a time. Raises `OutputError` where the disk does
+    not take it, and what the bands raise.
+    """
+    import rasterio
+    from rasterio.enums import Resampling
+    from rasterio.errors import RasterioError
+
+    height, width, _ = scan.shape
+    form: dict[str, Any] = {
+        "driver": "GTiff", "height": height, "width": width, "count": 1, "dtype": "uint8", "nodata": IGNORE_INDEX,
+        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    with written_whole(path) as temporary:
+        try:
+            with rasterio.open(temporary, "w", **form, **scan.profile()) as file:
+                file.write_colormap(1, dict(enumerate(map(tuple, classes.palette().tolist()))))
+                row = 0
+                for rows in _in_blocks(bands):
+                    place = slice(row, row + len(rows)), slice(0, width)
+                    rows[scan.blank(place)] = IGNORE_INDEX
+                    file.write(rows, 1, window=rasterio.windows.Window.from_slices(*place))
+                    row += len(rows)
+            factors = [2**power for power in range(1, 16) if max(height, width) >> (power - 1) > BLOCK]
+            if factors:
+                with rasterio.open(temporary, "r+") as file:
+                    file.build_overviews(factors, Resampling.mode)
+        except RasterioError as error:
+            remedy = "Free some space or choose another --out."
+            raise OutputError(path, str(error.__cause__ or error), "a place that can be written", remedy) from error
+
+
+def _in_blocks(bands: Iterable[UInt8]) -> Iterable[UInt8]:
+    """Yield the rows anew in multiples of `BLOCK`, so that no tile is written twice."""
+    waiting: UInt8 | None = None
+    for band in bands:
+        waiting = band if waiting is None else np.concatenate([waiting, band])
+        ready = len(waiting) // BLOCK * BLOCK
+        if ready:
+            yield waiting[:ready].copy()
+            waiting = waiting[ready:]
+    if waiting is not None and len(waiting):
+        yield waiting.copy()
