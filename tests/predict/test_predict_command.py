@@ -65,6 +65,19 @@ def test_masks_are_what_is_written_unless_asked_otherwise(
         assert_array_equal(np.asarray(mask), colour.labels(image[:41]))
 
 
+def test_resumed_it_leaves_out_what_is_there(
+    predict: Predict, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(photos) == 0
+    (tmp_path / "out/p1.png").unlink()
+    kept = (tmp_path / "out/p0.png").stat().st_mtime_ns
+    capsys.readouterr()
+    assert predict(photos, "--resume") == 0
+    assert capsys.readouterr().out == f"1 image predicted into {tmp_path / 'out'}, 2 there already\n"
+    assert files(tmp_path / "out") == ["p0.png", "p1.png", "p2.png"]
+    assert (tmp_path / "out/p0.png").stat().st_mtime_ns == kept
+
+
 def test_kinds_and_patterns(predict: Predict, photos: Path, tmp_path: Path) -> None:
     assert predict(photos / "p[01].png", photos / "p2.png", "--as", "overlay,mask") == 0
     assert files(tmp_path / "out") == sorted(f"p{i}{end}.png" for i in range(3) for end in ("", "_overlay"))
@@ -150,8 +163,8 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
         (["photos", "--as", "uncertainty"], "error: --as uncertainty: found a single pass"),
         (
             ["photos", "--as", "masks"],
-            "error: --as: found 'masks'; expected some of mask, overlay, instances, objects, geojson, labelme, coco, "
-            "uncertainty. Did you mean 'mask'?",
+            "error: --as: found 'masks'; expected some of mask, overlay, instances, instances32, objects, geojson, "
+            "labelme, coco, uncertainty. Did you mean 'mask'?",
         ),
         (["photos", "--engine", "tvm"], "error: --engine: found 'tvm'; expected one of onnxruntime."),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),

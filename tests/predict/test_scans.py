@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import rasterio
 from numpy.testing import assert_array_equal
@@ -14,8 +15,9 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import OptionError
 from pixelwise.predict.batch import predict_files
-from pixelwise.predict.jobs import plan
-from pixelwise.predict.predictor import load
+from pixelwise.predict.jobs import plan, remaining
+from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.scans import predict_scan
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
@@ -62,3 +64,59 @@ def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: 
 def test_more_than_the_mask_of_a_scan_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"overlay of .*a\.tif, which is read in parts; expected mask"):
         plan([str(folder)], tmp_path / "out", ("mask", "overlay"))
+
+
+class Stopped(Exception):
+    pass
+
+
+class Stops:
+    """An engine that works for so many tiles and then is stopped, as by Ctrl-C."""
+
+    def __init__(self, colour: ColourModel, tiles: int) -> None:
+        self.colour, self.left, self.seen = colour, tiles, 0
+
+    def __call__(self, images: UInt8) -> npt.NDArray[np.float32]:
+        if self.seen == self.left:
+            raise Stopped
+        self.seen += 1
+        return self.colour.logits(images[0])[None]
+
+
+@pytest.mark.parametrize("tiles", [0, 7, 13, 23])
+def test_stopped_and_resumed_it_ends_in_the_same_bytes_with_less_work(
+    model_file: Path, colour: ColourModel, folder: Path, tmp_path: Path, tiles: int
+) -> None:
+    whole, out = tmp_path / "whole.tif", tmp_path / "out" / "a.tif"
+    everything = Stops(colour, 10**6)
+    predict_scan(Predictor(everything, colour.info, model_file), folder / "a.tif", whole)
+    with pytest.raises(Stopped):
+        predict_scan(Predictor(Stops(colour, tiles), colour.info, model_file), folder / "a.tif", out)
+    assert not out.exists()
+    rest = Stops(colour, 10**6)
+    predict_scan(Predictor(rest, colour.info, model_file), folder / "a.tif", out, resume=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert everything.seen == 24  # four rows of six; the last one that is done runs again, for what it adds to the next
+    assert rest.seen == 24 - 6 * max(0, tiles // 6 - 1)
+    assert [path.name for path in out.parent.iterdir()] == ["a.tif"]
+
+
+def test_rows_of_another_scan_are_predicted_anew(
+    model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.tif"
+    with pytest.raises(Stopped):
+        predict_scan(Predictor(Stops(colour, 9), colour.info, model_file), folder / "a.tif", out)
+    with rasterio.open(folder / "a.tif", "r+") as file:
+        file.write(image[::-1].transpose(2, 0, 1))
+    predict_scan(load(model_file), folder / "a.tif", out, resume=True)
+    with rasterio.open(out) as file:
+        assert_array_equal(file.read(1), colour.labels(image[::-1]))
+
+
+def test_resumed_jobs_are_those_without_their_files(folder: Path, tmp_path: Path) -> None:
+    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
+    assert remaining(jobs) == jobs
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.tif").touch()
+    assert [job.image.name for job in remaining(jobs)] == ["b.png"]

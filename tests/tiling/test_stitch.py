@@ -101,6 +101,18 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
     assert calls == list(range(1, 28))
 
 
+@pytest.mark.parametrize("grid", [GRID, {"tile": 64, "overlap": 48, "stride": 8}], ids=["two meet", "four meet"])
+@pytest.mark.parametrize("from_row", [0, 1, 40, 75, 149, 150, 151])
+def test_begun_at_a_row_the_blocks_are_the_same(from_row: int, grid: dict[str, int]) -> None:
+    image = picture(150, 97)
+    every = list(stitched(box(3), image, **grid))
+    begun = list(stitched(box(3), image, **grid, from_row=from_row))
+    expected = [block for block in every if block.row + block.logits.shape[1] > from_row]
+    assert [(block.row, block.column) for block in begun] == [(block.row, block.column) for block in expected]
+    for own, other in zip(begun, expected, strict=True):
+        assert_array_equal(own.logits, other.logits)
+
+
 @pytest.mark.parametrize("size", [(20_000, 64), (64, 20_000), (1500, 1500)])
 def test_memory_is_a_few_tiles_whatever_the_size(size: tuple[int, int]) -> None:
     image = np.zeros((*size, 3), np.uint8)

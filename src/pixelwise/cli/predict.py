@@ -33,6 +33,7 @@ def predict(
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
     ] = None,
     seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
     engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime.")] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
@@ -42,7 +43,7 @@ def predict(
     """
     from pixelwise.cli.progress import progress_bar
     from pixelwise.predict.batch import predict_files
-    from pixelwise.predict.jobs import plan
+    from pixelwise.predict.jobs import plan, remaining
     from pixelwise.predict.predictor import load
     from pixelwise.predict.sampling import Sampling
     from pixelwise.predict.writers import parse_kinds
@@ -51,15 +52,16 @@ def predict(
         raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
     sampling = None if uncertainty is None else Sampling(uncertainty, seed)
     jobs = plan(images, out, parse_kinds(kinds, sampled=sampling is not None))
+    missing = remaining(jobs) if resume else jobs
     predictor = load(model)
     with progress_bar("predict") as on_progress:
-        failures = predict_files(predictor, jobs, on_progress, sampling)
+        failures = predict_files(predictor, missing, on_progress, sampling, resume)
     for error in failures.values():
         print(f"error: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps(_report(jobs, failures)))
     else:
-        print(_summary(len(jobs), len(failures), out))
+        print(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
     if failures:
         raise typer.Exit(1)
 
@@ -75,7 +77,8 @@ def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list
     }
 
 
-def _summary(images: int, failed: int, out: Path) -> str:
+def _summary(images: int, failed: int, out: Path, there: int) -> str:
     done = images - failed
     text = f"{done} {'image' if done == 1 else 'images'} predicted into {out}"
-    return f"{text}, {failed} failed" if failed else text
+    parts = [text, *([f"{there} there already"] if there else []), *([f"{failed} failed"] if failed else [])]
+    return ", ".join(parts)

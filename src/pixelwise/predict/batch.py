@@ -12,9 +12,9 @@ from pixelwise.predict.ahead import ahead
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor, Result, UInt8
 from pixelwise.predict.sampling import Sampling
+from pixelwise.predict.scans import predict_scan
 from pixelwise.predict.writers import MASK, WRITERS
 from pixelwise.raster.image import read_image
-from pixelwise.raster.scan import Scan, write_label_map
 
 OnProgress = Callable[[int, int], None]
 """Told (done, total) after every image."""
@@ -25,11 +25,12 @@ def predict_files(
     jobs: Sequence[Job],
     on_progress: OnProgress | None = None,
     sampling: Sampling | None = None,
+    resume: bool = False,
 ) -> dict[Path, ImageError]:
     """Predict every job's image and write its files; return the images that could not be read, each with its error.
 
     While one image is in the model, the next is being read and the one before written: three are in memory. A scan is
-    read, predicted and written in parts.
+    read, predicted and written in parts; with `resume` one that was stopped goes on.
     Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
     sampling from a model without dropout.
     """
@@ -40,7 +41,7 @@ def predict_files(
             try:
                 image = reading.result()
                 if image is None:
-                    _predict_scan(predictor, job)
+                    predict_scan(predictor, job.image, job.outputs[MASK], resume=resume)
                 else:
                     result = replace(predictor.predict(image, sampling), source=job.image)
                     if writing is not None:
@@ -57,11 +58,6 @@ def predict_files(
 
 def _read(job: Job) -> UInt8 | None:
     return None if job.scan else read_image(job.image)
-
-
-def _predict_scan(predictor: Predictor, job: Job) -> None:
-    with Scan(job.image) as scan:
-        write_label_map(job.outputs[MASK], predictor.label_bands(scan), scan, predictor.classes)
 
 
 def _write(job: Job, result: Result) -> None:

@@ -42,6 +42,11 @@ def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
     return jobs
 
 
+def remaining(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs of which a file is missing: files appear whole, so that the others are done."""
+    return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
+
+
 def _images_of(text: str, out: Path) -> dict[Path, Path]:
     """Return the images behind one input, sorted, and the place of each relative to `out`."""
     path = Path(text)

@@ -27,11 +27,12 @@ Float32 = npt.NDArray[np.float32]
 
 
 class Predictor:
-    """An engine with what it needs to know of tiles and classes."""
+    """An engine with what it needs to know of tiles and classes; path: its model file, where it has one."""
 
-    def __init__(self, engine: Engine, info: ModelInfo) -> None:
+    def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None) -> None:
         self._engine = engine
         self.info = info
+        self.path = path
 
     @property
     def classes(self) -> ClassMap:
@@ -95,22 +96,23 @@ class Predictor:
         _require_image(image)
         return self._stitched(self._engine, image)
 
-    def blocks(self, image: Image) -> Iterator[Block]:
+    def blocks(self, image: Image, from_row: int = 0) -> Iterator[Block]:
         """Yield the logits of a uint8 (height, width, 3) image piece by piece: those of a large one are never held
-        whole, nor is an image that is read in parts. Raises as `label_map`.
+        whole, nor is an image that is read in parts. They begin with those that hold `from_row`. Raises as `label_map`.
         """
         _require_image(image)
         info = self.info
-        return stitched(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+        grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
+        return stitched(self._engine, image, **grid, from_row=from_row)
 
-    def label_bands(self, image: Image) -> Iterator[UInt8]:
-        """Yield the label map from top to bottom, uint8 (rows, width): one row of tiles is in memory at a time.
+    def label_bands(self, image: Image, from_row: int = 0) -> Iterator[tuple[int, UInt8]]:
+        """Yield (row, labels uint8 (rows, width)) from top to bottom, a row of tiles each, the first at `from_row`.
 
         Raises as `label_map`, and what reading the image's parts raises.
         """
-        for _, row in itertools.groupby(self.blocks(image), key=lambda block: block.row):
-            labels = [block.logits[: self.classes.num_classes].argmax(axis=0) for block in row]
-            yield np.concatenate(labels, axis=1).astype(np.uint8)
+        for row, blocks in itertools.groupby(self.blocks(image, from_row), key=lambda block: block.row):
+            labels = [block.logits[: self.classes.num_classes].argmax(axis=0).astype(np.uint8) for block in blocks]
+            yield row, np.concatenate(labels, axis=1)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
@@ -188,7 +190,7 @@ def load(path: str | Path) -> Predictor:
     if path.is_dir():
         path = _model_of_run(path)
     engine = OnnxRuntimeEngine(path)
-    return Predictor(engine, engine.info)
+    return Predictor(engine, engine.info, path)
 
 
 def _model_of_run(run: Path) -> Path:

@@ -54,20 +54,22 @@ class Block:
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
 
-def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int) -> Iterator[Block]:
+def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0) -> Iterator[Block]:
     """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right.
 
     image is uint8 (height, width, C); tile, overlap and stride are in pixels. An image no larger than tile x tile is
     one call of `run` and one block. Otherwise memory stays within O(tile^2 * K) and, for what two rows of tiles share,
-    O(overlap * width * K) / 4, whatever the height. Raises `OptionError` for a grid that cannot be laid (see `spans`),
-    and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit its input.
+    O(overlap * width * K) / 4, whatever the height. Blocks begin with those that hold `from_row`, and are the same as
+    without it; from the image's height on there are none. Raises `OptionError` for a grid that cannot be laid (see
+    `spans`), and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit its
+    input.
     """
     if image.ndim != 3 or image.size == 0 or image.dtype != np.uint8:
         found = f"{image.dtype} of shape {image.shape}"
         raise ShapeError("image", found, "uint8 of shape (height, width, channels)", "Read it with read_image.")
     height, width, _ = image.shape
     rows, columns = spans(height, tile, overlap, stride), spans(width, tile, overlap, stride)
-    return _blocks(run, image, rows, columns)
+    return _blocks(run, image, rows, columns, from_row) if from_row < height else iter(())
 
 
 def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Float32:
@@ -97,12 +99,15 @@ def stitch_label_map(run: Run, image: UInt8, *, tile: int, overlap: int, stride:
     return label_map
 
 
-def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span]) -> Iterator[Block]:
+def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_row: int) -> Iterator[Block]:
     if len(rows) == len(columns) == 1:
         yield Block(0, 0, _logits(run, image[rows[0].start : rows[0].stop, columns[0].start : columns[0].stop])[0])
         return
+    begin = max(row.first for row in rows if row.first <= from_row)
     above: Float32 | None = None  # what the row of tiles above adds to the first rows of this one
     for row, below in zip(rows, [*rows[1:], None], strict=True):
+        if row.last <= begin:
+            continue  # it adds nothing to the first blocks
         height = (row.last if below is None else below.first) - row.first
         left: Float32 | None = None  # what the tiles before add to the first columns of this one
         shared = []
@@ -115,7 +120,8 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span]) -> It
             if above is not None:
                 logits[:, : above.shape[1]] += above[:, :, column.first : column.first + width]
             shared.append(logits[:, height:].copy())
-            yield Block(row.first, column.first, logits[:, :height])
+            if row.first >= begin:
+                yield Block(row.first, column.first, logits[:, :height])
         above = np.concatenate(shared, axis=2)
 
 

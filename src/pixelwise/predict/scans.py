@@ -1,0 +1,63 @@
+"""A scan through a model: rows of tiles are kept as they are done, so that a scan that is stopped goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.errors import ImageError, OutputError
+from pixelwise.predict.predictor import Predictor
+from pixelwise.raster.scan import BLOCK, Scan, write_label_map
+
+
+def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool = False) -> None:
+    """Write the label map of a scan as a GeoTIFF.
+
+    Rows wait in a hidden file beside `out`, a byte a pixel, until all are there; with `resume`, what a stopped call of
+    the same model and scan left in it is not predicted again, and the result has the same bytes. Raises `ImageError`
+    for a scan that cannot be read and `OutputError` where the disk does not take it.
+    """
+    kept = out.with_name(f".{out.stem}.rows")
+    with Scan(image) as scan:
+        height, width, _ = scan.shape
+        header = _header(predictor, image)
+        done = _rows_in(kept, header, width) if resume else 0
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            with kept.open("r+b" if done else "wb") as file:
+                file.write(header)
+                for row, labels in predictor.label_bands(scan, done):
+                    file.seek(len(header) + row * width)
+                    file.write(labels.tobytes())
+                    file.flush()
+                    os.fsync(file.fileno())
+        except ImageError:
+            kept.unlink()
+            raise
+        except OSError as error:
+            remedy = "Free some space, and go on with --resume, or choose another --out."
+            raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
+        whole = np.memmap(kept, np.uint8, "r", len(header), (height, width))
+        bands = (np.array(whole[row : row + BLOCK]) for row in range(0, height, BLOCK))
+        write_label_map(out, bands, scan, predictor.classes)
+    kept.unlink()
+
+
+def _header(predictor: Predictor, image: Path) -> bytes:
+    """Return what the rows are of: a line."""
+    model = None if predictor.path is None else hashlib.sha256(predictor.path.read_bytes()).hexdigest()
+    file = image.stat()
+    return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns}).encode() + b"\n"
+
+
+def _rows_in(kept: Path, header: bytes, width: int) -> int:
+    """Return how many rows of this header's scan a file holds."""
+    with contextlib.suppress(FileNotFoundError), kept.open("rb") as file:
+        if file.read(len(header)) == header:
+            return (kept.stat().st_size - len(header)) // width
+    return 0
