@@ -177,11 +177,14 @@ def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:
     assert same_weights(whole, tmp_path / "again")
 
 
-def test_minutes_become_steps_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("validation", [1.0, 100.0])
+def test_minutes_become_steps_once(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: float
+) -> None:
     # Of 60 s, 27 are kept for the end and 1.5 for its two passes over the validation images, which the model file takes
     # in 3/4 of torch's time; one validation more would be none to choose from, so steps of 2 s get the other 31.5 s,
-    # less what reading the data took.
-    monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step=2.0, validation=1.0))
+    # less what reading the data took. Where validation takes longer than there is, half of the time goes into steps.
+    monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step=2.0, validation=validation))
     train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=1, quiet=True)
     steps = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["recipe"]["steps"]
     assert 8 <= steps <= 15

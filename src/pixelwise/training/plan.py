@@ -38,6 +38,8 @@ FINISH_SECONDS = 27.0
 """Kept back from `--minutes` for the export and the report, beside what the model file takes on validation images."""
 GROUPING_SECONDS = 30.0
 """Kept back as well where it is to be found out how objects are best grouped."""
+MOST_FINISH = 0.5
+"""Share of `--minutes` that may be kept back: on a machine too slow for them a late model is better than none."""
 FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
@@ -130,7 +132,7 @@ def with_length(
             predicted += fitted
             finish += GROUPING_SECONDS
         finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
-        left = 60 * minutes - (time.perf_counter() - started) - finish
+        left = 60 * minutes - (time.perf_counter() - started) - min(finish, MOST_FINISH * 60 * minutes)
         steps, evaluations = recipes.steps_in(left, cost)
     return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
 
