@@ -1,4 +1,4 @@
-"""Draw the README's picture from a finished demo: python docs/pictures.py DEMO (the --out of `pixelwise demo`)."""
+"""Draw a picture of the README from a finished demo: python docs/pictures.py DEMO (the --out of `pixelwise demo`)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from PIL import Image
 import pixelwise as pw
 from pixelwise.render import errors_map, labelled_row, legend, overlay, side_by_side, stacked
 
-SHOWN = (3, 8, 14)
+DOCS = Path(__file__).parent
+SHOWN, TABLES = (3, 8, 14), (0, 2)
 CAPTIONS = ("photo", "prediction", "truth", "errors")
 
 
 def main(demo: Path) -> None:
     model = pw.load(demo / "run")
     data = pw.open_dataset(demo / "data")
+    if model.info.grouping is not None:
+        images = [data.read(data.splits["test"][index]).image for index in TABLES]
+        pictures = [picture for image in images for picture in (image, model.predict(image).overlay())]
+        row = labelled_row(pictures, ("photo", "objects") * len(images))
+        Image.fromarray(np.asarray(row)).save(DOCS / "objects.png", optimize=True)
+        return
     rows = []
     for index in SHOWN:
         sample = data.read(data.splits["test"][index])
@@ -28,7 +35,7 @@ def main(demo: Path) -> None:
         )
     pictures = [side_by_side(row) for row in rows[:-1]] + [labelled_row(rows[-1], CAPTIONS)]
     pictures.append(legend(data.classes, pictures[0].shape[1]))
-    Image.fromarray(np.asarray(stacked(pictures))).save(Path(__file__).parent / "demo.png", optimize=True)
+    Image.fromarray(np.asarray(stacked(pictures))).save(DOCS / "demo.png", optimize=True)
 
 
 if __name__ == "__main__":
