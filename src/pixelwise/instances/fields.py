@@ -45,11 +45,13 @@ class Fields:
                 "logits", str(logits.shape), expected, "Pass the logits of an instance model, one image's."
             )
         scores, (heat, down, right) = logits[:num_classes], logits[num_classes:]
-        best = scores.argmax(axis=0)
-        highest = np.take_along_axis(scores, best[None], axis=0)[0]
-        probability = 1 / np.exp(scores - highest).sum(axis=0)
-        class_index = np.where(np.isin(best, things), best, NO_THING).astype(np.uint8)
-        return cls(class_index, probability, heat, _whole(down), _whole(right))
+        highest = scores.max(axis=0)
+        class_index = np.full(highest.shape, NO_THING, np.uint8)
+        total = np.zeros_like(highest)
+        for index in reversed(range(num_classes)):  # of a tie the first is best
+            class_index[scores[index] == highest] = index if index in things else NO_THING
+            total += np.exp(scores[index] - highest)
+        return cls(class_index, 1 / total, heat, _whole(down), _whole(right))
 
     @classmethod
     def empty(cls, size: tuple[int, int]) -> Fields:
