@@ -104,9 +104,7 @@ def test_a_label_map_keeps_the_place_and_has_overviews_and_colours(
     bands = np.full((3, 40, 70), 9, np.uint8)
     bands[:, 30:, :9] = 0
     with Scan(write(tmp_path / "a.tif", bands, nodata=0, **PLACE)) as scan:
-        write_label_map(
-            tmp_path / "out" / "b.tif", (labels[row : row + 7].copy() for row in range(0, 40, 7)), scan, CLASSES
-        )
+        write_label_map(tmp_path / "out" / "b.tif", labels, scan, CLASSES)
     labels[30:, :9] = IGNORE_INDEX
     with rasterio.open(tmp_path / "out" / "b.tif") as file:
         assert_array_equal(file.read(1), labels)
@@ -116,11 +114,16 @@ def test_a_label_map_keeps_the_place_and_has_overviews_and_colours(
         assert [file.colormap(1)[index][:3] for index in (0, 1)] == list(CLASSES.colors)
 
 
-def test_bands_that_fail_leave_nothing(tmp_path: Path) -> None:
-    def failing():
-        yield np.zeros((8, 70), np.uint8)
-        raise ImageError(tmp_path, "a hole", "none", "Mend it.")
+def test_a_scan_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scans, "BLOCK", 16)
+    blank = Scan.blank
 
+    def failing(self: Scan, place: tuple[slice, slice]) -> Any:
+        if place[0].start:
+            raise ImageError(tmp_path, "a hole", "none", "Mend it.")
+        return blank(self, place)
+
+    monkeypatch.setattr(Scan, "blank", failing)
     with Scan(write(tmp_path / "a.tif", values(3), **PLACE)) as scan, pytest.raises(ImageError, match="a hole"):
-        write_label_map(tmp_path / "out" / "b.tif", failing(), scan, CLASSES)
+        write_label_map(tmp_path / "out" / "b.tif", np.zeros((40, 70), np.uint8), scan, CLASSES)
     assert not list((tmp_path / "out").iterdir())

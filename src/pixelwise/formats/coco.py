@@ -23,7 +23,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.formats.drawn import is_background
+from pixelwise.formats.drawn import BACKGROUND, is_background
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
@@ -31,7 +31,6 @@ from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
 from pixelwise.metrics.pixels import counted_pixels
 
-BACKGROUND = "background"
 FOLDERS = ("", "annotations", *(name for names in SPLITS.values() for name in names))
 """Where annotation files are looked for."""
 KEYS = ("images", "annotations", "categories")

@@ -13,8 +13,8 @@ import yaml
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
-from pixelwise.formats.coco import BACKGROUND
 from pixelwise.formats.dataset import Item
+from pixelwise.formats.drawn import BACKGROUND
 from pixelwise.formats.splits import SPLITS
 from pixelwise.raster.image import IMAGE_ENDINGS
 

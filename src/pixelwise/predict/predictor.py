@@ -81,9 +81,9 @@ class Predictor:
             raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
         from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
 
-        _require_image(image)
+        blocks = self.blocks(image)
         label_map, fields = np.empty(image.shape[:2], np.uint8), Fields.empty(image.shape[:2])
-        for block in self.blocks(image):
+        for block in blocks:
             label_map[block.place] = block.logits[: self.classes.num_classes].argmax(axis=0)
             fields.put(block.place, Fields.of(block.logits, grouping.things))
         return label_map, grouped(fields, grouping)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.predict.predictor import Predictor
-from pixelwise.raster.scan import BLOCK, Scan, write_label_map
+from pixelwise.raster.scan import Scan, write_label_map
 
 
 def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool = False) -> None:
@@ -42,9 +42,8 @@ def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool =
         except OSError as error:
             remedy = "Free some space, and go on with --resume, or choose another --out."
             raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
-        whole = np.memmap(kept, np.uint8, "r", len(header), (height, width))
-        bands = (np.array(whole[row : row + BLOCK]) for row in range(0, height, BLOCK))
-        write_label_map(out, bands, scan, predictor.classes)
+        label_map = np.memmap(kept, np.uint8, "r", len(header), (height, width))
+        write_label_map(out, label_map, scan, predictor.classes)
     kept.unlink()
 
 

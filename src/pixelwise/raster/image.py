@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ def read_image(path: Path) -> UInt8:
     """
     image = _decoded(path)
     if image.mode.startswith("I"):
-        gray = _to_8_bits(np.asarray(image), path)
+        gray = to_8_bits(np.asarray(image), path)
         return np.repeat(gray[..., None], 3, axis=2)
     image.info.pop("transparency", None)
     return np.array(image.convert("RGB"))
@@ -179,7 +180,8 @@ def _too_large(path: Path, found: str) -> ImageError:
     return ImageError(path, found, f"at most {MAX_PIXELS:,}", "Cut the image into parts or scale it down.")
 
 
-def _to_8_bits(gray: npt.NDArray[np.integer[npt.NBitBase]], path: Path) -> UInt8:
+def to_8_bits(gray: npt.NDArray[np.integer[Any]], path: Path) -> UInt8:
+    """Return values of 16 bits scaled by their full range; raise `ImageError`, which names `path`, for others."""
     if gray.min() < 0 or gray.max() > 65535:
         found = f"values from {gray.min()} to {gray.max()}"
         raise ImageError(path, found, "8- or 16-bit pixels (0..65535)", "Scale the image to 8 or 16 bits.")

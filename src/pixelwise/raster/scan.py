@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import written_whole
+from pixelwise.raster.image import to_8_bits
 from pixelwise.raster.stack import STACK_ENDINGS
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ LARGE_PIXELS = 2**26
 """From so many on a TIFF is a scan wherever it lies."""
 BLOCK = 512
 """Side of the tiles that are written."""
-DEPTHS = {"uint8": 1, "uint16": 257}
-"""The types of pixels that are read, and by what a value is divided to fit 8 bits."""
+TYPES = {"uint8", "uint16"}
+"""Of pixels that are read."""
 
 
 def is_scan(path: Path) -> bool:
@@ -71,11 +71,10 @@ class Scan:
         self.size = self._file.height * self._file.width * 3
         self.placed = bool(self._file.crs) or not self._file.transform.is_identity
         kinds = set(self._file.dtypes)
-        if self._file.count not in (1, 3, 4) or len(kinds) != 1 or not kinds <= DEPTHS.keys():
+        if self._file.count not in (1, 3, 4) or len(kinds) != 1 or not kinds <= TYPES:
             found = f"{self._file.count} bands of {', '.join(sorted(kinds))}"
             remedy = "Write red, green and blue to a file of their own, for example with gdal_translate -b."
             raise ImageError(path, found, "1, 3 or 4 bands of 8 or 16 bits", remedy)
-        self._divisor = DEPTHS[kinds.pop()]
 
     def __enter__(self) -> Scan:
         return self
@@ -88,9 +87,9 @@ class Scan:
     def __getitem__(self, place: Place) -> UInt8:
         bands = [1, 2, 3] if self._file.count > 1 else [1]
         values = self._read(lambda window: self._file.read(bands, window=window), place)
-        if self._divisor > 1:
-            values = (values.astype(np.uint32) + self._divisor // 2) // self._divisor
-        return np.repeat(values.astype(np.uint8), 3 // len(bands), axis=0).transpose(1, 2, 0)
+        if values.dtype == np.uint16:
+            values = to_8_bits(values, self.path)
+        return np.repeat(values, 3 // len(bands), axis=0).transpose(1, 2, 0)
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
         """Return where the file says that it has no data, boolean (height, width)."""
@@ -114,12 +113,12 @@ class Scan:
         return ImageError(self.path, found, "a complete one", "Copy or export it again, or leave it out.")
 
 
-def write_label_map(path: Path, bands: Iterable[UInt8], scan: Scan, classes: ClassMap) -> None:
+def write_label_map(path: Path, label_map: UInt8, scan: Scan, classes: ClassMap) -> None:
     """Write a label map as a GeoTIFF at the scan's place, whole or not at all: tiled, packed, with overviews, in the
     classes' colours, and without data where the scan has none.
 
-    bands: uint8 (rows, width) from top to bottom; they are held one at a time. Raises `OutputError` where the disk does
-    not take it, and what the bands raise.
+    label_map: uint8 (height, width), which may be mapped from disk: it is read `BLOCK` rows at a time. Raises
+    `OutputError` where the disk does not take it, and `ImageError` where the scan cannot be read.
     """
     import rasterio
     from rasterio.enums import Resampling
@@ -134,12 +133,10 @@ def write_label_map(path: Path, bands: Iterable[UInt8], scan: Scan, classes: Cla
         try:
             with rasterio.open(temporary, "w", **form, **scan.profile()) as file:
                 file.write_colormap(1, dict(enumerate(map(tuple, classes.palette().tolist()))))
-                row = 0
-                for rows in _in_blocks(bands):
-                    place = slice(row, row + len(rows)), slice(0, width)
-                    rows[scan.blank(place)] = IGNORE_INDEX
+                for row in range(0, height, BLOCK):
+                    place = slice(row, min(row + BLOCK, height)), slice(0, width)
+                    rows = np.where(scan.blank(place), np.uint8(IGNORE_INDEX), label_map[place])
                     file.write(rows, 1, window=rasterio.windows.Window.from_slices(*place))
-                    row += len(rows)
             factors = [2**power for power in range(1, 16) if max(height, width) >> (power - 1) > BLOCK]
             if factors:
                 with rasterio.open(temporary, "r+") as file:
@@ -147,16 +144,3 @@ def write_label_map(path: Path, bands: Iterable[UInt8], scan: Scan, classes: Cla
         except RasterioError as error:
             remedy = "Free some space or choose another --out."
             raise OutputError(path, str(error.__cause__ or error), "a place that can be written", remedy) from error
-
-
-def _in_blocks(bands: Iterable[UInt8]) -> Iterable[UInt8]:
-    """Yield the rows anew in multiples of `BLOCK`, so that no tile is written twice."""
-    waiting: UInt8 | None = None
-    for band in bands:
-        waiting = band if waiting is None else np.concatenate([waiting, band])
-        ready = len(waiting) // BLOCK * BLOCK
-        if ready:
-            yield waiting[:ready].copy()
-            waiting = waiting[ready:]
-    if waiting is not None and len(waiting):
-        yield waiting.copy()

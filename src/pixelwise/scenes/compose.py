@@ -23,7 +23,7 @@ from pixelwise.scenes.trees import Tree
 from pixelwise.scenes.view import View, seen
 
 SIZE = (192, 256)
-SMALLEST_SIDE = 32
+_SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,13 @@ class Scene:
     instance_map: npt.NDArray[np.int32]
 
 
+def require_size(where: str, size: tuple[int, int]) -> None:
+    """Raise `ShapeError`, which names `where`, for (height, width) with a side below 32 pixels."""
+    if min(size) < _SMALLEST_SIDE:
+        found, expected = f"size {size[0]}x{size[1]}", f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels"
+        raise ShapeError(where, found, expected, "Ask for a larger picture.")
+
+
 def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     """Return the scene of a key, at (height, width) pixels.
 
@@ -46,9 +53,7 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     `ShapeError` for a side below 32 pixels.
     """
     height, width = size
-    if min(size) < SMALLEST_SIDE:
-        found, expected = f"size {height}x{width}", f"at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
-        raise ShapeError("scene", found, expected, "Ask for a larger picture.")
+    require_size("scene", size)
     rng = np.random.default_rng(key)
     light, season, terrain = draw_light(rng), draw_season(rng), draw_terrain(rng)
     air, grain = Texture(rng, 1.4), Texture(rng, 0.6)

@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
-from pixelwise.errors import ShapeError
 from pixelwise.scenes.blend import Float, floats, mix, rgb, smooth
 from pixelwise.scenes.camera import photographed
-from pixelwise.scenes.compose import SIZE, SMALLEST_SIDE, Scene
+from pixelwise.scenes.compose import SIZE, Scene, require_size
 from pixelwise.scenes.noise import Texture
 
 FRUIT_CLASSES = ClassMap(
@@ -57,9 +56,7 @@ def fruit(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     Raises `ShapeError` for a side below 32 pixels.
     """
     height, width = size
-    if min(size) < SMALLEST_SIDE:
-        found, expected = f"size {height}x{width}", f"at least {SMALLEST_SIDE}x{SMALLEST_SIDE} pixels"
-        raise ShapeError("fruit", found, expected, "Ask for a larger picture.")
+    require_size("fruit", size)
     rng = np.random.default_rng(key)
     grain, lamp = Texture(rng, 0.9), rng.uniform(0, 2 * np.pi)
     toward_lamp = floats((0.62 * np.sin(lamp), 0.62 * np.cos(lamp), 0.78))
