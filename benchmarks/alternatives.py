@@ -1,4 +1,4 @@
-"""Losses and augmentations that the default recipe does without; what they would be worth: `recipe.py`."""
+"""Losses, augmentations and decoders that the default does without; what they would be worth: `recipe.py`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.models.blocks import SeparableConvBNReLU
+from pixelwise.models.fpn import FPN
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import Batch
 
@@ -28,6 +31,9 @@ PASTED = 0.5
 BOX = (0.3, 0.7)
 """Sides of a pasted box, as shares of the crop's."""
 NOISE = 12.0
+SMOOTHING = 0.05
+RATES = (1, 3, 6)
+"""Dilations at stride 32."""
 RARE = 1.5
 """Classes of this weight and more are rare."""
 
@@ -81,6 +87,14 @@ def boundary_twice(
     return cross_entropy(logits, target, pixel_weights=pixel_weights * (1 + (highest != lowest)), reduction="sum")
 
 
+def smoothed(
+    logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+) -> torch.Tensor:
+    """Cross-entropy with a truth that is spread a little over all classes (Szegedy et al., CVPR 2016)."""
+    options = {"reduction": "none", "ignore_index": IGNORE_INDEX, "label_smoothing": SMOOTHING}
+    return (F.cross_entropy(logits, target, **options) * pixel_weights).sum()
+
+
 def rare_pasted(batch: Batch, config: RunConfig, step: int) -> Batch:
     """Put the rare classes of the next crop into every other one (Ghiasi et al., CVPR 2021, arXiv:2012.07177)."""
     rare = torch.tensor([weight >= RARE for weight in config.recipe.class_weights] + [False])
@@ -114,6 +128,70 @@ def noisy(batch: Batch, config: RunConfig, step: int) -> Batch:
     return batch._replace(images=(batch.images + torch.from_numpy(noise)).round().clamp(0, 255).to(torch.uint8))
 
 
+def with_dropout(model: FPN, share: float) -> None:
+    """Do without a share of the channels before the head in each step."""
+    model.head = nn.Sequential(nn.Dropout2d(share), model.head)
+
+
+def with_dropped_maps(model: FPN, share: float) -> None:
+    """Do without a share of each of the encoder's maps in each step."""
+    model.laterals = nn.ModuleList(nn.Sequential(nn.Dropout2d(share), lateral) for lateral in model.laterals)
+
+
+def smoothed_at_the_coarsest(model: FPN) -> None:
+    channels = model.head.in_channels
+    model.laterals[-1] = nn.Sequential(model.laterals[-1], SeparableConvBNReLU(channels, channels))
+
+
+def smoothed_twice(model: FPN) -> None:
+    """Smooth the sums of strides 8 and 16 twice, and the coarsest map once."""
+    channels = model.head.in_channels
+    smoothed_at_the_coarsest(model)
+    for level in (1, 2):
+        model.smooth[level] = nn.Sequential(model.smooth[level], SeparableConvBNReLU(channels, channels))
+
+
+def with_mean_of_image(model: FPN) -> None:
+    channels = model.head.in_channels
+    model.laterals[-1] = nn.Sequential(model.laterals[-1], PlusMean(channels))
+
+
+def with_pyramid(model: FPN) -> None:
+    channels = model.head.in_channels
+    model.laterals[-1] = nn.Sequential(model.laterals[-1], Pyramid(channels))
+
+
+class PlusMean(nn.Module):
+    """Add what the mean of the whole map says, as ParseNet does (Liu et al. 2015, arXiv:1506.04579)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Conv2d(channels, channels, 1), nn.ReLU(inplace=True))
+
+    def forward(self, map_: torch.Tensor) -> torch.Tensor:
+        own: torch.Tensor = map_ + self.project(map_.mean(dim=(2, 3), keepdim=True))
+        return own
+
+
+class Pyramid(nn.Module):
+    """Depthwise separable convolutions at several dilations beside each other (Chen et al. 2017, arXiv:1706.05587)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate, groups=channels, bias=False),
+                nn.Conv2d(channels, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+            )
+            for rate in RATES
+        )
+
+    def forward(self, map_: torch.Tensor) -> torch.Tensor:
+        return map_ + torch.stack([branch(map_) for branch in self.branches]).sum(dim=0)
+
+
 class Taught:
     """Cross-entropy with the truth and with a teacher's answers, half and half (Hinton et al. 2015, arXiv:1503.02531).
 
@@ -129,7 +207,7 @@ class Taught:
         self, logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
     ) -> torch.Tensor:
         with torch.no_grad():
-            answers = self.teacher(self.images, self.step).softmax(dim=1)
+            answers = self.teacher(self.images.to(logits.device), self.step).softmax(dim=1)
         apart = -(answers * logits.log_softmax(dim=1)).sum(dim=1) * pixel_weights
         told = cross_entropy(logits, target, pixel_weights=pixel_weights, reduction="sum")
         return 0.5 * (told + apart[counted_pixels(target)].sum())
