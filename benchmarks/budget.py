@@ -14,7 +14,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import yaml
+from pixelwise.training.config import RunConfig
+from pixelwise.training.recipe import crops_before
 
 
 def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
@@ -61,8 +62,7 @@ def steps_and_seconds(run: Path) -> tuple[int, float]:
 def images_per_second(run: Path) -> float:
     """Return how many crops a second a run trained on, validations included."""
     steps, seconds = steps_and_seconds(run)
-    batch: int = yaml.safe_load((run / "config.yaml").read_text())["recipe"]["batch"]
-    return steps * batch / seconds
+    return crops_before(RunConfig.load(run / "config.yaml").recipe, steps) / seconds
 
 
 def val_scores(run: Path) -> dict[str, Any]:

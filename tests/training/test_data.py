@@ -80,6 +80,17 @@ def test_each_image_is_visited_once_an_epoch_and_batches_run_on(store: SampleSto
     assert epochs == [sample_order(7, epoch, COUNT).tolist() for epoch in range(6)]
 
 
+def test_smaller_crops_come_first_and_the_epochs_run_on_behind_them(store: SampleStore, recipe: Recipe) -> None:
+    """Of nine steps four have sixteen crops of half the width (the height is 32 already), five have four: 84 in all."""
+    halved = recipe.model_copy(update={"early_split": 2})
+    every = [batch.images for batch in batches(store, halved, 7, 0)]
+    assert [tuple(images.shape[:3]) for images in every] == [(16, 32, 32)] * 4 + [(4, 32, 64)] * 5
+    order = [index for images in every for index in visited(images)]
+    assert order == [index for epoch in range(14) for index in sample_order(7, epoch, COUNT).tolist()]
+    shares = [batch_at(store, halved, 7, 3, slice(own, None, 3)).images for own in range(3)]
+    assert all(torch.equal(images, every[3][own::3]) for own, images in enumerate(shares))
+
+
 def test_a_batch_larger_than_the_data_takes_images_again_and_cuts_them_anew(store: SampleStore, recipe: Recipe) -> None:
     images, *_ = batch_at(store, recipe.model_copy(update={"batch": 12}), 0, 0)
     assert Counter(visited(images)) == dict.fromkeys(range(COUNT), 2)

@@ -17,10 +17,10 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
 
 
-def recipe_of(folder: Path, **options: Any) -> Recipe:
-    """Return the recipe for three images of 64x96."""
+def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> Recipe:
+    """Return the recipe for three images of `size`."""
     if not folder.exists():
-        write_scenes(folder, 0, {"train": 2, "val": 1}, size=(64, 96))
+        write_scenes(folder, 0, {"train": 2, "val": 1}, size=size)
     data = open_dataset(folder)
     return new_config(TrainOptions(**options), data, check(data), "").recipe
 
@@ -46,6 +46,14 @@ def test_long_runs_of_models_with_coarse_logits_see_small_images_enlarged(
     assert recipe.magnifications == magnifications
 
 
+def test_large_crops_are_smaller_at_first(tmp_path: Path) -> None:
+    """256x352 enlarged by 1.5 is 384x528."""
+    long: dict[str, Any] = {"minutes": 10.0}
+    runs = (long, {"minutes": 3.0}, {"model": "segnet", "recipe": "segnet"})
+    assert [recipe_of(tmp_path / "data", (256, 352), **options).early_split for options in runs] == [2, 1, 1]
+    assert recipe_of(tmp_path / "small", **long).early_split == 1
+
+
 def test_small_objects_are_enlarged_in_crops_no_larger_than_others(tmp_path: Path) -> None:
     """Each object is 11 pixels across, and an image 128."""
     for folder, value in (("images", 90), ("instances", 0)):
@@ -69,5 +77,5 @@ def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tm
 
 
 def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:
-    assert recipe_of(tmp_path / "data").frozen_stride == 32
-    assert recipe_of(tmp_path / "data", pretrained=False).frozen_stride == 0
+    found = [recipe_of(tmp_path / "data", pretrained=pretrained) for pretrained in (True, False)]
+    assert [(recipe.frozen_stride, recipe.color) for recipe in found] == [(32, 0.0), (0, 1.0)]

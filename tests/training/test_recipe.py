@@ -12,8 +12,11 @@ from pixelwise.training.config import Recipe
 from pixelwise.training.recipe import (
     MAX_EVALUATIONS,
     Cost,
+    at_step,
     batch_size,
     crop_size,
+    crops_before,
+    crops_of,
     enlargement,
     evaluation_steps,
     is_long,
@@ -50,6 +53,19 @@ def test_a_crop_has_the_median_shape_in_multiples_of_32(
 ) -> None:
     assert crop_size(sizes, long=False) == crop
     assert crop_size(sizes, long=True) == large
+
+
+def test_the_first_half_of_a_run_may_have_smaller_crops_and_more_of_them() -> None:
+    whole = recipe(steps=9).model_copy(update={"crop": (544, 736), "batch": 2})
+    halved = whole.model_copy(update={"early_split": 2})
+    early = at_step(halved, 3)  # 544 / 2 and 736 / 2, down to multiples of 32
+    assert (early.crop, early.batch) == ((256, 352), 8)
+    assert at_step(halved, 4) == halved
+    assert at_step(whole, 0) == whole
+    assert [crops_before(halved, step) for step in range(10)] == [0, 8, 16, 24, 32, 34, 36, 38, 40, 42]
+    assert crops_before(whole, 9) == 18
+    assert crops_of(halved) == "8 crops 256x352, then 2 crops 544x736"
+    assert crops_of(whole) == "2 crops 544x736"
 
 
 @pytest.mark.parametrize(

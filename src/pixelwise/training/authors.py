@@ -29,6 +29,7 @@ def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[
         "crop": whole_crop(image_sizes),
         "scale": (1.0, 1.0),
         "color": 0.0,
+        "early_split": 1,
         "optimizer": "sgd",
         "schedule": "constant",
         "encoder_factor": 1.0,

@@ -35,6 +35,9 @@ class Recipe(_Strict):
     elastic: pydantic.NonNegativeFloat = 0.0
     """Standard deviation of the elastic displacements, in pixels; 0 for none."""
     batch: pydantic.PositiveInt
+    early_split: pydantic.PositiveInt = 1
+    """In the first half of the steps crops have sides so many times shorter, and a batch has as many more that their
+    area stays."""
     steps: pydantic.PositiveInt
     warmup_steps: pydantic.NonNegativeInt
     optimizer: Literal["adamw", "sgd"] = "adamw"

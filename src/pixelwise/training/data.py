@@ -22,6 +22,7 @@ from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.disk import SampleFile
 from pixelwise.training.memory import available_bytes, processes_here
+from pixelwise.training.recipe import at_step, crops_before
 
 FILL = (124, 116, 104)
 """The colour around an image that is smaller than the crop: the mean of ImageNet."""
@@ -29,6 +30,8 @@ BYTES_A_PIXEL = 8
 """Of an image, its label map and, where there is one, its instance map."""
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""
+ALL = slice(None)
+"""The share of a batch that a process on its own takes."""
 
 
 class AugmentedSample(NamedTuple):
@@ -91,11 +94,13 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
-def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: range | None = None) -> Batch:
+def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL) -> Batch:
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
-    for position in range(recipe.batch) if share is None else share:
-        epoch, place = divmod(step * recipe.batch + position, len(store))
+    first = crops_before(recipe, step)
+    recipe = at_step(recipe, step)
+    for position in range(first, first + recipe.batch)[share]:
+        epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
     images, targets, border, centres = zip(*crops, strict=True)
@@ -111,7 +116,7 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
     """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
     height, width = sample.label_map.shape
     window = crop.draw(rng, (height, width), recipe.crop, recipe.scale)
-    change = color.draw(rng, recipe.color)
+    change = color.draw(rng, recipe.color) if recipe.color else None
     image, label_map = sample.image, sample.label_map
     instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None
     if recipe.elastic:
@@ -123,7 +128,9 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
         centres = _centres(instance_map) if recipe.heat_weight else None
-    image = color.on_image(crop.on_image(image, window, FILL), change)
+    image = crop.on_image(image, window, FILL)
+    if change is not None:
+        image = color.on_image(image, change)
     return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)
 
 
@@ -139,7 +146,7 @@ def _centres(instance_map: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     return np.concatenate([heat[None], offsets])
 
 
-def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: range | None = None) -> Iterator[Batch]:
+def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: slice = ALL) -> Iterator[Batch]:
     """Yield the batches of steps `start` to the last, or a `share` of each.
 
     They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads

@@ -9,8 +9,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from pixelwise.training.config import MEASURES
+from pixelwise.training.config import MEASURES, Recipe
 from pixelwise.training.loop import Progress as TrainingProgress
+from pixelwise.training.recipe import crops_before
 
 REFRESH_SECONDS = 0.5
 
@@ -22,17 +23,18 @@ class Display:
         self._console = Console(file=sys.stderr, quiet=quiet, highlight=False)
         self._bar: Progress | None = None
         self._shown = self._window_start = 0.0
-        self._window_images = 0
+        self._window_step = 0
 
     def message(self, text: str) -> None:
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def start(self, steps: int, done: int, batch: int, epoch_steps: float, measure: str) -> None:
-        """Open the bar of a run of `steps` steps, of which `done` are behind, validated by `measure`."""
+    def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
+        """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by
+        `measure`."""
         self._measured, self._name = f"val_{measure}", MEASURES[measure]
-        self._batch, self._epoch_steps, self._steps = batch, epoch_steps, steps
+        self._recipe, self._train_images = recipe, train_images
         self._score = "-"
-        self._window_start = time.perf_counter()
+        self._window_start, self._window_step = time.perf_counter(), done
         columns = (
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=24),
@@ -48,23 +50,21 @@ class Display:
             self._bar = Progress(*columns, console=self._console, transient=False)
             self._bar.start()
             self._task = self._bar.add_task(
-                "train", total=steps, completed=done, epoch="0", loss="-", score="-", rate="-"
+                "train", total=recipe.steps, completed=done, epoch="0", loss="-", score="-", rate="-"
             )
 
     def step(self, progress: TrainingProgress, loss: float) -> None:
         """Show a step that was taken."""
-        self._window_images += self._batch
         now = time.perf_counter()
         if self._bar is not None and now - self._shown > REFRESH_SECONDS:
-            rate = self._window_images / (now - self._window_start)
-            epoch = f"{progress.step / self._epoch_steps:.1f}"
+            epoch = f"{crops_before(self._recipe, progress.step) / self._train_images:.1f}"
             self._bar.update(
                 self._task,
                 completed=progress.step,
                 epoch=epoch,
                 loss=f"{loss:.3f}",
                 score=self._score,
-                rate=f"{rate:.1f}",
+                rate=f"{self._rate(progress.step, now):.1f}",
             )
             self._shown = now
 
@@ -75,13 +75,18 @@ class Display:
         if score is None:
             return
         self._score = f"{score:.3f}"
-        rate = self._window_images / (time.perf_counter() - self._window_start)
+        now = time.perf_counter()
         if self._bar is None:
             self.message(
-                f"epoch {row['epoch']:.1f}  step {row['step']}/{self._steps}  loss {row['loss']:.4f}  "
-                f"val {self._name} {self._score}  {rate:.1f} images/s  {row['seconds']:.0f} s"
+                f"epoch {row['epoch']:.1f}  step {row['step']}/{self._recipe.steps}  loss {row['loss']:.4f}  "
+                f"val {self._name} {self._score}  {self._rate(progress.step, now):.1f} images/s  {row['seconds']:.0f} s"
             )
-        self._window_images, self._window_start = 0, time.perf_counter()
+        self._window_start, self._window_step = now, progress.step
+
+    def _rate(self, step: int, now: float) -> float:
+        """Return the images/s since the last validation."""
+        images = crops_before(self._recipe, step) - crops_before(self._recipe, self._window_step)
+        return images / (now - self._window_start)
 
     def stop(self, progress: TrainingProgress) -> None:
         """Close the bar."""

@@ -29,6 +29,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.grouping import best_grouping
 from pixelwise.training.loop import Progress
+from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
 
@@ -155,11 +156,11 @@ def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset:
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
-    images = progress.step * config.recipe.batch
+    images = crops_before(config.recipe, progress.step)
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
-        "steps": f"{progress.step} of {config.recipe.batch} crops of {'x'.join(map(str, config.recipe.crop))}",
+        "steps": f"{progress.step} of {crops_of(config.recipe)}",
         "best step": str(progress.best_step),
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
         "minutes": f"{progress.seconds / 60:.1f}",

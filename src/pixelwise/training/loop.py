@@ -23,7 +23,7 @@ from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, resto
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
 from pixelwise.training.directory import History
-from pixelwise.training.recipe import evaluation_steps, learning_rate_factor
+from pixelwise.training.recipe import crops_before, evaluation_steps, learning_rate_factor
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
@@ -146,7 +146,7 @@ def fit(
     trainer: Trainer,
     batches: Iterator[Batch],
     *,
-    epoch_steps: float,
+    train_images: int,
     measured: str,
     validate: Callable[[Pipeline], float | None],
     keep_best: Callable[[Pipeline], None],
@@ -182,7 +182,7 @@ def fit(
             progress.best_score, progress.best_step = score, progress.step
         if judged or progress.step % row_every == 0:
             progress.seconds = time.perf_counter() - started
-            progress.history.append(_row(trainer, epoch_steps) | {measured: score})
+            progress.history.append(_row(trainer, train_images) | {measured: score})
             progress.loss_sum, progress.loss_count = 0.0, 0
             on_row(progress)
         if judged or time.perf_counter() - saved > CHECKPOINT_SECONDS:
@@ -190,11 +190,11 @@ def fit(
             saved = time.perf_counter()
 
 
-def _row(trainer: Trainer, epoch_steps: float) -> dict[str, float | int | None]:
+def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
     progress = trainer.progress
     return {
         "step": progress.step,
-        "epoch": round(progress.step / epoch_steps, 3),
+        "epoch": round(crops_before(trainer.recipe, progress.step) / train_images, 3),
         "loss": progress.loss_sum / progress.loss_count,
         "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
         "seconds": round(progress.seconds, 2),

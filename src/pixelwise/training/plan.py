@@ -86,16 +86,18 @@ def _recipe(
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
+    large = crop[0] * crop[1] > recipes.CROP_PIXELS
+    split = recipes.EARLY_SPLIT if large and options.task != "instance" else 1
     if options.task == "instance" and long:
         wanted = recipes.object_enlargement(survey.train_object_areas)
         if wanted > enlargement:
             enlarged = [(wanted * height, wanted * width) for height, width in sizes]
             crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
-    recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes)
+    recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)
     if not options.pretrained:
-        recipe = recipe.model_copy(update={"frozen_stride": 0})
+        recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
@@ -118,9 +120,9 @@ def with_length(
 
     The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
     """
-    batch = config.recipe.batch
     if options.epochs is not None:
-        steps = max(1, round(options.epochs * len(train) / batch))
+        crops = recipes.crops_before(recipes.with_steps(config.recipe, 2, 0), 2) / 2  # of a step, in the mean
+        steps = max(1, round(options.epochs * len(train) / crops))
         evaluations = min(recipes.MAX_EVALUATIONS, options.epochs)
     else:
         cost = measured_cost(config, train, val)
@@ -138,8 +140,10 @@ def with_length(
 
 
 def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
-    """Time a few steps and one validation image on a model that is then thrown away."""
-    longer = config.recipe.model_copy(update={"steps": WARM_STEPS + MEASURED_STEPS})
+    """Time a few steps, of both halves where they differ, and one validation image on a model that is then thrown
+    away."""
+    halves, timed = min(2, config.recipe.early_split), WARM_STEPS + MEASURED_STEPS
+    longer = config.recipe.model_copy(update={"steps": halves * timed})
     trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed)
     trainer.pipeline.train()
     seconds = []
@@ -147,7 +151,10 @@ def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> re
         started = time.perf_counter()
         trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share))
         seconds.append(time.perf_counter() - started)
-    step_seconds = statistics.median(seconds[WARM_STEPS:])  # one that something else held up shortens no run
+    medians = [
+        statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)
+    ]
+    step_seconds = statistics.mean(medians)  # a step that something else held up shortens no run
     validation = _validation_seconds(config, trainer.averaged_pipeline(), val) / trainer.accelerator.num_processes
     return recipes.Cost(SLACK * step_seconds, validation)
 

@@ -37,11 +37,12 @@ def joined() -> Accelerator:
     )
 
 
-def share(batch: int, index: int, count: int) -> range:
-    """Return which samples of a batch are those of process `index`. Raises `OptionError` if there are too few."""
+def share(batch: int, index: int, count: int) -> slice:
+    """Return which samples of a batch of so many, or more, are those of process `index`. Raises `OptionError` if there
+    are too few."""
     if batch < count:
         raise OptionError("torchrun", f"{count} processes", f"at most {batch}, one a crop of a batch", "Start fewer.")
-    return range(index, batch, count)
+    return slice(index, None, count)
 
 
 def as_first(config: RunConfig) -> RunConfig:

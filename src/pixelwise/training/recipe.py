@@ -22,9 +22,15 @@ CROP_MULTIPLE = 32
 BATCH = 8
 BATCH_PIXELS = 4 * CROP_PIXELS
 """What the crops of a step may have together, unless two have more: half a second of two cores."""
+EARLY_SPLIT = 2
+"""What halves the sides of large crops in the first half of a run: more images are seen while much is to be learnt, and
+the last half still learns from where things stand."""
 SCALE = (0.667, 2.0)
 """Magnification of the crops, the least of it times the enlargement. This, the weight decay and the two numbers on the
 schedule's end did best on a CamVid sequence left out of training."""
+COLOR = 1.0
+"""How much colours are changed where layers learn that look at them, and for objects. What a frozen encoder makes of an
+image changes little with its colours, and the net generalises better without."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 FROZEN_STRIDE = 32
@@ -125,6 +131,7 @@ def make_recipe(
     processes: int = 1,
     enlargement: float = 1.0,
     minutes: float | None = None,
+    early_split: int = 1,
 ) -> Recipe:
     """Return the recipe for these data, whose crops are those of images enlarged so much, and so many `minutes`, over a
     single step; `with_steps` gives it its length.
@@ -136,8 +143,9 @@ def make_recipe(
     return Recipe(
         crop=crop,
         scale=(SCALE[0] * enlargement, SCALE[1] * max(1.0, enlargement / ENLARGEMENT)),
-        color=1.0,
+        color=0.0,
         batch=processes * batch_size(crop, train_images),
+        early_split=early_split,
         steps=1,
         warmup_steps=0,
         learning_rate=LEARNING_RATE * math.sqrt(processes),
@@ -158,7 +166,7 @@ def make_recipe(
 
 def for_objects(recipe: Recipe) -> Recipe:
     """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
-    return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
+    return recipe.model_copy(update={"color": COLOR, "heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
 
 
 def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
@@ -168,6 +176,31 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
         update["warmup_steps"] = min(100, round(WARMUP_SHARE * steps))
         update["ema_decay"] = float(np.clip(1 - 1 / (EMA_SHARE * steps + 1), 0.5, 0.9995))
     return recipe.model_copy(update=update)
+
+
+def at_step(recipe: Recipe, step: int) -> Recipe:
+    """Return `recipe` with the crops and the batch that `step` has."""
+    if step >= _early_steps(recipe):
+        return recipe
+    split = recipe.early_split
+    height, width = (_multiple(side // (split * CROP_MULTIPLE)) for side in recipe.crop)
+    return recipe.model_copy(update={"crop": (height, width), "batch": split**2 * recipe.batch})
+
+
+def crops_before(recipe: Recipe, step: int) -> int:
+    """Return how many crops are seen before `step`."""
+    early = min(step, _early_steps(recipe))
+    return recipe.batch * (step + (recipe.early_split**2 - 1) * early)
+
+
+def crops_of(recipe: Recipe) -> str:
+    """Return how many crops of which size a step has, in words."""
+    early, late = (f"{own.batch} crops {own.crop[0]}x{own.crop[1]}" for own in (at_step(recipe, 0), recipe))
+    return late if recipe.early_split == 1 else f"{early}, then {late}"
+
+
+def _early_steps(recipe: Recipe) -> int:
+    return recipe.steps // 2 if recipe.early_split > 1 else 0
 
 
 def batch_size(crop: tuple[int, int], train_images: int) -> int:

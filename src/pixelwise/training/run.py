@@ -27,6 +27,7 @@ from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
 from pixelwise.training.prepare import stored_config, usable_data
+from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.stages import staged
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
@@ -196,12 +197,11 @@ def _fit(
             run.write_history(progress.history)
         display.row(progress)
 
-    epoch_steps = len(train_store) / recipe.batch
-    display.start(recipe.steps, trainer.progress.step, recipe.batch, epoch_steps, config.measure)
+    display.start(recipe, trainer.progress.step, len(train_store), config.measure)
     fit(
         trainer,
         batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
-        epoch_steps=epoch_steps,
+        train_images=len(train_store),
         measured=measured,
         validate=validate,
         keep_best=keep_best,
@@ -218,9 +218,8 @@ def _fit(
 def _announcement(config: RunConfig, train_store: SampleStore, val_store: SampleStore) -> str:
     recipe = config.recipe
     encoder = f" on {config.encoder}" if config.encoder else ""
-    crop = "x".join(map(str, recipe.crop))
-    epochs = recipe.steps * recipe.batch / len(train_store)
+    epochs = crops_before(recipe, recipe.steps) / len(train_store)
     return (
         f"training {config.model}{encoder}: {config.class_map.num_classes} classes, {len(train_store)} images "
-        f"({len(val_store)} for validation), {recipe.steps} steps of {recipe.batch} crops {crop}, {epochs:.1f} epochs"
+        f"({len(val_store)} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
     )
