@@ -27,7 +27,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) --editable ".[train,geo,dev]"
+	$(PIP) --editable ".[train,geo,openvino,dev]"
 	touch $@
 
 clean:

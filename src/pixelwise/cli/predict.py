@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.errors import ImageError, OptionError
+from pixelwise.errors import ImageError
 
 if TYPE_CHECKING:
     from pixelwise.predict.jobs import Job
-
-ENGINES = ("onnxruntime",)
 
 
 def predict(
@@ -34,7 +32,7 @@ def predict(
     ] = None,
     seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
-    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino.")] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.
@@ -48,12 +46,10 @@ def predict(
     from pixelwise.predict.sampling import Sampling
     from pixelwise.predict.writers import parse_kinds
 
-    if engine not in ENGINES:
-        raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
     sampling = None if uncertainty is None else Sampling(uncertainty, seed)
     jobs = plan(images, out, parse_kinds(kinds, sampled=sampling is not None))
     missing = remaining(jobs) if resume else jobs
-    predictor = load(model)
+    predictor = load(model, engine)
     with progress_bar("predict") as on_progress:
         failures = predict_files(predictor, missing, on_progress, sampling, resume)
     for error in failures.values():

@@ -15,7 +15,7 @@ from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 if TYPE_CHECKING:
     import onnxruntime
 
-_REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
+REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 _ERRORS_ONLY = 3
 
 
@@ -37,7 +37,8 @@ class OnnxRuntimeEngine:
         path = Path(path)
         self._session = _open_session(path, threads or available_cores())
         self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
-        _require_signature(self._session, self.info, path)
+        inputs = [_signature(node) for node in self._session.get_inputs()]
+        require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
         self._path = path
         self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
 
@@ -68,10 +69,26 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def require_file(path: Path) -> None:
+    """Raise `ModelFileError` where there is no file."""
     if not path.is_file():
         found = "a directory" if path.is_dir() else "no such file"
-        raise ModelFileError(path, found, "a model file", _REMEDY)
+        raise ModelFileError(path, found, "a model file", REMEDY)
+
+
+def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, path: Path) -> None:
+    """Raise `ModelFileError` for a graph that is not image: uint8 (N, height, width, 3) -> logits: float32
+    (N, channels, height, width), each told as "name: tensor(type) (side, ...)"."""
+    if inputs != ["image: tensor(uint8) (any, any, any, 3)"]:
+        expected = "the one input image: tensor(uint8) (any, any, any, 3)"
+        raise ModelFileError(path, f"inputs {', '.join(inputs)}", expected, REMEDY)
+    expected = f"logits: tensor(float) (any, {info.channels}, any, any)"
+    if outputs not in ([expected], ["logits: tensor(float) (any, any, any, any)"]):
+        raise ModelFileError(path, f"outputs {', '.join(outputs)}", f"the one output {expected}", REMEDY)
+
+
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    require_file(path)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -86,22 +103,7 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     except Exception as error:  # onnxruntime's errors share no base class of their own
         reason = str(error).rpartition("failed:")[2].strip(" .")
         found = f"a file that onnxruntime cannot load ({reason})"
-        raise ModelFileError(path, found, "an ONNX model", _REMEDY) from error
-
-
-def _require_signature(session: onnxruntime.InferenceSession, info: ModelInfo, path: Path) -> None:
-    """Refuse a graph that is not image: uint8 (N, height, width, 3) -> logits: float32 (N, channels, height, width)."""
-    found_inputs = [_signature(node) for node in session.get_inputs()]
-    found_outputs = [_signature(node) for node in session.get_outputs()]
-    if found_inputs != ["image: tensor(uint8) (any, any, any, 3)"]:
-        expected = "the one input image: tensor(uint8) (any, any, any, 3)"
-        raise ModelFileError(path, f"inputs {', '.join(found_inputs)}", expected, _REMEDY)
-    if found_outputs not in (
-        [f"logits: tensor(float) (any, {info.channels}, any, any)"],
-        ["logits: tensor(float) (any, any, any, any)"],
-    ):
-        expected = f"the one output logits: tensor(float) (any, {info.channels}, any, any)"
-        raise ModelFileError(path, f"outputs {', '.join(found_outputs)}", expected, _REMEDY)
+        raise ModelFileError(path, found, "an ONNX model", REMEDY) from error
 
 
 def _signature(node: onnxruntime.NodeArg) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,14 @@ from pixelwise.raster.image import read_image
 from pixelwise.render import object_overlay, overlay
 from pixelwise.tiling.stitch import Block, Image, Run, stitch_label_map, stitch_logits, stitched
 
+if TYPE_CHECKING:
+    from pixelwise.predict.openvino_engine import OpenVinoEngine
+
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+
+ENGINES = ("onnxruntime", "openvino")
+"""What can run a model file; the second is an extra."""
 
 
 class Predictor:
@@ -177,20 +184,30 @@ class Result:
         return overlay(self.image, self.label_map, self.predictor.classes)
 
 
-def load(path: str | Path) -> Predictor:
-    """Load an .onnx model file, or the one in a run directory, without torch.
+def load(path: str | Path, engine: str = "onnxruntime") -> Predictor:
+    """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES`.
 
-    Raises `RunError` for a directory without a model.onnx and `ModelFileError` for a file that is not a model of
-    pixelwise's.
+    Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
+    pixelwise's, `OptionError` for another engine, and `MissingDependencyError` for one that is not installed.
     """
+    if engine not in ENGINES:
+        raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
     path = Path(path)
     if not path.exists():
         remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
         raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
     if path.is_dir():
         path = _model_of_run(path)
-    engine = OnnxRuntimeEngine(path)
-    return Predictor(engine, engine.info, path)
+    opened = _opened(path, engine)
+    return Predictor(opened, opened.info, path)
+
+
+def _opened(path: Path, engine: str) -> OnnxRuntimeEngine | OpenVinoEngine:
+    if engine == "onnxruntime":
+        return OnnxRuntimeEngine(path)
+    from pixelwise.predict.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(path)
 
 
 def _model_of_run(run: Path) -> Path:
