@@ -66,9 +66,9 @@ by less than 0.001 between the three. For 15 minutes the runs were made on a GPU
 (quality 92). Images a second are those of a training on two cores.
 
 The recipe as it is leaves colours as they are and, for more than six minutes, has crops of half the sides in the first
-half of the steps, four times as many: the two changes that did best for 15 minutes, by the mean of both streets. Whether
-those that come next (boxes pasted, the Lovasz loss, a smoothed map or dilated convolutions at stride 32, dropout of the
-encoder's channels, a part of the encoder that learns) add to them has not been measured.
+half of the steps, four times as many: the two changes that did best for 15 minutes, by the mean of both streets. Those
+that come next (boxes pasted, the Lovasz loss, a smoothed map or dilated convolutions at stride 32, dropout of the
+encoder's channels, a part of the encoder that learns) were not measured on top of them.
 
 {table}
 
