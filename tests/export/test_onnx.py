@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from pixelwise.export.onnx import OPSET, export_onnx, with_class_bias
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.ops.padding import pad_to_multiple
-from pixelwise.predict.engine import OnnxRuntimeEngine
+from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.predict.openvino_engine import OpenVinoEngine
 
 INFO = ModelInfo(
     model="tiny",
@@ -64,12 +66,15 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.parametrize("engine", [OnnxRuntimeEngine, OpenVinoEngine])
 @pytest.mark.parametrize(("n", "height", "width"), [(1, 33, 47), (3, 5, 70), (2, 1, 1), (1, 64, 64)])
-def test_the_graph_equals_the_pipeline_on_bytes_of_any_size(model_file: Path, n: int, height: int, width: int) -> None:
+def test_the_graph_equals_the_pipeline_on_bytes_of_any_size(
+    model_file: Path, engine: Callable[[Path], Engine], n: int, height: int, width: int
+) -> None:
     images = np.random.default_rng(0).integers(0, 256, (n, height, width, 3), np.uint8)
     with torch.no_grad():
         expected = tiny()(torch.from_numpy(images)).numpy()
-    found = OnnxRuntimeEngine(model_file)(images)
+    found = engine(model_file)(images)
     assert found.shape == (n, 2, height, width)
     assert_allclose(found, expected, rtol=0, atol=1e-5)
 

@@ -19,6 +19,7 @@ from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
 from pixelwise.predict.engine import OnnxRuntimeEngine
+from pixelwise.predict.openvino_engine import OpenVinoEngine
 from pixelwise.training.engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -171,10 +172,13 @@ def photos(n: int, height: int, width: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, height, width, 3), np.uint8)
 
 
-def test_the_model_file_equals_the_model(exported: tuple[Pipeline, Path]) -> None:
+@pytest.mark.parametrize("kind", [OnnxRuntimeEngine, OpenVinoEngine])
+def test_the_model_file_equals_the_model(
+    exported: tuple[Pipeline, Path], kind: type[OnnxRuntimeEngine] | type[OpenVinoEngine]
+) -> None:
     """Logits within 1e-4, some tens of float32 roundings at their magnitude of 1 to 10, and the same labels."""
     pipeline, path = exported
-    engine, eager = OnnxRuntimeEngine(path, threads=1), TorchEngine(pipeline)
+    engine, eager = kind(path, threads=1), TorchEngine(pipeline)
     for n, height, width in [(1, 33, 47), (2, 64, 96), (1, 1, 1), (2, 5, 70)]:
         images = photos(n, height, width, seed=9)
         found, expected = engine(images), eager(images)
