@@ -47,6 +47,8 @@ predict an image both ways round and take the mean.
 |---|---|---|---|---|---|---|
 {table}
 """
+LINE = 16
+"""Pixels from one line of text in the picture to the next."""
 COLOURS = ("#0b6e4f", "#c1502e", "#3b5b92", "#8a6d00")
 
 
@@ -134,13 +136,18 @@ def curves(rows: Sequence[Row]) -> str:
     for minutes in sorted({row.minutes for row in rows}):
         x, _ = at(minutes, 0)
         marks.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{minutes:g}</text>')
-    for name, colour in zip(dict.fromkeys(row.name for row in rows), COLOURS, strict=False):
+    names = dict(zip(dict.fromkeys(row.name for row in rows), COLOURS, strict=False))
+    ends: list[tuple[float, str]] = []
+    for name, colour in names.items():
         points = [at(row.minutes, row.test) for row in rows if row.name == name]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         marks.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
-        x, y = points[-1]
-        marks.append(f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
+        ends.append((points[-1][1], name))
+    lowest = -np.inf
+    for y, name in sorted(ends):  # from the top down, none on another
+        lowest = max(y + 4, lowest + LINE)
+        marks.append(f'<text x="{right + 10}" y="{lowest:.1f}" fill="{names[name]}">{name}</text>')
     marks.append(f'<text x="{left}" y="18">test mIoU</text>')
     marks.append(f'<text x="{right}" y="{height - 12}" text-anchor="end">minutes</text>')
     body = "\n".join(marks)
