@@ -27,8 +27,9 @@ IMAGES, SIZE = 64, (360, 480)
 PAGE = Path(__file__).parent.parent / "docs" / "growth.md"
 TEXT = """# How the cost of training grows
 
-Written by `benchmarks/growth.py`: the default model on {images} generated photos of 360x480, eight crops a step (two
-of 512x640), each row in a process of its own. Ratios are to the first row: crops of 256x320, 11 classes, 2 threads, photos in memory.
+Written by `benchmarks/growth.py`: the default model on {images} generated photos of 360x480, eight crops a step (two of
+512x640), each row in a process of its own. Ratios are to the first row: crops of 256x320, 11 classes, 2 threads, photos
+in memory.
 
 | | images/s | | peak memory | |
 |---|---|---|---|---|
