@@ -15,6 +15,7 @@ from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import SeparableConvBNReLU
 from pixelwise.models.fpn import FPN
+from pixelwise.ops.convolution import depthwise_separable_convolution
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import Batch
 
@@ -138,27 +139,20 @@ def with_dropped_maps(model: FPN, share: float) -> None:
     model.laterals = nn.ModuleList(nn.Sequential(nn.Dropout2d(share), lateral) for lateral in model.laterals)
 
 
-def smoothed_at_the_coarsest(model: FPN) -> None:
-    channels = model.head.in_channels
-    model.laterals[-1] = nn.Sequential(model.laterals[-1], SeparableConvBNReLU(channels, channels))
+def behind_the_coarsest(model: FPN, block: Callable[[int], nn.Module]) -> None:
+    """Put a block, made from its number of channels, behind the lateral of the coarsest map."""
+    model.laterals[-1] = nn.Sequential(model.laterals[-1], block(model.head.in_channels))
+
+
+def smooth(channels: int) -> nn.Module:
+    return SeparableConvBNReLU(channels, channels)
 
 
 def smoothed_twice(model: FPN) -> None:
     """Smooth the sums of strides 8 and 16 twice, and the coarsest map once."""
-    channels = model.head.in_channels
-    smoothed_at_the_coarsest(model)
+    behind_the_coarsest(model, smooth)
     for level in (1, 2):
-        model.smooth[level] = nn.Sequential(model.smooth[level], SeparableConvBNReLU(channels, channels))
-
-
-def with_mean_of_image(model: FPN) -> None:
-    channels = model.head.in_channels
-    model.laterals[-1] = nn.Sequential(model.laterals[-1], PlusMean(channels))
-
-
-def with_pyramid(model: FPN) -> None:
-    channels = model.head.in_channels
-    model.laterals[-1] = nn.Sequential(model.laterals[-1], Pyramid(channels))
+        model.smooth[level] = nn.Sequential(model.smooth[level], smooth(model.head.in_channels))
 
 
 class PlusMean(nn.Module):
@@ -180,8 +174,7 @@ class Pyramid(nn.Module):
         super().__init__()
         self.branches = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(channels, channels, 3, padding=rate, dilation=rate, groups=channels, bias=False),
-                nn.Conv2d(channels, channels, 1, bias=False),
+                *depthwise_separable_convolution(channels, channels, dilation=rate),
                 nn.BatchNorm2d(channels),
                 nn.ReLU(inplace=True),
             )

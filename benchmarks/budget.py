@@ -35,6 +35,26 @@ def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> Non
             done.result()
 
 
+def answer_of(script: str, arguments: Iterable[object]) -> dict[str, Any]:
+    """Return what a benchmark prints as JSON in a process of its own, on the cores that this thread keeps to."""
+    line = [sys.executable, script, *map(str, arguments)]
+    answer: dict[str, Any] = json.loads(
+        subprocess.run(line, check=True, env=_own_cores(), stdout=subprocess.PIPE).stdout
+    )
+    return answer
+
+
+def gathered(path: Path) -> dict[str, Any]:
+    """Return what a benchmark wrote into a JSON file before; nothing where there is none."""
+    results: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return results
+
+
+def _own_cores() -> dict[str, str]:
+    """Return the environment of a process that has a thread for each core that this thread keeps to."""
+    return os.environ | {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+
+
 def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[str]) -> dict[str, Any]:
     """Return what `pixelwise evaluate` says of the test images after `pixelwise train`; what was done is read back."""
     scores = run / "test.json"
@@ -42,11 +62,10 @@ def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[
         print(f"{run}: {minutes:g} minutes", flush=True)
         shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
         run.parent.mkdir(parents=True, exist_ok=True)
-        threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
         pixelwise = [sys.executable, "-m", "pixelwise"]
         line = [*pixelwise, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
         with (run.parent / f"{run.name}.log").open("w") as log:
-            subprocess.run(line, check=True, env=os.environ | threads, stdout=log, stderr=log)
+            subprocess.run(line, check=True, env=_own_cores(), stdout=log, stderr=log)
         line = [*pixelwise, "evaluate", str(run), str(data), "--split", "test", "--json"]
         scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
     result: dict[str, Any] = json.loads(scores.read_text())

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import threading
 from functools import partial
@@ -23,7 +21,7 @@ from typing import Any
 from unittest import mock
 
 import alternatives
-from budget import on_cores
+from budget import answer_of, gathered, on_cores
 from nuclei import arranged
 from recipe import Variant, trained
 
@@ -92,25 +90,18 @@ def main() -> None:
     if args.measure:
         print(json.dumps(scores(args, VARIANTS[args.measure])))
         return
-    known = gathered()
+    known = gathered(GATHERED)
     on_cores(args.cores, [partial(measure, args, name) for name in args.only if name not in known])
 
 
 def measure(args: argparse.Namespace, name: str) -> None:
     """Run one variant in a process of its own, on the cores that this thread keeps to, and write what it found."""
-    line = [sys.executable, __file__, str(args.dsb2018), str(args.out), "--steps", str(args.steps), "--measure", name]
-    threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-    found = json.loads(subprocess.run(line, check=True, env=os.environ | threads, stdout=subprocess.PIPE).stdout)
+    found = answer_of(__file__, [args.dsb2018, args.out, "--steps", args.steps, "--measure", name])
     with WRITING:
-        results = gathered() | {name: found}
+        results = gathered(GATHERED) | {name: found}
         GATHERED.write_text(json.dumps(results, indent=1) + "\n")
         PAGE.write_text(TEXT.format(steps=args.steps, table=table(results)))
     print(name, found, flush=True)
-
-
-def gathered() -> dict[str, Any]:
-    results: dict[str, Any] = json.loads(GATHERED.read_text()) if GATHERED.is_file() else {}
-    return results
 
 
 def scores(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:

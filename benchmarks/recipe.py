@@ -17,9 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -33,7 +31,7 @@ from unittest import mock
 
 import alternatives
 from alternatives import Augmentation, Loss
-from budget import on_cores
+from budget import answer_of, gathered, on_cores
 
 import pixelwise as pw
 from pixelwise.formats.check import check
@@ -167,10 +165,14 @@ VARIANTS = {
     "dropout of 0.1 before the head": Variant(decoder=partial(alternatives.with_dropout, share=0.1)),
     "dropout of 0.3 before the head": Variant(decoder=partial(alternatives.with_dropout, share=0.3)),
     "dropout of 0.1 of the encoder's channels": Variant(decoder=partial(alternatives.with_dropped_maps, share=0.1)),
-    "smoothed at stride 32 too": Variant(decoder=alternatives.smoothed_at_the_coarsest),
+    "smoothed at stride 32 too": Variant(decoder=partial(alternatives.behind_the_coarsest, block=alternatives.smooth)),
     "smoothed twice below stride 4": Variant(decoder=alternatives.smoothed_twice, longer=0.93),
-    "the mean of the image at stride 32": Variant(decoder=alternatives.with_mean_of_image),
-    "dilated convolutions at stride 32 (ASPP)": Variant(decoder=alternatives.with_pyramid),
+    "the mean of the image at stride 32": Variant(
+        decoder=partial(alternatives.behind_the_coarsest, block=alternatives.PlusMean)
+    ),
+    "dilated convolutions at stride 32 (ASPP)": Variant(
+        decoder=partial(alternatives.behind_the_coarsest, block=alternatives.Pyramid)
+    ),
     "twice the decoder's width": Variant(options={"width": 2.0}, longer=0.75),
     "EfficientNet-Lite2": Variant(options={"encoder": "efficientnet_lite2"}, longer=0.6),
     "weight decay / 5": Variant(numbers={"weight_decay": recipes.WEIGHT_DECAY / 5}),
@@ -193,7 +195,7 @@ def main() -> None:
         (minutes,), variant = args.minutes, VARIANTS[args.measure]
         print(json.dumps((speed if args.speed else scores)(args.camvid, variant, minutes)))
         return
-    known, asked = gathered(), "images_per_second" if args.speed else "val"
+    known, asked = gathered(GATHERED), "images_per_second" if args.speed else "val"
     on_cores(
         [] if args.speed else args.cores,
         [
@@ -207,23 +209,16 @@ def main() -> None:
 
 def measure(args: argparse.Namespace, minutes: int, name: str) -> None:
     """Run one variant in a process of its own, on the cores that this thread keeps to, and write what it found."""
-    line = [sys.executable, __file__, str(args.camvid), "--minutes", str(minutes), "--measure", name]
-    line += ["--speed"] * args.speed
-    threads = {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-    found = json.loads(subprocess.run(line, check=True, env=os.environ | threads, stdout=subprocess.PIPE).stdout)
+    asked = [args.camvid, "--minutes", minutes, "--measure", name, *["--speed"] * args.speed]
+    found = answer_of(__file__, asked)
     gather(minutes, name, found)
     print(minutes, name, found, flush=True)
-
-
-def gathered() -> Results:
-    results: Results = json.loads(GATHERED.read_text()) if GATHERED.is_file() else {}
-    return results
 
 
 def gather(minutes: int, name: str, found: dict[str, Any]) -> None:
     """Add to what was measured of a variant, and write the page."""
     with WRITING:
-        results = gathered()
+        results = gathered(GATHERED)
         results.setdefault(str(minutes), {}).setdefault(name, {}).update(found)
         GATHERED.write_text(json.dumps(results, indent=1) + "\n")
         PAGE.write_text(TEXT.format(table=table(results)))

@@ -1,4 +1,4 @@
-"""The onnxruntime engine: what it answers, and what it refuses to load."""
+"""The engines: what they answer, and what they refuse to load."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from onnx import TensorProto
 from pixelwise.errors import ModelFileError
 from pixelwise.modelfile.info import METADATA_KEY
 from pixelwise.predict.engine import OnnxRuntimeEngine, available_cores
+from pixelwise.predict.openvino_engine import OpenVinoEngine
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
+
+Kind = type[OnnxRuntimeEngine] | type[OpenVinoEngine]
+NAMES = {OnnxRuntimeEngine: "onnxruntime", OpenVinoEngine: "OpenVINO"}
+INT8 = {OnnxRuntimeEngine: "int8", OpenVinoEngine: "i8"}
+"""What each calls the type."""
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 200), (150, 201)])
@@ -29,8 +35,13 @@ def test_logits_are_the_graphs_at_any_size(
     assert_array_equal(logits, np.stack([colour.logits(first), colour.logits(255 - first)]))
 
 
-def test_the_file_says_what_it_is(model_file: Path, colour: ColourModel) -> None:
-    assert OnnxRuntimeEngine(str(model_file)).info == colour.info
+@pytest.fixture(params=[OnnxRuntimeEngine, OpenVinoEngine])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
+
+
+def test_the_file_says_what_it_is(kind: Kind, model_file: Path, colour: ColourModel) -> None:
+    assert kind(str(model_file)).info == colour.info
 
 
 def test_threads_are_the_cores_this_process_may_use(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,61 +57,61 @@ def test_all_cores_count_where_there_is_no_affinity(monkeypatch: pytest.MonkeyPa
     assert available_cores() == 6
 
 
-def test_a_missing_file_and_a_directory_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_directory_are_told_apart(kind: Kind, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"none\.onnx: found no such file"):
-        OnnxRuntimeEngine(tmp_path / "none.onnx")
+        kind(tmp_path / "none.onnx")
     with pytest.raises(ModelFileError, match="found a directory"):
-        OnnxRuntimeEngine(tmp_path)
+        kind(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no model, whatever its name says", bytes(1000)])
-def test_a_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_onnx_is_refused(kind: Kind, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "renamed.onnx"
     path.write_bytes(content)
-    with pytest.raises(ModelFileError, match=r"renamed\.onnx: found a file that onnxruntime cannot load \(\w"):
-        OnnxRuntimeEngine(path)
+    with pytest.raises(ModelFileError, match=rf"renamed\.onnx: found a file that {NAMES[kind]} cannot load \(\w"):
+        kind(path)
 
 
-def test_a_truncated_model_is_refused(model_file: Path) -> None:
+def test_a_truncated_model_is_refused(kind: Kind, model_file: Path) -> None:
     whole = model_file.read_bytes()
     for length in range(1, len(whole), len(whole) // 7):
         model_file.write_bytes(whole[:length])
         with pytest.raises(ModelFileError, match=r"colour\.onnx"):
-            OnnxRuntimeEngine(model_file)
+            kind(model_file)
 
 
-def test_a_model_of_another_program_is_refused(colour: ColourModel, tmp_path: Path) -> None:
+def test_a_model_of_another_program_is_refused(kind: Kind, colour: ColourModel, tmp_path: Path) -> None:
     path = colour.save(tmp_path / "model.onnx", metadata={"author": "somebody"})
     with pytest.raises(ModelFileError, match="found an ONNX file without pixelwise metadata"):
-        OnnxRuntimeEngine(path)
+        kind(path)
 
 
-def test_damaged_metadata_is_refused(colour: ColourModel, tmp_path: Path) -> None:
+def test_damaged_metadata_is_refused(kind: Kind, colour: ColourModel, tmp_path: Path) -> None:
     path = colour.save(tmp_path / "model.onnx", metadata={METADATA_KEY: colour.info.to_json()[:-9]})
     with pytest.raises(ModelFileError, match=r"model\.onnx: found damaged metadata"):
-        OnnxRuntimeEngine(path)
+        kind(path)
 
 
-def test_a_newer_model_file_asks_for_a_newer_pixelwise(colour: ColourModel, tmp_path: Path) -> None:
+def test_a_newer_model_file_asks_for_a_newer_pixelwise(kind: Kind, colour: ColourModel, tmp_path: Path) -> None:
     text = colour.info.to_json().replace('"format_version": 1', '"format_version": 2')
     path = colour.save(tmp_path / "model.onnx", metadata={METADATA_KEY: text})
     with pytest.raises(ModelFileError, match=r"found model file format 2; expected at most 1\. Upgrade pixelwise"):
-        OnnxRuntimeEngine(path)
+        kind(path)
 
 
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
         ({"input_name": "pixels"}, r"found inputs pixels: tensor\(uint8\) \(any, any, any, 3\)"),
-        ({"input_type": TensorProto.INT8}, r"found inputs image: tensor\(int8\) \(any, any, any, 3\)"),
+        ({"input_type": TensorProto.INT8}, r"found inputs image: tensor\(INT8\) \(any, any, any, 3\)"),
         ({"input_shape": ("n", 360, 480, 3)}, r"found inputs image: tensor\(uint8\) \(any, 360, 480, 3\)"),
         ({"output_name": "scores"}, r"found outputs scores: tensor\(float\) \(any, 4, any, any\)"),
         ({"num_classes": 5}, r"found outputs logits: tensor\(float\) \(any, 5, any, any\); expected .*\(any, 4, "),
     ],
 )
 def test_a_graph_that_takes_or_gives_something_else_is_refused(
-    colour: ColourModel, tmp_path: Path, changes: dict[str, Any], found: str
+    kind: Kind, colour: ColourModel, tmp_path: Path, changes: dict[str, Any], found: str
 ) -> None:
     path = colour.save(tmp_path / "model.onnx", **changes)
-    with pytest.raises(ModelFileError, match=found):
-        OnnxRuntimeEngine(path)
+    with pytest.raises(ModelFileError, match=found.replace("INT8", INT8[kind])):
+        kind(path)
