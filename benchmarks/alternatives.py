@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import SeparableConvBNReLU
 from pixelwise.models.fpn import FPN
 from pixelwise.ops.convolution import depthwise_separable_convolution
+from pixelwise.ops.upsampling import bilinear_interpolation
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import Batch
 
@@ -35,6 +37,14 @@ NOISE = 12.0
 SMOOTHING = 0.05
 RATES = (1, 3, 6)
 """Dilations at stride 32."""
+TURN = 5.0
+"""Degrees."""
+STYLES = 0.3
+"""What the two parameters of the beta distribution are that styles are mixed by."""
+BETWEEN = ((2, 1), (4, 0), (5, 2))
+"""(stage, block) of maps of strides 8, 16 and 32 that an encoder's own maps leave out."""
+AUXILIARY = 0.4
+"""What the loss of a level's own answer counts."""
 RARE = 1.5
 """Classes of this weight and more are rare."""
 
@@ -129,6 +139,22 @@ def noisy(batch: Batch, config: RunConfig, step: int) -> Batch:
     return batch._replace(images=(batch.images + torch.from_numpy(noise)).round().clamp(0, 255).to(torch.uint8))
 
 
+def turned(batch: Batch, config: RunConfig, step: int) -> Batch:
+    """Turn each crop by up to `TURN` degrees."""
+    rng = np.random.default_rng((config.seed, step))
+    angles = torch.from_numpy(np.radians(rng.uniform(-TURN, TURN, len(batch.images))).astype(np.float32))
+    height, width = batch.targets.shape[1:]
+    zeros = torch.zeros_like(angles)
+    rows = [torch.stack([angles.cos(), -angles.sin() * height / width, zeros], 1)]
+    rows += [torch.stack([angles.sin() * width / height, angles.cos(), zeros], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1), [len(angles), 1, height, width], align_corners=False)
+    images = F.grid_sample(batch.images.movedim(-1, 1).float(), grid, padding_mode="border", align_corners=False)
+    targets = F.grid_sample(
+        batch.targets[:, None].float() - IGNORE_INDEX, grid, mode="nearest", padding_mode="zeros", align_corners=False
+    )  # what comes from outside is 0 there
+    return Batch(images.movedim(1, -1).round().to(torch.uint8), targets[:, 0].long() + IGNORE_INDEX, None)
+
+
 def with_dropout(model: FPN, share: float) -> None:
     """Do without a share of the channels before the head in each step."""
     model.head = nn.Sequential(nn.Dropout2d(share), model.head)
@@ -137,6 +163,56 @@ def with_dropout(model: FPN, share: float) -> None:
 def with_dropped_maps(model: FPN, share: float) -> None:
     """Do without a share of each of the encoder's maps in each step."""
     model.laterals = nn.ModuleList(nn.Sequential(nn.Dropout2d(share), lateral) for lateral in model.laterals)
+
+
+def with_mixed_styles(model: FPN) -> None:
+    """Mix means and deviations of the encoder's maps between crops (Zhou et al., ICLR 2021, arXiv:2104.02008)."""
+    model.laterals = nn.ModuleList(nn.Sequential(MixedStyles(), lateral) for lateral in model.laterals)
+
+
+class MixedStyles(nn.Module):
+    """Give half of the batches the style of other crops, in part."""
+
+    def forward(self, map_: torch.Tensor) -> torch.Tensor:
+        if not self.training or torch.rand(()) < 0.5:
+            return map_
+        deviation, mean = torch.std_mean(map_, dim=(2, 3), keepdim=True)
+        own = torch.from_numpy(np.random.default_rng(int(torch.randint(2**31, ()))).beta(STYLES, STYLES, len(map_)))
+        own = own.to(map_)[:, None, None, None]
+        mixed_mean = own * mean + (1 - own) * mean.roll(1, 0)
+        mixed = own * deviation + (1 - own) * deviation.roll(1, 0)
+        return (map_ - mean) / (deviation + 1e-6) * mixed + mixed_mean
+
+
+def batch_norms_kept(model: FPN) -> None:
+    """Leave the encoder's batch norms as they are, whatever else learns."""
+    for layer in model.encoder.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.requires_grad_(False)
+
+
+def with_maps_between(model: FPN) -> None:
+    """Take in one more map of the encoder at strides 8, 16 and 32."""
+    for level, (stage, block) in enumerate(BETWEEN, start=1):
+        model.laterals[level] = WithAnother(model.laterals[level], model.encoder.net.blocks[stage][block])
+
+
+class WithAnother(nn.Module):
+    """A lateral that takes in what an inverted residual expands to, as well."""
+
+    def __init__(self, lateral: nn.Conv2d, block: nn.Module) -> None:
+        super().__init__()
+        self.lateral = lateral
+        self.other = nn.Conv2d(block.bn1.num_features, lateral.out_channels, 1)
+        self.map_ = torch.empty(0)
+        block.bn1.register_forward_hook(self._keep)
+
+    def _keep(self, layer: nn.Module, taken: tuple[torch.Tensor], map_: torch.Tensor) -> None:
+        self.map_ = map_.detach()
+
+    def forward(self, map_: torch.Tensor) -> torch.Tensor:
+        own: torch.Tensor = self.lateral(map_) + self.other(self.map_)
+        return own
 
 
 def behind_the_coarsest(model: FPN, block: Callable[[int], nn.Module]) -> None:
@@ -183,6 +259,32 @@ class Pyramid(nn.Module):
 
     def forward(self, map_: torch.Tensor) -> torch.Tensor:
         return map_ + torch.stack([branch(map_) for branch in self.branches]).sum(dim=0)
+
+
+class Supervised:
+    """Cross-entropy of the net's answer and of what each coarser level says alone (Lee et al., AISTATS 2015).
+
+    `prepare` is to change the net before it is trained.
+    """
+
+    def prepare(self, model: FPN) -> None:
+        levels = [model.laterals[-1], *list(model.smooth)[1:]]
+        model.auxiliary = nn.ModuleList(nn.Conv2d(model.head.in_channels, model.head.out_channels, 1) for _ in levels)
+        self.heads, self.maps = model.auxiliary, {}
+        for index, layer in enumerate(levels):
+            layer.register_forward_hook(partial(self._keep, index))
+
+    def _keep(self, index: int, layer: nn.Module, taken: tuple[torch.Tensor], map_: torch.Tensor) -> None:
+        self.maps[index] = map_
+
+    def __call__(
+        self, logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
+    ) -> torch.Tensor:
+        total = cross_entropy(logits, target, pixel_weights=pixel_weights, reduction="sum")
+        for index, head in enumerate(self.heads):
+            own = bilinear_interpolation(head(self.maps[index]), target.shape[-2:])
+            total = total + AUXILIARY * cross_entropy(own, target, pixel_weights=pixel_weights, reduction="sum")
+        return total
 
 
 class Taught:

@@ -61,7 +61,7 @@ def new_config(
         fingerprint=fingerprint(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
-        encoder=options.encoder or default_encoder(name),
+        encoder=options.encoder or _encoder(options, name),
         width=options.width,
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
@@ -73,6 +73,20 @@ def new_config(
         command=command,
         recipe=_recipe(options, name, survey, train_images, tuple(float(weight) for weight in weights), processes),
     )
+
+
+def _encoder(options: TrainOptions, model: str) -> str | None:
+    """Return the encoder when none is named: that of the run to start from, where it is one of the same model, or the
+    one for so much time."""
+    if options.start_from is not None:
+        run = RunDirectory(options.start_from)
+        run.require_weights()
+        other = RunConfig.load(run.config)
+        if other.model == model:
+            return other.encoder
+    if model == DEFAULT_MODEL and options.pretrained and recipes.is_long(options.minutes):
+        return recipes.LONG_ENCODER
+    return default_encoder(model)
 
 
 def _recipe(

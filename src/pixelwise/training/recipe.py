@@ -15,7 +15,8 @@ CROP_PIXELS = 352 * 480
 """Area of a training crop: images up to this size come whole, since where a thing stands tells what it is."""
 LONG_MINUTES = 6.0
 LARGE_CROP_PIXELS = 544 * 736
-"""From so many minutes on there is time for crops of this area."""
+LONG_ENCODER = "efficientnet_lite1"
+"""From so many minutes on there is time for crops of this area, and for a larger encoder."""
 ENLARGEMENT = 1.5
 """By so much at most, as far as such crops go, small images are enlarged then, for models with coarse logits."""
 CROP_MULTIPLE = 32
