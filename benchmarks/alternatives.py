@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import torch
@@ -17,7 +16,6 @@ from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import SeparableConvBNReLU
 from pixelwise.models.fpn import FPN
 from pixelwise.ops.convolution import depthwise_separable_convolution
-from pixelwise.ops.upsampling import bilinear_interpolation
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import Batch
 
@@ -43,8 +41,6 @@ STYLES = 0.3
 """What the two parameters of the beta distribution are that styles are mixed by."""
 BETWEEN = ((2, 1), (4, 0), (5, 2))
 """(stage, block) of maps of strides 8, 16 and 32 that an encoder's own maps leave out."""
-AUXILIARY = 0.4
-"""What the loss of a level's own answer counts."""
 RARE = 1.5
 """Classes of this weight and more are rare."""
 
@@ -259,32 +255,6 @@ class Pyramid(nn.Module):
 
     def forward(self, map_: torch.Tensor) -> torch.Tensor:
         return map_ + torch.stack([branch(map_) for branch in self.branches]).sum(dim=0)
-
-
-class Supervised:
-    """Cross-entropy of the net's answer and of what each coarser level says alone (Lee et al., AISTATS 2015).
-
-    `prepare` is to change the net before it is trained.
-    """
-
-    def prepare(self, model: FPN) -> None:
-        levels = [model.laterals[-1], *list(model.smooth)[1:]]
-        model.auxiliary = nn.ModuleList(nn.Conv2d(model.head.in_channels, model.head.out_channels, 1) for _ in levels)
-        self.heads, self.maps = model.auxiliary, {}
-        for index, layer in enumerate(levels):
-            layer.register_forward_hook(partial(self._keep, index))
-
-    def _keep(self, index: int, layer: nn.Module, taken: tuple[torch.Tensor], map_: torch.Tensor) -> None:
-        self.maps[index] = map_
-
-    def __call__(
-        self, logits: torch.Tensor, target: torch.Tensor, *, pixel_weights: torch.Tensor, reduction: str
-    ) -> torch.Tensor:
-        total = cross_entropy(logits, target, pixel_weights=pixel_weights, reduction="sum")
-        for index, head in enumerate(self.heads):
-            own = bilinear_interpolation(head(self.maps[index]), target.shape[-2:])
-            total = total + AUXILIARY * cross_entropy(own, target, pixel_weights=pixel_weights, reduction="sum")
-        return total
 
 
 class Taught:

@@ -9,20 +9,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.errors import RunError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.scenes import write_scenes
-from pixelwise.training.config import Recipe
+from pixelwise.training.config import Recipe, RunConfig
+from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
 
 
-def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> Recipe:
-    """Return the recipe for three images of `size`."""
+def planned(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> RunConfig:
+    """Return the configuration for three images of `size`."""
     if not folder.exists():
         write_scenes(folder, 0, {"train": 2, "val": 1}, size=size)
     data = open_dataset(folder)
-    return new_config(TrainOptions(**options), data, check(data), "").recipe
+    return new_config(TrainOptions(**options), data, check(data), "")
+
+
+def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> Recipe:
+    return planned(folder, size, **options).recipe
 
 
 @pytest.mark.parametrize(
@@ -55,20 +61,28 @@ def test_large_crops_are_smaller_at_first(tmp_path: Path) -> None:
 
 
 def test_small_objects_are_enlarged_in_crops_no_larger_than_others(tmp_path: Path) -> None:
-    """Each object is 11 pixels across, and an image 128."""
+    """Each object is 11 pixels across; those of an image of 192 fill a large crop, which is smaller at first."""
+    for side in (128, 192):
+        small_objects(tmp_path / f"{side}", side)
+    found = [recipe_of(tmp_path / f"{side}", task="instance", minutes=30.0) for side in (128, 192)]
+    assert [recipe.magnifications for recipe in found] == [(2.0, 2.5), (2.0, 2.5)]
+    assert [recipe.crop for recipe in found] == [(288, 288), (416, 384)]
+    assert [recipe.early_split for recipe in found] == [1, 2]
+    assert [recipe.color for recipe in found] == [0.0, 0.0]
+    assert found[0].scale == pytest.approx((0.667 * 2.25, 2.0 * 2.25 / 1.5))
+    for options in ({"minutes": 3.0}, {"model": "unet"}):
+        assert recipe_of(tmp_path / "128", task="instance", **options).crop == (128, 128)
+
+
+def small_objects(root: Path, side: int) -> None:
+    """Write two square images with objects of 10x10 pixels."""
     for folder, value in (("images", 90), ("instances", 0)):
-        (tmp_path / "train" / folder).mkdir(parents=True)
+        (root / "train" / folder).mkdir(parents=True)
         for index in range(2):
-            pixels = np.full((128, 128), value, np.uint16 if folder == "instances" else np.uint8)
+            pixels = np.full((side, side), value, np.uint16 if folder == "instances" else np.uint8)
             if folder == "instances":
                 pixels[10:20, 10:20], pixels[50:60, 80:90] = 1, 2
-            Image.fromarray(pixels).save(tmp_path / "train" / folder / f"{index}.png")
-    recipe = recipe_of(tmp_path, task="instance", minutes=30.0)
-    assert recipe.magnifications == (2.0, 2.5)
-    assert recipe.crop == (288, 288)
-    assert recipe.scale == pytest.approx((0.667 * 2.25, 2.0 * 2.25 / 1.5))
-    for options in ({"minutes": 3.0}, {"model": "unet"}):
-        assert recipe_of(tmp_path, task="instance", **options).crop == (128, 128)
+            Image.fromarray(pixels).save(root / "train" / folder / f"{index}.png")
 
 
 def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:
@@ -79,3 +93,30 @@ def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tm
 def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:
     found = [recipe_of(tmp_path / "data", pretrained=pretrained) for pretrained in (True, False)]
     assert [(recipe.frozen_stride, recipe.color) for recipe in found] == [(32, 0.0), (0, 1.0)]
+
+
+def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "efficientnet_lite1": {"minutes": 6.0},
+        "efficientnet_lite0": {"minutes": 5.9},
+        "resnet18": {"minutes": 6.0, "encoder": "resnet18"},
+    }
+    for encoder, options in cases.items():
+        assert planned(tmp_path / "data", **options).encoder == encoder
+    assert planned(tmp_path / "data", minutes=6.0, pretrained=False).encoder == "efficientnet_lite0"
+    assert planned(tmp_path / "data", minutes=6.0, model="deeplabv3plus").encoder == "efficientnet_lite0"
+    assert planned(tmp_path / "data", minutes=6.0, model="unet").encoder is None
+
+
+def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "short")
+    run.path.mkdir()
+    planned(tmp_path / "data", minutes=3.0).save(run.config)
+    run.weights.touch()
+    begun: dict[str, Any] = {"start_from": run.path, "minutes": 6.0}
+    assert planned(tmp_path / "data", **begun).encoder == "efficientnet_lite0"
+    assert planned(tmp_path / "data", **begun, encoder="efficientnet_lite1").encoder == "efficientnet_lite1"
+    assert planned(tmp_path / "data", **begun, model="unet").encoder is None
+    run.weights.unlink()
+    with pytest.raises(RunError):
+        planned(tmp_path / "data", **begun)

@@ -100,13 +100,12 @@ def _recipe(
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = is_upsampled(model) and recipes.is_long(options.minutes)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
-    large = crop[0] * crop[1] > recipes.CROP_PIXELS
-    split = recipes.EARLY_SPLIT if large and options.task != "instance" else 1
     if options.task == "instance" and long:
         wanted = recipes.object_enlargement(survey.train_object_areas)
         if wanted > enlargement:
             enlarged = [(wanted * height, wanted * width) for height, width in sizes]
             crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
+    split = recipes.EARLY_SPLIT if long and crop[0] * crop[1] >= recipes.SPLIT_PIXELS else 1
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)

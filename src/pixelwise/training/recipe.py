@@ -23,15 +23,16 @@ CROP_MULTIPLE = 32
 BATCH = 8
 BATCH_PIXELS = 4 * CROP_PIXELS
 """What the crops of a step may have together, unless two have more: half a second of two cores."""
-EARLY_SPLIT = 2
-"""What halves the sides of large crops in the first half of a run: more images are seen while much is to be learnt, and
-the last half still learns from where things stand."""
+SPLIT_PIXELS = 384 * 384
+EARLY_SPLIT, EARLY_SHARE = 2, 0.5
+"""Crops of this area and more have half the sides in the first half of a long run: more images are seen while much is
+to be learnt, and the last half still learns from where things stand."""
 SCALE = (0.667, 2.0)
 """Magnification of the crops, the least of it times the enlargement. This, the weight decay and the two numbers on the
 schedule's end did best on a CamVid sequence left out of training."""
 COLOR = 1.0
-"""How much colours are changed where layers learn that look at them, and for objects. What a frozen encoder makes of an
-image changes little with its colours, and the net generalises better without."""
+"""How much colours are changed where layers learn that look at them. What a frozen encoder makes of an image changes
+little with its colours, and the net generalises better without."""
 LEARNING_RATE = 4e-3
 ENCODER_FACTOR = 0.1
 FROZEN_STRIDE = 32
@@ -167,7 +168,7 @@ def make_recipe(
 
 def for_objects(recipe: Recipe) -> Recipe:
     """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
-    return recipe.model_copy(update={"color": COLOR, "heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
+    return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
 
 
 def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
@@ -201,7 +202,7 @@ def crops_of(recipe: Recipe) -> str:
 
 
 def _early_steps(recipe: Recipe) -> int:
-    return recipe.steps // 2 if recipe.early_split > 1 else 0
+    return int(EARLY_SHARE * recipe.steps) if recipe.early_split > 1 else 0
 
 
 def batch_size(crop: tuple[int, int], train_images: int) -> int:
