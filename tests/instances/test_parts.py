@@ -7,13 +7,20 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts
+from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts, regions
 
 
 def test_regions_of_one_id_are_told_apart() -> None:
     parts, count = equal_parts(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.int32))
     assert count == 3
     assert_array_equal(parts, [[0, 0, 1], [1, 0, 1], [1, 2, 1], [1, 1, 1]])
+
+
+def test_regions_of_a_label_map_are_objects_of_their_class() -> None:
+    found = regions(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.uint8))
+    assert_array_equal(found.instance_map, [[1, 1, 2], [2, 1, 2], [2, 3, 2], [2, 2, 2]])
+    assert found.class_index.tolist() == [1, 2, 0]
+    assert found.score.tolist() == [1, 1, 1]
 
 
 def test_a_corner_does_not_connect() -> None:

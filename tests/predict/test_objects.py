@@ -20,6 +20,7 @@ from pixelwise.errors import DataError, OptionError, OutputError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset, Item, Labels
 from pixelwise.instances.objects import MAX_ID, Objects
+from pixelwise.instances.polygons import filled
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.evaluate import evaluate
@@ -152,6 +153,19 @@ def test_outlines_are_polygons_in_pixels_of_the_image(blob_file: Path, blob_imag
     assert sorted(outer[1:]) == [[10, 0], [10, 5], [15, 0], [15, 5]]
     assert sorted(hole[1:]) == [[11, 1], [11, 3], [13, 1], [13, 3]]
     assert sorted(piece[1:]) == [[20, 0], [20, 1], [21, 0], [21, 1]]
+
+
+def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    result = load(model_file).predict(image)
+    write_geojson(tmp_path / "a.geojson", result)
+    painted = np.full(result.label_map.shape, 255, np.uint8)
+    for own in json.loads((tmp_path / "a.geojson").read_text())["features"]:
+        assert list(own["properties"]) == ["class"]
+        assert own["geometry"]["type"] == "Polygon"
+        inside = filled([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
+        assert (painted[inside] == 255).all()
+        painted[inside] = result.predictor.classes.names.index(own["properties"]["class"])
+    assert_array_equal(painted, result.label_map)
 
 
 def test_cocos_results_are_what_its_own_code_reads(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:

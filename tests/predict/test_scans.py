@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 import rasterio
 from numpy.testing import assert_array_equal
 from PIL import Image
+from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
 from pixelwise.errors import OptionError
@@ -62,8 +64,38 @@ def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: 
 
 
 def test_more_than_the_mask_of_a_scan_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"overlay of .*a\.tif, which is read in parts; expected mask"):
+    with pytest.raises(OptionError, match=r"overlay of .*a\.tif, which is read in parts; expected mask or geojson"):
         plan([str(folder)], tmp_path / "out", ("mask", "overlay"))
+
+
+def test_polygons_of_a_scan_are_its_mask_at_its_place(model_file: Path, folder: Path, tmp_path: Path) -> None:
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
+    assert predict_files(load(model_file), jobs) == {}
+    found = json.loads((tmp_path / "out" / "a.geojson").read_text())
+    assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4326"
+    names = load(model_file).classes.names
+    painted = [(own["geometry"], names.index(own["properties"]["class"])) for own in found["features"]]
+    with rasterio.open(tmp_path / "out" / "a.tif") as file:
+        assert_array_equal(rasterize(painted, file.shape, fill=255, transform=TRANSFORM), file.read(1))
+
+
+def test_polygons_that_are_missing_are_made_of_the_mask_that_is_there(
+    model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
+) -> None:
+    predictor = load(model_file)
+    predict_files(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("mask",)))
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask", "geojson"))
+    assert remaining(jobs) == jobs
+    idle = Predictor(Stops(colour, 0), predictor.info, model_file)
+    predict_files(idle, jobs, resume=True)
+    assert remaining(jobs) == []
+
+
+def test_a_scans_objects_are_not_outlined(blob_file: Path, folder: Path, tmp_path: Path) -> None:
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
+    with pytest.raises(OptionError, match=r"objects of .*a\.tif, which is read in parts"):
+        predict_files(load(blob_file), jobs)
+    assert not (tmp_path / "out").exists()
 
 
 class Stopped(Exception):

@@ -23,7 +23,7 @@ def predict(
         str,
         typer.Option(
             "--as",
-            help="What to write for each image: mask, overlay; of objects instances, instances32, objects, geojson, "
+            help="What to write for each image: mask, overlay, geojson; of objects instances, instances32, objects, "
             "labelme, coco.",
         ),
     ] = "mask",

@@ -8,15 +8,17 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from pixelwise.instances.objects import Objects
+
 Int32 = npt.NDArray[np.int32]
 BORDER = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
 """The first and last rows and columns of a map."""
 
 
-def equal_parts(instance_map: Int32) -> tuple[Int32, int]:
-    """Return a map of the 4-connected regions of one id, int32 (height, width), 0..n-1, and how many there are.
+def equal_parts(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int32, int]:
+    """Return a map of the 4-connected regions of one value, int32 (height, width), 0..n-1, and how many there are.
 
-    0 is an id like any other. A row falls into runs of one id; runs that touch above each other belong together.
+    0 is a value like any other. A row falls into runs of one value; runs that touch above each other belong together.
     """
     start = np.ones(instance_map.shape, bool)
     start[:, 1:] = instance_map[:, 1:] != instance_map[:, :-1]
@@ -28,6 +30,14 @@ def equal_parts(instance_map: Int32) -> tuple[Int32, int]:
     graph = coo_array((np.ones(len(above), bool), (above, below)), shape=(size, size))
     count, part_of_run = connected_components(graph, directed=False)
     return part_of_run.astype(np.int32)[run], int(count)
+
+
+def regions(label_map: npt.NDArray[np.uint8]) -> Objects:
+    """Return the 4-connected regions of one class, of a label map uint8 (height, width), as objects of score 1."""
+    parts, count = equal_parts(label_map)
+    class_index = np.empty(count, np.int32)
+    class_index[parts] = label_map
+    return Objects(parts + 1, class_index, np.ones(count, np.float32))
 
 
 def largest_parts(instance_map: Int32) -> Int32:

@@ -7,14 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, OptionError
 from pixelwise.predict.ahead import ahead
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor, Result, UInt8
 from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.scans import predict_scan
-from pixelwise.predict.writers import MASK, WRITERS
+from pixelwise.predict.writers import GEOJSON, MASK, WRITERS
 from pixelwise.raster.image import read_image
+from pixelwise.raster.scan import write_polygons
 
 OnProgress = Callable[[int, int], None]
 """Told (done, total) after every image."""
@@ -32,7 +33,7 @@ def predict_files(
     While one image is in the model, the next is being read and the one before written: three are in memory. A scan is
     read, predicted and written in parts; with `resume` one that was stopped goes on.
     Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
-    sampling from a model without dropout.
+    sampling from a model without dropout, or objects of a scan.
     """
     failures: dict[Path, ImageError] = {}
     with ThreadPoolExecutor(1, "write") as writer:
@@ -41,7 +42,7 @@ def predict_files(
             try:
                 image = reading.result()
                 if image is None:
-                    predict_scan(predictor, job.image, job.outputs[MASK], resume=resume)
+                    _predict_scan(predictor, job, resume)
                 else:
                     result = replace(predictor.predict(image, sampling), source=job.image)
                     if writing is not None:
@@ -54,6 +55,17 @@ def predict_files(
         if writing is not None:
             writing.result()
     return failures
+
+
+def _predict_scan(predictor: Predictor, job: Job, resume: bool) -> None:
+    mask, polygons = job.outputs[MASK], job.outputs.get(GEOJSON)
+    if polygons is not None and predictor.info.grouping is not None:
+        remedy = "Ask for the mask alone, or cut a part out of it."
+        raise OptionError("--as", f"objects of {job.image}, which is read in parts", MASK, remedy)
+    if not (resume and mask.is_file()):
+        predict_scan(predictor, job.image, mask, resume=resume)
+    if polygons is not None:
+        write_polygons(polygons, mask, predictor.classes)
 
 
 def _read(job: Job) -> UInt8 | None:

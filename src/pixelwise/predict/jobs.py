@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.predict.writers import MASK, WRITERS
+from pixelwise.predict.writers import GEOJSON, MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS
 from pixelwise.raster.scan import is_scan
 
@@ -17,7 +17,7 @@ from pixelwise.raster.scan import is_scan
 @dataclass(frozen=True)
 class Job:
     """One image and, by kind (a key of `WRITERS`), the files to write for it. Of a scan (see `raster.scan`) that is the
-    mask, a TIFF."""
+    mask, a TIFF, and the polygons that come of it."""
 
     image: Path
     outputs: dict[str, Path]
@@ -31,7 +31,7 @@ def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
     itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
     not predict the predictions.
     Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
-    image, and for more than the mask of a scan.
+    image, and for more than the mask and the polygons of a scan.
     """
     places: dict[Path, Path] = {}
     for text in inputs:
@@ -75,10 +75,14 @@ def _images_below(folder: Path, out: Path) -> list[Path]:
 def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
     if not is_scan(image):
         return Job(image, {kind: _output(place, kind) for kind in kinds})
-    if other := [kind for kind in kinds if kind != MASK]:
-        remedy = "Ask for the mask alone, or cut a part out of it."
-        raise OptionError("--as", f"{', '.join(other)} of {image}, which is read in parts", MASK, remedy)
-    return Job(image, {MASK: place.with_name(f"{place.stem}.tif")}, scan=True)
+    if other := [kind for kind in kinds if kind not in (MASK, GEOJSON)]:
+        found, remedy = (
+            f"{', '.join(other)} of {image}, which is read in parts",
+            "Leave it out, or cut a part out of it.",
+        )
+        raise OptionError("--as", found, f"{MASK} or {GEOJSON}", remedy)
+    outputs = {MASK: place.with_name(f"{place.stem}.tif")}
+    return Job(image, outputs | {kind: _output(place, kind) for kind in kinds if kind == GEOJSON}, scan=True)
 
 
 def _output(place: Path, kind: str) -> Path:

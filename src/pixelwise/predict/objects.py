@@ -54,14 +54,19 @@ def write_table(path: Path, result: Result) -> None:
 
 
 def write_geojson(path: Path, result: Result) -> None:
-    """Write a GeoJSON feature collection, a polygon along its pixels' edges for each object, with holes.
+    """Write a GeoJSON feature collection, a polygon along its pixels' edges, with holes, for each object; of a semantic
+    model for each 4-connected region of a class.
 
     Coordinates are (x, y) in pixels from the image's top left corner; y points down.
     """
-    objects, names = objects_in(result), result.predictor.classes.names
+    from pixelwise.instances.parts import regions  # scipy, which no mask needs
+
+    objects = regions(result.label_map) if result.instances is None else result.instances
     features = []
     for index, polygons in enumerate(_polygons(objects)):
-        properties = {"id": index + 1, "class": names[objects.class_index[index]], "score": _score(objects, index)}
+        properties: dict[str, object] = {"class": result.predictor.classes.names[objects.class_index[index]]}
+        if result.instances is not None:
+            properties |= {"id": index + 1, "score": _score(objects, index)}
         kind, coordinates = ("Polygon", polygons[0]) if len(polygons) == 1 else ("MultiPolygon", polygons)
         geometry = {"type": kind, "coordinates": coordinates}
         features.append({"type": "Feature", "properties": properties, "geometry": geometry})
@@ -100,7 +105,10 @@ def _polygons(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
         rings = [ring + np.array([piece.left, piece.top]) for ring in outlines(piece.mask)]
         outer = [ring for ring in rings if signed_area(ring) > 0]
         inner = [ring for ring in rings if signed_area(ring) < 0]
-        polygons = [[_closed(own), *(_closed(hole) for hole in inner if _surrounds(own, hole))] for own in outer]
+        alone = len(outer) == 1  # and around every hole
+        polygons = [
+            [_closed(own), *(_closed(hole) for hole in inner if alone or _surrounds(own, hole))] for own in outer
+        ]
         yield polygons
 
 

@@ -48,14 +48,14 @@ def write_uncertainty(path: Path, result: Result) -> None:
     write_png(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16))
 
 
-MASK, UNCERTAINTY = "mask", "uncertainty"
+MASK, GEOJSON, UNCERTAINTY = "mask", "geojson", "uncertainty"
 WRITERS = {
     MASK: Writer(".png", write_mask),
     "overlay": Writer("_overlay.png", write_overlay),
     "instances": Writer("_instances.png", write_instances),
     "instances32": Writer("_instances.tif", write_instances32),
     "objects": Writer("_objects.csv", write_table),
-    "geojson": Writer(".geojson", write_geojson),
+    GEOJSON: Writer(".geojson", write_geojson),
     "labelme": Writer(".json", write_labelme),
     "coco": Writer(COCO_ENDING, write_coco_results),
     UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),

@@ -6,6 +6,7 @@ Tiled, striped and BigTIFFs in any compression that GDAL knows. rasterio comes w
 from __future__ import annotations
 
 import importlib.util
+import json
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -144,3 +145,33 @@ def write_label_map(path: Path, label_map: UInt8, scan: Scan, classes: ClassMap)
         except RasterioError as error:
             remedy = "Free some space or choose another --out."
             raise OutputError(path, str(error.__cause__ or error), "a place that can be written", remedy) from error
+
+
+def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
+    """Write a GeoJSON feature collection, a polygon with holes along its pixels' edges for each 4-connected region of a
+    class, from what `write_label_map` wrote; whole or not at all.
+
+    Coordinates are those of the file's place on earth, in its own coordinate system, which is named; without one they
+    are (x, y) in pixels from the top left corner, y down. Raises `OutputError` where the disk does not take it.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.features import shapes
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        source = rasterio.open(label_map)
+    with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        authority = source.crs.to_authority() if source.crs else None
+        place = (
+            {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{'::'.join(authority)}"}} if authority else None
+        )
+        head = {"type": "FeatureCollection", **({"crs": place} if place else {})}
+        file.write(json.dumps(head).removesuffix("}") + ', "features": [')
+        between = "\n"
+        for geometry, value in shapes(rasterio.band(source, 1), transform=source.transform):
+            if value != IGNORE_INDEX:
+                feature = {"type": "Feature", "properties": {"class": classes.names[int(value)]}, "geometry": geometry}
+                file.write(between + json.dumps(feature))
+                between = ",\n"
+        file.write("\n]}\n")
