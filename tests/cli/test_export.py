@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from pixelwise.cli.export import export
 from pixelwise.errors import OptionError
+from pixelwise.predict.predictor import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.weights import build_pipeline, save_weights
 
@@ -28,7 +29,7 @@ APP.command()(export)
 def trained(config_of: Callable[..., RunConfig], tmp_path: Path) -> Path:
     """A run directory with an FPN that sees images enlarged and both ways round."""
     config = config_of("sky", "road").model_copy(update={"model": "fpn", "encoder": "test_resnet", "width": None})
-    recipe = config.recipe.model_copy(update={"magnifications": (1.25, 1.5), "mirrored": True})
+    recipe = config.recipe.model_copy(update={"magnifications": (1.25, 1.5), "mirrored": True, "tile": 256})
     config = config.model_copy(update={"recipe": recipe})
     config.save(tmp_path / "config.yaml")
     save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
@@ -47,6 +48,8 @@ def test_the_file_says_what_the_runs_pipeline_says(trained: Path, fast: bool) ->
     with torch.no_grad():
         expected = pipeline.model(pipeline.normalised(pixels)) if fast else pipeline(pixels)
     assert_allclose(found, expected, atol=1e-4)
+    info, recipe = load(out).info, RunConfig.load(trained / "config.yaml").recipe
+    assert (info.tile, info.overlap) == ((1536, 512) if fast else (recipe.tile, recipe.overlap))
 
 
 def test_another_ending_is_refused_and_the_right_one_named(trained: Path) -> None:

@@ -24,6 +24,7 @@ from pixelwise.training.recipe import (
     make_recipe,
     object_enlargement,
     steps_in,
+    tiling,
     with_steps,
 )
 
@@ -174,11 +175,22 @@ def test_small_objects_are_enlarged_to_24_pixels(areas: list[list[int]], factor:
     assert object_enlargement([np.array(own) for own in areas]) == factor
 
 
-def test_what_is_enlarged_much_is_drawn_at_like_magnifications_and_predicted_in_smaller_tiles() -> None:
+def test_what_is_enlarged_much_is_drawn_at_like_magnifications() -> None:
     run = make_recipe((416, 384), 10, (1.0,), enlargement=2.5, minutes=30)
     assert run.scale == pytest.approx((0.667 * 2.5, 2.0 * 2.5 / 1.5))
     assert run.magnifications == (2.25, 2.75)
-    assert run.tile * max(run.magnifications) <= 1536 * 1.75
+
+
+@pytest.mark.parametrize(
+    ("magnifications", "tile", "overlap"),
+    [((1.0,), 1536, 512), ((1.25,), 1408, 384), ((1.25, 1.75), 1024, 384), ((2.25, 2.75), 640, 256)],
+)
+def test_tiles_are_as_large_enlarged_and_share_as_much(
+    magnifications: tuple[float, ...], tile: int, overlap: int
+) -> None:
+    assert tiling(magnifications) == (tile, overlap)
+    assert tile * max(magnifications) <= 1792
+    assert overlap * min(magnifications) >= 480
 
 
 def test_a_run_is_long_from_six_minutes_on_and_without_any() -> None:

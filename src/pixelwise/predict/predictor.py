@@ -45,6 +45,12 @@ class Predictor:
     def classes(self) -> ClassMap:
         return self.info.classes
 
+    def sparing(self) -> Predictor:
+        """Return one that takes less memory, and more time, where there is one: for scans."""
+        if self.path is None or not isinstance(self._engine, OnnxRuntimeEngine):
+            return self
+        return Predictor(OnnxRuntimeEngine(self.path, sparing=True), self.info, self.path)
+
     def predict(self, image: str | Path | UInt8, sampling: Sampling | None = None) -> Result:
         """Label an image file, or a uint8 (height, width, 3) RGB array.
 

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.predict.predictor import Predictor
@@ -23,8 +24,9 @@ def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool =
     for a scan that cannot be read and `OutputError` where the disk does not take it.
     """
     kept = out.with_name(f".{out.stem}.rows")
+    predictor = predictor.sparing()
     with Scan(image) as scan:
-        height, width, _ = scan.shape
+        width = scan.shape[1]
         header = _header(predictor, image)
         done = _rows_in(kept, header, width) if resume else 0
         try:
@@ -42,9 +44,19 @@ def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool =
         except OSError as error:
             remedy = "Free some space, and go on with --resume, or choose another --out."
             raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
-        label_map = np.memmap(kept, np.uint8, "r", len(header), (height, width))
-        write_label_map(out, label_map, scan, predictor.classes)
+        write_label_map(out, _Kept(kept, len(header), width), scan, predictor.classes)
     kept.unlink()
+
+
+class _Kept:
+    """Rows in a file, read when they are asked for: a mapped file would count as memory."""
+
+    def __init__(self, path: Path, start: int, width: int) -> None:
+        self.path, self.start, self.width = path, start, width
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[np.uint8]:
+        count, offset = (rows.stop - rows.start) * self.width, self.start + rows.start * self.width
+        return np.fromfile(self.path, np.uint8, count, offset=offset).reshape(-1, self.width)
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:

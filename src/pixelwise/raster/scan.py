@@ -10,7 +10,7 @@ import json
 import warnings
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -114,12 +114,18 @@ class Scan:
         return ImageError(self.path, found, "a complete one", "Copy or export it again, or leave it out.")
 
 
-def write_label_map(path: Path, label_map: UInt8, scan: Scan, classes: ClassMap) -> None:
+class Rows(Protocol):
+    """A label map whose rows, uint8 (rows, width), are looked at some at a time: an array, or what stands for one."""
+
+    def __getitem__(self, rows: slice, /) -> UInt8: ...
+
+
+def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) -> None:
     """Write a label map as a GeoTIFF at the scan's place, whole or not at all: tiled, packed, with overviews, in the
     classes' colours, and without data where the scan has none.
 
-    label_map: uint8 (height, width), which may be mapped from disk: it is read `BLOCK` rows at a time. Raises
-    `OutputError` where the disk does not take it, and `ImageError` where the scan cannot be read.
+    label_map: uint8 (height, width), read `BLOCK` rows at a time. Raises `OutputError` where the disk does not take it,
+    and `ImageError` where the scan cannot be read.
     """
     import rasterio
     from rasterio.enums import Resampling
@@ -136,7 +142,7 @@ def write_label_map(path: Path, label_map: UInt8, scan: Scan, classes: ClassMap)
                 file.write_colormap(1, dict(enumerate(map(tuple, classes.palette().tolist()))))
                 for row in range(0, height, BLOCK):
                     place = slice(row, min(row + BLOCK, height)), slice(0, width)
-                    rows = np.where(scan.blank(place), np.uint8(IGNORE_INDEX), label_map[place])
+                    rows = np.where(scan.blank(place), np.uint8(IGNORE_INDEX), label_map[place[0]])
                     file.write(rows, 1, window=rasterio.windows.Window.from_slices(*place))
             factors = [2**power for power in range(1, 16) if max(height, width) >> (power - 1) > BLOCK]
             if factors:

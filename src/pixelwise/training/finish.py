@@ -29,7 +29,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.grouping import best_grouping
 from pixelwise.training.loop import Progress
-from pixelwise.training.recipe import crops_before, crops_of
+from pixelwise.training.recipe import crops_before, crops_of, tiling
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
 
@@ -83,6 +83,10 @@ def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
     pipeline, config = load_run(run)
     if fast:
         pipeline.magnifications, pipeline.mirrored = (Fraction(1),), False
+        tile, overlap = tiling((1.0,))
+        config = config.model_copy(
+            update={"recipe": config.recipe.model_copy(update={"tile": tile, "overlap": overlap})}
+        )
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 

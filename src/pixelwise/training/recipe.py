@@ -54,7 +54,11 @@ MAGNIFICATION = 1.25
 PATIENT_MINUTES = 20.0
 """Who waits so long for a model gets one that is more exact at twice the time of a prediction: it sees images at two
 magnifications, a quarter below and a quarter above."""
-TILE, OVERLAP = 1536, 512
+TILE, TILE_ENLARGED, TILE_MULTIPLE = 1536, 1792, 128
+"""The most that a side of a tile has, and has enlarged: what the default net holds of one at a time is 1.2 GB then."""
+SEEN_AROUND, OVERLAP_MULTIPLE = 480, 64
+"""Pixels, enlarged, that neighbouring tiles share at least: a net whose logits are to be those of the whole image looks
+so far around."""
 OBJECT_PIXELS = 24.0
 """Diameter that the smaller objects should have: what of them touches comes apart then. Small ones are enlarged so."""
 MAX_ENLARGEMENT = 3.0
@@ -141,7 +145,8 @@ def make_recipe(
     Several processes share a batch so many times as large, at a rate that grows with its square root.
     """
     one = max(MAGNIFICATION, round(4 * enlargement) / 4)
-    tile, overlap = (TILE, OVERLAP) if one <= ENLARGEMENT else (TILE // 2, OVERLAP // 2)
+    magnifications = (one - 0.25, one + 0.25) if (minutes or 0.0) >= PATIENT_MINUTES else (one,)
+    tile, overlap = tiling(magnifications)
     return Recipe(
         crop=crop,
         scale=(SCALE[0] * enlargement, SCALE[1] * max(1.0, enlargement / ENLARGEMENT)),
@@ -158,12 +163,18 @@ def make_recipe(
         reduction="mean",
         loss_step=LOSS_STEP,
         class_weights=class_weights,
-        magnifications=(one - 0.25, one + 0.25) if (minutes or 0.0) >= PATIENT_MINUTES else (one,),
+        magnifications=magnifications,
         mirrored=True,
         evaluations=0,
         tile=tile,
         overlap=overlap,
     )
+
+
+def tiling(magnifications: Sequence[float]) -> tuple[int, int]:
+    """Return the side of tiles and what they share, in pixels, for a model that sees images enlarged so."""
+    side = min(TILE, int(TILE_ENLARGED / max(magnifications)) // TILE_MULTIPLE * TILE_MULTIPLE)
+    return side, math.ceil(SEEN_AROUND / min(magnifications) / OVERLAP_MULTIPLE) * OVERLAP_MULTIPLE
 
 
 def for_objects(recipe: Recipe) -> Recipe:
