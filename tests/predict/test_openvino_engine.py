@@ -58,7 +58,7 @@ def test_it_leaves_no_dropout_on(model_file: Path, image: UInt8) -> None:
 
 
 def test_an_engine_that_is_none_of_them_is_refused(model_file: Path) -> None:
-    with pytest.raises(OptionError, match="found 'tensorrt'; expected one of onnxruntime, openvino"):
+    with pytest.raises(OptionError, match="found 'tensorrt'; expected one of onnxruntime, openvino, auto"):
         load(model_file, engine="tensorrt")
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pixelwise.cli import check, convert, demo, evaluate, export, inspect, models, predict, train
+from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
 from pixelwise.errors import PixelwiseError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("benchmark")(benchmark.benchmark)
 app.command("inspect")(inspect.inspect)
 app.command("models")(models.models)
 app.command("encoders")(models.encoders)

@@ -32,7 +32,7 @@ def predict(
     ] = None,
     seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
-    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino.")] = "onnxruntime",
+    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino, auto.")] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.

@@ -31,6 +31,8 @@ Float32 = npt.NDArray[np.float32]
 
 ENGINES = ("onnxruntime", "openvino")
 """What can run a model file; the second is an extra."""
+AUTO = "auto"
+"""The fastest of those that are installed."""
 
 
 class Predictor:
@@ -193,17 +195,19 @@ class Result:
 def load(path: str | Path, engine: str = "onnxruntime") -> Predictor:
     """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES`.
 
+    `AUTO` is the one that is the fastest with this file on this machine, which is timed once and remembered.
+
     Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
     pixelwise's, `OptionError` for another engine, and `MissingDependencyError` for one that is not installed.
     """
-    if engine not in ENGINES:
-        raise OptionError("--engine", repr(engine), f"one of {', '.join(ENGINES)}", "Choose one of these.")
-    path = Path(path)
-    if not path.exists():
-        remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
-        raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
-    if path.is_dir():
-        path = _model_of_run(path)
+    known = (*ENGINES, AUTO)
+    if engine not in known:
+        raise OptionError("--engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
+    path = model_path(path)
+    if engine == AUTO:
+        from pixelwise.predict.pace import fastest  # which only this asks for
+
+        engine = fastest(path)
     opened = _opened(path, engine)
     return Predictor(opened, opened.info, path)
 
@@ -216,11 +220,21 @@ def _opened(path: Path, engine: str) -> OnnxRuntimeEngine | OpenVinoEngine:
     return OpenVinoEngine(path)
 
 
-def _model_of_run(run: Path) -> Path:
-    model = run / "model.onnx"
+def model_path(path: str | Path) -> Path:
+    """Return the model file that is meant: `path` itself, or the one in the run directory `path`.
+
+    Raises `RunError` for a directory without one, and `ModelFileError` where there is nothing.
+    """
+    path = Path(path)
+    if not path.exists():
+        remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
+        raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
+    if not path.is_dir():
+        return path
+    model = path / "model.onnx"
     if not model.is_file():
         remedy = "Finish the run with `pixelwise train ... --resume`, or name another directory."
-        raise RunError(run, "no model.onnx", "the directory of a finished run", remedy)
+        raise RunError(path, "no model.onnx", "the directory of a finished run", remedy)
     return model
 
 

@@ -1,0 +1,35 @@
+"""`pixelwise benchmark`: how fast a model file is on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def benchmark(
+    model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of an image.")] = (480, 640),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Time MODEL in every engine that is installed here, on an image of noise in memory."""
+    from pixelwise.errors import OptionError
+    from pixelwise.predict.engine import available_cores
+    from pixelwise.predict.pace import installed, pace, processor
+    from pixelwise.predict.predictor import model_path
+
+    if min(size) < 1:
+        raise OptionError("--size", f"{size[0]} {size[1]}", "a height and a width of 1 or more", "Give 480 640.")
+    path = model_path(model)
+    rows = [pace(path, engine, size) for engine in installed()]
+    if as_json:
+        print(json.dumps({"size": size, "cores": available_cores(), "engines": [asdict(row) for row in rows]}))
+        return
+    print(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor()}\n")
+    print(f"{'engine':12} {'to open, ms':>12} {'an image, ms':>13} {'megapixels/s':>13}")
+    for row in rows:
+        pixels = size[0] * size[1] / row.image_ms / 1000
+        print(f"{row.engine:12} {row.opening_ms:12.0f} {row.image_ms:13.1f} {pixels:13.2f}")
