@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 from pixelwise.cli.export import export
 from pixelwise.errors import OptionError
 from pixelwise.predict.predictor import load
+from pixelwise.training import int8
 from pixelwise.training.config import RunConfig
+from pixelwise.training.int8 import Int8
 from pixelwise.training.weights import build_pipeline, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -57,3 +59,23 @@ def test_another_ending_is_refused_and_the_right_one_named(trained: Path) -> Non
     assert isinstance(result.exception, OptionError)
     assert f"Use --out {trained / 'small.onnx'}." in str(result.exception)
     assert not (trained / "small.pt").exists()
+
+
+def test_data_without_int8_is_refused(trained: Path) -> None:
+    line = [str(trained), "--out", str(trained / "a.onnx"), "--data", str(trained)]
+    assert isinstance(CliRunner().invoke(APP, line).exception, OptionError)
+    assert not (trained / "a.onnx").exists()
+
+
+def test_a_file_in_8_bits_says_what_it_costs(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(run: Path, out: Path, *, fast: bool, data: Path | None, on_try: Callable[[Int8], None]) -> Int8:
+        out.write_bytes(b"12345")
+        on_try(found := Int8("miou", 0.59, 0.6, 2, 7))
+        return found
+
+    monkeypatch.setattr(int8, "export_int8", made)
+    out = trained / "a.onnx"
+    result = CliRunner().invoke(APP, [str(trained), "--out", str(out), "--int8", "--json"])
+    costs = {"measure": "miou", "score": 0.59, "float_score": 0.6, "kept": 2, "images": 7}
+    assert json.loads(result.stdout) == {"model": str(out), "bytes": 5, "int8": costs}
+    assert "the first 2 convolutions in float: val miou 0.5900, in float 0.6000, 7 images" in result.stderr

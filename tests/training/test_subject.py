@@ -61,6 +61,18 @@ def test_a_model_file_is_rebuilt_and_compared(config: RunConfig, tmp_path: Path)
         from_model_file(path)
 
 
+def test_a_net_that_sees_an_image_several_times_counts_once(
+    config_of: Callable[..., RunConfig], tmp_path: Path
+) -> None:
+    """An instance FPN on an encoder whose last projection leads to no map, so that its file goes without."""
+    config = config_of("sky", "road").model_copy(update={"model": "fpn", "encoder": "test_efficientnet", "width": 0.25})
+    recipe = config.recipe.model_copy(update={"magnifications": (1.0, 1.25), "tile": 256})
+    config = config.model_copy(update={"recipe": recipe, "task": "instance", "things": (1,)})
+    pipeline = build_pipeline(config, pretrained=False).eval()
+    export_onnx(pipeline, model_info(config, pipeline), tmp_path / "model.onnx")
+    assert from_model_file(tmp_path / "model.onnx").model.head.out_channels == 2 + 3
+
+
 def test_files_of_others_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"no model")

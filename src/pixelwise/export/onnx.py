@@ -37,7 +37,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     dimension = torch.export.Dim
     shape = {0: dimension("n", min=1), 1: dimension("height", min=1), 2: dimension("width", min=1)}
     with (
-        _quiet(),
+        quiet(),
         torch.no_grad(),
         _out_of_place(pipeline),
         batch_norms_folded(pipeline, example),
@@ -89,8 +89,8 @@ def _out_of_place(pipeline: Pipeline) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the exporter's notes on its own internals, which no user can act on."""
+def quiet() -> Iterator[None]:
+    """Silence the tools' notes on its own internals, which no user can act on."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
