@@ -103,7 +103,7 @@ def theirs(args: argparse.Namespace, data: Dataset, name: str, script: str, inte
         if not (run / "done.json").is_file():
             print(f"{run}: {args.minutes:g} minutes", flush=True)
             line = [interpreter, Path(__file__).with_name(script), data.root, run, "--minutes", args.minutes]
-            line += ["--rate", rate, "--encoder-weights", packaged_file(PACKAGED["efficientnet_lite0"])]
+            line += ["--rate", rate, "--encoder-weights", packaged_file(PACKAGED["efficientnet_lite1"])]
             with run.with_name(f"{run.name}.log").open("w") as log:
                 subprocess.run([str(part) for part in line], check=True, stdout=log, stderr=log)
         val[run] = scored(data, "val", stored(run / "val")).dsb

@@ -3,7 +3,7 @@
     python benchmarks/peer_maskrcnn.py DATA OUT --encoder-weights FILE --minutes 30 --rate 1e-3
 
 Needs torch, torchvision and timm. DATA holds images/, 16-bit instances/, and train.txt, val.txt and test.txt. A feature
-pyramid on EfficientNet-Lite0 with its ImageNet weights, since torchvision's own cannot be had without a network and a
+pyramid on EfficientNet-Lite1 with its ImageNet weights, since torchvision's own cannot be had without a network and a
 ResNet-50 sees a few hundred images in half an hour on two cores; anchors from 8 to 128 pixels, up to 400 objects an
 image, crops of 256x256, flips and turns, batches of 4, AdamW with a cosine over the time given. Where masks overlap the
 surer object has the pixel. The least score of an object is chosen on the validation images. The minutes include reading
@@ -40,7 +40,7 @@ class Pyramid(torch.nn.Module):
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        self.net = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(1, 2, 3, 4))
+        self.net = timm.create_model("tf_efficientnet_lite1", features_only=True, out_indices=(1, 2, 3, 4))
         values = torch.load(weights, map_location="cpu", weights_only=True).values()
         self.net.load_state_dict(dict(zip(self.net.state_dict(), values, strict=False)))
         self.pyramid = FeaturePyramidNetwork(self.net.feature_info.channels(), self.out_channels)

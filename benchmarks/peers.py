@@ -31,6 +31,7 @@ from pixelwise.metrics.scores import SemanticScorer
 from pixelwise.predict.engine import available_cores
 
 DOCS = Path(__file__).parent.parent / "docs"
+ENCODER = "efficientnet_lite0"
 PAGE = """# Beside its peers
 
 ![Test mIoU over minutes](peers.svg)
@@ -78,7 +79,7 @@ class Row:
 
 def ours(args: argparse.Namespace, minutes: float) -> Row:
     run = args.out / f"pixelwise-{minutes:g}"
-    test = train_and_evaluate(args.camvid, run, minutes, [])
+    test = train_and_evaluate(args.camvid, run, minutes, ["--encoder", ENCODER])
     val, cost = val_scores(run)["miou"], 1000 / images_per_second(run)
     return Row("pixelwise", "its own", minutes, val, test["miou"], test["boundary_f1"], cost)
 
@@ -169,7 +170,7 @@ def main() -> None:
     if not args.camvid.is_dir():
         sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
     data = pw.open_dataset(args.camvid)
-    weights = str(packaged_file(PACKAGED["efficientnet_lite0"]))
+    weights = str(packaged_file(PACKAGED[ENCODER]))
     peers = [
         Peer("smp FPN", "peer_torch.py", args.peers, (weights, "--package", "smp")),
         Peer("torchvision LR-ASPP", "peer_torch.py", args.peers, (weights, "--package", "torchvision"), 10.0),
