@@ -12,7 +12,7 @@ from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.models.unet import BORDER, UNet
 from pixelwise.tiling.stitch import stitch_logits
 from pixelwise.training.engine import TorchEngine
-from pixelwise.training.recipe import OVERLAP, TILE
+from pixelwise.training.recipe import tiling
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,8 +54,9 @@ def test_tiles_of_the_paper_equal_one_pass_over_1000_by_777() -> None:
 
 
 def test_the_grid_of_the_default_recipe_is_exact_as_well() -> None:
-    net, image = pipeline(), picture(TILE + 64, 40)
-    tiled = stitch_logits(TorchEngine(net), image, tile=TILE, overlap=OVERLAP, stride=net.model.stride)
+    tile, overlap = tiling((1.0,))
+    net, image = pipeline(), picture(tile + 64, 40)
+    tiled = stitch_logits(TorchEngine(net), image, tile=tile, overlap=overlap, stride=net.model.stride)
     assert_allclose(tiled, in_one_pass(net, image), rtol=0, atol=1e-5)
 
 

@@ -120,3 +120,10 @@ def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: P
     run.weights.unlink()
     with pytest.raises(RunError):
         planned(tmp_path / "data", **begun)
+
+
+def test_tiles_are_those_of_what_the_model_sees(tmp_path: Path) -> None:
+    """U-Net's logits are as fine as the image: it sees none enlarged."""
+    cases: list[dict[str, Any]] = [{"minutes": 3.0}, {"minutes": 3.0, "model": "unet"}]
+    found = [recipe_of(tmp_path / "data", **options) for options in cases]
+    assert [(recipe.tile, recipe.overlap) for recipe in found] == [(1408, 384), (1536, 512)]

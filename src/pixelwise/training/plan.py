@@ -113,8 +113,10 @@ def _recipe(
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
+    tile, overlap = recipes.tiling(recipe.magnifications if is_upsampled(model) else (1.0,))
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
-    return recipe.model_copy(update={key: value for key, value in asked.items() if value is not None})
+    given = {key: value for key, value in asked.items() if value is not None}
+    return recipe.model_copy(update={"tile": tile, "overlap": overlap, **given})
 
 
 def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
