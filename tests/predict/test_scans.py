@@ -89,6 +89,10 @@ def test_polygons_that_are_missing_are_made_of_the_mask_that_is_there(
     idle = Predictor(Stops(colour, 0), predictor.info, model_file)
     predict_files(idle, jobs, resume=True)
     assert remaining(jobs) == []
+    (tmp_path / "out" / "a.geojson").unlink()
+    (tmp_path / "out" / "a.tif").write_text("no TIFF")
+    (error,) = predict_files(idle, jobs, resume=True).values()
+    assert "found a file that is no TIFF" in str(error)
 
 
 def test_a_scans_objects_are_not_outlined(blob_file: Path, folder: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def _out_of_place(pipeline: Pipeline) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the tools' notes on its own internals, which no user can act on."""
+    """Silence the tools' notes on their own internals, which no user can act on."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

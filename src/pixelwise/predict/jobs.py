@@ -76,11 +76,8 @@ def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
     if not is_scan(image):
         return Job(image, {kind: _output(place, kind) for kind in kinds})
     if other := [kind for kind in kinds if kind not in (MASK, GEOJSON)]:
-        found, remedy = (
-            f"{', '.join(other)} of {image}, which is read in parts",
-            "Leave it out, or cut a part out of it.",
-        )
-        raise OptionError("--as", found, f"{MASK} or {GEOJSON}", remedy)
+        found = f"{', '.join(other)} of {image}, which is read in parts"
+        raise OptionError("--as", found, f"{MASK} or {GEOJSON}", "Leave it out, or cut a part out of it.")
     outputs = {MASK: place.with_name(f"{place.stem}.tif")}
     return Job(image, outputs | {kind: _output(place, kind) for kind in kinds if kind == GEOJSON}, scan=True)
 

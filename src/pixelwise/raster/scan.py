@@ -158,15 +158,20 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
     class, from what `write_label_map` wrote; whole or not at all.
 
     Coordinates are those of the file's place on earth, in its own coordinate system, which is named; without one they
-    are (x, y) in pixels from the top left corner, y down. Raises `OutputError` where the disk does not take it.
+    are (x, y) in pixels from the top left corner, y down. Raises `OutputError` where the disk does not take it, and
+    `ImageError` where `label_map` cannot be read.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
     from rasterio.features import shapes
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        source = rasterio.open(label_map)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            source = rasterio.open(label_map)
+    except RasterioError as error:
+        found = f"a file that is no TIFF ({error.__cause__ or error})"
+        raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
     with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         authority = source.crs.to_authority() if source.crs else None
         place = (
