@@ -39,7 +39,7 @@ def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) ->
         ({"minutes": 20.0}, (96, 160), 1.0005, (1.25, 1.75)),
         ({"epochs": 1}, (96, 160), 1.0005, (1.5,)),
         ({"model": "deeplabv3plus"}, (96, 160), 1.0005, (1.5,)),
-        ({"model": "unet"}, (64, 96), 0.667, (1.25,)),  # its logits are as fine as the image
+        ({"model": "unet"}, (64, 96), 0.667, (1.0,)),  # its logits are as fine as the image
         ({"model": "unet", "recipe": "unet"}, (64, 96), 1.0, (1.0,)),
     ],
 )

@@ -107,13 +107,15 @@ def _recipe(
             crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
     split = recipes.EARLY_SPLIT if long and crop[0] * crop[1] >= recipes.SPLIT_PIXELS else 1
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
+    if not is_upsampled(model):  # its logits are as fine as the image
+        recipe = recipe.model_copy(update={"magnifications": (1.0,)})
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
-    tile, overlap = recipes.tiling(recipe.magnifications if is_upsampled(model) else (1.0,))
+    tile, overlap = recipes.tiling(recipe.magnifications)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
     given = {key: value for key, value in asked.items() if value is not None}
     return recipe.model_copy(update={"tile": tile, "overlap": overlap, **given})

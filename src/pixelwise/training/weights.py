@@ -13,7 +13,6 @@ from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
-from pixelwise.models.blocks import UpsampledModel
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -40,8 +39,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    magnifications = config.recipe.magnifications if isinstance(model, UpsampledModel) else (1.0,)
-    return Pipeline(model, mean, std, magnifications, config.recipe.mirrored, config.grouping)
+    return Pipeline(model, mean, std, config.recipe.magnifications, config.recipe.mirrored, config.grouping)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
