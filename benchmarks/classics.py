@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import yaml
-from budget import images_per_second, on_cores, train_and_evaluate
+from budget import gathered, images_per_second, on_cores, train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
@@ -35,6 +35,7 @@ from pixelwise.render import labelled_row, legend, overlay, side_by_side, stacke
 from pixelwise.scenes import write_scenes
 
 DOCS = Path(__file__).parent.parent / "docs"
+GATHERED = DOCS / "classics.json"
 CAMVID_SIZE = (180, 240)
 SHORT_MINUTES = 5.0
 SCENE_MINUTES = 2.0
@@ -166,8 +167,7 @@ Measured = dict[str, dict[str, Any]]
 
 def measure(args: argparse.Namespace) -> Measured:
     """Return docs/classics.json with what lies in OUT, and write it back."""
-    gathered = DOCS / "classics.json"
-    measured: Measured = json.loads(gathered.read_text()) if gathered.is_file() else {}
+    measured: Measured = gathered(GATHERED)
     for job in jobs(args):
         if not job.done or job.run.name == "landscapes":
             continue
@@ -177,7 +177,7 @@ def measure(args: argparse.Namespace) -> Measured:
         of_net[job.run.name] = {key: scores[key] for key in SCORES} | speed
         if job.run.name == "camvid":
             of_net["costs"] = costs(job)
-    gathered.write_text(json.dumps(measured, indent=1) + "\n")
+    GATHERED.write_text(json.dumps(measured, indent=1) + "\n")
     return measured
 
 
