@@ -40,8 +40,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "step.md"
 TEXT = """# A training step
 
 Written by `benchmarks/step.py`: the default model as short runs have it, on EfficientNet-Lite0, eight crops of 256x320,
-on {threads} threads. Milliseconds are those an image of the batch takes, its preparation included; the median of {rounds}
-processes each.
+on {threads} threads. Milliseconds are those an image of the batch takes, its preparation included; the median of
+{rounds} processes each.
 
 | | ms an image | |
 |---|---|---|
