@@ -174,10 +174,9 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
         raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
     with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         authority = source.crs.to_authority() if source.crs else None
-        place = (
-            {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{'::'.join(authority)}"}} if authority else None
-        )
-        head = {"type": "FeatureCollection", **({"crs": place} if place else {})}
+        head: dict[str, Any] = {"type": "FeatureCollection"}
+        if authority:
+            head["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{'::'.join(authority)}"}}
         file.write(json.dumps(head).removesuffix("}") + ', "features": [')
         between = "\n"
         for geometry, value in shapes(rasterio.band(source, 1), transform=source.transform):

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from torch import nn
 
 from pixelwise.errors import ModelFileError
+from pixelwise.export.int8 import CONVOLUTIONS
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.models import build, default_encoder, parse_options
 from pixelwise.ops.tracing import trace
@@ -98,7 +99,7 @@ def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
     stored = {node.output[0]: node.input[0] for node in graph.graph.node if node.op_type == "DequantizeLinear"}
     found: dict[str, _Shape] = {}
     for node in graph.graph.node:
-        if node.op_type not in ("Conv", "ConvTranspose"):
+        if node.op_type not in CONVOLUTIONS:
             continue
         given = {attribute.name: tuple(attribute.ints) for attribute in node.attribute}
         weight = stored.get(node.input[1], node.input[1])
