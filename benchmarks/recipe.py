@@ -161,6 +161,7 @@ VARIANTS = {
         numbers={"frozen_stride": 8}, decoders=(alternatives.batch_norms_kept,), longer=0.6
     ),
     "no colour": Variant(numbers={"color": 0.0}),
+    "colours changed": Variant(numbers={"color": 1.0}),
     "colours changed 1.6 times as much": Variant(numbers={"color": 1.6}),
     "rare classes pasted from other crops": Variant(augmentations=(alternatives.rare_pasted,)),
     "boxes of other crops pasted (CutMix)": Variant(augmentations=(alternatives.boxes_pasted,)),
@@ -212,18 +213,12 @@ SMOOTHED = "smoothed at stride 32 too"
 DILATED = "dilated convolutions at stride 32 (ASPP)"
 DROPPED = "dropout of 0.1 of the encoder's channels"
 ANOTHER = "another map of the encoder at strides 8, 16 and 32"
-FOR_SHORT_RUNS = (
+LATER = (
     "crops of 448x608, batch 3, magnified by 0.8 to 1.6",
     "crops of 544x736, batch 2, magnified by 1 to 2 (long runs)",
     "crops magnified by 0.85 to 1.25",
     "batch 2, rate / 1.4",
-)
-FOR_LONG_RUNS = (
-    "crops of 352x480, batch 4, magnified by 0.667 to 2 (short runs)",
-    "crops magnified by 0.667 to 2",
-    "batch 4, rate x 1.4",
-)
-LATER = (
+    "colours changed",
     "smaller crops for three quarters of the run",
     "rate / 1.4",
     "frozen up to stride 8, and all batch norms",
@@ -241,10 +236,7 @@ STAGES = {
         "EfficientNet-Lite0 and colours changed. Leaving colours as they are, and crops of a quarter of the area in "
         "the first half, did best for 15 minutes, by the mean of both streets.",
         Variant(LITE0, {"color": 1.0, "early_split": 1}),
-        {
-            5: ((), *((name,) for name in FIRST if name not in FOR_LONG_RUNS)),
-            15: ((), *((name,) for name in FIRST if name not in FOR_SHORT_RUNS)),
-        },
+        {15: ((), *((name,) for name in FIRST))},
     ),
     "then": Stage(
         "Colours as they are, and for more than six minutes crops of half the sides, four times as many, in the first "
@@ -310,6 +302,44 @@ STAGES = {
                 (ANOTHER, SMOOTHED),
                 (LOVASZ, SMOOTHED),
                 ("twice the decoder's width",),
+            ),
+        },
+    ),
+    "for short runs": Stage(
+        "EfficientNet-Lite0 and crops of 352x480, four a step: what runs of less than six minutes take.",
+        Variant(),
+        {
+            5: (
+                (),
+                ("another seed",),
+                ("crops of 256x320, batch 8",),
+                ("crops of 256x320, batch 8, in the first half",),
+                ("crops of 448x608, batch 3, magnified by 0.8 to 1.6",),
+                ("SGD",),
+                ("rate x 2",),
+                ("rate / 2",),
+                ("no class weights",),
+                ("median class weights",),
+                ("Dice loss beside it",),
+                (LOVASZ,),
+                ("focal loss",),
+                ("the hardest quarter of the pixels (OHEM)",),
+                ("pixels at boundaries count twice",),
+                ("nothing frozen",),
+                ("frozen up to stride 8",),
+                ("frozen up to stride 8, and all batch norms",),
+                ("colours changed",),
+                ("rare classes pasted from other crops",),
+                ("a teacher on EfficientNet-Lite2 trained first",),
+                ("average over 3 % of the run",),
+                ("average over 30 % of the run",),
+                ("batch 2, rate / 1.4",),
+                ("crops magnified by 0.5 to 1.5",),
+                ("crops magnified by 0.85 to 2.5",),
+                ("a loss of all pixels",),
+                (PASTED,),
+                (ANOTHER,),
+                ("EfficientNet-Lite1",),
             ),
         },
     ),
