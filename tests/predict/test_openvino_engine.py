@@ -25,7 +25,7 @@ def test_logits_are_the_graphs_at_any_size(
     model_file: Path, colour: ColourModel, image: UInt8, height: int, width: int
 ) -> None:
     first = image[:height, :width]
-    logits = OpenVinoEngine(model_file, threads=1)(np.stack([first, 255 - first]))
+    logits = OpenVinoEngine(model_file, at_once=2)(np.stack([first, 255 - first]))
     assert logits.dtype == np.float32
     assert_allclose(logits, np.stack([colour.logits(first), colour.logits(255 - first)]), rtol=0, atol=1e-4)
 
@@ -40,7 +40,7 @@ def test_a_result_stays_when_the_next_is_worked_out(model_file: Path, colour: Co
 def test_a_predictor_labels_in_tiles_with_it_from_several_threads(
     model_file: Path, colour: ColourModel, image: UInt8
 ) -> None:
-    predictor = load(model_file, engine="openvino")
+    predictor = load(model_file, engine="openvino", at_once=2)
     found: list[UInt8] = []
     threads = [threading.Thread(target=lambda: found.append(predictor.label_map(image))) for _ in range(3)]
     for thread in threads:

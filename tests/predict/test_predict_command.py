@@ -15,7 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.cli.app import main
-from pixelwise.predict.sampling import Sampling
+from pixelwise.predict.sampling import Sampling, softmax
+from pixelwise.predict.thresholds import labels_above
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
@@ -78,6 +79,35 @@ def test_resumed_it_leaves_out_what_is_there(
     assert (tmp_path / "out/p0.png").stat().st_mtime_ns == kept
 
 
+def test_what_is_there_is_not_lost_unasked(
+    predict: Predict, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    mask = tmp_path / "out/p1.png"
+    mask.write_text("corrected by hand")
+    assert predict(photos) == 2
+    assert (
+        f"--out: found {mask}, which exists; expected a place for new files. Give --resume" in capsys.readouterr().err
+    )
+    assert files(tmp_path / "out") == ["p1.png"]
+    assert mask.read_text() == "corrected by hand"
+    assert predict(photos, "--overwrite") == 0
+    assert files(tmp_path / "out") == ["p0.png", "p1.png", "p2.png"]
+    assert mask.read_bytes().startswith(b"\x89PNG")
+
+
+def test_thresholds_and_augmentation_change_what_is_written(
+    predict: Predict, photos: Path, image: UInt8, colour: ColourModel, tmp_path: Path
+) -> None:
+    assert predict(photos / "p0.png", "--threshold", "red=0.01", "--threshold", "blue=0.9") == 0
+    with Image.open(tmp_path / "out/p0.png") as mask:
+        expected = labels_above(softmax(colour.logits(image[:40])), {1: 0.01, 3: 0.9})
+        assert_array_equal(np.asarray(mask), expected)
+    before = (tmp_path / "out/p0.png").read_bytes()
+    assert predict(photos / "p0.png", "--tta", "--overwrite") == 0
+    assert (tmp_path / "out/p0.png").read_bytes() != before
+
+
 def test_kinds_and_patterns(predict: Predict, photos: Path, tmp_path: Path) -> None:
     assert predict(photos / "p[01].png", photos / "p2.png", "--as", "overlay,mask") == 0
     assert files(tmp_path / "out") == sorted(f"p{i}{end}.png" for i in range(3) for end in ("", "_overlay"))
@@ -131,7 +161,7 @@ def test_uncertainty_is_written_beside_the_mask_and_again_the_same(
     Image.fromarray(photo).save(tmp_path / "p0.png")
     written = []
     for seed in (3, 3, 4):
-        assert predict(tmp_path / "p0.png", "--uncertainty", "5", "--seed", str(seed), "--json") == 0
+        assert predict(tmp_path / "p0.png", "--uncertainty", "5", "--seed", str(seed), "--json", "--overwrite") == 0
         with Image.open(tmp_path / "out/p0_uncertainty.png") as picture:
             written.append(np.array(picture))
     (told,) = json.loads(capsys.readouterr().out.splitlines()[0])["predictions"]
@@ -164,7 +194,7 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
         (
             ["photos", "--as", "masks"],
             "error: --as: found 'masks'; expected some of mask, overlay, instances, instances32, objects, geojson, "
-            "labelme, coco, uncertainty. Did you mean 'mask'?",
+            "labelme, coco, probabilities, entropy, uncertainty. Did you mean 'mask'?",
         ),
         (["photos", "--engine", "tvm"], "error: --engine: found 'tvm'; expected one of onnxruntime, openvino, auto."),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),

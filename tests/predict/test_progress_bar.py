@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pixelwise.cli.progress import progress_bar
+from pixelwise.cli.progress import megapixel_bar, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -33,3 +33,16 @@ def test_a_log_file_does_not(capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar("predict") as on_progress:
         assert on_progress is None
     assert capsys.readouterr() == ("", "")
+
+
+def test_megapixels_are_drawn_with_their_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    with megapixel_bar("scan") as on_pixels:
+        assert on_pixels is not None
+        on_pixels(10_000_000, 40_000_000)
+        on_pixels(30_000_000, 40_000_000)
+    assert "30/40 megapixels" in terminal.getvalue()
+    assert " a second" in terminal.getvalue()

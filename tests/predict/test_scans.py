@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,9 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
 from pixelwise.errors import OptionError
-from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan, remaining
 from pixelwise.predict.predictor import Predictor, load
-from pixelwise.predict.scans import predict_scan
+from pixelwise.predict.scans import predict_scan, predict_scans
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
@@ -40,27 +40,34 @@ def folder(image: UInt8, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_scan_becomes_a_geotiff_and_a_photo_a_png(
+def test_a_scan_becomes_a_geotiff_at_its_place(
     model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
 ) -> None:
-    told: list[int] = []
-    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
-    assert predict_files(load(model_file), jobs, lambda done, _: told.append(done)) == {}
-    assert told == [1, 2]
+    told: list[tuple[int, int]] = []
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    assert predict_scans(load(model_file), jobs, lambda *pixels: told.append(pixels)) == {}
+    height, width, _ = image.shape
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
+    assert told[-1] == (height * width, height * width)
+    assert len(told) == 4  # rows of tiles
     with rasterio.open(tmp_path / "out" / "a.tif") as file:
         assert_array_equal(file.read(1), colour.labels(image))
         assert file.transform == TRANSFORM
-    with Image.open(tmp_path / "out" / "b.png") as mask:
-        assert_array_equal(np.asarray(mask), colour.labels(image[:50, :40]))
+
+
+def test_photos_and_scans_are_told_apart(folder: Path, tmp_path: Path) -> None:
+    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
+    assert [(job.image.name, job.scan) for job in jobs] == [("a.tif", True), ("b.png", False)]
 
 
 def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: Path, tmp_path: Path) -> None:
     scan = folder / "a.tif"
-    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
+    shutil.copy(scan, folder / "c.tif")
+    jobs = plan([str(folder / "*.tif")], tmp_path / "out", ("mask",))
     scan.write_bytes(scan.read_bytes()[: scan.stat().st_size // 2])
-    failures = predict_files(load(model_file), jobs)
+    failures = predict_scans(load(model_file), jobs)
     assert list(failures) == [scan]
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["c.tif"]
 
 
 def test_more_than_the_mask_of_a_scan_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -70,7 +77,7 @@ def test_more_than_the_mask_of_a_scan_is_refused(folder: Path, tmp_path: Path) -
 
 def test_polygons_of_a_scan_are_its_mask_at_its_place(model_file: Path, folder: Path, tmp_path: Path) -> None:
     jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
-    assert predict_files(load(model_file), jobs) == {}
+    assert predict_scans(load(model_file), jobs) == {}
     found = json.loads((tmp_path / "out" / "a.geojson").read_text())
     assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4326"
     names = load(model_file).classes.names
@@ -83,22 +90,22 @@ def test_polygons_that_are_missing_are_made_of_the_mask_that_is_there(
     model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
 ) -> None:
     predictor = load(model_file)
-    predict_files(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("mask",)))
+    predict_scans(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("mask",)))
     jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask", "geojson"))
     assert remaining(jobs) == jobs
     idle = Predictor(Stops(colour, 0), predictor.info, model_file)
-    predict_files(idle, jobs, resume=True)
+    predict_scans(idle, jobs, resume=True)
     assert remaining(jobs) == []
     (tmp_path / "out" / "a.geojson").unlink()
     (tmp_path / "out" / "a.tif").write_text("no TIFF")
-    (error,) = predict_files(idle, jobs, resume=True).values()
+    (error,) = predict_scans(idle, jobs, resume=True).values()
     assert "found a file that is no TIFF" in str(error)
 
 
 def test_a_scans_objects_are_not_outlined(blob_file: Path, folder: Path, tmp_path: Path) -> None:
     jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
     with pytest.raises(OptionError, match=r"objects of .*a\.tif, which is read in parts"):
-        predict_files(load(blob_file), jobs)
+        predict_scans(load(blob_file), jobs)
     assert not (tmp_path / "out").exists()
 
 

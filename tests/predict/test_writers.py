@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import OptionError
-from pixelwise.predict.predictor import Result, load
-from pixelwise.predict.sampling import Sampling
+from pixelwise.predict.batch import predict_files
+from pixelwise.predict.jobs import plan
+from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.result import Result
+from pixelwise.predict.sampling import Sampling, softmax
 from pixelwise.predict.writers import WRITERS, parse_kinds
 
 if TYPE_CHECKING:
@@ -48,7 +52,7 @@ def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> Non
 
 
 def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
-    known = "some of mask, overlay, instances, instances32, objects, geojson, labelme, coco, uncertainty"
+    known = f"some of {', '.join(WRITERS)}"
     with pytest.raises(OptionError, match=rf"--as: found 'masks'; expected {known}\. Did you mean 'mask'"):
         parse_kinds("overlay,masks")
     with pytest.raises(OptionError, match=rf"found 'x'; expected {known}\. Choose"):
@@ -78,3 +82,46 @@ def test_uncertainty_comes_with_sampling_and_not_without(model_file: Path, image
         parse_kinds("mask,uncertainty")
     with pytest.raises(OptionError, match="--as uncertainty: found a single pass"):
         WRITERS["uncertainty"].write(tmp_path / "uncertainty.png", load(model_file).predict(image))
+
+
+def test_probabilities_are_16_bit_pages_of_all_classes(
+    model_file: Path, colour: ColourModel, image: UInt8, tmp_path: Path
+) -> None:
+    result = load(model_file).predict(image // 16, probabilities=True)
+    WRITERS["probabilities"].write(tmp_path / "p.tif", result)
+    expected = softmax(colour.logits(image // 16))
+    with Image.open(tmp_path / "p.tif") as written:
+        assert written.n_frames == 4
+        for page in range(4):
+            written.seek(page)
+            assert_allclose(np.asarray(written) / 65535, expected[page], rtol=0, atol=1e-5)
+
+
+def test_entropy_is_none_where_all_is_sure_and_full_where_nothing_is(
+    model_file: Path, image: UInt8, tmp_path: Path
+) -> None:
+    probabilities = np.array([[[1, 0.25, 0.5]], [[0, 0.25, 0.5]], [[0, 0.25, 0]], [[0, 0.25, 0]]], np.float32)
+    empty = np.zeros((1, 3), np.uint8)
+    result = Result(image[:1, :3], empty, load(model_file), known_probabilities=probabilities)
+    WRITERS["entropy"].write(tmp_path / "e.png", result)
+    with Image.open(tmp_path / "e.png") as written:
+        assert_array_equal(np.asarray(written), [[0, 65535, 32768]])  # ln 2 / ln 4 is 32767.5 steps
+
+
+def test_maps_of_probabilities_take_one_run(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    """Two tiles of 64 pixels and what lies between: as often as for a mask alone."""
+    predictor = load(model_file)
+    engine, calls = predictor._engine, []
+
+    def counted(images: UInt8) -> npt.NDArray[np.float32]:
+        calls.append(images.shape)
+        return engine(images)
+
+    Image.fromarray(image[:40, :100]).save(tmp_path / "a.png")
+    for kinds in (("mask",), ("mask", "entropy", "probabilities")):
+        jobs = plan([str(tmp_path / "a.png")], tmp_path / "-".join(kinds), kinds)
+        predict_files(Predictor(counted, predictor.info), jobs)
+    assert len(calls) % 2 == 0
+    assert calls[: len(calls) // 2] == calls[len(calls) // 2 :]
+    masks = [(tmp_path / folder / "a.png").read_bytes() for folder in ("mask", "mask-entropy-probabilities")]
+    assert masks[0] == masks[1]

@@ -217,7 +217,13 @@ def test_write_tiff_keeps_every_value(tmp_path: Path) -> None:
     array = np.array([[0, 1, 65536], [2**31 - 1, 7, 8]], np.int32)
     write_tiff(tmp_path / "a.tif", array)
     assert_array_equal(read_values(tmp_path / "a.tif"), array)
-    for other in (array.astype(np.int64), array[0], array[:0]):
+    pages = np.arange(30, dtype=np.uint16).reshape(2, 3, 5) * 2000
+    write_tiff(tmp_path / "pages.tif", pages)
+    with Image.open(tmp_path / "pages.tif") as written:
+        assert_array_equal(np.asarray(written), pages[0])
+        written.seek(1)
+        assert_array_equal(np.asarray(written), pages[1])
+    for other in (array.astype(np.int64), array[0], array[:0], pages[0], pages[:0]):
         with pytest.raises(ShapeError, match="int32"):
             write_tiff(tmp_path / "b.tif", other)
     assert not (tmp_path / "b.tif").exists()

@@ -23,6 +23,9 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
     split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
     format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Test-time augmentation: the mean over three sizes, both ways round.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
     """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
@@ -32,8 +35,10 @@ def evaluate(
     from pixelwise.predict.evaluate import evaluate as evaluate_split
     from pixelwise.predict.predictor import load
 
-    predictor = load(model)
     dataset = open_dataset(data, format=format)
+    predictor = load(model, at_once=len(dataset.splits.get(split, ())))
+    if tta:
+        predictor = predictor.augmented()
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
     if as_json:

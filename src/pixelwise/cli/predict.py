@@ -23,15 +23,25 @@ def predict(
         str,
         typer.Option(
             "--as",
-            help="What to write for each image: mask, overlay, geojson; of objects instances, instances32, objects, "
-            "labelme, coco.",
+            help="What to write for each image: mask, overlay, geojson, probabilities, entropy; of objects instances, "
+            "instances32, objects, labelme, coco.",
         ),
     ] = "mask",
     uncertainty: Annotated[
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
     ] = None,
     seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Test-time augmentation: the mean over three sizes, both ways round.")
+    ] = False,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="As car=0.3: that class where its probability reaches this, and there alone. May be repeated."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what is there already.")] = False,
     engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino, auto.")] = "onnxruntime",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
@@ -39,19 +49,30 @@ def predict(
 
     An image that cannot be read is named on standard error and the others are done; the exit code is then 1.
     """
-    from pixelwise.cli.progress import progress_bar
+    from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.predict.batch import predict_files
-    from pixelwise.predict.jobs import plan, remaining
+    from pixelwise.predict.jobs import plan, remaining, require_new
     from pixelwise.predict.predictor import load
     from pixelwise.predict.sampling import Sampling
+    from pixelwise.predict.scans import predict_scans
+    from pixelwise.predict.thresholds import parse_thresholds
     from pixelwise.predict.writers import parse_kinds
 
     sampling = None if uncertainty is None else Sampling(uncertainty, seed)
     jobs = plan(images, out, parse_kinds(kinds, sampled=sampling is not None))
+    if not (resume or overwrite):
+        require_new(jobs)
     missing = remaining(jobs) if resume else jobs
-    predictor = load(model, engine)
-    with progress_bar("predict") as on_progress:
-        failures = predict_files(predictor, missing, on_progress, sampling, resume)
+    photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
+    predictor = load(model, engine, at_once=len(photos))
+    if tta:
+        predictor = predictor.augmented()
+    if threshold:
+        predictor = predictor.with_thresholds(parse_thresholds(threshold))
+    with progress_bar("predict") as on_image:
+        failures = predict_files(predictor, photos, on_image, sampling)
+    with megapixel_bar("scan") as on_pixels:
+        failures |= predict_scans(predictor, scans, on_pixels, resume=resume)
     for error in failures.values():
         print(f"error: {error}", file=sys.stderr)
     if as_json:

@@ -5,22 +5,51 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+Advance = Callable[[int, int], None]
+"""Takes (done, total) and draws it."""
 
 
 @contextlib.contextmanager
-def progress_bar(description: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield what takes (done, total) and draws it; `None`, and rich is not loaded, without a terminal."""
+def progress_bar(description: str) -> Iterator[Advance | None]:
+    """Yield what draws so many of so many; `None`, and rich is not loaded, without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with _drawn(description, MofNCompleteColumn()) as advance:
+        yield advance
+
+
+@contextlib.contextmanager
+def megapixel_bar(description: str) -> Iterator[Advance | None]:
+    """Yield what takes pixels, and draws megapixels and how many of them are done in a second; `None` as above."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Megapixels(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            rate = f", {task.speed:.2f} a second" if task.speed else ""
+            return Text(f"{task.completed:,.0f}/{task.total or 0:,.0f} megapixels{rate}")
+
+    with _drawn(description, Megapixels()) as advance:
+        yield lambda done, total: advance(done / 1e6, total / 1e6)
+
+
+@contextlib.contextmanager
+def _drawn(description: str, column: ProgressColumn) -> Iterator[Callable[[float, float], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), column, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(description, total=None)
-
-        def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
-        yield advance
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,7 +1,8 @@
-"""Reading one step ahead: the next file is decoded while the model works on this one."""
+"""Working ahead: other threads read and predict the next images while what is at hand is looked at."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -10,18 +11,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[T, Future[R]]]:
-    """Yield each item with `function(item)` to come, in order; a second thread is at most one item ahead.
+def ahead(function: Callable[[T], R], items: Iterable[T], threads: int = 1) -> Iterator[tuple[T, Future[R]]]:
+    """Yield each item with `function(item)` to come, in order; so many threads are at most one item each ahead.
 
-    An error of `function` is raised where its `result()` is asked for. Leaving the loop early waits for the one call
-    under way.
+    An error of `function` is raised where its `result()` is asked for. Leaving the loop early waits for the calls under
+    way.
     """
-    with ThreadPoolExecutor(1, "ahead") as thread:
-        waiting: tuple[T, Future[R]] | None = None
-        for item in items:
-            upcoming = (item, thread.submit(function, item))
-            if waiting is not None:
-                yield waiting
-            waiting = upcoming
-        if waiting is not None:
-            yield waiting
+    with ThreadPoolExecutor(threads, "ahead") as pool:
+        coming: deque[tuple[T, Future[R]]] = deque()
+        try:
+            for item in items:
+                coming.append((item, pool.submit(function, item)))
+                if len(coming) > threads:
+                    yield coming.popleft()
+            yield from coming
+        finally:
+            pool.shutdown(cancel_futures=True)

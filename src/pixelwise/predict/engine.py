@@ -27,7 +27,8 @@ class Engine(Protocol):
 
 
 class OnnxRuntimeEngine:
-    """Run a model file with onnxruntime on `threads` CPU cores, by default all that this process may use.
+    """Run a model file with onnxruntime on `threads` CPU cores, by default all that this process may use: the caller's
+    thread and others, which several callers share.
 
     With `sparing` it gives memory back as soon as it can: it takes two thirds of the memory, and a tenth more time.
     `info` is what the file says of itself. Raises `ModelFileError` for a file that is missing, is not ONNX, was not

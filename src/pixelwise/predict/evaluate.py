@@ -14,7 +14,8 @@ from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.scores import Scores, SemanticScorer
 from pixelwise.predict.ahead import ahead
-from pixelwise.predict.predictor import Predictor, Result
+from pixelwise.predict.predictor import Predictor
+from pixelwise.predict.result import Result
 
 OnImage = Callable[[Item, Sample, Result], None]
 """Told each item, its sample and what was predicted."""
@@ -27,8 +28,7 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
 ) -> Scores | InstanceScores:
-    """Predict every image of `split` and score the label maps, of an instance model the objects; the next image is read
-    meanwhile.
+    """Predict every image of `split` and score the label maps, of an instance model the objects.
 
     `on_progress` is told (done, total) after every image, `on_image` what was predicted.
     Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
@@ -40,9 +40,13 @@ def evaluate(
         raise OptionError("--split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
     _require_same_classes(dataset, predictor.classes)
     scorer = scorer_of(predictor)
-    for done, (item, reading) in enumerate(ahead(dataset.read, items), start=1):
-        sample = reading.result()
-        prediction = predictor.predict(sample.image)
+
+    def predicted(item: Item) -> tuple[Sample, Result]:
+        sample = dataset.read(item)
+        return sample, predictor.predict(sample.image)
+
+    for done, (item, coming) in enumerate(ahead(predicted, items, predictor.at_once), start=1):
+        sample, prediction = coming.result()
         update(scorer, prediction, sample, item)
         if on_image is not None:
             on_image(item, sample, prediction)

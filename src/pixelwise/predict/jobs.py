@@ -47,6 +47,15 @@ def remaining(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
 
 
+def require_new(jobs: Sequence[Job]) -> None:
+    """Raise `OptionError` where a file of a job is there already."""
+    for job in jobs:
+        for output in job.outputs.values():
+            if output.exists():
+                remedy = "Give --resume to predict what is missing, --overwrite to write all anew, or another --out."
+                raise OptionError("--out", f"{output}, which exists", "a place for new files", remedy)
+
+
 def _images_of(text: str, out: Path) -> dict[Path, Path]:
     """Return the images behind one input, sorted, and the place of each relative to `out`."""
     path = Path(text)

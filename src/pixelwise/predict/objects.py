@@ -17,7 +17,7 @@ from pixelwise.instances.measures import measured
 from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
 from pixelwise.instances.rle import as_coco, compressed
-from pixelwise.predict.predictor import Result
+from pixelwise.predict.result import Result
 from pixelwise.raster.image import write_png, write_tiff
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")

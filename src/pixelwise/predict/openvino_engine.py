@@ -21,13 +21,13 @@ TYPES = {"u8": "uint8", "f32": "float"}
 
 
 class OpenVinoEngine:
-    """Run a model file with OpenVINO on `threads` CPU cores, by default all that this process may use, in float32.
+    """Run a model file with OpenVINO on all cores that this process may use, in float32, for so many threads `at_once`.
 
     `info` is what the file says of itself. Raises what `OnnxRuntimeEngine` does, and `MissingDependencyError` where
-    OpenVINO is not installed. Threads that call it at once compute beside each other.
+    OpenVINO is not installed.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+    def __init__(self, path: str | Path, at_once: int = 1) -> None:
         path = Path(path)
         require_file(path)
         core = _openvino().Core()
@@ -40,8 +40,8 @@ class OpenVinoEngine:
         inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
         require_signature(inputs, outputs, self.info, path)
         options = {
-            "INFERENCE_NUM_THREADS": threads or available_cores(),
-            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": available_cores(),
+            "NUM_STREAMS": at_once,
             "INFERENCE_PRECISION_HINT": "f32",
         }
         self._compiled = core.compile_model(model, "CPU", options)

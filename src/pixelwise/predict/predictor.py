@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,11 @@ from pixelwise.errors import ModelFileError, OptionError, RunError, ShapeError
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.predict.engine import Engine, OnnxRuntimeEngine, available_cores
+from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.image import read_image
-from pixelwise.render import object_overlay, overlay
-from pixelwise.tiling.stitch import Block, Image, Run, stitch_label_map, stitch_logits, stitched
+from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
 
 if TYPE_CHECKING:
     from pixelwise.predict.openvino_engine import OpenVinoEngine
@@ -33,15 +32,22 @@ ENGINES = ("onnxruntime", "openvino")
 """What can run a model file; the second is an extra."""
 AUTO = "auto"
 """The fastest of those that are installed."""
+AT_ONCE = 4
+"""So many images at most are worked on at once: each is in memory, with what the model makes of it."""
 
 
 class Predictor:
-    """An engine with what it needs to know of tiles and classes; path: its model file, where it has one."""
+    """An engine with what it needs to know of tiles and classes; path: its model file, where it has one.
 
-    def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None) -> None:
+    Any number of threads may predict at a time; with `at_once` of them the cores are used best.
+    """
+
+    def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None, at_once: int = 1) -> None:
         self._engine = engine
         self.info = info
         self.path = path
+        self.at_once = at_once
+        self._thresholds: dict[int, float] = {}
 
     @property
     def classes(self) -> ClassMap:
@@ -51,14 +57,44 @@ class Predictor:
         """Return one that takes less memory, and more time, where there is one: for scans."""
         if self.path is None or not isinstance(self._engine, OnnxRuntimeEngine):
             return self
-        return Predictor(OnnxRuntimeEngine(self.path, sparing=True), self.info, self.path)
+        return self._with(OnnxRuntimeEngine(self.path, sparing=True))
 
-    def predict(self, image: str | Path | UInt8, sampling: Sampling | None = None) -> Result:
+    def augmented(self) -> Predictor:
+        """Return one that takes the mean over sizes and both ways round of an image (see `AugmentedEngine`): six times
+        the work.
+        """
+        from pixelwise.predict.augmented import AugmentedEngine  # which few ask for
+
+        return self._with(AugmentedEngine(self._engine, offsets=self.info.grouping is not None))
+
+    def with_thresholds(self, thresholds: Mapping[str, float]) -> Predictor:
+        """Return one whose label maps keep thresholds, by class (see `labels_above`).
+
+        Raises `OptionError` for an instance model, and for thresholds that the classes cannot have (see `by_index`).
+        """
+        from pixelwise.predict.thresholds import by_index  # which few ask for
+
+        if self.info.grouping is not None:
+            remedy = "Leave --threshold out; every object comes with its score."
+            raise OptionError("--threshold", "an instance model", "a semantic one", remedy)
+        changed = self._with(self._engine)
+        changed._thresholds = by_index(thresholds, self.classes)
+        return changed
+
+    def _with(self, engine: Engine) -> Predictor:
+        changed = copy.copy(self)
+        changed._engine = engine
+        return changed
+
+    def predict(
+        self, image: str | Path | UInt8, sampling: Sampling | None = None, *, probabilities: bool = False
+    ) -> Result:
         """Label an image file, or a uint8 (height, width, 3) RGB array.
 
-        An instance model's result holds the objects too. With `sampling` it carries a variance as well. Raises
-        `ImageError` for a file that cannot be read, `ShapeError` for any other array, and `OptionError` for sampling
-        from a model without dropout or from an instance model.
+        An instance model's result holds the objects too. With `sampling` it carries a variance as well, and with
+        `probabilities` those of all classes, 4 K bytes a pixel, which otherwise cost a second run. Raises `ImageError`
+        for a file that cannot be read, `ShapeError` for any other array, and `OptionError` for sampling from a model
+        without dropout or from an instance model.
         """
         pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
         if self.info.grouping is not None:
@@ -67,10 +103,13 @@ class Predictor:
                 raise OptionError("--uncertainty", "an instance model", "a semantic one", remedy)
             label_map, objects = self.label_map_and_objects(pixels)
             return Result(pixels, label_map, self, instances=objects)
-        if sampling is None:
+        if sampling is not None:
+            label_map, variance = self.sampled(pixels, sampling)
+            return Result(pixels, label_map, self, sampling, variance)
+        if not probabilities:
             return Result(pixels, self.label_map(pixels), self)
-        label_map, variance = self.sampled(pixels, sampling)
-        return Result(pixels, label_map, self, sampling, variance)
+        found = self.probabilities(pixels)
+        return Result(pixels, self._chosen(found), self, known_probabilities=found)
 
     def label_map(self, image: UInt8) -> UInt8:
         """Return the class indices, uint8 (height, width), of a uint8 (height, width, 3) image.
@@ -82,7 +121,8 @@ class Predictor:
             return self.label_map_and_objects(image)[0]
         _require_image(image)
         info = self.info
-        return stitch_label_map(self._engine, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
+        grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
+        return stitch_label_map(self._engine, image, **grid, labels=self._labels)
 
     def label_map_and_objects(self, image: UInt8) -> tuple[UInt8, Objects]:
         """Return the class indices, uint8 (height, width), and the objects that an instance model sees.
@@ -99,7 +139,7 @@ class Predictor:
         blocks = self.blocks(image)
         label_map, fields = np.empty(image.shape[:2], np.uint8), Fields.empty(image.shape[:2])
         for block in blocks:
-            label_map[block.place] = block.logits[: self.classes.num_classes].argmax(axis=0)
+            label_map[block.place] = self._labels(block.logits)
             fields.put(block.place, Fields.of(block.logits, grouping.things))
         return label_map, grouped(fields, grouping)
 
@@ -126,7 +166,7 @@ class Predictor:
         Raises as `label_map`, and what reading the image's parts raises.
         """
         for row, blocks in itertools.groupby(self.blocks(image, from_row), key=lambda block: block.row):
-            labels = [block.logits[: self.classes.num_classes].argmax(axis=0).astype(np.uint8) for block in blocks]
+            labels = [self._labels(block.logits) for block in blocks]
             yield row, np.concatenate(labels, axis=1)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
@@ -140,7 +180,7 @@ class Predictor:
         variance = np.empty(image.shape[:2], np.float32)
         info, run = self.info, sampled_moments(self._engine, sampling)
         for block in stitched(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
-            label_map[block.place] = block.logits[:-1].argmax(axis=0)
+            label_map[block.place] = self._chosen(block.logits[:-1])
             variance[block.place] = block.logits[-1]
         return label_map, variance
 
@@ -154,48 +194,27 @@ class Predictor:
         _require_image(image)
         return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
 
+    def _labels(self, logits: Float32) -> UInt8:
+        scores = logits[: self.classes.num_classes]
+        return self._chosen(softmax(scores)) if self._thresholds else labels_of(scores)
+
+    def _chosen(self, probabilities: Float32) -> UInt8:
+        if not self._thresholds:
+            return labels_of(probabilities)
+        from pixelwise.predict.thresholds import labels_above
+
+        return labels_above(probabilities, self._thresholds)
+
     def _stitched(self, run: Run, image: UInt8) -> Float32:
         info = self.info
         return stitch_logits(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices.
-
-    variance: float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`).
-    instances: the objects, of an instance model. source: the image's file, where it came from one.
-    """
-
-    image: UInt8
-    label_map: UInt8
-    predictor: Predictor
-    sampling: Sampling | None = None
-    variance: Float32 | None = None
-    instances: Objects | None = None
-    source: Path | None = None
-
-    @cached_property
-    def probabilities(self) -> Float32:
-        """Float32 (K, height, width) that sum to 1 over the K classes.
-
-        Worked out when first asked for, by running the model once more: they take 4 K bytes a pixel.
-        """
-        return self.predictor.probabilities(self.image, self.sampling)
-
-    def overlay(self) -> UInt8:
-        """Return the image under its classes' colours, of an instance model with its objects numbered in colours of
-        their own; uint8 (height, width, 3).
-        """
-        if self.instances is not None:
-            return object_overlay(self.image, self.instances.instance_map, numbered=True)
-        return overlay(self.image, self.label_map, self.predictor.classes)
-
-
-def load(path: str | Path, engine: str = "onnxruntime") -> Predictor:
+def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Predictor:
     """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES`.
 
-    `AUTO` is the one that is the fastest with this file on this machine, which is timed once and remembered.
+    `AUTO` is the one that is the fastest with this file on this machine, which is timed once and remembered. All cores
+    work on one image; or on `at_once`, 4 at most, each in a thread of the caller's, which is faster for many images.
 
     Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
     pixelwise's, `OptionError` for another engine, and `MissingDependencyError` for one that is not installed.
@@ -208,16 +227,17 @@ def load(path: str | Path, engine: str = "onnxruntime") -> Predictor:
         from pixelwise.predict.pace import fastest  # which only this asks for
 
         engine = fastest(path)
-    opened = _opened(path, engine)
-    return Predictor(opened, opened.info, path)
+    at_once = max(1, min(at_once, available_cores(), AT_ONCE))
+    opened = _opened(path, engine, at_once)
+    return Predictor(opened, opened.info, path, at_once)
 
 
-def _opened(path: Path, engine: str) -> OnnxRuntimeEngine | OpenVinoEngine:
+def _opened(path: Path, engine: str, at_once: int) -> OnnxRuntimeEngine | OpenVinoEngine:
     if engine == "onnxruntime":
-        return OnnxRuntimeEngine(path)
+        return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
     from pixelwise.predict.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(path)
+    return OpenVinoEngine(path, at_once=at_once)
 
 
 def model_path(path: str | Path) -> Path:

@@ -6,17 +6,51 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ImageError, OutputError
+from pixelwise.errors import ImageError, OptionError, OutputError
+from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
-from pixelwise.raster.scan import Scan, write_label_map
+from pixelwise.predict.writers import GEOJSON, MASK
+from pixelwise.raster.scan import Scan, write_label_map, write_polygons
+
+OnPixels = Callable[[int, int], None]
+"""Told (done, total) of a scan's pixels after every row of tiles."""
 
 
-def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool = False) -> None:
+def predict_scans(
+    predictor: Predictor, jobs: Sequence[Job], on_pixels: OnPixels | None = None, *, resume: bool = False
+) -> dict[Path, ImageError]:
+    """Predict every job's scan in parts, and write its mask and polygons; return the scans that could not be read, each
+    with its error. With `resume` one that was stopped goes on.
+
+    Raises `OutputError` where the disk does not take it, and `OptionError` for polygons of an instance model.
+    """
+    failures: dict[Path, ImageError] = {}
+    if jobs:
+        predictor = predictor.sparing()
+    for job in jobs:
+        mask, polygons = job.outputs[MASK], job.outputs.get(GEOJSON)
+        if polygons is not None and predictor.info.grouping is not None:
+            remedy = "Ask for the mask alone, or cut a part out of it."
+            raise OptionError("--as", f"objects of {job.image}, which is read in parts", MASK, remedy)
+        try:
+            if not (resume and mask.is_file()):
+                predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
+            if polygons is not None:
+                write_polygons(polygons, mask, predictor.classes)
+        except ImageError as error:
+            failures[job.image] = error
+    return failures
+
+
+def predict_scan(
+    predictor: Predictor, image: Path, out: Path, on_pixels: OnPixels | None = None, *, resume: bool = False
+) -> None:
     """Write the label map of a scan as a GeoTIFF.
 
     Rows wait in a hidden file beside `out`, a byte a pixel, until all are there; with `resume`, what a stopped call of
@@ -24,9 +58,8 @@ def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool =
     for a scan that cannot be read and `OutputError` where the disk does not take it.
     """
     kept = out.with_name(f".{out.stem}.rows")
-    predictor = predictor.sparing()
     with Scan(image) as scan:
-        width = scan.shape[1]
+        height, width, _ = scan.shape
         header = _header(predictor, image)
         done = _rows_in(kept, header, width) if resume else 0
         try:
@@ -38,6 +71,8 @@ def predict_scan(predictor: Predictor, image: Path, out: Path, *, resume: bool =
                     file.write(labels.tobytes())
                     file.flush()
                     os.fsync(file.fileno())
+                    if on_pixels is not None:
+                        on_pixels((row + len(labels)) * width, height * width)
         except ImageError:
             kept.unlink()
             raise

@@ -18,17 +18,19 @@ from pixelwise.predict.objects import (
     write_labelme,
     write_table,
 )
-from pixelwise.predict.predictor import Result
+from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import MOST_VARIANCE
-from pixelwise.raster.image import write_png
+from pixelwise.raster.image import write_png, write_tiff
 
 
 @dataclass(frozen=True)
 class Writer:
-    """How one kind of result becomes a file, and what the file's name adds to its image's stem."""
+    """How one kind of result becomes a file, what the file's name adds to its image's stem, and whether it is made of
+    the probabilities of all classes."""
 
     ending: str
     write: Callable[[Path, Result], None]
+    probabilities: bool = False
 
 
 def write_mask(path: Path, result: Result) -> None:
@@ -48,6 +50,20 @@ def write_uncertainty(path: Path, result: Result) -> None:
     write_png(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16))
 
 
+def write_probabilities(path: Path, result: Result) -> None:
+    """Write the probabilities as a 16-bit TIFF with a page a class: a value v stands for v / 65535."""
+    write_tiff(path, np.rint(result.probabilities * 65535).astype(np.uint16))
+
+
+def write_entropy(path: Path, result: Result) -> None:
+    """Write the entropy of the probabilities as a 16-bit gray PNG: 0 where a class has all, 65535 where all have as
+    much."""
+    probabilities = result.probabilities
+    logarithms = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
+    entropy = -(probabilities * logarithms).sum(axis=0) / np.log(max(2, len(probabilities)))
+    write_png(path, np.rint(np.clip(entropy, 0, 1) * 65535).astype(np.uint16))
+
+
 MASK, GEOJSON, UNCERTAINTY = "mask", "geojson", "uncertainty"
 WRITERS = {
     MASK: Writer(".png", write_mask),
@@ -58,6 +74,8 @@ WRITERS = {
     GEOJSON: Writer(".geojson", write_geojson),
     "labelme": Writer(".json", write_labelme),
     "coco": Writer(COCO_ENDING, write_coco_results),
+    "probabilities": Writer("_probabilities.tif", write_probabilities, probabilities=True),
+    "entropy": Writer("_entropy.png", write_entropy, probabilities=True),
     UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),
 }
 

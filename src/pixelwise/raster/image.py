@@ -122,16 +122,18 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
         image.save(temporary, format="PNG")
 
 
-def write_tiff(path: Path, array: npt.NDArray[np.int32]) -> None:
-    """Write int32 (height, width) as a TIFF of 32 bits a pixel, packed, whole or not at all.
+def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]) -> None:
+    """Write int32 (height, width) as a TIFF of 32 bits a pixel, or uint16 (pages, height, width) as one of 16 bits,
+    packed, whole or not at all.
 
     Raises `ShapeError` for any other array and `OutputError` where the disk does not take it.
     """
-    if array.ndim != 2 or 0 in array.shape or array.dtype != np.int32:
-        expected = "int32 (height, width)"
+    if (array.dtype.name, array.ndim) not in (("int32", 2), ("uint16", 3)) or 0 in array.shape:
+        expected = "int32 (height, width) or uint16 (pages, height, width)"
         raise ShapeError("array", f"{array.dtype} {array.shape}", expected, "Convert the array first.")
+    first, *others = map(Image.fromarray, array if array.ndim == 3 else [array])
     with written_whole(path) as temporary:
-        Image.fromarray(array).save(temporary, format="TIFF", compression="tiff_adobe_deflate")
+        first.save(temporary, format="TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=others)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,8 @@ from pixelwise.metrics.instances import InstanceScores, matched
 from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import Result, load
+from pixelwise.predict.predictor import load
+from pixelwise.predict.result import Result
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
