@@ -1,106 +1,366 @@
-"""What prediction from a trained run is worth: start-up, equality with torch, equality of tiles and whole.
+"""What prediction is worth, beside a loop written by hand and segmentation_models.pytorch.
 
-    python benchmarks/predict.py RUN CAMVID
+    python benchmarks/predict.py RUN CAMVID [--smp PYTHON] [--only ROWS ...]
 
-Prints one line a measurement. RUN is a directory that `pixelwise train` filled, CAMVID a data set with a test split.
+RUN is a directory that `pixelwise train` filled, CAMVID a data set with a test split, PYTHON the interpreter of an
+environment with segmentation-models-pytorch. Give it all cores. What was measured is gathered in docs/predict.json,
+from which docs/predict.md is written; ROWS are measured again, all that are not there yet without.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import torch
+from budget import gathered
 from PIL import Image
 
+from pixelwise.export.onnx import export_onnx, quiet
+from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.formats.dataset import Dataset
+from pixelwise.models import build
+from pixelwise.predict.batch import predict_files
+from pixelwise.predict.engine import available_cores
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.jobs import plan
+from pixelwise.predict.pace import processor
+from pixelwise.predict.predictor import AUTO, Predictor, load
 from pixelwise.raster.image import read_image
 from pixelwise.training.engine import TorchEngine
-from pixelwise.training.weights import load_run
+from pixelwise.training.finish import export_run
+from pixelwise.training.int8 import export_int8
+from pixelwise.training.weights import load_run, model_info
 
+TEXT = f"""# What prediction is worth
+
+Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor()}), for the default model as ten minutes
+of training on CamVid leave it. Photos have 360x480 pixels. What is compared took turns; figures are medians of three.
+`--fast` is the same net, exported to see an image once, as large as it is.
+"""
+UInt8 = npt.NDArray[np.uint8]
+Found = list[tuple[str, str]]
+"""What was measured, and the figure."""
+
+GATHERED = Path(__file__).parent.parent / "docs" / "predict.json"
+ROUNDS = 3
+SAMPLE = 30
+"""So many photos stand for all where a difference shows in a few."""
 COLD_RUNS = 7
 LARGE = (2048, 3072)
+PREDICTIONS, WARM = 1000, 50
+FAST = "--fast"
+PEER = Path(__file__).with_name("peer_predict.py")
+PEER_MODELS = ("fpn", "deeplabv3plus")
+PEER_ENCODER = "efficientnet_lite0"
 
 
-def cold_start(run: Path, photo: Path) -> None:
-    """Time whole processes of `pixelwise predict` on one photo, and list whether they load torch."""
+@dataclass(frozen=True)
+class Bench:
+    """What is measured: the model files of a run, in `folder`, with the photos of a test split."""
+
+    run: Path
+    dataset: Dataset
+    folder: Path
+    smp: Path | None
+
+    @cached_property
+    def photos(self) -> list[Path]:
+        return [item.image for item in self.dataset.splits["test"]]
+
+    @cached_property
+    def model(self) -> Path:
+        return self.run / "model.onnx"
+
+    @cached_property
+    def fast(self) -> Path:
+        """The run's model as it sees an image once."""
+        path = self.folder / "fast.onnx"
+        export_run(self.run, path, fast=True)
+        return path
+
+    @property
+    def files(self) -> dict[str, Path]:
+        return {"model.onnx": self.model, FAST: self.fast}
+
+
+def end_to_end(bench: Bench) -> Found:
+    """Time files to palette PNGs, beside the loop that one writes around the same graph."""
+    count = len(bench.photos)
+    found = []
+    for name, path in bench.files.items():
+        own, by_hand = alternating(partial(predict_all, bench, path), partial(loop, bench, path))
+        text = f"{count / own:.1f} images/s, {count / by_hand:.1f} by hand: {by_hand / own:.2f}x"
+        found.append((f"{count} photos, files to palette PNGs, {name}, against a loop around onnxruntime", text))
+    return found
+
+
+def predict_all(bench: Bench, path: Path) -> float:
+    """Return the seconds that opening a model file and predicting all photos take."""
+    with tempfile.TemporaryDirectory() as out:
+        started = time.perf_counter()
+        predict_files(load(path, at_once=len(bench.photos)), plan([str(p) for p in bench.photos], Path(out), ("mask",)))
+        return time.perf_counter() - started
+
+
+def loop(bench: Bench, path: Path) -> float:
+    """Return the seconds of the same by hand: decode, run, arg-max and save, one after the other."""
+    with tempfile.TemporaryDirectory() as out:
+        started = time.perf_counter()
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        palette = bench.dataset.classes.palette().tobytes()
+        for photo in bench.photos:
+            image = np.asarray(Image.open(photo).convert("RGB"))
+            (logits,) = session.run(["logits"], {"image": image[None]})
+            mask = Image.fromarray(logits[0].argmax(axis=0).astype(np.uint8))
+            mask.putpalette(palette)
+            mask.save(Path(out, f"{photo.stem}.png"))
+        return time.perf_counter() - started
+
+
+def against_smp(bench: Bench) -> Found:
+    """Time nets of the same name on the same encoder, weights at random, beside segmentation_models.pytorch in torch,
+    as its users call it."""
+    if bench.smp is None:
+        sys.exit("name the interpreter of an environment with segmentation-models-pytorch: --smp PYTHON")
+    count = len(bench.photos)
+    found = []
+    for name in PEER_MODELS:
+        path = bench.folder / f"{name}.onnx"
+        untrained(bench, name, path)
+        own, peer = alternating(partial(predict_all, bench, path), partial(smp, bench, name))
+        text = f"{count / own:.1f} images/s, {count / peer:.1f} by smp: {peer / own:.2f}x"
+        found.append((f"{count} photos, files to palette PNGs, {name} on {PEER_ENCODER}, against smp in torch", text))
+    return found
+
+
+def smp(bench: Bench, name: str) -> float:
+    """Return the seconds that smp's net of a name takes in a process of its own, without starting up."""
+    line = [str(bench.smp), str(PEER), name, PEER_ENCODER, *map(str, bench.photos)]
+    return float(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def untrained(bench: Bench, name: str, path: Path) -> None:
+    """Write a model file whose net sees an image once, as large as it is."""
+    _, config = load_run(bench.run)
+    config = config.model_copy(update={"model": name, "encoder": PEER_ENCODER, "width": None, "options": {}})
+    net = build(name, bench.dataset.classes.num_classes, encoder=PEER_ENCODER)
+    pipeline = Pipeline(net, (0.5,) * 3, (0.5,) * 3).eval()
+    export_onnx(pipeline, model_info(config, pipeline), path)
+
+
+def engines(bench: Bench) -> Found:
+    """Time photos in memory to label maps, beside the engines alone on the graph as torch exports it."""
+    images = [read_image(photo) for photo in bench.photos[:SAMPLE]]
+    plain = bench.folder / "plain.onnx"
+    found = []
+    for name, path in bench.files.items():
+        export_plainly(load_run(bench.run)[0], name == FAST, plain)
+        alone, many = load(path, AUTO), load(path, AUTO, at_once=len(images))
+        with ThreadPoolExecutor(many.at_once) as pool:
+            times = alternating(
+                partial(seconds_of, labelled_by(bare_onnxruntime(plain)), images),
+                partial(seconds_of, labelled_by(bare_openvino(plain)), images),
+                partial(seconds_of, alone.label_map, images),
+                partial(seconds_of, many.label_map, images, pool.map),
+            )
+        ort, openvino, one, at_once = (1000 * own / len(images) for own in times)
+        best = min(ort, openvino)
+        text = f"{one:.1f} ms, {at_once:.1f} at once; onnxruntime {ort:.1f}, OpenVINO {openvino:.1f}: "
+        text += f"{one / best:.2f}x, {at_once / best:.2f}x at once"
+        found.append((f"a photo in memory to its label map, {name}, against the better of both engines alone", text))
+    return found
+
+
+def labelled_by(run: Callable[[UInt8], Any]) -> Callable[[UInt8], UInt8]:
+    return lambda image: run(image)[0].argmax(axis=0).astype(np.uint8)
+
+
+def seconds_of(
+    call: Callable[[UInt8], UInt8], images: list[UInt8], mapped: Callable[..., Iterable[UInt8]] = map
+) -> float:
+    """Return the seconds that a call takes for all images."""
+    started = time.perf_counter()
+    for _ in mapped(call, images):
+        pass
+    return time.perf_counter() - started
+
+
+def export_plainly(pipeline: Pipeline, fast: bool, path: Path) -> None:
+    """Write the graph as torch exports it, batch norms and all."""
+    if fast:
+        pipeline.magnifications, pipeline.mirrored = (1.0,), False
+    dimension = torch.export.Dim
+    shape = {1: dimension("height", min=1), 2: dimension("width", min=1)}
+    example = torch.zeros(1, 96, 128, 3, dtype=torch.uint8)
+    with quiet(), torch.no_grad():
+        torch.onnx.export(
+            pipeline, (example,), path, input_names=["image"], output_names=["logits"], dynamic_shapes=(shape,),
+            dynamo=True, verbose=False, external_data=False,
+        )  # fmt: skip
+
+
+def bare_onnxruntime(path: Path) -> Callable[[UInt8], Any]:
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda image: session.run(["logits"], {"image": image[None]})[0]
+
+
+def bare_openvino(path: Path) -> Callable[[UInt8], Any]:
+    import openvino
+
+    compiled = openvino.Core().compile_model(path, "CPU")
+    return lambda image: compiled(image[None])[0]
+
+
+def labelling(run: Callable[[UInt8], Any], images: list[UInt8]) -> Callable[[], object]:
+    return lambda: [run(image)[0].argmax(axis=0).astype(np.uint8) for image in images]
+
+
+def cold_start(bench: Bench) -> Found:
+    """Time whole processes of `pixelwise predict` on one photo, and list what they load."""
     with tempfile.TemporaryDirectory() as folder:
-        line = [sys.executable, "-m", "pixelwise", "predict", str(run), str(photo), "--out", folder]
+        line = [sys.executable, "-m", "pixelwise", "predict", str(bench.run), str(bench.photos[0]), "--out", folder]
+        line += ["--overwrite"]
         seconds = []
         for _ in range(COLD_RUNS):
             started = time.perf_counter()
             subprocess.run(line, check=True, capture_output=True)
             seconds.append(time.perf_counter() - started)
         shown = subprocess.run([line[0], "-X", "importtime", *line[1:]], check=True, capture_output=True, text=True)
-    loaded = "torch" in {entry.rpartition("|")[2].strip() for entry in shown.stderr.splitlines()}
-    print(
-        f"predict one photo, whole process: median {statistics.median(seconds):.2f} s, first {seconds[0]:.2f} s, "
-        f"slowest {max(seconds):.2f} s; torch loaded: {loaded}"
-    )
+    loaded = {entry.rpartition("|")[2].strip().partition(".")[0] for entry in shown.stderr.splitlines()}
+    packages = sorted(loaded & {"numpy", "PIL", "onnxruntime", "typer", "rich", "scipy", "torch", "pydantic", "yaml"})
+    text = f"{statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s; loads {', '.join(packages)}"
+    return [("one photo, the whole process", text)]
 
 
-def against_torch(predictor: Predictor, torch_predictor: Predictor, photos: list[Path]) -> None:
+def memory(bench: Bench) -> Found:
+    """Predict images of many sizes, and see what the process holds."""
+    model, rng = load(bench.fast), np.random.default_rng(0)
+    held = []
+    for _ in range(PREDICTIONS):
+        height, width = rng.integers(64, 641, 2)
+        model.label_map(rng.integers(0, 256, (height, width, 3), np.uint8))
+        held.append(resident())
+    text = f"{held[WARM] / 2**20:.0f} MiB after {WARM}, {max(held[WARM:]) / 2**20:.0f} at most after"
+    return [(f"{PREDICTIONS} predictions of 64 to 640 pixels a side", text)]
+
+
+def resident() -> int:
+    """Return the bytes that this process holds."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+
+def in_8_bits(bench: Bench) -> Found:
+    """Export in 8 bits, and compare the time of a photo and the score on all validation images."""
+    found = []
+    for name, path in bench.files.items():
+        small = bench.folder / "int8.onnx"
+        told = export_int8(bench.run, small, fast=name == FAST)
+        images = [read_image(photo) for photo in bench.photos[:SAMPLE]]
+        whole, eighth = load(path), load(small)
+        slow, quick = alternating(
+            partial(seconds_of, whole.label_map, images), partial(seconds_of, eighth.label_map, images)
+        )
+        before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in (whole, eighth))
+        text = f"{slow / quick:.2f}x as fast, the first {told.kept} convolutions in float; val mIoU {after:.4f}, "
+        found.append((f"8 bits against float, {name}", f"{text}{before:.4f} in float: {before - after:+.4f} lost"))
+    return found
+
+
+def against_torch(bench: Bench) -> Found:
     """Compare the labels of onnxruntime with those of torch on every photo."""
-    same = total = 0
-    for photo in photos:
-        image = read_image(photo)
-        labels, torch_labels = predictor.label_map(image), torch_predictor.label_map(image)
-        same += int((labels == torch_labels).sum())
-        total += labels.size
-    print(f"ONNX against torch, {len(photos)} images: same label on {100 * same / total:.4f} % of pixels")
+    predictor = load(bench.model)
+    other = Predictor(TorchEngine(load_run(bench.run)[0]), predictor.info)
+    images = [read_image(photo) for photo in bench.photos[:: len(bench.photos) // SAMPLE]]
+    same = np.mean([(predictor.label_map(image) == other.label_map(image)).mean() for image in images])
+    return [(f"onnxruntime against torch, {len(images)} photos", f"same label on {100 * same:.4f} % of pixels")]
 
 
-def tiled_against_whole(predictor: Predictor, name: str, image: np.ndarray) -> None:
-    """Compare the labels of blended tiles with those of one pass over the whole image."""
-    height, width = image.shape[:2]
-    side = -(-max(height, width) // predictor.info.stride) * predictor.info.stride
+def tiled(bench: Bench) -> Found:
+    """Compare the labels of blended tiles with those of one pass over a whole image."""
+    predictor = load(bench.model)
+    side = -(-max(LARGE) // predictor.info.stride) * predictor.info.stride
     whole = Predictor(predictor._engine, replace(predictor.info, tile=side))
-    started = time.perf_counter()
-    tiles = predictor.label_map(image)
-    between = time.perf_counter()
-    same = (tiles == whole.label_map(image)).mean()
-    ended = time.perf_counter()
-    print(
-        f"tiled against whole, {name} of {height}x{width}: same label on {100 * same:.3f} % of pixels "
-        f"({between - started:.1f} s in tiles of {predictor.info.tile}, {ended - between:.1f} s whole)"
-    )
+    found = []
+    for name, image in {"a photo enlarged": enlarged(bench.photos[0]), "photos side by side": mosaic(bench)}.items():
+        same = (predictor.label_map(image) == whole.label_map(image)).mean()
+        title = f"tiles of {predictor.info.tile} against whole, {name}, {LARGE[0]}x{LARGE[1]}"
+        found.append((title, f"same label on {100 * same:.3f} % of pixels"))
+    return found
 
 
-def mosaic(photos: list[Path]) -> np.ndarray:
+def mosaic(bench: Bench) -> UInt8:
     """Return photos side by side and one above the other, cut to `LARGE`."""
-    images = [read_image(photo) for photo in photos]
+    images = [read_image(photo) for photo in bench.photos[::5]]
     height, width = images[0].shape[:2]
     columns, rows = -(-LARGE[1] // width), -(-LARGE[0] // height)
     grid = [[images[(r * columns + c) % len(images)] for c in range(columns)] for r in range(rows)]
     return np.vstack([np.hstack(row) for row in grid])[: LARGE[0], : LARGE[1]]
 
 
-def enlarged(photo: Path) -> np.ndarray:
+def enlarged(photo: Path) -> UInt8:
     """Return a photo at `LARGE`."""
     return np.asarray(Image.fromarray(read_image(photo)).resize(LARGE[::-1], Image.Resampling.BICUBIC))
+
+
+def alternating(*calls: Callable[[], float]) -> list[float]:
+    """Return the median seconds of each call, which take turns: the machine's moods fall on all."""
+    for call in calls:
+        call()
+    rounds = [[call() for call in calls] for _ in range(ROUNDS)]
+    return [statistics.median(own) for own in zip(*rounds, strict=True)]
+
+
+MEASURED: dict[str, Callable[[Bench], Found]] = {
+    "files": end_to_end,
+    "smp": against_smp,
+    "engines": engines,
+    "int8": in_8_bits,
+    "start": cold_start,
+    "memory": memory,
+    "torch": against_torch,
+    "tiles": tiled,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("data", type=Path)
-    arguments = parser.parse_args()
-    if not arguments.data.is_dir():
-        sys.exit(f"{arguments.data}: no such directory; this benchmark needs a data set")
-    photos = [item.image for item in open_dataset(arguments.data).splits["test"]]
-    predictor = load(arguments.run)
-    pipeline, _ = load_run(arguments.run)
-    cold_start(arguments.run, photos[0])
-    against_torch(predictor, Predictor(TorchEngine(pipeline), predictor.info), photos)
-    tiled_against_whole(predictor, "a photo enlarged", enlarged(photos[0]))
-    tiled_against_whole(predictor, "a mosaic of photos", mosaic(photos[::5]))
+    parser.add_argument("camvid", type=Path)
+    parser.add_argument("--smp", type=Path, metavar="PYTHON")
+    parser.add_argument("--only", nargs="*", choices=list(MEASURED), default=[], metavar="ROWS")
+    args = parser.parse_args()
+    if not args.camvid.is_dir():
+        sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
+    known = gathered(GATHERED)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(args.run, open_dataset(args.camvid), Path(folder), args.smp)
+        for name in args.only or [name for name in MEASURED if name not in known]:
+            known[name] = MEASURED[name](bench)
+            print(*(f"{what}: {figure}" for what, figure in known[name]), sep="\n", flush=True)
+            GATHERED.write_text(json.dumps(known, indent=1) + "\n")
+            GATHERED.with_suffix(".md").write_text(page(known))
+
+
+def page(known: dict[str, Found]) -> str:
+    rows = [f"| {what} | {figure} |" for name in MEASURED for what, figure in known.get(name, [])]
+    return "\n".join([TEXT, "| what | found |", "|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":

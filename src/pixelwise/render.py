@@ -40,6 +40,11 @@ def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
     return classes.palette()[label_map]
 
 
+def visible(image: UInt8) -> UInt8:
+    """Return uint8 (height, width, 3) of an image of any number of channels: the first three, or the first in grey."""
+    return image[..., :3] if image.shape[2] > 2 else np.repeat(image[..., :1], 3, axis=2)
+
+
 def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 0.5) -> UInt8:
     """Return `image` tinted with the classes' colours, each region edged in a darker shade of its own.
 

@@ -49,11 +49,14 @@ def draw(
 
 
 def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
-    """Crop uint8 (H, W, 3), bilinear; what the image does not cover becomes `fill`."""
+    """Crop uint8 (H, W, C), bilinear; what the image does not cover becomes `fill`."""
     canvas = np.empty((*crop.size, image.shape[2]), np.uint8)
     if crop.part != crop.size:
         canvas[:] = fill
-    return _placed(canvas, _resized(image, crop, Image.Resampling.BILINEAR), crop)
+    if image.shape[2] == 3:
+        return _placed(canvas, _resized(image, crop, Image.Resampling.BILINEAR), crop)
+    bands = [_resized(image[..., band], crop, Image.Resampling.BILINEAR) for band in range(image.shape[2])]
+    return _placed(canvas, np.stack(bands, axis=2), crop)
 
 
 def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:

@@ -20,14 +20,18 @@ BAR_WIDTH = 30
 def check(
     data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
     format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
 ) -> None:
     """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
+    from pixelwise.bands import parse_bands
     from pixelwise.cli.progress import progress_bar
     from pixelwise.formats import open_dataset
     from pixelwise.formats.check import check as check_dataset
 
-    dataset = open_dataset(data, format=format)
+    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands))
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:

@@ -50,15 +50,19 @@ def train(
         typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
     ] = None,
     format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
+    bands: Annotated[
+        str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
     require_train_extra()
+    from pixelwise.bands import parse_bands
     from pixelwise.formats import open_dataset
     from pixelwise.training import train as run_training
 
     run = run_training(
-        open_dataset(data, format),
+        open_dataset(data, format, None if bands is None else parse_bands(bands)),
         out=out,
         task=task,
         model=model,

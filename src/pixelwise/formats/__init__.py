@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
@@ -62,11 +63,12 @@ WRITTEN_FORMATS = tuple(_WRITERS)
 """The names of those that are written too."""
 
 
-def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
+def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[int] | None = None) -> Dataset:
     """Read the data set in a directory; its layout is recognised unless `format`, one of `FORMATS`, says it.
 
-    Raises `DataError` for a path that is no directory and for files that are no data set, `OptionError` for a format
-    that does not exist.
+    `bands` are the numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
+    `Dataset.with_bands`). Raises `DataError` for a path that is no directory and for files that are no data set,
+    `OptionError` for a format that does not exist, and what measuring the bands raises.
     """
     root = Path(path)
     if format is not None:
@@ -76,7 +78,8 @@ def open_dataset(path: str | Path, format: str | None = None) -> Dataset:
         raise DataError(root, found, "a directory of images and masks", "Check the path.")
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
-    return _READERS[format](root)
+    dataset = _READERS[format](root)
+    return dataset if bands is None else dataset.with_bands(bands)
 
 
 def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
 from pixelwise.errors import MaskError
-from pixelwise.raster.image import read_image
+from pixelwise.raster.bands import band_size, measured_bands, read_bands
+from pixelwise.raster.image import image_size, read_image
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -31,8 +33,9 @@ class Item:
 class Sample:
     """One image in memory with its labels.
 
-    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), class indices, `IGNORE_INDEX` where nothing
-    is known. instance_map: int32 (height, width), object ids, 0 = no object; `None` where the data has no objects.
+    image: uint8 (height, width, 3) RGB, or of as many channels as the data set has bands. label_map: uint8 (height,
+    width), class indices, `IGNORE_INDEX` where nothing is known. instance_map: int32 (height, width), object ids, 0 =
+    no object; `None` where the data has no objects.
     """
 
     image: UInt8
@@ -55,7 +58,8 @@ class Dataset:
 
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
-    are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image.
+    are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
+    the images' channels, where they are others than red, green and blue.
     """
 
     root: Path
@@ -64,6 +68,26 @@ class Dataset:
     splits: dict[str, tuple[Item, ...]]
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
+    bands: Bands | None = None
+
+    @property
+    def channels(self) -> int:
+        return 3 if self.bands is None else len(self.bands.numbers)
+
+    def with_bands(self, numbers: Sequence[int]) -> Dataset:
+        """Return this data set with these bands of its files, counted from 1, as channels: in the range of values that
+        the training images show, or all of them where there are none. Raises as `measured_bands`.
+        """
+        items = self.splits.get("train") or [item for _, item in self.items()]
+        return replace(self, bands=measured_bands([item.image for item in items], numbers))
+
+    def read_image(self, item: Item) -> UInt8:
+        """Read one item's image. Raises `ImageError` where that is not possible."""
+        return read_image(item.image) if self.bands is None else read_bands(item.image, self.bands)
+
+    def image_size(self, item: Item) -> tuple[int, int]:
+        """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`."""
+        return image_size(item.image) if self.bands is None else band_size(item.image)
 
     def read(self, item: Item) -> Sample:
         """Read one item's files.
@@ -71,7 +95,7 @@ class Dataset:
         Raises `ImageError` for an image or mask file that cannot be read and `MaskError` for a mask that is missing,
         holds values that are no classes, or differs from its image in size.
         """
-        image = read_image(item.image)
+        image = self.read_image(item)
         labels = self.read_labels(item)
         require_sizes(item, labels, image.shape[:2])
         return Sample(image, labels.label_map, labels.instance_map)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.formats.dataset import Dataset, Item, Labels, UInt8, mask_of, require_sizes
 from pixelwise.instances.objects import objects_of
-from pixelwise.raster.image import is_jpeg, read_image
+from pixelwise.raster.image import is_jpeg
 from pixelwise.raster.stack import located
 
 KINDS = {
@@ -64,7 +64,7 @@ class Examined:
 def examine(dataset: Dataset, item: Item) -> Examined:
     """Read an item's files and name their problems; raises none of them."""
     problems: list[Problem] = []
-    image = _read_image(item.image, problems)
+    image = _read_image(dataset, item, problems)
     labels: Labels | None = None
     if item.mask is not None:
         labels = _read_labels(dataset, item, image, problems)
@@ -90,13 +90,14 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     return Examined(item, (height, width), digest.digest(), class_pixels, class_objects, areas, tuple(problems))
 
 
-def _read_image(path: Path, problems: list[Problem]) -> UInt8 | None:
+def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> UInt8 | None:
+    path = item.image
     if not located(path)[0].exists():
         message = "found no such file; expected the image that a list names. Add the image or correct the list."
         problems.append(Problem(path, "missing_image", message))
         return None
     try:
-        return read_image(path)
+        return dataset.read_image(item)
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None

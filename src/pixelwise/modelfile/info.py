@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ModelFileError, OptionError
 from pixelwise.instances.rule import CHANNELS, Grouping
@@ -25,9 +26,10 @@ class ModelInfo:
     """What a model file says of itself.
 
     tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
-    (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of RGB
+    (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of
     values in 0..1; they stand here for the reader, the graph applies them itself. width and options are the model's
-    own, as it was built with. grouping: how an instance model's logits become objects, `None` of a semantic one.
+    own, as it was built with. grouping: how an instance model's logits become objects, `None` of a semantic one. bands:
+    the image's channels, `None` for red, green and blue.
     """
 
     model: str
@@ -42,6 +44,12 @@ class ModelInfo:
     width: float | None = None
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     grouping: Grouping | None = None
+    bands: Bands | None = None
+
+    @property
+    def in_channels(self) -> int:
+        """How many channels the image has."""
+        return len(self.mean)
 
     @property
     def channels(self) -> int:
@@ -85,6 +93,7 @@ class ModelInfo:
                 width=None if content.get("width") is None else float(content["width"]),
                 options=dict(content.get("options", {})),
                 grouping=_grouping(content.get("grouping")),
+                bands=_bands(content.get("bands")),
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
@@ -94,7 +103,7 @@ class ModelInfo:
         except DataError as error:
             raise ModelFileError(path, f"{error.found} in its classes", error.expected, remedy) from error
         except OptionError as error:
-            raise ModelFileError(path, f"{error.found} in its grouping", error.expected, remedy) from error
+            raise ModelFileError(path, f"{error.found} in its grouping or bands", error.expected, remedy) from error
         _require_valid(info, path, remedy)
         return info
 
@@ -106,6 +115,13 @@ def _grouping(content: Any) -> Grouping | None:
     return Grouping(things, int(content["radius"]), float(content["least_heat"]), int(content["least_area"]))
 
 
+def _bands(content: Any) -> Bands | None:
+    if content is None:
+        return None
+    low, high = (tuple(float(value) for value in content[key]) for key in ("low", "high"))
+    return Bands(tuple(int(number) for number in content["numbers"]), low, high)
+
+
 def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
     if info.task not in TASKS:
         raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
@@ -114,9 +130,10 @@ def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
         found = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
         raise ModelFileError(path, found, "classes that make objects, in an instance model alone", remedy)
     values = (*info.mean, *info.std)
-    if len(info.mean) != 3 or len(info.std) != 3 or not all(map(isfinite, values)) or min(info.std) <= 0:
+    count = 3 if info.bands is None else len(info.bands.numbers)
+    if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:
         found = f"mean {info.mean} and std {info.std}"
-        raise ModelFileError(path, found, "three finite values each, std above 0", remedy)
+        raise ModelFileError(path, found, f"{count} finite values each, std above 0", remedy)
     if info.stride < 1 or info.tile % info.stride or not 0 <= info.overlap <= info.tile - info.stride:
         found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
         expected = "a tile that is a multiple of the stride, and an overlap of at most one stride less"

@@ -12,7 +12,6 @@ from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.writers import WRITERS
-from pixelwise.raster.image import read_image
 
 OnProgress = Callable[[int, int], None]
 """Told (done, total) after every image."""
@@ -48,6 +47,6 @@ def predict_files(
 
 def _predict_file(predictor: Predictor, job: Job, sampling: Sampling | None) -> None:
     asked = any(WRITERS[kind].probabilities for kind in job.outputs)
-    result = replace(predictor.predict(read_image(job.image), sampling, probabilities=asked), source=job.image)
+    result = replace(predictor.predict(job.image, sampling, probabilities=asked), source=job.image)
     for kind, path in job.outputs.items():
         WRITERS[kind].write(path, result)

@@ -20,7 +20,7 @@ _ERRORS_ONLY = 3
 
 
 class Engine(Protocol):
-    """Takes uint8 (N, height, width, 3) of any size, returns float32 logits (N, K, height, width), of an instance model
+    """Takes uint8 (N, height, width, C) of any size, returns float32 logits (N, K, height, width), of an instance model
     (N, K + 3, height, width)."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
@@ -79,11 +79,11 @@ def require_file(path: Path) -> None:
 
 
 def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, path: Path) -> None:
-    """Raise `ModelFileError` for a graph that is not image: uint8 (N, height, width, 3) -> logits: float32
+    """Raise `ModelFileError` for a graph that is not image: uint8 (N, height, width, C) -> logits: float32
     (N, channels, height, width), each told as "name: tensor(type) (side, ...)"."""
-    if inputs != ["image: tensor(uint8) (any, any, any, 3)"]:
-        expected = "the one input image: tensor(uint8) (any, any, any, 3)"
-        raise ModelFileError(path, f"inputs {', '.join(inputs)}", expected, REMEDY)
+    expected = f"image: tensor(uint8) (any, any, any, {info.in_channels})"
+    if inputs != [expected]:
+        raise ModelFileError(path, f"inputs {', '.join(inputs)}", f"the one input {expected}", REMEDY)
     expected = f"logits: tensor(float) (any, {info.channels}, any, any)"
     if outputs not in ([expected], ["logits: tensor(float) (any, any, any, any)"]):
         raise ModelFileError(path, f"outputs {', '.join(outputs)}", f"the one output {expected}", REMEDY)

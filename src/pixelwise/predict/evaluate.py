@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,12 +29,13 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
 ) -> Scores | InstanceScores:
-    """Predict every image of `split` and score the label maps, of an instance model the objects.
+    """Predict every image of `split`, in the model's bands, and score the label maps, of an instance model the objects.
 
     `on_progress` is told (done, total) after every image, `on_image` what was predicted.
     Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
     image has no instance map, and whatever `Dataset.read` raises.
     """
+    dataset = replace(dataset, bands=predictor.info.bands)
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)

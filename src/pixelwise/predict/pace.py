@@ -43,10 +43,10 @@ def installed() -> list[str]:
 
 def pace(path: Path, engine: str, size: tuple[int, int]) -> Pace:
     """Time an engine with a model file on an image of noise of `size` (height, width). Raises what the engine does."""
-    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     started = time.perf_counter()
     predictor = load(path, engine)
     opening = time.perf_counter() - started
+    image = np.random.default_rng(0).integers(0, 256, (*size, predictor.info.in_channels), np.uint8)
     predictor.label_map(image)
     calls = [_seconds(lambda: predictor.label_map(image)) for _ in range(CALLS)]
     return Pace(engine, 1000 * opening, 1000 * statistics.median(calls))

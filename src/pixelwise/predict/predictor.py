@@ -19,6 +19,7 @@ from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine, available_cores
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
+from pixelwise.raster.bands import read_bands
 from pixelwise.raster.image import read_image
 from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
 
@@ -86,17 +87,24 @@ class Predictor:
         changed._engine = engine
         return changed
 
+    def read(self, path: Path) -> UInt8:
+        """Return a file's image in the channels that the model looks at, uint8 (height, width, C).
+
+        Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
+        """
+        return read_image(path) if self.info.bands is None else read_bands(path, self.info.bands)
+
     def predict(
         self, image: str | Path | UInt8, sampling: Sampling | None = None, *, probabilities: bool = False
     ) -> Result:
-        """Label an image file, or a uint8 (height, width, 3) RGB array.
+        """Label an image file, or a uint8 (height, width, 3) RGB array; of a model of bands (height, width, C).
 
         An instance model's result holds the objects too. With `sampling` it carries a variance as well, and with
         `probabilities` those of all classes, 4 K bytes a pixel, which otherwise cost a second run. Raises `ImageError`
         for a file that cannot be read, `ShapeError` for any other array, and `OptionError` for sampling from a model
         without dropout or from an instance model.
         """
-        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
+        pixels = image if isinstance(image, np.ndarray) else self.read(Path(image))
         if self.info.grouping is not None:
             if sampling is not None:
                 remedy = "Leave --uncertainty out."
@@ -112,14 +120,14 @@ class Predictor:
         return Result(pixels, self._chosen(found), self, known_probabilities=found)
 
     def label_map(self, image: UInt8) -> UInt8:
-        """Return the class indices, uint8 (height, width), of a uint8 (height, width, 3) image.
+        """Return the class indices, uint8 (height, width), of a uint8 (height, width, C) image.
 
         A large image goes through the engine in tiles: memory grows by a byte a pixel, not by a score a class.
         Raises `ShapeError` for another shape or dtype, or an image without pixels.
         """
         if self.info.grouping is not None:
             return self.label_map_and_objects(image)[0]
-        _require_image(image)
+        self._require_image(image)
         info = self.info
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
         return stitch_label_map(self._engine, image, **grid, labels=self._labels)
@@ -148,14 +156,14 @@ class Predictor:
 
         Raises as `label_map`.
         """
-        _require_image(image)
+        self._require_image(image)
         return self._stitched(self._engine, image)
 
     def blocks(self, image: Image, from_row: int = 0) -> Iterator[Block]:
-        """Yield the logits of a uint8 (height, width, 3) image piece by piece: those of a large one are never held
+        """Yield the logits of a uint8 (height, width, C) image piece by piece: those of a large one are never held
         whole, nor is an image that is read in parts. They begin with those that hold `from_row`. Raises as `label_map`.
         """
-        _require_image(image)
+        self._require_image(image)
         info = self.info
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
         return stitched(self._engine, image, **grid, from_row=from_row)
@@ -175,7 +183,7 @@ class Predictor:
         The variance, float32 (height, width), is that of a class's probability over the passes, averaged over the
         classes: 0..0.25. Tiled as `label_map` is; errors as for `predict`.
         """
-        _require_image(image)
+        self._require_image(image)
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
         info, run = self.info, sampled_moments(self._engine, sampling)
@@ -191,7 +199,7 @@ class Predictor:
         """
         if sampling is None:
             return softmax(self.logits(image)[: self.classes.num_classes])
-        _require_image(image)
+        self._require_image(image)
         return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
 
     def _labels(self, logits: Float32) -> UInt8:
@@ -204,6 +212,18 @@ class Predictor:
         from pixelwise.predict.thresholds import labels_above
 
         return labels_above(probabilities, self._thresholds)
+
+    def _require_image(self, image: Image) -> None:
+        channels = self.info.in_channels
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or image.size == 0:
+            shape = "x".join(map(str, image.shape))
+            expected = f"uint8 height x width x {channels}, not empty"
+            remedy = (
+                "Convert the array to RGB in 0..255 first, as numpy.asarray(PIL.Image.open(path).convert('RGB')) is."
+            )
+            if self.info.bands is not None:
+                remedy = f"Give the path of a file with the bands {', '.join(map(str, self.info.bands.numbers))}."
+            raise ShapeError("image", f"an array of {image.dtype} {shape}", expected, remedy)
 
     def _stitched(self, run: Run, image: UInt8) -> Float32:
         info = self.info
@@ -256,10 +276,3 @@ def model_path(path: str | Path) -> Path:
         remedy = "Finish the run with `pixelwise train ... --resume`, or name another directory."
         raise RunError(path, "no model.onnx", "the directory of a finished run", remedy)
     return model
-
-
-def _require_image(image: Image) -> None:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        shape = "x".join(map(str, image.shape))
-        remedy = "Convert the array to RGB in 0..255 first, as numpy.asarray(PIL.Image.open(path).convert('RGB')) is."
-        raise ShapeError("image", f"an array of {image.dtype} {shape}", "uint8 height x width x 3, not empty", remedy)

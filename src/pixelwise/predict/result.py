@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pixelwise.instances.objects import Objects
 from pixelwise.predict.sampling import Sampling
-from pixelwise.render import object_overlay, overlay
+from pixelwise.render import object_overlay, overlay, visible
 
 if TYPE_CHECKING:
     from pixelwise.predict.predictor import Predictor
@@ -23,7 +23,8 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A prediction. image: uint8 (height, width, 3) RGB; label_map: uint8 (height, width) class indices.
+    """A prediction. image: uint8 (height, width, 3) RGB, of a model of bands (height, width, C); label_map: uint8
+    (height, width) class indices.
 
     variance: float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`).
     instances: the objects, of an instance model. source: the image's file, where it came from one.
@@ -53,5 +54,5 @@ class Result:
         their own; uint8 (height, width, 3).
         """
         if self.instances is not None:
-            return object_overlay(self.image, self.instances.instance_map, numbered=True)
-        return overlay(self.image, self.label_map, self.predictor.classes)
+            return object_overlay(visible(self.image), self.instances.instance_map, numbered=True)
+        return overlay(visible(self.image), self.label_map, self.predictor.classes)

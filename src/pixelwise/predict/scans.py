@@ -58,7 +58,7 @@ def predict_scan(
     for a scan that cannot be read and `OutputError` where the disk does not take it.
     """
     kept = out.with_name(f".{out.stem}.rows")
-    with Scan(image) as scan:
+    with Scan(image, predictor.info.bands) as scan:
         height, width, _ = scan.shape
         header = _header(predictor, image)
         done = _rows_in(kept, header, width) if resume else 0

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.bands import Bands
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import written_whole
+from pixelwise.raster.bands import opened, require_bands, values_of
 from pixelwise.raster.image import to_8_bits
 from pixelwise.raster.stack import STACK_ENDINGS
 
@@ -39,15 +41,15 @@ def is_scan(path: Path) -> bool:
     if path.suffix.lower() not in STACK_ENDINGS or importlib.util.find_spec("rasterio") is None:
         return False
     try:
-        with Scan(path) as scan:
-            height, width, _ = scan.shape
-            return scan.placed or height * width >= LARGE_PIXELS
+        with opened(path) as file:
+            return _is_placed(file) or file.height * file.width >= LARGE_PIXELS
     except ImageError:
         return False  # what reads images tells what is wrong
 
 
 class Scan:
-    """A TIFF file whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB.
+    """A TIFF file whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB,
+    or with `bands` (height, width, channels).
 
     Gray becomes RGB, 16 bits are scaled by their full range, round(value / 257), a fourth band is transparency and left
     out. Raises `ImageError` for a file that cannot be read, of another number of bands or type.
@@ -56,11 +58,12 @@ class Scan:
     ndim = 3
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bands: Bands | None = None) -> None:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
         self.path = path
+        self._bands = bands
         self._errors: type[Exception] = RasterioError
         try:
             with warnings.catch_warnings():
@@ -68,9 +71,13 @@ class Scan:
                 self._file: DatasetReader = rasterio.open(path)
         except self._errors as error:
             raise self._unreadable(error) from error
-        self.shape: tuple[int, ...] = (self._file.height, self._file.width, 3)
-        self.size = self._file.height * self._file.width * 3
-        self.placed = bool(self._file.crs) or not self._file.transform.is_identity
+        channels = 3 if bands is None else len(bands.numbers)
+        self.shape: tuple[int, ...] = (self._file.height, self._file.width, channels)
+        self.size = self._file.height * self._file.width * channels
+        self.placed = _is_placed(self._file)
+        if bands is not None:
+            require_bands(path, self._file, bands.numbers)
+            return
         kinds = set(self._file.dtypes)
         if self._file.count not in (1, 3, 4) or len(kinds) != 1 or not kinds <= TYPES:
             found = f"{self._file.count} bands of {', '.join(sorted(kinds))}"
@@ -86,6 +93,9 @@ class Scan:
         self._file.close()
 
     def __getitem__(self, place: Place) -> UInt8:
+        if self._bands is not None:
+            numbers = self._bands.numbers
+            return self._bands.scaled(self._read(lambda window: values_of(self._file, numbers, window=window), place))
         bands = [1, 2, 3] if self._file.count > 1 else [1]
         values = self._read(lambda window: self._file.read(bands, window=window), place)
         if values.dtype == np.uint16:
@@ -112,6 +122,10 @@ class Scan:
     def _unreadable(self, error: Exception) -> ImageError:
         found = f"a damaged or truncated TIFF ({error.__cause__ or error})"
         return ImageError(self.path, found, "a complete one", "Copy or export it again, or leave it out.")
+
+
+def _is_placed(file: DatasetReader) -> bool:
+    return bool(file.crs) or not file.transform.is_identity
 
 
 class Rows(Protocol):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 import yaml
 
+from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
 from pixelwise.errors import RunError
 from pixelwise.files import write_text
@@ -97,6 +98,8 @@ class RunConfig(_Strict):
     """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
     task: Literal["semantic", "instance"]
+    bands: Bands | None = None
+    """The images' channels; `None` for red, green and blue."""
     things: tuple[pydantic.NonNegativeInt, ...] = ()
     """Of an instance model: the classes whose pixels make objects."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]

@@ -18,16 +18,15 @@ from pixelwise.instances.targets import centre_targets
 from pixelwise.losses.border import border_weights
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import components
-from pixelwise.raster.image import image_size
 from pixelwise.training.config import Recipe
 from pixelwise.training.disk import SampleFile
 from pixelwise.training.memory import available_bytes, processes_here
 from pixelwise.training.recipe import at_step, crops_before
 
 FILL = (124, 116, 104)
-"""The colour around an image that is smaller than the crop: the mean of ImageNet."""
-BYTES_A_PIXEL = 8
-"""Of an image, its label map and, where there is one, its instance map."""
+"""The colour around an image that is smaller than the crop: the mean of ImageNet, over and over for more channels."""
+LABEL_BYTES = 5
+"""A pixel's, in the label map and, where there is one, the instance map."""
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""
 ALL = slice(None)
@@ -35,7 +34,7 @@ ALL = slice(None)
 
 
 class AugmentedSample(NamedTuple):
-    """One augmented sample: image uint8 (H, W, 3), label map uint8 (H, W), and where the recipe asks for them border
+    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), and where the recipe asks for them border
     weights float32 (H, W), and the heat of centres with offsets to them, float32 (3, H, W)."""
 
     image: npt.NDArray[np.uint8]
@@ -45,7 +44,7 @@ class AugmentedSample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (N, H, W, 3), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and centres
+    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and centres
     with offsets (N, 3, H, W)."""
 
     images: torch.Tensor
@@ -65,8 +64,8 @@ class SampleStore:
         self.items = items
         self._kept: dict[int, Sample] = {}
         self._file: SampleFile | None = None
-        pixels = sum(height * width for height, width in (image_size(item.image) for item in items))
-        if pixels * BYTES_A_PIXEL <= CACHE_SHARE * available_bytes() / processes_here():
+        pixels = sum(height * width for height, width in map(dataset.image_size, items))
+        if pixels * (dataset.channels + LABEL_BYTES) <= CACHE_SHARE * available_bytes() / processes_here():
             with ThreadPoolExecutor() as pool:
                 self._kept = dict(enumerate(pool.map(dataset.read, items)))
         elif folder is not None:
@@ -128,7 +127,8 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
         centres = _centres(instance_map) if recipe.heat_weight else None
-    image = crop.on_image(image, window, FILL)
+    channels = image.shape[2]
+    image = crop.on_image(image, window, (-(-channels // 3) * FILL)[:channels])
     if change is not None:
         image = color.on_image(image, change)
     return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)

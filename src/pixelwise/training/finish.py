@@ -25,6 +25,7 @@ from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.predictor import load
 from pixelwise.predict.result import Result
+from pixelwise.render import visible
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -71,12 +72,12 @@ def _example(item: Item, sample: Sample, prediction: Result) -> Example | Object
     if prediction.instances is None or sample.instance_map is None:
         classes = prediction.predictor.classes
         miou = mean_iou(prediction.label_map, sample.label_map, classes.num_classes)
-        return Example(item.name, sample.image, sample.label_map, prediction.label_map, miou)
+        return Example(item.name, visible(sample.image), sample.label_map, prediction.label_map, miou)
     target = objects_of(sample.label_map, sample.instance_map)
     found, _ = matched(prediction.instances, target)
     whole = len(found) + len(target) - int(found.sum())
     score = float(found.sum() / whole) if whole else float("nan")
-    return ObjectExample(item.name, sample.image, target, prediction.instances, score)
+    return ObjectExample(item.name, visible(sample.image), target, prediction.instances, score)
 
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:

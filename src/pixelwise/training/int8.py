@@ -56,6 +56,7 @@ def export_int8(
     """
     config = RunConfig.load(RunDirectory(run).config)
     dataset = _few(open_dataset(config.data, config.format) if data is None else open_dataset(data))
+    dataset = replace(dataset, bands=config.bands)
     images = len(dataset.splits["val"])
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:
         whole = Path(folder, "float.onnx")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.bands import Bands
 from pixelwise.errors import DataError, OptionError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.check import CheckResult
@@ -66,12 +67,15 @@ def new_config(
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
         task=task,
+        bands=dataset.bands,
         things=_things(dataset, survey) if task == "instance" else (),
         seed=options.seed or 0,
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=_recipe(options, name, survey, train_images, tuple(float(weight) for weight in weights), processes),
+        recipe=_recipe(
+            options, name, survey, train_images, tuple(float(weight) for weight in weights), processes, dataset.bands
+        ),
     )
 
 
@@ -96,6 +100,7 @@ def _recipe(
     train_images: int,
     class_weights: tuple[float, ...],
     processes: int,
+    bands: Bands | None,
 ) -> Recipe:
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = is_upsampled(model) and recipes.is_long(options.minutes)
@@ -113,6 +118,8 @@ def _recipe(
         recipe = recipes.for_objects(recipe)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
+    if bands is not None:  # no layer knows them, and no colour of theirs is known
+        recipe = recipe.model_copy(update={"frozen_stride": 0, "color": 0.0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
     tile, overlap = recipes.tiling(recipe.magnifications)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -109,6 +109,9 @@ def train(
     if first and not resume:
         run.require_free()
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    stored = run.config if resume else asked.config
+    if stored is not None and stored.is_file():
+        dataset = replace(dataset, bands=RunConfig.load(stored).bands)
     with Display(quiet=quiet or not first) as display:
         if not stages:
             return _train(run, dataset, asked, display)

@@ -27,9 +27,11 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     torch.manual_seed(config.seed)
+    channels = 3 if config.bands is None else len(config.bands.numbers)
     model = build(
         config.model,
         config.class_map.num_classes + (CHANNELS if config.grouping else 0),
+        channels,
         encoder=config.encoder,
         width=config.width,
         pretrained=pretrained,
@@ -39,6 +41,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
+    mean, std = ((-(-channels // 3) * own)[:channels] for own in (mean, std))  # as a first convolution's weights are
     return Pipeline(model, mean, std, config.recipe.magnifications, config.recipe.mirrored, config.grouping)
 
 
@@ -57,6 +60,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         width=config.width,
         options=config.options,
         grouping=pipeline.grouping,
+        bands=config.bands,
     )
 
 

@@ -1,0 +1,116 @@
+"""Bands: images of other channels than red, green and blue, as satellites and microscopes take them.
+
+Files are read through rasterio (GDAL), which comes with the extra `geo`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.bands import Bands, require_numbers
+from pixelwise.errors import ImageError, MissingDependencyError, OptionError
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+UInt8 = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.generic]
+
+SAMPLE = 32
+"""So many images are looked at to find out which values occur, and of each every so manieth pixel that 512 are left a
+side."""
+SIDE = 512
+EXTREMES = (1.0, 99.0)
+"""Percentiles of a band's values that become 0 and 255."""
+
+
+def measured_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
+    """Return bands with the range of values in some of these files: 0 to 255 where all are of 8 bits.
+
+    Files that cannot be read are passed over. Raises `ImageError` where none can, and `MissingDependencyError` without
+    rasterio.
+    """
+    require_numbers(numbers)
+    looks = [_look(path, numbers) for path in paths[:: max(1, len(paths) // SAMPLE)]]
+    seen = [look for look in looks if not isinstance(look, ImageError)]
+    if not seen:
+        errors = (look for look in looks if isinstance(look, ImageError))
+        raise next(errors, OptionError("--bands", "no image", "images to look at", "Check the data set."))
+    if all(values.dtype == np.uint8 for values in seen):
+        return Bands(tuple(numbers), (0.0,) * len(numbers), (255.0,) * len(numbers))
+    together = np.concatenate([values.astype(np.float64) for values in seen], axis=1)
+    low, high = np.nanpercentile(together, EXTREMES, axis=1).tolist()
+    return Bands(tuple(numbers), tuple(low), tuple(high))
+
+
+def _look(path: Path, numbers: Sequence[int]) -> Values | ImageError:
+    """Return some of a file's values, (channels, pixels), or what is wrong with it."""
+    try:
+        with opened(path) as file:
+            step = max(1, max(file.shape) // SIDE)
+            return _values(path, file, numbers)[:, ::step, ::step].reshape(len(numbers), -1)
+    except ImageError as error:
+        return error
+
+
+def read_bands(path: Path, bands: Bands) -> UInt8:
+    """Return a file's bands as uint8 (height, width, channels).
+
+    Raises `ImageError` for a file that cannot be read or has too few bands, and `MissingDependencyError` without
+    rasterio.
+    """
+    with opened(path) as file:
+        return bands.scaled(_values(path, file, bands.numbers))
+
+
+def band_size(path: Path) -> tuple[int, int]:
+    """Return a file's (height, width) from its header. Raises as `read_bands`."""
+    with opened(path) as file:
+        return file.height, file.width
+
+
+def require_bands(path: Path, file: DatasetReader, numbers: Sequence[int]) -> None:
+    """Raise `ImageError` where a file has too few bands."""
+    if max(numbers) > file.count:
+        remedy = "Name bands that all files have, or leave this one out."
+        raise ImageError(path, f"{file.count} bands", f"{max(numbers)} or more", remedy)
+
+
+def values_of(file: DatasetReader, numbers: Sequence[int], **window: Any) -> Values:
+    """Return the values of bands, (channels, height, width), NaN where the file says that there are none."""
+    values = file.read(list(numbers), masked=True, **window)
+    filled: Values = values.astype(np.float32).filled(np.nan) if np.ma.is_masked(values) else values.data
+    return filled
+
+
+def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
+    require_bands(path, file, numbers)
+    return values_of(file, numbers)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[DatasetReader]:
+    """Yield a file that GDAL reads; what it raises while it is used becomes `ImageError`."""
+    if importlib.util.find_spec("rasterio") is None:
+        remedy = "pip install 'pixelwise[geo]'"
+        raise MissingDependencyError("--bands", "no package rasterio", "rasterio, which reads bands", remedy)
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            file = rasterio.open(path)
+        with file:
+            yield file
+    except RasterioError as error:
+        found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
+        raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error

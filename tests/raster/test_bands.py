@@ -1,0 +1,94 @@
+"""Bands of files: what is read, the range that is measured, and files that have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from pixelwise.bands import Bands
+from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.raster import bands as reading
+from pixelwise.raster.bands import band_size, measured_bands, read_bands
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def write(path: Path, values: np.ndarray, **form: object) -> Path:
+    count, height, width = values.shape
+    kind = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": values.dtype}
+    with rasterio.open(path, "w", **kind, **form) as file:
+        file.write(values)
+    return path
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 3000, (6, 40, 50)).astype(np.uint16)
+
+
+def test_bands_come_in_the_order_asked_for(values: np.ndarray, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", values)
+    bands = Bands((6, 2), (0.0, 1000.0), (2550.0, 1255.0))
+    expected = [values[5] / 10, values[1].astype(float) - 1000]
+    assert_array_equal(read_bands(path, bands), np.rint(np.clip(expected, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
+    assert band_size(path) == (40, 50)
+
+
+def test_bytes_of_any_file_stay(tmp_path: Path) -> None:
+    rgba = np.random.default_rng(1).integers(0, 256, (20, 30, 4), np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    bands = measured_bands([tmp_path / "a.png"], (4, 1))
+    assert bands == Bands((4, 1), (0.0, 0.0), (255.0, 255.0))
+    assert_array_equal(read_bands(tmp_path / "a.png", bands), rgba[..., [3, 0]])
+
+
+def test_a_range_is_that_of_most_values_of_all_files(values: np.ndarray, tmp_path: Path) -> None:
+    other = values + 1000
+    paths = [write(tmp_path / "a.tif", values), write(tmp_path / "b.tif", other)]
+    found = measured_bands(paths, (3,))
+    both = np.concatenate([values[2], other[2]])
+    assert_allclose((found.low[0], found.high[0]), np.percentile(both, (1, 99)))
+
+
+def test_pixels_without_data_say_nothing_and_are_black(values: np.ndarray, tmp_path: Path) -> None:
+    values[:, :20] = 65535
+    found = measured_bands([write(tmp_path / "a.tif", values, nodata=65535)], (1, 2))
+    assert max(found.high) < 3000
+    image = read_bands(tmp_path / "a.tif", found)
+    assert not image[:20].any()
+    assert image[20:].mean() > 100
+
+
+def test_files_that_cannot_be_read_are_passed_over_while_one_can(values: np.ndarray, tmp_path: Path) -> None:
+    good, bad = write(tmp_path / "a.tif", values), tmp_path / "b.tif"
+    bad.write_text("no TIFF")
+    assert measured_bands([bad, good], (1,)) == measured_bands([good], (1,))
+    with pytest.raises(ImageError, match=r"b\.tif: found a file that cannot be read, damaged or truncated"):
+        measured_bands([bad, bad], (1,))
+
+
+def test_a_file_with_too_few_bands_is_named(values: np.ndarray, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", values)
+    with pytest.raises(ImageError, match=r"a\.tif: found 6 bands; expected 7 or more"):
+        read_bands(path, Bands((1, 7), (0.0, 0.0), (1.0, 1.0)))
+
+
+def test_a_truncated_file_is_named(values: np.ndarray, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", values)
+    path.write_bytes(path.read_bytes()[:6000])
+    with pytest.raises(ImageError, match=r"a\.tif: found a file that cannot be read, damaged or truncated"):
+        read_bands(path, Bands((6,), (0.0,), (1.0,)))
+
+
+def test_without_rasterio_it_says_what_to_install(
+    values: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.tif", values)
+    monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'pixelwise\[geo\]'"):
+        read_bands(path, Bands((1,), (0.0,), (1.0,)))
