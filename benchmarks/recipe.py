@@ -62,7 +62,8 @@ all of them from the second stage on), predicted both ways round at 1.25 times t
 1.75, each with the class bias that suits the validation images. One run each. What other seeds have says what a
 difference must exceed to be one. Runs of 15 and 30 minutes were made on a GPU, with the steps that two cores take in
 the time, from images compressed as JPEG (quality 92). A cheaper or dearer step is taken more or less often, as the row
-says, so that all take about as long. Images a second are those of a training on two cores.
+says, so that all take about as long. Images a second are those of eight steps on two cores, on a machine whose speed
+varied by some 20 %.
 """
 Results = dict[str, dict[str, dict[str, Any]]]
 """What was measured, by stage, minutes and row."""
