@@ -74,8 +74,8 @@ def test_a_full_disk_ends_the_work_and_leaves_no_half_file(
 ) -> None:
     save, saved = Image.Image.save, []
 
-    def save_until_full(image: Image.Image, path: Path, format: str) -> None:
-        save(image, path, format=format)
+    def save_until_full(image: Image.Image, path: Path, **options: object) -> None:
+        save(image, path, **options)
         saved.append(path)
         if len(saved) == 3:
             path.write_bytes(path.read_bytes()[:50])
