@@ -14,7 +14,6 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import OutputError
-from pixelwise.predict import batch
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan
 from pixelwise.predict.predictor import Predictor, load
@@ -104,14 +103,14 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
     """While the first three images are in the model, the others have not been read; then all are written."""
     meeting, read = threading.Barrier(3), []
     seen: list[int] = []
-    read_image = batch.read_image
+    model = load(model_file)
+    model.at_once = 3
+    read_image = model.read
 
     def note_read(path: Path) -> UInt8:
         read.append(path.stem)
         return read_image(path)
 
-    model = load(model_file)
-    model.at_once = 3
     label_map: Callable[[UInt8], UInt8] = model.label_map
 
     def watched(image: UInt8) -> UInt8:
@@ -121,7 +120,7 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
             meeting.wait(timeout=10)
         return label_map(image)
 
-    monkeypatch.setattr(batch, "read_image", note_read)
+    monkeypatch.setattr(model, "read", note_read)
     monkeypatch.setattr(model, "label_map", watched)
     assert predict_files(model, plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",))) == {}
     assert seen == [3, 3, 3]
