@@ -170,7 +170,7 @@ def engines(bench: Bench) -> Found:
     plain = bench.folder / "plain.onnx"
     found = []
     for name, path in bench.files.items():
-        export_plainly(load_run(bench.run)[0], name == FAST, plain)
+        export_plainly(load_run(bench.run, fast=name == FAST)[0], plain)
         alone, many = load(path, AUTO), load(path, AUTO, at_once=len(images))
         with ThreadPoolExecutor(many.at_once) as pool:
             times = alternating(
@@ -201,10 +201,8 @@ def seconds_of(
     return time.perf_counter() - started
 
 
-def export_plainly(pipeline: Pipeline, fast: bool, path: Path) -> None:
+def export_plainly(pipeline: Pipeline, path: Path) -> None:
     """Write the graph as torch exports it, batch norms and all."""
-    if fast:
-        pipeline.magnifications, pipeline.mirrored = (1.0,), False
     dimension = torch.export.Dim
     shape = {1: dimension("height", min=1), 2: dimension("width", min=1)}
     example = torch.zeros(1, 96, 128, 3, dtype=torch.uint8)

@@ -23,9 +23,11 @@ from pixelwise.errors import OutputError
 from pixelwise.export.onnx import OPSET, export_onnx, with_class_bias
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.models.blocks import UpsampledModel
 from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.openvino_engine import OpenVinoEngine
+from pixelwise.predict.predictor import Predictor, load
 
 INFO = ModelInfo(
     model="tiny",
@@ -155,3 +157,52 @@ def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) ->
         expected = pipeline.biased(bias)(torch.from_numpy(images)).numpy()
     assert_allclose(engine(images), expected, rtol=1e-4, atol=1e-5)
     assert engine.info == replace(INFO, tile=128)
+
+
+class Coarse(UpsampledModel):
+    """Logits at stride 4 of an image padded to multiples of 8."""
+
+    stride = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(3, 2, 5, stride=4, padding=2)
+
+    def coarse(self, image: torch.Tensor) -> torch.Tensor:
+        return self.down(image)
+
+
+def coarse(*magnifications: float) -> Pipeline:
+    torch.manual_seed(1)
+    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, mirrored=True).biased((0.1, -0.1)).eval()
+
+
+@pytest.mark.parametrize("magnification", [1.0, 1.25])
+@pytest.mark.parametrize("engine", [OnnxRuntimeEngine, OpenVinoEngine])
+def test_coarser_logits_beside_all_lead_to_the_same_labels(
+    magnification: float, engine: Callable[[Path], OnnxRuntimeEngine | OpenVinoEngine], tmp_path: Path
+) -> None:
+    pipeline = coarse(magnification)
+    export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
+    image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
+    own = engine(tmp_path / "model.onnx")
+    with torch.no_grad():
+        logits = pipeline(torch.from_numpy(image[None])).numpy()
+        assert_allclose(own(image[None]), logits, rtol=0, atol=1e-5)
+        if isinstance(own, OnnxRuntimeEngine):
+            assert own.has_coarse
+            assert_allclose(own.coarse(image[None]), pipeline.coarse(torch.from_numpy(image[None])), rtol=0, atol=1e-5)
+    labels = Predictor(own, own.info).label_map(image)
+    sure = np.abs(logits[0, 0] - logits[0, 1]) > 1e-4
+    assert sure.mean() > 0.99
+    assert (labels == logits[0].argmax(axis=0))[sure].all()
+    assert 0.2 < labels.mean() < 0.8
+
+
+def test_logits_of_two_coarser_maps_stand_alone(tmp_path: Path) -> None:
+    pipeline = coarse(1.0, 1.5)
+    export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
+    engine = OnnxRuntimeEngine(tmp_path / "model.onnx")
+    assert not engine.has_coarse
+    image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
+    assert_allclose(load(tmp_path / "model.onnx").logits(image), engine(image[None])[0])

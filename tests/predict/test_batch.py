@@ -68,6 +68,16 @@ def test_a_truncated_image_is_reported_and_the_others_are_done(
                 assert_array_equal(np.asarray(written), colour.labels(photo))
 
 
+def test_an_image_that_vanished_is_reported_and_the_others_are_done(
+    model_file: Path, photos: dict[str, UInt8], tmp_path: Path
+) -> None:
+    jobs = plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",))
+    (tmp_path / "photos/p1.png").unlink()
+    (error,) = predict_files(load(model_file), jobs).values()
+    assert str(error).startswith(f"{tmp_path / 'photos/p1.png'}: found no such file")
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
 def test_a_full_disk_ends_the_work_and_leaves_no_half_file(
     model_file: Path, photos: dict[str, UInt8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

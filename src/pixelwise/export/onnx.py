@@ -17,7 +17,7 @@ from pixelwise.export.dropout import dropout_kept, seed_dropout
 from pixelwise.export.folding import batch_norms_folded
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.files import written_whole
-from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
 
 OPSET = 18
 CLASS_BIAS = "class_bias"
@@ -30,7 +30,8 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     """Write `pipeline` and its metadata to `path`, whole or not at all.
 
     The graph takes `image` uint8 (N, height, width, C) and gives `logits` float32 (N, K, height, width); N, height and
-    width are free. Dropout layers wait for a seed (see `dropout`). The pipeline must be in evaluation mode.
+    width are free. Where they are those of one coarser map, up-sampled, that is a second output, `coarse`. Dropout
+    layers wait for a seed (see `dropout`). The pipeline must be in evaluation mode.
     """
     size = (2, *EXAMPLE_SIDES, len(info.mean))
     example = torch.arange(math.prod(size)).mul(37).remainder(251).to(torch.uint8).view(size)  # what folding compares
@@ -44,10 +45,10 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         dropout_kept(pipeline),
     ):
         program = torch.onnx.export(
-            pipeline,
+            _Outputs(pipeline) if pipeline.is_coarse else pipeline,
             (example,),
             input_names=["image"],
-            output_names=["logits"],
+            output_names=["logits", COARSE] if pipeline.is_coarse else ["logits"],
             dynamic_shapes=(shape,),
             opset_version=OPSET,
             dynamo=True,
@@ -61,6 +62,18 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         node.doc_string = ""
     with written_whole(path) as temporary:
         onnx.save(proto, temporary)
+
+
+class _Outputs(torch.nn.Module):
+    """The logits, and the coarser ones that they are made of."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__()
+        self.pipeline = pipeline
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        coarse = self.pipeline.coarse(images)
+        return self.pipeline.spread(coarse, images), coarse
 
 
 def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:

@@ -71,6 +71,8 @@ class Pipeline(nn.Module):
 
     def forward(self, images: torch.Tensor, step: int = 1) -> torch.Tensor:
         """Run all. A `step` above 1 gives every so manieth logit: for models that take one (`UpsampledModel`)."""
+        if self.is_coarse and step == 1:
+            return self.spread(self.coarse(images), images)
         image = self.normalised(images)
         logits: torch.Tensor
         if step > 1:
@@ -82,6 +84,24 @@ class Pipeline(nn.Module):
         if self.grouping:
             logits = _offsets_times(logits, OFFSET_UNIT, OFFSET_UNIT)
         return logits if self.class_bias is None else logits + self.class_bias
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether the logits are those of one coarser map, up-sampled."""
+        upsampled = isinstance(self.model, UpsampledModel)
+        return upsampled and not self.training and not self.grouping and len(self.magnifications) == 1
+
+    def coarse(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, K, h, w) of the coarser map, where the pipeline `is_coarse`."""
+        padded = pad_to_multiple(self.normalised(images), self.stride)
+        logits = self._coarsely_seen(padded, self.magnifications[0])
+        return logits if self.class_bias is None else logits + self.class_bias
+
+    def spread(self, coarse: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, K, H, W) of images (N, H, W, C) from those of the coarser map."""
+        height, width = images.shape[1:3]
+        size = [(side + self.stride - 1) // self.stride * self.stride for side in (height, width)]
+        return bilinear_interpolation(coarse, size)[..., :height, :width]
 
     def _predicted(self, image: torch.Tensor) -> torch.Tensor:
         """Return the mean logits of the image at all magnifications, at its own size, all grids' corners in line."""
@@ -96,6 +116,15 @@ class Pipeline(nn.Module):
 
     def _seen(self, image: torch.Tensor, magnification: Fraction) -> torch.Tensor:
         """Return the logits of an image, whose sides are multiples of the stride, enlarged and seen both ways round."""
+        logits, size = self._coarsely_seen(image, magnification), image.shape[-2:]
+        if self.grouping and magnification != 1:
+            logits = _offsets_times(logits, 1 / float(magnification), 1 / float(magnification))
+        if magnification != 1 or isinstance(self.model, UpsampledModel):
+            logits = bilinear_interpolation(logits, size)
+        return logits
+
+    def _coarsely_seen(self, image: torch.Tensor, magnification: Fraction) -> torch.Tensor:
+        """Return the logits as the model gives them, at the enlarged size or coarser."""
         size = image.shape[-2:]
         larger = [side * magnification.numerator // magnification.denominator for side in size]
         seen = image if magnification == 1 else bilinear_interpolation(image, larger)
@@ -106,10 +135,6 @@ class Pipeline(nn.Module):
             plain, mirror = logits.view(2, -1, *logits.shape[1:])
             mirror = mirror.flip(-1)
             logits = (plain + (_offsets_times(mirror, 1, -1) if self.grouping else mirror)) / 2
-        if self.grouping and magnification != 1:
-            logits = _offsets_times(logits, 1 / float(magnification), 1 / float(magnification))
-        if magnification != 1 or isinstance(self.model, UpsampledModel):
-            logits = bilinear_interpolation(logits, size)
         return logits
 
 

@@ -17,6 +17,9 @@ from pixelwise.instances.rule import CHANNELS, Grouping
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"
 """The optional input, int64, of a graph with dropout: 0, its default, leaves dropout out."""
+COARSE = "coarse"
+"""The second output of a graph whose logits are those of a coarser map, up-sampled bilinearly to the image, padded at
+the bottom and right to multiples of its stride: that map, float32 (N, K, h, w)."""
 FORMAT_VERSION = 1
 TASKS = ("semantic", "instance")
 

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ModelFileError, OptionError
-from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
+from pixelwise.modelfile.info import COARSE, DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 if TYPE_CHECKING:
     import onnxruntime
 
 REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _ERRORS_ONLY = 3
 
 
@@ -28,7 +29,7 @@ class Engine(Protocol):
 
 class OnnxRuntimeEngine:
     """Run a model file with onnxruntime on `threads` CPU cores, by default all that this process may use: the caller's
-    thread and others, which several callers share.
+    thread and others, which several callers share. A GPU takes their place where onnxruntime-gpu is installed.
 
     With `sparing` it gives memory back as soon as it can: it takes two thirds of the memory, and a tenth more time.
     `info` is what the file says of itself. Raises `ModelFileError` for a file that is missing, is not ONNX, was not
@@ -42,10 +43,16 @@ class OnnxRuntimeEngine:
         inputs = [_signature(node) for node in self._session.get_inputs()]
         require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
         self._path = path
+        self.has_coarse = COARSE in {node.name for node in self._session.get_outputs()}
         self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         logits: npt.NDArray[np.float32] = self._session.run(["logits"], {"image": images})[0]
+        return logits
+
+    def coarse(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the logits (N, K, h, w) that the others are up-sampled from, where the file `has_coarse` ones."""
+        logits: npt.NDArray[np.float32] = self._session.run([COARSE], {"image": images})[0]
         return logits
 
     def sample(self, images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float32]:
@@ -80,13 +87,24 @@ def require_file(path: Path) -> None:
 
 def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, path: Path) -> None:
     """Raise `ModelFileError` for a graph that is not image: uint8 (N, height, width, C) -> logits: float32
-    (N, channels, height, width), each told as "name: tensor(type) (side, ...)"."""
+    (N, channels, height, width), coarser ones beside them or not, each told as "name: tensor(type) (side, ...)"."""
     expected = f"image: tensor(uint8) (any, any, any, {info.in_channels})"
     if inputs != [expected]:
         raise ModelFileError(path, f"inputs {', '.join(inputs)}", f"the one input {expected}", REMEDY)
     expected = f"logits: tensor(float) (any, {info.channels}, any, any)"
-    if outputs not in ([expected], ["logits: tensor(float) (any, any, any, any)"]):
+    known = [expected, "logits: tensor(float) (any, any, any, any)"]
+    if outputs[:1] not in ([own] for own in known) or [own.partition(":")[0] for own in outputs[1:]] not in (
+        [],
+        [COARSE],
+    ):
         raise ModelFileError(path, f"outputs {', '.join(outputs)}", f"the one output {expected}", REMEDY)
+
+
+def providers() -> list[str]:
+    """Return what onnxruntime runs a graph on, best first: CUDA where onnxruntime-gpu is installed, then the CPU."""
+    import onnxruntime
+
+    return [own for own in PROVIDERS if own in onnxruntime.get_available_providers()]
 
 
 def _open_session(path: Path, threads: int, sparing: bool) -> onnxruntime.InferenceSession:
@@ -102,7 +120,7 @@ def _open_session(path: Path, threads: int, sparing: bool) -> onnxruntime.Infere
     # threads that read and write files.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), options, providers=providers())
     except Exception as error:  # onnxruntime's errors share no base class of their own
         reason = str(error).rpartition("failed:")[2].strip(" .")
         found = f"a file that onnxruntime cannot load ({reason})"

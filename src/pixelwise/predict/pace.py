@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import json
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.errors import OutputError
-from pixelwise.files import write_text
+from pixelwise.files import sha256, write_text
 from pixelwise.predict.engine import available_cores
 from pixelwise.predict.predictor import ENGINES, load
 
@@ -83,7 +82,7 @@ def _cache() -> Path:
 def _key(path: Path, engines: Sequence[str]) -> str:
     """Return all that the choice depends on."""
     versions = [f"{engine} {version(engine)}" for engine in engines]
-    model = hashlib.sha256(path.read_bytes()).hexdigest()
+    model = sha256(path)
     return ", ".join([model, processor(), f"{available_cores()} cores", *versions])
 
 

@@ -21,6 +21,7 @@ from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.bands import read_bands
 from pixelwise.raster.image import read_image
+from pixelwise.tiling.coarse import labels_between
 from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
 
 if TYPE_CHECKING:
@@ -128,9 +129,16 @@ class Predictor:
         if self.info.grouping is not None:
             return self.label_map_and_objects(image)[0]
         self._require_image(image)
-        info = self.info
+        info, engine, size = self.info, self._engine, image.shape[:2]
+        if (
+            max(size) <= info.tile
+            and not self._thresholds
+            and isinstance(engine, OnnxRuntimeEngine)
+            and engine.has_coarse
+        ):
+            return labels_between(engine.coarse(image[None])[0], size, info.stride)
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
-        return stitch_label_map(self._engine, image, **grid, labels=self._labels)
+        return stitch_label_map(engine, image, **grid, labels=self._labels)
 
     def label_map_and_objects(self, image: UInt8) -> tuple[UInt8, Objects]:
         """Return the class indices, uint8 (height, width), and the objects that an instance model sees.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, OptionError, OutputError
+from pixelwise.files import sha256
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.writers import GEOJSON, MASK
@@ -96,7 +96,7 @@ class _Kept:
 
 def _header(predictor: Predictor, image: Path) -> bytes:
     """Return what the rows are of: a line."""
-    model = None if predictor.path is None else hashlib.sha256(predictor.path.read_bytes()).hexdigest()
+    model = None if predictor.path is None else sha256(predictor.path)
     file = image.stat()
     return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns}).encode() + b"\n"
 

@@ -85,8 +85,9 @@ def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: in
 
 
 def labels_of(scores: Float32) -> UInt8:
-    """Return the class with the largest of scores (K, height, width) at each pixel, uint8 (height, width); the lowest
-    class wins a tie. It takes a third of the time of numpy's arg-max over the first axis.
+    """Return the class with the largest of scores (K, ...) at each place, uint8 (...); the lowest class wins a tie.
+
+    It takes a third of the time of numpy's arg-max over the first axis.
     """
     largest = scores[0].copy()
     labels = np.zeros(largest.shape, np.uint8)

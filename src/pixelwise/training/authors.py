@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pixelwise.errors import OptionError
 from pixelwise.training.config import Recipe
-from pixelwise.training.recipe import whole_crop
+from pixelwise.training.recipe import seen_once, whole_crop
 
 FCN_LEARNING_RATES = {"fcn32s": 1e-10, "fcn16s": 1e-12, "fcn8s": 1e-14}
 """Of a loss summed over an image, stage by stage, each starting from the last (reference code, solver files)."""
@@ -34,12 +34,10 @@ def as_published(name: str, recipe: Recipe, model: str, image_sizes: list[tuple[
         "schedule": "constant",
         "encoder_factor": 1.0,
         "frozen_stride": 0,
-        "magnifications": (1.0,),
-        "mirrored": False,
         "loss_step": 1,
         "calibrated": False,
     }
-    return recipe.model_copy(update=common | AUTHORS[name](recipe, model))
+    return seen_once(recipe).model_copy(update=common | AUTHORS[name](recipe, model))
 
 
 def _fcn(recipe: Recipe, model: str) -> dict[str, object]:

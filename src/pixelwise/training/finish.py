@@ -8,7 +8,6 @@ import math
 import os
 import platform
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
 
 import onnxruntime
@@ -31,7 +30,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.grouping import best_grouping
 from pixelwise.training.loop import Progress
-from pixelwise.training.recipe import crops_before, crops_of, tiling
+from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.weights import load_run, model_info, save_weights
 
@@ -82,13 +81,7 @@ def _example(item: Item, sample: Sample, prediction: Result) -> Example | Object
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
     """Write the model of a run directory to the .onnx file `out`; with `fast` one that sees an image once, as it is."""
-    pipeline, config = load_run(run)
-    if fast:
-        pipeline.magnifications, pipeline.mirrored = (Fraction(1),), False
-        tile, overlap = tiling((1.0,))
-        config = config.model_copy(
-            update={"recipe": config.recipe.model_copy(update={"tile": tile, "overlap": overlap})}
-        )
+    pipeline, config = load_run(run, fast=fast)
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 

@@ -113,7 +113,7 @@ def _recipe(
     split = recipes.EARLY_SPLIT if long and crop[0] * crop[1] >= recipes.SPLIT_PIXELS else 1
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
     if not is_upsampled(model):  # its logits are as fine as the image
-        recipe = recipe.model_copy(update={"magnifications": (1.0,)})
+        recipe = recipes.seen_at(recipe, (1.0,))
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)
     if not options.pretrained:
@@ -122,10 +122,9 @@ def _recipe(
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": 0.0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
-    tile, overlap = recipes.tiling(recipe.magnifications)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
     given = {key: value for key, value in asked.items() if value is not None}
-    return recipe.model_copy(update={"tile": tile, "overlap": overlap, **given})
+    return recipe.model_copy(update=given)
 
 
 def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:

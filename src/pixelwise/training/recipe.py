@@ -177,6 +177,17 @@ def tiling(magnifications: Sequence[float]) -> tuple[int, int]:
     return side, math.ceil(SEEN_AROUND / min(magnifications) / OVERLAP_MULTIPLE) * OVERLAP_MULTIPLE
 
 
+def seen_at(recipe: Recipe, magnifications: tuple[float, ...]) -> Recipe:
+    """Return `recipe` for a model that sees images enlarged so, in tiles that suit."""
+    tile, overlap = tiling(magnifications)
+    return recipe.model_copy(update={"magnifications": magnifications, "tile": tile, "overlap": overlap})
+
+
+def seen_once(recipe: Recipe) -> Recipe:
+    """Return `recipe` for a model that sees an image once, as large as it is and one way round."""
+    return seen_at(recipe, (1.0,)).model_copy(update={"mirrored": False})
+
+
 def for_objects(recipe: Recipe) -> Recipe:
     """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
     return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})

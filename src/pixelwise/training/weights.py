@@ -16,6 +16,7 @@ from pixelwise.models import MODELS, build
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
+from pixelwise.training.recipe import seen_once
 
 HEAD = "head."
 """Every model's last layer bears this name: the one that depends on the classes."""
@@ -78,11 +79,14 @@ def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
     save_tensors(path, pipeline.model.state_dict(), header)
 
 
-def load_run(path: Path) -> tuple[Pipeline, RunConfig]:
-    """Return the pipeline of a run directory with its best weights, in evaluation mode, and its configuration."""
+def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
+    """Return the pipeline of a run directory with its best weights, in evaluation mode, and its configuration; with
+    `fast` those of a model that sees an image once, as it is."""
     run = RunDirectory(path)
     run.require_weights()
     config = RunConfig.load(run.config)
+    if fast:
+        config = config.model_copy(update={"recipe": seen_once(config.recipe)})
     pipeline = build_pipeline(config, pretrained=False)
     weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)

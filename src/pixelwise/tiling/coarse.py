@@ -1,0 +1,62 @@
+"""Label maps from logits on a coarser grid, without the logits of every pixel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.tiling.stitch import labels_of
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+Index = npt.NDArray[np.intp]
+
+
+class _Side(NamedTuple):
+    """Between which two coarse rows, or columns, each of the pixels lies, and the weight of the second."""
+
+    first: Index
+    second: Index
+    weight: Float32
+
+
+def labels_between(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8:
+    """Return the label map, uint8 `size`, of logits (K, h, w) up-sampled bilinearly, with half-pixel centres, to an
+    image of that size, padded at the bottom and right to multiples of `stride`.
+
+    Where one class has the largest of all four logits that a pixel lies between, it has the largest mean of them as
+    well: means are worked out at the borders of classes alone.
+    """
+    rows, columns = (_side(*sides, stride) for sides in zip(size, coarse.shape[1:], strict=True))
+    labels, scores, width = labels_of(coarse), coarse.reshape(len(coarse), -1), coarse.shape[2]
+    label_map: UInt8 = labels[rows.first][:, columns.first]
+    row, column = np.nonzero(~_alike(labels)[rows.first][:, columns.first])
+    left, right, across = columns.first[column], columns.second[column], columns.weight[column]
+    above, below = (
+        _mean(scores.take(own[row] * width + left, axis=1), scores.take(own[row] * width + right, axis=1), across)
+        for own in (rows.first, rows.second)
+    )
+    label_map[row, column] = labels_of(_mean(above, below, rows.weight[row]))
+    return label_map
+
+
+def _side(pixels: int, cells: int, stride: int) -> _Side:
+    padded = -(-pixels // stride) * stride
+    positions = np.clip((np.arange(pixels) + 0.5) * (cells / padded) - 0.5, 0, cells - 1)
+    first = positions.astype(np.intp)
+    return _Side(first, np.minimum(first + 1, cells - 1), (positions - first).astype(np.float32))
+
+
+def _alike(labels: UInt8) -> npt.NDArray[np.bool_]:
+    """Return where a label is that of the next ones to the right, below and across, as far as there are any."""
+    padded = np.pad(labels, (0, 1), mode="edge")
+    others = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    alike: npt.NDArray[np.bool_] = np.logical_and.reduce([labels == other for other in others])
+    return alike
+
+
+def _mean(first: Float32, second: Float32, weight: Float32) -> Float32:
+    """Return the mean of scores (K, pixels) with the second's weight (pixels,)."""
+    return first + (second - first) * weight
