@@ -33,6 +33,18 @@ def test_it_sees_three_sizes_both_ways_round() -> None:
         assert_array_equal(mirror, plain[:, ::-1])
 
 
+def test_bands_are_seen_apart() -> None:
+    """A fourth channel is no transparency, and a fifth is one as any other."""
+
+    def channels(images: UInt8) -> Float32:
+        return images.transpose(0, 3, 1, 2).astype(np.float32)
+
+    image = np.zeros((40, 60, 5), np.uint8)
+    image[...] = 10, 20, 30, 0, 250
+    expected = np.broadcast_to(np.float32([10, 20, 30, 0, 250])[:, None, None], (5, 40, 60))
+    assert_array_equal(AugmentedEngine(channels, offsets=False)(image[None])[0], expected)
+
+
 def test_scores_of_the_colours_come_back_in_place(colour: ColourModel) -> None:
     """Stripes that are wide against what a change of size blurs: in their middles nothing changes."""
     image = np.repeat(np.array([[200, 0, 0], [0, 200, 0], [0, 0, 200], [0, 0, 0]], np.uint8), 20, axis=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -10,6 +12,8 @@ from pixelwise.predict.engine import Engine
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+
+Pixels = TypeVar("Pixels", UInt8, Float32)
 
 SCALES = (0.75, 1.0, 1.25)
 
@@ -26,10 +30,10 @@ class AugmentedEngine:
         return np.stack([np.mean([self._seen(image, scale) for scale in SCALES], axis=0) for image in images])
 
     def _seen(self, image: UInt8, scale: float) -> Float32:
-        """Return logits (K, height, width) of an image (height, width, 3), looked at in another size."""
+        """Return logits (K, height, width) of an image (height, width, C), looked at in another size."""
         height, width, _ = image.shape
         size = max(1, round(scale * height)), max(1, round(scale * width))
-        seen = np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+        seen = _resized(image.transpose(2, 0, 1), size).transpose(1, 2, 0)
         plain, mirror = (self._engine(np.ascontiguousarray(own)[None])[0] for own in (seen, seen[:, ::-1]))
         mirror = mirror[:, :, ::-1]
         if self._offsets:
@@ -40,9 +44,9 @@ class AugmentedEngine:
         return _resized(logits, (height, width))
 
 
-def _resized(logits: Float32, size: tuple[int, int]) -> Float32:
-    """Return logits (K, height, width) at another size, each from its neighbours by weights of distance."""
-    if logits.shape[1:] == size:
-        return logits
-    channels = (Image.fromarray(own).resize(size[::-1], Image.Resampling.BILINEAR) for own in logits)
-    return np.stack([np.asarray(own) for own in channels])
+def _resized(channels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return channels (K, height, width) at another size, each from its neighbours by weights of distance."""
+    if channels.shape[1:] == size:
+        return channels
+    resized = (Image.fromarray(own).resize(size[::-1], Image.Resampling.BILINEAR) for own in channels)
+    return np.stack([np.asarray(own) for own in resized])
