@@ -319,8 +319,6 @@ def enlarged(photo: Path) -> UInt8:
 
 def alternating(*calls: Callable[[], float]) -> list[float]:
     """Return the median seconds of each call, which take turns: the machine's moods fall on all."""
-    for call in calls:
-        call()
     rounds = [[call() for call in calls] for _ in range(ROUNDS)]
     return [statistics.median(own) for own in zip(*rounds, strict=True)]
 

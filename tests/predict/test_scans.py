@@ -157,6 +157,18 @@ def test_rows_of_another_scan_are_predicted_anew(
         assert_array_equal(file.read(1), colour.labels(image[::-1]))
 
 
+def test_rows_of_other_thresholds_are_predicted_anew(
+    model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a.tif"
+    with pytest.raises(Stopped):
+        predict_scan(Predictor(Stops(colour, 9), colour.info, model_file), folder / "a.tif", out)
+    thresholded = load(model_file).with_thresholds({"red": 0.001})
+    predict_scan(thresholded, folder / "a.tif", out, resume=True)
+    with rasterio.open(out) as file:
+        assert_array_equal(file.read(1), thresholded.label_map(image))
+
+
 def test_resumed_jobs_are_those_without_their_files(folder: Path, tmp_path: Path) -> None:
     jobs = plan([str(folder)], tmp_path / "out", ("mask",))
     assert remaining(jobs) == jobs

@@ -47,7 +47,7 @@ def demo(
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
     run = train(dataset, out=out / "run", task=task, minutes=minutes)
-    predictor = load(run.path)
+    predictor = load(run.path, at_once=len(dataset.splits["test"]))
     _say("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")
     jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])

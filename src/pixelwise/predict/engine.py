@@ -92,11 +92,9 @@ def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, pa
     if inputs != [expected]:
         raise ModelFileError(path, f"inputs {', '.join(inputs)}", f"the one input {expected}", REMEDY)
     expected = f"logits: tensor(float) (any, {info.channels}, any, any)"
-    known = [expected, "logits: tensor(float) (any, any, any, any)"]
-    if outputs[:1] not in ([own] for own in known) or [own.partition(":")[0] for own in outputs[1:]] not in (
-        [],
-        [COARSE],
-    ):
+    known = (expected, "logits: tensor(float) (any, any, any, any)")
+    names = [output.partition(":")[0] for output in outputs]
+    if names not in (["logits"], ["logits", COARSE]) or outputs[0] not in known:
         raise ModelFileError(path, f"outputs {', '.join(outputs)}", f"the one output {expected}", REMEDY)
 
 

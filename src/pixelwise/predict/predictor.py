@@ -41,7 +41,8 @@ AT_ONCE = 4
 class Predictor:
     """An engine with what it needs to know of tiles and classes; path: its model file, where it has one.
 
-    Any number of threads may predict at a time; with `at_once` of them the cores are used best.
+    Any number of threads may predict at a time; with `at_once` of them the cores are used best. `thresholds`, by class
+    index, and `is_augmented` are what `with_thresholds` and `augmented` made of it.
     """
 
     def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None, at_once: int = 1) -> None:
@@ -49,7 +50,8 @@ class Predictor:
         self.info = info
         self.path = path
         self.at_once = at_once
-        self._thresholds: dict[int, float] = {}
+        self.thresholds: dict[int, float] = {}
+        self.is_augmented = False
 
     @property
     def classes(self) -> ClassMap:
@@ -67,7 +69,9 @@ class Predictor:
         """
         from pixelwise.predict.augmented import AugmentedEngine  # which few ask for
 
-        return self._with(AugmentedEngine(self._engine, offsets=self.info.grouping is not None))
+        changed = self._with(AugmentedEngine(self._engine, offsets=self.info.grouping is not None))
+        changed.is_augmented = True
+        return changed
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Predictor:
         """Return one whose label maps keep thresholds, by class (see `labels_above`).
@@ -80,7 +84,7 @@ class Predictor:
             remedy = "Leave --threshold out; every object comes with its score."
             raise OptionError("--threshold", "an instance model", "a semantic one", remedy)
         changed = self._with(self._engine)
-        changed._thresholds = by_index(thresholds, self.classes)
+        changed.thresholds = by_index(thresholds, self.classes)
         return changed
 
     def _with(self, engine: Engine) -> Predictor:
@@ -130,12 +134,8 @@ class Predictor:
             return self.label_map_and_objects(image)[0]
         self._require_image(image)
         info, engine, size = self.info, self._engine, image.shape[:2]
-        if (
-            max(size) <= info.tile
-            and not self._thresholds
-            and isinstance(engine, OnnxRuntimeEngine)
-            and engine.has_coarse
-        ):
+        in_one = max(size) <= info.tile and not self.thresholds
+        if in_one and isinstance(engine, OnnxRuntimeEngine) and engine.has_coarse:
             return labels_between(engine.coarse(image[None])[0], size, info.stride)
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
         return stitch_label_map(engine, image, **grid, labels=self._labels)
@@ -212,14 +212,14 @@ class Predictor:
 
     def _labels(self, logits: Float32) -> UInt8:
         scores = logits[: self.classes.num_classes]
-        return self._chosen(softmax(scores)) if self._thresholds else labels_of(scores)
+        return self._chosen(softmax(scores)) if self.thresholds else labels_of(scores)
 
     def _chosen(self, probabilities: Float32) -> UInt8:
-        if not self._thresholds:
+        if not self.thresholds:
             return labels_of(probabilities)
         from pixelwise.predict.thresholds import labels_above
 
-        return labels_above(probabilities, self._thresholds)
+        return labels_above(probabilities, self.thresholds)
 
     def _require_image(self, image: Image) -> None:
         channels = self.info.in_channels

@@ -95,10 +95,11 @@ class _Kept:
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:
-    """Return what the rows are of: a line."""
+    """Return what the rows are of, in a line: rows of another are not gone on with."""
     model = None if predictor.path is None else sha256(predictor.path)
     file = image.stat()
-    return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns}).encode() + b"\n"
+    asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented}
+    return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns, **asked}).encode() + b"\n"
 
 
 def _rows_in(kept: Path, header: bytes, width: int) -> int:

@@ -102,7 +102,8 @@ def finish(
     scores: Scores | InstanceScores | None = None
     extremes = Extremes()
     if dataset.splits.get("val"):
-        scores = evaluate(load(run.model), dataset, "val", on_image=extremes.see)
+        model = load(run.model, at_once=len(dataset.splits["val"]))
+        scores = evaluate(model, dataset, "val", on_image=extremes.see)
         run.write_metrics({"split": "val", **scores.to_json_dict()})
     run.write_history(progress.history)
     pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
