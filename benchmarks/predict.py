@@ -39,8 +39,9 @@ from pixelwise.predict.batch import predict_files
 from pixelwise.predict.engine import available_cores
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.jobs import plan
+from pixelwise.predict.loading import AUTO, load
 from pixelwise.predict.pace import processor
-from pixelwise.predict.predictor import AUTO, Predictor, load
+from pixelwise.predict.predictor import Predictor
 from pixelwise.raster.image import read_image
 from pixelwise.training.engine import TorchEngine
 from pixelwise.training.finish import export_run

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pixelwise.classes import ClassMap as ClassMap
     from pixelwise.errors import PixelwiseError as PixelwiseError
     from pixelwise.formats import open_dataset as open_dataset
-    from pixelwise.predict.predictor import load as load
+    from pixelwise.predict.loading import load as load
     from pixelwise.predict.sampling import Sampling as Sampling
     from pixelwise.training import train as train
 
@@ -30,7 +30,7 @@ _HOMES = {
     "ClassMap": "pixelwise.classes",
     "PixelwiseError": "pixelwise.errors",
     "Sampling": "pixelwise.predict.sampling",
-    "load": "pixelwise.predict.predictor",
+    "load": "pixelwise.predict.loading",
     "models": "pixelwise.models",
     "open_dataset": "pixelwise.formats",
     "train": "pixelwise.training",

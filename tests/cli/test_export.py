@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pixelwise.cli.export import export
 from pixelwise.errors import OptionError
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.training import int8
 from pixelwise.training.config import RunConfig
 from pixelwise.training.int8 import Int8

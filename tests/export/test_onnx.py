@@ -26,8 +26,9 @@ from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.models.blocks import UpsampledModel
 from pixelwise.ops.padding import pad_to_multiple
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.predict.loading import load
 from pixelwise.predict.openvino_engine import OpenVinoEngine
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.predictor import Predictor
 
 INFO = ModelInfo(
     model="tiny",

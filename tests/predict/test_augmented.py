@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.predict.augmented import AugmentedEngine
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8

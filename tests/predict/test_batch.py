@@ -16,7 +16,8 @@ from PIL import Image
 from pixelwise.errors import OutputError
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.loading import load
+from pixelwise.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8

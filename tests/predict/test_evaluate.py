@@ -15,7 +15,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, ImageError, OptionError
 from pixelwise.formats.dataset import Dataset, Item, Sample, files_of
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8

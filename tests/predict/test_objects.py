@@ -25,6 +25,7 @@ from pixelwise.metrics.instances import InstanceScores
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.jobs import plan
+from pixelwise.predict.loading import load
 from pixelwise.predict.objects import (
     COCO_ENDING,
     write_coco_results,
@@ -33,7 +34,6 @@ from pixelwise.predict.objects import (
     write_instances32,
     write_table,
 )
-from pixelwise.predict.predictor import load
 from pixelwise.predict.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
         assert own["geometry"]["type"] == "Polygon"
         inside = filled([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
         assert (painted[inside] == 255).all()
-        painted[inside] = result.predictor.classes.names.index(own["properties"]["class"])
+        painted[inside] = result.info.classes.names.index(own["properties"]["class"])
     assert_array_equal(painted, result.label_map)
 
 

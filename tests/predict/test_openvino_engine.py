@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.errors import MissingDependencyError, ModelFileError, OptionError
+from pixelwise.predict.loading import load
 from pixelwise.predict.openvino_engine import OpenVinoEngine
-from pixelwise.predict.predictor import load
 from pixelwise.predict.sampling import Sampling
 
 if TYPE_CHECKING:

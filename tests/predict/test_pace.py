@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.predict import pace as paces
+from pixelwise.predict.loading import load
 from pixelwise.predict.openvino_engine import OpenVinoEngine
 from pixelwise.predict.pace import Pace, fastest, installed, pace
-from pixelwise.predict.predictor import load
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8

@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import ImageError, ModelFileError, RunError, ShapeError
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.loading import load
+from pixelwise.predict.predictor import Predictor
 from pixelwise.render import overlay
 
 if TYPE_CHECKING:

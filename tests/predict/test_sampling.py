@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.errors import OptionError, ShapeError
 from pixelwise.predict.engine import OnnxRuntimeEngine
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.loading import load
+from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 
 if TYPE_CHECKING:

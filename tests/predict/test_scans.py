@@ -18,7 +18,8 @@ from rasterio.transform import from_origin
 
 from pixelwise.errors import OptionError
 from pixelwise.predict.jobs import plan, remaining
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.loading import load
+from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.scans import predict_scan, predict_scans
 
 if TYPE_CHECKING:

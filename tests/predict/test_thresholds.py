@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.errors import OptionError
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.predict.sampling import softmax
 from pixelwise.predict.thresholds import labels_above, parse_thresholds
 

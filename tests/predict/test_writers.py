@@ -14,13 +14,18 @@ from PIL import Image
 from pixelwise.errors import OptionError
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan
-from pixelwise.predict.predictor import Predictor, load
+from pixelwise.predict.loading import load
+from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.result import Result
-from pixelwise.predict.sampling import Sampling, softmax
+from pixelwise.predict.sampling import softmax
 from pixelwise.predict.writers import WRITERS, parse_kinds
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
+
+
+def unasked() -> npt.NDArray[np.float32]:
+    raise AssertionError("probabilities that nobody asked for")
 
 
 def test_a_mask_holds_class_indices_and_shows_the_classes_colours(
@@ -67,7 +72,7 @@ def test_no_kind_at_all_is_refused(text: str) -> None:
 
 def test_uncertainty_is_a_16_bit_picture_of_the_variance(model_file: Path, image: UInt8, tmp_path: Path) -> None:
     variance = np.array([[0, 0.25, 0.125], [1 / 65535, 0.01, 0.2]], np.float32)
-    result = Result(image[:2, :3], np.zeros((2, 3), np.uint8), load(model_file), Sampling(2), variance)
+    result = Result(image[:2, :3], np.zeros((2, 3), np.uint8), load(model_file).info, unasked, variance)
     WRITERS["uncertainty"].write(tmp_path / "uncertainty.png", result)
     with Image.open(tmp_path / "uncertainty.png") as written:
         assert written.mode.startswith("I")
@@ -102,7 +107,7 @@ def test_entropy_is_none_where_all_is_sure_and_full_where_nothing_is(
 ) -> None:
     probabilities = np.array([[[1, 0.25, 0.5]], [[0, 0.25, 0.5]], [[0, 0.25, 0]], [[0, 0.25, 0]]], np.float32)
     empty = np.zeros((1, 3), np.uint8)
-    result = Result(image[:1, :3], empty, load(model_file), known_probabilities=probabilities)
+    result = Result(image[:1, :3], empty, load(model_file).info, lambda: probabilities)
     WRITERS["entropy"].write(tmp_path / "e.png", result)
     with Image.open(tmp_path / "e.png") as written:
         assert_array_equal(np.asarray(written), [[0, 65535, 32768]])  # ln 2 / ln 4 is 32767.5 steps

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pixelwise.cli.app import app
 from pixelwise.formats import open_dataset
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.training import train
 from pixelwise.training.config import RunConfig
 

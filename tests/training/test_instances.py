@@ -18,7 +18,7 @@ from pixelwise.errors import DataError, OptionError, RunError
 from pixelwise.formats import open_dataset
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.training import loop, train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.data import Batch

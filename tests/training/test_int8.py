@@ -9,7 +9,7 @@ import pytest
 
 from pixelwise.errors import DataError, ModelFileError
 from pixelwise.formats import open_dataset
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.scenes import write_scenes
 from pixelwise.training import int8
 from pixelwise.training.config import RunConfig

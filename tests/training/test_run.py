@@ -24,7 +24,7 @@ from pixelwise.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.formats import open_dataset
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.scenes import write_scenes
 from pixelwise.training import plan, train
 from pixelwise.training.calibration import SHARES, class_bias

@@ -18,8 +18,8 @@ def benchmark(
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
     from pixelwise.errors import OptionError
     from pixelwise.predict.engine import available_cores
+    from pixelwise.predict.loading import model_path
     from pixelwise.predict.pace import installed, pace, processor
-    from pixelwise.predict.predictor import model_path
 
     if min(size) < 1:
         raise OptionError("--size", f"{size[0]} {size[1]}", "a height and a width of 1 or more", "Give 480 640.")

@@ -37,7 +37,7 @@ def demo(
     from pixelwise.predict.batch import predict_files
     from pixelwise.predict.evaluate import evaluate
     from pixelwise.predict.jobs import plan
-    from pixelwise.predict.predictor import load
+    from pixelwise.predict.loading import load
     from pixelwise.scenes import write_scenes
     from pixelwise.training import train
 

@@ -33,7 +33,7 @@ def evaluate(
     from pixelwise.cli.progress import progress_bar
     from pixelwise.formats import open_dataset
     from pixelwise.predict.evaluate import evaluate as evaluate_split
-    from pixelwise.predict.predictor import load
+    from pixelwise.predict.loading import load
 
     dataset = open_dataset(data, format=format)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))

@@ -52,7 +52,7 @@ def predict(
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.predict.batch import predict_files
     from pixelwise.predict.jobs import plan, remaining, require_new
-    from pixelwise.predict.predictor import load
+    from pixelwise.predict.loading import load
     from pixelwise.predict.sampling import Sampling
     from pixelwise.predict.scans import predict_scans
     from pixelwise.predict.thresholds import parse_thresholds

@@ -74,7 +74,7 @@ def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: 
         remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
         raise DataError(where.image, "no instance map", "the image's objects", remedy)
     target = objects_of(sample.label_map, sample.instance_map)
-    grouping = prediction.predictor.info.grouping
+    grouping = prediction.info.grouping
     things = np.isin(sample.label_map, grouping.things if grouping else ())
     ungrouped = things & (sample.instance_map == 0)
     scorer.update(prediction.instances, target, ungrouped | ~counted_pixels(sample.label_map))

@@ -41,7 +41,7 @@ def write_instances32(path: Path, result: Result) -> None:
 def write_table(path: Path, result: Result) -> None:
     """Write a CSV with a row an object: its id in the instance map, class, score, and `Measures`, in pixels."""
     objects = objects_in(result)
-    own, names = measured(objects, result.image), result.predictor.classes.names
+    own, names = measured(objects, result.image), result.info.classes.names
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -64,7 +64,7 @@ def write_geojson(path: Path, result: Result) -> None:
     objects = regions(result.label_map) if result.instances is None else result.instances
     features = []
     for index, polygons in enumerate(_polygons(objects)):
-        properties: dict[str, object] = {"class": result.predictor.classes.names[objects.class_index[index]]}
+        properties: dict[str, object] = {"class": result.info.classes.names[objects.class_index[index]]}
         if result.instances is not None:
             properties |= {"id": index + 1, "score": _score(objects, index)}
         kind, coordinates = ("Polygon", polygons[0]) if len(polygons) == 1 else ("MultiPolygon", polygons)
@@ -80,7 +80,7 @@ def write_labelme(path: Path, result: Result) -> None:
     objects = objects_in(result)
     image = "" if result.source is None else os.path.relpath(result.source, path.parent)
     regions = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
-    write_text(path, as_labelme(regions, result.predictor.classes, image, objects.instance_map.shape))
+    write_text(path, as_labelme(regions, result.info.classes, image, objects.instance_map.shape))
 
 
 def write_coco_results(path: Path, result: Result) -> None:

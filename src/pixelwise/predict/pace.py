@@ -19,7 +19,8 @@ import numpy as np
 from pixelwise.errors import OutputError
 from pixelwise.files import sha256, write_text
 from pixelwise.predict.engine import available_cores
-from pixelwise.predict.predictor import ENGINES, load
+from pixelwise.predict.engines import ENGINES, opened
+from pixelwise.predict.predictor import Predictor
 
 SIZE = (480, 640)
 """Height and width of the image that the choice is made with."""
@@ -43,7 +44,8 @@ def installed() -> list[str]:
 def pace(path: Path, engine: str, size: tuple[int, int]) -> Pace:
     """Time an engine with a model file on an image of noise of `size` (height, width). Raises what the engine does."""
     started = time.perf_counter()
-    predictor = load(path, engine)
+    own = opened(path, engine)
+    predictor = Predictor(own, own.info)
     opening = time.perf_counter() - started
     image = np.random.default_rng(0).integers(0, 256, (*size, predictor.info.in_channels), np.uint8)
     predictor.label_map(image)

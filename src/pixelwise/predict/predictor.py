@@ -1,22 +1,22 @@
-"""`Predictor`: a model file that answers for images of any size. What `pw.load` returns."""
+"""`Predictor`: a model that answers for images of any size. What `pw.load` returns."""
 
 from __future__ import annotations
 
 import copy
 import itertools
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
-from pixelwise.errors import ModelFileError, OptionError, RunError, ShapeError
+from pixelwise.errors import OptionError, ShapeError
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.predict.engine import Engine, OnnxRuntimeEngine, available_cores
+from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.bands import read_bands
@@ -24,18 +24,8 @@ from pixelwise.raster.image import read_image
 from pixelwise.tiling.coarse import labels_between
 from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
 
-if TYPE_CHECKING:
-    from pixelwise.predict.openvino_engine import OpenVinoEngine
-
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
-
-ENGINES = ("onnxruntime", "openvino")
-"""What can run a model file; the second is an extra."""
-AUTO = "auto"
-"""The fastest of those that are installed."""
-AT_ONCE = 4
-"""So many images at most are worked on at once: each is in memory, with what the model makes of it."""
 
 
 class Predictor:
@@ -110,19 +100,20 @@ class Predictor:
         without dropout or from an instance model.
         """
         pixels = image if isinstance(image, np.ndarray) else self.read(Path(image))
+        work_out = partial(self.probabilities, pixels, sampling)
         if self.info.grouping is not None:
             if sampling is not None:
                 remedy = "Leave --uncertainty out."
                 raise OptionError("--uncertainty", "an instance model", "a semantic one", remedy)
             label_map, objects = self.label_map_and_objects(pixels)
-            return Result(pixels, label_map, self, instances=objects)
+            return Result(pixels, label_map, self.info, work_out, instances=objects)
         if sampling is not None:
             label_map, variance = self.sampled(pixels, sampling)
-            return Result(pixels, label_map, self, sampling, variance)
+            return Result(pixels, label_map, self.info, work_out, variance)
         if not probabilities:
-            return Result(pixels, self.label_map(pixels), self)
+            return Result(pixels, self.label_map(pixels), self.info, work_out)
         found = self.probabilities(pixels)
-        return Result(pixels, self._chosen(found), self, known_probabilities=found)
+        return Result(pixels, self._chosen(found), self.info, lambda: found)
 
     def label_map(self, image: UInt8) -> UInt8:
         """Return the class indices, uint8 (height, width), of a uint8 (height, width, C) image.
@@ -236,51 +227,3 @@ class Predictor:
     def _stitched(self, run: Run, image: UInt8) -> Float32:
         info = self.info
         return stitch_logits(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride)
-
-
-def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Predictor:
-    """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES`.
-
-    `AUTO` is the one that is the fastest with this file on this machine, which is timed once and remembered. All cores
-    work on one image; or on `at_once`, 4 at most, each in a thread of the caller's, which is faster for many images.
-
-    Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
-    pixelwise's, `OptionError` for another engine, and `MissingDependencyError` for one that is not installed.
-    """
-    known = (*ENGINES, AUTO)
-    if engine not in known:
-        raise OptionError("--engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
-    path = model_path(path)
-    if engine == AUTO:
-        from pixelwise.predict.pace import fastest  # which only this asks for
-
-        engine = fastest(path)
-    at_once = max(1, min(at_once, available_cores(), AT_ONCE))
-    opened = _opened(path, engine, at_once)
-    return Predictor(opened, opened.info, path, at_once)
-
-
-def _opened(path: Path, engine: str, at_once: int) -> OnnxRuntimeEngine | OpenVinoEngine:
-    if engine == "onnxruntime":
-        return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
-    from pixelwise.predict.openvino_engine import OpenVinoEngine
-
-    return OpenVinoEngine(path, at_once=at_once)
-
-
-def model_path(path: str | Path) -> Path:
-    """Return the model file that is meant: `path` itself, or the one in the run directory `path`.
-
-    Raises `RunError` for a directory without one, and `ModelFileError` where there is nothing.
-    """
-    path = Path(path)
-    if not path.exists():
-        remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
-        raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
-    if not path.is_dir():
-        return path
-    model = path / "model.onnx"
-    if not model.is_file():
-        remedy = "Finish the run with `pixelwise train ... --resume`, or name another directory."
-        raise RunError(path, "no model.onnx", "the directory of a finished run", remedy)
-    return model

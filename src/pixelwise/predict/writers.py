@@ -35,7 +35,7 @@ class Writer:
 
 def write_mask(path: Path, result: Result) -> None:
     """Write the label map as a palette PNG: the values are class indices, shown in the model's colours."""
-    write_png(path, result.label_map, palette=result.predictor.classes.palette())
+    write_png(path, result.label_map, palette=result.info.classes.palette())
 
 
 def write_overlay(path: Path, result: Result) -> None:

@@ -22,7 +22,7 @@ from pixelwise.metrics.instances import InstanceScores, matched
 from pixelwise.metrics.scores import Scores, mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.predict.result import Result
 from pixelwise.render import visible
 from pixelwise.training.calibration import best_bias, spread
@@ -69,7 +69,7 @@ class Extremes:
 def _example(item: Item, sample: Sample, prediction: Result) -> Example | ObjectExample:
     """Return what the report may show of one image."""
     if prediction.instances is None or sample.instance_map is None:
-        classes = prediction.predictor.classes
+        classes = prediction.info.classes
         miou = mean_iou(prediction.label_map, sample.label_map, classes.num_classes)
         return Example(item.name, visible(sample.image), sample.label_map, prediction.label_map, miou)
     target = objects_of(sample.label_map, sample.instance_map)

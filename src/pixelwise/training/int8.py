@@ -13,7 +13,7 @@ from pixelwise.files import written_whole
 from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset
 from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import load
+from pixelwise.predict.loading import load
 from pixelwise.training.calibration import spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory

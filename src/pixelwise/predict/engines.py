@@ -1,0 +1,23 @@
+"""What can run a model file, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelwise.predict.engine import OnnxRuntimeEngine, available_cores
+
+if TYPE_CHECKING:
+    from pixelwise.predict.openvino_engine import OpenVinoEngine
+
+ENGINES = ("onnxruntime", "openvino")
+"""The second is an extra."""
+
+
+def opened(path: Path, engine: str, at_once: int = 1) -> OnnxRuntimeEngine | OpenVinoEngine:
+    """Return a model file in one of `ENGINES`, for so many threads that call it at once. Raises what that does."""
+    if engine == "onnxruntime":
+        return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
+    from pixelwise.predict.openvino_engine import OpenVinoEngine
+
+    return OpenVinoEngine(path, at_once=at_once)
