@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError
 from pixelwise.instances.rule import Grouping
@@ -70,6 +71,7 @@ def test_the_text_holds_every_field_by_its_name() -> None:
         "width": None,
         "options": {},
         "grouping": None,
+        "bands": None,
     }
 
 
@@ -110,7 +112,7 @@ def test_damaged_text_is_refused(text: str) -> None:
         ModelInfo.from_json(text, PATH)
 
 
-OPTIONAL = ("format_version", "width", "options", "grouping")
+OPTIONAL = ("format_version", "width", "options", "grouping", "bands")
 
 
 @pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name not in OPTIONAL])
@@ -154,3 +156,17 @@ def test_a_missing_field_is_named(name: str) -> None:
 def test_a_field_out_of_range_is_named(fields: dict[str, Any], found: str) -> None:
     with pytest.raises(ModelFileError, match=found):
         ModelInfo.from_json(changed(**fields), PATH)
+
+
+def test_bands_come_back_and_count_the_channels() -> None:
+    bands = Bands((4, 1), (0.5, 10.0), (1.5, 3000.0))
+    info = replace(INFO, bands=bands, mean=(0.4, 0.5), std=(0.2, 0.2))
+    again = ModelInfo.from_json(info.to_json(), PATH)
+    assert again == info
+    assert again.in_channels == 2
+    with pytest.raises(ModelFileError, match="expected 2 finite values each, std above 0"):
+        ModelInfo.from_json(replace(INFO, bands=bands).to_json(), PATH)
+    damaged = json.loads(info.to_json())
+    damaged["bands"]["numbers"] = [4, 4]
+    with pytest.raises(ModelFileError, match="found 4, 4 in its grouping or bands"):
+        ModelInfo.from_json(json.dumps(damaged), PATH)
