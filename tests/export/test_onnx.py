@@ -200,6 +200,16 @@ def test_coarser_logits_beside_all_lead_to_the_same_labels(
     assert 0.2 < labels.mean() < 0.8
 
 
+def test_a_class_bias_reaches_the_coarser_logits_too(tmp_path: Path) -> None:
+    info = replace(INFO, stride=8, tile=96)
+    export_onnx(coarse(1.0), info, tmp_path / "draft.onnx")
+    with_class_bias(tmp_path / "draft.onnx", (9.0, -9.0), info, tmp_path / "model.onnx")
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    assert load(tmp_path / "draft.onnx").label_map(image).any()
+    assert not load(tmp_path / "model.onnx").label_map(image).any()
+    assert not OnnxRuntimeEngine(tmp_path / "model.onnx")(image[None]).argmax(axis=1).any()
+
+
 def test_logits_of_two_coarser_maps_stand_alone(tmp_path: Path) -> None:
     pipeline = coarse(1.0, 1.5)
     export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")

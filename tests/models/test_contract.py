@@ -178,7 +178,7 @@ def test_the_model_file_equals_the_model(
 ) -> None:
     """Logits within 1e-4, some tens of float32 roundings at their magnitude of 1 to 10, and the same labels."""
     pipeline, path = exported
-    engine, eager = kind(path, threads=1), TorchEngine(pipeline)
+    engine, eager = kind(path), TorchEngine(pipeline)
     for n, height, width in [(1, 33, 47), (2, 64, 96), (1, 1, 1), (2, 5, 70)]:
         images = photos(n, height, width, seed=9)
         found, expected = engine(images), eager(images)

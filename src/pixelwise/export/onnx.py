@@ -21,7 +21,7 @@ from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
 
 OPSET = 18
 CLASS_BIAS = "class_bias"
-"""The pipeline's own name for it, and the initialiser's in the graph."""
+"""The pipeline's own name for it, which that of the initialiser in the graph ends with."""
 EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
 
@@ -81,9 +81,9 @@ def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, ou
     the place of its own."""
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
-    (entry,) = (own for own in proto.graph.initializer if own.name == CLASS_BIAS)
+    (entry,) = (own for own in proto.graph.initializer if own.name.rpartition(".")[2] == CLASS_BIAS)
     values = np.array(class_bias, np.float32).reshape(tuple(entry.dims))
-    entry.CopyFrom(onnx.numpy_helper.from_array(values, CLASS_BIAS))
+    entry.CopyFrom(onnx.numpy_helper.from_array(values, entry.name))
     with written_whole(out) as temporary:
         onnx.save(proto, temporary)
 
