@@ -52,7 +52,8 @@ TEXT = f"""# What prediction is worth
 
 Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor()}), for the default model as ten minutes
 of training on CamVid leave it. Photos have 360x480 pixels. What is compared took turns; figures are medians of three.
-`--fast` is the same net, exported to see an image once, as large as it is.
+`--fast` is the same net, exported to see an image once, as large as it is. The machine was up to twice as fast at one
+time as at another: compare within a row.
 """
 UInt8 = npt.NDArray[np.uint8]
 Found = list[tuple[str, str]]

@@ -300,3 +300,19 @@ def test_an_fcn_is_trained_in_stages_each_from_the_last(data: Path, tmp_path: Pa
     before = (out / "weights.safetensors").read_bytes()
     train(data, out=out, stages=True, options=["at_once=true"], resume=True, **asked)
     assert (out / "weights.safetensors").read_bytes() == before
+
+
+def test_the_default_model_ends_in_a_file_whose_labels_are_those_of_its_logits(data: Path, tmp_path: Path) -> None:
+    """It labels by coarser logits, to which its class bias belongs as well."""
+    run = train(data, out=tmp_path / "run", encoder="test_resnet", pretrained=False, epochs=4, quiet=True)
+    pipeline, config = load_run(run.path)
+    assert config.model == "fpn"
+    assert pipeline.class_bias is not None
+    model, dataset = load(run.path), open_dataset(data)
+    for item in dataset.splits["test"]:
+        image = dataset.read(item).image
+        logits = model.logits(image)
+        with torch.no_grad():
+            assert_allclose(logits, pipeline(torch.from_numpy(image[None]))[0], atol=1e-4)
+        assert (model.label_map(image) == logits.argmax(axis=0)).mean() > 0.9999
+    assert evaluate(model, dataset, "val").to_json_dict()["miou"] == pytest.approx(run.miou)
