@@ -227,10 +227,6 @@ def bare_openvino(path: Path) -> Callable[[UInt8], Any]:
     return lambda image: compiled(image[None])[0]
 
 
-def labelling(run: Callable[[UInt8], Any], images: list[UInt8]) -> Callable[[], object]:
-    return lambda: [run(image)[0].argmax(axis=0).astype(np.uint8) for image in images]
-
-
 def cold_start(bench: Bench) -> Found:
     """Time whole processes of `pixelwise predict` on one photo, and list what they load."""
     with tempfile.TemporaryDirectory() as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from pixelwise.errors import OptionError
 
 UInt8 = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 MAX_BANDS = 64
 
@@ -39,6 +41,16 @@ class Bands:
         spread = (values.astype(np.float32) - low) * (255 / np.where(high > low, high - low, 1))
         rounded = np.rint(np.clip(np.nan_to_num(spread, nan=0.0), 0, 255))
         return np.ascontiguousarray(rounded.astype(np.uint8).transpose(1, 2, 0))
+
+
+def channel_count(bands: Bands | None) -> int:
+    """Return how many channels an image has; `None` stands for red, green and blue."""
+    return 3 if bands is None else len(bands.numbers)
+
+
+def over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
+    """Return values of red, green and blue over and over, one for each of so many channels."""
+    return (-(-channels // 3) * values)[:channels]
 
 
 def parse_bands(text: str) -> tuple[int, ...]:

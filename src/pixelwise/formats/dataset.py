@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.bands import Bands
+from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import MaskError
-from pixelwise.raster.bands import band_size, measured_bands, read_bands
-from pixelwise.raster.image import image_size, read_image
+from pixelwise.raster.bands import band_size, measured_bands, read_channels
+from pixelwise.raster.image import image_size
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -72,7 +72,7 @@ class Dataset:
 
     @property
     def channels(self) -> int:
-        return 3 if self.bands is None else len(self.bands.numbers)
+        return channel_count(self.bands)
 
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
         """Return this data set with these bands of its files, counted from 1, as channels: in the range of values that
@@ -83,7 +83,7 @@ class Dataset:
 
     def read_image(self, item: Item) -> UInt8:
         """Read one item's image. Raises `ImageError` where that is not possible."""
-        return read_image(item.image) if self.bands is None else read_bands(item.image, self.bands)
+        return read_channels(item.image, self.bands)
 
     def image_size(self, item: Item) -> tuple[int, int]:
         """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`."""

@@ -9,7 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from pixelwise.bands import Bands
+from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ModelFileError, OptionError
 from pixelwise.instances.rule import CHANNELS, Grouping
@@ -133,7 +133,7 @@ def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
         found = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
         raise ModelFileError(path, found, "classes that make objects, in an instance model alone", remedy)
     values = (*info.mean, *info.std)
-    count = 3 if info.bands is None else len(info.bands.numbers)
+    count = channel_count(info.bands)
     if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:
         found = f"mean {info.mean} and std {info.std}"
         raise ModelFileError(path, found, f"{count} finite values each, std above 0", remedy)

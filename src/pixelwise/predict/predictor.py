@@ -19,8 +19,7 @@ from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
-from pixelwise.raster.bands import read_bands
-from pixelwise.raster.image import read_image
+from pixelwise.raster.bands import read_channels
 from pixelwise.tiling.coarse import labels_between
 from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
 
@@ -87,7 +86,7 @@ class Predictor:
 
         Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
         """
-        return read_image(path) if self.info.bands is None else read_bands(path, self.info.bands)
+        return read_channels(path, self.info.bands)
 
     def predict(
         self, image: str | Path | UInt8, sampling: Sampling | None = None, *, probabilities: bool = False

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pixelwise.bands import Bands, require_numbers
 from pixelwise.errors import ImageError, MissingDependencyError, OptionError
+from pixelwise.raster.image import read_image
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -69,6 +70,11 @@ def read_bands(path: Path, bands: Bands) -> UInt8:
     """
     with opened(path) as file:
         return bands.scaled(_values(path, file, bands.numbers))
+
+
+def read_channels(path: Path, bands: Bands | None) -> UInt8:
+    """Return a file's image as uint8 (height, width, channels): its bands, or RGB without. Raises as either does."""
+    return read_image(path) if bands is None else read_bands(path, bands)
 
 
 def band_size(path: Path) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.bands import Bands
+from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import written_whole
@@ -71,7 +71,7 @@ class Scan:
                 self._file: DatasetReader = rasterio.open(path)
         except self._errors as error:
             raise self._unreadable(error) from error
-        channels = 3 if bands is None else len(bands.numbers)
+        channels = channel_count(bands)
         self.shape: tuple[int, ...] = (self._file.height, self._file.width, channels)
         self.size = self._file.height * self._file.width * channels
         self.placed = _is_placed(self._file)

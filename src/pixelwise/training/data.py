@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from pixelwise.augment import color, crop, elastic
+from pixelwise.bands import over_channels
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.instances.targets import centre_targets
 from pixelwise.losses.border import border_weights
@@ -127,8 +128,7 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
         centres = _centres(instance_map) if recipe.heat_weight else None
-    channels = image.shape[2]
-    image = crop.on_image(image, window, (-(-channels // 3) * FILL)[:channels])
+    image = crop.on_image(image, window, over_channels(FILL, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
     return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from pixelwise.bands import channel_count, over_channels
 from pixelwise.encoders.timm import Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
@@ -28,7 +29,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     torch.manual_seed(config.seed)
-    channels = 3 if config.bands is None else len(config.bands.numbers)
+    channels = channel_count(config.bands)
     model = build(
         config.model,
         config.class_map.num_classes + (CHANNELS if config.grouping else 0),
@@ -42,7 +43,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    mean, std = ((-(-channels // 3) * own)[:channels] for own in (mean, std))  # as a first convolution's weights are
+    mean, std = (over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
     return Pipeline(model, mean, std, config.recipe.magnifications, config.recipe.mirrored, config.grouping)
 
 
