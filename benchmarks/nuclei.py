@@ -84,7 +84,7 @@ def arranged(source: Path, out: Path, kind: str) -> Dataset:
 
 def ours(args: argparse.Namespace, data: Dataset) -> Row:
     run = args.out / f"pixelwise-{args.kind}-{args.minutes:g}"
-    train_and_evaluate(data.root, run, args.minutes, ["--task", "instance"])
+    train_and_evaluate(data.root, run, args.minutes, ["--task", "instance", "--rotate"])
     predictor = pw.load(run)
 
     def found(name: str) -> Objects:

@@ -445,7 +445,7 @@ def scores(camvid: Path, variant: Variant, minutes: int) -> dict[str, Any]:
     items = (left_out, data.splits["val"])
     samples = {split: list(map(data.read, own[::EVERY])) for split, own in zip(SCORED, items, strict=True)}
     found: dict[str, Any] = {split: {} for split in SCORED}
-    pipeline.mirrored = True
+    pipeline.flipped = (-1,)
     for way, pipeline.magnifications in WAYS.items():
         pipeline.biased(None)
         _, fitted = best_bias(predictor, samples["val"], len(samples["val"]), config.recipe.class_weights)

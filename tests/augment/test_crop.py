@@ -26,12 +26,12 @@ def pixels(*shape: int, seed: int = 0) -> UInt8:
 def whole(image: UInt8, size: tuple[int, int], *, flipped: bool = False) -> Crop:
     """The whole image, resized to `size`."""
     height, width = image.shape[:2]
-    return Crop((0, 0, width, height), size, (0, 0), size, flipped)
+    return Crop((0, 0, width, height), size, (0, 0), size, flipped, 0)
 
 
 def test_at_scale_one_the_pixels_are_the_images_own() -> None:
     image, label_map = pixels(40, 50, 3), pixels(40, 50, seed=1)
-    window = Crop((7, 5, 39, 29), (24, 32), (0, 0), (24, 32), flipped=False)
+    window = Crop((7, 5, 39, 29), (24, 32), (0, 0), (24, 32), flipped=False, turns=0)
     assert_array_equal(crop.on_image(image, window, FILL), image[5:29, 7:39])
     assert_array_equal(crop.on_label_map(label_map, window), label_map[5:29, 7:39])
 
@@ -48,6 +48,23 @@ def test_a_flip_mirrors_both() -> None:
     window = whole(image, (4, 6), flipped=True)
     assert_array_equal(crop.on_image(image, window, FILL), image[:, ::-1])
     assert_array_equal(crop.on_label_map(label_map, window), label_map[:, ::-1])
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_quarter_turns_turn_all_alike(turns: int) -> None:
+    image, label_map, instance_map = pixels(4, 6, 3), pixels(4, 6, seed=1), pixels(4, 6, seed=2).astype(np.int32)
+    window = Crop((0, 0, 6, 4), (4, 6), (0, 0), (4, 6), flipped=True, turns=turns)
+    assert_array_equal(crop.on_image(image, window, FILL), np.rot90(image[:, ::-1], turns))
+    assert_array_equal(crop.on_label_map(label_map, window), np.rot90(label_map[:, ::-1], turns))
+    assert_array_equal(crop.on_instance_map(instance_map, window), np.rot90(instance_map[:, ::-1], turns))
+
+
+def test_rotated_draws_have_the_size_asked_for_and_each_of_the_eight_ways_round() -> None:
+    image = np.zeros((40, 50, 3), np.uint8)
+    drawn = [crop.draw(np.random.default_rng(key), (40, 50), (24, 32), (0.5, 1.5), rotate=True) for key in range(80)]
+    assert {(own.flipped, own.turns) for own in drawn} == {(flipped, turns) for flipped in (0, 1) for turns in range(4)}
+    assert {crop.on_image(image, own, FILL).shape for own in drawn} == {(24, 32, 3)}
+    assert {crop.draw(np.random.default_rng(key), (40, 50), (24, 32), (0.5, 1.5)).turns for key in range(80)} == {0}
 
 
 def test_twice_the_size_repeats_labels_and_interpolates_colours() -> None:
@@ -73,7 +90,7 @@ def test_half_the_size_takes_the_label_nearest_to_the_centre_of_each_four() -> N
 
 def test_what_the_image_does_not_cover_is_fill_and_ignored() -> None:
     image, label_map = pixels(4, 6, 3), np.zeros((4, 6), np.uint8)
-    window = Crop((0, 0, 6, 4), (4, 6), (3, 1), (9, 8), flipped=False)
+    window = Crop((0, 0, 6, 4), (4, 6), (3, 1), (9, 8), flipped=False, turns=0)
     canvas, labels = np.full((9, 8, 3), FILL, np.uint8), np.full((9, 8), IGNORE_INDEX, np.uint8)
     canvas[3:7, 1:7], labels[3:7, 1:7] = image, 0
     assert_array_equal(crop.on_image(image, window, FILL), canvas)

@@ -175,7 +175,7 @@ class Coarse(UpsampledModel):
 
 def coarse(*magnifications: float) -> Pipeline:
     torch.manual_seed(1)
-    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, mirrored=True).biased((0.1, -0.1)).eval()
+    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, flipped=(-1,)).biased((0.1, -0.1)).eval()
 
 
 @pytest.mark.parametrize("magnification", [1.0, 1.25])

@@ -123,10 +123,21 @@ def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
         assert_allclose(pipeline(images), expected, atol=1e-5)
 
 
+def test_a_pipeline_flipped_along_both_axes_averages_four_ways_round() -> None:
+    torch.manual_seed(0)
+    model = build("fpn", 3, encoder="test_resnet").eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, flipped=(-2, -1)).eval()
+    images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 96, 3), np.uint8))
+    with torch.no_grad():
+        image = pipeline.normalised(images)
+        ways = [model(image.flip(axes)).flip(axes) for axes in ((), (-1,), (-2,), (-2, -1))]
+        assert_allclose(pipeline(images), torch.stack(ways).mean(dim=0), atol=1e-5)
+
+
 def test_a_mirrored_pipeline_averages_what_the_model_says_of_an_image_and_of_its_mirror_image() -> None:
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, mirrored=True).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,)).eval()
     images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 96, 3), np.uint8))
     with torch.no_grad():
         normalised = pipeline.normalised(images)
@@ -140,7 +151,7 @@ def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: f
     """Where the width is a multiple of the stride, so that nothing is padded, exactly; elsewhere the shape is right."""
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), mirrored=True).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), flipped=(-1,)).eval()
     images = torch.from_numpy(
         np.random.default_rng(3).integers(0, 256, (1, pipeline.stride, 2 * pipeline.stride, 3), np.uint8)
     )
@@ -150,7 +161,7 @@ def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: f
 
 
 def test_in_training_no_mirror_image_is_seen() -> None:
-    pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, mirrored=True).train()
+    pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,)).train()
     images = torch.from_numpy(IMAGES)
     assert torch.equal(pipeline(images), pipeline.model(pipeline.normalised(images)))
 
@@ -168,9 +179,16 @@ def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnifica
 def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
     """What is said of both ways round alike cancels out across, and stays down and in scores."""
     pipeline = Pipeline(
-        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, mirrored=True, grouping=Grouping((0,))
+        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,), grouping=Grouping((0,))
     ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 2 * OFFSET_UNIT, 0], atol=1e-6)
+
+
+def test_an_image_upside_down_leads_to_its_centres_the_other_way_down() -> None:
+    pipeline = Pipeline(
+        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-2,), grouping=Grouping((0,))
+    ).eval()
+    assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 0, 3 * OFFSET_UNIT], atol=1e-6)
 
 
 def test_two_magnifications_are_averaged() -> None:
@@ -179,7 +197,7 @@ def test_two_magnifications_are_averaged() -> None:
     images = torch.from_numpy(np.random.default_rng(5).integers(0, 256, (1, 128, 256, 3), np.uint8))
     with torch.no_grad():
         one, other, both = (
-            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, own, mirrored=True).eval()(images)
+            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, own, flipped=(-1,)).eval()(images)
             for own in ((1.25,), (1.5,), (1.25, 1.5))
         )
     assert_allclose(both, (one + other) / 2, atol=1e-5)

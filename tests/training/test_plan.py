@@ -17,6 +17,7 @@ from pixelwise.training.config import Recipe, RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
+from pixelwise.training.recipe import flipped_axes
 
 
 def planned(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> RunConfig:
@@ -88,6 +89,17 @@ def small_objects(root: Path, side: int) -> None:
 def test_predictions_are_of_both_ways_round_but_as_an_author_published_of_one(tmp_path: Path) -> None:
     assert recipe_of(tmp_path / "data").mirrored
     assert not recipe_of(tmp_path / "data", model="segnet", recipe="segnet").mirrored
+
+
+def test_images_without_an_upper_side_are_predicted_upside_down_too(tmp_path: Path) -> None:
+    cases: dict[tuple[int, ...], dict[str, Any]] = {
+        (-1,): {},
+        (-2, -1): {"rotate": True},
+        (): {"rotate": True, "model": "segnet", "recipe": "segnet"},
+    }
+    for axes, options in cases.items():
+        found = recipe_of(tmp_path / "data", **options)
+        assert (flipped_axes(found), found.rotate) == (axes, "rotate" in options)
 
 
 def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ Pixels = TypeVar("Pixels", UInt8, Int32)
 class Crop:
     """The window `box_xyxy` of the image, in pixels, resized to `part` and put at `corner` of a canvas of `size`.
 
-    Sizes are (height, width), `corner` is (row, column).
+    The canvas is flipped left to right or not, and then given so many quarter `turns`. Sizes are (height, width),
+    `corner` is (row, column).
     """
 
     box_xyxy: tuple[float, float, float, float]
@@ -28,24 +29,34 @@ class Crop:
     corner: tuple[int, int]
     size: tuple[int, int]
     flipped: bool
+    turns: int
 
 
 def draw(
-    rng: np.random.Generator, image_size: tuple[int, int], size: tuple[int, int], scale: tuple[float, float]
+    rng: np.random.Generator,
+    image_size: tuple[int, int],
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    rotate: bool = False,
 ) -> Crop:
     """Draw a crop of `size` from an image of `image_size`, magnified by a factor between `scale`'s two.
+
+    It is flipped or not, and with `rotate` any of its sides may come to be the upper one.
 
     The window's side is drawn uniformly, so its magnification, the inverse, is more often small.
 
     Where the magnified image is smaller than the crop all of it is taken, at a random place.
     """
+    turns = int(rng.integers(4)) if rotate else 0
+    if turns % 2:
+        size = size[::-1]
     factor = 1 / float(rng.uniform(1 / scale[1], 1 / scale[0]))
     window = [min(full, wanted / factor) for full, wanted in zip(image_size, size, strict=True)]
     part = [min(wanted, max(1, round(extent * factor))) for wanted, extent in zip(size, window, strict=True)]
     top, left = (rng.uniform(0, full - extent) for full, extent in zip(image_size, window, strict=True))
     row, column = (int(rng.integers(0, wanted - taken + 1)) for wanted, taken in zip(size, part, strict=True))
     box_xyxy = (left, top, min(left + window[1], image_size[1]), min(top + window[0], image_size[0]))
-    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < 0.5))
+    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < 0.5), turns)
 
 
 def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
@@ -84,4 +95,6 @@ def _placed(canvas: Pixels, part: Pixels, crop: Crop) -> Pixels:
     row, column = crop.corner
     height, width = crop.part
     canvas[row : row + height, column : column + width] = part
-    return np.ascontiguousarray(canvas[:, ::-1]) if crop.flipped else canvas
+    if crop.flipped:
+        canvas = canvas[:, ::-1]
+    return np.ascontiguousarray(np.rot90(canvas, crop.turns))

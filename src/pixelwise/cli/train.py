@@ -44,6 +44,9 @@ def train(
     elastic: Annotated[
         float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
     ] = None,
+    rotate: Annotated[
+        bool | None, typer.Option("--rotate", help="Images have no upper side: microscopy, maps, scans.")
+    ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
     task: Annotated[
         Literal["semantic", "instance"] | None,
@@ -82,6 +85,7 @@ def train(
         reduction=reduction,
         border_weight=border_weight,
         elastic=elastic,
+        rotate=rotate,
         stages=stages,
     )
     if as_json:

@@ -25,10 +25,11 @@ class Pipeline(nn.Module):
 
     mean and std are of channel values in 0..1. The class bias (`biased`), none at first, is added to every pixel's
     logits. In evaluation mode the model sees images enlarged by each of `magnifications`: one whose logits are coarser
-    than the image draws finer lines then. Where `mirrored` it sees each a second time, left and right exchanged. The
-    logits are the mean of all. In training it sees them as they come, since crops are drawn at many magnifications and
-    both ways round. With a `grouping`, that of an instance model, the last two channels are distances (down, right) in
-    pixels of the image that came in, whatever it is enlarged by; the model gives them in units of `OFFSET_UNIT`.
+    than the image draws finer lines then. It sees each flipped too along the axes `flipped` of (height, width), -1, -2
+    or both: along each and along both at once. The logits are the mean of all. In training it sees them as they come,
+    since crops are drawn at many magnifications and all these ways round. With a `grouping`, that of an instance model,
+    the last two channels are distances (down, right) in pixels of the image that came in, whatever it is enlarged by;
+    the model gives them in units of `OFFSET_UNIT`.
     """
 
     scale: torch.Tensor
@@ -41,13 +42,13 @@ class Pipeline(nn.Module):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         magnifications: Sequence[float] = (1.0,),
-        mirrored: bool = False,
+        flipped: Sequence[int] = (),
         grouping: Grouping | None = None,
     ) -> None:
         super().__init__()
         self.grouping = grouping
         self.magnifications = tuple(Fraction(own).limit_denominator(8) for own in magnifications)
-        self.mirrored = mirrored
+        self.flipped = tuple(flipped)
         self.model = model
         self.mean = mean
         self.std = std
@@ -77,7 +78,7 @@ class Pipeline(nn.Module):
         logits: torch.Tensor
         if step > 1:
             logits = self.model(image, step)
-        elif self.training or (set(self.magnifications) == {Fraction(1)} and not self.mirrored):
+        elif self.training or (set(self.magnifications) == {Fraction(1)} and not self.flipped):
             logits = self.model(image)
         else:
             logits = self._predicted(image)
@@ -115,7 +116,7 @@ class Pipeline(nn.Module):
         return logits[..., :height, :width]
 
     def _seen(self, image: torch.Tensor, magnification: Fraction) -> torch.Tensor:
-        """Return the logits of an image, whose sides are multiples of the stride, enlarged and seen both ways round."""
+        """Return the logits of an image, whose sides are multiples of the stride, enlarged and flipped."""
         logits, size = self._coarsely_seen(image, magnification), image.shape[-2:]
         if self.grouping and magnification != 1:
             logits = _offsets_times(logits, 1 / float(magnification), 1 / float(magnification))
@@ -128,13 +129,15 @@ class Pipeline(nn.Module):
         size = image.shape[-2:]
         larger = [side * magnification.numerator // magnification.denominator for side in size]
         seen = image if magnification == 1 else bilinear_interpolation(image, larger)
-        if self.mirrored:
-            seen = torch.cat([seen, seen.flip(-1)])
+        for axis in self.flipped:
+            seen = torch.cat([seen, seen.flip(axis)])
         logits: torch.Tensor = self.model.coarse(seen) if isinstance(self.model, UpsampledModel) else self.model(seen)
-        if self.mirrored:
+        for axis in reversed(self.flipped):
             plain, mirror = logits.view(2, -1, *logits.shape[1:])
-            mirror = mirror.flip(-1)
-            logits = (plain + (_offsets_times(mirror, 1, -1) if self.grouping else mirror)) / 2
+            mirror = mirror.flip(axis)
+            if self.grouping:
+                mirror = _offsets_times(mirror, *((-1, 1) if axis == -2 else (1, -1)))
+            logits = (plain + mirror) / 2
         return logits
 
 

@@ -33,6 +33,8 @@ class Recipe(_Strict):
     crop: tuple[pydantic.PositiveInt, pydantic.PositiveInt]
     scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
     color: Annotated[float, pydantic.Field(ge=0, le=3)]
+    rotate: bool = False
+    """Whether images have no upper side: crops are turned by quarters, and prediction exchanges top and bottom too."""
     elastic: pydantic.NonNegativeFloat = 0.0
     """Standard deviation of the elastic displacements, in pixels; 0 for none."""
     batch: pydantic.PositiveInt
@@ -69,7 +71,7 @@ class Recipe(_Strict):
     """What images are enlarged by when they are predicted, where the model's logits are up-sampled, and these averaged
     over them."""
     mirrored: bool = False
-    """Whether images are predicted a second time, left and right exchanged, and the logits averaged."""
+    """Whether images are predicted with left and right exchanged too, and the logits averaged."""
     evaluations: pydantic.NonNegativeInt
     """How often the model is validated on the way, to keep the best weights; with 0 the last are kept."""
     tile: pydantic.PositiveInt

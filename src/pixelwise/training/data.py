@@ -115,7 +115,7 @@ def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: sl
 def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> AugmentedSample:
     """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
     height, width = sample.label_map.shape
-    window = crop.draw(rng, (height, width), recipe.crop, recipe.scale)
+    window = crop.draw(rng, (height, width), recipe.crop, recipe.scale, recipe.rotate)
     change = color.draw(rng, recipe.color) if recipe.color else None
     image, label_map = sample.image, sample.label_map
     instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None

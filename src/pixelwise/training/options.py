@@ -36,3 +36,4 @@ class TrainOptions:
     reduction: Reduction | None = None
     border_weight: float | None = None
     elastic: float | None = None
+    rotate: bool | None = None

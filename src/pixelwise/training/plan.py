@@ -122,7 +122,7 @@ def _recipe(
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": 0.0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
-    asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic")}
+    asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic", "rotate")}
     given = {key: value for key, value in asked.items() if value is not None}
     return recipe.model_copy(update=given)
 

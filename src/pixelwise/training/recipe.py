@@ -188,6 +188,13 @@ def seen_once(recipe: Recipe) -> Recipe:
     return seen_at(recipe, (1.0,)).model_copy(update={"mirrored": False})
 
 
+def flipped_axes(recipe: Recipe) -> tuple[int, ...]:
+    """Return the axes, of (..., height, width), along which an image is flipped too when it is predicted."""
+    if not recipe.mirrored:
+        return ()
+    return (-2, -1) if recipe.rotate else (-1,)
+
+
 def for_objects(recipe: Recipe) -> Recipe:
     """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
     return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})

@@ -65,6 +65,7 @@ def train(
     reduction: Reduction | None = None,
     border_weight: float | None = None,
     elastic: float | None = None,
+    rotate: bool | None = None,
     stages: bool = False,
     quiet: bool = False,
 ) -> Run:
@@ -76,8 +77,9 @@ def train(
     repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
     the same family as far as they fit. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
     of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
-    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. With `stages`
-    an FCN is trained from the coarsest on, each stage from the last.
+    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
+    for images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
+    `stages` an FCN is trained from the coarsest on, each stage from the last.
 
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
     `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
@@ -102,6 +104,7 @@ def train(
         reduction=reduction,
         border_weight=border_weight,
         elastic=elastic,
+        rotate=rotate,
     )
     require_sensible(asked)
     run = RunDirectory(Path(out))

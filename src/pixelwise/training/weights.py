@@ -17,7 +17,7 @@ from pixelwise.models import MODELS, build
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.recipe import seen_once
+from pixelwise.training.recipe import flipped_axes, seen_once
 
 HEAD = "head."
 """Every model's last layer bears this name: the one that depends on the classes."""
@@ -44,7 +44,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     mean, std = (over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
-    return Pipeline(model, mean, std, config.recipe.magnifications, config.recipe.mirrored, config.grouping)
+    return Pipeline(model, mean, std, config.recipe.magnifications, flipped_axes(config.recipe), config.grouping)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
