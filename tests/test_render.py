@@ -10,10 +10,12 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import OptionError, ShapeError
 from pixelwise.render import (
     OBJECT_COLORS,
+    OBJECT_FATES,
     colorize,
     errors_map,
     labelled_row,
     legend,
+    object_errors,
     object_overlay,
     overlay,
     side_by_side,
@@ -174,3 +176,13 @@ def test_numbers_are_written_on_objects_that_have_room():
 def test_objects_of_another_image():
     with pytest.raises(ShapeError, match=r"instance map: found \(2, 3\); expected \(2, 4\)"):
         object_overlay(picture(2, 4), np.zeros((2, 3), np.int32))
+
+
+def test_objects_are_drawn_by_what_became_of_them_those_predicted_above():
+    """Object 1 of both maps is matched; the other true one lies in part under the other predicted one."""
+    target = np.array([[1, 1, 1, 1, 0, 2, 2, 2, 2, 2, 2, 2]] * 4, np.int32)
+    prediction = np.array([[1, 1, 1, 1, 0, 0, 0, 0, 0, 2, 2, 2]] * 4, np.int32)
+    fate = np.array([True, False])
+    drawn = object_errors(picture(4, 12), prediction, target, fate, fate)
+    outlines = [tuple(drawn[0, column].tolist()) for column in (3, 4, 5, 9)]
+    assert outlines == [OBJECT_FATES["matched"], (100, 100, 100), OBJECT_FATES["missed"], OBJECT_FATES["invented"]]

@@ -22,6 +22,8 @@ Int32 = npt.NDArray[np.int32]
 
 OBJECT_COLORS = np.array(distinct_colors(12), np.uint8)
 """What objects are drawn in, one after the other in the order of their ids."""
+OBJECT_FATES: dict[str, Color] = {"matched": (0, 158, 115), "missed": (0, 114, 200), "invented": (213, 50, 60)}
+"""What objects are drawn in by what became of them."""
 _WRONG: Color = (230, 38, 48)
 _PAPER: Color = (255, 255, 255)
 _INK: Color = (52, 56, 64)
@@ -86,6 +88,24 @@ def object_overlay(
     line = _outlines(instance_map)
     drawn[line] = table[instance_map[line]]
     return _with_numbers(drawn, instance_map) if numbered else drawn
+
+
+def object_errors(
+    image: UInt8,
+    prediction: Int32,
+    target: Int32,
+    found: npt.NDArray[np.bool_],
+    partner: npt.NDArray[np.bool_],
+) -> UInt8:
+    """Return `image` with predicted objects, matched or invented, over true ones that were missed.
+
+    prediction, target: int32 (height, width), 0 = no object. found: whether predicted object i + 1 is matched, at i;
+    partner: whether true object i + 1 is. Raises `ShapeError` where sizes differ.
+    """
+    missed = np.where(np.append(False, ~partner)[target], target, 0)
+    below = object_overlay(image, missed, np.full((len(partner), 3), OBJECT_FATES["missed"], np.uint8))
+    fates = np.where(found[:, None], OBJECT_FATES["matched"], OBJECT_FATES["invented"]).astype(np.uint8)
+    return object_overlay(below, prediction, fates)
 
 
 def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:

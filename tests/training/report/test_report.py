@@ -17,9 +17,10 @@ from pixelwise.errors import OutputError
 from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.scores import Scores
+from pixelwise.render import OBJECT_FATES
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.report.page import percent, share
-from pixelwise.training.report.pictures import OBJECT_FATES, pictures
+from pixelwise.training.report.pictures import pictures
 
 NAN = float("nan")
 

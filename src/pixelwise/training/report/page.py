@@ -17,8 +17,9 @@ from pixelwise.classes import ClassMap
 from pixelwise.files import write_text
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.scores import Scores
+from pixelwise.render import OBJECT_FATES
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
-from pixelwise.training.report.pictures import OBJECT_FATES, Example, ObjectExample, pictures
+from pixelwise.training.report.pictures import Example, ObjectExample, pictures
 from pixelwise.training.report.tables import balance_rows, class_rows, css, largest_confusions, row_shares
 
 MOST_MATRIX_CLASSES = 40

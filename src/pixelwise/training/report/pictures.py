@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.classes import ClassMap, Color
+from pixelwise.classes import ClassMap
 from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import matched
-from pixelwise.render import errors_map, object_overlay, overlay
+from pixelwise.render import errors_map, object_errors, object_overlay, overlay
 
 UInt8 = npt.NDArray[np.uint8]
 Labels = TypeVar("Labels", npt.NDArray[np.uint8], npt.NDArray[np.int32])
-OBJECT_FATES: dict[str, Color] = {"matched": (0, 158, 115), "missed": (0, 114, 200), "invented": (213, 50, 60)}
 
 LONGEST_SIDE = 480
 """In pixels: twice the size at which the page shows a picture on a wide screen."""
@@ -86,16 +85,12 @@ def pictures(example: Example | ObjectExample, classes: ClassMap) -> list[Pictur
 
 
 def _objects_drawn(image: UInt8, example: ObjectExample, size_wh: tuple[int, int]) -> dict[str, UInt8]:
-    """Return the pictures of objects: those missed lie under those predicted, whose colour says if they are matched."""
+    """Return the pictures of objects."""
     target, prediction = (_small(own.instance_map, size_wh) for own in (example.target, example.prediction))
-    found, partner = matched(example.prediction, example.target)
-    missed = np.where(np.append(False, ~partner)[target], target, 0)
-    under = object_overlay(image, missed, np.full((len(partner), 3), OBJECT_FATES["missed"], np.uint8))
-    fates = np.where(found[:, None], OBJECT_FATES["matched"], OBJECT_FATES["invented"]).astype(np.uint8)
     return {
         "truth": object_overlay(image, target),
         "prediction": object_overlay(image, prediction),
-        "errors": object_overlay(under, prediction, fates),
+        "errors": object_errors(image, prediction, target, *matched(example.prediction, example.target)),
     }
 
 
