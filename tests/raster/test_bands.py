@@ -13,7 +13,8 @@ from PIL import Image
 from pixelwise.bands import Bands
 from pixelwise.errors import ImageError, MissingDependencyError
 from pixelwise.raster import bands as reading
-from pixelwise.raster.bands import band_size, measured_bands, read_bands
+from pixelwise.raster.bands import band_size, measured_bands, opened, read_bands
+from pixelwise.raster.scan import Scan
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -37,6 +38,29 @@ def test_bands_come_in_the_order_asked_for(values: np.ndarray, tmp_path: Path) -
     expected = [values[5] / 10, values[1].astype(float) - 1000]
     assert_array_equal(read_bands(path, bands), np.rint(np.clip(expected, 0, 255)).astype(np.uint8).transpose(1, 2, 0))
     assert band_size(path) == (40, 50)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_pages_that_hold_a_band_each_are_bands(values: np.ndarray, tmp_path: Path, dtype: type) -> None:
+    pages = [Image.fromarray(page) for page in (values // 12).astype(dtype)]
+    small = Image.fromarray(np.zeros((5, 5), dtype))  # such as a thumbnail
+    pages[0].save(tmp_path / "a&b.tif", save_all=True, append_images=[*pages[1:3], small, *pages[3:]])
+    bands = Bands((6, 2), (0.0, 0.0), (255.0, 255.0))
+    assert_array_equal(read_bands(tmp_path / "a&b.tif", bands), (values // 12)[[5, 1]].transpose(1, 2, 0))
+    with Scan(tmp_path / "a&b.tif", bands) as scan:
+        assert_array_equal(scan[3:10, 20:50], (values // 12)[[5, 1], 3:10, 20:50].transpose(1, 2, 0))
+
+
+def test_pages_keep_their_place_and_where_they_hold_nothing(values: np.ndarray, tmp_path: Path) -> None:
+    first = {"crs": "EPSG:32632", "transform": rasterio.transform.from_origin(500_000, 5_000_000, 10, 10), "nodata": 7}
+    values[:, :4] = 7
+    path = write(tmp_path / "a.tif", values[:1], **first)
+    with rasterio.open(path) as file:
+        place = file.crs, file.transform
+    write(path, values[1:2], **first, APPEND_SUBDATASET="YES")
+    with opened(path) as file:
+        assert (file.count, file.nodata, file.crs, file.transform) == (2, 7, *place)
+        assert_array_equal(file.read(), values[:2])
 
 
 def test_bytes_of_any_file_stay(tmp_path: Path) -> None:

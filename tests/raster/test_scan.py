@@ -92,7 +92,10 @@ def test_other_bands_and_types_are_named(tmp_path: Path, count: int, dtype: Any)
 def test_a_truncated_strip_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", values(3, height=400), compress="lzw", **PLACE)
     path.write_bytes(path.read_bytes()[:-20_000])
-    with Scan(path) as scan, pytest.raises(ImageError, match=r"a\.tif: found a damaged or truncated TIFF"):
+    with (
+        Scan(path) as scan,
+        pytest.raises(ImageError, match=r"a\.tif: found a file that cannot be read, damaged or truncated"),
+    ):
         scan[0:400, 0:70]
 
 

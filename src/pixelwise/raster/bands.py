@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,15 @@ SAMPLE = 32
 """So many images are looked at to find out which values occur, and of each every so manieth pixel that 512 are left a
 side."""
 SIDE = 512
+GDAL_TYPES = {
+    "uint8": "Byte",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "float32": "Float32",
+    "float64": "Float64",
+}
 EXTREMES = (1.0, 99.0)
 """Percentiles of a band's values that become 0 and 255."""
 
@@ -104,19 +114,61 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
-    """Yield a file that GDAL reads; what it raises while it is used becomes `ImageError`."""
+    """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
     if importlib.util.find_spec("rasterio") is None:
         remedy = "pip install 'pixelwise[geo]'"
         raise MissingDependencyError("--bands", "no package rasterio", "rasterio, which reads bands", remedy)
+    with readable(path), open_bands(path) as file:
+        yield file
+
+
+def open_bands(path: Path) -> DatasetReader:
+    """Open a file that GDAL reads. The pages of a TIFF that has a band in each, as an OME-TIFF does, are its bands."""
+    file = open_file(path)
+    pages = [name for name in file.subdatasets if name.startswith("GTIFF_DIR:")]
+    if file.count > 1 or len(pages) < 2 or file.dtypes[0] not in GDAL_TYPES:
+        return file
+    with file:
+        return open_file(_of_pages(file, pages))
+
+
+def open_file(source: Path | str) -> DatasetReader:
+    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth."""
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(source)
+
+
+def _of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
+    """Return, in GDAL's words (VRT), an image whose bands are the pages of the first one's size and type."""
+    root = Element("VRTDataset", rasterXSize=str(first.width), rasterYSize=str(first.height))
+    if first.crs:
+        SubElement(root, "SRS").text = first.crs.to_wkt()
+    if not first.transform.is_identity:
+        SubElement(root, "GeoTransform").text = ", ".join(map(str, first.transform.to_gdal()))
+    for name in pages:
+        with open_file(name) as page:
+            if (page.shape, page.dtypes) != (first.shape, first.dtypes):
+                continue
+        band = SubElement(root, "VRTRasterBand", dataType=GDAL_TYPES[first.dtypes[0]])
+        if first.nodata is not None:
+            SubElement(band, "NoDataValue").text = repr(first.nodata)
+        source = SubElement(band, "SimpleSource")
+        SubElement(source, "SourceFilename").text = name
+        SubElement(source, "SourceBand").text = "1"
+    return tostring(root, encoding="unicode")
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make what GDAL raises of a file an `ImageError`."""
+    from rasterio.errors import RasterioError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            file = rasterio.open(path)
-        with file:
-            yield file
+        yield
     except RasterioError as error:
         found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
         raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error

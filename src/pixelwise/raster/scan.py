@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +18,7 @@ from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import written_whole
-from pixelwise.raster.bands import opened, require_bands, values_of
+from pixelwise.raster.bands import open_bands, open_file, readable, require_bands, values_of
 from pixelwise.raster.image import to_8_bits
 from pixelwise.raster.stack import STACK_ENDINGS
 
@@ -41,7 +40,7 @@ def is_scan(path: Path) -> bool:
     if path.suffix.lower() not in STACK_ENDINGS or importlib.util.find_spec("rasterio") is None:
         return False
     try:
-        with opened(path) as file:
+        with readable(path), open_file(path) as file:
             return _is_placed(file) or file.height * file.width >= LARGE_PIXELS
     except ImageError:
         return False  # what reads images tells what is wrong
@@ -59,18 +58,10 @@ class Scan:
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, bands: Bands | None = None) -> None:
-        import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
         self.path = path
         self._bands = bands
-        self._errors: type[Exception] = RasterioError
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._file: DatasetReader = rasterio.open(path)
-        except self._errors as error:
-            raise self._unreadable(error) from error
+        with readable(path):
+            self._file = open_file(path) if bands is None else open_bands(path)
         channels = channel_count(bands)
         self.shape: tuple[int, ...] = (self._file.height, self._file.width, channels)
         self.size = self._file.height * self._file.width * channels
@@ -114,14 +105,8 @@ class Scan:
     def _read(self, read: Any, place: Place) -> Any:
         from rasterio.windows import Window
 
-        try:
+        with readable(self.path):
             return read(Window.from_slices(*place))
-        except self._errors as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> ImageError:
-        found = f"a damaged or truncated TIFF ({error.__cause__ or error})"
-        return ImageError(self.path, found, "a complete one", "Copy or export it again, or leave it out.")
 
 
 def _is_placed(file: DatasetReader) -> bool:
@@ -176,16 +161,10 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
     `ImageError` where `label_map` cannot be read.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
     from rasterio.features import shapes
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            source = rasterio.open(label_map)
-    except RasterioError as error:
-        found = f"a file that is no TIFF ({error.__cause__ or error})"
-        raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
+    with readable(label_map):
+        source = open_file(label_map)
     with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         authority = source.crs.to_authority() if source.crs else None
         head: dict[str, Any] = {"type": "FeatureCollection"}
