@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pixelwise.cli.arguments import AsJson, Model
+
 
 def benchmark(
-    model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
+    model: Model,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width of an image.")] = (480, 640),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
     from pixelwise.errors import OptionError

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
+
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,12 +19,10 @@ BAR_WIDTH = 30
 
 
 def check(
-    data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
-    format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
-    bands: Annotated[
-        str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+    data: Data,
+    format: Format = None,
+    bands: BandNumbers = None,
+    as_json: AsJson = False,
 ) -> None:
     """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
     from pixelwise.bands import parse_bands

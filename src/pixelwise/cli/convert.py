@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.arguments import Data, Format
+
 
 def convert(
-    data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
+    data: Data,
     to: Annotated[str, typer.Option(help="The layout to write: folders, coco, voc, yolo, cvat, labelme ...")],
     out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.")],
-    format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
+    format: Format = None,
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
     from pixelwise.formats import open_dataset, write_dataset

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pixelwise.cli.arguments import AsJson
 from pixelwise.cli.extras import require_train_extra
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def demo(
     task: Annotated[
         Literal["semantic", "instance"], typer.Option(help="A class for each pixel, or the objects, too.")
     ] = "semantic",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw landscapes (for objects fruit), train on them, measure the model, predict, and say where the report is."""
     require_train_extra()

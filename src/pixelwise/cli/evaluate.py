@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pixelwise.cli.arguments import AsJson, Data, Format, Model, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
-    data: Annotated[Path, typer.Argument(help="A directory of images and masks.")],
+    model: Model,
+    data: Data,
     split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
-    format: Annotated[str | None, typer.Option(help="The layout of DATA, where it is not recognised.")] = None,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Test-time augmentation: the mean over three sizes, both ways round.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+    format: Format = None,
+    tta: Tta = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
     average precision, panoptic quality, and the share of matched objects at IoU thresholds."""

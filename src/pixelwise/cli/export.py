@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pixelwise.cli.arguments import AsJson
 from pixelwise.cli.extras import require_train_extra
 
 
@@ -25,7 +26,7 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="With --int8: the data to calibrate and to judge with, if they have moved.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the model of RUN as one self-describing .onnx file, for images of any size."""
     from pixelwise.errors import OptionError

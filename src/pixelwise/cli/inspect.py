@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.arguments import AsJson, ModelOptions, Width
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.errors import OptionError
 
@@ -29,13 +30,13 @@ def inspect(
     classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
     channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
     encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,
-    width: Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, a switch that only this model has.")] = None,
+    width: Width = None,
+    option: ModelOptions = None,
     size: Annotated[
         tuple[int, int] | None,
         typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count a model's parameters and multiply-adds, and measure how much of the image each stage sees."""
     require_train_extra()

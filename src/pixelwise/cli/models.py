@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+from pixelwise.cli.arguments import AsJson
 
 
 def models(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pixelwise.cli.arguments import AsJson, Model, Tta
 from pixelwise.errors import ImageError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")],
+    model: Model,
     images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
     out: Annotated[Path, typer.Option(help="The directory to write into.")],
     kinds: Annotated[
@@ -31,9 +32,7 @@ def predict(
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
     ] = None,
     seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Test-time augmentation: the mean over three sizes, both ways round.")
-    ] = False,
+    tta: Tta = False,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,7 +42,7 @@ def predict(
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what is there already.")] = False,
     engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino, auto.")] = "onnxruntime",
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.
 

@@ -8,18 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ModelOptions, Width
 from pixelwise.cli.extras import require_train_extra
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Directory of photos and masks.")],
+    data: Data,
     out: Annotated[Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.")],
     model: Annotated[str | None, typer.Option(help="See `pixelwise models`. [default: fpn]")] = None,
     encoder: Annotated[str | None, typer.Option(help="See `pixelwise encoders`. [default: the model's]")] = None,
-    width: Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE that only this model takes, may be repeated.")
-    ] = None,
+    width: Width = None,
+    option: ModelOptions = None,
     minutes: Annotated[float | None, typer.Option(help="Wall time, everything included. [default: 10]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, instead of --minutes.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it. [default: 0]")] = None,
@@ -52,11 +51,9 @@ def train(
         Literal["semantic", "instance"] | None,
         typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")] = None,
-    bands: Annotated[
-        str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    format: Format = None,
+    bands: BandNumbers = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
     require_train_extra()
