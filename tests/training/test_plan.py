@@ -102,6 +102,12 @@ def test_images_without_an_upper_side_are_predicted_upside_down_too(tmp_path: Pa
         assert (flipped_axes(found), found.rotate) == (axes, "rotate" in options)
 
 
+def test_tiles_that_are_seen_twice_as_many_ways_round_are_half_as_large(tmp_path: Path) -> None:
+    sides = [recipe_of(tmp_path / "data", minutes=3.0, rotate=rotate).tile for rotate in (None, True)]
+    assert sides == [1408, 896]
+    assert 896 * 1.25 * 2**0.5 <= 1792 < (896 + 128) * 1.25 * 2**0.5
+
+
 def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:
     found = [recipe_of(tmp_path / "data", pretrained=pretrained) for pretrained in (True, False)]
     assert [(recipe.frozen_stride, recipe.color) for recipe in found] == [(32, 0.0), (0, 1.0)]

@@ -124,7 +124,8 @@ def _recipe(
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic", "rotate")}
     given = {key: value for key, value in asked.items() if value is not None}
-    return recipe.model_copy(update=given)
+    recipe = recipe.model_copy(update=given)
+    return recipes.seen_at(recipe, recipe.magnifications) if recipe.rotate and recipe.mirrored else recipe
 
 
 def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:

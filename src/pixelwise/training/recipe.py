@@ -55,7 +55,8 @@ PATIENT_MINUTES = 20.0
 """Who waits so long for a model gets one that is more exact at twice the time of a prediction: it sees images at two
 magnifications, a quarter below and a quarter above."""
 TILE, TILE_ENLARGED, TILE_MULTIPLE = 1536, 1792, 128
-"""The most that a side of a tile has, and has enlarged: what the default net holds of one at a time is 1.2 GB then."""
+"""The most that a side of a tile has, and has enlarged and seen two ways round: what the default net holds of one at a
+time is 1.2 GB then."""
 SEEN_AROUND, OVERLAP_MULTIPLE = 480, 64
 """Pixels, enlarged, that neighbouring tiles share at least: a net whose logits are to be those of the whole image looks
 so far around."""
@@ -171,21 +172,23 @@ def make_recipe(
     )
 
 
-def tiling(magnifications: Sequence[float]) -> tuple[int, int]:
-    """Return the side of tiles and what they share, in pixels, for a model that sees images enlarged so."""
-    side = min(TILE, int(TILE_ENLARGED / max(magnifications)) // TILE_MULTIPLE * TILE_MULTIPLE)
+def tiling(magnifications: Sequence[float], ways: int = 2) -> tuple[int, int]:
+    """Return the side of tiles and what they share, in pixels, for a model that sees images enlarged so, and each so
+    many ways round at once."""
+    fitting = TILE_ENLARGED * math.sqrt(2 / ways) / max(magnifications)
+    side = min(TILE, int(fitting) // TILE_MULTIPLE * TILE_MULTIPLE)
     return side, math.ceil(SEEN_AROUND / min(magnifications) / OVERLAP_MULTIPLE) * OVERLAP_MULTIPLE
 
 
 def seen_at(recipe: Recipe, magnifications: tuple[float, ...]) -> Recipe:
     """Return `recipe` for a model that sees images enlarged so, in tiles that suit."""
-    tile, overlap = tiling(magnifications)
+    tile, overlap = tiling(magnifications, ways=2 ** len(flipped_axes(recipe)))
     return recipe.model_copy(update={"magnifications": magnifications, "tile": tile, "overlap": overlap})
 
 
 def seen_once(recipe: Recipe) -> Recipe:
     """Return `recipe` for a model that sees an image once, as large as it is and one way round."""
-    return seen_at(recipe, (1.0,)).model_copy(update={"mirrored": False})
+    return seen_at(recipe.model_copy(update={"mirrored": False}), (1.0,))
 
 
 def flipped_axes(recipe: Recipe) -> tuple[int, ...]:
