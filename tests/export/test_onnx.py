@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,17 +173,20 @@ class Coarse(UpsampledModel):
         return self.down(image)
 
 
-def coarse(*magnifications: float) -> Pipeline:
+def coarse(*magnifications: float, flipped: Sequence[int] = (-1,)) -> Pipeline:
     torch.manual_seed(1)
-    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, flipped=(-1,)).biased((0.1, -0.1)).eval()
+    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, flipped).biased((0.1, -0.1)).eval()
 
 
-@pytest.mark.parametrize("magnification", [1.0, 1.25])
+@pytest.mark.parametrize(("magnification", "flipped"), [(1.0, (-1,)), (1.25, (-1,)), (1.25, (-2, -1))])
 @pytest.mark.parametrize("engine", [OnnxRuntimeEngine, OpenVinoEngine])
 def test_coarser_logits_beside_all_lead_to_the_same_labels(
-    magnification: float, engine: Callable[[Path], OnnxRuntimeEngine | OpenVinoEngine], tmp_path: Path
+    magnification: float,
+    flipped: Sequence[int],
+    engine: Callable[[Path], OnnxRuntimeEngine | OpenVinoEngine],
+    tmp_path: Path,
 ) -> None:
-    pipeline = coarse(magnification)
+    pipeline = coarse(magnification, flipped=flipped)
     export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
     own = engine(tmp_path / "model.onnx")
