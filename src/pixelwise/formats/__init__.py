@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.formats.camvid import is_camvid, open_camvid, write_camvid
-from pixelwise.formats.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
-from pixelwise.formats.coco import is_coco, open_coco, write_coco
-from pixelwise.formats.cvat import is_cvat, open_cvat, write_cvat
 from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.dsb import is_dsb, open_dsb, write_dsb
-from pixelwise.formats.folders import open_folders, write_folders
-from pixelwise.formats.isbi import is_isbi, open_isbi
-from pixelwise.formats.labelme import is_labelme, open_labelme, write_labelme
-from pixelwise.formats.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
-from pixelwise.formats.voc import is_voc, open_voc, write_voc
-from pixelwise.formats.yolo import is_yolo, open_yolo, write_yolo
+from pixelwise.formats.layouts.camvid import is_camvid, open_camvid, write_camvid
+from pixelwise.formats.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
+from pixelwise.formats.layouts.coco import is_coco, open_coco, write_coco
+from pixelwise.formats.layouts.cvat import is_cvat, open_cvat, write_cvat
+from pixelwise.formats.layouts.dsb import is_dsb, open_dsb, write_dsb
+from pixelwise.formats.layouts.folders import open_folders, write_folders
+from pixelwise.formats.layouts.isbi import is_isbi, open_isbi
+from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_labelme
+from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
+from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
+from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
 
 _READERS = {
     "camvid": open_camvid,

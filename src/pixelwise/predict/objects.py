@@ -75,7 +75,7 @@ def write_geojson(path: Path, result: Result) -> None:
 
 def write_labelme(path: Path, result: Result) -> None:
     """Write labelme's JSON, which it opens with the image: outlines to correct by hand, and to train on again."""
-    from pixelwise.formats.labelme import as_labelme  # with all other layouts, which nothing else here needs
+    from pixelwise.formats.layouts.labelme import as_labelme  # with all other layouts, which nothing else here needs
 
     objects = objects_in(result)
     image = "" if result.source is None else os.path.relpath(result.source, path.parent)

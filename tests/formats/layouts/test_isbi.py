@@ -11,7 +11,7 @@ from pixelwise.errors import DataError, ImageError, MaskError
 from pixelwise.formats import open_dataset, write_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset, Item
-from pixelwise.formats.isbi import is_isbi, read_labels
+from pixelwise.formats.layouts.isbi import is_isbi, read_labels
 
 SLICES = 30
 VOLUME = np.random.default_rng(7).integers(0, 256, (SLICES, 6, 8)).astype(np.uint8)

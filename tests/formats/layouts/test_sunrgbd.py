@@ -12,8 +12,8 @@ from pixelwise.errors import DataError, MaskError, OptionError
 from pixelwise.formats import open_dataset, write_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.layouts.sunrgbd import CLASSES, CLASSES_13, is_sunrgbd
 from pixelwise.formats.splits import hashed_fraction
-from pixelwise.formats.sunrgbd import CLASSES, CLASSES_13, is_sunrgbd
 
 LABELS = "sunrgbd_train_test_labels"
 TEST, TRAIN = (1, 5050), (1, 2, 3, 5285)

@@ -15,7 +15,7 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.yolo import bridged, is_yolo, open_yolo, write_yolo
+from pixelwise.formats.layouts.yolo import bridged, is_yolo, open_yolo, write_yolo
 from pixelwise.instances.polygons import filled, outlines
 from pixelwise.scenes import write_scenes
 

@@ -15,8 +15,8 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.check import check
 from pixelwise.formats.classlist import OBJECT_CLASSES
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.dsb import is_dsb, open_dsb, write_dsb
-from pixelwise.formats.folders import open_folders
+from pixelwise.formats.layouts.dsb import is_dsb, open_dsb, write_dsb
+from pixelwise.formats.layouts.folders import open_folders
 from pixelwise.formats.splits import hashed_split
 from pixelwise.scenes import write_scenes
 

@@ -14,9 +14,9 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset, Item, Labels
+from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
+from pixelwise.formats.layouts.vocclasses import CLASSES, PALETTE
 from pixelwise.formats.splits import hashed_split
-from pixelwise.formats.voc import is_voc, open_voc, write_voc
-from pixelwise.formats.vocclasses import CLASSES, PALETTE
 from pixelwise.scenes import write_scenes
 
 CLASS_MASK = np.array([[0, 15, 15, 255, 0, 0, 7, 255]] * 6)

@@ -29,8 +29,8 @@ from pixelwise.files import write_text
 from pixelwise.formats.classlist import read_class_list, write_classes
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
-from pixelwise.formats.labelme_shapes import NO_REGIONS, kind_of, rings_in, shapes_of
 from pixelwise.formats.layout import ROLES
+from pixelwise.formats.layouts.labelme_shapes import NO_REGIONS, kind_of, rings_in, shapes_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
 from pixelwise.formats.partners import image_files

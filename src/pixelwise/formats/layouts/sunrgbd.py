@@ -22,8 +22,8 @@ from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
+from pixelwise.formats.layouts.vocclasses import PALETTE
 from pixelwise.formats.splits import hashed_fraction, in_splits
-from pixelwise.formats.vocclasses import PALETTE
 from pixelwise.raster.image import image_size
 
 NAMES = (

@@ -18,10 +18,10 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.check import check
 from pixelwise.formats.classlist import write_classes
-from pixelwise.formats.coco import is_coco
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.folders import open_folders
-from pixelwise.formats.labelme import is_labelme, open_labelme, write_labelme
+from pixelwise.formats.layouts.coco import is_coco
+from pixelwise.formats.layouts.folders import open_folders
+from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_labelme
 from pixelwise.scenes import write_scenes
 
 HEIGHT, WIDTH = 6, 8

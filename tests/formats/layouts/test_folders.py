@@ -11,7 +11,7 @@ from PIL import Image
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ImageError, MaskError, OutputError
 from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.folders import open_folders, write_folders
+from pixelwise.formats.layouts.folders import open_folders, write_folders
 from pixelwise.formats.splits import hashed_split
 
 MASK = np.array([[0, 1, 2, 255, 0, 0, 0, 0]] * 6)

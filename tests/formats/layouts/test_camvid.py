@@ -10,8 +10,8 @@ from PIL import Image
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats import open_dataset
-from pixelwise.formats.camvid import CLASSES, is_camvid, open_camvid, write_camvid
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.layouts.camvid import CLASSES, is_camvid, open_camvid, write_camvid
 
 MASK = np.arange(48).reshape(6, 8) % 12
 LABEL_MAP = np.where(MASK == 11, 255, MASK)

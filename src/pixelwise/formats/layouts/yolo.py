@@ -28,10 +28,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.formats.output import copy_image, new_directory
-from pixelwise.formats.painting import Marked, painted
-from pixelwise.formats.splits import SPLITS, in_splits
-from pixelwise.formats.yoloyaml import (
+from pixelwise.formats.layouts.yoloyaml import (
     EXPECTED,
     FILES,
     lines_of,
@@ -41,6 +38,9 @@ from pixelwise.formats.yoloyaml import (
     stray_texts,
     yaml_file,
 )
+from pixelwise.formats.output import copy_image, new_directory
+from pixelwise.formats.painting import Marked, painted
+from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.instances.objects import objects_of
 from pixelwise.instances.polygons import Ring, outlines
 from pixelwise.raster.image import image_size

@@ -25,9 +25,9 @@ from xml.etree import ElementTree
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
-from pixelwise.formats.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
+from pixelwise.formats.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits

@@ -13,9 +13,9 @@ from PIL import Image
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, ImageError, MaskError
 from pixelwise.formats.check import check
-from pixelwise.formats.cityscapes import CLASSES, is_cityscapes, open_cityscapes, write_cityscapes
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.folders import open_folders
+from pixelwise.formats.layouts.cityscapes import CLASSES, is_cityscapes, open_cityscapes, write_cityscapes
+from pixelwise.formats.layouts.folders import open_folders
 from pixelwise.scenes import write_scenes
 
 ROAD, CAR, GROUP = 7, 26, 26

@@ -31,11 +31,11 @@ from pixelwise.files import write_text
 from pixelwise.formats.classlist import write_classes
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
+from pixelwise.formats.layouts.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import remark
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import hashed_split, in_splits, lines_of, read_split_lists
-from pixelwise.formats.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.instances.objects import numbered
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 

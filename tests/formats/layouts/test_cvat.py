@@ -15,9 +15,9 @@ from PIL import Image
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.check import check
-from pixelwise.formats.cvat import is_cvat, open_cvat, write_cvat
 from pixelwise.formats.dataset import Dataset, Item, Labels
-from pixelwise.formats.folders import open_folders
+from pixelwise.formats.layouts.cvat import is_cvat, open_cvat, write_cvat
+from pixelwise.formats.layouts.folders import open_folders
 from pixelwise.scenes import write_scenes
 
 HEIGHT, WIDTH = 6, 8

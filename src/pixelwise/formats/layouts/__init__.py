@@ -1,0 +1,1 @@
+"""One file a layout: how it is told, read, and written."""
