@@ -14,7 +14,6 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
 from subprocess import PIPE, run
 from sys import executable
@@ -28,7 +27,8 @@ from torch.profiler import ProfilerActivity, profile
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.formats.dataset import Sample
 from pixelwise.models import build
-from pixelwise.training import loop
+from pixelwise.predict.pace import processor
+from pixelwise.training import loop, processes
 from pixelwise.training.data import Batch, batch_at
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
@@ -40,8 +40,8 @@ PAGE = Path(__file__).parent.parent / "docs" / "step.md"
 TEXT = """# A training step
 
 Written by `benchmarks/step.py`: the default model as short runs have it, on EfficientNet-Lite0, eight crops of 256x320,
-on {threads} threads. Milliseconds are those an image of the batch takes, its preparation included; the median of
-{rounds} processes each.
+on {threads} threads ({processor}). Milliseconds are those an image of the batch takes, its preparation included; the
+median of {rounds} processes each. As it is, the steps are taken in {precision} on this processor.
 
 | | ms an image | |
 |---|---|---|
@@ -61,7 +61,7 @@ AS_IT_IS: dict[str, Any] = {
     "loss_step": 2,
     "channels_first": False,
     "compiled": False,
-    "half": False,
+    "bfloat16": None,
 }
 WAYS: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -76,7 +76,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "neither frozen nor sampled": {"frozen_stride": 0, "loss_step": 1},
     "channels first in memory": {"channels_first": True},
     "torch.compile": {"compiled": True},
-    "bfloat16 (autocast), frozen layers one by one": {"half": True, "fused": False},
+    "in float32": {"bfloat16": False},
+    "in bfloat16": {"bfloat16": True},
 }
 KINDS = {
     "frozen convolutions": ("mkldnn::_convolution_pointwise",),
@@ -92,13 +93,21 @@ KINDS = {
 
 
 def stepper(
-    keep_memory: bool, frozen_stride: int, fused: bool, loss_step: int, channels_first: bool, compiled: bool
+    keep_memory: bool,
+    frozen_stride: int,
+    fused: bool,
+    loss_step: int,
+    channels_first: bool,
+    compiled: bool,
+    bfloat16: bool | None,
 ) -> tuple[Callable[[int], Batch], Trainer]:
     """Return a function that makes the batch of a step, and the trainer that takes it."""
     if keep_memory:
         keep_freed_memory()
     if not fused:
         mock.patch.object(loop, "fuse_frozen").start()
+    if bfloat16 is not None:
+        mock.patch.object(processes, "multiplies_bfloat16", return_value=bfloat16).start()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = [
@@ -124,7 +133,7 @@ class ChannelsFirst(Pipeline):
         return super().normalised(images).contiguous()
 
 
-def step_milliseconds(loader_thread: bool, half: bool, **how: Any) -> float:
+def step_milliseconds(loader_thread: bool, **how: Any) -> float:
     """Return the median time an image of a step takes in this process."""
     batch_of, trainer = stepper(**how)
     seconds = []
@@ -136,15 +145,14 @@ def step_milliseconds(loader_thread: bool, half: bool, **how: Any) -> float:
                 batch, ahead = ahead.result(), pool.submit(batch_of, step + 1)
             else:
                 batch = batch_of(step)
-            with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
-                trainer.train_step(batch)
+            trainer.train_step(batch)
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[WARM:]) / trainer.recipe.batch * 1000
 
 
 def shares() -> dict[str, float]:
     """Return which share of a step's time each of `KINDS` takes, and the rest."""
-    how = {key: value for key, value in AS_IT_IS.items() if key not in ("loader_thread", "half")}
+    how = {key: value for key, value in AS_IT_IS.items() if key != "loader_thread"}
     batch_of, trainer = stepper(**how)
     batches = [batch_of(step) for step in range(WARM + 4)]
     for batch in batches[:WARM]:
@@ -177,7 +185,14 @@ def main() -> None:
     medians = dict(zip(WAYS, (statistics.median(times) for times in zip(*rounds, strict=True)), strict=True))
     ways = [f"| {name} | {own:.1f} | {own / medians['as it is']:.2f}x |" for name, own in medians.items()]
     kinds = [f"| {kind} | {share:.0%} |" for kind, share in shares().items()]
-    page = TEXT.format(threads=torch.get_num_threads(), rounds=ROUNDS, ways="\n".join(ways), shares="\n".join(kinds))
+    page = TEXT.format(
+        threads=torch.get_num_threads(),
+        processor=processor(),
+        rounds=ROUNDS,
+        precision="bfloat16" if processes.multiplies_bfloat16() else "float32",
+        ways="\n".join(ways),
+        shares="\n".join(kinds),
+    )
     PAGE.write_text(page, encoding="utf-8")
     print(page)
 

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from pixelwise.training.config import Recipe, RunConfig
 
 
+@pytest.fixture(scope="session", autouse=True)
+def float32() -> Iterator[None]:
+    """Train in float32 on every machine: what is compared with numbers worked out by hand is so."""
+    from pixelwise.training import processes
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "multiplies_bfloat16", lambda: False)
+        yield
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Keep torch on one core: small tensors gain nothing from more, and wait long where others use those cores."""

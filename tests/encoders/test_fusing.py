@@ -40,6 +40,20 @@ def test_the_maps_are_those_of_the_layers_one_by_one(name: str, options: dict[st
     assert_close(encoder.state_dict(), state, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize(("name", "options"), [("efficientnet_lite0", {"expanded": True}), ("resnet18", {})])
+def test_in_bfloat16_the_maps_are_nearly_those(name: str, options: dict[str, bool], settle: Settle) -> None:
+    encoder = build_encoder(name, **options).train()
+    settle(encoder)
+    encoder.freeze(32)
+    image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
+    before = encoder(image)
+    assert fuse_frozen(encoder, half=True)
+    for fused, own in zip(encoder(image), before, strict=True):
+        assert fused.dtype == torch.bfloat16
+        assert float((fused.float() - own).std() / own.std()) < 0.1
+        assert not torch.equal(fused.float(), own)
+
+
 def test_layers_that_learn_are_left_as_they_are(settle: Settle) -> None:
     encoder = build_encoder("test_efficientnet").train()
     settle(encoder)

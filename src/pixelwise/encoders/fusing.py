@@ -27,8 +27,10 @@ SIDE = 2
 """Of the image that is tried, in units of the last stride."""
 
 
-def fuse_frozen(encoder: Encoder) -> int:
+def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
     """Let frozen convolutions take batch norms behind them along, and activations that those hold; return how many.
+
+    With `half` they compute in bfloat16, and give that.
 
     Parameters, buffers and their names stay as they are, and so must their values: later changes have no effect on the
     maps. Does nothing where this torch has not the operator, off the CPU, or where a map would change, which it does
@@ -53,7 +55,11 @@ def fuse_frozen(encoder: Encoder) -> int:
     encoder.train(training)
     if not same:
         _restore(fusible)
-    return len(fusible) if same else 0
+        return 0
+    if half:
+        for pair in fusible:
+            _fuse(pair, operator, torch.bfloat16)
+    return len(fusible)
 
 
 def _fusible(pair: Pair) -> bool:
@@ -71,13 +77,15 @@ def _activation(norm: nn.BatchNorm2d) -> type[nn.Module]:
     return type(activation)
 
 
-def _fuse(pair: Pair, operator: Callable[..., torch.Tensor]) -> None:
+def _fuse(pair: Pair, operator: Callable[..., torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
     convolution, norm = pair
-    weight, bias = (own.detach() for own in folded(convolution, norm))
+    weight, bias = (own.detach().to(dtype) for own in folded(convolution, norm))
     weight = weight.contiguous(memory_format=torch.channels_last)
     name, bounds = ACTIVATIONS[_activation(norm)]
     sizes = (convolution.padding, convolution.stride, convolution.dilation, convolution.groups)
-    convolution.forward = lambda image: operator(image, weight, bias, *sizes, name, bounds, "")  # type: ignore
+    convolution.forward = lambda image: operator(  # type: ignore
+        image.to(dtype), weight, bias, *sizes, name, bounds, ""
+    )
     norm.forward = lambda image: image  # type: ignore
 
 

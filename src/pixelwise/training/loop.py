@@ -59,10 +59,10 @@ class Trainer:
         if isinstance(encoder, Encoder):
             encoder.freeze(recipe.frozen_stride)
         pipeline = pipeline.to(self.accelerator.device).to(memory_format=torch.channels_last)
-        optimizer = _optimizer(pipeline, recipe)
-        self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, optimizer)
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        # Copied before the other is prepared, so that it answers in float32, as the exported file does.
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
+        self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, _optimizer(pipeline, recipe))
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
         self.things = pipeline.grouping.things if pipeline.grouping else ()
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
@@ -71,7 +71,7 @@ class Trainer:
     def train_step(self, batch: Batch) -> float:
         """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
         if self._unfused is not None:  # not before: `restore` gives frozen layers their weights
-            fuse_frozen(self._unfused)
+            fuse_frozen(self._unfused, half=self.accelerator.mixed_precision == "bf16")
             self._unfused = None
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:

@@ -28,13 +28,23 @@ PATIENCE = timedelta(hours=6)
 
 
 def joined() -> Accelerator:
-    """Return the device of this process and its place among those of the run; they talk over gloo without a GPU."""
+    """Return the device of this process and its place among those of the run; they talk over gloo without a GPU.
+
+    Steps are taken in bfloat16 where that is what the machine is fast at.
+    """
     cuda = torch.cuda.is_available()
     return Accelerator(
         cpu=_launched() and not cuda,
-        mixed_precision="bf16" if cuda else "no",
+        mixed_precision="bf16" if cuda or multiplies_bfloat16() else "no",
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the processor has a unit for matrices of bfloat16 (Intel's AMX): a step takes half the time in it
+    there, and up to twenty times elsewhere. A torch that cannot tell is given none."""
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities.get("amx_bf16", False)
 
 
 def share(batch: int, index: int, count: int) -> slice:
