@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import openvino
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -33,12 +34,17 @@ def test_each_engine_has_a_row(model: Path) -> None:
     result = CliRunner().invoke(APP, [str(model), "--size", "40", "60"])
     assert result.exit_code == 0
     rows = [line.split() for line in result.stdout.splitlines()[3:]]
-    assert [row[0] for row in rows] == ["onnxruntime", "openvino"]
+    assert [row[0] for row in rows] == engines()
     for _, _, milliseconds, megapixels in rows:
         assert float(megapixels) == pytest.approx(40 * 60 / float(milliseconds) / 1000, abs=0.1, rel=0.2)
     found = json.loads(CliRunner().invoke(APP, [str(model), "--size", "40", "60", "--json"]).stdout)
     assert found["size"] == [40, 60]
-    assert [row["engine"] for row in found["engines"]] == ["onnxruntime", "openvino"]
+    assert [row["engine"] for row in found["engines"]] == engines()
+
+
+def engines() -> list[str]:
+    half = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return ["onnxruntime", "openvino", *["openvino-bf16"] * half]
 
 
 def test_mistakes_are_named(model: Path) -> None:

@@ -50,7 +50,7 @@ def test_in_bfloat16_the_maps_are_nearly_those(name: str, options: dict[str, boo
     assert fuse_frozen(encoder, half=True)
     for fused, own in zip(encoder(image), before, strict=True):
         assert fused.dtype == torch.bfloat16
-        assert float((fused.float() - own).std() / own.std()) < 0.1
+        assert float((fused.float() - own).std() / own.std()) < 0.2
         assert not torch.equal(fused.float(), own)
 
 

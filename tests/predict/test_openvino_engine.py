@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import openvino
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.errors import MissingDependencyError, ModelFileError, OptionError
+from pixelwise.predict import openvino_engine
 from pixelwise.predict.loading import load
-from pixelwise.predict.openvino_engine import OpenVinoEngine
+from pixelwise.predict.openvino_engine import OpenVinoEngine, multiplies_bfloat16
 from pixelwise.predict.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -28,6 +30,18 @@ def test_logits_are_the_graphs_at_any_size(
     logits = OpenVinoEngine(model_file, at_once=2)(np.stack([first, 255 - first]))
     assert logits.dtype == np.float32
     assert_allclose(logits, np.stack([colour.logits(first), colour.logits(255 - first)]), rtol=0, atol=1e-4)
+
+
+def test_in_bfloat16_logits_are_nearly_those_where_the_processor_multiplies_it(
+    model_file: Path, colour: ColourModel, image: UInt8, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if multiplies_bfloat16(openvino.Core()):
+        predictor = load(model_file, engine="openvino-bf16")
+        exact = colour.logits(image)
+        assert_allclose(predictor.logits(image), exact, rtol=0, atol=0.02 * np.abs(exact).max())
+    monkeypatch.setattr(openvino_engine, "multiplies_bfloat16", lambda core: False)
+    with pytest.raises(OptionError, match="openvino-bf16: found a processor that does not multiply bfloat16"):
+        load(model_file, engine="openvino-bf16")
 
 
 def test_a_result_stays_when_the_next_is_worked_out(model_file: Path, colour: ColourModel, image: UInt8) -> None:

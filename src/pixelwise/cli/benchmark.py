@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
 from typing import Annotated
@@ -17,8 +18,9 @@ def benchmark(
     as_json: AsJson = False,
 ) -> None:
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
-    from pixelwise.errors import OptionError
+    from pixelwise.errors import MissingDependencyError, OptionError
     from pixelwise.predict.engine import available_cores
+    from pixelwise.predict.engines import HALF_ENGINE
     from pixelwise.predict.loading import model_path
     from pixelwise.predict.pace import installed, pace, processor
 
@@ -26,11 +28,13 @@ def benchmark(
         raise OptionError("--size", f"{size[0]} {size[1]}", "a height and a width of 1 or more", "Give 480 640.")
     path = model_path(model)
     rows = [pace(path, engine, size) for engine in installed()]
+    with contextlib.suppress(MissingDependencyError, OptionError):  # it is not for every processor
+        rows.append(pace(path, HALF_ENGINE, size))
     if as_json:
         print(json.dumps({"size": size, "cores": available_cores(), "engines": [asdict(row) for row in rows]}))
         return
     print(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor()}\n")
-    print(f"{'engine':12} {'to open, ms':>12} {'an image, ms':>13} {'megapixels/s':>13}")
+    print(f"{'engine':13} {'to open, ms':>12} {'an image, ms':>13} {'megapixels/s':>13}")
     for row in rows:
         pixels = size[0] * size[1] / row.image_ms / 1000
-        print(f"{row.engine:12} {row.opening_ms:12.0f} {row.image_ms:13.1f} {pixels:13.2f}")
+        print(f"{row.engine:13} {row.opening_ms:12.0f} {row.image_ms:13.1f} {pixels:13.2f}")

@@ -41,7 +41,9 @@ def predict(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what is there already.")] = False,
-    engine: Annotated[str, typer.Option(help="What runs the model: onnxruntime, openvino, auto.")] = "onnxruntime",
+    engine: Annotated[
+        str, typer.Option(help="What runs the model: onnxruntime, openvino, openvino-bf16 (less exact), auto.")
+    ] = "onnxruntime",
     as_json: AsJson = False,
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.

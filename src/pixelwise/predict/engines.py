@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 
 ENGINES = ("onnxruntime", "openvino")
 """The second is an extra."""
+HALF_ENGINE = "openvino-bf16"
+"""OpenVINO in bfloat16: faster where the processor multiplies it, and a little less exact."""
 
 
 def opened(path: Path, engine: str, at_once: int = 1) -> OnnxRuntimeEngine | OpenVinoEngine:
-    """Return a model file in one of `ENGINES`, for so many threads that call it at once. Raises what that does."""
+    """Return a model file in one of `ENGINES`, or `HALF_ENGINE`, for so many threads that call it at once. Raises what
+    that does."""
     if engine == "onnxruntime":
         return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
     from pixelwise.predict.openvino_engine import OpenVinoEngine
 
-    return OpenVinoEngine(path, at_once=at_once)
+    return OpenVinoEngine(path, at_once=at_once, half=engine == HALF_ENGINE)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixelwise.errors import ModelFileError, OptionError, RunError
 from pixelwise.predict.engine import available_cores
-from pixelwise.predict.engines import ENGINES, opened
+from pixelwise.predict.engines import ENGINES, HALF_ENGINE, opened
 from pixelwise.predict.predictor import Predictor
 
 AUTO = "auto"
@@ -16,15 +16,16 @@ AT_ONCE = 4
 
 
 def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Predictor:
-    """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES`.
+    """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES` or `HALF_ENGINE`.
 
-    `AUTO` is the one that is the fastest with this file on this machine, which is timed once and remembered. All cores
-    work on one image; or on `at_once`, 4 at most, each in a thread of the caller's, which is faster for many images.
+    `AUTO` is the fastest of `ENGINES` with this file on this machine: it is timed once and remembered. All cores work
+    on one image; or on `at_once`, 4 at most, each in a thread of the caller's, which is faster for many images.
 
     Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
-    pixelwise's, `OptionError` for another engine, and `MissingDependencyError` for one that is not installed.
+    pixelwise's, `OptionError` for another engine or one that is not for this processor, and `MissingDependencyError`
+    for one that is not installed.
     """
-    known = (*ENGINES, AUTO)
+    known = (*ENGINES, HALF_ENGINE, AUTO)
     if engine not in known:
         raise OptionError("--engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
     path = model_path(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import MissingDependencyError, ModelFileError
+from pixelwise.errors import MissingDependencyError, ModelFileError, OptionError
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.predict.engine import REMEDY, available_cores, require_file, require_signature
 
@@ -21,16 +21,21 @@ TYPES = {"u8": "uint8", "f32": "float"}
 
 
 class OpenVinoEngine:
-    """Run a model file with OpenVINO on all cores that this process may use, in float32, for so many threads `at_once`.
+    """Run a model file with OpenVINO on all cores that this process may use, for so many threads `at_once`: in float32,
+    or with `half` in bfloat16.
 
-    `info` is what the file says of itself. Raises what `OnnxRuntimeEngine` does, and `MissingDependencyError` where
-    OpenVINO is not installed.
+    `info` is what the file says of itself. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` where
+    OpenVINO is not installed, and `OptionError` for bfloat16 on a processor that does not multiply it.
     """
 
-    def __init__(self, path: str | Path, at_once: int = 1) -> None:
+    def __init__(self, path: str | Path, at_once: int = 1, *, half: bool = False) -> None:
         path = Path(path)
         require_file(path)
         core = _openvino().Core()
+        if half and not multiplies_bfloat16(core):
+            remedy = "Take openvino or onnxruntime."
+            found, expected = "a processor that does not multiply bfloat16", "one that does"
+            raise OptionError("--engine openvino-bf16", found, expected, remedy)
         try:
             model = core.read_model(path)
         except RuntimeError as error:
@@ -42,7 +47,7 @@ class OpenVinoEngine:
         options = {
             "INFERENCE_NUM_THREADS": available_cores(),
             "NUM_STREAMS": at_once,
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         }
         self._compiled = core.compile_model(model, "CPU", options)
         self._own = threading.local()
@@ -52,6 +57,11 @@ class OpenVinoEngine:
             self._own.request = self._compiled.create_infer_request()
         logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
         return logits
+
+
+def multiplies_bfloat16(core: openvino.Core) -> bool:
+    """Return whether OpenVINO finds that this processor does."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _openvino() -> Any:
