@@ -37,6 +37,7 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.models import build
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.engine import available_cores
+from pixelwise.predict.engines import HALF_ENGINE
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.jobs import plan
 from pixelwise.predict.loading import AUTO, load
@@ -223,8 +224,26 @@ def bare_onnxruntime(path: Path) -> Callable[[UInt8], Any]:
 def bare_openvino(path: Path) -> Callable[[UInt8], Any]:
     import openvino
 
-    compiled = openvino.Core().compile_model(path, "CPU")
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda image: compiled(image[None])[0]
+
+
+def in_bfloat16(bench: Bench) -> Found:
+    """Compare OpenVINO in bfloat16 with onnxruntime, both on all photos at once: time, labels, and score."""
+    images = [read_image(photo) for photo in bench.photos[:SAMPLE]]
+    found = []
+    for name, path in bench.files.items():
+        whole, half = (load(path, engine, at_once=len(images)) for engine in ("onnxruntime", HALF_ENGINE))
+        with ThreadPoolExecutor(whole.at_once) as pool:
+            slow, quick = alternating(
+                *(partial(seconds_of, own.label_map, images, pool.map) for own in (whole, half)),
+            )
+        same = np.mean([(whole.label_map(image) == half.label_map(image)).mean() for image in images])
+        before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in (whole, half))
+        text = f"{slow / quick:.2f}x as fast as onnxruntime ({1000 * quick / len(images):.1f} ms a photo, at once), "
+        text += f"same label on {100 * same:.2f} % of pixels; val mIoU {after:.4f}, {before:.4f} in float32"
+        found.append((f"{HALF_ENGINE}, {name}", text))
+    return found
 
 
 def cold_start(bench: Bench) -> Found:
@@ -326,6 +345,7 @@ MEASURED: dict[str, Callable[[Bench], Found]] = {
     "smp": against_smp,
     "engines": engines,
     "int8": in_8_bits,
+    "half": in_bfloat16,
     "start": cold_start,
     "memory": memory,
     "torch": against_torch,

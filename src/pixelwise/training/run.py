@@ -143,7 +143,8 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     trainer = _trainer(run, config)
     if accelerator.is_main_process and not run.config.is_file():
         config.save(run.config)
-    display.message(_announcement(config, train_store, val_store))
+    precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
+    display.message(_announcement(config, train_store, val_store) + precision)
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
