@@ -129,7 +129,8 @@ def scores(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:
     keep_freed_memory()
     data = arranged(args.dsb2018, args.out, "fluorescence")
     with mock.patch.dict(vars(recipes), variant.constants):
-        config = new_config(TrainOptions(task="instance", minutes=MINUTES, **variant.options), data, check(data), "")
+        options = TrainOptions(task="instance", minutes=MINUTES, **variant.options)
+        config = new_config(options, data, check(data), "", long=True)
     recipe = recipes.with_steps(config.recipe.model_copy(update=variant.numbers), round(variant.longer * args.steps), 0)
     config = config.model_copy(update={"recipe": recipe})
     pipeline = trained(config, variant, SampleStore(data, data.splits["train"])).averaged_pipeline()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,21 @@ from pixelwise.errors import RunError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.scenes import write_scenes
+from pixelwise.training import plan
 from pixelwise.training.config import Recipe, RunConfig
+from pixelwise.training.data import SampleStore
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
-from pixelwise.training.recipe import flipped_axes
+from pixelwise.training.recipe import Cost, flipped_axes
 
 
-def planned(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> RunConfig:
+def planned(folder: Path, size: tuple[int, int] = (64, 96), *, long: bool = True, **options: Any) -> RunConfig:
     """Return the configuration for three images of `size`."""
     if not folder.exists():
         write_scenes(folder, 0, {"train": 2, "val": 1}, size=size)
     data = open_dataset(folder)
-    return new_config(TrainOptions(**options), data, check(data), "")
+    return new_config(TrainOptions(**options), data, check(data), "", long=long)
 
 
 def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> Recipe:
@@ -35,7 +38,7 @@ def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) ->
 @pytest.mark.parametrize(
     ("options", "crop", "least", "magnifications"),
     [
-        ({"minutes": 3.0}, (64, 96), 0.667, (1.25,)),
+        ({"long": False}, (64, 96), 0.667, (1.25,)),
         ({"minutes": 10.0}, (96, 160), 1.0005, (1.5,)),
         ({"minutes": 20.0}, (96, 160), 1.0005, (1.25, 1.75)),
         ({"epochs": 1}, (96, 160), 1.0005, (1.5,)),
@@ -56,7 +59,7 @@ def test_long_runs_of_models_with_coarse_logits_see_small_images_enlarged(
 def test_large_crops_are_smaller_at_first(tmp_path: Path) -> None:
     """256x352 enlarged by 1.5 is 384x528."""
     long: dict[str, Any] = {"minutes": 10.0}
-    runs = (long, {"minutes": 3.0}, {"model": "segnet", "recipe": "segnet"})
+    runs = (long, {"long": False}, {"model": "segnet", "recipe": "segnet"})
     assert [recipe_of(tmp_path / "data", (256, 352), **options).early_split for options in runs] == [2, 1, 1]
     assert recipe_of(tmp_path / "small", **long).early_split == 1
 
@@ -71,7 +74,7 @@ def test_small_objects_are_enlarged_in_crops_no_larger_than_others(tmp_path: Pat
     assert [recipe.early_split for recipe in found] == [1, 2]
     assert [recipe.color for recipe in found] == [0.0, 0.0]
     assert found[0].scale == pytest.approx((0.667 * 2.25, 2.0 * 2.25 / 1.5))
-    for options in ({"minutes": 3.0}, {"model": "unet"}):
+    for options in ({"long": False}, {"model": "unet"}):
         assert recipe_of(tmp_path / "128", task="instance", **options).crop == (128, 128)
 
 
@@ -103,7 +106,7 @@ def test_images_without_an_upper_side_are_predicted_upside_down_too(tmp_path: Pa
 
 
 def test_tiles_that_are_seen_twice_as_many_ways_round_are_half_as_large(tmp_path: Path) -> None:
-    sides = [recipe_of(tmp_path / "data", minutes=3.0, rotate=rotate).tile for rotate in (None, True)]
+    sides = [recipe_of(tmp_path / "data", long=False, rotate=rotate).tile for rotate in (None, True)]
     assert sides == [1408, 896]
     assert 896 * 1.25 * 2**0.5 <= 1792 < (896 + 128) * 1.25 * 2**0.5
 
@@ -115,23 +118,49 @@ def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) 
 
 def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) -> None:
     cases: dict[str, dict[str, Any]] = {
-        "efficientnet_lite1": {"minutes": 6.0},
-        "efficientnet_lite0": {"minutes": 5.9},
-        "resnet18": {"minutes": 6.0, "encoder": "resnet18"},
+        "efficientnet_lite1": {},
+        "efficientnet_lite0": {"long": False},
+        "resnet18": {"encoder": "resnet18"},
     }
     for encoder, options in cases.items():
         assert planned(tmp_path / "data", **options).encoder == encoder
-    assert planned(tmp_path / "data", minutes=6.0, pretrained=False).encoder == "efficientnet_lite0"
-    assert planned(tmp_path / "data", minutes=6.0, model="deeplabv3plus").encoder == "efficientnet_lite0"
-    assert planned(tmp_path / "data", minutes=6.0, model="unet").encoder is None
+    assert planned(tmp_path / "data", pretrained=False).encoder == "efficientnet_lite0"
+    assert planned(tmp_path / "data", model="deeplabv3plus").encoder == "efficientnet_lite0"
+    assert planned(tmp_path / "data", model="unet").encoder is None
+
+
+@pytest.mark.parametrize(
+    ("step_seconds", "options", "encoder"),
+    [
+        (0.010, {"minutes": 10.0}, "efficientnet_lite1"),
+        (0.015, {"minutes": 10.0}, "efficientnet_lite0"),
+        (0.015, {"minutes": 15.0}, "efficientnet_lite1"),
+        (0.010, {}, "efficientnet_lite1"),  # ten minutes
+        (9.000, {"epochs": 1}, "efficientnet_lite1"),
+    ],
+)
+def test_a_run_is_long_where_the_machine_has_time_for_one(
+    step_seconds: float, options: dict[str, Any], encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two crops of 64x96 a step make 600 million pixels in 48,829 steps; 27 seconds are kept for the end."""
+    write_scenes(tmp_path / "data", 0, {"train": 2, "val": 1}, size=(64, 96))
+    data = open_dataset(tmp_path / "data")
+    train, val = (SampleStore(data, data.splits[split]) for split in ("train", "val"))
+    monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step_seconds, validation=0.0))
+    found = plan.planned(TrainOptions(**options), data, check(data), "", train, val, time.perf_counter())
+    assert found.encoder == encoder
+    assert found.recipe.early_split == 1  # crops are small
+    if "epochs" not in options:
+        seconds = 60 * options.get("minutes", 10.0) - 27
+        assert seconds - 2 < found.recipe.steps * step_seconds <= seconds
 
 
 def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "short")
     run.path.mkdir()
-    planned(tmp_path / "data", minutes=3.0).save(run.config)
+    planned(tmp_path / "data", long=False).save(run.config)
     run.weights.touch()
-    begun: dict[str, Any] = {"start_from": run.path, "minutes": 6.0}
+    begun: dict[str, Any] = {"start_from": run.path}
     assert planned(tmp_path / "data", **begun).encoder == "efficientnet_lite0"
     assert planned(tmp_path / "data", **begun, encoder="efficientnet_lite1").encoder == "efficientnet_lite1"
     assert planned(tmp_path / "data", **begun, model="unet").encoder is None
@@ -142,6 +171,6 @@ def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: P
 
 def test_tiles_are_those_of_what_the_model_sees(tmp_path: Path) -> None:
     """U-Net's logits are as fine as the image: it sees none enlarged."""
-    cases: list[dict[str, Any]] = [{"minutes": 3.0}, {"minutes": 3.0, "model": "unet"}]
+    cases: list[dict[str, Any]] = [{"long": False}, {"long": False, "model": "unet"}]
     found = [recipe_of(tmp_path / "data", **options) for options in cases]
     assert [(recipe.tile, recipe.overlap) for recipe in found] == [(1408, 384), (1536, 512)]

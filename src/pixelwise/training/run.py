@@ -25,7 +25,7 @@ from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import new_config, repeat_command, require_sensible, with_length
+from pixelwise.training.plan import planned, repeat_command, require_sensible
 from pixelwise.training.prepare import stored_config, usable_data
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.stages import staged
@@ -137,8 +137,7 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
     if config is None:
-        config = new_config(options, dataset, survey, repeat_command(run, dataset), accelerator.num_processes)
-        config = with_length(config, options, train_store, val_store, started)
+        config = planned(options, dataset, survey, repeat_command(run, dataset), train_store, val_store, started)
     config = processes.as_first(config)
     trainer = _trainer(run, config)
     if accelerator.is_main_process and not run.config.is_file():
