@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +202,14 @@ def brightened(image: UInt8) -> UInt8:
     return np.clip(image.astype(float) * 255 / max(1, np.percentile(image, 99.5)), 0, 255).astype(np.uint8)
 
 
+def crowded(instance_map: npt.NDArray[np.int32]) -> tuple[slice, slice]:
+    """Return the part of an image, `SHOWN_SIDE` a side at most, in which most objects lie."""
+    sides = [min(SHOWN_SIDE, side) for side in instance_map.shape]
+    starts = (range(0, full - side + 1, SHOWN_SIDE // 4) for full, side in zip(instance_map.shape, sides, strict=True))
+    boxes = [(slice(row, row + sides[0]), slice(column, column + sides[1])) for row, column in product(*starts)]
+    return max(boxes, key=lambda box: len(np.unique(instance_map[box])))
+
+
 def picture(data: Dataset, rows: Sequence[Row]) -> UInt8:
     """Return crowded test images, a row each: the image, the truth, and what each found."""
     samples = ((item.name, data.read(item)) for item in data.splits["test"])
@@ -208,7 +217,7 @@ def picture(data: Dataset, rows: Sequence[Row]) -> UInt8:
     sheets = []
     for name, sample in crowded:
         assert sample.instance_map is not None
-        box = tuple(slice(0, min(SHOWN_SIDE, side)) for side in sample.label_map.shape)
+        box = crowded(sample.instance_map)
         image = np.ascontiguousarray(brightened(sample.image)[box])
         maps = {"truth": sample.instance_map, **{row.name: row.found(name).instance_map for row in rows}}
         drawn = [image, *(object_overlay(image, np.ascontiguousarray(own[box])) for own in maps.values())]
