@@ -51,7 +51,7 @@ from pixelwise.training.weights import load_run, model_info
 
 TEXT = f"""# What prediction is worth
 
-Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor()}), for the default model as ten minutes
+Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor()}), for the default model as three minutes
 of training on CamVid leave it. Photos have 360x480 pixels. What is compared took turns; figures are medians of three.
 `--fast` is the same net, exported to see an image once, as large as it is. The machine was up to twice as fast at one
 time as at another: compare within a row.
