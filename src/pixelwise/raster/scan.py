@@ -163,8 +163,12 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
     import rasterio
     from rasterio.features import shapes
 
-    with readable(label_map):
-        source = open_file(label_map)
+    try:
+        with readable(label_map):
+            source = open_file(label_map)
+    except ImageError as error:
+        remedy = "Remove it, and predict again."
+        raise ImageError(label_map, "a file that is no TIFF", "a label map", remedy) from error
     with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         authority = source.crs.to_authority() if source.crs else None
         head: dict[str, Any] = {"type": "FeatureCollection"}
