@@ -196,7 +196,10 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
             "error: --as: found 'masks'; expected some of mask, overlay, instances, instances32, objects, geojson, "
             "labelme, coco, probabilities, entropy, uncertainty. Did you mean 'mask'?",
         ),
-        (["photos", "--engine", "tvm"], "error: --engine: found 'tvm'; expected one of onnxruntime, openvino, openvino-bf16, auto."),
+        (
+            ["photos", "--engine", "tvm"],
+            "error: --engine: found 'tvm'; expected one of onnxruntime, openvino, openvino-bf16, auto.",
+        ),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),
     ],
 )
