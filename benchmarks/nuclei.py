@@ -213,9 +213,9 @@ def crowded(instance_map: npt.NDArray[np.int32]) -> tuple[slice, slice]:
 def picture(data: Dataset, rows: Sequence[Row]) -> UInt8:
     """Return crowded test images, a row each: the image, the truth, and what each found."""
     samples = ((item.name, data.read(item)) for item in data.splits["test"])
-    crowded = sorted(samples, key=lambda pair: -len(np.unique(pair[1].instance_map)))[: 4 * SHOWN : 4]
+    fullest = sorted(samples, key=lambda pair: -len(np.unique(pair[1].instance_map)))[: 4 * SHOWN : 4]
     sheets = []
-    for name, sample in crowded:
+    for name, sample in fullest:
         assert sample.instance_map is not None
         box = crowded(sample.instance_map)
         image = np.ascontiguousarray(brightened(sample.image)[box])
