@@ -20,6 +20,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def ours(args: argparse.Namespace, data: Dataset) -> Row:
     train_and_evaluate(data.root, run, args.minutes, ["--task", "instance", "--rotate"])
     predictor = pw.load(run)
 
+    @cache
     def found(name: str) -> Objects:
         objects = predictor.predict(data.root / "images" / f"{name}.png").instances
         assert objects is not None
@@ -188,8 +190,7 @@ def write_all(args: argparse.Namespace, data: Dataset, own: Row) -> None:
 def failure(sample: Sample, found: Objects) -> UInt8:
     """Return a row of pictures of one size: the image, the truth, what was found, and the errors."""
     target, image = truth(sample), brightened(sample.image)
-    maps = [target.instance_map, found.instance_map]
-    drawn = [image, *(object_overlay(image, own) for own in maps)]
+    drawn = [image, *(object_overlay(image, own.instance_map) for own in (target, found))]
     drawn.append(object_errors(image, found.instance_map, target.instance_map, *matched(found, target)))
     square = [np.zeros((SHOWN_SIDE, SHOWN_SIDE, 3), np.uint8) for _ in drawn]
     for canvas, pixels in zip(square, drawn, strict=True):

@@ -236,7 +236,8 @@ def in_bfloat16(bench: Bench) -> Found:
         whole, half = (load(path, engine, at_once=len(images)) for engine in ("onnxruntime", HALF_ENGINE))
         with ThreadPoolExecutor(whole.at_once) as pool:
             slow, quick = alternating(
-                *(partial(seconds_of, own.label_map, images, pool.map) for own in (whole, half)),
+                partial(seconds_of, whole.label_map, images, pool.map),
+                partial(seconds_of, half.label_map, images, pool.map),
             )
         same = np.mean([(whole.label_map(image) == half.label_map(image)).mean() for image in images])
         before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in (whole, half))

@@ -161,14 +161,14 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
     `ImageError` where `label_map` cannot be read.
     """
     import rasterio
+    from rasterio.errors import RasterioError
     from rasterio.features import shapes
 
     try:
-        with readable(label_map):
-            source = open_file(label_map)
-    except ImageError as error:
-        remedy = "Remove it, and predict again."
-        raise ImageError(label_map, "a file that is no TIFF", "a label map", remedy) from error
+        source = open_file(label_map)
+    except RasterioError as error:
+        found = f"a file that is no TIFF ({error.__cause__ or error})"
+        raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
     with source, written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         authority = source.crs.to_authority() if source.crs else None
         head: dict[str, Any] = {"type": "FeatureCollection"}
