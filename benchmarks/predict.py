@@ -30,6 +30,7 @@ import torch
 from budget import gathered
 from PIL import Image
 
+from pixelwise.errors import PixelwiseError
 from pixelwise.export.onnx import export_onnx, quiet
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
@@ -37,7 +38,7 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.models import build
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.engine import available_cores
-from pixelwise.predict.engines import HALF_ENGINE
+from pixelwise.predict.engines import ENGINES, HALF_ENGINE
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.jobs import plan
 from pixelwise.predict.loading import AUTO, load
@@ -103,21 +104,34 @@ class Bench:
 
 
 def end_to_end(bench: Bench) -> Found:
-    """Time files to palette PNGs, beside the loop that one writes around the same graph."""
+    """Time files to palette PNGs in each engine, beside the loop that one writes around the same graph."""
     count = len(bench.photos)
     found = []
     for name, path in bench.files.items():
-        own, by_hand = alternating(partial(predict_all, bench, path), partial(loop, bench, path))
-        text = f"{count / own:.1f} images/s, {count / by_hand:.1f} by hand: {by_hand / own:.2f}x"
+        names = usable(path)
+        calls = [partial(predict_all, bench, path, engine) for engine in names]
+        by_hand, *own = alternating(partial(loop, bench, path), *calls)
+        each = (f"{engine} {count / s:.1f} ({by_hand / s:.2f}x)" for engine, s in zip(names, own, strict=True))
+        text = f"{', '.join(each)} images/s; {count / by_hand:.1f} by hand"
         found.append((f"{count} photos, files to palette PNGs, {name}, against a loop around onnxruntime", text))
     return found
 
 
-def predict_all(bench: Bench, path: Path) -> float:
-    """Return the seconds that opening a model file and predicting all photos take."""
+def usable(path: Path) -> list[str]:
+    """Return the engines that run a model file on this machine."""
+    try:
+        load(path, HALF_ENGINE)
+    except PixelwiseError:
+        return [*ENGINES]
+    return [*ENGINES, HALF_ENGINE]
+
+
+def predict_all(bench: Bench, path: Path, engine: str = ENGINES[0]) -> float:
+    """Return the seconds that opening a model file in an engine and predicting all photos take."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        predict_files(load(path, at_once=len(bench.photos)), plan([str(p) for p in bench.photos], Path(out), ("mask",)))
+        jobs = plan([str(photo) for photo in bench.photos], Path(out), ("mask",))
+        predict_files(load(path, engine, at_once=len(jobs)), jobs)
         return time.perf_counter() - started
 
 

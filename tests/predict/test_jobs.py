@@ -53,6 +53,18 @@ def test_an_image_named_twice_is_predicted_once(photos: Path, tmp_path: Path) ->
     assert len(plan([str(photos / "a.jpg"), str(photos / "*.jpg")], tmp_path / "out", ("mask",))) == 1
 
 
+def test_a_zarr_is_one_scan_whatever_lies_in_it(photos: Path, tmp_path: Path) -> None:
+    array = photos / "left/slide.zarr"
+    (array / "0").mkdir(parents=True)
+    (array / ".zgroup").touch()
+    (array / "0" / "thumbnail.png").touch()
+    assert outputs([photos], tmp_path / "out")["slide.zarr"] == ["left/slide.tif"]
+    for text in (array, photos / "left/*.zarr"):
+        (job,) = plan([str(text)], tmp_path / "out", ("mask",))
+        assert job.scan
+        assert job.outputs == {"mask": tmp_path / "out/slide.tif"}
+
+
 def test_predictions_inside_the_folder_are_not_predicted(photos: Path) -> None:
     out = photos / "left/predicted"
     out.mkdir()

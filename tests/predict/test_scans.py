@@ -56,6 +56,18 @@ def test_a_scan_becomes_a_geotiff_at_its_place(
         assert file.transform == TRANSFORM
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_zarr_becomes_a_tiff(model_file: Path, colour: ColourModel, image: UInt8, tmp_path: Path) -> None:
+    height, width, _ = image.shape
+    form = {"driver": "Zarr", "count": 3, "height": height, "width": width, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "slide.zarr", "w", **form) as file:
+        file.write(image.transpose(2, 0, 1))
+    jobs = plan([str(tmp_path / "slide.zarr")], tmp_path / "out", ("mask",))
+    assert predict_scans(load(model_file), jobs) == {}
+    with rasterio.open(tmp_path / "out" / "slide.tif") as mask:
+        assert_array_equal(mask.read(1), colour.labels(image))
+
+
 def test_photos_and_scans_are_told_apart(folder: Path, tmp_path: Path) -> None:
     jobs = plan([str(folder)], tmp_path / "out", ("mask",))
     assert [(job.image.name, job.scan) for job in jobs] == [("a.tif", True), ("b.png", False)]

@@ -12,6 +12,7 @@ from pixelwise.errors import DataError, OptionError
 from pixelwise.predict.writers import GEOJSON, MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS
 from pixelwise.raster.scan import is_scan
+from pixelwise.raster.zarr import is_zarr
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ def require_new(jobs: Sequence[Job]) -> None:
 def _images_of(text: str, out: Path) -> dict[Path, Path]:
     """Return the images behind one input, sorted, and the place of each relative to `out`."""
     path = Path(text)
-    if path.is_dir():
+    if path.is_dir() and not is_zarr(path):
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
         found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
     else:
-        matches = [path] if path.is_file() else sorted(map(Path, glob.iglob(text, recursive=True)))
-        images = {image: Path(image.name) for image in matches if image.is_file()}
+        matches = [path] if path.exists() else sorted(map(Path, glob.iglob(text, recursive=True)))
+        images = {image: Path(image.name) for image in matches if image.is_file() or is_zarr(image)}
         found, expected = "no such file", "an image, a folder of images, or a pattern such as 'photos/*.jpg'"
     if not images:
         raise DataError(text, found, expected, "Check the path.")
@@ -76,7 +77,10 @@ def _images_below(folder: Path, out: Path) -> list[Path]:
     images = []
     for directory, subfolders, names in os.walk(folder):
         here = Path(directory)
-        subfolders[:] = [name for name in subfolders if name[0] != "." and (here / name).resolve() != own]
+        below = [here / name for name in subfolders if name[0] != "." and (here / name).resolve() != own]
+        arrays = [path for path in below if is_zarr(path)]
+        subfolders[:] = [path.name for path in below if path not in arrays]
+        images += arrays
         images += [here / name for name in names if name[0] != "." and Path(name).suffix.lower() in IMAGE_ENDINGS]
     return sorted(images)
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pixelwise.bands import Bands, require_numbers
 from pixelwise.errors import ImageError, MissingDependencyError, OptionError
 from pixelwise.raster.image import read_image
+from pixelwise.raster.zarr import full_size, is_zarr
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -115,11 +116,16 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
     """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
-    if importlib.util.find_spec("rasterio") is None:
-        remedy = "pip install 'pixelwise[geo]'"
-        raise MissingDependencyError("--bands", "no package rasterio", "rasterio, which reads bands", remedy)
+    require_rasterio("--bands")
     with readable(path), open_bands(path) as file:
         yield file
+
+
+def require_rasterio(what: str) -> None:
+    """Raise `MissingDependencyError`, which names what asked for it, where rasterio is not installed."""
+    if importlib.util.find_spec("rasterio") is None:
+        remedy = "pip install 'pixelwise[geo]'"
+        raise MissingDependencyError(what, "no package rasterio", "rasterio, which reads bands and scans", remedy)
 
 
 def open_bands(path: Path) -> DatasetReader:
@@ -133,13 +139,22 @@ def open_bands(path: Path) -> DatasetReader:
 
 
 def open_file(source: Path | str) -> DatasetReader:
-    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth."""
+    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
+    array of full size. Raises `ImageError` for a group of arrays that does not say which that is."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(source)
+        if not (isinstance(source, Path) and is_zarr(source)):
+            return rasterio.open(source)
+        file = rasterio.open(full_size(source))
+    if not file.count:
+        arrays = [name.rpartition(":/")[2] for name in file.subdatasets]
+        file.close()
+        remedy = f"Name one of them, as in {source / min(arrays, default='0')}."
+        raise ImageError(source, f"a group of {len(arrays)} arrays", "an array, or an OME-Zarr", remedy)
+    return file
 
 
 def _of_pages(first: DatasetReader, pages: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Scans: TIFFs larger than memory or with a place on earth, read and written by windows, through rasterio (GDAL).
 
-Tiled, striped and BigTIFFs in any compression that GDAL knows. rasterio comes with the extra `geo`.
+Tiled, striped and BigTIFFs in any compression that GDAL knows, and Zarr. rasterio comes with the extra `geo`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import written_whole
-from pixelwise.raster.bands import open_bands, open_file, readable, require_bands, values_of
+from pixelwise.raster.bands import open_bands, open_file, readable, require_bands, require_rasterio, values_of
 from pixelwise.raster.image import to_8_bits
 from pixelwise.raster.stack import STACK_ENDINGS
+from pixelwise.raster.zarr import is_zarr
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -36,7 +37,10 @@ TYPES = {"uint8", "uint16"}
 
 
 def is_scan(path: Path) -> bool:
-    """Return whether a file is a TIFF of one image that has a place on earth or is large, and rasterio is there."""
+    """Return whether a path is a Zarr, or a TIFF of one image that has a place on earth or is large where rasterio is
+    there."""
+    if is_zarr(path):
+        return True
     if path.suffix.lower() not in STACK_ENDINGS or importlib.util.find_spec("rasterio") is None:
         return False
     try:
@@ -47,17 +51,19 @@ def is_scan(path: Path) -> bool:
 
 
 class Scan:
-    """A TIFF file whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB,
-    or with `bands` (height, width, channels).
+    """A TIFF or Zarr whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3)
+    RGB, or with `bands` (height, width, channels).
 
     Gray becomes RGB, 16 bits are scaled by their full range, round(value / 257), a fourth band is transparency and left
-    out. Raises `ImageError` for a file that cannot be read, of another number of bands or type.
+    out. Raises `ImageError` for a file that cannot be read, of another number of bands or type, and
+    `MissingDependencyError` without rasterio.
     """
 
     ndim = 3
     dtype = np.dtype(np.uint8)
 
     def __init__(self, path: Path, bands: Bands | None = None) -> None:
+        require_rasterio(str(path))
         self.path = path
         self._bands = bands
         with readable(path):
