@@ -96,12 +96,17 @@ def arranged(source: Path, out: Path, kind: str) -> Dataset:
     for name in ("images", "instances"):
         if not (folder / name).exists():
             (folder / name).symlink_to((source / name).resolve())
-    with (source / "index.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if kind in (ALL, row["kind"])]
+    rows = [row for row in index(source) if kind in (ALL, row["kind"])]
     for split in ("train", "val", "test"):
         names = [row["name"] for row in rows if row["split"] == split]
         (folder / f"{split}.txt").write_text("\n".join(names) + "\n")
     return pw.open_dataset(folder)
+
+
+def index(source: Path) -> list[dict[str, str]]:
+    """Return what is known of each image: its name, kind and split, among others."""
+    with (source / "index.csv").open() as file:
+        return list(csv.DictReader(file))
 
 
 def ours(args: argparse.Namespace, data: Dataset) -> Row:
@@ -170,8 +175,7 @@ def line(name: str, second: str, scores: InstanceScores) -> str:
 
 def write_all(args: argparse.Namespace, data: Dataset, own: Row) -> None:
     """Write what was found in all images and in each kind, with the image of each in which least was."""
-    with (args.dsb2018 / "index.csv").open() as file:
-        kinds = {row["name"]: row["kind"] for row in csv.DictReader(file)}
+    kinds = {row["name"]: row["kind"] for row in index(args.dsb2018)}
     items = data.splits["test"]
     lines, sheets = [line(ALL, str(len(items)), own.scores)], []
     for kind in sorted(set(kinds.values())):

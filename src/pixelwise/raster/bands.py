@@ -89,8 +89,9 @@ def read_channels(path: Path, bands: Bands | None) -> UInt8:
 
 
 def band_size(path: Path) -> tuple[int, int]:
-    """Return a file's (height, width) from its header. Raises as `read_bands`."""
-    with opened(path) as file:
+    """Return a file's (height, width) from its header, of several pages that of the first. Raises as `read_bands`."""
+    require_rasterio("--bands")
+    with readable(path), open_file(path) as file:
         return file.height, file.width
 
 
