@@ -297,19 +297,19 @@ def resident() -> int:
 
 
 def in_8_bits(bench: Bench) -> Found:
-    """Export in 8 bits, and compare the time of a photo and the score on all validation images."""
+    """Export in 8 bits, and compare the time of a photo and the score on all validation images, in each engine."""
+    images = [read_image(photo) for photo in bench.photos[:SAMPLE]]
     found = []
     for name, path in bench.files.items():
         small = bench.folder / "int8.onnx"
         told = export_int8(bench.run, small, fast=name == FAST)
-        images = [read_image(photo) for photo in bench.photos[:SAMPLE]]
-        whole, eighth = load(path), load(small)
-        slow, quick = alternating(
-            partial(seconds_of, whole.label_map, images), partial(seconds_of, eighth.label_map, images)
-        )
-        before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in (whole, eighth))
-        text = f"{slow / quick:.2f}x as fast, the first {told.kept} convolutions in float; val mIoU {after:.4f}, "
-        found.append((f"8 bits against float, {name}", f"{text}{before:.4f} in float: {before - after:+.4f} lost"))
+        for engine in ENGINES:
+            both = [load(own, engine) for own in (path, small)]
+            slow, quick = alternating(*(partial(seconds_of, own.label_map, images) for own in both))
+            before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in both)
+            text = f"{slow / quick:.2f}x as fast, the first {told.kept} convolutions in float; val mIoU {after:.4f}, "
+            text += f"{before:.4f} in float: {before - after:+.4f} lost"
+            found.append((f"8 bits against float, {name}, {engine}", text))
     return found
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pixelwise.errors import DataError, ModelFileError
 from pixelwise.formats import open_dataset
+from pixelwise.predict.engines import ENGINES
 from pixelwise.predict.loading import load
 from pixelwise.scenes import write_scenes
 from pixelwise.training import int8
 from pixelwise.training.config import RunConfig
+from pixelwise.training.finish import export_run
 from pixelwise.training.int8 import Int8, export_int8
 from pixelwise.training.weights import build_pipeline, save_weights
 
@@ -43,10 +46,13 @@ def test_a_model_in_8_bits_answers_nearly_alike(run: Path, data: Path, monkeypat
     found = export_int8(run, run / "int8.onnx", fast=True)
     assert (found.kept, found.measure, found.images) == (0, "miou", 2)
     assert found.score == pytest.approx(found.float_score, abs=0.1)
-    predictor = load(run / "int8.onnx")
+    assert load(run / "int8.onnx").classes == RunConfig.load(run / "config.yaml").class_map
+    export_run(run, run / "float.onnx", fast=True)
     image = open_dataset(data).read(open_dataset(data).splits["val"][0]).image
-    assert predictor.label_map(image).shape == (64, 96)
-    assert predictor.classes == RunConfig.load(run / "config.yaml").class_map
+    whole = load(run / "float.onnx").logits(image)
+    for engine in ENGINES:
+        found_by = load(run / "int8.onnx", engine).logits(image)
+        assert 0 < np.abs(found_by - whole).mean() < 0.02 * whole.std(), engine
 
 
 @pytest.fixture
