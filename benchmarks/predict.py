@@ -104,17 +104,22 @@ class Bench:
 
 
 def end_to_end(bench: Bench) -> Found:
-    """Time files to palette PNGs in each engine, beside the loop that one writes around the same graph."""
-    count = len(bench.photos)
-    found = []
-    for name, path in bench.files.items():
-        names = usable(path)
-        calls = [partial(predict_all, bench, path, engine) for engine in names]
-        by_hand, *own = alternating(partial(loop, bench, path), *calls)
-        each = (f"{engine} {count / s:.1f} ({by_hand / s:.2f}x)" for engine, s in zip(names, own, strict=True))
-        text = f"{', '.join(each)} images/s; {count / by_hand:.1f} by hand"
-        found.append((f"{count} photos, files to palette PNGs, {name}, against a loop around onnxruntime", text))
-    return found
+    """Time files to palette PNGs, beside the loop that one writes around the same graph."""
+    return [
+        (
+            f"{len(bench.photos)} photos, files to palette PNGs, {name}, against a loop around onnxruntime",
+            by_engine(bench, path, partial(loop, bench, path), "by hand"),
+        )
+        for name, path in bench.files.items()
+    ]
+
+
+def by_engine(bench: Bench, path: Path, peer: Callable[[], float], name: str) -> str:
+    """Return how many images a second a model file takes in each engine, beside a peer's seconds for all of them."""
+    names, count = usable(path), len(bench.photos)
+    theirs, *own = alternating(peer, *(partial(predict_all, bench, path, engine) for engine in names))
+    each = (f"{engine} {count / s:.1f} ({theirs / s:.2f}x)" for engine, s in zip(names, own, strict=True))
+    return f"{', '.join(each)} images/s; {count / theirs:.1f} {name}"
 
 
 def usable(path: Path) -> list[str]:
@@ -126,7 +131,7 @@ def usable(path: Path) -> list[str]:
     return [*ENGINES, HALF_ENGINE]
 
 
-def predict_all(bench: Bench, path: Path, engine: str = ENGINES[0]) -> float:
+def predict_all(bench: Bench, path: Path, engine: str) -> float:
     """Return the seconds that opening a model file in an engine and predicting all photos take."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
@@ -155,14 +160,12 @@ def against_smp(bench: Bench) -> Found:
     as its users call it."""
     if bench.smp is None:
         sys.exit("name the interpreter of an environment with segmentation-models-pytorch: --smp PYTHON")
-    count = len(bench.photos)
     found = []
     for name in PEER_MODELS:
         path = bench.folder / f"{name}.onnx"
         untrained(bench, name, path)
-        own, peer = alternating(partial(predict_all, bench, path), partial(smp, bench, name))
-        text = f"{count / own:.1f} images/s, {count / peer:.1f} by smp: {peer / own:.2f}x"
-        found.append((f"{count} photos, files to palette PNGs, {name} on {PEER_ENCODER}, against smp in torch", text))
+        what = f"{len(bench.photos)} photos, files to palette PNGs, {name} on {PEER_ENCODER}, against smp in torch"
+        found.append((what, by_engine(bench, path, partial(smp, bench, name), "by smp")))
     return found
 
 
