@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import distance_transform_edt, find_objects
 from torch import nn
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.export.pipeline import Pipeline
+from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.instances.objects import AnyInstanceMap
+from pixelwise.instances.targets import centre_targets
 from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import SeparableConvBNReLU
@@ -19,6 +25,7 @@ from pixelwise.ops.convolution import depthwise_separable_convolution
 from pixelwise.training.config import RunConfig
 from pixelwise.training.data import Batch
 
+Float32 = npt.NDArray[np.float32]
 Loss = Callable[..., torch.Tensor]
 """(logits (N, K, H, W), target (N, H, W), *, pixel_weights (N, H, W), reduction) -> the sum over the pixels."""
 Augmentation = Callable[[Batch, RunConfig, int], Batch]
@@ -41,6 +48,11 @@ STYLES = 0.3
 """What the two parameters of the beta distribution are that styles are mixed by."""
 BETWEEN = ((2, 1), (4, 0), (5, 2))
 """(stage, block) of maps of strides 8, 16 and 32 that an encoder's own maps leave out."""
+STRETCH = (1.0, 99.8)
+"""Percentiles."""
+LEAST_RANGE = 10.0
+MOST_SMALL = 3.0
+"""What the weight of a small object grows by at most."""
 RARE = 1.5
 """Classes of this weight and more are rare."""
 
@@ -209,6 +221,47 @@ class WithAnother(nn.Module):
     def forward(self, map_: torch.Tensor) -> torch.Tensor:
         own: torch.Tensor = self.lateral(map_) + self.other(self.map_)
         return own
+
+
+_read = Dataset.read
+
+
+def read_stretched(dataset: Dataset, item: Item) -> Sample:
+    """Read a sample whose image's values are 0 at one percentile and 255 at another."""
+    sample = _read(dataset, item)
+    low, high = np.percentile(sample.image, STRETCH)
+    values = (sample.image.astype(np.float32) - low) * (255 / max(high - low, LEAST_RANGE))
+    return replace(sample, image=values.clip(0, 255).astype(np.uint8))
+
+
+def read_square_roots(dataset: Dataset, item: Item) -> Sample:
+    """Read a sample whose dark values lie further apart."""
+    sample = _read(dataset, item)
+    return replace(sample, image=np.sqrt(sample.image.astype(np.float32) * 255).astype(np.uint8))
+
+
+def distance_targets(instance_map: AnyInstanceMap) -> tuple[Float32, Float32]:
+    """Give, instead of a Gaussian, the distance to the object's border for heat, 1 where it is largest."""
+    heat, offsets = centre_targets(instance_map)
+    for index, box in enumerate(find_objects(instance_map), 1):
+        if box is not None:
+            own = instance_map[box] == index
+            distance = distance_transform_edt(np.pad(own, 1))[1:-1, 1:-1]
+            heat[box] = np.where(own, distance / distance.max(), heat[box])
+    return heat, offsets
+
+
+def small_weights(instance_map: AnyInstanceMap, *, w0: float) -> Float32:
+    """Weigh objects the more the smaller they are, by the square root of how much smaller than the median."""
+    areas = np.bincount(instance_map.ravel())
+    areas[0] = 0
+    if not areas.any():
+        return np.zeros(instance_map.shape, np.float32)
+    smaller = np.median(areas[areas > 0]) / areas.clip(min=1)
+    weights = w0 * (np.sqrt(smaller) - 1).clip(0, MOST_SMALL)
+    weights[0] = 0
+    own: Float32 = weights.astype(np.float32)[instance_map]
+    return own
 
 
 def behind_the_coarsest(model: FPN, block: Callable[[int], nn.Module]) -> None:

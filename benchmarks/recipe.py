@@ -98,6 +98,8 @@ class Variant:
     augmentations: tuple[Augmentation, ...] = ()
     decoders: tuple[Callable[[FPN], None], ...] = ()
     """Change the net before it is trained."""
+    replaced: dict[str, Any] = field(default_factory=dict)
+    """What stands in for something of the package's, by its dotted name."""
 
     def __add__(self, other: Variant) -> Variant:
         """Return both changes, the other's where they contradict each other."""
@@ -111,6 +113,7 @@ class Variant:
             other.teacher or self.teacher,
             self.augmentations + other.augmentations,
             self.decoders + other.decoders,
+            self.replaced | other.replaced,
         )
 
 
