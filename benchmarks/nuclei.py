@@ -192,13 +192,18 @@ def write_all(args: argparse.Namespace, data: Dataset, own: Row) -> None:
 
 
 def failure(sample: Sample, found: Objects) -> UInt8:
-    """Return a row of pictures of one size: the image, the truth, what was found, and the errors."""
+    """Return a row of pictures of one size, of where errors are many: the image, the truth, what was found, and the
+    errors."""
     target, image = truth(sample), brightened(sample.image)
+    right, partner = matched(found, target)
+    missed = np.append(False, ~partner)[target.instance_map] * target.instance_map
+    invented = np.append(False, ~right)[found.instance_map] * (found.instance_map + len(target))
+    box = crowded(np.where(missed > 0, missed, invented))
     drawn = [image, *(object_overlay(image, own.instance_map) for own in (target, found))]
-    drawn.append(object_errors(image, found.instance_map, target.instance_map, *matched(found, target)))
+    drawn.append(object_errors(image, found.instance_map, target.instance_map, right, partner))
     square = [np.zeros((SHOWN_SIDE, SHOWN_SIDE, 3), np.uint8) for _ in drawn]
     for canvas, pixels in zip(square, drawn, strict=True):
-        part = pixels[:SHOWN_SIDE, :SHOWN_SIDE]
+        part = pixels[box]
         canvas[: part.shape[0], : part.shape[1]] = part
     return labelled_row(square, ["image", "truth", "found", "errors"])
 
