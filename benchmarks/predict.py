@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -65,11 +66,11 @@ GATHERED = Path(__file__).parent.parent / "docs" / "predict.json"
 ROUNDS = 3
 SAMPLE = 30
 """So many photos stand for all where a difference shows in a few."""
-COLD_RUNS = 7
+COLD_RUNS = 15
 LARGE = (2048, 3072)
 PREDICTIONS, WARM = 1000, 50
 FAST = "--fast"
-PEER = Path(__file__).with_name("peer_predict.py")
+PEER, MEMORY = (Path(__file__).with_name(name) for name in ("peer_predict.py", "memory.py"))
 PEER_MODELS = ("fpn", "deeplabv3plus")
 PEER_ENCODER = "efficientnet_lite0"
 
@@ -269,34 +270,30 @@ def cold_start(bench: Bench) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-m", "pixelwise", "predict", str(bench.run), str(bench.photos[0]), "--out", folder]
         line += ["--overwrite"]
+        # As pip leaves a package: compiled.
+        compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         seconds = []
-        for _ in range(COLD_RUNS):
+        for _ in range(1 + COLD_RUNS):
             started = time.perf_counter()
-            subprocess.run(line, check=True, capture_output=True)
+            subprocess.run(line, check=True, capture_output=True, env=compiled)
             seconds.append(time.perf_counter() - started)
+        del seconds[0]
         shown = subprocess.run([line[0], "-X", "importtime", *line[1:]], check=True, capture_output=True, text=True)
     loaded = {entry.rpartition("|")[2].strip().partition(".")[0] for entry in shown.stderr.splitlines()}
     packages = sorted(loaded & {"numpy", "PIL", "onnxruntime", "typer", "rich", "scipy", "torch", "pydantic", "yaml"})
-    text = f"{statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s; loads {', '.join(packages)}"
+    text = f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f}); loads {', '.join(packages)}"
     return [("one photo, the whole process", text)]
 
 
 def memory(bench: Bench) -> Found:
-    """Predict images of many sizes, and see what the process holds."""
-    model, rng = load(bench.fast), np.random.default_rng(0)
-    held = []
-    for _ in range(PREDICTIONS):
-        height, width = rng.integers(64, 641, 2)
-        model.label_map(rng.integers(0, 256, (height, width, 3), np.uint8))
-        held.append(resident())
-    text = f"{held[WARM] / 2**20:.0f} MiB after {WARM}, {max(held[WARM:]) / 2**20:.0f} at most after"
-    return [(f"{PREDICTIONS} predictions of 64 to 640 pixels a side", text)]
-
-
-def resident() -> int:
-    """Return the bytes that this process holds."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+    """Predict images of many sizes in a process of its own, and see what it holds."""
+    found = []
+    for name, path in bench.files.items():
+        line = [sys.executable, str(MEMORY), str(path), "--predictions", str(PREDICTIONS), "--warm", str(WARM)]
+        warm, most = map(int, subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout.split())
+        text = f"{warm} MiB after {WARM}, {most} at most after: {most / warm - 1:+.1%}"
+        found.append((f"{PREDICTIONS} predictions of 64 to 640 pixels a side, {name}", text))
+    return found
 
 
 def in_8_bits(bench: Bench) -> Found:
