@@ -307,7 +307,8 @@ def in_8_bits(bench: Bench) -> Found:
             both = [load(own, engine) for own in (path, small)]
             slow, quick = alternating(*(partial(seconds_of, own.label_map, images) for own in both))
             before, after = (evaluate(own, bench.dataset, "val").to_json_dict()["miou"] for own in both)
-            text = f"{slow / quick:.2f}x as fast, the first {told.kept} convolutions in float; val mIoU {after:.4f}, "
+            kept = f"the first {told.kept} convolutions" if told.kept else "no convolution"
+            text = f"{slow / quick:.2f}x as fast, {kept} in float; val mIoU {after:.4f}, "
             text += f"{before:.4f} in float: {before - after:+.4f} lost"
             found.append((f"8 bits against float, {name}, {engine}", text))
     return found

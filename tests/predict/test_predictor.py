@@ -76,14 +76,6 @@ def test_logits_are_the_models_in_blocks_and_whole(colour: ColourModel, image: U
     assert_allclose(predictor.logits(image), expected, rtol=1e-5)
 
 
-def test_one_that_spares_memory_answers_alike(model_file: Path, colour: ColourModel, image: UInt8) -> None:
-    sparing = load(model_file).sparing()
-    assert not sparing._engine._session.get_session_options().enable_cpu_mem_arena
-    assert_array_equal(sparing.label_map(image), colour.labels(image))
-    of_no_file = Predictor(colour, colour.info)
-    assert of_no_file.sparing() is of_no_file
-
-
 def test_probabilities_are_the_soft_max_of_the_logits(model_file: Path, colour: ColourModel, image: UInt8) -> None:
     probabilities = load(model_file).predict(image).probabilities
     exponentials = np.exp(colour.logits(image).astype(np.float64))  # 255 at most, well within float64

@@ -31,14 +31,13 @@ class OnnxRuntimeEngine:
     """Run a model file with onnxruntime on `threads` CPU cores, by default all that this process may use: the caller's
     thread and others, which several callers share. A GPU takes their place where onnxruntime-gpu is installed.
 
-    With `sparing` it gives memory back as soon as it can: it takes two thirds of the memory, and a tenth more time.
     `info` is what the file says of itself. Raises `ModelFileError` for a file that is missing, is not ONNX, was not
     written by pixelwise, or whose graph does not take and return what `Engine` says.
     """
 
-    def __init__(self, path: str | Path, threads: int | None = None, *, sparing: bool = False) -> None:
+    def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
-        self._session = _open_session(path, threads or available_cores(), sparing)
+        self._session = _open_session(path, threads or available_cores())
         self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
         inputs = [_signature(node) for node in self._session.get_inputs()]
         require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
@@ -105,15 +104,15 @@ def providers() -> list[str]:
     return [own for own in PROVIDERS if own in onnxruntime.get_available_providers()]
 
 
-def _open_session(path: Path, threads: int, sparing: bool) -> onnxruntime.InferenceSession:
+def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     require_file(path)
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads
-    options.enable_cpu_mem_arena = not sparing
-    # It would keep a plan of the memory for every size of image that was ever seen: some 60 KB each, and no faster.
+    # It would keep a plan of the memory for every size of image that was ever seen, 60 KB each, and take what all of
+    # an image's maps need at once: half as much memory again, and no faster.
     options.enable_mem_pattern = False
     options.log_severity_level = _ERRORS_ONLY
     # Threads that spin between the nodes of a graph are fast; between two images they would take the cores from the

@@ -46,12 +46,6 @@ class Predictor:
     def classes(self) -> ClassMap:
         return self.info.classes
 
-    def sparing(self) -> Predictor:
-        """Return one that takes less memory, and more time, where there is one: for scans."""
-        if self.path is None or not isinstance(self._engine, OnnxRuntimeEngine):
-            return self
-        return self._with(OnnxRuntimeEngine(self.path, sparing=True))
-
     def augmented(self) -> Predictor:
         """Return one that takes the mean over sizes and both ways round of an image (see `AugmentedEngine`): six times
         the work.

@@ -31,8 +31,6 @@ def predict_scans(
     Raises `OutputError` where the disk does not take it, and `OptionError` for polygons of an instance model.
     """
     failures: dict[Path, ImageError] = {}
-    if jobs:
-        predictor = predictor.sparing()
     for job in jobs:
         mask, polygons = job.outputs[MASK], job.outputs.get(GEOJSON)
         if polygons is not None and predictor.info.grouping is not None:

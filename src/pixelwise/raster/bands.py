@@ -6,6 +6,7 @@ Files are read through rasterio (GDAL), which comes with the extra `geo`.
 from __future__ import annotations
 
 import importlib.util
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +41,9 @@ GDAL_TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
+CACHE_MIB = "256"
+"""What GDAL keeps of decoded pixels at most, unless the user says so: a row of tiles of a scan that is stored in strips,
+instead of a twentieth of the machine's memory."""
 EXTREMES = (1.0, 99.0)
 """Percentiles of a band's values that become 0 and 255."""
 
@@ -142,6 +146,7 @@ def open_bands(path: Path) -> DatasetReader:
 def open_file(source: Path | str) -> DatasetReader:
     """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
     array of full size. Raises `ImageError` for a group of arrays that does not say which that is."""
+    os.environ.setdefault("GDAL_CACHEMAX", CACHE_MIB)  # read once, before a process's first pixels
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 

@@ -148,9 +148,19 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_
 
 def _weighted(run: Run, image: Image, row: Span, column: Span) -> Float32:
     """Return what a tile adds, (K, row.last - row.first, column.last - column.first)."""
-    logits = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
-    weighted: Float32 = logits[:, row.used, column.used] * (row.weights[:, None] * column.weights)
+    logits = np.require(_logits(run, image[row.start : row.stop, column.start : column.stop]), requirements="W")
+    weighted: Float32 = logits[0][:, row.used, column.used]
+    for rows in _runs(row.weights != 1):  # amid a tile all weights are 1
+        weighted[:, rows] *= row.weights[rows, None]
+    for columns in _runs(column.weights != 1):
+        weighted[:, :, columns] *= column.weights[columns]
     return weighted
+
+
+def _runs(where: npt.NDArray[np.bool_]) -> list[slice]:
+    """Return the runs of positions (n,) where something holds."""
+    edges = np.flatnonzero(np.diff(where, prepend=False, append=False))
+    return [slice(start, stop) for start, stop in edges.reshape(-1, 2)]
 
 
 def _logits(run: Run, image: UInt8) -> Float32:
