@@ -42,8 +42,8 @@ GDAL_TYPES = {
     "float64": "Float64",
 }
 CACHE_MIB = "256"
-"""What GDAL keeps of decoded pixels at most, unless the user says so: a row of tiles of a scan that is stored in strips,
-instead of a twentieth of the machine's memory."""
+"""What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
+row of tiles of a scan that is stored in strips."""
 EXTREMES = (1.0, 99.0)
 """Percentiles of a band's values that become 0 and 255."""
 
