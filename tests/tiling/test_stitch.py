@@ -98,7 +98,8 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
         calls.append(len(sizes))
     assert_array_equal(times, 1)
     # Three tiles across; down, 300 - 64 = 236 rounds up to 240, 30 strides, in steps of at most 4: 8 steps, 9 tiles.
-    assert calls == list(range(1, 28))
+    assert len(calls) == 27
+    assert all(done <= begun <= done + 1 for done, begun in enumerate(calls, start=1)), "one tile ahead at most"
 
 
 @pytest.mark.parametrize("grid", [GRID, {"tile": 64, "overlap": 48, "stride": 8}], ids=["two meet", "four meet"])

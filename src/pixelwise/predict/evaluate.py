@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pixelwise.ahead import ahead
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.dataset import Dataset, Item, Sample
@@ -14,7 +15,6 @@ from pixelwise.instances.objects import objects_of
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.scores import Scores, SemanticScorer
-from pixelwise.predict.ahead import ahead
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.result import Result
 

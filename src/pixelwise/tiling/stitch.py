@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.ahead import ahead
 from pixelwise.classes import MAX_CLASSES
 from pixelwise.errors import ShapeError
 from pixelwise.tiling.grid import Span, spans
@@ -55,7 +58,8 @@ class Block:
 
 
 def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0) -> Iterator[Block]:
-    """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right.
+    """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right. A thread
+    beside reads and runs the next tile meanwhile.
 
     image is uint8 (height, width, C); tile, overlap and stride are in pixels. An image no larger than tile x tile is
     one call of `run` and one block. Otherwise memory stays within O(tile^2 * K) and, for what two rows of tiles share,
@@ -121,35 +125,43 @@ def stitch_label_map(
 
 
 def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_row: int) -> Iterator[Block]:
+    seen = partial(_seen, run, image)
     if len(rows) == len(columns) == 1:
-        yield Block(0, 0, _logits(run, image[rows[0].start : rows[0].stop, columns[0].start : columns[0].stop])[0])
+        yield Block(0, 0, seen((rows[0], columns[0])))
         return
     begin = max(row.first for row in rows if row.first <= from_row)
+    # A row that ends before the first blocks adds nothing to them.
+    kept = [pair for pair in zip(rows, [*rows[1:], None], strict=True) if pair[0].last > begin]
     above: Float32 | None = None  # what the row of tiles above adds to the first rows of this one
-    for row, below in zip(rows, [*rows[1:], None], strict=True):
-        if row.last <= begin:
-            continue  # it adds nothing to the first blocks
-        height = (row.last if below is None else below.first) - row.first
-        left: Float32 | None = None  # what the tiles before add to the first columns of this one
-        shared = []
-        for column, after in zip(columns, [*columns[1:], None], strict=True):
-            width = (column.last if after is None else after.first) - column.first
-            logits = _weighted(run, image, row, column)
-            if left is not None:
-                logits[:, :, : left.shape[2]] += left
-            left, logits = logits[:, :, width:].copy(), logits[:, :, :width]
-            if above is not None:
-                logits[:, : above.shape[1]] += above[:, :, column.first : column.first + width]
-            shared.append(logits[:, height:].copy())
-            if row.first >= begin:
-                yield Block(row.first, column.first, logits[:, :height])
-        above = np.concatenate(shared, axis=2)
+    with closing(ahead(seen, [(row, column) for row, _ in kept for column in columns])) as tiles:
+        for row, below in kept:
+            height = (row.last if below is None else below.first) - row.first
+            left: Float32 | None = None  # what the tiles before add to the first columns of this one
+            shared = []
+            for column, after in zip(columns, [*columns[1:], None], strict=True):
+                width = (column.last if after is None else after.first) - column.first
+                logits = _weighted(next(tiles)[1].result(), row, column)
+                if left is not None:
+                    logits[:, :, : left.shape[2]] += left
+                left, logits = logits[:, :, width:].copy(), logits[:, :, :width]
+                if above is not None:
+                    logits[:, : above.shape[1]] += above[:, :, column.first : column.first + width]
+                shared.append(logits[:, height:].copy())
+                if row.first >= begin:
+                    yield Block(row.first, column.first, logits[:, :height])
+            above = np.concatenate(shared, axis=2)
 
 
-def _weighted(run: Run, image: Image, row: Span, column: Span) -> Float32:
-    """Return what a tile adds, (K, row.last - row.first, column.last - column.first)."""
-    logits = np.require(_logits(run, image[row.start : row.stop, column.start : column.stop]), requirements="W")
-    weighted: Float32 = logits[0][:, row.used, column.used]
+def _seen(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
+    """Run a tile and return its logits (K, height, width)."""
+    row, column = place
+    logits: Float32 = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
+    return logits
+
+
+def _weighted(logits: Float32, row: Span, column: Span) -> Float32:
+    """Return what a tile's logits add, (K, row.last - row.first, column.last - column.first)."""
+    weighted: Float32 = np.require(logits[:, row.used, column.used], requirements="W")
     for rows in _runs(row.weights != 1):  # amid a tile all weights are 1
         weighted[:, rows] *= row.weights[rows, None]
     for columns in _runs(column.weights != 1):

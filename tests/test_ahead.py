@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pixelwise.predict.ahead import ahead
+from pixelwise.ahead import ahead
 
 
 def test_results_come_in_order() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(function: Callable[[T], R], items: Iterable[T], threads: int = 1) -> Iterator[tuple[T, Future[R]]]:
+def ahead(
+    function: Callable[[T], R], items: Iterable[T], threads: int = 1
+) -> Generator[tuple[T, Future[R]], None, None]:
     """Yield each item with `function(item)` to come, in order; so many threads are at most one item each ahead.
 
     An error of `function` is raised where its `result()` is asked for. Leaving the loop early waits for the calls under
