@@ -9,6 +9,7 @@ padding inside the net takes the place of the image, is not used. A net whose re
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -132,24 +133,23 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_
     begin = max(row.first for row in rows if row.first <= from_row)
     # A row that ends before the first blocks adds nothing to them.
     kept = [pair for pair in zip(rows, [*rows[1:], None], strict=True) if pair[0].last > begin]
-    above: Float32 | None = None  # what the row of tiles above adds to the first rows of this one
+    above: deque[Float32] = deque()  # what the row of tiles above adds to the first rows of this one, a part a column
     with closing(ahead(seen, [(row, column) for row, _ in kept for column in columns])) as tiles:
-        for row, below in kept:
+        for number, (row, below) in enumerate(kept):
             height = (row.last if below is None else below.first) - row.first
             left: Float32 | None = None  # what the tiles before add to the first columns of this one
-            shared = []
             for column, after in zip(columns, [*columns[1:], None], strict=True):
                 width = (column.last if after is None else after.first) - column.first
                 logits = _weighted(next(tiles)[1].result(), row, column)
                 if left is not None:
                     logits[:, :, : left.shape[2]] += left
                 left, logits = logits[:, :, width:].copy(), logits[:, :, :width]
-                if above is not None:
-                    logits[:, : above.shape[1]] += above[:, :, column.first : column.first + width]
-                shared.append(logits[:, height:].copy())
+                if number:
+                    part = above.popleft()
+                    logits[:, : part.shape[1]] += part
+                above.append(logits[:, height:].copy())
                 if row.first >= begin:
                     yield Block(row.first, column.first, logits[:, :height])
-            above = np.concatenate(shared, axis=2)
 
 
 def _seen(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
