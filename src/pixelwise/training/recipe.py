@@ -55,9 +55,9 @@ MAGNIFICATION = 1.25
 PATIENT_MINUTES = 20.0
 """Who waits so long for a model gets one that is more exact at twice the time of a prediction: it sees images at two
 magnifications, a quarter below and a quarter above."""
-TILE, TILE_ENLARGED, TILE_MULTIPLE = 1536, 1536, 128
+TILE, TILE_ENLARGED, TILE_MULTIPLE = 1536, 1792, 128
 """The most that a side of a tile has, and has enlarged and seen two ways round: what the default net holds of one at a
-time is 1.2 GB then."""
+time is 1.7 GB then."""
 SEEN_AROUND, OVERLAP_MULTIPLE = 480, 64
 """Pixels, enlarged, that neighbouring tiles share at least: a net whose logits are to be those of the whole image looks
 so far around."""
