@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pixelwise.errors import OutputError
 
@@ -50,6 +52,15 @@ def remove_leftovers(path: Path) -> None:
     """Remove what processes that were killed while they wrote `path` left beside it; nobody may be writing it now."""
     for temporary in path.parent.glob(f".{path.stem}.*{path.suffix}"):
         temporary.unlink(missing_ok=True)
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; an empty one where it is missing, damaged or holds something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.errors import OutputError
-from pixelwise.files import sha256, write_text
+from pixelwise.files import read_json_object, sha256, write_text
 from pixelwise.predict.engine import available_cores
 from pixelwise.predict.engines import ENGINES, opened
 from pixelwise.predict.predictor import Predictor
@@ -59,7 +59,7 @@ def fastest(path: Path) -> str:
     if len(engines) == 1:
         return engines[0]
     cache, key = _cache(), _key(path, engines)
-    remembered = _read(cache)
+    remembered: dict[str, str] = read_json_object(cache)
     if remembered.get(key) not in engines:
         paces = [pace(path, engine, SIZE) for engine in engines]
         remembered[key] = min(paces, key=lambda own: own.image_ms).engine
@@ -86,14 +86,6 @@ def _key(path: Path, engines: Sequence[str]) -> str:
     versions = [f"{engine} {version(engine)}" for engine in engines]
     model = sha256(path)
     return ", ".join([model, processor(), f"{available_cores()} cores", *versions])
-
-
-def _read(cache: Path) -> dict[str, str]:
-    try:
-        remembered = json.loads(cache.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return remembered if isinstance(remembered, dict) else {}
 
 
 def _write(cache: Path, remembered: dict[str, str]) -> None:

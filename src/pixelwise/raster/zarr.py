@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+
+from pixelwise.files import read_json_object
 
 ARRAY, GROUP, EITHER = ".zarray", ".zgroup", "zarr.json"
 """Files that make a directory an array or a group of arrays: the first two of version 2, the last of version 3."""
@@ -17,17 +17,8 @@ def is_zarr(path: Path) -> bool:
 
 def full_size(path: Path) -> Path:
     """Return the array of an OME-Zarr that has the image as it was taken, the first of its pyramid; else `path`."""
-    attributes = _json(path / EITHER).get("attributes") or _json(path / ".zattrs")
+    attributes = read_json_object(path / EITHER).get("attributes") or read_json_object(path / ".zattrs")
     try:
         return path / str(attributes.get("ome", attributes)["multiscales"][0]["datasets"][0]["path"])
     except (LookupError, TypeError, AttributeError):
         return path
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """Return what a file holds; nothing where it is missing or damaged: whoever opens the array tells what is wrong."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

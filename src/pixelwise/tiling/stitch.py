@@ -126,7 +126,7 @@ def stitch_label_map(
 
 
 def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_row: int) -> Iterator[Block]:
-    seen = partial(_seen, run, image)
+    seen = partial(_logits, run, image)
     if len(rows) == len(columns) == 1:
         yield Block(0, 0, seen((rows[0], columns[0])))
         return
@@ -152,13 +152,6 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_
                     yield Block(row.first, column.first, logits[:, :height])
 
 
-def _seen(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
-    """Run a tile and return its logits (K, height, width)."""
-    row, column = place
-    logits: Float32 = _logits(run, image[row.start : row.stop, column.start : column.stop])[0]
-    return logits
-
-
 def _weighted(logits: Float32, row: Span, column: Span) -> Float32:
     """Return what a tile's logits add, (K, row.last - row.first, column.last - column.first)."""
     weighted: Float32 = np.require(logits[:, row.used, column.used], requirements="W")
@@ -175,12 +168,15 @@ def _runs(where: npt.NDArray[np.bool_]) -> list[slice]:
     return [slice(start, stop) for start, stop in edges.reshape(-1, 2)]
 
 
-def _logits(run: Run, image: UInt8) -> Float32:
-    """Run one image or tile and return its logits (1, K, height, width), checked."""
-    logits = run(np.ascontiguousarray(image)[None])
-    height, width, _ = image.shape
+def _logits(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
+    """Run a tile, or a whole image, and return its logits (K, height, width), checked."""
+    row, column = place
+    tile = image[row.start : row.stop, column.start : column.stop]
+    logits = run(np.ascontiguousarray(tile)[None])
+    height, width, _ = tile.shape
     if logits.ndim != 4 or logits.shape != (1, logits.shape[1], height, width) or logits.dtype != np.float32:
         found = f"{logits.dtype} of shape {logits.shape}"
         expected = f"float32 of shape (1, classes, {height}, {width}), its input's size"
         raise ShapeError("logits", found, expected, "Export the model again: its output must be as large as its input.")
-    return logits
+    own: Float32 = logits[0]
+    return own
