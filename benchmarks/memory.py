@@ -26,17 +26,20 @@ def main() -> None:
     model, rng = pw.load(args.model), np.random.default_rng(0)
     sizes = rng.integers(SIDES[0], SIDES[1] + 1, (args.predictions, 2))
     sizes[0] = SIDES[1]
-    held = []
+    found = []
     for height, width in sizes:
         model.label_map(rng.integers(0, 256, (height, width, 3), np.uint8))
-        held.append(resident())
-    print(round(held[args.warm - 1] / 2**20), round(max(held[args.warm :]) / 2**20))
+        found.append(held("VmRSS"))
+    print(round(found[args.warm - 1] / 2**20), round(max(found[args.warm :]) / 2**20))
 
 
-def resident() -> int:
-    """Return the bytes that this process holds."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+def held(field: str, process: int | str = "self") -> int:
+    """Return the bytes that a process holds, VmRSS now, VmHWM at most so far; 0 once it has ended."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:")), 0)
 
 
 if __name__ == "__main__":

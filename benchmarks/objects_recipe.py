@@ -16,16 +16,14 @@ import json
 import statistics
 import sys
 import threading
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import alternatives
 from budget import answer_of, gathered, on_cores
 from nuclei import arranged
-from recipe import ANOTHER, DILATED, LOVASZ, Variant, trained
+from recipe import ANOTHER, CONSTANTS, DILATED, LOVASZ, Variant, trained
 from recipe import VARIANTS as RECIPE
 
 from pixelwise.formats.check import check
@@ -97,8 +95,8 @@ VARIANTS = {
     "heat counts three times": Variant(numbers={"heat_weight": 3 * HEAT}),
     "offsets count a quarter": Variant(numbers={"offset_weight": OFFSET / 4}),
     "offsets count four times": Variant(numbers={"offset_weight": 4 * OFFSET}),
-    "small objects not enlarged": Variant(constants={"OBJECT_PIXELS": 1.0}),
-    "small objects enlarged to 36 pixels": Variant(constants={"OBJECT_PIXELS": 36.0}),
+    "small objects not enlarged": Variant(replaced={f"{CONSTANTS}.OBJECT_PIXELS": 1.0}),
+    "small objects enlarged to 36 pixels": Variant(replaced={f"{CONSTANTS}.OBJECT_PIXELS": 36.0}),
     "crops magnified by 0.8 to 3.5": Variant(numbers={"scale": (0.8, 3.5)}),
     "no class weights": Variant({"class_weights": "none"}),
     "nothing frozen": Variant(numbers={"frozen_stride": 0}, longer=0.4),
@@ -141,7 +139,9 @@ def main() -> None:
     if not (args.dsb2018 / "index.csv").is_file():
         sys.exit(f"{args.dsb2018}: no index.csv; give the folder with images/, instances/ and index.csv")
     if args.measure:
-        print(json.dumps(scores(args, BEFORE + VARIANTS[args.measure])))
+        variant = BEFORE + VARIANTS[args.measure]
+        with variant.applied():
+            print(json.dumps(scores(args, variant)))
         return
     known = gathered(GATHERED)
     on_cores(args.cores, [partial(measure, args, name) for name in args.only if name not in known])
@@ -160,17 +160,9 @@ def measure(args: argparse.Namespace, name: str) -> None:
 def scores(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:
     """Train without validation, settle bias and grouping, and return what the validation images are scored."""
     keep_freed_memory()
-    with ExitStack() as stack:
-        for name, own in variant.replaced.items():
-            stack.enter_context(mock.patch(name, own))
-        return scores_as_it_is(args, variant)
-
-
-def scores_as_it_is(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:
     data = arranged(args.dsb2018, args.out, "fluorescence")
-    with mock.patch.dict(vars(recipes), variant.constants):
-        options = TrainOptions(task="instance", minutes=MINUTES, **variant.options)
-        config = new_config(options, data, check(data), "", long=True)
+    options = TrainOptions(task="instance", minutes=MINUTES, **variant.options)
+    config = new_config(options, data, check(data), "", long=True)
     recipe = recipes.with_steps(config.recipe.model_copy(update=variant.numbers), round(variant.longer * args.steps), 0)
     config = config.model_copy(update={"recipe": recipe})
     pipeline = trained(config, variant, SampleStore(data, data.splits["train"])).averaged_pipeline()

@@ -21,7 +21,8 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -83,13 +84,11 @@ WAYS = {"at 1.25": (Fraction(5, 4),), "at both": (Fraction(5, 4), Fraction(7, 4)
 
 @dataclass(frozen=True)
 class Variant:
-    """Changes of the recipe: options of `train`, numbers, those of the first half alone, constants that it is made
-    with, and what is none of these."""
+    """Changes of the recipe: options of `train`, numbers, those of the first half alone, and what is none of these."""
 
     options: dict[str, Any] = field(default_factory=dict)
     numbers: dict[str, Any] = field(default_factory=dict)
     first_half: dict[str, Any] = field(default_factory=dict)
-    constants: dict[str, float] = field(default_factory=dict)
     longer: float = 1.0
     """By how much the run has more steps."""
     loss: Loss | None = None
@@ -99,7 +98,14 @@ class Variant:
     decoders: tuple[Callable[[FPN], None], ...] = ()
     """Change the net before it is trained."""
     replaced: dict[str, Any] = field(default_factory=dict)
-    """What stands in for something of the package's, by its dotted name."""
+    """What stands in for something of the package's, by its dotted name, while the variant is `applied`."""
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for name, own in self.replaced.items():
+                stack.enter_context(mock.patch(name, own))
+            yield
 
     def __add__(self, other: Variant) -> Variant:
         """Return both changes, the other's where they contradict each other."""
@@ -107,7 +113,6 @@ class Variant:
             self.options | other.options,
             self.numbers | other.numbers,
             self.first_half | other.first_half,
-            self.constants | other.constants,
             self.longer * other.longer,
             other.loss or self.loss,
             other.teacher or self.teacher,
@@ -117,13 +122,14 @@ class Variant:
         )
 
 
+CONSTANTS = recipes.__name__
 VARIANTS = {
     "another seed": Variant(options={"seed": 1}),
     "a third seed": Variant(options={"seed": 2}),
     "a fourth seed": Variant(options={"seed": 3}),
     "crops of 256x320, batch 8": Variant(numbers={"crop": (256, 320), "batch": 8}),
     "crops of 256x320, batch 8, in the first half": Variant(first_half={"crop": (256, 320), "batch": 8}),
-    "smaller crops for three quarters of the run": Variant(constants={"EARLY_SHARE": 0.75}),
+    "smaller crops for three quarters of the run": Variant(replaced={f"{CONSTANTS}.EARLY_SHARE": 0.75}),
     "crops of 352x480, batch 4, magnified by 0.667 to 2 (short runs)": Variant(
         numbers={"crop": (352, 480), "batch": 4, "scale": (0.667, 2.0)}, longer=1.2
     ),
@@ -147,7 +153,7 @@ VARIANTS = {
     "rate x 2": Variant(numbers={"learning_rate": 2 * recipes.LEARNING_RATE}),
     "rate / 1.4": Variant(numbers={"learning_rate": recipes.LEARNING_RATE / math.sqrt(2)}),
     "rate / 2": Variant(numbers={"learning_rate": recipes.LEARNING_RATE / 2}),
-    "a rate that ends at 0": Variant(constants={"FINAL_RATE": 0.0}),
+    "a rate that ends at 0": Variant(replaced={f"{CONSTANTS}.FINAL_RATE": 0.0}),
     "no class weights": Variant(options={"class_weights": "none"}),
     "median class weights": Variant(options={"class_weights": "median"}),
     "a loss of all pixels": Variant(numbers={"loss_step": 1}),
@@ -158,8 +164,8 @@ VARIANTS = {
     "pixels at boundaries count twice": Variant(loss=alternatives.boundary_twice),
     "label smoothing of 0.05": Variant(loss=alternatives.smoothed),
     "a teacher on EfficientNet-Lite2 trained first": Variant(teacher="efficientnet_lite2", longer=0.4),
-    "average over 3 % of the run": Variant(constants={"EMA_SHARE": 0.03}),
-    "average over 30 % of the run": Variant(constants={"EMA_SHARE": 0.3}),
+    "average over 3 % of the run": Variant(replaced={f"{CONSTANTS}.EMA_SHARE": 0.03}),
+    "average over 30 % of the run": Variant(replaced={f"{CONSTANTS}.EMA_SHARE": 0.3}),
     "nothing frozen": Variant(numbers={"frozen_stride": 0}, longer=0.35),
     "nothing frozen, its rate / 4": Variant(numbers={"frozen_stride": 0, "encoder_factor": 0.025}, longer=0.35),
     "frozen up to stride 8": Variant(numbers={"frozen_stride": 8}, longer=0.6),
@@ -443,7 +449,7 @@ def table(results: Results, stage: str) -> str:
 def scores(camvid: Path, variant: Variant, minutes: int) -> dict[str, Any]:
     """Return the mIoU in each of `WAYS` on both streets."""
     config, data, left_out = configured(camvid, variant, minutes)
-    with mock.patch.dict(vars(recipes), variant.constants):
+    with variant.applied():
         trainer = trained(config, variant, SampleStore(data, data.splits["train"]))
     pipeline = trainer.averaged_pipeline()
     predictor = torch_predictor(pipeline, config)
@@ -477,7 +483,7 @@ def configured(camvid: Path, variant: Variant, minutes: int) -> tuple[RunConfig,
     data = pw.open_dataset(camvid)
     left_out = [item for item in data.splits["train"] if item.name.startswith(LEFT_OUT)]
     data = data.without({item.image for item in left_out})
-    with mock.patch.dict(vars(recipes), variant.constants):
+    with variant.applied():
         options = TrainOptions(minutes=minutes, **variant.options)
         config = new_config(options, data, check(data), "", long=minutes >= LONG_MINUTES)
         recipe = config.recipe.model_copy(update=variant.numbers)

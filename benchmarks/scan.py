@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from memory import held
 from PIL import Image
 from rasterio.transform import from_origin
 from rasterio.windows import Window
@@ -100,20 +101,11 @@ def timed(run: Path, images: Path, out: Path) -> tuple[float, int]:
     process = subprocess.Popen(command(run, images, out), stdout=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
-        peak = max(peak, resident(process.pid))
+        peak = max(peak, held("VmHWM", process.pid))
         time.sleep(0.2)
     if process.returncode:
         sys.exit(f"pixelwise predict {images}: exit code {process.returncode}")
     return time.perf_counter() - started, peak
-
-
-def resident(pid: int) -> int:
-    """Return the most bytes that a process has held so far; 0 once it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def resumed(run: Path, scan: Path, out: Path) -> None:
