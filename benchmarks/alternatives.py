@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -221,6 +221,32 @@ class WithAnother(nn.Module):
     def forward(self, map_: torch.Tensor) -> torch.Tensor:
         own: torch.Tensor = self.lateral(map_) + self.other(self.map_)
         return own
+
+
+def interpolated_off_centre(sign: int, features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Resize (N, C, H, W) to (N, C, *size) between two maps of a net, each by where its samples lie in the image.
+
+    `sign` is 1 where these are the first pixels of the squares of stride x stride pixels, -1 where they are the last.
+    """
+    factor = size[0] / features.shape[2]
+    return _shifted(features, size, sign * (factor - 1) / (2 * factor))
+
+
+def logits_off_centre(sign: int, stride: int, features: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Resize logits of a net's map of `stride` to an image as `interpolated_off_centre` does; images as usual."""
+    shift = 0.0 if features.shape[1] == 3 else sign * (stride - 1) / (2 * stride)
+    return _shifted(features, size, shift)
+
+
+def _shifted(features: torch.Tensor, size: Sequence[int], shift: float) -> torch.Tensor:
+    """Resize with half-pixel centres, `shift` cells of `features` further down and right."""
+    sides = []
+    for cells, pixels in zip(features.shape[2:], size, strict=True):
+        positions = (torch.arange(pixels, device=features.device) + 0.5) * (cells / pixels) - 0.5 + shift
+        sides.append(2 * positions / max(1, cells - 1) - 1)
+    rows, columns = torch.meshgrid(*sides, indexing="ij")
+    grid = torch.stack([columns, rows], dim=-1).expand(len(features), -1, -1, -1)
+    return F.grid_sample(features.float(), grid, padding_mode="border", align_corners=True)
 
 
 _read = Dataset.read

@@ -39,7 +39,7 @@ def answer_of(script: str, arguments: Iterable[object]) -> dict[str, Any]:
     """Return what a benchmark prints as JSON in a process of its own, on the cores that this thread keeps to."""
     line = [sys.executable, script, *map(str, arguments)]
     answer: dict[str, Any] = json.loads(
-        subprocess.run(line, check=True, env=_own_cores(), stdout=subprocess.PIPE).stdout
+        subprocess.run(line, check=True, env=own_cores(), stdout=subprocess.PIPE).stdout
     )
     return answer
 
@@ -50,7 +50,7 @@ def gathered(path: Path) -> dict[str, Any]:
     return results
 
 
-def _own_cores() -> dict[str, str]:
+def own_cores() -> dict[str, str]:
     """Return the environment of a process that has a thread for each core that this thread keeps to."""
     return os.environ | {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
 
@@ -65,7 +65,7 @@ def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[
         pixelwise = [sys.executable, "-m", "pixelwise"]
         line = [*pixelwise, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
         with (run.parent / f"{run.name}.log").open("w") as log:
-            subprocess.run(line, check=True, env=_own_cores(), stdout=log, stderr=log)
+            subprocess.run(line, check=True, env=own_cores(), stdout=log, stderr=log)
         line = [*pixelwise, "evaluate", str(run), str(data), "--split", "test", "--json"]
         scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
     result: dict[str, Any] = json.loads(scores.read_text())

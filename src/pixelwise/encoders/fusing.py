@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import nn
 
+from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.encoders.timm import Encoder
 from pixelwise.ops.normalisation import Pair, alike, folded, normalised_convolutions
 
@@ -80,9 +81,12 @@ def _activation(norm: nn.BatchNorm2d) -> type[nn.Module]:
 def _fuse(pair: Pair, operator: Callable[..., torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
     convolution, norm = pair
     weight, bias = (own.detach().to(dtype) for own in folded(convolution, norm))
+    padding = convolution.padding
+    if isinstance(convolution, SamePaddedConv2d):
+        weight, padding = convolution.padded_symmetrically(weight)
     weight = weight.contiguous(memory_format=torch.channels_last)
     name, bounds = ACTIVATIONS[_activation(norm)]
-    sizes = (convolution.padding, convolution.stride, convolution.dilation, convolution.groups)
+    sizes = (padding, convolution.stride, convolution.dilation, convolution.groups)
     convolution.forward = lambda image: operator(  # type: ignore
         image.to(dtype), weight, bias, *sizes, name, bounds, ""
     )

@@ -15,6 +15,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import FeatureInfo
 from torch import nn
 
+from pixelwise.encoders.padding import fix_same_padding
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.files import sha256
 
@@ -151,20 +152,14 @@ def build_encoder(
         )
     location: dict[str, Any] = {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
     if packaged is not None:
-        # Symmetric padding instead of TensorFlow's, which depends on the input's size: the features are the same,
-        # sampled further up and left (stride - 1 pixels), and the exported graph stays free of shape arithmetic.
         net = timm.create_model(
-            packaged.architecture,
-            features_only=True,
-            in_chans=in_channels,
-            pad_type="",
-            output_stride=output_stride,
-            **location,
+            packaged.architecture, features_only=True, in_chans=in_channels, output_stride=output_stride, **location
         )
         if pretrained:
             _load_packaged(net, packaged, in_channels)
     else:
         net = _from_timm(name, in_channels, pretrained, output_stride, location)
+    fix_same_padding(net)
     info = cast(FeatureInfo, net.feature_info)
     strides = info.reduction()
     if output_stride is not None and strides[-1] != output_stride:

@@ -20,6 +20,7 @@ MEASURES = {"miou": "mIoU", "ap": "AP"}
 """What models are chosen by, as `metrics.json` calls it and as a person does."""
 
 
+EncoderPadding = Literal["trained", "symmetric"]
 _Magnification = Annotated[float, pydantic.Field(ge=1, le=4)]
 
 
@@ -99,6 +100,9 @@ class RunConfig(_Strict):
     options: dict[str, bool | int | float | str] = {}
     """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
+    encoder_padding: EncoderPadding = "symmetric"
+    """How strided convolutions of the packaged encoders pad: as their weights were trained, or alike on all sides, as
+    in runs that were made before this field."""
     task: Literal["semantic", "instance"]
     bands: Bands | None = None
     """The images' channels; `None` for red, green and blue."""

@@ -24,7 +24,7 @@ from pixelwise.raster.stack import located
 from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
 from pixelwise.training.calibration import spread
-from pixelwise.training.config import MAX_SEED, ClassEntry, Recipe, RunConfig
+from pixelwise.training.config import MAX_SEED, ClassEntry, EncoderPadding, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import torch_predictor
@@ -34,6 +34,7 @@ from pixelwise.training.processes import as_first, joined
 from pixelwise.training.weights import build_pipeline
 
 DEFAULT_MINUTES = 10.0
+ENCODER_PADDING: EncoderPadding = "trained"
 WARM_STEPS, MEASURED_STEPS = 3, 8
 SLACK = 1.05
 """By how much a step of a long run takes longer than those measured, on a machine that has other things to do too."""
@@ -87,6 +88,7 @@ def new_config(
         width=options.width,
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained,
+        encoder_padding=_encoder_padding(options),
         task=task,
         bands=dataset.bands,
         things=_things(dataset, survey) if task == "instance" else (),
@@ -110,6 +112,15 @@ def _encoder(options: TrainOptions, model: str, long: bool) -> str | None:
     if model == DEFAULT_MODEL and options.pretrained and long:
         return recipes.LONG_ENCODER
     return default_encoder(model)
+
+
+def _encoder_padding(options: TrainOptions) -> EncoderPadding:
+    """Return the padding that the weights know which the run starts from."""
+    if options.start_from is None:
+        return ENCODER_PADDING
+    run = RunDirectory(options.start_from)
+    run.require_weights()
+    return RunConfig.load(run.config).encoder_padding
 
 
 def _recipe(

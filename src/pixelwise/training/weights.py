@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from pixelwise.bands import channel_count, over_channels
-from pixelwise.encoders.timm import Encoder
+from pixelwise.encoders.padding import pad_symmetrically
+from pixelwise.encoders.timm import PACKAGED, Encoder
 from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.instances.rule import CHANNELS, Grouping
@@ -39,6 +40,8 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
         pretrained=pretrained,
         options=config.options,
     )
+    if config.encoder in PACKAGED and config.encoder_padding == "symmetric":
+        pad_symmetrically(model)
     encoder = getattr(model, "encoder", None)
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
