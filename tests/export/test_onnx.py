@@ -19,6 +19,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 
 from pixelwise.classes import ClassMap
+from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.errors import OutputError
 from pixelwise.export.onnx import OPSET, export_onnx, with_class_bias
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
@@ -46,9 +47,9 @@ INFO = ModelInfo(
 class Tiny(nn.Module):
     """Padding, a strided convolution and bilinear up-sampling: the arithmetic on sizes that real models do."""
 
-    def __init__(self) -> None:
+    def __init__(self, down: nn.Module | None = None) -> None:
         super().__init__()
-        self.down = nn.Conv2d(3, 2, 3, stride=4, padding=1)
+        self.down = down or nn.Conv2d(3, 2, 3, stride=4, padding=1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         padded = pad_to_multiple(image, 4)
@@ -80,6 +81,27 @@ def test_the_graph_equals_the_pipeline_on_bytes_of_any_size(
     found = engine(model_file)(images)
     assert found.shape == (n, 2, height, width)
     assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_padding_that_differs_by_side_is_the_convolutions_own(tmp_path: Path) -> None:
+    """No node pads, and the 5x5 taps stay as they are: a file costs nothing for it. Equal to some roundings."""
+    torch.manual_seed(0)
+    down = nn.Sequential(SamePaddedConv2d(nn.Conv2d(3, 2, 5, 2)), SamePaddedConv2d(nn.Conv2d(2, 2, 3, 2)))
+    pipeline = Pipeline(Tiny(down), IMAGENET_MEAN, IMAGENET_STD).eval()
+    export_onnx(pipeline, INFO, tmp_path / "model.onnx")
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert sum(node.op_type == "Pad" for node in nodes) == 1  # the image, to a multiple of the stride
+    given = [
+        {attribute.name: list(attribute.ints) for attribute in node.attribute}
+        for node in nodes
+        if node.op_type == "Conv"
+    ]
+    assert [(own["pads"], own["kernel_shape"]) for own in given] == [([1, 1, 2, 2], [5, 5]), ([0, 0, 1, 1], [3, 3])]
+    images = np.random.default_rng(0).integers(0, 256, (2, 33, 50, 3), np.uint8)
+    with torch.no_grad():
+        expected = pipeline(torch.from_numpy(images)).numpy()
+    for engine in (OnnxRuntimeEngine, OpenVinoEngine):
+        assert_allclose(engine(tmp_path / "model.onnx")(images), expected, rtol=0, atol=1e-5)
 
 
 def test_what_the_file_says_of_itself_is_what_was_given(model_file: Path) -> None:

@@ -32,6 +32,13 @@ def test_numbers_come_back_to_the_last_bit(config_of: ConfigOf, tmp_path: Path) 
     assert RunConfig.load(tmp_path / "config.yaml").recipe.class_weights == (1 / 3, 0.25, 0.2)
 
 
+def test_a_config_of_before_the_encoders_padding_means_symmetric(config_of: ConfigOf, tmp_path: Path) -> None:
+    content = config_of("sky", "road").model_dump(mode="json")
+    del content["encoder_padding"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert RunConfig.load(tmp_path / "config.yaml").encoder_padding == "symmetric"
+
+
 def test_the_file_reads_in_the_order_of_the_fields(config_of: ConfigOf, tmp_path: Path) -> None:
     config_of("sky", "road").save(tmp_path / "config.yaml")
     content = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.errors import RunError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
@@ -21,6 +22,7 @@ from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import new_config
 from pixelwise.training.recipe import Cost, flipped_axes
+from pixelwise.training.weights import build_pipeline
 
 
 def planned(folder: Path, size: tuple[int, int] = (64, 96), *, long: bool = True, **options: Any) -> RunConfig:
@@ -167,6 +169,33 @@ def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: P
     run.weights.unlink()
     with pytest.raises(RunError):
         planned(tmp_path / "data", **begun)
+
+
+def test_a_run_pads_as_the_one_it_starts_from_and_else_as_the_weights_were_trained(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "before")
+    run.path.mkdir()
+    new = planned(tmp_path / "data", long=False)
+    assert new.encoder_padding == "trained"
+    new.model_copy(update={"encoder_padding": "symmetric"}).save(run.config)
+    run.weights.touch()
+    begun: dict[str, Any] = {"start_from": run.path}
+    assert planned(tmp_path / "data", **begun).encoder_padding == "symmetric"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "padding", "symmetric"),
+    [
+        ("efficientnet_lite0", "trained", False),
+        ("efficientnet_lite0", "symmetric", True),
+        ("tf_mobilenetv3_small_minimal_100", "symmetric", False),  # never was
+    ],
+)
+def test_the_net_pads_as_its_config_says(encoder: str, padding: str, symmetric: bool, tmp_path: Path) -> None:
+    config = planned(tmp_path / "data", long=False, encoder=encoder, pretrained=False)
+    pipeline = build_pipeline(config.model_copy(update={"encoder_padding": padding}), pretrained=False)
+    layers = [layer for layer in pipeline.modules() if isinstance(layer, SamePaddedConv2d)]
+    assert len(layers) == 5
+    assert [layer.before == layer.after for layer in layers] == [symmetric] * 5
 
 
 def test_tiles_are_those_of_what_the_model_sees(tmp_path: Path) -> None:
