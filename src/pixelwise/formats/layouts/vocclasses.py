@@ -13,8 +13,8 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list
 from pixelwise.formats.coding import Coding, packed
+from pixelwise.formats.mask_values import decide
 from pixelwise.formats.splits import lines_of
-from pixelwise.formats.survey import decide
 
 BACKGROUND = "background"
 NAMES = (
@@ -50,10 +50,10 @@ def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
 
 def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str]) -> Coding:
     """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
-    VOC's are (2007_000032), by VOC's classes; else as in `survey.decide`.
+    VOC's are (2007_000032), by VOC's classes; else as in `mask_values.decide`.
 
     255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
-    make no sense, and as `survey.decide` does.
+    make no sense, and as `mask_values.decide` does.
     """
     places = list(dict.fromkeys(folders))
     for folder in places:
@@ -62,7 +62,8 @@ def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[
             return decide(folder, masks, found)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
-        return Coding(CLASSES, {index: index for index in known}, indices_of_colors(known))
+        colors = indices_of_colors(known)
+        return Coding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
     return decide(places[0], masks, None)
 
 
