@@ -94,10 +94,11 @@ def unread_folders(root: Path, places: list[Place]) -> tuple[Problem, ...]:
     if not unread:
         return ()
     read = sorted({place.masks[0].parent for place in places if place.masks})
+    chosen = _folders(root, read)
     message = (
-        f"found masks in {_folders(root, read)}, which are read, and images in {_folders(root, unread)}, which are not: "
-        "these hold a field of view, or labels of another observer; expected one folder of masks. To read another, move "
-        f"{_folders(root, read)} elsewhere."
+        f"found masks in {chosen}, which are read, and images in {_folders(root, unread)}, which are not, because they "
+        "hold a field of view or labels of another observer; expected one folder of masks. To read another, move "
+        f"{chosen} elsewhere."
     )
     return (Problem(root, "assumed", message),)
 

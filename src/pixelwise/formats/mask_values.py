@@ -57,10 +57,13 @@ def _of_values(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
         return Coding(BINARY_CLASSES, {0: 0, 255: 1}, why="no mask could be read; two classes stand in")
     if (soft := soft_binary(looks)) is not None:
         return _thresholded(root, looks, BINARY_CLASSES, soft, (0, 1))
-    if not has_objects and (reason := object_ids(looks)) is not None:
-        return _objects(root, OBJECT_CLASSES, reason)
+    ids = None if has_objects else object_ids(looks)
+    if ids is not None and ids.sure:
+        return _objects(root, OBJECT_CLASSES, ids.reason)
     smoothed = smoothed_values(looks)
     problems = _resized(root, looks, smoothed)
+    if ids is not None:
+        problems = (*problems, _perhaps_objects(root, ids.reason))
     values = sorted(pixels_of(looks).keys() - smoothed - _strays(looks, smoothed))
     if set(values) <= {0, 255}:
         return Coding(BINARY_CLASSES, {0: 0, 255: 1}, why="masks of 0 and 255 alone", problems=problems)
@@ -192,8 +195,8 @@ def _of_two_listed(
         return None if stated or 255 in grays else _of_ones(root, looks, known.classes, ())
     if has_objects or values <= known.values.keys() | grays.keys():
         return None
-    reason = object_ids(looks)
-    return None if reason is None else _objects(root, known.classes, reason)
+    ids = object_ids(looks)
+    return None if ids is None else _objects(root, known.classes, ids.reason)
 
 
 def _of_ones(root: Path, looks: Sequence[Look], classes: ClassMap, problems: tuple[Problem, ...]) -> Coding:
@@ -206,8 +209,8 @@ def _of_ones(root: Path, looks: Sequence[Look], classes: ClassMap, problems: tup
         return Coding(classes, table, why="masks of 0 and 1", why_no_label=_CONVENTION, problems=problems)
     dark = sum(1 in look.pixels for look in looks)
     found = (
-        f"255 in {_masks(len(bright))} ({_names(root, bright)}) and 1 in {dark:,} of {len(looks):,}, hardly ever in one; both "
-        f"are read as {classes.names[1]}"
+        f"255 in {_masks(len(bright))} ({_names(root, bright)}) and 1 in {dark:,} of {len(looks):,}, hardly ever in "
+        f"one; both are read as {classes.names[1]}"
     )
     message = f"found {found}; expected one of them in all masks. {_SAY}: 'ignore: 255' if 255 is no label."
     mixed = Problem(root, "assumed", message)
@@ -243,6 +246,14 @@ def _objects(root: Path, classes: ClassMap, reason: str) -> Coding:
     )
     why = "object ids"
     return Coding(classes, {}, objects=True, why=why, problems=(Problem(root, "assumed", message),))
+
+
+def _perhaps_objects(root: Path, reason: str) -> Problem:
+    message = (
+        f"found values that may be object ids: they {reason}; expected classes, and they are read as such. Name the "
+        "folder instances/ if they are object ids, or write classes.yaml to name the classes."
+    )
+    return Problem(root, "assumed", message)
 
 
 def _resized(root: Path, looks: Sequence[Look], smoothed: frozenset[int]) -> tuple[Problem, ...]:

@@ -24,7 +24,8 @@ _ALONE = 0.9
 _SEVERAL = 3
 """Fewer values an image are taken for classes."""
 _MANY = 5
-"""So many values in each image, or more, are told from classes by their places and sizes alone."""
+"""So many values in each image, or more, are told from classes by their places and sizes alone; and fewer in files of
+more than 8 bits, in which classes are rarely stored."""
 _ALIKE = 0.01
 """A variance of places, or of areas' logarithms, that is as small says nothing."""
 
@@ -39,8 +40,16 @@ class _Object:
     connected: bool
 
 
-def object_ids(looks: Sequence[Look]) -> str | None:
-    """Return why the masks hold object ids, a clause that follows "they"; `None` where they hold classes.
+@dataclass(frozen=True)
+class Verdict:
+    """Why masks are taken for object ids, a clause that follows "they"; or, where not `sure`, why they may be."""
+
+    reason: str
+    sure: bool = True
+
+
+def object_ids(looks: Sequence[Look]) -> Verdict | None:
+    """Return why the masks hold object ids, or may do so; `None` where they hold classes.
 
     Ids are in one piece each, start from 1 and end at the number of objects in every image, or are new in each; the
     object that has a number in one image is as unlike that of the same number in another as any other.
@@ -59,13 +68,16 @@ def object_ids(looks: Sequence[Look]) -> str | None:
     if np.mean([single.connected for single in every]) < _CONNECTED:
         return None
     if named:
-        return "are named as Cellpose or ilastik name masks of objects, and each value is in one piece"
+        return Verdict("are named as Cellpose or ilastik name masks of objects, and each value is in one piece")
     if _numbered_anew(looks, counts):
-        return "number from 1 in each image, as many as it has objects, each in one piece"
+        return Verdict("number from 1 in each image, as many as it has objects, each in one piece")
     if _new_in_each(looks):
-        return "are other numbers in each image, each in one piece"
-    if np.mean(counts) >= _MANY and all(0 in look.pixels for look in looks) and _unlike_classes(objects):
-        return "are in one piece each, and the piece of a number has another place and size in every image"
+        return Verdict("are other numbers in each image, each in one piece")
+    if all(0 in look.pixels for look in looks) and _unlike_classes(objects):
+        sure = bool(np.mean(counts) >= _MANY) or all(look.deep for look in looks)
+        return Verdict(
+            "are in one piece each, and the piece of a number has another place and size in every image", sure
+        )
     return None
 
 

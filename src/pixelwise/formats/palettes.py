@@ -73,11 +73,11 @@ def palette_problems(
         return tuple(by_value), ()
     used = strange[0].palette_colors or {}
     value, color = next((v, c) for v, c in used.items() if _code(c) not in colors)
+    example = f"in {shown(path.parent, strange[0].path)} value {value} has {list(color)}"
     message = (
-        f"found palettes with other colours than {path.name} gives in {len(strange):,} mask"
-        f"{'s' if len(strange) > 1 else ''} (in {shown(path.parent, strange[0].path)} value {value} has {list(color)}); expected the "
-        "colours of the classes. These masks are read by their values. Correct the colours in the list, or add those "
-        "that are missing."
+        f"found palettes with other colours than {path.name} gives in {len(strange):,} of the masks ({example}); "
+        "expected the colours of the classes. Such masks are read by their values. Correct the colours in the list, or "
+        "add those that are missing."
     )
     return tuple(by_value), (Problem(path, "assumed", message),)
 

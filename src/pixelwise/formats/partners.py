@@ -16,7 +16,7 @@ _SUFFIX = re.compile(
     re.IGNORECASE,
 )
 """What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
-_IMAGE_SUFFIX = re.compile(r"[_-](training|train|testing|test|validation|valid|val|img|image|sat)$", re.IGNORECASE)
+_IMAGE_SUFFIX = re.compile(r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|sat)$", re.IGNORECASE)
 """What an image's stem may have more than the part that it shares with its mask's."""
 
 

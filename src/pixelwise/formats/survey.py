@@ -26,7 +26,7 @@ class Look:
     """What one mask holds.
 
     pixels: the number of pixels of each value, or of each packed colour of an RGB mask. rgb: whether those are colours;
-    gray: whether they all are gray. palette: the colours that a palette file lists, else `None`.
+    gray: whether they all are gray. deep: whether the file has more than 8 bits a pixel. palette: the colours that a palette file lists, else `None`.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class Look:
     rgb: bool = False
     gray: bool = True
     palette: tuple[Color, ...] | None = None
+    deep: bool = False
 
     @cached_property
     def area(self) -> int:
@@ -108,7 +109,8 @@ def _look(mask: Path) -> Look | None:
     except ImageError:
         return None
     if stored.ndim == 2:
-        return Look(mask, _counted(stored), palette=None if palette is None else _colors(palette.tobytes()))
+        colors = None if palette is None else _colors(palette.tobytes())
+        return Look(mask, _counted(stored), palette=colors, deep=stored.dtype != np.uint8)
     return Look(mask, _counted(packed(stored), _MOST_COLORS), rgb=True, gray=is_gray(stored))
 
 

@@ -12,6 +12,7 @@ from pixelwise.formats.classlist import read_class_list, read_object_classes, wr
 from pixelwise.formats.coding import read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
 from pixelwise.formats.layout import EXPECTED, Place, describe, find_places, unread_folders
+from pixelwise.formats.layouts.vocclasses import read_label_map
 from pixelwise.formats.mask_values import decide
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import partners
@@ -54,7 +55,7 @@ def open_folders(root: Path) -> Dataset:
     if not has_masks:
         return Dataset(root, "folders", read_object_classes(root), splits, _read_objects, strays, problems=problems)
     has_objects = any(item.instances for items in splits.values() for item in items)
-    coding = decide(root, masks, read_class_list(root), has_objects)
+    coding = decide(root, masks, read_class_list(root) or read_label_map(root), has_objects)
     read_labels = _read_objects if coding.objects else files_of(coding.read, read_instance_map)
     problems += coding.problems
     return Dataset(root, "folders", coding.classes, splits, read_labels, strays, coding=coding, problems=problems)

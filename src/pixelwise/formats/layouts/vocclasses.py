@@ -57,7 +57,7 @@ def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[
     """
     places = list(dict.fromkeys(folders))
     for folder in places:
-        found = read_class_list(folder) or _names_list(folder) or _label_map(folder)
+        found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if found is not None:
             return decide(folder, masks, found)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
@@ -78,7 +78,9 @@ def _names_list(folder: Path) -> ClassList | None:
     return _listed(path, [(name, tuple(PALETTE[index].tolist())) for index, name in enumerate(names)], {})
 
 
-def _label_map(folder: Path) -> ClassList | None:
+def read_label_map(folder: Path) -> ClassList | None:
+    """Return the classes of the `labelmap.txt` in `folder`, `None` without one; raise `DataError` where it makes no
+    sense."""
     path = folder / LABEL_MAP
     if not path.is_file():
         return None
