@@ -14,6 +14,21 @@ Save = Callable[..., Path]
 
 
 @pytest.fixture
+def save_palette(tmp_path: Path) -> Save:
+    """Write indices as a palette file with these colours, and no others, under tmp_path; return its path."""
+
+    def write(name: str, indices: object, colors: list[tuple[int, int, int]]) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(np.asarray(indices).astype(np.uint8))
+        image.putpalette(bytes(channel for color in colors for channel in color))
+        image.save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
 def save(tmp_path: Path) -> Save:
     """Write an array, or without one a photo of noise that its name decides, 6x8, under tmp_path; return its path."""
 

@@ -121,7 +121,7 @@ def test_instance_maps_are_read_as_well(clean: Path, save) -> None:
     for stem in "abc":
         save(f"train/instances/{stem}.png", np.ones((6, 8), np.uint16))
     save("train/instances/b.png", np.ones((6, 7), np.uint16))
-    save("train/instances/c.png", np.ones((6, 8, 3)))
+    save("train/instances/c.png", np.ones((6, 8, 3)) * [1, 2, 3])
     assert problems(clean) == [("train/instances/b.png", "size_mismatch"), ("train/instances/c.png", "unknown_value")]
 
 

@@ -62,7 +62,7 @@ def test_no_list(tmp_path: Path) -> None:
         ("classes.yaml", "classes: [{name: sky, color: [1, 2]}]", "no colour"),
         ("classes.yaml", "classes: [{name: sky, color: [1, 2, 300]}]", "no colour"),
         ("classes.yaml", "classes: [{name: a, color: [1, 1, 1]}, {name: b, color: [1, 1, 1]}]", "two classes"),
-        ("classes.yaml", "classes: [sky]\nignore: [none]", "no colour"),
+        ("classes.yaml", "classes: [sky]\nignore: [none]", "neither a mask value nor a colour"),
         ("label_colors.txt", "128 128 128\n", "too short"),
         ("label_colors.txt", "red 0 0 sky\n", "invalid literal"),
         ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "too short"),

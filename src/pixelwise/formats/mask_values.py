@@ -82,9 +82,9 @@ def _of_values(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
 def _of_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> Coding:
     """Return the classes of masks with several values, each in 0..255."""
     without = [value for value in values if value != IGNORE_INDEX]
-    if IGNORE_INDEX in values and (IGNORE_INDEX - without[-1] < _APART or _evenly_spread(without)):
-        values = without if not _evenly_spread(values) else values
     even = _evenly_spread(values)
+    if IGNORE_INDEX in values and not even and _beyond(without):
+        values, even = without, _evenly_spread(without)
     if even or _far_apart(without):
         if IGNORE_INDEX in values and not even:
             found = f"255 among the gray levels {ranges(values)}; it is taken for a class like them"
@@ -163,7 +163,7 @@ def _of_listed_values(root: Path, looks: Sequence[Look], known: ClassList, has_o
         raise _classes_never_occur(known)
     if values <= grays.keys() and not values <= indices.keys():
         return Coding(known.classes, grays, why=f"the gray colours of {name}", problems=problems)
-    ranks = _ranks(sorted(values), known)
+    ranks = None if values <= indices.keys() else _ranks(sorted(values), known)
     if ranks is not None:
         table, how = ranks
         ordered = ", ".join(f"{v} = {known.classes.names[i]}" for v, i in list(table.items())[:8])
@@ -297,6 +297,12 @@ def _evenly_spread(values: list[int]) -> bool:
     return step >= 5 and all(abs(value - step * i) <= 1 for i, value in enumerate(values))
 
 
+def _beyond(values: list[int]) -> bool:
+    """Return whether 255 is no gray level beside these: next to the last, or far from a row that is evenly spread."""
+    gap = IGNORE_INDEX - values[-1]
+    return gap < _APART or (_evenly_spread(values) and gap > 2 * values[1])
+
+
 def _far_apart(values: list[int]) -> bool:
     return values[-1] >= _APART * len(values)
 
@@ -306,7 +312,7 @@ def _ranks(values: list[int], known: ClassList) -> tuple[dict[int, int], str] | 
     they are."""
     levels = [value for value in values if value != IGNORE_INDEX or IGNORE_INDEX not in known.values]
     number = known.classes.num_classes
-    if len(levels) == number and (_evenly_spread(levels) or (levels[-1] > number and _far_apart(levels))):
+    if len(levels) == number and min(np.diff(levels), default=0) >= _APART:
         return {value: index for index, value in enumerate(levels)}, f"{number} gray levels for {number} classes"
     counted = [value for value in values if value != IGNORE_INDEX]
     if counted and counted[0] == 1 and counted[-1] == number:

@@ -26,7 +26,8 @@ class Look:
     """What one mask holds.
 
     pixels: the number of pixels of each value, or of each packed colour of an RGB mask. rgb: whether those are colours;
-    gray: whether they all are gray. deep: whether the file has more than 8 bits a pixel. palette: the colours that a palette file lists, else `None`.
+    gray: whether they all are gray. palette: the colours that a palette file lists, else `None`. deep: whether the file
+    has more than 8 bits a pixel.
     """
 
     path: Path
