@@ -171,6 +171,29 @@ def test_json(clean: Path) -> None:
     assert problem["message"].startswith("found no mask; expected")
 
 
+def test_what_values_stand_for_is_told(clean: Path) -> None:
+    """Of 48 pixels a mask 12 are 0, 18 are 1, 6 are 2 and 12 are 255."""
+    report = json.loads(json.dumps(checked(clean).to_json_dict()))
+    rows = [(row["values"], row["class"], row["share"]) for row in report["mask_values"]]
+    assert rows == [("0", "sky", 0.25), ("1", "road", 0.375), ("2", "car", 0.125), ("255", None, 0.25)]
+    assert report["mask_values"][0]["why"] == "class indices in the order of classes.txt"
+    assert report["mask_values"][3]["why"].startswith("no label: ")
+    shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
+    assert "masks     class indices in the order of classes.txt" in shown
+    assert "no label: listed in classes.txt, or 255" in shown
+    assert "mask value" in shown
+
+
+def test_what_was_assumed_of_a_data_set_is_a_problem_that_training_can_live_with(clean: Path, save) -> None:
+    (clean / "classes.txt").unlink()
+    for name in ("train/masks/a.png", "train/masks/b.png", "train/masks/c.png"):
+        save(name, np.where(CLEAN > 1, 1, 0))
+    save("val/masks/d.png", np.where(CLEAN > 1, 255, 0))
+    result = checked(clean)
+    assert problems(clean) == [(".", "assumed")]
+    assert (result.harmful, result.spoilt, result.labelled_share) == ([], set(), 1.0)
+
+
 def test_ignored_pixels_never_count(clean: Path, save) -> None:
     save("train/masks/a.png", np.where(CLEAN == 0, IGNORE_INDEX, CLEAN))
     assert_array_equal(checked(clean).class_image_pixels, [2 * 48, 3 * 48, 3 * 48])

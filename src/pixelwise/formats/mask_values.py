@@ -15,7 +15,7 @@ from pixelwise.formats.coding import BINARY_CLASSES, Coding, packed, ranges, unp
 from pixelwise.formats.object_ids import object_ids
 from pixelwise.formats.palettes import consensus, palette_problems
 from pixelwise.formats.problem import Problem, shown
-from pixelwise.formats.soft_edges import smoothed_values, soft_binary
+from pixelwise.formats.soft_edges import only_between, smoothed_values, soft_binary
 from pixelwise.formats.survey import Look, Survey, masks_of, pixels_of, survey
 
 SAMPLE = 256
@@ -72,6 +72,8 @@ def _of_values(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
         return Coding(BINARY_CLASSES, table, why=f"masks of 0 and {values[1]} alone", problems=problems)
     if set(values) <= {0, 1, 255}:
         return _of_ones(root, looks, BINARY_CLASSES, problems)
+    if len(values) == 3 and values[-1] - values[0] >= 2 * _APART and only_between(looks, values[1]):
+        problems = (*problems, _perhaps_soft(root, values))
     if values[0] < 0 or values[-1] > IGNORE_INDEX:
         found = f"{len(values)} different values from {values[0]} to {values[-1]} in the masks"
         expected = f"class indices 0..{MAX_CLASSES - 1}, 255 = no label"
@@ -252,6 +254,16 @@ def _perhaps_objects(root: Path, reason: str) -> Problem:
     message = (
         f"found values that may be object ids: they {reason}; expected classes, and they are read as such. Name the "
         "folder instances/ if they are object ids, or write classes.yaml to name the classes."
+    )
+    return Problem(root, "assumed", message)
+
+
+def _perhaps_soft(root: Path, values: list[int]) -> Problem:
+    low, between, high = values
+    message = (
+        f"found {between} only along borders between {low} and {high}; expected areas of each class. It is read as a "
+        f"class of its own. If it is what smoothing left of two classes, write classes.yaml with these two and "
+        f"'threshold: {(low + high + 1) // 2}'."
     )
     return Problem(root, "assumed", message)
 

@@ -73,7 +73,9 @@ def object_ids(looks: Sequence[Look]) -> Verdict | None:
         return Verdict("number from 1 in each image, as many as it has objects, each in one piece")
     if _new_in_each(looks):
         return Verdict("are other numbers in each image, each in one piece")
-    if all(0 in look.pixels for look in looks) and _unlike_classes(objects):
+    many = bool(np.mean(counts) >= 2 * _MANY)
+    on_background = all(0 in look.pixels for look in looks)
+    if on_background and (many or _without_gaps(looks, counts)) and _unlike_classes(objects):
         sure = bool(np.mean(counts) >= _MANY) or all(look.deep for look in looks)
         return Verdict(
             "are in one piece each, and the piece of a number has another place and size in every image", sure
@@ -106,10 +108,13 @@ def _objects(look: Look) -> list[_Object]:
 
 def _numbered_anew(looks: Sequence[Look], counts: Sequence[int]) -> bool:
     """Return whether nearly every mask holds 1, 2 ... to the number of its objects, and the numbers differ."""
-    if len(looks) < 3 or max(counts) - min(counts) < max(2, 0.2 * float(np.mean(counts))):
-        return False
-    gapless = [max(look.pixels) <= 1.1 * count for look, count in zip(looks, counts, strict=True)]
-    return len(set(counts)) >= 3 and float(np.mean(gapless)) >= 0.9
+    differ = max(counts) - min(counts) >= max(2, 0.2 * float(np.mean(counts)))
+    return differ and len(set(counts)) >= 3 and _without_gaps(looks, counts)
+
+
+def _without_gaps(looks: Sequence[Look], counts: Sequence[int]) -> bool:
+    """Return whether the highest value of nearly every mask is the number of its values."""
+    return float(np.mean([max(look.pixels) <= 1.1 * n for look, n in zip(looks, counts, strict=True)])) >= 0.9
 
 
 def _new_in_each(looks: Sequence[Look]) -> bool:

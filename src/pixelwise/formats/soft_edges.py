@@ -16,7 +16,7 @@ Int64 = npt.NDArray[np.int64]
 _SAMPLE = 24
 """Masks whose borders are looked at."""
 _FEWEST = 3
-"""Fewer values between others may be a class of its own, such as the border of each object."""
+"""Fewer values between others may be classes of their own, such as the borders of objects."""
 _FLAT, _BETWEEN = 0.05, 0.7
 """Of the pixels of values that smoothing made, at most so many lie inside an area of one value, and so many, or more,
 between a darker and a brighter neighbour."""
@@ -35,10 +35,10 @@ class Borders:
     flat: Int64
     between: Int64
 
-    def smoothed(self, which: npt.NDArray[np.bool_]) -> bool:
-        """Return whether the values marked in `which`, boolean (n,), are several and lie as smoothing leaves them."""
+    def smoothed(self, which: npt.NDArray[np.bool_], fewest: int = _FEWEST) -> bool:
+        """Return whether the values marked in `which`, boolean (n,), are so many and lie as smoothing leaves them."""
         total = int(self.pixels[which].sum())
-        if np.count_nonzero(which) < _FEWEST or total < 4 * _FEWEST:
+        if np.count_nonzero(which) < fewest or total < 4 * _FEWEST:
             return False
         return bool(self.flat[which].sum() <= _FLAT * total and self.between[which].sum() >= _BETWEEN * total)
 
@@ -52,15 +52,22 @@ def soft_binary(looks: Sequence[Look]) -> tuple[int, int] | None:
     pixels = pixels_of(looks)
     low, high = min(pixels, default=0), max(pixels, default=0)
     inner = sorted(value for value in pixels if low < value < high)
-    if len(inner) < _FEWEST or high - low < 4:
+    if len(inner) < 2 or high - low < 4:
         return None
     if _rings(pixels, low, high):
         return low, high
     extremes = pixels[low] + pixels[high]
-    if inner[-1] - inner[0] < 0.4 * (high - low) or extremes < _POLES * sum(pixels.values()):
+    middle = all(abs(2 * value - low - high) <= 2 for value in inner)
+    if extremes < _POLES * sum(pixels.values()) or not (middle or inner[-1] - inner[0] >= 0.4 * (high - low)):
         return None
     borders = look_at_borders(looks)
-    return (low, high) if borders.smoothed((borders.values > low) & (borders.values < high)) else None
+    return (low, high) if borders.smoothed((borders.values > low) & (borders.values < high), fewest=2) else None
+
+
+def only_between(looks: Sequence[Look], value: int) -> bool:
+    """Return whether a value lies nowhere but along borders between a darker and a brighter one."""
+    borders = look_at_borders(looks)
+    return borders.smoothed(borders.values == value, fewest=1)
 
 
 def smoothed_values(looks: Sequence[Look]) -> frozenset[int]:
