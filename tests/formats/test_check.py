@@ -177,11 +177,11 @@ def test_what_values_stand_for_is_told(clean: Path) -> None:
     rows = [(row["values"], row["class"], row["share"]) for row in report["mask_values"]]
     assert rows == [("0", "sky", 0.25), ("1", "road", 0.375), ("2", "car", 0.125), ("255", None, 0.25)]
     assert report["mask_values"][0]["why"] == "class indices in the order of classes.txt"
-    assert report["mask_values"][3]["why"].startswith("no label: ")
+    assert report["mask_values"][3]["why"] == "255 is no label where no class has it"
     shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
     assert "masks     class indices in the order of classes.txt" in shown
-    assert "no label: listed in classes.txt, or 255" in shown
-    assert "mask value" in shown
+    assert "0 = sky, 25.00% of the pixels\n" in shown
+    assert "255 = no label, 25.00% of the pixels (255 is no label where" in shown
 
 
 def test_what_was_assumed_of_a_data_set_is_a_problem_that_training_can_live_with(clean: Path, save) -> None:

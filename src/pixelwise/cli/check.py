@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pixelwise.classes import IGNORE_INDEX
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pixelwise.formats.check import CheckResult, MaskValues
+    from pixelwise.formats.check import CheckResult
 
-BAR_WIDTH = 20
+BAR_WIDTH = 30
 
 
 def check(
@@ -51,9 +50,9 @@ def _print_report(result: CheckResult) -> None:
     console.print(f"images    {result.images:,} ({splits})")
     console.print(f"sizes     {_sizes(result)} (height x width)", soft_wrap=True)
     console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
-    for row in _reasons(result):
-        console.print(row, soft_wrap=True)
     console.print(_class_table(result))
+    for line in _mask_values(result):
+        console.print(line, soft_wrap=True)
     for problem in result.problems:
         file = problem.file.relative_to(result.root) if problem.file != result.root else problem.file
         console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
@@ -73,10 +72,6 @@ def _class_table(result: CheckResult) -> Table:
     table = Table("", "class", title_justify="left")
     table.add_column("share of labelled pixels", justify="right")
     table.add_column("")
-    mask_values = {row.label: row for row in result.mask_values}
-    if mask_values:
-        table.add_column("mask value")
-        table.add_column("share of all pixels", justify="right")
     objects = result.class_objects.tolist() if result.class_objects.any() else []
     if objects:
         table.add_column("objects", justify="right")
@@ -85,25 +80,23 @@ def _class_table(result: CheckResult) -> Table:
     for index, (name, share) in enumerate(shares.items()):
         bar = "█" * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
-        values = _of_values(mask_values, index)
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
-        table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *values, *counted)
-    if IGNORE_INDEX in mask_values:
-        table.add_row("", "no label", "", "", *_of_values(mask_values, IGNORE_INDEX))
+        table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
     return table
 
 
-def _of_values(mask_values: dict[int, MaskValues], label: int) -> list[str]:
-    if not mask_values:
-        return []
-    row = mask_values.get(label)
-    return [row.values, f"{row.share:.2%}"] if row else ["none", "-"]
+def _mask_values(result: CheckResult) -> list[str]:
+    """Return what the values of masks stand for, a line each, after a line that says what this was concluded from."""
+    rows = [(row.values, result.name_of(row.label), row.share, row.why) for row in result.mask_values]
+    lines = [f"masks     {rows[0][3]}"] if rows else []
+    for values, name, share, why in rows:
+        reason = f" ({why})" if why != rows[0][3] else ""
+        lines.append(f"          {values} = {name}, {_percent(share)} of the pixels{reason}")
+    return lines
 
 
-def _reasons(result: CheckResult) -> list[str]:
-    """Return how the values of masks were read, a line for the classes and one for what has no label."""
-    reasons = {row.label == IGNORE_INDEX: row.why for row in result.mask_values}
-    return [f"{'' if ignored else 'masks':<9} {reasons[ignored]}" for ignored in sorted(reasons)]
+def _percent(share: float) -> str:
+    return "less than 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
 
 
 def _summary(result: CheckResult) -> str:

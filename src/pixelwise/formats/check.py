@@ -90,6 +90,10 @@ class CheckResult:
             if (values := self.coding.values_of(label))
         ]
 
+    def name_of(self, label: int) -> str:
+        """Return the name of a class index, "no label" of `IGNORE_INDEX`."""
+        return "no label" if label == IGNORE_INDEX else self.classes.names[label]
+
     @property
     def harmful(self) -> list[Problem]:
         """The problems under which training would suffer."""
@@ -108,7 +112,7 @@ class CheckResult:
             "mask_values": [
                 {
                     "values": row.values,
-                    "class": None if row.label == IGNORE_INDEX else self.classes.names[row.label],
+                    "class": None if row.label == IGNORE_INDEX else self.name_of(row.label),
                     "share": row.share,
                     "why": row.why,
                 }

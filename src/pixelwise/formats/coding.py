@@ -91,7 +91,7 @@ class Coding:
 
     def reason_for(self, label: int) -> str:
         """Return what the values of a class index or `IGNORE_INDEX` were concluded from, a clause."""
-        return f"no label: {self.why_no_label}" if label == IGNORE_INDEX else self.why
+        return self.why_no_label if label == IGNORE_INDEX else self.why
 
     def _table_of(self, path: Path, used: list[int], palette: UInt8) -> Mapping[int, int]:
         """Return the labels of a palette mask's values: by their colours, or `values` where these say nothing."""

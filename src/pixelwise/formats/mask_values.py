@@ -66,10 +66,10 @@ def _of_values(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
         problems = (*problems, _perhaps_objects(root, ids.reason))
     values = sorted(pixels_of(looks).keys() - smoothed - _strays(looks, smoothed))
     if set(values) <= {0, 255}:
-        return Coding(BINARY_CLASSES, {0: 0, 255: 1}, why="masks of 0 and 255 alone", problems=problems)
+        return Coding(BINARY_CLASSES, {0: 0, 255: 1}, why="values 0 and 255 alone", problems=problems)
     if len(values) == 2 and values[0] == 0 and values[1] > 255:
         table = {0: 0, values[1]: 1}
-        return Coding(BINARY_CLASSES, table, why=f"masks of 0 and {values[1]} alone", problems=problems)
+        return Coding(BINARY_CLASSES, table, why=f"values 0 and {values[1]} alone", problems=problems)
     if set(values) <= {0, 1, 255}:
         return _of_ones(root, looks, BINARY_CLASSES, problems)
     if len(values) == 3 and values[-1] - values[0] >= 2 * _APART and only_between(looks, values[1]):
@@ -139,14 +139,16 @@ def _with_list(root: Path, seen: Survey, known: ClassList, has_objects: bool) ->
 def _of_listed_values(root: Path, looks: Sequence[Look], known: ClassList, has_objects: bool) -> Coding:
     name = known.path.name
     indices = {IGNORE_INDEX: IGNORE_INDEX, **known.values}
-    ignored = f"listed in {name}, or 255, which is no label where no class has it"
+    said = [value for value, label in known.values.items() if label == IGNORE_INDEX]
+    says = f"{name} says so"
+    ignored = _CONVENTION if not said else says if IGNORE_INDEX in said else f"{says}, and {_CONVENTION}"
     if known.thresholds:
         top = max((max(look.pixels) for look in looks), default=255)
         labels = np.searchsorted(known.thresholds, np.arange(max(255, top) + 1), side="right")
         table = dict(enumerate(labels.tolist()))
         table.update({value: IGNORE_INDEX for value, label in known.values.items() if label == IGNORE_INDEX})
         why = f"the thresholds of {name}"
-        return Coding(known.classes, table, smooth=True, why=why, why_no_label=f"listed in {name}")
+        return Coding(known.classes, table, smooth=True, why=why, why_no_label=says)
     if known.stated:
         return Coding(known.classes, indices, why=f"the values that {name} states", why_no_label=ignored)
     smoothed: frozenset[int] = frozenset()
@@ -192,7 +194,7 @@ def _of_two_listed(
         return _thresholded(root, looks, known.classes, soft, labels)
     values = pixels_of(looks).keys() - _strays(looks, frozenset())
     if values <= {0, 255} and 255 in values and not stated and 255 not in grays:
-        return Coding(known.classes, {0: 0, 255: 1}, why=f"masks of 0 and 255 alone, two classes in {name}")
+        return Coding(known.classes, {0: 0, 255: 1}, why=f"values 0 and 255 alone, two classes in {name}")
     if values <= {0, 1, 255}:
         return None if stated or 255 in grays else _of_ones(root, looks, known.classes, ())
     if has_objects or values <= known.values.keys() | grays.keys():
@@ -208,7 +210,7 @@ def _of_ones(root: Path, looks: Sequence[Look], classes: ClassMap, problems: tup
     both = [look for look in bright if 1 in look.pixels]
     if not bright or len(both) >= 0.2 * len(bright):
         table = {0: 0, 1: 1, IGNORE_INDEX: IGNORE_INDEX}
-        return Coding(classes, table, why="masks of 0 and 1", why_no_label=_CONVENTION, problems=problems)
+        return Coding(classes, table, why="values 0 and 1", why_no_label=_CONVENTION, problems=problems)
     dark = sum(1 in look.pixels for look in looks)
     found = (
         f"255 in {_masks(len(bright))} ({_names(root, bright)}) and 1 in {dark:,} of {len(looks):,}, hardly ever in "
@@ -217,7 +219,10 @@ def _of_ones(root: Path, looks: Sequence[Look], classes: ClassMap, problems: tup
     message = f"found {found}; expected one of them in all masks. {_SAY}: 'ignore: 255' if 255 is no label."
     mixed = Problem(root, "assumed", message)
     return Coding(
-        classes, {0: 0, 1: 1, 255: 1}, why="some masks of 0 and 1, others of 0 and 255", problems=(*problems, mixed)
+        classes,
+        {0: 0, 1: 1, 255: 1},
+        why="values 0 and 1 in some masks, 0 and 255 in others",
+        problems=(*problems, mixed),
     )
 
 
