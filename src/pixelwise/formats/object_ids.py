@@ -19,6 +19,8 @@ _SAMPLE = 24
 """Masks that are looked at."""
 _CONNECTED = 0.85
 """Share of the objects that are in one piece, or more."""
+_ENOUGH = 12
+"""So many objects, mostly in pieces, settle it."""
 _ALONE = 0.9
 """Share of an object's pixels in its largest piece, or more, that makes it one piece."""
 _SEVERAL = 3
@@ -62,10 +64,13 @@ def object_ids(looks: Sequence[Look]) -> Verdict | None:
     named = all(OF_OBJECTS.search(look.path.stem) for look in looks)
     if np.mean(counts) < _SEVERAL and not named:
         return None
-    sample = looks[:: -(-len(looks) // _SAMPLE)]
-    objects = [_objects(look) for look in sample]
-    every = [single for members in objects for single in members]
-    if np.mean([single.connected for single in every]) < _CONNECTED:
+    objects: list[list[_Object]] = []
+    for look in looks[:: -(-len(looks) // _SAMPLE)]:
+        objects.append(_objects(look))
+        connected = [single.connected for image in objects for single in image]
+        if len(connected) >= _ENOUGH and np.mean(connected) < _CONNECTED / 2:
+            return None  # so many in pieces are classes, whatever the other masks hold
+    if np.mean(connected) < _CONNECTED:
         return None
     if named:
         return Verdict("are named as Cellpose or ilastik name masks of objects, and each value is in one piece")

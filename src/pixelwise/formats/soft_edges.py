@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.formats.coding import Codes
 from pixelwise.formats.survey import Look, pixels_of
 from pixelwise.raster.image import read_values
 
 Int64 = npt.NDArray[np.int64]
+Whole = npt.NDArray[np.integer[Any]]
 
 _SAMPLE = 24
 """Masks whose borders are looked at."""
@@ -86,7 +89,7 @@ def look_at_borders(looks: Sequence[Look]) -> Borders:
     pixels, flat, between = np.zeros((3, len(values)), np.int64)
     for look in several:
         stored = read_values(look.path)
-        codes = np.searchsorted(values, stored[..., 0] if stored.ndim == 3 else stored)
+        codes = _codes(stored[..., 0] if stored.ndim == 3 else stored, values)
         lowest, highest = _extremes(codes)
         for counts, which in (
             (pixels, np.ones(codes.shape, bool)),
@@ -97,7 +100,15 @@ def look_at_borders(looks: Sequence[Look]) -> Borders:
     return Borders(values, pixels, flat, between)
 
 
-def _extremes(codes: Int64) -> tuple[Int64, Int64]:
+def _codes(stored: Codes, values: Int64) -> Whole:
+    """Return the places of a mask's values in `values`, in few bits a pixel, which is quicker to compare."""
+    small: type[np.integer[Any]] = np.uint8 if len(values) <= 256 else np.uint16 if len(values) <= 65536 else np.int32
+    if stored.dtype == np.uint8:
+        return np.searchsorted(values, np.arange(256)).astype(small)[stored]
+    return np.searchsorted(values, stored).astype(small)
+
+
+def _extremes(codes: Whole) -> tuple[Whole, Whole]:
     """Return the lowest and the highest value among each pixel and its eight neighbours."""
     lowest = highest = np.pad(codes, 1, mode="edge")
     for axis in (0, 1):
