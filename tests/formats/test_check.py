@@ -121,7 +121,7 @@ def test_instance_maps_are_read_as_well(clean: Path, save) -> None:
     for stem in "abc":
         save(f"train/instances/{stem}.png", np.ones((6, 8), np.uint16))
     save("train/instances/b.png", np.ones((6, 7), np.uint16))
-    save("train/instances/c.png", np.ones((6, 8, 3)))
+    save("train/instances/c.png", np.ones((6, 8, 3)) * [1, 2, 3])
     assert problems(clean) == [("train/instances/b.png", "size_mismatch"), ("train/instances/c.png", "unknown_value")]
 
 
@@ -169,6 +169,29 @@ def test_json(clean: Path) -> None:
     assert problem["file"] == str(clean / "train/images/a.png")
     assert problem["kind"] == "missing_mask"
     assert problem["message"].startswith("found no mask; expected")
+
+
+def test_what_values_stand_for_is_told(clean: Path) -> None:
+    """Of 48 pixels a mask 12 are 0, 18 are 1, 6 are 2 and 12 are 255."""
+    report = json.loads(json.dumps(checked(clean).to_json_dict()))
+    rows = [(row["values"], row["class"], row["share"]) for row in report["mask_values"]]
+    assert rows == [("0", "sky", 0.25), ("1", "road", 0.375), ("2", "car", 0.125), ("255", None, 0.25)]
+    assert report["mask_values"][0]["why"] == "class indices in the order of classes.txt"
+    assert report["mask_values"][3]["why"] == "255 is no label where no class has it"
+    shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
+    assert "masks     class indices in the order of classes.txt" in shown
+    assert "0 = sky, 25.00% of the pixels\n" in shown
+    assert "255 = no label, 25.00% of the pixels (255 is no label where" in shown
+
+
+def test_what_was_assumed_of_a_data_set_is_a_problem_that_training_can_live_with(clean: Path, save) -> None:
+    (clean / "classes.txt").unlink()
+    for name in ("train/masks/a.png", "train/masks/b.png", "train/masks/c.png"):
+        save(name, np.where(CLEAN > 1, 1, 0))
+    save("val/masks/d.png", np.where(CLEAN > 1, 255, 0))
+    result = checked(clean)
+    assert problems(clean) == [(".", "assumed")]
+    assert (result.harmful, result.spoilt, result.labelled_share) == ([], set(), 1.0)
 
 
 def test_ignored_pixels_never_count(clean: Path, save) -> None:

@@ -30,6 +30,21 @@ def test_yaml_of_names_and_of_names_with_colours(tmp_path: Path) -> None:
     assert colored.colors == {(1, 2, 3): 0, (9, 9, 9): IGNORE_INDEX}
 
 
+def test_one_value_or_colour_without_a_label_is_a_list_of_one(tmp_path: Path) -> None:
+    assert read(tmp_path, "classes.yaml", "classes: [sky]\nignore: 255").values == {0: 0, 255: IGNORE_INDEX}
+    assert read(tmp_path, "classes.yaml", "classes: [sky]\nignore:").values == {0: 0}
+
+
+def test_values_and_thresholds_that_are_stated(tmp_path: Path) -> None:
+    text = "classes: [{name: sky, value: 3}, {name: road, values: [1, 255]}]\nignore: 0"
+    stated = read(tmp_path, "classes.yaml", text)
+    assert stated.values == {3: 0, 1: 1, 255: 1, 0: IGNORE_INDEX}
+    assert (stated.stated, stated.thresholds) == (True, ())
+    divided = read(tmp_path, "classes.yaml", "classes: [a, b, c]\nthresholds: [64, 128]")
+    assert (divided.stated, divided.thresholds) == (False, (64, 128))
+    assert read(tmp_path, "classes.yaml", "classes: [a, b]\nthreshold: 128").thresholds == (128,)
+
+
 def test_names_a_line(tmp_path: Path) -> None:
     assert read(tmp_path, "classes.txt", "\ufeffsky\n wet road \n\n").classes.names == ("sky", "wet road")
 
@@ -62,7 +77,19 @@ def test_no_list(tmp_path: Path) -> None:
         ("classes.yaml", "classes: [{name: sky, color: [1, 2]}]", "no colour"),
         ("classes.yaml", "classes: [{name: sky, color: [1, 2, 300]}]", "no colour"),
         ("classes.yaml", "classes: [{name: a, color: [1, 1, 1]}, {name: b, color: [1, 1, 1]}]", "two classes"),
-        ("classes.yaml", "classes: [sky]\nignore: [none]", "no colour"),
+        ("classes.yaml", "classes: [sky]\nignore: [none]", "neither a mask value nor a colour"),
+        ("classes.yaml", "classes: [sky]\nignore: {a: 1}", "neither a mask value nor a colour"),
+        ("classes.yaml", "classes: [sky]\nignored: 255", "the key 'ignored', which is none of classes, ignore"),
+        ("classes.yaml", "classes: [{name: sky, id: 3}]", "the class 'sky' has the key 'id'"),
+        ("classes.yaml", "classes: [{name: a, value: x}]", "'x' under 'value' of 'a'"),
+        ("classes.yaml", "classes: [{name: a, value: 1}, b]", "none of 'b'"),
+        ("classes.yaml", "classes: [{name: a, value: 1}, {name: b, value: 1}]", "value 1 stands for two classes"),
+        ("classes.yaml", "classes: [{name: a, value: 1}]\nignore: 1", "value 1 stands for a class and for no label"),
+        ("classes.yaml", "classes: [a, b]\nthreshold: [1, 2]", "2 classes need 1 rising"),
+        ("classes.yaml", "classes: [a, b, c]\nthresholds: [9, 4]", "3 classes need 2 rising"),
+        ("classes.yaml", "classes: [a, b]\nthreshold: 1\nthresholds: 1", "say the same"),
+        ("classes.yaml", "classes: [{name: a, value: 1}, {name: b, value: 2}]\nthreshold: 1", "contradict each other"),
+        ("classes.yaml", "classes: " + "[" * 5000, "cannot be read"),
         ("label_colors.txt", "128 128 128\n", "too short"),
         ("label_colors.txt", "red 0 0 sky\n", "invalid literal"),
         ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "too short"),

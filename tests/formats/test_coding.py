@@ -28,14 +28,14 @@ def test_unknown_values_are_counted_and_named(save) -> None:
     with pytest.raises(MaskError) as caught:
         INDEX.read(path)
     assert caught.value.where == str(path)
-    assert caught.value.found == "values 3, 77 in 4 pixels"
+    assert caught.value.found == "values 3, 77 in 4 pixels, the first at row 0, column 1 (counted from 0)"
     assert caught.value.expected == "a class or no label: 0..2, 255"
 
 
 def test_values_beyond_8_bits_are_unknown_too(save) -> None:
-    with pytest.raises(MaskError, match="value 65535 in 1 pixel;"):
+    with pytest.raises(MaskError, match="value 65535 in 1 pixel, at row 0, column 1 "):
         INDEX.read(save("a.png", np.array([[0, 65535]], np.uint16)))
-    with pytest.raises(MaskError, match="value -1 in 1 pixel;"):
+    with pytest.raises(MaskError, match="value -1 in 1 pixel, at row 0, column 1 "):
         INDEX.read(save("a.tif", np.array([[0, -1]], np.int32)))
 
 
@@ -49,7 +49,7 @@ def test_colours_become_labels(save) -> None:
 def test_unknown_colours_are_counted_and_named(save) -> None:
     with pytest.raises(MaskError) as caught:
         COLORS.read(save("a.png", [[[10, 20, 30], [10, 20, 31], [255, 255, 255]]]))
-    assert caught.value.found == "colours [10, 20, 31], [255, 255, 255] in 2 pixels"
+    assert caught.value.found.startswith("colours [10, 20, 31], [255, 255, 255] in 2 pixels, the first at row 0, ")
     assert "[10, 20, 30]" in caught.value.expected
 
 

@@ -16,6 +16,7 @@ def paths(*names: str) -> list[Path]:
     "mask",
     [
         *("a.png", "a.TIF", "a_mask.png", "a_masks.png", "a-mask.png", "a_label.png", "a_labels.bmp", "a_gt.png"),
+        *("a_cp_masks.png", "a_manual1.gif", "a_Simple Segmentation.png", "a_Object Identities.tif", "a_mask.gif"),
         *("a_seg.png", "a_L.png", "a_annotation.png", "a_labelIds.png", "a_segmentation.png", "a_MASK.png"),
     ],
 )
@@ -33,6 +34,19 @@ def test_the_equal_stem_goes_first() -> None:
 
 def test_dots_in_stems_are_kept() -> None:
     assert partners(paths("f.001.png", "f.002.png"), paths("m/f.001.png")) == {Path("f.001.png"): Path("m/f.001.png")}
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"),
+    [("21_training.tif", "21_manual1.gif"), ("01_test.tif", "01_manual1.gif"), ("000_img.png", "000_masks.png")],
+)
+def test_an_image_may_have_a_suffix_of_its_own(image: str, mask: str) -> None:
+    assert partners(paths(image), paths(mask)) == {Path(image): Path(mask)}
+    assert told_apart(paths(image, mask)) == (paths(image), paths(mask))
+
+
+def test_a_mask_belongs_to_one_of_two_images_of_a_stem_or_to_none() -> None:
+    assert partners(paths("a_train.png", "a_test.png"), paths("a_mask.png")) == {}
 
 
 def test_ambiguous_partners_are_named() -> None:

@@ -51,6 +51,8 @@ def _print_report(result: CheckResult) -> None:
     console.print(f"sizes     {_sizes(result)} (height x width)", soft_wrap=True)
     console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
     console.print(_class_table(result))
+    for line in _mask_values(result):
+        console.print(line, soft_wrap=True)
     for problem in result.problems:
         file = problem.file.relative_to(result.root) if problem.file != result.root else problem.file
         console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
@@ -81,6 +83,20 @@ def _class_table(result: CheckResult) -> Table:
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
         table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
     return table
+
+
+def _mask_values(result: CheckResult) -> list[str]:
+    """Return what the values of masks stand for, a line each, after a line that says what this was concluded from."""
+    rows = [(row.values, result.name_of(row.label), row.share, row.why) for row in result.mask_values]
+    lines = [f"masks     {rows[0][3]}"] if rows else []
+    for values, name, share, why in rows:
+        reason = f" ({why})" if why != rows[0][3] else ""
+        lines.append(f"          {values} = {name}, {_percent(share)} of the pixels{reason}")
+    return lines
+
+
+def _percent(share: float) -> str:
+    return "less than 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
 
 
 def _summary(result: CheckResult) -> str:

@@ -17,11 +17,13 @@ def convert(
     format: Format = None,
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
+    from pixelwise.cli.remarks import tell_assumptions
     from pixelwise.formats import open_dataset, write_dataset
     from pixelwise.formats.check import check
     from pixelwise.formats.kept import lost
 
     dataset = open_dataset(data, format=format)
+    tell_assumptions(dataset)
     write_dataset(dataset, to, out)
     images = sum(len(items) for items in dataset.splits.values())
     print(f"{images} {'image' if images == 1 else 'images'} written to {out} in the layout {to}")

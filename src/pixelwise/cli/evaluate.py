@@ -30,11 +30,13 @@ def evaluate(
     """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
     average precision, panoptic quality, and the share of matched objects at IoU thresholds."""
     from pixelwise.cli.progress import progress_bar
+    from pixelwise.cli.remarks import tell_assumptions
     from pixelwise.formats import open_dataset
     from pixelwise.predict.evaluate import evaluate as evaluate_split
     from pixelwise.predict.loading import load
 
     dataset = open_dataset(data, format=format)
+    tell_assumptions(dataset)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
         predictor = predictor.augmented()

@@ -12,11 +12,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap
+from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.examine import HARMLESS, Examined, Problem, examine
+from pixelwise.formats.examine import HARMLESS, Examined, examine
+from pixelwise.formats.problem import Problem
 
 Int64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MaskValues:
+    """The values of mask files, such as "1, 255", that stand for a class index or `IGNORE_INDEX`; its share of the
+    counted pixels, 0..1; and what that was concluded from."""
+
+    values: str
+    label: int
+    share: float
+    why: str
 
 
 @dataclass
@@ -28,7 +41,8 @@ class CheckResult:
     `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
     training images in which each class occurs (median-frequency balancing divides by it). `class_objects`, int64
     (num_classes,), counts objects; `train_object_areas` are those of the training split in pixels, int64 (objects,) an
-    image. `problems` are sorted by file; `spoilt` are the images that training must leave out.
+    image. `problems` are sorted by file; `spoilt` are the images that training must leave out. `coding` says what the
+    values of mask files stand for, where there are such files.
     """
 
     root: Path
@@ -44,6 +58,7 @@ class CheckResult:
     train_object_areas: list[Int64]
     problems: list[Problem]
     spoilt: set[Path]
+    coding: Coding | None = None
 
     @property
     def images(self) -> int:
@@ -61,6 +76,25 @@ class CheckResult:
         return {name: int(n) / labelled for name, n in zip(self.classes.names, self.class_pixels, strict=True)}
 
     @property
+    def mask_values(self) -> list[MaskValues]:
+        """What the values of mask files stand for: each class, and no label."""
+        if self.coding is None:
+            return []
+        counts = {
+            **dict(enumerate(self.class_pixels.tolist())),
+            IGNORE_INDEX: self.pixels - int(self.class_pixels.sum()),
+        }
+        return [
+            MaskValues(values, label, count / max(1, self.pixels), self.coding.reason_for(label))
+            for label, count in counts.items()
+            if (values := self.coding.values_of(label))
+        ]
+
+    def name_of(self, label: int) -> str:
+        """Return the name of a class index, "no label" of `IGNORE_INDEX`."""
+        return "no label" if label == IGNORE_INDEX else self.classes.names[label]
+
+    @property
     def harmful(self) -> list[Problem]:
         """The problems under which training would suffer."""
         return [problem for problem in self.problems if problem.kind not in HARMLESS]
@@ -75,6 +109,15 @@ class CheckResult:
             "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes.items()],
             "labelled_share": self.labelled_share,
             "class_shares": self.class_shares,
+            "mask_values": [
+                {
+                    "values": row.values,
+                    "class": None if row.label == IGNORE_INDEX else self.name_of(row.label),
+                    "share": row.share,
+                    "why": row.why,
+                }
+                for row in self.mask_values
+            ],
             "class_objects": dict(zip(self.classes.names, self.class_objects.tolist(), strict=True)),
             "problems": [{"file": str(p.file), "kind": p.kind, "message": p.message} for p in self.problems],
         }
@@ -106,6 +149,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
     result.problems += _empty_splits(dataset)
+    result.problems += dataset.problems
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
@@ -130,6 +174,7 @@ def _nothing_yet(dataset: Dataset) -> CheckResult:
         train_object_areas=[],
         problems=[],
         spoilt=set(),
+        coding=dataset.coding,
     )
 
 

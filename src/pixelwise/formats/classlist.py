@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,16 @@ class ClassList:
     """The classes of a data set, and what stands for them in its masks.
 
     values and colors: class index, or `IGNORE_INDEX`, of a mask's value and of a mask's RGB colour; `colors` holds
-    what the list gives, which may be nothing.
+    what the list gives, which may be nothing. stated: whether the list itself says which values stand for its classes;
+    else they are counted from 0. thresholds: the lowest value of each class but the first, where the list says them.
     """
 
     path: Path
     classes: ClassMap
     values: dict[int, int]
     colors: dict[Color, int]
+    stated: bool = False
+    thresholds: tuple[int, ...] = ()
 
 
 def read_object_classes(root: Path) -> ClassMap:
@@ -60,7 +64,7 @@ def read_class_list(root: Path) -> ClassList | None:
                 return read(path, path.read_text(encoding="utf-8-sig"))
             except DataError as error:
                 raise DataError(path, error.found, error.expected, error.remedy) from error
-            except (OSError, ValueError, yaml.YAMLError, csv.Error) as error:
+            except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error) as error:
                 reason = " ".join(str(error).split())
                 raise DataError(path, f"a list that cannot be read ({reason})", FORMS[name], "Correct it.") from error
     return None
@@ -81,21 +85,85 @@ def _read_yaml(path: Path, text: str) -> ClassList:
     content = yaml.safe_load(text)
     if not isinstance(content, dict) or not isinstance(content.get("classes"), list):
         raise ValueError("no list under the key 'classes'")
+    _require_keys(content, ("classes", "ignore", "threshold", "thresholds"), "the file")
     entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in content["classes"]]
     for entry in entries:
         if not isinstance(entry.get("name"), str | int | float) or isinstance(entry["name"], bool):
             raise ValueError(f"the class {entry!r} has no name, or one that needs quotes")
+        _require_keys(entry, ("name", "color", "value", "values"), f"the class {entry['name']!r}")
         if "color" in entry:
             _color(entry["color"])
     classes = ClassMap.from_dict(entries)
     given = [(_color(entry["color"]), i) for i, entry in enumerate(entries) if "color" in entry]
-    values = {i: i for i in range(classes.num_classes)}
-    for ignored in content.get("ignore", []):
-        if isinstance(ignored, int):
-            values[ignored] = IGNORE_INDEX
-        else:
+    values, stated = _values(entries)
+    for ignored in _listed(content.get("ignore")):
+        if isinstance(ignored, list):
             given.append((_color(ignored), IGNORE_INDEX))
-    return ClassList(path, classes, values, _unambiguous(given))
+        elif not _is_value(ignored):
+            raise ValueError(f"under 'ignore' {ignored!r}, which is neither a mask value nor a colour [r, g, b]")
+        elif stated and ignored in values:
+            raise ValueError(f"the value {ignored} stands for a class and for no label")
+        else:
+            values[ignored] = IGNORE_INDEX
+    thresholds = _thresholds(content, classes.num_classes, stated)
+    return ClassList(path, classes, values, _unambiguous(given), stated, thresholds)
+
+
+def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> None:
+    """Raise `ValueError` for a key that would have no effect."""
+    others = [key for key in entry if key not in known]
+    if others:
+        raise ValueError(f"{where} has the key {others[0]!r}, which is none of {', '.join(known)}")
+
+
+def _listed(given: Any) -> list[Any]:
+    """Return what stands under `ignore`: one value or one colour is a list of one."""
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        return [given]
+    return given
+
+
+def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
+    """Return the class indices of mask values, and whether the entries say them under `value` or `values`."""
+    saying = [entry for entry in entries if "value" in entry or "values" in entry]
+    if not saying:
+        return {i: i for i in range(len(entries))}, False
+    if len(saying) < len(entries):
+        missing = next(entry["name"] for entry in entries if entry not in saying)
+        raise ValueError(f"values of some classes and none of {missing!r}; give those of all or of none")
+    values: dict[int, int] = {}
+    for index, entry in enumerate(entries):
+        for key in ("value", "values"):
+            for value in _listed(entry.get(key)):
+                if not _is_value(value):
+                    raise ValueError(f"{value!r} under {key!r} of {entry['name']!r}, which is no whole number")
+                if values.setdefault(value, index) != index:
+                    raise ValueError(f"the value {value} stands for two classes")
+    return values, True
+
+
+def _thresholds(content: dict[str, Any], classes: int, stated: bool) -> tuple[int, ...]:
+    if "threshold" not in content and "thresholds" not in content:
+        return ()
+    if "threshold" in content and "thresholds" in content:
+        raise ValueError("'threshold' and 'thresholds', which say the same; keep one of them")
+    key = "threshold" if "threshold" in content else "thresholds"
+    given = _listed(content[key])
+    rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
+    if not rising or len(given) != classes - 1:
+        raise ValueError(
+            f"{content[key]!r} under {key!r}; {classes} classes need {classes - 1} rising whole numbers above 0, each "
+            "the lowest value of the next class"
+        )
+    if stated:
+        raise ValueError(f"{key!r} beside values of the classes, which contradict each other; keep one of them")
+    return tuple(given)
+
+
+def _is_value(value: Any) -> bool:
+    return type(value) is int and abs(value) < 2**31
 
 
 def _read_names(path: Path, text: str) -> ClassList:
@@ -159,7 +227,10 @@ CLASS_LISTS: dict[str, Callable[[Path, str], ClassList]] = {
 """The readers of the lists, by file name."""
 
 FORMS = {
-    "classes.yaml": "classes: [{name: sky, color: [128, 128, 128]}, ...] or [sky, ...], with or without ignore: [...]",
+    "classes.yaml": (
+        "classes: [{name: sky, color: [128, 128, 128], value: 0}, ...] or [sky, ...], with or without ignore: [255] "
+        "and, for gray masks, threshold: 128"
+    ),
     "classes.txt": "one class name a line",
     "label_colors.txt": "lines of red, green, blue and name",
     "class_dict.csv": "a header line, then lines of name,red,green,blue",

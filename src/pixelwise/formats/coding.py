@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap, Color, distinct_colors
+from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
 from pixelwise.errors import MaskError
+from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import MAX_ID
-from pixelwise.raster.image import is_jpeg, read_values
+from pixelwise.raster.image import is_jpeg, read_values, read_values_and_palette
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -28,34 +29,100 @@ _SHOWN = 8
 class Coding:
     """What a mask's values and colours stand for: class indices or `IGNORE_INDEX`.
 
-    Gray and palette masks, and RGB masks where `colors` (keys as `packed` gives them) is `None`, are read by their
-    values; other RGB masks by their colours.
+    Gray masks, and RGB masks where `colors` (keys as `packed` gives them) is `None`, are read by their values; other
+    RGB masks by their colours. Palette masks are read by the colours of their palette where `palette` knows them (keys
+    as those of `colors`), else by their values.
+
+    objects: the values are object ids; anything but 0 is the second class. smooth: JPEG masks are read too, because
+    the class list states thresholds. why, why_no_label: what the values of classes, and of no label, were concluded
+    from. remedy: what to do about a value that is no class. problems: what was assumed about the whole set, or is wrong
+    with it.
     """
 
     classes: ClassMap
     values: Mapping[int, int]
     colors: Mapping[int, int] | None = None
+    palette: Mapping[int, int] | None = None
+    objects: bool = False
+    smooth: bool = False
+    why: str = "the values of this layout"
+    why_no_label: str = "the value of this layout"
+    remedy: str = _REMEDY
+    problems: tuple[Problem, ...] = field(default=(), compare=False)
 
     def read(self, path: Path) -> UInt8:
         """Return the mask as a label map, uint8 (height, width).
 
         Raises `ImageError` for a file that cannot be read and `MaskError` for a JPEG file, a value or colour that is
-        no class, or colours where there are values only.
+        no class, colours where there are values only, or a palette that contradicts the colours of the classes.
         """
-        if is_jpeg(path):
+        if self.objects:
+            return (read_instance_map(path) > 0).astype(np.uint8)
+        if is_jpeg(path) and not self.smooth:
             expected = "PNG or another format that keeps the values"
-            raise MaskError(
-                path, "a JPEG, which smears class values", expected, "Export the masks again from their source, as PNG."
+            remedy = (
+                "Export the masks again from their source, as PNG. Where they hold two classes, black and white, a "
+                "line 'threshold: 128' in classes.yaml reads them as they are."
             )
-        stored = read_values(path)
+            raise MaskError(path, "a JPEG, which smears class values", expected, remedy)
+        stored, palette = read_values_and_palette(path)
+        if self.smooth and stored.ndim == 3:
+            stored = stored.mean(axis=2).round().astype(np.uint8)
         if stored.ndim == 2:
-            return _looked_up(path, stored, self.values, as_colors=False)
+            if palette is not None and self.palette is not None:
+                table = self._table_of(path, np.unique(stored).tolist(), palette)
+                return self._looked_up(path, stored, table, as_colors=False)
+            return self._looked_up(path, stored, self.values, as_colors=False)
         if self.colors is not None:
-            return _looked_up(path, packed(stored), self.colors, as_colors=True)
+            return self._looked_up(path, packed(stored), self.colors, as_colors=True)
         if not is_gray(stored):
             remedy = "Save it like the other masks, or leave the pair out (train --skip-bad)."
             raise MaskError(path, "a mask in colours", "one value a pixel, as in the other masks", remedy)
-        return _looked_up(path, stored[..., 0], self.values, as_colors=False)
+        return self._looked_up(path, stored[..., 0], self.values, as_colors=False)
+
+    def values_of(self, label: int) -> str:
+        """Return the values that stand for a class index or `IGNORE_INDEX`, such as "1, 255" or "128..255"; of data
+        that is told by colours alone, the colours."""
+        if self.objects:
+            return {0: "0", 1: f"1..{MAX_ID}, each an object"}.get(label, "")
+        colors = [str(list(unpacked(code))) for code, own in (self.colors or {}).items() if own == label]
+        values = ranges(value for value, own in self.values.items() if own == label)
+        return ", ".join(colors) if self.colors is not None else values
+
+    def reason_for(self, label: int) -> str:
+        """Return what the values of a class index or `IGNORE_INDEX` were concluded from, a clause."""
+        return self.why_no_label if label == IGNORE_INDEX else self.why
+
+    def _table_of(self, path: Path, used: list[int], palette: UInt8) -> Mapping[int, int]:
+        """Return the labels of a palette mask's values: by their colours, or `values` where these say nothing."""
+        known = palette_labels(palette, self.palette or {})
+        of_classes = [value for value, label in self.values.items() if label != IGNORE_INDEX]
+        if all(known.get(value) == self.values[value] for value in of_classes):
+            return self.values  # the palette lists the classes in their order
+        if IGNORE_INDEX in self.values and (IGNORE_INDEX not in known or _is_filler(palette)):
+            known[IGNORE_INDEX] = self.values[IGNORE_INDEX]
+        if all(value in known for value in used):
+            return known
+        if all(known[value] == self.values.get(value) for value in used if value in known):
+            return self.values
+        pairs = ", ".join(
+            f"{value} {palette[value].tolist()}" if value < len(palette) else f"{value} without a colour"
+            for value in used[:_SHOWN]
+        )
+        raise MaskError(
+            path,
+            f"a palette that contradicts the colours of the classes (value and colour: {pairs})",
+            f"colours of the classes: {_shown(self.palette or {})}",
+            "Add the colours that are missing to the class list, under ignore: where they have no label, or export the "
+            "mask again.",
+        )
+
+    def _looked_up(self, path: Path, codes: Codes, table: Mapping[int, int], as_colors: bool) -> UInt8:
+        labels = _labels(codes, table)
+        unknown = labels < 0
+        if unknown.any():
+            raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), self.remedy)
+        return labels.astype(np.uint8)
 
 
 def read_instance_map(path: Path) -> Int32:
@@ -64,6 +131,8 @@ def read_instance_map(path: Path) -> Int32:
     Raises `ImageError` for a file that cannot be read and `MaskError` for colours or ids beyond 16 bits.
     """
     stored = read_values(path)
+    if stored.ndim == 3 and is_gray(stored):
+        stored = stored[..., 0]
     if stored.ndim != 2 or stored.min() < 0 or stored.max() > MAX_ID:
         found = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
         remedy = "Save the instance map as 16-bit gray PNG."
@@ -87,13 +156,15 @@ def is_gray(rgb: Codes) -> bool:
     return bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
 
 
-def _looked_up(path: Path, codes: Codes, table: Mapping[int, int], as_colors: bool) -> UInt8:
-    labels = _labels(codes, table)
-    unknown = labels < 0
-    if unknown.any():
-        values, counts = np.unique(codes.astype(np.int64)[unknown], return_counts=True)
-        raise MaskError(path, _found(values, counts, as_colors), _expected(table, as_colors), _REMEDY)
-    return labels.astype(np.uint8)
+def palette_labels(palette: UInt8, labels: Mapping[int, int]) -> dict[int, int]:
+    """Return the entries in `labels` (keys as `packed` gives them) of a palette's values, (n, 3), that have one."""
+    codes = packed(palette[None]).ravel().tolist()
+    return {value: labels[code] for value, code in enumerate(codes) if code in labels}
+
+
+def _is_filler(palette: UInt8) -> bool:
+    """Return whether the last of 256 colours is the same as an earlier one, so that it says nothing about 255."""
+    return len(palette) > IGNORE_INDEX and bool((palette[:IGNORE_INDEX] == palette[IGNORE_INDEX]).all(axis=1).any())
 
 
 def _labels(codes: Codes, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
@@ -109,23 +180,31 @@ def _labels(codes: Codes, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
     return np.where(keys[at] == codes, labels[at], np.int16(-1))
 
 
-def _found(values: npt.NDArray[np.int64], counts: npt.NDArray[np.intp], as_colors: bool) -> str:
+def _found(codes: Codes, unknown: npt.NDArray[np.bool_], as_colors: bool) -> str:
+    values, counts = np.unique(codes.astype(np.int64)[unknown], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
     shown = ", ".join(str(list(unpacked(int(values[i])))) if as_colors else str(int(values[i])) for i in order)
     noun = "colour" if as_colors else "value"
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     total = int(counts.sum())
-    return f"{noun}{'s' if len(values) > 1 else ''} {shown}{more} in {total:,} pixel{'s' if total > 1 else ''}"
+    row, column = (int(place) for place in np.unravel_index(int(unknown.argmax()), unknown.shape))
+    where = f"{'at' if total == 1 else 'the first at'} row {row}, column {column} (counted from 0)"
+    plural = "s" if total > 1 else ""
+    return f"{noun}{'s' if len(values) > 1 else ''} {shown}{more} in {total:,} pixel{plural}, {where}"
 
 
 def _expected(table: Mapping[int, int], as_colors: bool) -> str:
     if not as_colors:
-        return f"a class or no label: {_ranges(table)}"
-    shown = ", ".join(str(list(unpacked(code))) for code in list(table)[:_SHOWN])
-    return f"a colour of the class list: {shown}{' ...' if len(table) > _SHOWN else ''}"
+        return f"a class or no label: {ranges(table)}"
+    return f"a colour of the class list: {_shown(table)}"
 
 
-def _ranges(keys: Iterable[int]) -> str:
+def _shown(colors: Mapping[int, int]) -> str:
+    shown = ", ".join(str(list(unpacked(code))) for code in list(colors)[:_SHOWN])
+    return f"{shown}{' ...' if len(colors) > _SHOWN else ''}"
+
+
+def ranges(keys: Iterable[int]) -> str:
     """Return e.g. "0..10, 255" for the sorted numbers."""
     runs: list[list[int]] = []
     for key in sorted(keys):

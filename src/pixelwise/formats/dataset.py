@@ -12,6 +12,8 @@ import numpy.typing as npt
 from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import MaskError
+from pixelwise.formats.coding import Coding
+from pixelwise.formats.problem import Problem
 from pixelwise.raster.bands import band_size, measured_bands, read_channels
 from pixelwise.raster.image import image_size
 
@@ -59,7 +61,8 @@ class Dataset:
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue.
+    the images' channels, where they are others than red, green and blue. `coding` says what the values of mask files
+    stand for, where the data has such files, and `problems` what was assumed when the data set was opened.
     """
 
     root: Path
@@ -69,6 +72,8 @@ class Dataset:
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
+    coding: Coding | None = None
+    problems: tuple[Problem, ...] = ()
 
     @property
     def channels(self) -> int:

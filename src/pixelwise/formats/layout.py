@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pixelwise.errors import DataError
 from pixelwise.formats.partners import image_files, told_apart
+from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS
 
 ROLES = {
@@ -17,10 +18,16 @@ ROLES = {
     "masks": (
         *("masks", "mask", "labels", "label", "annotations", "annotation", "annot"),
         *("gt", "segmentations", "segmentation", "segmentationclass"),
+        *("1st_manual", "manual1", "manual", "2nd_manual", "manual2"),
     ),
     "instances": ("instances", "instance"),
 }
 """What a folder holds, by its name in lower case; the first name is the one that is written."""
+
+BY_HAND = ("1st_manual", "manual1", "manual")
+"""Folders of labels that are read, the first of them, although others lie beside them:"""
+BESIDE_BY_HAND = ("2nd_manual", "manual2", "mask", "masks")
+"""a second observer's, and the field of view of the camera."""
 
 EXPECTED = (
     "images/ beside masks/ (or labels/, annotations/ ...) or instances/, with or without train/, val/ and test/ above "
@@ -37,6 +44,8 @@ class Place:
     images: list[Path]
     masks: list[Path]
     instances: list[Path]
+    unread: tuple[Path, ...] = ()
+    """Folders that could hold the masks too."""
 
 
 def find_places(root: Path) -> list[Place]:
@@ -46,9 +55,15 @@ def find_places(root: Path) -> list[Place]:
     Raises `DataError` where two folders could hold the same.
     """
     found: defaultdict[tuple[str | None, str | None], list[tuple[Path, list[Path]]]] = defaultdict(list)
-    for folder, split, role in _known_folders(root):
-        if files := image_files(folder):
-            found[split, role].append((folder, files))
+    known = [(folder, split, role) for folder, split, role in _known_folders(root) if image_files(folder)]
+    names = {folder.name.lower() for folder, *_ in known}
+    by_hand = next((name for name in BY_HAND if name in names), None)
+    unread: list[Path] = []
+    for folder, split, role in known:
+        if by_hand and folder.name.lower() in BESIDE_BY_HAND + BY_HAND and folder.name.lower() != by_hand:
+            unread.append(folder)
+        else:
+            found[split, role].append((folder, image_files(folder)))
 
     def only(split: str | None, role: str | None) -> tuple[Path, list[Path]] | None:
         folders = found.get((split, role), [])
@@ -67,10 +82,29 @@ def find_places(root: Path) -> list[Place]:
         instances = only(split, "instances") or only(None, "instances") or (root, [])
         folder, files = images
         if masks[1] or instances[1]:
-            places.append(Place(split, folder, files, masks[1], instances[1]))
+            places.append(Place(split, folder, files, masks[1], instances[1], tuple(unread)))
         else:
             places.append(Place(split, folder, *told_apart(files), []))
     return places
+
+
+def unread_folders(root: Path, places: list[Place]) -> tuple[Problem, ...]:
+    """Return what to say of folders that could hold the masks and are not read."""
+    unread = sorted({folder for place in places for folder in place.unread})
+    if not unread:
+        return ()
+    read = sorted({place.masks[0].parent for place in places if place.masks})
+    chosen = _folders(root, read)
+    message = (
+        f"found masks in {chosen}, which are read, and images in {_folders(root, unread)}, which are not, because they "
+        "hold a field of view or labels of another observer; expected one folder of masks. To read another, move "
+        f"{chosen} elsewhere."
+    )
+    return (Problem(root, "assumed", message),)
+
+
+def _folders(root: Path, folders: list[Path]) -> str:
+    return ", ".join(f"{folder.relative_to(root).as_posix()}/" for folder in folders)
 
 
 def describe(root: Path, places: list[Place]) -> str:

@@ -19,7 +19,7 @@ from pixelwise.raster.stack import located
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
-IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGE_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Of files that are taken for images, in lower case."""
 
 MAX_PIXELS = 2**29
@@ -56,19 +56,27 @@ def read_values(path: Path) -> Values:
     ones; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB. Transparency is
     dropped. Raises `ImageError` as `read_image` does.
     """
+    return read_values_and_palette(path)[0]
+
+
+def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
+    """Return what `read_values` does and, of a palette file, its colours, uint8 (n, 3); `None` of any other."""
     image = _decoded(path)
     if image.mode == "1":
-        return np.array(image.convert("L"))
-    if image.mode in ("L", "P"):
-        return np.array(image)
-    if image.mode in ("LA", "PA"):
-        return np.array(image.getchannel(0))
+        return np.array(image.convert("L")), None
+    if image.mode == "L":
+        return np.array(image), None
+    if image.mode in ("P", "PA"):
+        palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+        return np.array(image.getchannel(0) if image.mode == "PA" else image), palette
+    if image.mode == "LA":
+        return np.array(image.getchannel(0)), None
     if image.mode == "I":
-        return np.array(image, np.int32)
+        return np.array(image, np.int32), None
     if image.mode.startswith("I"):
-        return np.array(image, np.uint16)
+        return np.array(image, np.uint16), None
     image.info.pop("transparency", None)
-    return np.array(image.convert("RGB"))
+    return np.array(image.convert("RGB")), None
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -180,6 +180,45 @@ def test_what_is_no_data_set_is_told(save, tmp_path: Path) -> None:
         open_folders(tmp_path)
 
 
+def test_labels_by_hand_beside_a_field_of_view(save, tmp_path: Path) -> None:
+    """As DRIVE is published; the second observer and the field of view are not the labels."""
+    hand, view = np.array([[0, 0, 255, 0, 0, 0, 0, 0]] * 6), np.full((6, 8), 255)
+    for split, name in (("training", "21_training"), ("test", "01_test")):
+        save(f"{split}/images/{name}.tif")
+        save(f"{split}/1st_manual/{name[:2]}_manual1.gif", hand)
+        save(f"{split}/mask/{name}_mask.gif", view)
+    save("test/2nd_manual/01_manual2.gif", view)
+    dataset = open_folders(tmp_path)
+    assert names(dataset) == {"train": ["21_training"], "test": ["01_test"]}
+    for item in (item for _, item in dataset.items()):
+        assert_array_equal(dataset.read(item).label_map, hand > 0)
+    (problem,) = dataset.problems
+    assert problem.kind == "assumed"
+    for folder in ("test/1st_manual/", "training/1st_manual/", "test/2nd_manual/", "test/mask/", "training/mask/"):
+        assert folder in problem.message
+
+
+@pytest.mark.parametrize("image", ["{}.png", "train/images/{}.tif"])
+def test_object_ids_in_masks_are_read_as_instances(save, discs, tmp_path: Path, image: str) -> None:
+    arrays = [discs(seed, list(range(1, 7)), 96) for seed in range(4)]
+    for seed, ids in enumerate(arrays):
+        save(image.format(seed), np.full((96, 96, 3), seed))
+        mask = f"{seed}_cp_masks.png" if image == "{}.png" else f"train/masks/{seed}.png"
+        save(mask, ids.astype(np.uint16))
+    dataset = open_folders(tmp_path)
+    assert dataset.classes.names == ("background", "object")
+    for item in (item for _, item in dataset.items()):
+        sample = dataset.read(item)
+        assert_array_equal(sample.instance_map, arrays[int(item.name)])
+        assert_array_equal(sample.label_map, arrays[int(item.name)] > 0)
+    assert [problem.kind for problem in dataset.problems] == ["assumed"]
+    write_folders(dataset, tmp_path / "out")
+    again = open_folders(tmp_path / "out")
+    assert again.problems == ()
+    for item in (item for _, item in again.items()):
+        assert_array_equal(again.read(item).instance_map, arrays[int(item.name)])
+
+
 def test_a_mask_of_another_size_is_refused(save, tmp_path: Path) -> None:
     save("images/a.png")
     mask = save("masks/a.png", MASK[:5])

@@ -61,8 +61,9 @@ def open_camvid(root: Path) -> Dataset:
     used = {item.mask for _, item in items}
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
-    coding = Coding(CLASSES, {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX})
-    return Dataset(root, "camvid", CLASSES, in_splits(items), files_of(coding.read), strays)
+    values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
+    coding = Coding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
+    return Dataset(root, "camvid", CLASSES, in_splits(items), files_of(coding.read), strays, coding=coding)
 
 
 def write_camvid(dataset: Dataset, out: Path) -> None:

@@ -110,7 +110,8 @@ def open_cityscapes(root: Path) -> Dataset:
     if not any(item.mask for _, item in found):
         expected = f"NAME_{IMAGES}.png and NAME_{truth}_labelIds.png in folders such as train/aachen/"
         raise DataError(root, "no image with its label ids", expected, "Unpack the archives into one directory.")
-    return Dataset(root, "cityscapes", CLASSES, in_splits(found), read_labels, tuple(strays))
+    coding = next(_coding_of(item.mask) for _, item in found if item.mask)
+    return Dataset(root, "cityscapes", CLASSES, in_splits(found), read_labels, tuple(strays), coding=coding)
 
 
 def read_labels(item: Item) -> Labels:
@@ -120,7 +121,7 @@ def read_labels(item: Item) -> Labels:
     `Coding.read` and `read_instance_map` do, and `MaskError` for an instance id of no label.
     """
     mask = mask_of(item)
-    label_map = CODINGS[mask.stem.rpartition("_")[2]].read(mask)
+    label_map = _coding_of(mask).read(mask)
     if item.instances is None:
         return Labels(label_map)
     ids = read_instance_map(item.instances)
@@ -135,6 +136,10 @@ def read_labels(item: Item) -> Labels:
         return Labels(label_map, objects)
     found = f"found {differ:,} pixel{'s' if differ > 1 else ''} whose class is another in {item.instances.name}"
     return Labels(label_map, objects, (f"{found}; expected the same in both files. The class in {mask.name} counts.",))
+
+
+def _coding_of(mask: Path) -> Coding:
+    return CODINGS[mask.stem.rpartition("_")[2]]
 
 
 def write_cityscapes(dataset: Dataset, out: Path) -> None:

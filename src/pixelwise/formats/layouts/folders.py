@@ -11,11 +11,12 @@ from pixelwise.errors import DataError
 from pixelwise.formats.classlist import read_class_list, read_object_classes, write_classes
 from pixelwise.formats.coding import read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
-from pixelwise.formats.layout import EXPECTED, Place, describe, find_places
+from pixelwise.formats.layout import EXPECTED, Place, describe, find_places, unread_folders
+from pixelwise.formats.layouts.vocclasses import read_label_map
+from pixelwise.formats.mask_values import decide
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import partners
 from pixelwise.formats.splits import assigned, in_splits, read_split_lists
-from pixelwise.formats.survey import decide
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
 Assigned = list[tuple[str | None, Item]]
@@ -50,10 +51,14 @@ def open_folders(root: Path) -> Dataset:
     else:
         splits = in_splits(assigned(root, found))
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
-    if has_masks:
-        coding = decide(root, masks, read_class_list(root))
-        return Dataset(root, "folders", coding.classes, splits, files_of(coding.read, read_instance_map), strays)
-    return Dataset(root, "folders", read_object_classes(root), splits, _read_objects, strays)
+    problems = unread_folders(root, places)
+    if not has_masks:
+        return Dataset(root, "folders", read_object_classes(root), splits, _read_objects, strays, problems=problems)
+    has_objects = any(item.instances for items in splits.values() for item in items)
+    coding = decide(root, masks, read_class_list(root) or read_label_map(root), has_objects)
+    read_labels = _read_objects if coding.objects else files_of(coding.read, read_instance_map)
+    problems += coding.problems
+    return Dataset(root, "folders", coding.classes, splits, read_labels, strays, coding=coding, problems=problems)
 
 
 def write_folders(dataset: Dataset, out: Path) -> None:

@@ -71,7 +71,7 @@ def open_isbi(root: Path) -> Dataset:
     items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     splits = in_splits(("train" if i < first_test else "test", item) for i, item in enumerate(items))
-    return Dataset(root, "isbi", CLASSES, splits, read_labels, tuple(strays))
+    return Dataset(root, "isbi", CLASSES, splits, read_labels, tuple(strays), coding=CODING)
 
 
 def read_labels(item: Item) -> Labels:

@@ -146,7 +146,7 @@ def _open(root: Path, name: str, coding: Coding) -> Dataset:
     _require_sizes(root, [item for _, item in items])
     strays = [file for n, file in labels.items() if images[_set_of(n)] and n not in images[_set_of(n)]]
     splits = in_splits((_with_val(split, item), item) for split, item in items)
-    return Dataset(root, name, coding.classes, splits, files_of(coding.read), tuple(sorted(strays)))
+    return Dataset(root, name, coding.classes, splits, files_of(coding.read), tuple(sorted(strays)), coding=coding)
 
 
 def _item(number: int, photo: Path, labels: Numbered) -> Item:

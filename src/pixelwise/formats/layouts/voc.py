@@ -29,7 +29,7 @@ from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
 from pixelwise.formats.classlist import write_classes
-from pixelwise.formats.coding import Coding
+from pixelwise.formats.coding import Coding, read_instance_map
 from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.formats.layouts.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.formats.output import copy_image, new_directory
@@ -48,11 +48,8 @@ EXPECTED = f"{IMAGES}/ and {CLASS_MASKS}/, with {OBJECT_MASKS}/ or {LISTS}/"
 MAX_OBJECTS = 254
 VOID = 255
 """In both kinds of masks."""
-_IDS = Coding(
-    CLASSES,
-    {**{i: i for i in range(VOID)}, VOID: 0},
-    {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()},
-)
+_COLORS_OF_IDS = {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()}
+_IDS = Coding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_OF_IDS, _COLORS_OF_IDS)
 
 
 def is_voc(root: Path) -> bool:
@@ -84,11 +81,11 @@ def open_voc(root: Path) -> Dataset:
     def read_labels(item: Item) -> Labels:
         label_map = coding.read(mask_of(item))
         if item.instances is None:
-            return Labels(label_map)
+            return Labels(label_map, read_instance_map(mask_of(item)) if coding.objects else None)
         instance_map = _read_objects(item.instances)
         return Labels(label_map, instance_map, _remarks(label_map, instance_map))
 
-    return Dataset(root, "voc", coding.classes, splits, read_labels, strays)
+    return Dataset(root, "voc", coding.classes, splits, read_labels, strays, coding=coding, problems=coding.problems)
 
 
 def write_voc(dataset: Dataset, out: Path) -> None:

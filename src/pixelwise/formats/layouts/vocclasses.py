@@ -13,8 +13,8 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list
 from pixelwise.formats.coding import Coding, packed
+from pixelwise.formats.mask_values import decide
 from pixelwise.formats.splits import lines_of
-from pixelwise.formats.survey import decide
 
 BACKGROUND = "background"
 NAMES = (
@@ -50,19 +50,20 @@ def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
 
 def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str]) -> Coding:
     """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
-    VOC's are (2007_000032), by VOC's classes; else as in `survey.decide`.
+    VOC's are (2007_000032), by VOC's classes; else as in `mask_values.decide`.
 
     255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
-    make no sense, and as `survey.decide` does.
+    make no sense, and as `mask_values.decide` does.
     """
     places = list(dict.fromkeys(folders))
     for folder in places:
-        found = read_class_list(folder) or _names_list(folder) or _label_map(folder)
+        found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if found is not None:
             return decide(folder, masks, found)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
-        return Coding(CLASSES, {index: index for index in known}, indices_of_colors(known))
+        colors = indices_of_colors(known)
+        return Coding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
     return decide(places[0], masks, None)
 
 
@@ -77,7 +78,9 @@ def _names_list(folder: Path) -> ClassList | None:
     return _listed(path, [(name, tuple(PALETTE[index].tolist())) for index, name in enumerate(names)], {})
 
 
-def _label_map(folder: Path) -> ClassList | None:
+def read_label_map(folder: Path) -> ClassList | None:
+    """Return the classes of the `labelmap.txt` in `folder`, `None` without one; raise `DataError` where it makes no
+    sense."""
     path = folder / LABEL_MAP
     if not path.is_file():
         return None
