@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
-from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.examine import HARMLESS, Examined, Problem, examine
+from pixelwise.formats.dataset import Dataset, Problem
+from pixelwise.formats.examine import HARMLESS, Examined, examine
+from pixelwise.formats.names import nfc
 
 Int64 = npt.NDArray[np.int64]
 
@@ -105,6 +107,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             if on_progress is not None:
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
+    result.problems += [*dataset.remarks, *_similar_names(dataset)]
     result.problems += _empty_splits(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -158,6 +161,21 @@ def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Proble
 def _stray(mask: Path) -> Problem:
     message = "found no image for this mask; expected one with its stem. Add the image or remove the mask."
     return Problem(mask, "missing_image", message)
+
+
+def _similar_names(dataset: Dataset) -> list[Problem]:
+    """Return a remark for each group of classes whose names differ by case, spaces or dashes alone."""
+    groups: dict[str, list[str]] = {}
+    for name in dataset.classes.names:
+        key = re.sub(r"[\s_-]+", "", nfc(name).casefold())
+        groups.setdefault(key, []).append(name)
+    remedy = "They are classes of their own here; give them one name where they are one class."
+    expected = "names that differ by more than case, spaces or dashes"
+    return [
+        Problem(dataset.root, "assumed", f"found the classes {', '.join(map(repr, names))}; expected {expected}. {remedy}")
+        for names in groups.values()
+        if len(names) > 1
+    ]
 
 
 def _empty_splits(dataset: Dataset) -> list[Problem]:

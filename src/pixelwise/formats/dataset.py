@@ -53,13 +53,23 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong or in doubt: with which file, of which of `examine.KINDS`, and what to do about it."""
+
+    file: Path
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A directory of labelled images whose layout is known.
 
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue.
+    the images' channels, where they are others than red, green and blue. `remarks` are what opening it left in doubt:
+    files that were passed over, and what was assumed.
     """
 
     root: Path
@@ -69,6 +79,7 @@ class Dataset:
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
+    remarks: tuple[Problem, ...] = ()
 
     @property
     def channels(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.formats.dataset import Dataset, Item, Labels, UInt8, mask_of, require_sizes
+from pixelwise.formats.dataset import Dataset, Item, Labels, Problem, UInt8, mask_of, require_sizes
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.image import is_jpeg
 from pixelwise.raster.stack import located
@@ -24,23 +24,16 @@ KINDS = {
     "missing_image": "a mask without an image, or a name in a list without one",
     "duplicate": "an image that is in another split too",
     "mended": "objects that overlap, lie outside the image or have no pixel, and what was done about it",
+    "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
+    "passed_over": "files that were not read, and why",
     "unlabelled": "an image without one labelled pixel",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("mended", "no_val")
+HARMLESS = ("mended", "assumed", "passed_over", "no_val")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong: with which file, of which of `KINDS`, and what to do about it."""
-
-    file: Path
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)

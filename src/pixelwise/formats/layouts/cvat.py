@@ -86,7 +86,7 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
     Each object becomes one mask, since CVAT's polygons have neither holes nor several parts; reading gives the same
     pixels, and its brush corrects them. What has no label becomes a mask labelled `ignore`, in objects too. An object
     has one class, that of most of its pixels; the first class is taken for background, and what no object covers is not
-    kept. Raises `DataError` for data without instance maps, with one class alone or with classes named as what is none,
+    kept. Raises `DataError` for data with one class alone or with classes named as what is none,
     and what `Dataset.read_labels` raises.
     """
     classes = writable_classes(dataset)
@@ -101,7 +101,7 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
             height, width = map(str, labels.label_map.shape)
             shared = {"id": str(number), "name": copied.name, "subset": split, "width": width, "height": height}
             image = ElementTree.SubElement(content, "image", shared)
-            for class_index, piece in regions_of(item, labels):
+            for class_index, piece in regions_of(labels):
                 label = NO_LABEL if class_index == IGNORE_INDEX else classes.names[class_index]
                 ElementTree.SubElement(image, "mask", mask_attributes(label, piece))
         _describe(task, len(content.findall("image")), labelled)

@@ -95,15 +95,14 @@ def write_labelme(dataset: Dataset, out: Path) -> None:
     An object becomes a polygon along its pixels' edges, in several parts as many polygons of one group_id, and a mask
     where it has holes, which labelme's polygons cannot have; reading gives the same pixels. What has no label becomes
     `__ignore__`, in objects too. An object has one class, that of most of its pixels; the first class is taken for
-    background, and what no object covers is not kept. Raises `DataError` for data without instance maps, with one
-    class alone or with classes named as what is none, and what `Dataset.read_labels` raises.
+    background, and what no object covers is not kept. Raises `DataError` for data with one class alone or with classes named as what is none, and what `Dataset.read_labels` raises.
     """
     classes = writable_classes(dataset)
     with new_directory(out) as temporary:
         for split, item in dataset.items():
             labels = dataset.read_labels(item)
             image = copy_image(item, temporary / split)
-            text = as_labelme(regions_of(item, labels), classes, image.name, labels.label_map.shape)
+            text = as_labelme(regions_of(labels), classes, image.name, labels.label_map.shape)
             write_text(temporary / split / f"{item.name}.json", text)
         write_classes(temporary / "classes.yaml", classes)
 
