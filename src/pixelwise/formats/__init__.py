@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_la
 from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
+from pixelwise.formats.refusal import is_archive, kind_of_json
 
 _READERS = {
     "camvid": open_camvid,
@@ -74,8 +76,7 @@ def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[in
     if format is not None:
         _require_known(format, "--format", FORMATS)
     if not root.is_dir():
-        found = "a file" if root.exists() else "no such directory"
-        raise DataError(root, found, "a directory of images and masks", "Check the path.")
+        raise _no_directory(root)
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
     dataset = _READERS[format](root)
@@ -90,6 +91,22 @@ def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
     """
     _require_known(format, "--to", WRITTEN_FORMATS)
     _WRITERS[format](dataset, Path(out))
+
+
+def _no_directory(path: Path) -> DataError:
+    """Return the error for a path that is no directory, with what to pass instead."""
+    expected = "a directory of images and masks"
+    if not path.exists():
+        return DataError(path, "no such directory", expected, "Check the path.")
+    if zipfile.is_zipfile(path) or is_archive(path.name):
+        remedy = f"Unpack it, for example into {path.with_suffix('').name}/, and pass that directory."
+        return DataError(path, "an archive", expected, remedy)
+    kind = kind_of_json(path) if path.suffix.lower() == ".json" else None
+    if kind is not None or path.suffix.lower() in (".yaml", ".yml", ".xml"):
+        home = path.parent.parent if path.parent.name.lower() in ("annotations", "labels") else path.parent
+        remedy = f"Pass the directory that holds it and its images: {home}."
+        return DataError(path, kind or "a file of annotations", expected, remedy)
+    return DataError(path, "a file", expected, "Pass the directory in which it lies.")
 
 
 def _require_known(format: str, option: str, known: tuple[str, ...]) -> None:

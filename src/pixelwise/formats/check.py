@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.classes import ClassMap
-from pixelwise.formats.dataset import Dataset, Problem
+from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.examine import HARMLESS, Examined, examine
 from pixelwise.formats.names import nfc
+from pixelwise.formats.problem import Problem
 
 Int64 = npt.NDArray[np.int64]
 
@@ -107,7 +108,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             if on_progress is not None:
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
-    result.problems += [*dataset.remarks, *_similar_names(dataset)]
+    result.problems += [*dataset.problems, *_similar_names(dataset)]
     result.problems += _empty_splits(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -172,7 +173,9 @@ def _similar_names(dataset: Dataset) -> list[Problem]:
     remedy = "They are classes of their own here; give them one name where they are one class."
     expected = "names that differ by more than case, spaces or dashes"
     return [
-        Problem(dataset.root, "assumed", f"found the classes {', '.join(map(repr, names))}; expected {expected}. {remedy}")
+        Problem(
+            dataset.root, "assumed", f"found the classes {', '.join(map(repr, names))}; expected {expected}. {remedy}"
+        )
         for names in groups.values()
         if len(names) > 1
     ]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import MaskError
+from pixelwise.formats.problem import Problem
 from pixelwise.raster.bands import band_size, measured_bands, read_channels
 from pixelwise.raster.image import image_size
 
@@ -53,23 +54,14 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong or in doubt: with which file, of which of `examine.KINDS`, and what to do about it."""
-
-    file: Path
-    kind: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Dataset:
     """A directory of labelled images whose layout is known.
 
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue. `remarks` are what opening it left in doubt:
-    files that were passed over, and what was assumed.
+    the images' channels, where they are others than red, green and blue. `problems` are what was found on opening it:
+    what was assumed, files that were passed over, entries that make no sense.
     """
 
     root: Path
@@ -79,7 +71,7 @@ class Dataset:
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
-    remarks: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def channels(self) -> int:

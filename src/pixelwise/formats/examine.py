@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.formats.dataset import Dataset, Item, Labels, Problem, UInt8, mask_of, require_sizes
+from pixelwise.formats.dataset import Dataset, Item, Labels, UInt8, mask_of, require_sizes
+from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.image import is_jpeg
 from pixelwise.raster.stack import located

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from pixelwise.formats.problem import Problem
+
 MAX_PART, MAX_PATH = 255, 2000
 """The longest name of a file, in bytes, and the longest path that is looked for."""
 
@@ -67,19 +69,23 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     return result
 
 
-def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
     """Yield every folder in `root`, itself first, with the names of its files, sorted; hidden ones are left out.
 
-    Links to folders are followed, each folder once.
+    Links to folders are followed, each folder once. `depth` counts the levels, 1 = the root alone.
     """
     seen: set[str] = set()
+    base = len(root.parts)
     for here, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(here)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(folder for folder in folders if folder[0] != "." and folder != "__MACOSX")
+        too_deep = len(Path(here).parts) - base + 1 >= depth
+        folders[:] = (
+            [] if too_deep else sorted(folder for folder in folders if folder[0] != "." and folder != "__MACOSX")
+        )
         yield Path(here), sorted(file for file in files if file[0] != ".")
 
 
@@ -100,16 +106,16 @@ class FileFinder:
         self._index: dict[str, Path] | None = None
         self._by_last: dict[str, list[Path]] = {}
 
-    def find(self, names: Sequence[str], folders: Sequence[Path]) -> list[Match]:
+    def find(self, names: Sequence[str], folders: Sequence[Path], anywhere: bool = True) -> list[Match]:
         """Return what each name means, counted from one of the folders, of which the first that has it counts.
 
-        A name that leads nowhere is looked for by its end, folder by folder, from the folders and then anywhere in the
-        root, and counts where one file alone fits and no other name means it.
+        A name that leads nowhere is looked for by its end, folder by folder, from the folders and then, if `anywhere`,
+        in the whole root, and counts where one file alone fits and no other name means it.
         """
         exact = [next((place for place in self._places(name, folders) if place.is_file()), None) for name in names]
         claimed = {path for path in exact if path is not None}
         guesses = [
-            self._by_end(name, folders, claimed) if path is None else path
+            self._by_end(name, folders, claimed, anywhere) if path is None else path
             for name, path in zip(names, exact, strict=True)
         ]
         meant = Counter(guess for guess in guesses if guess is not None)
@@ -133,7 +139,7 @@ class FileFinder:
                 inner = os.path.relpath(place, root)
                 yield self._root / inner
 
-    def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path]) -> Path | None:
+    def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], anywhere: bool) -> Path | None:
         index = self._files()
         for own in dict.fromkeys((name, unquote(name))):
             parts = [nfc(part) for part in parts_of(own)]
@@ -145,7 +151,7 @@ class FileFinder:
                     key = "/".join(parts[first:]) if inner == "." else f"{nfc(inner)}/{'/'.join(parts[first:])}"
                     if (path := index.get(key)) is not None and path not in claimed:
                         return path
-            if not parts:
+            if not (parts and anywhere):
                 continue
             same = [path for path in self._by_last.get(_folded(parts[-1]), ()) if path not in claimed]
             shared = [_shared_end(parts, path) for path in same]
@@ -163,6 +169,21 @@ class FileFinder:
                     self._index[nfc(path.relative_to(self._root).as_posix())] = path
                     self._by_last.setdefault(_folded(file), []).append(path)
         return self._index
+
+
+def told_guesses(root: Path, where: Path, names: Sequence[str], matches: Sequence[Match]) -> list[Problem]:
+    """Return a remark, about the file `where`, on names that lead nowhere and whose files were found by their ends."""
+    pairs = [
+        (name, match.path)
+        for name, match in zip(names, matches, strict=True)
+        if match.exists and not match.exact and nfc("/".join(parts_of(name))) not in nfc(match.path.as_posix())
+    ]
+    if not pairs:
+        return []
+    name, path = pairs[0]
+    found = f"found {len(pairs):,} of {len(matches):,} file names that lead nowhere here, such as {name}"
+    remedy = f"The images were found by the ends of these paths: this one is {path.relative_to(root)}."
+    return [Problem(where, "assumed", f"{found}; expected paths in the data set. {remedy}")]
 
 
 def _shared_end(parts: Sequence[str], path: Path) -> int:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import DataError
+from pixelwise.formats.names import stem_of
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SUFFIX = re.compile(r"[_-](masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L)$", re.IGNORECASE)
 """What a mask's stem may have more than its image's."""
+_IMAGE_SUFFIX = re.compile(r"[_-](sat|image|img|rgb|photo)$", re.IGNORECASE)
+"""What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -22,6 +25,8 @@ def image_files(folder: Path) -> list[Path]:
 def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`.
 
+    The suffix may stand in place of one of the image's such as `_sat`. Stems are equal where they look the same.
+
     Raises `DataError` for two images of one stem or two masks that fit an image equally well.
     """
     if not masks:
@@ -29,11 +34,12 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     by_stem: defaultdict[str, list[Path]] = defaultdict(list)
     by_base: defaultdict[str, list[Path]] = defaultdict(list)
     for mask in masks:
-        by_stem[mask.stem].append(mask)
-        by_base[_SUFFIX.sub("", mask.stem)].append(mask)
+        by_stem[stem_of(mask)].append(mask)
+        by_base[_SUFFIX.sub("", stem_of(mask))].append(mask)
     pairs: dict[Path, Path] = {}
     for stem, image in _by_stem(images).items():
-        fitting = by_stem.get(stem) or by_base.get(stem) or []
+        base = _IMAGE_SUFFIX.sub("", stem)
+        fitting = by_stem.get(stem) or by_base.get(stem) or by_base.get(base) or []
         if len(fitting) > 1:
             names = ", ".join(mask.name for mask in fitting)
             raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
@@ -50,13 +56,14 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[file.stem].append(file)
+        groups[stem_of(file)].append(file)
+    bases = {_IMAGE_SUFFIX.sub("", stem) for stem in groups}
     masks: set[Path] = set()
     suffixes: set[str] = set()
     for file in files:
-        if (suffix := _suffix(file)) and _SUFFIX.sub("", file.stem) in groups:
+        if (suffix := _suffix(file)) and _SUFFIX.sub("", stem_of(file)) in bases:
             suffixes.add(suffix)
-        others = [other for other in groups[file.stem] if other != file]
+        others = [other for other in groups[stem_of(file)] if other != file]
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
             masks.add(file)
     masks |= {file for file in files if _suffix(file) in suffixes}
@@ -75,7 +82,7 @@ def _is_jpeg_name(file: Path) -> bool:
 def _by_stem(images: Sequence[Path]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for image in images:
-        other = stems.setdefault(image.stem, image)
+        other = stems.setdefault(stem_of(image), image)
         if other is not image:
             found = f"the same stem as {other.name}"
             raise DataError(image, found, "one image of a stem", "Rename one of them, and its mask.")

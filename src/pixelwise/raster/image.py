@@ -19,7 +19,10 @@ from pixelwise.raster.stack import located
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
-IMAGE_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGE_ENDINGS = (
+    *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tga", ".tif", ".tiff", ".webp"),
+)
 """Of files that are taken for images, in lower case."""
 
 MAX_PIXELS = 2**29
@@ -53,12 +56,15 @@ def read_values(path: Path) -> Values:
     """Return the values that a mask file stores, rotated as its EXIF says.
 
     Gray and palette files give (height, width): uint8, the palette's indices for palette files, 0 and 255 for 1-bit
-    ones; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB. Transparency is
+    ones, and a GIF's grays; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB. Transparency is
     dropped. Raises `ImageError` as `read_image` does.
     """
     image = _decoded(path)
     if image.mode == "1":
         return np.array(image.convert("L"))
+    if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
+        rgb = np.array(image.convert("RGB"))
+        return rgb[..., 0].copy() if (rgb == rgb[..., :1]).all() else rgb
     if image.mode in ("L", "P"):
         return np.array(image)
     if image.mode in ("LA", "PA"):

@@ -29,7 +29,7 @@ import numpy as np
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
-from pixelwise.formats.dataset import Dataset, Item, Labels, Problem, mask_of
+from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import BACKGROUND, is_background
 from pixelwise.formats.layouts.cocofile import (
     EXPECTED,
@@ -43,9 +43,10 @@ from pixelwise.formats.layouts.cocofile import (
     read_file,
     read_object,
 )
-from pixelwise.formats.names import FileFinder, flat_name, nfc, parts_of
+from pixelwise.formats.names import FileFinder, flat_name, parts_of, told_guesses
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import painted
+from pixelwise.formats.problem import Problem
 from pixelwise.formats.regions import LabelledObjects, with_objects
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
 from pixelwise.formats.textfiles import keys_in
@@ -103,7 +104,7 @@ def open_coco(root: Path) -> Dataset:
         classes[0],
         in_splits(pairs),
         lambda item: by_mask[mask_of(item)].labels(item),
-        remarks=tuple(remarks),
+        problems=tuple(remarks),
     )
 
 
@@ -293,18 +294,9 @@ def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[
     stem = file.path.stem.removeprefix("instances_")
     inner = ("", "images", split, f"images/{split}", stem, f"images/{stem}", f"{stem}/images", f"{split}/images")
     folders = list(dict.fromkeys([file.path.parent, *(root / folder for folder in inner)]))
-    matches = finder.find([image.name for image in file.images], folders)
-    guessed = [
-        (image.name, match.path)
-        for image, match in zip(file.images, matches, strict=True)
-        if match.exists and not match.exact and nfc("/".join(parts_of(image.name))) not in nfc(match.path.as_posix())
-    ]
-    remarks: list[Problem] = []
-    if guessed:
-        name, path = guessed[0]
-        found = f"found {len(guessed):,} of {len(matches):,} file names that lead nowhere here, such as {name}"
-        remedy = f"The images were found by the ends of these paths: this one is {path.relative_to(root)}."
-        remarks.append(Problem(file.path, "assumed", f"{found}; expected paths in the data set. {remedy}"))
+    names = [image.name for image in file.images]
+    matches = finder.find(names, folders)
+    remarks = told_guesses(root, file.path, names, matches)
     return [match.path for match in matches], remarks
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from pixelwise.errors import DataError, MaskError
-from pixelwise.formats.dataset import Problem
 from pixelwise.formats.names import is_usable, parts_of
 from pixelwise.formats.painting import Marked, listed
+from pixelwise.formats.problem import Problem
 from pixelwise.formats.textfiles import parse_json
 from pixelwise.raster.image import MAX_PIXELS, image_size
 
@@ -60,9 +60,12 @@ class ListedImage:
         if self.height is None or self.width is None:
             return image_size(image)
         height, width = as_id(self.height), as_id(self.width)
-        if isinstance(height, int) and isinstance(width, int) and min(height, width) > 0:
-            if height * width <= MAX_PIXELS:
-                return height, width
+        if (
+            isinstance(height, int)
+            and isinstance(width, int)
+            and 0 < min(height, width) <= height * width <= MAX_PIXELS
+        ):
+            return height, width
         found = shortened(f"a height of {self.height!r} and a width of {self.width!r}")
         raise MaskError(path, found, "the image's size in pixels", "Correct the entry in images.")
 
