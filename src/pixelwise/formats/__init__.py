@@ -11,12 +11,19 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.layouts.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.formats.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
 from pixelwise.formats.layouts.coco import is_coco, open_coco, write_coco
+from pixelwise.formats.layouts.ctc import is_ctc, open_ctc
 from pixelwise.formats.layouts.cvat import is_cvat, open_cvat, write_cvat
 from pixelwise.formats.layouts.dsb import is_dsb, open_dsb, write_dsb
 from pixelwise.formats.layouts.folders import open_folders, write_folders
 from pixelwise.formats.layouts.isbi import is_isbi, open_isbi
 from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_labelme
+from pixelwise.formats.layouts.loveda import is_loveda, open_loveda
+from pixelwise.formats.layouts.nnunet import is_nnunet, open_nnunet
+from pixelwise.formats.layouts.panoptic import is_panoptic, open_panoptic
+from pixelwise.formats.layouts.pets import is_pets, open_pets
+from pixelwise.formats.layouts.retina import is_retina, open_retina
 from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
+from pixelwise.formats.layouts.via import is_via, open_via
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
 from pixelwise.formats.refusal import is_archive, kind_of_json
@@ -29,10 +36,17 @@ _READERS = {
     "cityscapes": open_cityscapes,
     "dsb": open_dsb,
     "voc": open_voc,
+    "nnunet": open_nnunet,
+    "ctc": open_ctc,
+    "retina": open_retina,
+    "pets": open_pets,
+    "loveda": open_loveda,
+    "panoptic": open_panoptic,
     "coco": open_coco,
     "yolo": open_yolo,
     "cvat": open_cvat,
     "labelme": open_labelme,
+    "via": open_via,
     "folders": open_folders,
 }
 _WRITERS = {
@@ -53,10 +67,17 @@ _SIGNS = {
     "cityscapes": is_cityscapes,
     "dsb": is_dsb,
     "voc": is_voc,
+    "nnunet": is_nnunet,
+    "ctc": is_ctc,
+    "retina": is_retina,
+    "pets": is_pets,
+    "loveda": is_loveda,
+    "panoptic": is_panoptic,
     "coco": is_coco,  # whose files may lie beside those of the three before, as a copy that says less
     "yolo": is_yolo,  # which Ultralytics lays beside COCO's, as a copy that says less
     "cvat": is_cvat,
     "labelme": is_labelme,
+    "via": is_via,
 }
 """What tells a layout, the first that fits; `folders` is what remains."""
 FORMATS = tuple(_READERS)

@@ -91,7 +91,7 @@ def open_coco(root: Path) -> Dataset:
     for file in files:
         places, found = _places(root, file, finder)
         remarks += found
-        split = _split(root, file.path)
+        split = split_of(root, file.path)
         for image, path in zip(file.images, places, strict=True):
             mask = file.path.joinpath(*parts_of(image.name))
             name = flat_name(image.name)
@@ -290,7 +290,7 @@ def _crowds(files: list[AnnotationFile], names: tuple[str, ...]) -> tuple[frozen
 
 def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[Path], list[Problem]]:
     """Return where each image lies, and a remark on those that do not lie where their names say."""
-    split = _split(root, file.path) or ""
+    split = split_of(root, file.path) or ""
     stem = file.path.stem.removeprefix("instances_")
     inner = ("", "images", split, f"images/{split}", stem, f"images/{stem}", f"{stem}/images", f"{split}/images")
     folders = list(dict.fromkeys([file.path.parent, *(root / folder for folder in inner)]))
@@ -300,6 +300,7 @@ def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[
     return [match.path for match in matches], remarks
 
 
-def _split(root: Path, path: Path) -> str | None:
+def split_of(root: Path, path: Path) -> str | None:
+    """Return the split that the name of a file, or of the folders above it, says."""
     words = set(_WORD.findall(f"{path.relative_to(root).parent} {path.stem}".lower()))
     return next((split for split, names in SPLITS.items() if words & set(names)), None)

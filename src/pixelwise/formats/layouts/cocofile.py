@@ -114,7 +114,7 @@ def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
     for key in KEYS:
         if not isinstance(content.get(key), list):
             raise DataError(path, f"no list of {key}", EXPECTED, "Export the annotations again.")
-    categories = _categories(path, content["categories"])
+    categories = read_categories(path, content["categories"])
     problems: list[Problem] = []
     images, by_id = _images(path, content["images"], problems)
     _add_annotations(path, content["annotations"], categories, by_id, problems)
@@ -159,7 +159,8 @@ def shortened(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
+def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
+    """Return the categories in the order of their ids; raise `DataError` for an entry that makes no sense."""
     found: dict[Id, Category] = {}
     for number, entry in enumerate(entries, 1):
         own = entry if isinstance(entry, dict) else {}
