@@ -19,11 +19,12 @@ def convert(
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
     from pixelwise.formats import open_dataset, write_dataset
     from pixelwise.formats.check import check
-    from pixelwise.formats.kept import lost
+    from pixelwise.formats.kept import lost, new_names
 
     dataset = open_dataset(data, format=format)
+    source = check(dataset)
     write_dataset(dataset, to, out)
-    images = sum(len(items) for items in dataset.splits.values())
-    print(f"{images} {'image' if images == 1 else 'images'} written to {out} in the layout {to}")
-    for sentence in lost(check(dataset), check(open_dataset(out, format=to))):
+    written = check(open_dataset(out, format=to))
+    print(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
+    for sentence in (*new_names(dataset), *lost(source, written)):
         print(f"  {sentence}")

@@ -69,7 +69,7 @@ def find_places(root: Path) -> tuple[list[Place], list[Problem]]:
     if any(place.masks or place.instances for place in places):
         return _without_hidden_labels(places, passed_over), passed_over
     deeper = _anywhere(root)
-    return (deeper, []) if deeper else (places, passed_over)
+    return (deeper, _read_as_one(root, deeper)) if deeper else (places, passed_over)
 
 
 def home_of(root: Path, places: list[Place]) -> Path:
@@ -189,6 +189,18 @@ def _anywhere(root: Path) -> list[Place]:
     if shared is None:
         shared = min(len(place.within) for place in places)
     return [replace(place, within=place.within[shared:]) for place in places]
+
+
+def _read_as_one(root: Path, places: list[Place]) -> list[Problem]:
+    """Return a remark where several folders, each with images and masks of its own, are read together."""
+    names = list(dict.fromkeys("/".join(place.within) for place in places))
+    if len(names) < 2:
+        return []
+    shown = f"{', '.join(name or 'the one above' for name in names[:5])}{' ...' if len(names) > 5 else ''}"
+    message = f"found {len(names):,} folders of images and masks ({shown}); expected one. They were read as one data "
+    return [
+        Problem(root, "assumed", f"{message}set, which has one list of classes; pass one of them to read it alone.")
+    ]
 
 
 def _only(

@@ -45,7 +45,7 @@ def is_usable(name: object) -> bool:
         lengths = [len(part.encode()) for part in parts_of(name)]
     except UnicodeEncodeError:
         return False
-    return 0 < sum(lengths) <= MAX_PATH and max(lengths) <= MAX_PART
+    return 0 < sum(lengths) + len(lengths) <= MAX_PATH and 0 < max(lengths, default=0) <= MAX_PART
 
 
 def flat_name(name: str) -> str:

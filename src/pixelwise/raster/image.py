@@ -56,8 +56,8 @@ def read_values(path: Path) -> Values:
     """Return the values that a mask file stores, rotated as its EXIF says.
 
     Gray and palette files give (height, width): uint8, the palette's indices for palette files, 0 and 255 for 1-bit
-    ones, and a GIF's grays; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB. Transparency is
-    dropped. Raises `ImageError` as `read_image` does.
+    ones, and a GIF's grays; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB.
+    Transparency is dropped. Raises `ImageError` as `read_image` does.
     """
     image = _decoded(path)
     if image.mode == "1":

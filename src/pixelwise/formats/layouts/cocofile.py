@@ -221,7 +221,7 @@ def _add_annotations(
     for number, entry in enumerate(entries, 1):
         own = entry if isinstance(entry, dict) else {}
         annotation_id = as_id(own.get("id"))
-        name = str(number) if annotation_id is None or annotation_id in twice else str(annotation_id)
+        name = str(number) if annotation_id is None or annotation_id in twice else shortened(str(annotation_id))
         image_id, category = as_id(own.get("image_id")), as_id(own.get("category_id"))
         if image_id is None or image_id not in images:
             without_image.append(shortened(f"{name} (image_id {own.get('image_id')!r})" if own else f"entry {number}"))
@@ -237,7 +237,7 @@ def _add_annotations(
         remedy = "They were left out: correct their image_id, or delete them."
         problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
     if twice:
-        found = f"annotation ids that occur more than once ({listed([str(own) for own in twice])})"
+        found = f"annotation ids that occur more than once ({listed([shortened(str(own)) for own in twice])})"
         remedy = "All annotations were read; messages call these by their places in the list, from 1."
         problems.append(_problem(path, "assumed", found, "different ids", remedy))
 

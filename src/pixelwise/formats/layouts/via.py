@@ -176,7 +176,8 @@ def _shape(name: str, region: Any, attribute: str | None, where: str) -> Shape:
 
 
 def _ring(region: dict[str, Any], where: str) -> Ring:
-    shape, kind = region["shape_attributes"], _kind(region)
+    kind = _kind(region)
+    shape: dict[str, Any] = region["shape_attributes"] if kind else {}
 
     def numbers(*keys: str) -> list[float]:
         try:
