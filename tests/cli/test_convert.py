@@ -45,7 +45,8 @@ def test_mistakes_are_typed_errors(data: Path, tmp_path: Path) -> None:
     new = str(tmp_path / "new")
     assert isinstance(error_of(str(data), "--to", "folders", "--out", str(data)), OutputError)
     assert isinstance(error_of(str(data), "--to", "nothing", "--out", new), OptionError)
-    assert isinstance(error_of(str(tmp_path), "--to", "folders", "--out", new), DataError)
+    (tmp_path / "empty").mkdir()
+    assert isinstance(error_of(str(tmp_path / "empty"), "--to", "folders", "--out", new), DataError)
     assert not Path(new).exists()
 
 
@@ -66,3 +67,24 @@ def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
         "  tree: 2 of 2 labelled pixels are not kept",
         "  2 of 2 pixels without a label are not kept",
     ]
+
+
+def test_names_that_become_one_are_made_distinct_and_counted(tmp_path: Path) -> None:
+    """Each image keeps its own mask, whatever the layout; `A` and `a` are one name to Windows and macOS."""
+    names = ("a/b_c.png", "a_b/c.png", "A_B/C.png")
+    for number, name in enumerate(names):
+        for folder, pixels in (("images", np.full((4, 5, 3), number * 9)), ("masks", np.full((4, 5), number))):
+            path = tmp_path / "in/train" / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(path)
+    for layout in ("folders", "voc", "coco", "yolo", "labelme", "cvat"):
+        out = tmp_path / layout
+        result = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", layout, "--out", str(out)])
+        assert result.exit_code == 0
+        assert f"3 images written to {out}" in " ".join(result.stdout.split())
+        assert "2 names got a number" in result.stdout
+        items = open_dataset(out, layout).splits["train"]
+        assert len({item.name.casefold() for item in items}) == 3
+        samples = [open_dataset(out, layout).read(item) for item in items]
+        assert sorted(sample.image[0, 0, 0] // 9 for sample in samples) == [0, 1, 2]
+        assert all((sample.label_map == sample.image[0, 0, 0] // 9).all() for sample in samples)

@@ -12,7 +12,8 @@ def test_the_layout_is_recognised_or_given(save, tmp_path: Path) -> None:
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)
     objects = ("cityscapes", "dsb", "voc", "coco", "yolo", "cvat", "labelme")
-    assert set(FORMATS) == {"camvid", "sunrgbd", "sunrgbd13", "isbi", *objects, "folders"}
+    public = {"nnunet", "ctc", "retina", "pets", "loveda", "panoptic", "via"}
+    assert set(FORMATS) == {"camvid", "sunrgbd", "sunrgbd13", "isbi", *objects, *public, "folders"}
     assert set(WRITTEN_FORMATS) == {"camvid", *objects, "folders"}
     assert open_dataset(str(tmp_path)).format == open_dataset(tmp_path, format="folders").format == "folders"
     with pytest.raises(DataError, match="trainannot/"):
@@ -33,3 +34,21 @@ def test_formats_that_do_not_exist(save, tmp_path: Path) -> None:
     save("masks/a.png", [[0] * 8] * 6)
     with pytest.raises(OptionError, match="--to"):
         write_dataset(open_dataset(tmp_path), "nothing", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "remedy"),
+    [
+        ("data.zip", b"PK\x05\x06" + bytes(18), "found an archive; .* Unpack it, for example into data/"),
+        ("data.tar.gz", b"", "found an archive; .* Unpack it"),
+        ("annotations/a.json", b'{"images": [], "annotations": []}', "found a file of COCO's; .* its images: {root}"),
+        ("via.json", b'{"a": {"shape_attributes": {}}}', "found a file of VIA's; .* its images: {root}"),
+        ("data.yaml", b"names: [cat]", "found a file of annotations; .* its images: {root}"),
+        ("a.png", b"", "found a file; .* Pass the directory in which it lies"),
+    ],
+)
+def test_a_file_in_place_of_a_directory(tmp_path: Path, name: str, content: bytes, remedy: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=remedy.format(root=tmp_path)):
+        open_dataset(tmp_path / name)

@@ -54,7 +54,8 @@ def _print_report(result: CheckResult) -> None:
     for line in _mask_values(result):
         console.print(line, soft_wrap=True)
     for problem in result.problems:
-        file = problem.file.relative_to(result.root) if problem.file != result.root else problem.file
+        inside = problem.file != result.root and problem.file.is_relative_to(result.root)
+        file = problem.file.relative_to(result.root) if inside else problem.file
         console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
     console.print(_summary(result), soft_wrap=True)
 

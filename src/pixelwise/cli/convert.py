@@ -20,12 +20,13 @@ def convert(
     from pixelwise.cli.remarks import tell_assumptions
     from pixelwise.formats import open_dataset, write_dataset
     from pixelwise.formats.check import check
-    from pixelwise.formats.kept import lost
+    from pixelwise.formats.kept import lost, new_names
 
     dataset = open_dataset(data, format=format)
     tell_assumptions(dataset)
+    source = check(dataset)
     write_dataset(dataset, to, out)
-    images = sum(len(items) for items in dataset.splits.values())
-    print(f"{images} {'image' if images == 1 else 'images'} written to {out} in the layout {to}")
-    for sentence in lost(check(dataset), check(open_dataset(out, format=to))):
+    written = check(open_dataset(out, format=to))
+    print(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
+    for sentence in (*new_names(dataset), *lost(source, written)):
         print(f"  {sentence}")

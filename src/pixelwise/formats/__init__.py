@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +11,22 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.layouts.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.formats.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
 from pixelwise.formats.layouts.coco import is_coco, open_coco, write_coco
+from pixelwise.formats.layouts.ctc import is_ctc, open_ctc
 from pixelwise.formats.layouts.cvat import is_cvat, open_cvat, write_cvat
 from pixelwise.formats.layouts.dsb import is_dsb, open_dsb, write_dsb
 from pixelwise.formats.layouts.folders import open_folders, write_folders
 from pixelwise.formats.layouts.isbi import is_isbi, open_isbi
 from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_labelme
+from pixelwise.formats.layouts.loveda import is_loveda, open_loveda
+from pixelwise.formats.layouts.nnunet import is_nnunet, open_nnunet
+from pixelwise.formats.layouts.panoptic import is_panoptic, open_panoptic
+from pixelwise.formats.layouts.pets import is_pets, open_pets
+from pixelwise.formats.layouts.retina import is_retina, open_retina
 from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
+from pixelwise.formats.layouts.via import is_via, open_via
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
+from pixelwise.formats.refusal import is_archive, kind_of_json
 
 _READERS = {
     "camvid": open_camvid,
@@ -27,10 +36,17 @@ _READERS = {
     "cityscapes": open_cityscapes,
     "dsb": open_dsb,
     "voc": open_voc,
+    "nnunet": open_nnunet,
+    "ctc": open_ctc,
+    "retina": open_retina,
+    "pets": open_pets,
+    "loveda": open_loveda,
+    "panoptic": open_panoptic,
     "coco": open_coco,
     "yolo": open_yolo,
     "cvat": open_cvat,
     "labelme": open_labelme,
+    "via": open_via,
     "folders": open_folders,
 }
 _WRITERS = {
@@ -51,10 +67,17 @@ _SIGNS = {
     "cityscapes": is_cityscapes,
     "dsb": is_dsb,
     "voc": is_voc,
+    "nnunet": is_nnunet,
+    "ctc": is_ctc,
+    "retina": is_retina,
+    "pets": is_pets,
+    "loveda": is_loveda,
+    "panoptic": is_panoptic,
     "coco": is_coco,  # whose files may lie beside those of the three before, as a copy that says less
     "yolo": is_yolo,  # which Ultralytics lays beside COCO's, as a copy that says less
     "cvat": is_cvat,
     "labelme": is_labelme,
+    "via": is_via,
 }
 """What tells a layout, the first that fits; `folders` is what remains."""
 FORMATS = tuple(_READERS)
@@ -74,8 +97,7 @@ def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[in
     if format is not None:
         _require_known(format, "--format", FORMATS)
     if not root.is_dir():
-        found = "a file" if root.exists() else "no such directory"
-        raise DataError(root, found, "a directory of images and masks", "Check the path.")
+        raise _no_directory(root)
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
     dataset = _READERS[format](root)
@@ -90,6 +112,22 @@ def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
     """
     _require_known(format, "--to", WRITTEN_FORMATS)
     _WRITERS[format](dataset, Path(out))
+
+
+def _no_directory(path: Path) -> DataError:
+    """Return the error for a path that is no directory, with what to pass instead."""
+    expected = "a directory of images and masks"
+    if not path.exists():
+        return DataError(path, "no such directory", expected, "Check the path.")
+    if zipfile.is_zipfile(path) or is_archive(path.name):
+        remedy = f"Unpack it, for example into {path.with_suffix('').name}/, and pass that directory."
+        return DataError(path, "an archive", expected, remedy)
+    kind = kind_of_json(path) if path.suffix.lower() == ".json" else None
+    if kind is not None or path.suffix.lower() in (".yaml", ".yml", ".xml"):
+        home = path.parent.parent if path.parent.name.lower() in ("annotations", "labels") else path.parent
+        remedy = f"Pass the directory that holds it and its images: {home}."
+        return DataError(path, kind or "a file of annotations", expected, remedy)
+    return DataError(path, "a file", expected, "Pass the directory in which it lies.")
 
 
 def _require_known(format: str, option: str, known: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.examine import HARMLESS, Examined, examine
+from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
 
 Int64 = npt.NDArray[np.int64]
@@ -148,8 +150,8 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             if on_progress is not None:
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
+    result.problems += [*dataset.problems, *_similar_names(dataset)]
     result.problems += _empty_splits(dataset)
-    result.problems += dataset.problems
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
@@ -203,6 +205,23 @@ def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Proble
 def _stray(mask: Path) -> Problem:
     message = "found no image for this mask; expected one with its stem. Add the image or remove the mask."
     return Problem(mask, "missing_image", message)
+
+
+def _similar_names(dataset: Dataset) -> list[Problem]:
+    """Return a remark for each group of classes whose names differ by case, spaces or dashes alone."""
+    groups: dict[str, list[str]] = {}
+    for name in dataset.classes.names:
+        key = re.sub(r"[\s_-]+", "", nfc(name).casefold())
+        groups.setdefault(key, []).append(name)
+    remedy = "They are classes of their own here; give them one name where they are one class."
+    expected = "names that differ by more than case, spaces or dashes"
+    return [
+        Problem(
+            dataset.root, "assumed", f"found the classes {', '.join(map(repr, names))}; expected {expected}. {remedy}"
+        )
+        for names in groups.values()
+        if len(names) > 1
+    ]
 
 
 def _empty_splits(dataset: Dataset) -> list[Problem]:

@@ -62,7 +62,8 @@ class Dataset:
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
     the images' channels, where they are others than red, green and blue. `coding` says what the values of mask files
-    stand for, where the data has such files, and `problems` what was assumed when the data set was opened.
+    stand for, where the data has such files. `problems` are what was found on opening it: what was assumed, files that
+    were passed over, entries that make no sense.
     """
 
     root: Path

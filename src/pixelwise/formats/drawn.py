@@ -18,8 +18,9 @@ import numpy as np
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.classlist import VOID_NAMES
-from pixelwise.formats.dataset import Dataset, Item, Labels
+from pixelwise.formats.dataset import Dataset, Labels
 from pixelwise.formats.painting import Marked, painted, remark
+from pixelwise.formats.regions import with_objects
 from pixelwise.instances.objects import Piece, objects_of
 from pixelwise.instances.polygons import Mask, Ring, outlines
 from pixelwise.metrics.pixels import counted_pixels
@@ -143,17 +144,12 @@ def writable_classes(dataset: Dataset) -> ClassMap:
     return ClassMap((names[0] if is_background(names[0]) else BACKGROUND, *names[1:]), colors)
 
 
-def regions_of(item: Item, labels: Labels) -> Iterator[tuple[int, Piece]]:
+def regions_of(labels: Labels) -> Iterator[tuple[int, Piece]]:
     """Yield the class index and mask of each object of a class but the first, and at last, with `IGNORE_INDEX`, of what
-    has no label. No two share a pixel.
-
-    Raises `DataError` for labels without an instance map.
+    has no label. No two share a pixel. Without an instance map the objects are the connected regions of each class.
     """
-    if labels.instance_map is None:
-        expected = "objects, which such files list"
-        raise DataError(item.image, "no instance map", expected, "Convert to 'folders', which holds masks alone.")
     counted = counted_pixels(labels.label_map)
-    objects = objects_of(labels.label_map, np.where(counted, labels.instance_map, 0))
+    objects = objects_of(labels.label_map, np.where(counted, with_objects(labels).instance_map, 0))
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):
         if class_index:
             yield class_index, piece

@@ -25,15 +25,16 @@ KINDS = {
     "missing_image": "a mask without an image, or a name in a list without one",
     "duplicate": "an image that is in another split too",
     "resized_mask": "masks whose values between others are traces of smoothing or resizing",
-    "assumed": "what masks were taken for where the files leave a doubt, and how to say otherwise",
+    "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
+    "passed_over": "files that were not read, and why",
     "unlabelled": "an image without one labelled pixel",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("assumed", "mended", "no_val")
+HARMLESS = ("mended", "assumed", "passed_over", "no_val")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
 
 

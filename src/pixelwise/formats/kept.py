@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from pixelwise.formats.check import CheckResult
+from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.names import flat_name, nfc
+
+
+def new_names(dataset: Dataset) -> list[str]:
+    """Return a sentence on images whose names got a number, since they would be one name in a folder of files."""
+    renamed = [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]
+    if not renamed:
+        return []
+    first = renamed[0]
+    image = first.image.relative_to(dataset.root) if first.image.is_relative_to(dataset.root) else first.image
+    return [f"{len(renamed):,} names got a number, since others are equal: {image} is called {first.name}"]
+
+
+def _is_own(item: Item) -> bool:
+    """Return whether an item is called as its file is, or its file with the folders above it."""
+    return flat_name(str(item.image)).endswith(nfc(item.name))
 
 
 def lost(source: CheckResult, written: CheckResult) -> list[str]:

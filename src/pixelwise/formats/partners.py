@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.errors import DataError
+from pixelwise.formats.names import stem_of
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SUFFIX = re.compile(
@@ -16,8 +17,10 @@ _SUFFIX = re.compile(
     re.IGNORECASE,
 )
 """What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
-_IMAGE_SUFFIX = re.compile(r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|sat)$", re.IGNORECASE)
-"""What an image's stem may have more than the part that it shares with its mask's."""
+_IMAGE_SUFFIX = re.compile(
+    r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|photo|sat)$", re.IGNORECASE
+)
+"""What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -29,6 +32,8 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
     of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
 
+    The suffix may stand in place of one of the image's such as `_sat`. Stems are equal where they look the same.
+
     Raises `DataError` for two images of one stem or two masks that fit an image equally well.
     """
     if not masks:
@@ -36,8 +41,8 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     by_stem: defaultdict[str, list[Path]] = defaultdict(list)
     by_base: defaultdict[str, list[Path]] = defaultdict(list)
     for mask in masks:
-        by_stem[mask.stem].append(mask)
-        by_base[_SUFFIX.sub("", mask.stem)].append(mask)
+        by_stem[stem_of(mask)].append(mask)
+        by_base[_SUFFIX.sub("", stem_of(mask))].append(mask)
     pairs: dict[Path, Path] = {}
     bases = Counter(_image_base(image) for image in images)
     for stem, image in _by_stem(images).items():
@@ -59,14 +64,14 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
-        groups[file.stem].append(file)
+        groups[stem_of(file)].append(file)
     masks: set[Path] = set()
     suffixes: set[str] = set()
     bases = {_image_base(file) for file in files if not _suffix(file)}
     for file in files:
-        if (suffix := _suffix(file)) and ((base := _SUFFIX.sub("", file.stem)) in groups or base in bases):
+        if (suffix := _suffix(file)) and ((base := _SUFFIX.sub("", stem_of(file))) in groups or base in bases):
             suffixes.add(suffix)
-        others = [other for other in groups[file.stem] if other != file]
+        others = [other for other in groups[stem_of(file)] if other != file]
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
             masks.add(file)
     masks |= {file for file in files if _suffix(file) in suffixes}
@@ -74,12 +79,12 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _suffix(file: Path) -> str:
-    found = _SUFFIX.search(file.stem)
+    found = _SUFFIX.search(stem_of(file))
     return found.group().lower() if found else ""
 
 
 def _image_base(file: Path) -> str:
-    return _IMAGE_SUFFIX.sub("", file.stem)
+    return _IMAGE_SUFFIX.sub("", stem_of(file))
 
 
 def _is_jpeg_name(file: Path) -> bool:
@@ -89,7 +94,7 @@ def _is_jpeg_name(file: Path) -> bool:
 def _by_stem(images: Sequence[Path]) -> dict[str, Path]:
     stems: dict[str, Path] = {}
     for image in images:
-        other = stems.setdefault(image.stem, image)
+        other = stems.setdefault(stem_of(image), image)
         if other is not image:
             found = f"the same stem as {other.name}"
             raise DataError(image, found, "one image of a stem", "Rename one of them, and its mask.")

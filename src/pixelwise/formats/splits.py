@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.errors import DataError
 from pixelwise.formats.dataset import Item
+from pixelwise.formats.names import distinct_names
 
 SPLITS = {
     "train": ("train", "training"),
@@ -36,11 +38,20 @@ def hashed_fraction(name: str) -> float:
 
 
 def in_splits(items: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:
-    """Return the items by split, sorted by name; train comes first and a split without an item is left out."""
+    """Return the items by split, sorted by name; train comes first and a split without an item is left out.
+
+    Names of one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    """
     found: dict[str, list[Item]] = {split: [] for split in SPLITS}
     for split, item in items:
         found[split].append(item)
-    return {split: tuple(sorted(members, key=lambda i: i.name)) for split, members in found.items() if members}
+    for members in found.values():
+        members.sort(key=lambda item: (item.name, item.image))
+        names = distinct_names([item.name for item in members])
+        pairs = zip(members, names, strict=True)
+        members[:] = [item if item.name == name else replace(item, name=name) for item, name in pairs]
+        members.sort(key=lambda item: item.name)
+    return {split: tuple(members) for split, members in found.items() if members}
 
 
 def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str, Item]]:

@@ -19,7 +19,10 @@ from pixelwise.raster.stack import located
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
-IMAGE_ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+IMAGE_ENDINGS = (
+    *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tga", ".tif", ".tiff", ".webp"),
+)
 """Of files that are taken for images, in lower case."""
 
 MAX_PIXELS = 2**29
@@ -53,8 +56,8 @@ def read_values(path: Path) -> Values:
     """Return the values that a mask file stores, rotated as its EXIF says.
 
     Gray and palette files give (height, width): uint8, the palette's indices for palette files, 0 and 255 for 1-bit
-    ones; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB. Transparency is
-    dropped. Raises `ImageError` as `read_image` does.
+    ones, and a GIF's grays; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB.
+    Transparency is dropped. Raises `ImageError` as `read_image` does.
     """
     return read_values_and_palette(path)[0]
 
@@ -64,6 +67,9 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
     image = _decoded(path)
     if image.mode == "1":
         return np.array(image.convert("L")), None
+    if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
+        rgb = np.array(image.convert("RGB"))
+        return rgb[..., 0].copy() if (rgb == rgb[..., :1]).all() else rgb, None
     if image.mode == "L":
         return np.array(image), None
     if image.mode in ("P", "PA"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -166,10 +167,10 @@ def test_what_is_no_data_set_is_told(save, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="an empty directory; expected images/ beside masks/"):
         open_folders(tmp_path)
     (tmp_path / "notes").mkdir()
-    with pytest.raises(DataError, match="the folders notes/ and no images"):
+    with pytest.raises(DataError, match="found no file, in folders that are empty"):
         open_folders(tmp_path)
     save("images/a.png")
-    with pytest.raises(DataError, match=r"images in images/ \(such as a.png\) and no masks"):
+    with pytest.raises(DataError, match=r"found no images with masks, but images/ \(1 \.png\);"):
         open_folders(tmp_path)
     save("masks/b.png", MASK)
     with pytest.raises(DataError, match=r"the first are b.png and a.png"):
@@ -274,3 +275,131 @@ def test_nothing_is_left_behind_when_writing_fails(save, tmp_path: Path) -> None
     with pytest.raises(ImageError, match=r"images/a\.png: found no such file"):
         write_folders(dataset, tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_refusal_names_folders_that_could_be_paired(save, tmp_path: Path) -> None:
+    for stem in ("a", "b"):
+        save(f"pictures/{stem}.jpg")
+        save(f"truth_of_bob/{stem}.png", MASK)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(DataError) as caught:
+        open_folders(tmp_path)
+    assert "directly there (1 .txt); pictures/ (2 .jpg); truth_of_bob/ (2 .png)" in caught.value.found
+    assert "The folders pictures/ and truth_of_bob/ share 2 names" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("files", "remedy"),
+    [
+        (("JPEGImages/a.jpg", "Masks_VOC/b.png"), "As the layout voc it has JPEGImages/ and lacks SegmentationClass/"),
+        (("leftImg8bit/train/x/a.png",), "As the layout cityscapes it has leftImg8bit/ and lacks gtFine/"),
+        (("images/a.png", "labels/a.txt"), r"As the layout yolo it has labels/\*\.txt, images/ and lacks data\.yaml"),
+        (("images/a.png", "labels.zip"), r"Unpack labels\.zip first"),
+        (("scans/a.nii.gz", "scans/b.dcm"), r"Files that end in \.dcm, \.gz are not read"),
+    ],
+)
+def test_a_refusal_names_what_comes_near(save, tmp_path: Path, files: tuple[str, ...], remedy: str) -> None:
+    for file in files:
+        if file.endswith(("png", "jpg")):
+            save(file)
+        else:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).write_bytes(b"0")
+    with pytest.raises(DataError, match=remedy):
+        open_folders(tmp_path)
+
+
+def test_a_file_of_cocos_deep_inside_is_named(save, tmp_path: Path) -> None:
+    save("x/a.png")
+    (tmp_path / "x/y/z").mkdir(parents=True)
+    (tmp_path / "x/y/z/out.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    with pytest.raises(DataError, match=r"x/y/z/out\.json is a file of COCO's: pass the directory"):
+        open_folders(tmp_path)
+
+
+def test_names_pair_by_what_they_look_like(save, tmp_path: Path) -> None:
+    for stem in ("größe", "année"):
+        save(f"images/{unicodedata.normalize('NFD', stem)}.png")
+        save(f"masks/{unicodedata.normalize('NFC', stem)}_mask.png", MASK)
+    (tmp_path / "train.txt").write_text("größe\n", encoding="utf-8")
+    (tmp_path / "val.txt").write_text(unicodedata.normalize("NFD", "année.png\n"), encoding="utf-8")
+    dataset = open_folders(tmp_path)
+    assert names(dataset) == {"train": ["größe"], "val": ["année"]}
+    assert all(item.mask is not None for _, item in dataset.items())
+
+
+@pytest.mark.parametrize("ending", ["gif", "jfif", "jp2", "pgm", "tga"])
+def test_endings_of_images(save, tmp_path: Path, ending: str) -> None:
+    image = np.full((6, 8), 90) if ending == "pgm" else None
+    save(f"images/a.{'jpg' if ending == 'jfif' else ending}", image)
+    if ending == "jfif":
+        (tmp_path / "images/a.jpg").rename(tmp_path / "images/a.jfif")
+    save("masks/a.png", MASK)
+    dataset = open_folders(tmp_path)
+    assert dataset.read(next(dataset.items())[1]).image.shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize("values", [(0, 255), (255, 0), (0, 1), (0, 1, 2)])
+def test_gif_masks_have_the_grays_that_were_saved(save, tmp_path: Path, values: tuple[int, ...]) -> None:
+    """A GIF numbers its colours anew: the first to occur may be number 0."""
+    indices = np.arange(48).reshape(6, 8) % len(values)
+    gray = np.array(values)[indices]
+    save("images/a.png")
+    save("masks/a_mask.gif", gray)
+    label_map = open_folders(tmp_path).read(next(open_folders(tmp_path).items())[1]).label_map
+    assert_array_equal(label_map, np.where(gray == 255, 1, gray))
+
+
+def test_folders_within_folders_pair_by_their_names(save, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        for stem in "12":
+            save(f"images/{folder}/{stem}.png")
+            save(f"masks/{folder}/{stem}.png", np.full((6, 8), int(stem) - 1))
+    save("masks/c/1.png", MASK)
+    (tmp_path / "train.txt").write_text("a/1.png\nimages/a/2.png\nb/1\n")
+    (tmp_path / "val.txt").write_text("b/2.png\n")
+    dataset = open_folders(tmp_path)
+    assert names(dataset) == {"train": ["a_1", "a_2", "b_1"], "val": ["b_2"]}
+    for item in (item for _, item in dataset.items()):
+        assert item.mask is not None
+        assert item.mask.parent.name == item.image.parent.name
+    (tmp_path / "train.txt").unlink()
+    (tmp_path / "val.txt").unlink()
+    assert open_folders(tmp_path).stray_masks == (tmp_path / "masks/c/1.png",)
+
+
+def test_a_folder_within_images_without_masks_of_its_own_is_passed_over(save, tmp_path: Path) -> None:
+    save("images/a.png")
+    save("images/small/a.png")
+    save("masks/a.png", MASK)
+    dataset = open_folders(tmp_path)
+    assert [item.image for _, item in dataset.items()] == [tmp_path / "images/a.png"]
+    assert [(own.kind, own.file) for own in dataset.problems] == [("passed_over", tmp_path / "images/small")]
+
+
+def test_one_mask_of_two_images_is_an_error(save, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        save(f"{split}/images/a.png")
+    save("masks/a.png", MASK)
+    with pytest.raises(DataError, match=r"masks/a\.png: found one mask for train/images/a\.png and val/images/a\.png"):
+        open_folders(tmp_path)
+
+
+def test_other_names_of_folders_count_where_the_usual_ones_are_not_there(save, tmp_path: Path) -> None:
+    save("img_dir/a.png")
+    save("ground_truth/a.png", MASK)
+    assert open_folders(tmp_path).problems == ()
+    save("images/b.png")
+    save("masks/b.png", MASK)
+    dataset = open_folders(tmp_path)
+    assert [item.name for _, item in dataset.items()] == ["b"]
+    assert sorted(own.file.name for own in dataset.problems) == ["ground_truth", "img_dir"]
+
+
+def test_a_list_of_classes_that_is_not_read_is_named(save, tmp_path: Path) -> None:
+    save("images/a.png")
+    save("masks/a.png", MASK)
+    (tmp_path / "classes.json").write_text("[]")
+    assert [(own.kind, own.file.name) for own in open_folders(tmp_path).problems] == [("passed_over", "classes.json")]
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    assert open_folders(tmp_path).problems == ()

@@ -295,10 +295,13 @@ def test_objects_are_polygons_groups_or_masks(tmp_path: Path) -> None:
     assert found.remarks == ()
 
 
-def test_masks_without_objects_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="found no instance map"):
-        write_labelme(data_of(tmp_path, [[0, 1]], None), tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+def test_without_objects_the_regions_of_each_class_are_written(tmp_path: Path) -> None:
+    label_map = [[0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0]]
+    write_labelme(data_of(tmp_path, label_map, None), tmp_path / "out")
+    data = open_labelme(tmp_path / "out")
+    sample = data.read(next(data.items())[1])
+    assert_array_equal(sample.label_map, label_map)
+    assert len(np.unique(sample.instance_map)) == 5  # none, and four regions that touch over sides
 
 
 def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path) -> None:

@@ -286,10 +286,37 @@ def test_what_is_written(root: Path, tmp_path: Path) -> None:
 def test_data_that_yolo_cannot_hold(save, tmp_path: Path) -> None:
     save("data/images/a.png")
     save("data/masks/a.png", np.eye(HEIGHT, WIDTH))
-    with pytest.raises(DataError, match="found no instance map"):
-        write_yolo(open_dataset(tmp_path / "data"), tmp_path / "out")
     write(tmp_path, "data/classes.txt", "ground\n")
     Image.fromarray(np.zeros((HEIGHT, WIDTH), np.uint8)).save(tmp_path / "data/masks/a.png")
     with pytest.raises(DataError, match="found one class"):
         write_yolo(open_dataset(tmp_path / "data"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("prefix", ["/home/bob/x/", "C:\\bob\\x\\", "../x/", ""])
+def test_paths_of_another_machine(save, tmp_path: Path, prefix: str) -> None:
+    for split in ("train", "val"):
+        save(f"images/{split}/a.png")
+        write(tmp_path, f"labels/{split}/a.txt", "0 0 0 0.5 0 0.5 1 0 1\n")
+    separator = "\\" if "\\" in prefix else "/"
+    lines = [f"{split}: {prefix}images{separator}{split}" for split in ("train", "val")]
+    write(tmp_path, "data.yaml", "\n".join([*lines, "names: [cat]"]))
+    data = open_yolo(tmp_path)
+    assert {split: [item.image for item in items] for split, items in data.splits.items()} == {
+        split: [tmp_path / f"images/{split}/a.png"] for split in ("train", "val")
+    }
+
+
+def test_a_split_that_is_not_there_is_not_all_images(save, tmp_path: Path) -> None:
+    """The last folder alone, `images`, would be those of training too."""
+    save("images/a.png")
+    write(tmp_path, "labels/a.txt", "")
+    write(tmp_path, "data.yaml", "train: images\nval: ../valid/images\nnames: [cat]\n")
+    with pytest.raises(DataError, match=r"val: \.\./valid/images, which is not there"):
+        open_yolo(tmp_path)
+
+
+def test_yaml_nested_too_deep(save, tmp_path: Path) -> None:
+    write(tmp_path, "data.yaml", f"names: {'[' * 3000}\ntrain: images\n")
+    with pytest.raises(DataError, match=r"data\.yaml: found a file that cannot be read"):
+        open_yolo(tmp_path)

@@ -28,16 +28,18 @@ from pixelwise.files import write_text
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.formats.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
+from pixelwise.formats.names import FileFinder, is_usable, parts_of, told_guesses
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
+from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.textfiles import decoded_text
 
 FILE = "annotations.xml"
 FOLDERS = ("", *(name for names in SPLITS.values() for name in names))
 LABEL_TYPES = ("any", "bbox", "rectangle", *REGIONS)
 """Of labels that regions may have."""
 NO_LABEL = "ignore"
-PEEK = 1024
 EXPECTED = "annotations.xml as CVAT for images 1.1 writes it"
 REMEDY = "Export the annotations again, as CVAT for images 1.1."
 _COLOR = re.compile("#[0-9a-fA-F]{6}")
@@ -65,8 +67,20 @@ def open_cvat(root: Path) -> Dataset:
             raise DataError(file, f"the labels {', '.join(own.names)}", expected, "Export both from one project.")
     elements: dict[Path, ElementTree.Element] = {}
     found: dict[tuple[str, str], Item] = {}
-    for file, image in ((file, image) for file, content in contents.items() for image in content.iterfind("image")):
-        split, item = _item(root, file, image)
+    finder = FileFinder(root)
+    remarks: list[Problem] = []
+    images: list[tuple[Path, ElementTree.Element, Path]] = []
+    for file, content in contents.items():
+        for subset in dict.fromkeys(_path(image, "subset") for image in content.iterfind("image")):
+            members = [image for image in content.iterfind("image") if _path(image, "subset") == subset]
+            inner = (f"images/{subset}", "images", subset, "")
+            folders = [folder / name for folder in (file.parent, root) for name in inner]
+            names = [image.get("name") or "" for image in members]
+            matches = finder.find(names, folders)
+            remarks += told_guesses(root, file, names, matches)
+            images += [(file, image, match.path) for image, match in zip(members, matches, strict=True)]
+    for file, image, place in images:
+        split, item = _item(root, file, image, place)
         if (split, item.name) in found:
             remedy = "Remove one of the entries or rename the image."
             raise DataError(file, f"two images called {item.name} in {split}", "different names", remedy)
@@ -77,7 +91,7 @@ def open_cvat(root: Path) -> Dataset:
         return _labels(elements[mask_of(item)], classes[files[0]], str(item.mask))
 
     splits = in_splits((split, item) for (split, _), item in found.items())
-    return Dataset(root, "cvat", classes[files[0]], splits, read_labels)
+    return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
 
 
 def write_cvat(dataset: Dataset, out: Path) -> None:
@@ -86,7 +100,7 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
     Each object becomes one mask, since CVAT's polygons have neither holes nor several parts; reading gives the same
     pixels, and its brush corrects them. What has no label becomes a mask labelled `ignore`, in objects too. An object
     has one class, that of most of its pixels; the first class is taken for background, and what no object covers is not
-    kept. Raises `DataError` for data without instance maps, with one class alone or with classes named as what is none,
+    kept. Raises `DataError` for data with one class alone or with classes named as what is none,
     and what `Dataset.read_labels` raises.
     """
     classes = writable_classes(dataset)
@@ -101,7 +115,7 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
             height, width = map(str, labels.label_map.shape)
             shared = {"id": str(number), "name": copied.name, "subset": split, "width": width, "height": height}
             image = ElementTree.SubElement(content, "image", shared)
-            for class_index, piece in regions_of(item, labels):
+            for class_index, piece in regions_of(labels):
                 label = NO_LABEL if class_index == IGNORE_INDEX else classes.names[class_index]
                 ElementTree.SubElement(image, "mask", mask_attributes(label, piece))
         _describe(task, len(content.findall("image")), labelled)
@@ -124,20 +138,19 @@ def _describe(task: ElementTree.Element, size: int, labelled: list[tuple[str, tu
 
 def _files(root: Path) -> list[Path]:
     paths = (root / folder / FILE for folder in FOLDERS)
-    return [path for path in paths if path.is_file() and b"<annotations" in _start(path)]
+    return [path for path in paths if path.is_file() and _is_cvats(path)]
 
 
-def _start(path: Path) -> bytes:
+def _is_cvats(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
-            return file.read(PEEK)
-    except OSError:
-        return b""
+        return "<annotations" in decoded_text(path.read_bytes())
+    except (OSError, ValueError):
+        return b"<annotations" in path.read_bytes()
 
 
 def _content(path: Path) -> ElementTree.Element:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = decoded_text(path.read_bytes())
         if "<!DOCTYPE" in text:
             raise DataError(path, "a DOCTYPE", EXPECTED, REMEDY)
         content = ElementTree.fromstring(text)
@@ -146,7 +159,7 @@ def _content(path: Path) -> ElementTree.Element:
     if content.find("image") is None:
         found = "tracks through a video" if content.find("track") is not None else "no image"
         raise DataError(path, found, f"{EXPECTED}, with images", REMEDY)
-    if not all(image.get("name") for image in content.iterfind("image")):
+    if not all(is_usable(image.get("name")) for image in content.iterfind("image")):
         raise DataError(path, "an image without a name", EXPECTED, REMEDY)
     return content
 
@@ -164,16 +177,18 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
     return drawn_classes(entries.values())
 
 
-def _item(root: Path, file: Path, image: ElementTree.Element) -> tuple[str, Item]:
-    name, subset = ((image.get(key) or "").replace("\\", "/").strip("/") for key in ("name", "subset"))
+def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str, Item]:
+    name, subset = _path(image, "name"), _path(image, "subset")
     told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
     own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
     stem = str(Path(own_name).with_suffix("")).replace("/", "_")
-    folders = [folder / inner for folder in (file.parent, root) for inner in (f"images/{subset}", "images", subset, "")]
-    places = [folder / name for folder in folders]
     mask = file / subset / name
     split = next((split for split in told if split), None)
-    return split or hashed_split(stem), Item(stem, next((p for p in places if p.is_file()), places[0]), mask, mask)
+    return split or hashed_split(stem), Item(stem, place, mask, mask)
+
+
+def _path(image: ElementTree.Element, key: str) -> str:
+    return "/".join(parts_of(image.get(key) or ""))
 
 
 def _split_called(word: str) -> str | None:

@@ -11,11 +11,13 @@ from pixelwise.errors import DataError
 from pixelwise.formats.classlist import read_class_list, read_object_classes, write_classes
 from pixelwise.formats.coding import read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
-from pixelwise.formats.layout import EXPECTED, Place, describe, find_places, unread_folders
+from pixelwise.formats.layout import EXPECTED, Place, find_places, home_of
 from pixelwise.formats.layouts.vocclasses import read_label_map
 from pixelwise.formats.mask_values import decide
+from pixelwise.formats.names import nfc, parts_of, stem_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import partners
+from pixelwise.formats.refusal import describe, remedy_for, unread_class_lists
 from pixelwise.formats.splits import assigned, in_splits, read_split_lists
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
@@ -30,34 +32,38 @@ def open_folders(root: Path) -> Dataset:
     without masks has nothing to measure and is no split. Data with instance maps and no masks has the classes
     background and object. Raises `DataError` where no images with masks are found or their partners are ambiguous.
     """
-    places = find_places(root)
+    places, passed_over = find_places(root)
     if not any(place.masks or place.instances for place in places):
-        remedy = "Arrange the files like this, or pass the directory above."
-        raise DataError(root, describe(root, places), EXPECTED, remedy)
+        raise DataError(root, describe(root), EXPECTED, remedy_for(root))
+    home = home_of(root, places)
     has_masks = any(place.masks for place in places)
     found: Assigned = []
     labelling: set[Path] = set()
     for place in places:
         items = _items(place, has_masks)
-        if place.split in ("train", "val") or any(item.mask for item in items):
+        if place.split in ("train", "val") or not items or any(item.mask for item in items):
             found += [(place.split, item) for item in items]
             labelling.update(place.masks if has_masks else place.instances)
     used = {item.mask for _, item in found if item.mask is not None}
     if not used:
         raise _no_pair(root, places)
     strays = tuple(sorted(labelling - used))
-    if lists := read_split_lists(root):
+    _require_own(root, found)
+    if lists := read_split_lists(root) or read_split_lists(home):
         splits, strays = in_splits(_listed(root, found, lists)), ()
     else:
         splits = in_splits(assigned(root, found))
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
-    problems = unread_folders(root, places)
+    class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
+    passed_over += [] if class_list else unread_class_lists(root, home)
     if not has_masks:
-        return Dataset(root, "folders", read_object_classes(root), splits, _read_objects, strays, problems=problems)
+        classes = read_object_classes(root if class_list is None else class_list.path.parent)
+        problems = tuple(passed_over)
+        return Dataset(root, "folders", classes, splits, _read_objects, strays, problems=problems)
     has_objects = any(item.instances for items in splits.values() for item in items)
-    coding = decide(root, masks, read_class_list(root) or read_label_map(root), has_objects)
+    coding = decide(root, masks, class_list, has_objects)
     read_labels = _read_objects if coding.objects else files_of(coding.read, read_instance_map)
-    problems += coding.problems
+    problems = (*passed_over, *coding.problems)
     return Dataset(root, "folders", coding.classes, splits, read_labels, strays, coding=coding, problems=problems)
 
 
@@ -88,13 +94,29 @@ def _read_objects(item: Item) -> Labels:
 def _items(place: Place, has_masks: bool) -> list[Item]:
     instances = partners(place.images, place.instances)
     masks = partners(place.images, place.masks) if has_masks else instances
-    return [Item(image.stem, image, masks.get(image), instances.get(image)) for image in place.images]
+    names = ["_".join((*place.within, stem_of(image))) for image in place.images]
+    pairs = zip(names, place.images, strict=True)
+    return [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
+
+
+def _require_own(root: Path, found: Assigned) -> None:
+    """Raise `DataError` where two images have one mask: their names are equal in folders that differ."""
+    images: dict[Path, Path] = {}
+    for _, item in found:
+        if item.mask is not None and (other := images.setdefault(item.mask, item.image)) != item.image:
+            names = " and ".join(str(image.relative_to(root)) for image in (other, item.image))
+            expected = "a mask for each image"
+            remedy = "Arrange the masks in the same folders as the images, or give the images different names."
+            raise DataError(item.mask, f"one mask for {names}", expected, remedy)
 
 
 def _no_pair(root: Path, places: list[Place]) -> DataError:
-    place = next(place for place in places if place.masks or place.instances)
-    mask = (place.masks or place.instances)[0]
-    found = f"no mask that belongs to an image; the first are {mask.name} and {place.images[0].name}"
+    mask = next(mask for place in places for mask in (*place.masks, *place.instances))
+    image = next((image for place in places for image in place.images), None)
+    first = (
+        f"the first are {mask.name} and {image.name}" if image else f"the first is {mask.name}, and there is no image"
+    )
+    found = f"no mask that belongs to an image; {first}"
     return DataError(root, found, "masks with their images' stems", "Give each mask its image's stem.")
 
 
@@ -116,9 +138,14 @@ def _listed(root: Path, found: Assigned, lists: dict[str, list[str]]) -> Iterato
 
 
 def _names(line: str) -> list[str]:
-    """Return what a line's image may be called: the whole line or its first word, as it is and as a file's stem."""
+    """Return what a line's image may be called: the whole line or its first word, with and without the folders before
+    it, as it is and as a file's stem."""
     names: list[str] = []
     for path in (line, line.split()[0]):
+        *folders, file = map(nfc, parts_of(path) or [path])
+        stem = Path(file).stem if Path(file).suffix.lower() in IMAGE_ENDINGS else file
+        names += ["_".join((*folders[first:], stem)) for first in range(len(folders))]
+    for path in (line, line.split()[0]):
         name = path.replace("\\", "/").rsplit("/", 1)[-1]
-        names += [name, Path(name).stem if Path(name).suffix.lower() in IMAGE_ENDINGS else name]
+        names += [nfc(name), nfc(Path(name).stem) if Path(name).suffix.lower() in IMAGE_ENDINGS else nfc(name)]
     return names

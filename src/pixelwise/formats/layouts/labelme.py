@@ -17,8 +17,6 @@ overlapping objects is in front, is told in `drawn`. labelme's own exports fill 
 from __future__ import annotations
 
 import json
-import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,27 +28,32 @@ from pixelwise.formats.classlist import read_class_list, write_classes
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.formats.layout import ROLES
-from pixelwise.formats.layouts.labelme_shapes import NO_REGIONS, kind_of, rings_in, shapes_of
+from pixelwise.formats.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of, rings_in, shapes_of
+from pixelwise.formats.names import FileFinder, is_usable, stem_of, told_guesses, walk
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
 from pixelwise.formats.partners import image_files
+from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, assigned, in_splits
+from pixelwise.formats.textfiles import keys_in, parse_json
 from pixelwise.instances.objects import Piece
-from pixelwise.raster.image import IMAGE_ENDINGS, image_size
+from pixelwise.raster.image import image_size
 
-PLACES = ("*.json", "*/*.json", "*/*/*.json")
 VERSION = "5.5.0"
 """The version of labelme that writes such files."""
 NO_LABEL = "__ignore__"
-PEEK = 4096
+MAX_SIDE = 2**16
+"""Of an image that a file can be believed to have."""
 EXPECTED = "JSON files with shapes and imagePath, as labelme writes them"
-_BEGINNING = re.compile(r"\s*\{.*\"(shapes|imagePath|imageData)\"\s*:", re.DOTALL)
+KEYS = ("shapes", "imagePath", "imageData")
+DEPTH = 3
+"""Of folders in which the files are looked for."""
 _WORDS = {name for names in (*SPLITS.values(), *ROLES.values()) for name in names}
 """Of folders, that are no part of an item's name."""
 
 
 def is_labelme(root: Path) -> bool:
-    """Return whether a JSON file in `root`, or up to two folders below, begins as labelme's do."""
+    """Return whether a JSON file in `root`, or in folders below, has a key of labelme's."""
     return next(_files(root), None) is not None
 
 
@@ -65,12 +68,14 @@ def open_labelme(root: Path) -> Dataset:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
     labels: set[str] = set()
     found: dict[Path, tuple[str | None, Item]] = {}
-    for file in files:
-        content = _content_or_nothing(file)
+    contents = [_content_or_nothing(file) for file in files]
+    images, remarks = _images(root, files, contents)
+    for file, content, image in zip(files, contents, images, strict=True):
         labels.update(
-            str(own["label"]) for own in content["shapes"] if "label" in own and kind_of(own) not in NO_REGIONS
+            str(own["label"])
+            for own in content["shapes"]
+            if is_label(own.get("label")) and kind_of(own) not in NO_REGIONS
         )
-        image = _image(file, content)
         if image in found:
             both = f"{found[image][1].mask} and {file}"
             raise DataError(image, f"two files for it, {both}", "one for each image", "Move one of them elsewhere.")
@@ -86,7 +91,9 @@ def open_labelme(root: Path) -> Dataset:
     def read_labels(item: Item) -> Labels:
         return _labels(item, classes)
 
-    return Dataset(root, "labelme", classes, in_splits(assigned(root, found.values())), read_labels)
+    return Dataset(
+        root, "labelme", classes, in_splits(assigned(root, found.values())), read_labels, problems=tuple(remarks)
+    )
 
 
 def write_labelme(dataset: Dataset, out: Path) -> None:
@@ -94,16 +101,17 @@ def write_labelme(dataset: Dataset, out: Path) -> None:
 
     An object becomes a polygon along its pixels' edges, in several parts as many polygons of one group_id, and a mask
     where it has holes, which labelme's polygons cannot have; reading gives the same pixels. What has no label becomes
-    `__ignore__`, in objects too. An object has one class, that of most of its pixels; the first class is taken for
-    background, and what no object covers is not kept. Raises `DataError` for data without instance maps, with one
-    class alone or with classes named as what is none, and what `Dataset.read_labels` raises.
+    `__ignore__`, in objects too. Without instance maps the connected regions of each class are the objects. An object
+    has one class, that of most of its pixels; the first class is taken for background, and what no object covers is
+    not kept. Raises `DataError` for data with one class alone or with classes named as what is none, and what
+    `Dataset.read_labels` raises.
     """
     classes = writable_classes(dataset)
     with new_directory(out) as temporary:
         for split, item in dataset.items():
             labels = dataset.read_labels(item)
             image = copy_image(item, temporary / split)
-            text = as_labelme(regions_of(item, labels), classes, image.name, labels.label_map.shape)
+            text = as_labelme(regions_of(labels), classes, image.name, labels.label_map.shape)
             write_text(temporary / split / f"{item.name}.json", text)
         write_classes(temporary / "classes.yaml", classes)
 
@@ -125,7 +133,7 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
     path = mask_of(item)
     content = _content(path)
     stated = [content.get(key) for key in ("imageHeight", "imageWidth")]
-    sides = [side for side in stated if isinstance(side, int) and side > 0]
+    sides = [side for side in stated if isinstance(side, int) and 0 < side <= MAX_SIDE]
     size = (sides[0], sides[1]) if len(sides) == len(stated) else image_size(item.image)
     shapes: list[Shape] = []
     others: list[str] = []
@@ -148,23 +156,16 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    paths = (path for place in PLACES for path in root.glob(place) if not path.name.startswith("."))
-    return (path for path in paths if _begins_as_labelme(path))
-
-
-def _begins_as_labelme(path: Path) -> bool:
-    """Tell by the first bytes alone: such files may hold an image."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return _BEGINNING.match(file.read(PEEK)) is not None
-    except OSError:
-        return False
+    for folder, names in walk(root, DEPTH):
+        for path in (folder / name for name in names if name.lower().endswith(".json")):
+            if keys_in(path, KEYS) and not keys_in(path, ("annotations",)):
+                yield path
 
 
 def _content(path: Path) -> dict[str, Any]:
     remedy = "Save it from labelme again, or leave the image out (train --skip-bad)."
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path)
     except (OSError, ValueError) as error:
         raise MaskError(path, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
     shapes = content.get("shapes") if isinstance(content, dict) else None
@@ -180,13 +181,22 @@ def _content_or_nothing(path: Path) -> dict[str, Any]:
         return {"shapes": []}
 
 
-def _image(file: Path, content: dict[str, Any]) -> Path:
-    """Return the image that a file speaks of, or where it should be."""
-    stated = str(content.get("imagePath") or f"{file.stem}.jpg").replace("\\", "/")
-    endings = [*IMAGE_ENDINGS, *(ending.upper() for ending in IMAGE_ENDINGS)]
-    names = [stated, stated.rsplit("/", 1)[-1], *(f"{file.stem}{ending}" for ending in endings)]
-    places = [Path(os.path.normpath(file.parent / name)) for name in names]
-    return next((place for place in places if place.is_file()), places[1])
+def _images(root: Path, files: list[Path], contents: list[dict[str, Any]]) -> tuple[list[Path], list[Problem]]:
+    """Return the image that each file speaks of: as stated, beside it, of its stem, anywhere, or where it should be;
+    and a remark on those that are anywhere."""
+    finder = FileFinder(root)
+    stated = [content.get("imagePath") for content in contents]
+    names = [str(name) if is_usable(name) else f"{file.stem}.jpg" for file, name in zip(files, stated, strict=True)]
+    images: list[Path] = []
+    for file, name in zip(files, names, strict=True):
+        (match,) = finder.find([name], [file.parent], anywhere=False)
+        same = (path for path in image_files(file.parent) if stem_of(path) == stem_of(file))
+        images.append(match.path if match.exists else next(same, match.path))
+    missing = [place for place, image in enumerate(images) if not image.is_file()]
+    matches = finder.find([names[place] for place in missing], [root])
+    for place, match in zip(missing, matches, strict=True):
+        images[place] = match.path if match.exists else images[place]
+    return images, told_guesses(root, root, [names[place] for place in missing], matches)
 
 
 def _split(root: Path, path: Path) -> str | None:

@@ -31,13 +31,18 @@ def kind_of(entry: dict[str, Any]) -> str:
     return str(entry.get("shape_type") or "polygon")
 
 
+def is_label(value: Any) -> bool:
+    """Return whether a shape's label is one: a word, or a number."""
+    return isinstance(value, str | int) and not isinstance(value, bool) and str(value).isprintable()
+
+
 def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[Ring]:
     """Return the outlines of a shape in an image of `size` (height, width).
 
     Raises `MaskError`, which names `where`, for a shape without a label, points or a PNG that make no sense, and a type
     that is not known.
     """
-    if not isinstance(entry.get("label"), str | int) or not isinstance(entry.get("group_id"), int | None):
+    if not is_label(entry.get("label")) or not isinstance(entry.get("group_id"), int | None):
         found = f"the label {entry.get('label')!r} and the group_id {entry.get('group_id')!r}"
         raise MaskError(where, found, "a word and a number or null", REDO)
     kind, points = kind_of(entry), corners_in(entry.get("points"), where, "lists of x and y", REDO)

@@ -32,6 +32,7 @@ from pixelwise.formats.classlist import write_classes
 from pixelwise.formats.coding import Coding, read_instance_map
 from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.formats.layouts.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
+from pixelwise.formats.names import nfc, stem_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import remark
 from pixelwise.formats.partners import image_files, partners
@@ -97,7 +98,7 @@ def write_voc(dataset: Dataset, out: Path) -> None:
     Raises `DataError` for more than 254 objects in an image, which VOC's 8 bits cannot number, and what
     `Dataset.read_labels` raises.
     """
-    names = Counter(item.name for _, item in dataset.items())
+    names = Counter(item.name.casefold() for _, item in dataset.items())
     shared = any(count > 1 for count in names.values())
     palette = dataset.classes.palette()
     palette[VOID] = PALETTE[VOID]
@@ -167,7 +168,10 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     images = image_files(home / IMAGES)
     masks, objects = (image_files(f) if f.is_dir() else [] for f in (home / CLASS_MASKS, home / OBJECT_MASKS))
     by_image, objects_by_image = partners(images, masks), partners(images, objects)
-    items = {image.stem: Item(image.stem, image, by_image.get(image), objects_by_image.get(image)) for image in images}
+    items = {
+        stem_of(image): Item(stem_of(image), image, by_image.get(image), objects_by_image.get(image))
+        for image in images
+    }
     used = {*by_image.values(), *objects_by_image.values()}
     return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
 
@@ -205,4 +209,4 @@ def _name(line: str, items: dict[str, Item]) -> str:
     """Return the image that a line names: all of it or its first word, a path, a file or a stem."""
     files = [part.replace("\\", "/").rsplit("/", 1)[-1] for part in (line, line.split()[0])]
     names = [Path(file).stem if Path(file).suffix.lower() in IMAGE_ENDINGS else file for file in files]
-    return next((name for name in names if name in items), names[0])
+    return next((name for name in map(nfc, names) if name in items), names[0])

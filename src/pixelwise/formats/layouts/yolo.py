@@ -40,6 +40,7 @@ from pixelwise.formats.layouts.yoloyaml import (
 )
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
+from pixelwise.formats.regions import LabelledObjects, with_objects
 from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.instances.objects import objects_of
 from pixelwise.instances.polygons import Ring, outlines
@@ -87,15 +88,14 @@ def write_yolo(dataset: Dataset, out: Path) -> None:
     of no width, which here gives back every pixel, while readers that draw outlines, as Ultralytics does, see a line
     there. The first class is taken for background, and what no object covers becomes it, whether it had a label or
     not; objects of the first class are left out. An object has one class, that of most of its pixels. Ultralytics asks
-    for both train and val. Raises `DataError` for data without instance maps or with one class alone, and what
-    `Dataset.read_labels` raises.
+    for both train and val. Raises `DataError` for data with one class alone, and what `Dataset.read_labels` raises.
     """
     names = dict(enumerate(dataset.classes.names[1:]))
     if not names:
         raise DataError(dataset.root, "one class", "background and a class of objects", "Convert to 'folders'.")
     with new_directory(out) as temporary:
         for split, item in dataset.items():
-            lines = _written(item, dataset.read_labels(item))
+            lines = _written(with_objects(dataset.read_labels(item)))
             copy_image(item, temporary / "images" / split)
             write_text(temporary / "labels" / split / f"{item.name}.txt", "".join(f"{line}\n" for line in lines))
         content = {**{split: f"images/{split}" for split in dataset.splits}, "names": names}
@@ -111,10 +111,7 @@ def bridged(rings: Sequence[Ring]) -> Ring:
     return line
 
 
-def _written(item: Item, labels: Labels) -> Iterator[str]:
-    if labels.instance_map is None:
-        remedy = "Convert to 'folders', which holds masks alone."
-        raise DataError(item.image, "no instance map", "objects, which YOLO's texts list", remedy)
+def _written(labels: LabelledObjects) -> Iterator[str]:
     objects = objects_of(labels.label_map, labels.instance_map)
     height, width = labels.label_map.shape
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):

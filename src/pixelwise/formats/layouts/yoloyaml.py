@@ -6,16 +6,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-
-import yaml
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.drawn import BACKGROUND
+from pixelwise.formats.names import MAX_PART, is_usable, parts_of, stem_of, walk
 from pixelwise.formats.splits import SPLITS
+from pixelwise.formats.textfiles import decoded_text, parse_yaml
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 FILES = ("data.yaml", "dataset.yaml")
@@ -32,8 +32,8 @@ def yaml_file(root: Path) -> Path | None:
     files.sort(key=lambda file: FILES.index(file.name) if file.name in FILES else len(FILES))
     for file in files:
         try:
-            text = file.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError:
+            text = decoded_text(file.read_bytes())
+        except (OSError, ValueError):
             continue
         if all(key.search(text) for key in _KEYS):
             return file
@@ -43,8 +43,8 @@ def yaml_file(root: Path) -> Path | None:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return what the file holds; raise `DataError` where it cannot be read or speaks of keypoints."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = parse_yaml(path)
+    except (OSError, ValueError) as error:
         found = f"a file that cannot be read ({' '.join(str(error).split())})"
         raise DataError(path, found, EXPECTED, "Correct it.") from error
     if not isinstance(content, dict):
@@ -82,9 +82,10 @@ def read_items(path: Path, content: dict[str, Any], split: str) -> list[Item]:
     """
     entry: Any = next((content[key] for key in SPLITS[split] if content.get(key)), [])
     entries = entry if isinstance(entry, list) else [entry]
-    bases = [base for base in (path.parent / str(content.get("path") or ""), path.parent) if base.is_dir()]
+    stated = str(content.get("path") or "")
+    bases = [base for base in (path.parent / stated, path.parent) if is_usable(base.as_posix()) and base.is_dir()]
     images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own))))
-    texts = [_text(image) for image in images]
+    texts = _texts(images)
     found = {text for text in texts if text.is_file()}
     if images and not found:
         if split == "test":
@@ -110,18 +111,19 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
     strays: list[Path] = []
     for labels, images in folders.items():
         if labels != images and labels.is_dir() and images.is_dir():
-            stems = {file.stem for file in images.iterdir() if file.suffix.lower() in IMAGE_ENDINGS}
-            strays += [text for text in labels.glob("*.txt") if text.stem not in stems and text.name != CLASS_NAMES]
+            stems = {stem_of(file) for file in images.iterdir() if file.suffix.lower() in IMAGE_ENDINGS}
+            strays += [text for text in labels.glob("*.txt") if stem_of(text) not in stems and text.name != CLASS_NAMES]
     return tuple(sorted(strays))
 
 
 def _images(path: Path, bases: Sequence[Path], split: str, entry: str) -> list[Path]:
-    places = [base / name for name in (entry, *_ends(entry)[:1]) for base in bases]
+    ends = [end for end in _ends(entry) if "/" in end or end.lower() in SPLITS[split] or end == entry]
+    places = [base / name for name in (entry, *ends) for base in bases] if is_usable(entry) else []
     place = next((place for place in places if place.exists()), None)
     images: list[Path] = []
     if place is not None and place.is_dir():
-        files = (file for file in place.rglob("*") if file.suffix.lower() in IMAGE_ENDINGS)
-        images = sorted(file for file in files if not file.name.startswith("."))
+        files = (folder / name for folder, names in walk(place) for name in names)
+        images = sorted(file for file in files if file.suffix.lower() in IMAGE_ENDINGS)
     elif place is not None:
         images = [_listed([place.parent, *bases], line.strip()) for _, line in lines_of(place)]
     if any(image.is_file() for image in images):
@@ -134,14 +136,24 @@ def _images(path: Path, bases: Sequence[Path], split: str, entry: str) -> list[P
 
 def _listed(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
+    if not is_usable(line):
+        return bases[0] / line[:MAX_PART]
     places = [base / name for name in (line, *(end for end in _ends(line) if "/" in end)) for base in bases]
     return next((place for place in places if place.is_file()), places[0])
 
 
 def _ends(path: str) -> list[str]:
     """Return the path without `..`, and what remains of it folder by folder."""
-    parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if part not in ("/", "..")]
+    parts = parts_of(path)
     return ["/".join(parts[first:]) for first in range(len(parts))]
+
+
+def _texts(images: Sequence[Path]) -> list[Path]:
+    """Return each image's text, or where it should be."""
+    expected = [_text(image) for image in images]
+    folders = {text.parent for text in expected if text.parent.is_dir()}
+    there = {(folder, stem_of(text)): text for folder in folders for text in folder.glob("*.txt")}
+    return [there.get((text.parent, stem_of(text)), text) for text in expected]
 
 
 def _text(image: Path) -> Path:
@@ -158,7 +170,7 @@ def _long_name(root: Path, image: Path) -> str:
 def lines_of(path: Path) -> list[tuple[int, str]]:
     """Return the lines that are not empty, with their numbers; raise `MaskError` for what is no text."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = decoded_text(path.read_bytes()).splitlines()
+    except (OSError, ValueError) as error:
         raise MaskError(path, f"a file that cannot be read ({error})", "a text, UTF-8", "Write it again.") from error
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
