@@ -161,14 +161,14 @@ def test_a_truncated_file_is_never_half_an_image(tmp_path: Path, extension: str)
             read_image(short)
 
 
-def test_pixels_without_a_known_range_are_refused(tmp_path: Path) -> None:
-    floats = saved(tmp_path / "f.tif", Image.fromarray(np.array([[0.5]], np.float32)))
-    deep = saved(tmp_path / "i.tif", Image.fromarray(np.array([[70_000]], np.int32)))
+def test_floats_are_read_as_images_and_refused_as_labels(tmp_path: Path) -> None:
+    floats = saved(tmp_path / "f.tif", Image.fromarray(np.array([[0, 0.5, 1]], np.float32)))
+    deep = saved(tmp_path / "i.tif", Image.fromarray(np.array([[0, 70_000]], np.int32)))
+    assert_array_equal(read_image(floats)[..., 0], [[0, 128, 255]])
+    assert_array_equal(read_image(deep)[..., 0], [[0, round(70_000 * 255 / (2**18 - 1))]])
     with pytest.raises(ImageError, match="floating-point"):
-        read_image(floats)
-    with pytest.raises(ImageError, match="70000"):
-        read_image(deep)
-    assert_array_equal(read_values(deep), [[70_000]])
+        read_values(floats)
+    assert_array_equal(read_values(deep), [[0, 70_000]])
 
 
 def test_palette_values_are_indices_not_colours(tmp_path: Path) -> None:
