@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def write_geotiff(
     """
     import rasterio
     from rasterio.enums import Resampling
-    from rasterio.errors import RasterioError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     count, height, width = shape
     form: dict[str, Any] = {
@@ -48,7 +49,8 @@ def write_geotiff(
     }  # fmt: skip
     if smooth and count == 3 and dtype == "uint8":
         form["photometric"] = "RGB"
-    with written_whole(path) as temporary:
+    with written_whole(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         beside = temporary.with_name(temporary.name + ".aux.xml")
         try:
             with rasterio.open(temporary, "w", **form, **({} if place is None else place.profile())) as file:

@@ -34,6 +34,7 @@ MAX_PIXELS = 2**29
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_GRAY_ALPHA = 4
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
 
@@ -241,7 +242,7 @@ def _bits(path: Path, page: Page | None) -> int:
     """Return how many bits a channel has, where Pillow may hand out fewer: in TIFF and PNG; else 8."""
     if page is not None:
         return page.bits
-    with path.open("rb") as file:
+    with located(path)[0].open("rb") as file:
         head = file.read(26)
     return head[24] if head.startswith(PNG_START) and len(head) == 26 else 8
 
@@ -252,7 +253,9 @@ def _sixteen_bits(path: Path, high: Image.Image) -> Values:
     Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
     red, green, blue and transparency of 8 bits, which has the same bytes.
     """
-    if high.mode in ("LA", "La"):
+    with located(path)[0].open("rb") as file:
+        head = file.read(26)
+    if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
     with _opened(path) as image:
         own: Any = image

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import UnidentifiedImageError
 
 from pixelwise.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
@@ -103,7 +104,14 @@ def open_source(path: Path) -> Source:
     page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
     if page is not None and page.is_plain and has_rasterio():
         return GdalSource(path, page)
-    return PillowSource(path, page)
+    try:
+        return PillowSource(path, page)
+    except ImageError as error:
+        unknown = isinstance(error.__cause__, UnidentifiedImageError | KeyError | ValueError)  # not truncated
+        if page is None or not page.is_plain or not unknown:
+            raise
+        found = f"a TIFF of {page.samples} x {page.dtype}, which Pillow does not read"
+        raise ImageError(path, found, "rasterio, which does", "pip install 'pixelwise[geo]'") from error
 
 
 class PillowSource(Source):
