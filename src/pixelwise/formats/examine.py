@@ -15,7 +15,8 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of, require_si
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import is_jpeg
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.tiff import image_pages
 
 Values = npt.NDArray[Any]
 KINDS = {
@@ -29,12 +30,13 @@ KINDS = {
     "mended": "objects that overlap, lie outside the image or have no pixel, and what was done about it",
     "unlabelled": "an image without one labelled pixel",
     "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
+    "pages": "a TIFF of several images, of which the first alone is read",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("mended", "no_val", "narrow_range")
+HARMLESS = ("mended", "no_val", "narrow_range", "pages")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
 
 
@@ -129,10 +131,17 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
         problems.append(Problem(path, "missing_image", message))
         return None
     try:
-        return dataset.read_stored(item)
+        stored = dataset.read_stored(item)
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None
+    if dataset.bands is None and path.is_file() and path.suffix.lower() in STACK_ENDINGS:
+        pages = len(image_pages(path))
+        if pages > 1:
+            remedy = "Save each page, and its labels, as a file, or name the pages as channels with --bands."
+            message = f"found {pages} pages, of which the first alone is read; expected one image a file. {remedy}"
+            problems.append(Problem(path, "pages", message))
+    return stored
 
 
 def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: list[Problem]) -> Labels | None:

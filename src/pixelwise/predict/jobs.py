@@ -126,7 +126,7 @@ def _output(place: Path, kind: str, placed: bool) -> Path:
 def _require_no_overwriting(jobs: list[Job]) -> None:
     expected = "a file of its own for each prediction"
     remedy = "Rename one of the images, or choose another --out directory for it."
-    images = {_identity(job.image) for job in jobs}
+    images = {_identity(located(job.image)[0]) for job in jobs}
     owners: dict[str, Path] = {}
     for job in jobs:
         for output in job.outputs.values():
