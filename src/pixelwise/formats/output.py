@@ -43,8 +43,8 @@ def new_directory(out: Path) -> Iterator[Path]:
 def copy_image(item: Item, folder: Path) -> Path:
     """Copy an item's image, byte for byte, into `folder` under the item's name; return the new path.
 
-    A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises `ImageError` where there is no such image, or a
-    page that cannot be read.
+    A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises
+    `ImageError` where there is no such image, or a page that cannot be read.
     """
     file, _ = located(item.image)
     if not file.is_file():
