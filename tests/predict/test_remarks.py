@@ -36,9 +36,17 @@ def test_a_range_that_a_file_suggests_is_told(colour: ColourModel, tmp_path: Pat
     twelve = np.linspace(0, 4000, 1200).astype(np.uint16).reshape(30, 40)
     folder = images(tmp_path, a=twelve, b=twelve.astype(np.uint8), c=twelve)
     first, second = said(colour, folder, None)
-    assert first.startswith(f"{folder / 'a.tif'} and 1 more: uint16, values 4")
-    assert first.endswith("0 to 4,095 become 0 to 255")
+    assert first.startswith(f"{folder / 'a.tif'} and 1 more: values 4")
+    assert first.endswith("uint16, 0 to 4,095 become 0 to 255")
     assert "trained on 8 bits and stores no range" in second
+
+
+def test_images_with_ranges_of_their_own_are_told_in_one_line(colour: ColourModel, tmp_path: Path) -> None:
+    ramp = np.linspace(0, 1, 1200).reshape(30, 40)
+    dim = {f"d{i}": (33_000 + 100 * i + 500 * ramp).astype(np.uint16) for i in range(4)}
+    first, _ = said(colour, images(tmp_path, **dim), None)
+    assert "and 3 more: values 33,0" in first
+    assert "what each takes becomes 0 to 255" in first
 
 
 def test_values_within_the_models_range_need_no_word_and_few_levels_do(colour: ColourModel, tmp_path: Path) -> None:
@@ -46,7 +54,7 @@ def test_values_within_the_models_range_need_no_word_and_few_levels_do(colour: C
     folder = images(tmp_path, a=twelve)
     assert said(colour, folder, ValueRange((0,) * 3, (4095,) * 3)) == []
     first, _ = said(colour, folder, FULL)
-    assert "are few gray levels of the model's range, 0 to 65,535" in first
+    assert "few gray levels of the model's range, 0 to 65,535" in first
 
 
 def test_images_of_8_bits_need_no_word(colour: ColourModel, tmp_path: Path) -> None:

@@ -95,3 +95,19 @@ def test_there_are_no_objects_where_there_is_no_data(
         found = file.read(1)
     assert found[:25].any()
     assert not found[30:].any()
+
+
+def test_an_object_larger_than_a_window_sees_is_told(
+    blob_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("CORE", 16), ("MARGIN", 4), ("MAX_MARGIN", 8)):
+        monkeypatch.setattr(scan_objects, name, value)
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100)
+    image = np.zeros((70, 70, 3), np.uint8)
+    image[5:65, 5:65, 0] = 255
+    image[35, 35, 1] = 255
+    told: list[str] = []
+    jobs = plan([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("instances",))
+    predict_scans(load(blob_file), jobs, on_remark=told.append)
+    (text,) = told
+    assert "larger than what is looked at at once were cut" in text

@@ -72,7 +72,7 @@ def predict(
     missing = remaining(jobs) if resume else jobs
     photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
     for remark in remarks(predictor.info, missing):
-        print(f"note: {remark}", file=sys.stderr)
+        _note(remark)
     if tta:
         predictor = predictor.augmented()
     if threshold:
@@ -80,7 +80,7 @@ def predict(
     with progress_bar("predict") as on_image:
         failures = predict_files(predictor, photos, on_image, sampling)
     with megapixel_bar("scan") as on_pixels:
-        failures |= predict_scans(predictor, scans, on_pixels, resume=resume)
+        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_note)
     for error in failures.values():
         print(f"error: {error}", file=sys.stderr)
     if as_json:
@@ -89,6 +89,10 @@ def predict(
         print(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
     if failures:
         raise typer.Exit(1)
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:

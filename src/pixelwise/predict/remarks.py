@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from pixelwise.errors import ImageError
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.writers import GEOJSON
-from pixelwise.raster.depth import assumed_range, depth_of, is_deep
+from pixelwise.raster.depth import Depth, assumed_range, depth_of, is_deep
 from pixelwise.raster.gdal import has_rasterio
 from pixelwise.raster.place import has_world_file, place_of
 from pixelwise.raster.source import open_source
 from pixelwise.raster.stack import located, page_path
-from pixelwise.value_range import ValueRange
 
 LOOKS = 32
 """Of so many deep images at most the values are looked at."""
@@ -38,31 +40,41 @@ def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
         return
     deep = [image for image in images if is_deep(image)]
     looked = deep[:: max(1, -(-len(deep) // LOOKS))]
-    ranges: dict[str, list[Path]] = {}
+    depths: dict[str, list[tuple[Path, Depth]]] = {}
     for image in looked:
-        try:
-            with open_source(image) as source:
-                values = source.sample()
-        except ImageError:
+        values = _sample(image)
+        if values is None:
             continue
-        depth = depth_of(values)
-        if info.value_range is None:
+        depth, own = depth_of(values), info.value_range
+        if own is None:
             own = assumed_range(values)
-            ranges.setdefault(f"{depth.type}, values {_span(depth.low, depth.high)}{_read_as(own)}", []).append(image)
-        elif depth.high - depth.low < NARROW * (max(info.value_range.high) - min(info.value_range.low)):
-            whole = _span(min(info.value_range.low), max(info.value_range.high))
-            text = f"values {_span(depth.low, depth.high)} are few gray levels of the model's range, {whole}"
-            ranges.setdefault(text, []).append(image)
-    for text, own_images in ranges.items():
-        yield f"{_named(own_images)}: {text}"
-    if ranges and info.value_range is None:
+            whole = own.low[0] == 0 and own.high[0].is_integer()
+            text = f"{_span(own.low[0], own.high[0])} become 0 to 255" if whole else "what each takes becomes 0 to 255"
+            depths.setdefault(f"{depth.type}, {text}", []).append((image, depth))
+        elif depth.high - depth.low < NARROW * (max(own.high) - min(own.low)):
+            text = f"few gray levels of the model's range, {_span(min(own.low), max(own.high))}"
+            depths.setdefault(text, []).append((image, depth))
+    for text, found in depths.items():
+        low, high = min(own.low for _, own in found), max(own.high for _, own in found)
+        yield f"{_named([image for image, _ in found])}: values {_span(low, high)}; {text}"
+    if depths and info.value_range is None:
         of = f" (of {len(looked)} of {len(deep)} looked at)" if len(looked) < len(deep) else ""
         yield (
             f"The model was trained on 8 bits and stores no range for more{of}: what the files suggest is used. "
             "Train on such images, or save them with 8 bits, to choose the range yourself."
         )
-    elif ranges:
+    elif depths:
         yield "Train on such images, or save them with the exposure of the training images."
+
+
+def _sample(image: Path) -> npt.NDArray[Any] | None:
+    """Return some of an image's values; `None` where there are none, which prediction tells of."""
+    try:
+        with open_source(image) as source:
+            values = source.sample()
+    except ImageError:
+        return None
+    return values if len(values) else None
 
 
 def _on_places(jobs: Sequence[Job]) -> Iterator[str]:
@@ -89,10 +101,6 @@ def _on_pages(jobs: Sequence[Job]) -> Iterator[str]:
 
 def _named(images: Sequence[Path]) -> str:
     return str(images[0]) if len(images) == 1 else f"{images[0]} and {len(images) - 1:,} more"
-
-
-def _read_as(own: ValueRange) -> str:
-    return f"; {_span(own.low[0], own.high[0])} become 0 to 255"
 
 
 def _span(low: float, high: float) -> str:

@@ -34,21 +34,23 @@ MAX_MARGIN = 2048
 """A window that cuts an object of its core is looked at again with a larger margin, up to this."""
 
 
-def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> None:
-    """Write what is asked of a scan's objects: a map, polygons, a table, an overlay."""
+def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
+    """Write what is asked of a scan's objects: a map, polygons, a table, an overlay; return how many windows cut an
+    object that is larger than what they see."""
     grouping = info.grouping
     if grouping is None:
-        return
+        return 0
     asked, names = job.outputs, info.classes.names
     height, width, _ = scan.shape
     kept = rows.path.with_suffix(".ids")
     table: list[tuple[object, ...]] = []
-    count = 0
+    count = cuts = 0
     try:
         ids = np.memmap(kept, np.int32, "w+", shape=(height, width))
         with ExitStack() as stack:
             polygons = stack.enter_context(Features(asked[GEOJSON], scan.place)) if GEOJSON in asked else None
-            for place, objects in _windows(scan, rows, grouping):
+            for place, objects, is_cut in _windows(scan, rows, grouping):
+                cuts += is_cut
                 numbers = range(count + 1, count + 1 + len(objects))
                 count += len(objects)
                 _paint(ids, place, objects, numbers)
@@ -65,10 +67,11 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> None
         raise OutputError(kept, error.strerror or str(error), "a place that can be written", remedy) from error
     finally:
         kept.unlink(missing_ok=True)
+    return cuts
 
 
-def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[Place, Objects]]:
-    """Yield places, and the objects there that have their middle in the core of a window."""
+def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:
+    """Yield places, the objects there that have their middle in the core of a window, and whether one is cut."""
     height, width, _ = scan.shape
     for top in range(0, height, CORE):
         for left in range(0, width, CORE):
@@ -77,10 +80,11 @@ def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[P
             while True:
                 place = _widened(core, margin, (height, width))
                 objects = _grouped(scan, rows, place, grouping)
-                if margin >= MAX_MARGIN or not _is_cut(objects, core, place, (height, width)):
+                is_cut = _is_cut(objects, core, place, (height, width))
+                if margin >= MAX_MARGIN or not is_cut:
                     break
                 margin *= 2
-            yield place, objects.kept(_in_core(objects, core, place))
+            yield place, objects.kept(_in_core(objects, core, place)), is_cut
 
 
 def _grouped(scan: Scan, rows: KeptRows, place: Place, grouping: Grouping) -> Objects:

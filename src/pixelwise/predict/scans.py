@@ -36,25 +36,40 @@ INSTANCE_KINDS = (MASK, GEOJSON, OVERLAY, PROBABILITIES, "instances", "instances
 
 
 def predict_scans(
-    predictor: Predictor, jobs: Sequence[Job], on_pixels: OnPixels | None = None, *, resume: bool = False
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    on_pixels: OnPixels | None = None,
+    *,
+    resume: bool = False,
+    on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[Path, ImageError]:
     """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
-    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on.
+    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on. `on_remark` is told
+    what a person should know of the results.
 
     Raises `OutputError` where the disk does not take it.
     """
-    failures = ((job.image, _failure(predictor, job, on_pixels, resume=resume)) for job in jobs)
+    failures = ((job.image, _failure(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
     return {image: error for image, error in failures if error is not None}
 
 
-def _failure(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> ImageError | None:
+def _failure(
+    predictor: Predictor,
+    job: Job,
+    on_pixels: OnPixels | None,
+    on_remark: Callable[[str], None],
+    *,
+    resume: bool,
+) -> ImageError | None:
     """Predict a job's scan, and return what was wrong with it."""
     try:
         _require_kinds(predictor, job)
         if predictor.info.grouping is None:
             _predict_classes(predictor, job, on_pixels, resume=resume)
         else:
-            _predict_objects(predictor, job, on_pixels, resume=resume)
+            cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
+            if cuts:
+                on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
         if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
             with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
                 _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
@@ -82,14 +97,15 @@ def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
             _write_overlay(predictor, scan, mask, shown)
 
 
-def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> None:
+def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
     from pixelwise.predict.scan_objects import write_objects  # scipy, which no semantic model should load
 
     with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
         rows = _predict_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume)
-        write_objects(predictor.info, job, scan, rows)
+        cuts = write_objects(predictor.info, job, scan, rows)
         write_label_map(job.outputs[MASK], rows.labels, scan, predictor.classes)
     rows.path.unlink()
+    return cuts
 
 
 def predict_scan(
