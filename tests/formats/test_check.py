@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
@@ -211,3 +212,66 @@ def test_objects_are_counted_by_class(clean: Path, save) -> None:
     assert result.to_json_dict()["class_objects"] == {"sky": 2, "road": 0, "car": 2}
     shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
     assert "objects" in shown
+
+
+def deep(root: Path, values: dict[str, np.ndarray]) -> None:
+    for stem, own in values.items():
+        Image.fromarray(own.astype(np.uint16)).save(root / f"train/images/{stem}.png")
+
+
+def test_depth_and_used_range_are_shown(clean: Path) -> None:
+    rng = np.random.default_rng(0)
+    deep(clean, {stem: rng.integers(33_010, 33_900, (6, 8)) for stem in "abc"})
+    result = checked(clean)
+    assert result.problems == []
+    assert list(result.depths) == ["uint16"]
+    use = result.depths["uint16"]
+    assert use.images == 3
+    assert 33_010 <= use.low < 33_100
+    assert 33_800 < use.high < 33_900
+    assert result.value_range is not None
+    assert result.to_json_dict()["value_range"]["low"] == list(result.value_range.low)
+    text = CliRunner().invoke(app, ["check", str(clean)]).output
+    assert "uint16: 3 images, values 33,01" in text
+    assert "1.3% of what the type holds" in text
+    assert "become 0 to 255, in the model trained on them too" in text
+
+
+def test_images_of_8_bits_have_no_line_of_depth(clean: Path) -> None:
+    result = checked(clean)
+    assert (result.depths, result.value_range) == ({}, None)
+    assert "depth" not in CliRunner().invoke(app, ["check", str(clean)]).output
+
+
+def test_stored_values_tell_duplicates(clean: Path) -> None:
+    """Images that are all black with 8 bits differ; the same picture in 16 bits, or in one channel, does not."""
+    rng = np.random.default_rng(0)
+    dim = {stem: rng.integers(0, 40, (6, 8)) for stem in "abc"}
+    deep(clean, dim)
+    Image.fromarray(rng.integers(0, 40, (6, 8)).astype(np.uint16)).save(clean / "val/images/d.png")
+    assert [kind for _, kind in problems(clean)] == []
+    Image.fromarray(dim["a"].astype(np.uint16)).save(clean / "val/images/d.png")
+    assert problems(clean) == [("train/images/a.png", "duplicate")]
+    gray = rng.integers(0, 255, (6, 8)).astype(np.uint8)
+    deep(clean, {"b": gray * np.uint16(257)})
+    Image.fromarray(np.stack([gray] * 3, axis=2)).save(clean / "val/images/d.png")
+    assert ("train/images/b.png", "duplicate") in problems(clean)
+
+
+def test_an_image_of_few_levels_is_told(clean: Path) -> None:
+    rng = np.random.default_rng(0)
+    tops = {"a": 60_000, "b": 60_000, "c": 900}
+    deep(clean, {stem: rng.integers(0, top, (6, 8)) for stem, top in tops.items()})
+    (problem,) = checked(clean).problems
+    assert (problem.file.name, problem.kind) == ("c.png", "narrow_range")
+    assert "expected a larger part of 0 to 65,535, which become 0 to 255" in problem.message
+
+
+def test_pages_that_are_not_read_are_told(clean: Path) -> None:
+    (clean / "train/images/a.png").unlink()
+    rng = np.random.default_rng(0)
+    first, second = (Image.fromarray(rng.integers(0, 255, (6, 8)).astype(np.uint8)) for _ in range(2))
+    first.save(clean / "train/images/a.tif", save_all=True, append_images=[second])
+    (problem,) = checked(clean).problems
+    assert (problem.file.name, problem.kind) == ("a.tif", "pages")
+    assert "found 2 pages, of which the first alone is read" in problem.message

@@ -14,6 +14,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError
 from pixelwise.instances.rule import Grouping
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
+from pixelwise.value_range import ValueRange
 
 GROUPING = {"things": [1], "radius": 3, "least_heat": 0.1, "least_area": 4}
 PATH = Path("some/model.onnx")
@@ -52,6 +53,15 @@ def test_the_grouping_of_an_instance_model_is_read() -> None:
     assert (info.channels, INFO.channels) == (5, 2)
 
 
+def test_a_value_range_is_read_and_one_that_is_missing_means_all_of_16_bits() -> None:
+    info = replace(INFO, value_range=ValueRange((0.5, 1, 2), (100, 200, 300)))
+    assert ModelInfo.from_json(info.to_json(), PATH) == info
+    content = json.loads(INFO.to_json())
+    del content["value_range"]  # as in files that were written before there was one
+    read = ModelInfo.from_json(json.dumps(content), PATH).value_range
+    assert read == ValueRange((0, 0, 0), (65535, 65535, 65535))
+
+
 def test_a_model_without_an_encoder_of_its_own_is_read() -> None:
     assert ModelInfo.from_json(changed(encoder=None), PATH).encoder is None
 
@@ -72,6 +82,7 @@ def test_the_text_holds_every_field_by_its_name() -> None:
         "options": {},
         "grouping": None,
         "bands": None,
+        "value_range": None,
     }
 
 
@@ -112,7 +123,7 @@ def test_damaged_text_is_refused(text: str) -> None:
         ModelInfo.from_json(text, PATH)
 
 
-OPTIONAL = ("format_version", "width", "options", "grouping", "bands")
+OPTIONAL = ("format_version", "width", "options", "grouping", "bands", "value_range")
 
 
 @pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name not in OPTIONAL])
@@ -168,5 +179,5 @@ def test_bands_come_back_and_count_the_channels() -> None:
         ModelInfo.from_json(replace(INFO, bands=bands).to_json(), PATH)
     damaged = json.loads(info.to_json())
     damaged["bands"]["numbers"] = [4, 4]
-    with pytest.raises(ModelFileError, match="found 4, 4 in its grouping or bands"):
+    with pytest.raises(ModelFileError, match="found 4, 4 in its grouping, bands or value range"):
         ModelInfo.from_json(json.dumps(damaged), PATH)

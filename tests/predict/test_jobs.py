@@ -1,10 +1,14 @@
-"""Which images are meant, and where their predictions go. The files here are empty: nothing is read."""
+"""Which images are meant, and where their predictions go. Most files here are empty: nothing is read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from PIL import Image
+from rasterio.transform import from_origin
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.predict.jobs import plan
@@ -110,3 +114,58 @@ def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError, match=r"found a folder without images; expected files that end in \.bmp, \.jpeg"):
         plan([str(tmp_path)], tmp_path / "out", ("mask",))
+
+
+def save_pages(path: Path, count: int, **place: object) -> Path:
+    first, *others = (Image.fromarray(np.full((3 + i, 4), i, np.uint8)) for i in range(count))
+    first.save(path, save_all=True, append_images=others)
+    return path
+
+
+def test_each_page_of_a_stack_is_an_image(photos: Path, tmp_path: Path) -> None:
+    stack = save_pages(photos / "left/s.tif", 11)
+    jobs = plan([str(stack)], tmp_path / "out", ("mask",))
+    assert [job.image for job in jobs] == [stack / str(page) for page in range(11)]
+    assert [job.outputs["mask"].name for job in jobs] == [f"s_{page:02d}.png" for page in range(11)]
+    assert len(plan([str(photos)], tmp_path / "out", ("mask",))) == 4 + 11
+    (job,) = plan([str(stack / "7")], tmp_path / "out", ("mask",))
+    assert (job.image, job.outputs) == (stack / "7", {"mask": tmp_path / "out/s_07.png"})
+    with pytest.raises(DataError, match=r"s\.tif/11: found no such page; expected a page of the file, counted from 0"):
+        plan([str(stack / "11")], tmp_path / "out", ("mask",))
+
+
+def test_pages_that_are_bands_make_one_image(photos: Path, tmp_path: Path) -> None:
+    stack = save_pages(photos / "s.tif", 3)
+    (job,) = plan([str(stack)], tmp_path / "out", ("mask",), paged=False)
+    assert (job.image, job.outputs["mask"].name) == (stack, "s.png")
+
+
+def test_overviews_and_masks_are_no_pages(tmp_path: Path) -> None:
+    form = {"driver": "GTiff", "count": 1, "height": 90, "width": 80, "dtype": "uint8"}
+    place = {"crs": "EPSG:25832", "transform": from_origin(0, 90, 1, 1)}
+    with rasterio.open(tmp_path / "a.tif", "w", **form, **place) as file, rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        file.write(np.zeros((1, 90, 80), np.uint8))
+        file.write_mask(np.eye(90, 80, dtype=bool))
+        file.build_overviews([2, 4])
+    (job,) = plan([str(tmp_path / "a.tif")], tmp_path / "out", ("mask",))
+    assert job.image == tmp_path / "a.tif"
+
+
+def test_images_behind_links_are_found_once_and_loops_end(photos: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "e.jpg").touch()
+    (photos / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (photos / "again").symlink_to(elsewhere, target_is_directory=True)
+    (photos / "left/up").symlink_to(photos, target_is_directory=True)
+    found = [job.image.relative_to(photos).as_posix() for job in plan([str(photos)], tmp_path / "out", ("mask",))]
+    assert found == ["a.jpg", "again/e.jpg", "b.PNG", "left/a.jpg", "left/deep/c.tiff"]
+
+
+def test_what_has_a_place_becomes_geotiffs(photos: Path, tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((3, 4), np.uint8)).save(photos / "w.png")
+    (photos / "w.pgw").write_text("1\n0\n0\n-1\n0\n0\n")
+    (job,) = plan([str(photos / "w.png")], tmp_path / "out", ("mask", "overlay", "objects", "instances"))
+    assert job.placed
+    names = [path.name for path in job.outputs.values()]
+    assert names == ["w.tif", "w_overlay.tif", "w_objects.csv", "w_instances.tif"]

@@ -143,7 +143,7 @@ def test_outlines_are_polygons_in_pixels_of_the_image(blob_file: Path, blob_imag
     objects = Objects(instance_map, np.array([1, 1], np.int32), np.array([0.5, 0.25], np.float32))
     write_geojson(tmp_path / "a.geojson", dataclasses.replace(result, instances=objects))
     one, two = json.loads((tmp_path / "a.geojson").read_text())["features"]
-    assert one["properties"] == {"id": 1, "class": "blob", "score": 0.5}
+    assert one["properties"] == {"id": 1, "class": "blob", "score": 0.5, "area": 9}
     assert one["geometry"]["type"] == "Polygon"
     (ring,) = one["geometry"]["coordinates"]
     assert ring[0] == ring[-1]

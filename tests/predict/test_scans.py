@@ -16,16 +16,23 @@ from PIL import Image
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
-from pixelwise.errors import OptionError
+from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan, remaining
 from pixelwise.predict.loading import load
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.scans import predict_scan, predict_scans
+from pixelwise.raster import scan as raster_scan
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
 
 TRANSFORM = from_origin(10.0, 50.0, 0.1, 0.1)
+
+
+@pytest.fixture(autouse=True)
+def _large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan need not be as large here."""
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 2**14)
 
 
 @pytest.fixture
@@ -83,9 +90,31 @@ def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: 
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["c.tif"]
 
 
-def test_more_than_the_mask_of_a_scan_is_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"overlay of .*a\.tif, which is read in parts; expected mask or geojson"):
-        plan([str(folder)], tmp_path / "out", ("mask", "overlay"))
+def test_what_needs_the_whole_image_fails_for_the_scan_alone(model_file: Path, folder: Path, tmp_path: Path) -> None:
+    jobs = plan([str(folder)], tmp_path / "out", ("mask", "entropy"))
+    scans = [job for job in jobs if job.scan]
+    (error,) = predict_scans(load(model_file), scans).values()
+    assert "read in parts, of which entropy is asked; expected some of mask, geojson, overlay, prob" in str(error)
+    assert predict_files(load(model_file), [job for job in jobs if not job.scan]) == {}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "b_entropy.png"]
+
+
+def test_overlay_and_probabilities_of_a_scan_are_those_of_the_image(
+    model_file: Path, image: UInt8, folder: Path, tmp_path: Path
+) -> None:
+    predictor = load(model_file)
+    assert predict_scans(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("overlay", "probabilities"))) == {}
+    result = predictor.predict(image)
+    with rasterio.open(tmp_path / "out" / "a_overlay.tif") as file:
+        assert_array_equal(file.read().transpose(1, 2, 0), result.overlay())
+        assert (file.transform, file.crs.to_epsg()) == (TRANSFORM, 4326)
+    with rasterio.open(tmp_path / "out" / "a_probabilities.tif") as file:
+        assert_array_equal(file.read(), np.rint(result.probabilities * 65535))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a.tif",
+        "a_overlay.tif",
+        "a_probabilities.tif",
+    ]
 
 
 def test_polygons_of_a_scan_are_its_mask_at_its_place(model_file: Path, folder: Path, tmp_path: Path) -> None:
@@ -113,13 +142,6 @@ def test_polygons_that_are_missing_are_made_of_the_mask_that_is_there(
     (tmp_path / "out" / "a.tif").write_text("no TIFF")
     (error,) = predict_scans(idle, jobs, resume=True).values()
     assert "found a file that is no TIFF" in str(error)
-
-
-def test_a_scans_objects_are_not_outlined(blob_file: Path, folder: Path, tmp_path: Path) -> None:
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
-    with pytest.raises(OptionError, match=r"objects of .*a\.tif, which is read in parts"):
-        predict_scans(load(blob_file), jobs)
-    assert not (tmp_path / "out").exists()
 
 
 class Stopped(Exception):

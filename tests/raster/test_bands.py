@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelwise.bands import Bands
 from pixelwise.errors import ImageError, MissingDependencyError
-from pixelwise.raster import bands as reading
+from pixelwise.raster import gdal
 from pixelwise.raster.bands import band_size, measured_bands, opened, read_bands
 from pixelwise.raster.scan import Scan
 
@@ -113,6 +113,6 @@ def test_without_rasterio_it_says_what_to_install(
     values: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.tif", values)
-    monkeypatch.setattr(reading.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(gdal.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'pixelwise\[geo\]'"):
         read_bands(path, Bands((1,), (0.0,), (1.0,)))

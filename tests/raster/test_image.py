@@ -11,6 +11,8 @@ from PIL import Image
 
 from pixelwise.errors import ImageError, ShapeError
 from pixelwise.raster.image import MAX_PIXELS, image_size, is_jpeg, read_image, read_values, write_png, write_tiff
+from pixelwise.raster.source import open_source
+from pixelwise.value_range import FULL
 
 RGB = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
 GRAY = RGB[..., 0]
@@ -82,12 +84,22 @@ def test_16_bit_gray_is_scaled_by_its_full_range(tmp_path: Path, extension: str)
     assert_array_equal(read_values(path), values)
 
 
-def test_16_bit_colour_is_scaled_to_within_1(tmp_path: Path) -> None:
-    values = np.array([[[0, 200, 256], [32768, 65000, 65535]]], np.uint16)
-    path = png(tmp_path / "a.png", 2, 1, 16, 2, b"\0" + values.astype(">u2").tobytes())
-    image = read_image(path)
-    assert image.shape == (1, 2, 3)
-    assert np.abs(image - values * 255.0 / 65535).max() <= 1
+@pytest.mark.parametrize(("kind", "samples"), [(2, 3), (6, 4), (4, 2)])
+def test_16_bits_of_a_png_are_read_whole(tmp_path: Path, kind: int, samples: int) -> None:
+    values = np.random.default_rng(kind).integers(0, 2**16, (5, 3, samples))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    path = png(tmp_path / "a.png", 3, 5, 16, kind, rows)
+    expected = values[..., : 3 if samples > 2 else 1]
+    with open_source(path) as source:
+        assert_array_equal(source.whole(), expected)
+    assert_array_equal(read_image(path, FULL), np.broadcast_to(np.rint(expected / 257), (5, 3, 3)))
+
+
+def test_12_bits_in_a_16_bit_file_are_read_as_12_bits(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 2**12, (30, 40, 3))
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    image = read_image(png(tmp_path / "a.png", 40, 30, 16, 2, rows))
+    assert_array_equal(image, np.rint(values * (255 / 4095)))
 
 
 @pytest.mark.parametrize(
@@ -161,14 +173,14 @@ def test_a_truncated_file_is_never_half_an_image(tmp_path: Path, extension: str)
             read_image(short)
 
 
-def test_pixels_without_a_known_range_are_refused(tmp_path: Path) -> None:
-    floats = saved(tmp_path / "f.tif", Image.fromarray(np.array([[0.5]], np.float32)))
-    deep = saved(tmp_path / "i.tif", Image.fromarray(np.array([[70_000]], np.int32)))
+def test_floats_are_read_as_images_and_refused_as_labels(tmp_path: Path) -> None:
+    floats = saved(tmp_path / "f.tif", Image.fromarray(np.array([[0, 0.5, 1]], np.float32)))
+    deep = saved(tmp_path / "i.tif", Image.fromarray(np.array([[0, 70_000]], np.int32)))
+    assert_array_equal(read_image(floats)[..., 0], [[0, 128, 255]])
+    assert_array_equal(read_image(deep)[..., 0], [[0, round(70_000 * 255 / (2**18 - 1))]])
     with pytest.raises(ImageError, match="floating-point"):
-        read_image(floats)
-    with pytest.raises(ImageError, match="70000"):
-        read_image(deep)
-    assert_array_equal(read_values(deep), [[70_000]])
+        read_values(floats)
+    assert_array_equal(read_values(deep), [[0, 70_000]])
 
 
 def test_palette_values_are_indices_not_colours(tmp_path: Path) -> None:

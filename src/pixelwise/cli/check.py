@@ -11,9 +11,11 @@ import typer
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
-    from pixelwise.formats.check import CheckResult
+    from pixelwise.formats.check import CheckResult, DepthUse
 
 BAR_WIDTH = 30
 
@@ -49,6 +51,8 @@ def _print_report(result: CheckResult) -> None:
     console.print(f"{result.root} (layout: {result.format})", soft_wrap=True)
     console.print(f"images    {result.images:,} ({splits})")
     console.print(f"sizes     {_sizes(result)} (height x width)", soft_wrap=True)
+    for line in _depths(result):
+        console.print(line, soft_wrap=True)
     console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
     console.print(_class_table(result))
     for line in _mask_values(result):
@@ -64,6 +68,28 @@ def _sizes(result: CheckResult) -> str:
     shown = [f"{height}x{width}: {count:,}" for (height, width), count in list(result.sizes.items())[:4]]
     more = len(result.sizes) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "") if shown else "none could be read"
+
+
+def _depths(result: CheckResult) -> Iterator[str]:
+    """Yield a line for each type of pixels deeper than 8 bits, and one for what becomes of them."""
+    for name, use in result.depths.items():
+        images = f"{use.images:,} {'image' if use.images == 1 else 'images'}"
+        yield f"depth     {name}: {images}, values {use.low:,.6g} to {use.high:,.6g}{_share(name, use)}"
+    own = result.value_range
+    if own is not None and result.depths:
+        ends = dict.fromkeys(zip(own.low, own.high, strict=True))
+        spans = ", ".join(f"{low:,.6g} to {high:,.6g}" for low, high in ends)
+        channels = "" if len(ends) == 1 else " (red, green, blue)"
+        yield f"          {spans}{channels} become 0 to 255, in the model trained on them too"
+
+
+def _share(name: str, use: DepthUse) -> str:
+    import numpy as np
+
+    if not name.startswith(("int", "uint")):
+        return ""
+    limits = np.iinfo(name)
+    return f", {(use.high - use.low) / (int(limits.max) - int(limits.min)):.1%} of what the type holds"
 
 
 def _class_table(result: CheckResult) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,12 +35,15 @@ def evaluate(
     from pixelwise.formats import open_dataset
     from pixelwise.predict.evaluate import evaluate as evaluate_split
     from pixelwise.predict.loading import load
+    from pixelwise.predict.remarks import remarks_on_depth
 
     dataset = open_dataset(data, format=format)
     tell_assumptions(dataset)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
         predictor = predictor.augmented()
+    for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
+        print(f"note: {remark}", file=sys.stderr)
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
     if as_json:

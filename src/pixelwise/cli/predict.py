@@ -48,24 +48,31 @@ def predict(
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.
 
+    Each page of a TIFF is an image; stack.tif/2 names the third. What lies somewhere on earth becomes GeoTIFFs there.
     An image that cannot be read is named on standard error and the others are done; the exit code is then 1.
     """
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.predict.batch import predict_files
     from pixelwise.predict.jobs import plan, remaining, require_new
     from pixelwise.predict.loading import load
+    from pixelwise.predict.remarks import remarks
     from pixelwise.predict.sampling import Sampling
     from pixelwise.predict.scans import predict_scans
     from pixelwise.predict.thresholds import parse_thresholds
     from pixelwise.predict.writers import parse_kinds
 
     sampling = None if uncertainty is None else Sampling(uncertainty, seed)
-    jobs = plan(images, out, parse_kinds(kinds, sampled=sampling is not None))
+    asked = parse_kinds(kinds, sampled=sampling is not None)
+    jobs = plan(images, out, asked)
+    predictor = load(model, engine, at_once=len(jobs))
+    if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
+        jobs = plan(images, out, asked, paged=False)
     if not (resume or overwrite):
         require_new(jobs)
     missing = remaining(jobs) if resume else jobs
     photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
-    predictor = load(model, engine, at_once=len(photos))
+    for remark in remarks(predictor.info, missing):
+        _note(remark)
     if tta:
         predictor = predictor.augmented()
     if threshold:
@@ -73,7 +80,7 @@ def predict(
     with progress_bar("predict") as on_image:
         failures = predict_files(predictor, photos, on_image, sampling)
     with megapixel_bar("scan") as on_pixels:
-        failures |= predict_scans(predictor, scans, on_pixels, resume=resume)
+        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_note)
     for error in failures.values():
         print(f"error: {error}", file=sys.stderr)
     if as_json:
@@ -82,6 +89,10 @@ def predict(
         print(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
     if failures:
         raise typer.Exit(1)
+
+
+def _note(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr)
 
 
 def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.examine import HARMLESS, Examined, examine
 from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
+from pixelwise.value_range import ValueRange
 
 Int64 = npt.NDArray[np.int64]
 
@@ -34,6 +35,15 @@ class MaskValues:
     why: str
 
 
+@dataclass(frozen=True)
+class DepthUse:
+    """How many images have a type, and between which values theirs lie (see `Depth`)."""
+
+    images: int
+    low: float
+    high: float
+
+
 @dataclass
 class CheckResult:
     """What `check` found.
@@ -44,7 +54,8 @@ class CheckResult:
     training images in which each class occurs (median-frequency balancing divides by it). `class_objects`, int64
     (num_classes,), counts objects; `train_object_areas` are those of the training split in pixels, int64 (objects,) an
     image. `problems` are sorted by file; `spoilt` are the images that training must leave out. `coding` says what the
-    values of mask files stand for, where there are such files.
+    values of mask files stand for, where there are such files. `depths` tells of images deeper than 8 bits, by their
+    type, and `value_range` what becomes 0 and 255 of them.
     """
 
     root: Path
@@ -61,6 +72,8 @@ class CheckResult:
     problems: list[Problem]
     spoilt: set[Path]
     coding: Coding | None = None
+    depths: dict[str, DepthUse] = field(default_factory=dict)
+    value_range: ValueRange | None = None
 
     @property
     def images(self) -> int:
@@ -121,6 +134,8 @@ class CheckResult:
                 for row in self.mask_values
             ],
             "class_objects": dict(zip(self.classes.names, self.class_objects.tolist(), strict=True)),
+            "depths": {name: asdict(own) for name, own in self.depths.items()},
+            "value_range": None if self.value_range is None else asdict(self.value_range),
             "problems": [{"file": str(p.file), "kind": p.kind, "message": p.message} for p in self.problems],
         }
 
@@ -130,7 +145,9 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
 
     `on_progress` is told (done, total) after every image. At most one image a processor is in memory at a time.
     """
+    dataset = dataset.with_value_range()
     result = _nothing_yet(dataset)
+    result.value_range = dataset.value_range
     # Of copies in two splits the one nearer to training is left out, so that one comes later here.
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     seen: dict[bytes, tuple[str, Path]] = {}
@@ -185,6 +202,9 @@ def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> No
     if found.size is None:
         return
     result.sizes[found.size] = result.sizes.get(found.size, 0) + 1
+    if (depth := found.depth) is not None:
+        use = result.depths.get(depth.type, DepthUse(0, depth.low, depth.high))
+        result.depths[depth.type] = DepthUse(use.images + 1, min(use.low, depth.low), max(use.high, depth.high))
     if counts:
         pixels = found.size[0] * found.size[1]
         result.pixels += pixels

@@ -14,8 +14,10 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import MaskError
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.problem import Problem
-from pixelwise.raster.bands import band_size, measured_bands, read_channels
+from pixelwise.raster.bands import band_size, measured_bands, read_channels, read_stored
+from pixelwise.raster.depth import measured_range
 from pixelwise.raster.image import image_size
+from pixelwise.value_range import ValueRange
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
@@ -61,9 +63,10 @@ class Dataset:
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue. `coding` says what the values of mask files
-    stand for, where the data has such files. `problems` are what was found on opening it: what was assumed, files that
-    were passed over, entries that make no sense.
+    the images' channels, where they are others than red, green and blue. `value_range` says what becomes 0 and 255 of
+    images deeper than 8 bits; without one each file suggests it (see `assumed_range`). `coding` says what the values of
+    mask files stand for, where the data has such files. `problems` are what was found on opening it: what was assumed,
+    files that were passed over, entries that make no sense.
     """
 
     root: Path
@@ -73,6 +76,7 @@ class Dataset:
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
+    value_range: ValueRange | None = None
     coding: Coding | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -87,9 +91,22 @@ class Dataset:
         items = self.splits.get("train") or [item for _, item in self.items()]
         return replace(self, bands=measured_bands([item.image for item in items], numbers))
 
+    def with_value_range(self) -> Dataset:
+        """Return this data set with the range of values that its training images show where they have more than 8 bits,
+        or all images of it where there are none to train on.
+        """
+        if self.bands is not None or self.value_range is not None:
+            return self
+        items = self.splits.get("train") or [item for _, item in self.items()]
+        return replace(self, value_range=measured_range([item.image for item in items]))
+
     def read_image(self, item: Item) -> UInt8:
         """Read one item's image. Raises `ImageError` where that is not possible."""
-        return read_channels(item.image, self.bands)
+        return read_channels(item.image, self.bands, self.value_range)
+
+    def read_stored(self, item: Item) -> npt.NDArray[np.generic]:
+        """Read one item's image as it is stored, (height, width, channels). Raises as `read_image`."""
+        return read_stored(item.image, self.bands)
 
     def image_size(self, item: Item) -> tuple[int, int]:
         """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.formats.dataset import Dataset, Item, Labels, UInt8, mask_of, require_sizes
+from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of, require_sizes
 from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import objects_of
+from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import is_jpeg
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.tiff import image_pages
 
+Values = npt.NDArray[Any]
 KINDS = {
     "unreadable": "an image or mask that is damaged, truncated or of a kind that is not read",
     "size_mismatch": "a mask of another size than its image",
@@ -29,22 +33,27 @@ KINDS = {
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
     "passed_over": "files that were not read, and why",
     "unlabelled": "an image without one labelled pixel",
+    "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
+    "pages": "a TIFF of several images, of which the first alone is read",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("mended", "assumed", "passed_over", "no_val")
+HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
+
+NARROW = 1 / 16
+"""Share of the range of the training images from which on an image is told as one of few levels."""
 
 
 @dataclass(frozen=True)
 class Examined:
     """What one item's files hold.
 
-    size: (height, width) and digest: of the decoded image, `None` where it cannot be read. class_pixels and
+    size: (height, width) and digest: of the image as it is stored, `None` where it cannot be read. class_pixels and
     class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
-    object_areas: int64 (objects,), in pixels.
+    object_areas: int64 (objects,), in pixels. depth: `None` of an image of 8 bits.
     """
 
     item: Item
@@ -54,6 +63,7 @@ class Examined:
     class_objects: npt.NDArray[np.int64]
     object_areas: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
+    depth: Depth | None = None
 
 
 def examine(dataset: Dataset, item: Item) -> Examined:
@@ -80,25 +90,55 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     if image is None:
         return Examined(item, None, None, class_pixels, class_objects, areas, tuple(problems))
     height, width = image.shape[:2]
-    digest = hashlib.blake2b(f"{height}x{width}".encode(), digest_size=16)
-    digest.update(image.data)
-    return Examined(item, (height, width), digest.digest(), class_pixels, class_objects, areas, tuple(problems))
+    depth = None if image.dtype == np.uint8 else depth_of(image)
+    if depth is not None and (remark := _narrow(depth, dataset)):
+        problems.append(Problem(item.image, "narrow_range", remark))
+    return Examined(item, (height, width), _digest(image), class_pixels, class_objects, areas, tuple(problems), depth)
 
 
-def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> UInt8 | None:
+def _digest(image: Values) -> bytes:
+    """Return what is the same for the same picture: gray in one channel or three, 8 bits or those times 257."""
+    if image.shape[2] == 3 and (image == image[..., :1]).all():
+        image = image[..., :1]
+    if image.dtype == np.uint16 and not np.any(image % 257):
+        image = (image // 257).astype(np.uint8)
+    digest = hashlib.blake2b(f"{image.shape} {image.dtype}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.digest()
+
+
+def _narrow(depth: Depth, dataset: Dataset) -> str | None:
+    """Return what is to be said of an image that takes little of the range of the training images."""
+    own = dataset.value_range
+    if own is None or depth.high - depth.low >= NARROW * (max(own.high) - min(own.low)):
+        return None
+    found = f"found values from {depth.low:,.6g} to {depth.high:,.6g}"
+    expected = f"a larger part of {min(own.low):,.6g} to {max(own.high):,.6g}, which become 0 to 255"
+    remedy = "It is shown in few gray levels; save all images with one exposure, or leave it out."
+    return f"{found}; expected {expected}. {remedy}"
+
+
+def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values | None:
     path = item.image
     if not located(path)[0].exists():
         message = "found no such file; expected the image that a list names. Add the image or correct the list."
         problems.append(Problem(path, "missing_image", message))
         return None
     try:
-        return dataset.read_image(item)
+        stored = dataset.read_stored(item)
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None
+    if dataset.bands is None and path.is_file() and path.suffix.lower() in STACK_ENDINGS:
+        pages = len(image_pages(path))
+        if pages > 1:
+            remedy = "Save each page, and its labels, as a file, or name the pages as channels with --bands."
+            message = f"found {pages} pages, of which the first alone is read; expected one image a file. {remedy}"
+            problems.append(Problem(path, "pages", message))
+    return stored
 
 
-def _read_labels(dataset: Dataset, item: Item, image: UInt8 | None, problems: list[Problem]) -> Labels | None:
+def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: list[Problem]) -> Labels | None:
     try:
         labels = dataset.read_labels(item)
     except ImageError as error:

@@ -14,6 +14,7 @@ from pixelwise.errors import ImageError, OutputError
 from pixelwise.formats.coding import is_gray
 from pixelwise.formats.dataset import Item
 from pixelwise.raster.image import read_image, write_png
+from pixelwise.raster.source import open_source
 from pixelwise.raster.stack import located
 
 
@@ -42,16 +43,20 @@ def new_directory(out: Path) -> Iterator[Path]:
 def copy_image(item: Item, folder: Path) -> Path:
     """Copy an item's image, byte for byte, into `folder` under the item's name; return the new path.
 
-    A page of a stack becomes a PNG of its own, 8 bits deep. Raises `ImageError` where there is no such image, or a
-    page that cannot be read.
+    A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises
+    `ImageError` where there is no such image, or a page that cannot be read.
     """
     file, _ = located(item.image)
     if not file.is_file():
         raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
     if file != item.image:
-        page = read_image(item.image)
         copied = folder / f"{item.name}.png"
-        write_png(copied, np.ascontiguousarray(page[..., 0]) if is_gray(page) else page)
+        with open_source(item.image) as source:
+            page = source.whole()
+        if page.dtype not in (np.uint8, np.uint16) or page.shape[2] > 1:
+            page = read_image(item.image)
+        gray = page.shape[2] == 1 or is_gray(page)
+        write_png(copied, np.ascontiguousarray(page[..., 0]) if gray else page)
         return copied
     copied = folder / f"{item.name}{item.image.suffix}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ModelFileError, OptionError
 from pixelwise.instances.rule import CHANNELS, Grouping
+from pixelwise.value_range import FULL, ValueRange
 
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"
@@ -32,7 +33,8 @@ class ModelInfo:
     (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of
     values in 0..1; they stand here for the reader, the graph applies them itself. width and options are the model's
     own, as it was built with. grouping: how an instance model's logits become objects, `None` of a semantic one. bands:
-    the image's channels, `None` for red, green and blue.
+    the image's channels, `None` for red, green and blue. value_range: what becomes 0 and 255 of images deeper than 8
+    bits, `None` where the model saw none.
     """
 
     model: str
@@ -48,6 +50,7 @@ class ModelInfo:
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     grouping: Grouping | None = None
     bands: Bands | None = None
+    value_range: ValueRange | None = None
 
     @property
     def in_channels(self) -> int:
@@ -97,6 +100,7 @@ class ModelInfo:
                 options=dict(content.get("options", {})),
                 grouping=_grouping(content.get("grouping")),
                 bands=_bands(content.get("bands")),
+                value_range=_value_range(content["value_range"]) if "value_range" in content else FULL,
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
@@ -106,7 +110,9 @@ class ModelInfo:
         except DataError as error:
             raise ModelFileError(path, f"{error.found} in its classes", error.expected, remedy) from error
         except OptionError as error:
-            raise ModelFileError(path, f"{error.found} in its grouping or bands", error.expected, remedy) from error
+            raise ModelFileError(
+                path, f"{error.found} in its grouping, bands or value range", error.expected, remedy
+            ) from error
         _require_valid(info, path, remedy)
         return info
 
@@ -123,6 +129,13 @@ def _bands(content: Any) -> Bands | None:
         return None
     low, high = (tuple(float(value) for value in content[key]) for key in ("low", "high"))
     return Bands(tuple(int(number) for number in content["numbers"]), low, high)
+
+
+def _value_range(content: Any) -> ValueRange | None:
+    if content is None:
+        return None
+    low, high = (tuple(float(value) for value in content[key]) for key in ("low", "high"))
+    return ValueRange(low, high)
 
 
 def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:

@@ -7,9 +7,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import ImageError
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
+from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.writers import WRITERS
 
@@ -48,5 +52,26 @@ def predict_files(
 def _predict_file(predictor: Predictor, job: Job, sampling: Sampling | None) -> None:
     asked = any(WRITERS[kind].probabilities for kind in job.outputs)
     result = replace(predictor.predict(job.image, sampling, probabilities=asked), source=job.image)
+    if job.placed:
+        result = _placed(result, job.image)
     for kind, path in job.outputs.items():
         WRITERS[kind].write(path, result)
+
+
+def _placed(result: Result, image: Path) -> Result:
+    """Return a result at its image's place on earth, without labels and objects where the image has no data."""
+    from pixelwise.raster.place import PlaceOnEarth  # which few ask for
+    from pixelwise.raster.scan import Scan
+
+    height, width = result.label_map.shape
+    with Scan(image, result.info.bands, result.info.value_range) as scan:
+        place = scan.place or PlaceOnEarth(None, None)
+        blank = scan.blank((slice(0, height), slice(0, width)))
+    if not blank.any():
+        return replace(result, place=place)
+    objects = result.instances
+    if objects is not None:
+        left = replace(objects, instance_map=np.where(blank, 0, objects.instance_map))
+        objects = left.kept(left.areas() > 0)
+    label_map = np.where(blank, np.uint8(IGNORE_INDEX), result.label_map)
+    return replace(result, place=place, label_map=label_map, instances=objects)

@@ -35,7 +35,7 @@ def evaluate(
     Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
     image has no instance map, and whatever `Dataset.read` raises.
     """
-    dataset = replace(dataset, bands=predictor.info.bands)
+    dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)

@@ -9,38 +9,54 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.predict.writers import GEOJSON, MASK, WRITERS
+from pixelwise.predict.writers import MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS
+from pixelwise.raster.place import place_of
 from pixelwise.raster.scan import is_scan
+from pixelwise.raster.stack import STACK_ENDINGS, located, page_path
+from pixelwise.raster.tiff import image_pages
 from pixelwise.raster.zarr import is_zarr
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image and, by kind (a key of `WRITERS`), the files to write for it. Of a scan (see `raster.scan`) that is the
-    mask, a TIFF, and the polygons that come of it."""
+    """One image, or page of a TIFF, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
+    somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask."""
 
     image: Path
     outputs: dict[str, Path]
+    placed: bool = False
     scan: bool = False
 
 
-def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str]) -> list[Job]:
+def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
     """Find the images of `inputs` (files, folders, glob patterns) and name the files in `out` for each of them.
 
     A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
     itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
-    not predict the predictions.
+    not predict the predictions. Each page of a TIFF is an image of its own: page 1 of stack.tif, counted from 0, is
+    stack.tif/1 and becomes stack_1.png; where not `paged`, they are bands of one image.
     Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
-    image, and for more than the mask and the polygons of a scan.
+    image.
     """
     places: dict[Path, Path] = {}
     for text in inputs:
         for image, place in _images_of(text, out).items():
-            places.setdefault(image, place)
+            for page, own in _pages_of(image, place) if paged else [(image, place)]:
+                places.setdefault(page, own)
     jobs = [_job(image, out / place, kinds) for image, place in places.items()]
     _require_no_overwriting(jobs)
     return jobs
+
+
+def _pages_of(image: Path, place: Path) -> list[tuple[Path, Path]]:
+    """Return the images in a file, each with its place relative to `out`: itself, or the pages of a TIFF."""
+    pages = image_pages(image) if image.is_file() and image.suffix.lower() in STACK_ENDINGS else ()
+    if len(pages) < 2:
+        return [(image, place)]
+    digits = len(str(pages[-1]))
+    names = [place.with_name(f"{place.stem}_{number:0{digits}d}{place.suffix}") for number in pages]
+    return [(page_path(image, number), name) for number, name in zip(pages, names, strict=True)]
 
 
 def remaining(jobs: Sequence[Job]) -> list[Job]:
@@ -63,6 +79,9 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
     if path.is_dir() and not is_zarr(path):
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
         found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
+    elif (file := located(path)[0]) != path and file.suffix.lower() in STACK_ENDINGS:
+        images = {own: place for own, place in _pages_of(file, Path(file.name)) if own == path}
+        found, expected = "no such page", "a page of the file, counted from 0"
     else:
         matches = [path] if path.exists() else sorted(map(Path, glob.iglob(text, recursive=True)))
         images = {image: Path(image.name) for image in matches if image.is_file() or is_zarr(image)}
@@ -73,36 +92,41 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
 
 
 def _images_below(folder: Path, out: Path) -> list[Path]:
+    """Return the images in a folder and its sub-folders, those behind links too, each folder once."""
     own = out.resolve() if out.resolve() != folder.resolve() else None
     images = []
-    for directory, subfolders, names in os.walk(folder):
+    visited = {folder.resolve()}
+    for directory, subfolders, names in os.walk(folder, followlinks=True):
         here = Path(directory)
-        below = [here / name for name in subfolders if name[0] != "." and (here / name).resolve() != own]
+        below = [here / name for name in sorted(subfolders) if name[0] != "." and (here / name).resolve() != own]
         arrays = [path for path in below if is_zarr(path)]
-        subfolders[:] = [path.name for path in below if path not in arrays]
+        subfolders[:] = []
+        for path in below:
+            if path not in arrays and path.resolve() not in visited:
+                visited.add(path.resolve())
+                subfolders.append(path.name)
         images += arrays
         images += [here / name for name in names if name[0] != "." and Path(name).suffix.lower() in IMAGE_ENDINGS]
     return sorted(images)
 
 
 def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
-    if not is_scan(image):
-        return Job(image, {kind: _output(place, kind) for kind in kinds})
-    if other := [kind for kind in kinds if kind not in (MASK, GEOJSON)]:
-        found = f"{', '.join(other)} of {image}, which is read in parts"
-        raise OptionError("--as", found, f"{MASK} or {GEOJSON}", "Leave it out, or cut a part out of it.")
-    outputs = {MASK: place.with_name(f"{place.stem}.tif")}
-    return Job(image, outputs | {kind: _output(place, kind) for kind in kinds if kind == GEOJSON}, scan=True)
+    scan = is_scan(image)
+    placed = scan or is_zarr(image) or place_of(image) is not None
+    if scan:  # whose other files come of its mask
+        kinds = tuple(dict.fromkeys((MASK, *kinds)))
+    return Job(image, {kind: _output(place, kind, placed) for kind in kinds}, placed, scan)
 
 
-def _output(place: Path, kind: str) -> Path:
-    return place.with_name(place.stem + WRITERS[kind].ending)
+def _output(place: Path, kind: str, placed: bool) -> Path:
+    writer = WRITERS[kind]
+    return place.with_name(place.stem + ((placed and writer.placed) or writer.ending))
 
 
 def _require_no_overwriting(jobs: list[Job]) -> None:
     expected = "a file of its own for each prediction"
     remedy = "Rename one of the images, or choose another --out directory for it."
-    images = {_identity(job.image) for job in jobs}
+    images = {_identity(located(job.image)[0]) for job in jobs}
     owners: dict[str, Path] = {}
     for job in jobs:
         for output in job.outputs.values():

@@ -6,11 +6,14 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import OptionError, OutputError
 from pixelwise.files import write_text
 from pixelwise.instances.measures import measured
@@ -22,6 +25,7 @@ from pixelwise.raster.image import write_png, write_tiff
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
 COCO_ENDING = "_coco.json"
+Corner = tuple[int, int]
 
 
 def write_instances(path: Path, result: Result) -> None:
@@ -30,47 +34,79 @@ def write_instances(path: Path, result: Result) -> None:
     if len(objects) > MAX_ID:
         remedy = "Ask for --as instances32, a TIFF."
         raise OutputError(path, f"{len(objects):,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
-    write_png(path, objects.instance_map.astype(np.uint16))
+    instance_map = objects.instance_map.astype(np.uint16)
+    if result.place is not None:
+        write_bands(path, instance_map[None], result)
+    else:
+        write_png(path, instance_map)
 
 
 def write_instances32(path: Path, result: Result) -> None:
     """Write the instance map as a 32-bit gray TIFF: 0 = no object."""
-    write_tiff(path, objects_in(result).instance_map)
+    instance_map = objects_in(result).instance_map
+    if result.place is not None:
+        write_bands(path, instance_map[None], result)
+    else:
+        write_tiff(path, instance_map)
+
+
+def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any) -> None:
+    """Write bands (bands, height, width) of an image with a place as a GeoTIFF (see `write_geotiff`)."""
+    from pixelwise.raster.geotiff import write_geotiff  # which few ask for
+
+    count, height, width = bands.shape
+    write_geotiff(path, lambda rows: bands[:, rows], (count, height, width), bands.dtype.name, result.place, **form)
 
 
 def write_table(path: Path, result: Result) -> None:
     """Write a CSV with a row an object: its id in the instance map, class, score, and `Measures`, in pixels."""
     objects = objects_in(result)
-    own, names = measured(objects, result.image), result.info.classes.names
+    write_rows(path, table_rows(objects, result.image, result.info.classes.names, range(1, len(objects) + 1)))
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows of a table of objects under the names of its columns."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
-    for index in range(len(objects)):
-        middle = (f"{place:.2f}" for place in own.centre[index])
+    table.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def table_rows(
+    objects: Objects, image: npt.NDArray[np.uint8], names: Sequence[str], ids: Sequence[int], corner: Corner = (0, 0)
+) -> Iterator[tuple[object, ...]]:
+    """Yield the row of each object in `image`, whose top left corner lies at `corner`, (row, column), of the whole."""
+    own = measured(objects, image)
+    centres = own.centre + np.array(corner)
+    boxes = own.box_xyxy + np.array([corner[1], corner[0], corner[1], corner[0]])
+    for index, number in enumerate(ids):
+        middle = (f"{place:.2f}" for place in centres[index])
         lengths = (f"{own.perimeter[index]:.2f}", f"{own.intensity[index]:.2f}")
         name, score = names[objects.class_index[index]], f"{objects.score[index]:.4f}"
-        table.writerow((index + 1, name, score, own.area[index], *middle, *own.box_xyxy[index], *lengths))
-    write_text(path, text.getvalue())
+        yield (number, name, score, own.area[index], *middle, *boxes[index], *lengths)
 
 
 def write_geojson(path: Path, result: Result) -> None:
     """Write a GeoJSON feature collection, a polygon along its pixels' edges, with holes, for each object; of a semantic
     model for each 4-connected region of a class.
 
-    Coordinates are (x, y) in pixels from the image's top left corner; y points down.
+    Coordinates are those of the image's place on earth (see `PlaceOnEarth.to_earth`); without one they are (x, y) in
+    pixels from the image's top left corner, y down.
     """
     from pixelwise.instances.parts import regions  # scipy, which no mask needs
+    from pixelwise.raster.geojson import Features
 
     objects = regions(result.label_map) if result.instances is None else result.instances
-    features = []
-    for index, polygons in enumerate(_polygons(objects)):
-        properties: dict[str, object] = {"class": result.info.classes.names[objects.class_index[index]]}
-        if result.instances is not None:
-            properties |= {"id": index + 1, "score": _score(objects, index)}
-        kind, coordinates = ("Polygon", polygons[0]) if len(polygons) == 1 else ("MultiPolygon", polygons)
-        geometry = {"type": kind, "coordinates": coordinates}
-        features.append({"type": "Feature", "properties": properties, "geometry": geometry})
-    write_text(path, json.dumps({"type": "FeatureCollection", "features": features}))
+    areas = objects.areas()
+    with Features(path, result.place) as features:
+        for index, polygons in enumerate(polygons_of(objects)):
+            if objects.class_index[index] == IGNORE_INDEX:
+                continue
+            properties: dict[str, object] = {"class": result.info.classes.names[objects.class_index[index]]}
+            if result.instances is not None:
+                properties |= {"id": index + 1, "score": score_of(objects, index), "area": int(areas[index])}
+            features.add(polygons, properties)
 
 
 def write_labelme(path: Path, result: Result) -> None:
@@ -91,7 +127,7 @@ def write_coco_results(path: Path, result: Result) -> None:
     objects = objects_in(result)
     stem = path.name.removesuffix(COCO_ENDING)
     entries = [
-        {"image_id": int(stem) if stem.isdecimal() else stem, "score": _score(objects, index), **own}
+        {"image_id": int(stem) if stem.isdecimal() else stem, "score": score_of(objects, index), **own}
         for index, own in enumerate(as_coco(objects))
     ]
     for entry in entries:
@@ -99,7 +135,7 @@ def write_coco_results(path: Path, result: Result) -> None:
     write_text(path, json.dumps(entries))
 
 
-def _polygons(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
+def polygons_of(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
     """Yield each object's polygons: closed rings, the outer one first, then its holes."""
     for piece in objects.pieces():
         rings = [ring + np.array([piece.left, piece.top]) for ring in outlines(piece.mask)]
@@ -124,7 +160,8 @@ def _surrounds(ring: Ring, hole: Ring) -> bool:
     return bool(filled([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
 
 
-def _score(objects: Objects, index: int) -> float:
+def score_of(objects: Objects, index: int) -> float:
+    """Return an object's score with four digits, as files have it."""
     return round(float(objects.score[index]), 4)
 
 

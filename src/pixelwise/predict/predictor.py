@@ -80,7 +80,7 @@ class Predictor:
 
         Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
         """
-        return read_channels(path, self.info.bands)
+        return read_channels(path, self.info.bands, self.info.value_range)
 
     def predict(
         self, image: str | Path | UInt8, sampling: Sampling | None = None, *, probabilities: bool = False
@@ -122,7 +122,7 @@ class Predictor:
         if in_one and isinstance(engine, OnnxRuntimeEngine) and engine.has_coarse:
             return labels_between(engine.coarse(image[None])[0], size, info.stride)
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
-        return stitch_label_map(engine, image, **grid, labels=self._labels)
+        return stitch_label_map(engine, image, **grid, labels=self.labels_of)
 
     def label_map_and_objects(self, image: UInt8) -> tuple[UInt8, Objects]:
         """Return the class indices, uint8 (height, width), and the objects that an instance model sees.
@@ -139,7 +139,7 @@ class Predictor:
         blocks = self.blocks(image)
         label_map, fields = np.empty(image.shape[:2], np.uint8), Fields.empty(image.shape[:2])
         for block in blocks:
-            label_map[block.place] = self._labels(block.logits)
+            label_map[block.place] = self.labels_of(block.logits)
             fields.put(block.place, Fields.of(block.logits, grouping.things))
         return label_map, grouped(fields, grouping)
 
@@ -166,7 +166,7 @@ class Predictor:
         Raises as `label_map`, and what reading the image's parts raises.
         """
         for row, blocks in itertools.groupby(self.blocks(image, from_row), key=lambda block: block.row):
-            labels = [self._labels(block.logits) for block in blocks]
+            labels = [self.labels_of(block.logits) for block in blocks]
             yield row, np.concatenate(labels, axis=1)
 
     def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
@@ -194,7 +194,8 @@ class Predictor:
         self._require_image(image)
         return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
 
-    def _labels(self, logits: Float32) -> UInt8:
+    def labels_of(self, logits: Float32) -> UInt8:
+        """Return the class indices, uint8 (height, width), that logits (K or more, height, width) stand for."""
         scores = logits[: self.classes.num_classes]
         return self._chosen(softmax(scores)) if self.thresholds else labels_of(scores)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.place import PlaceOnEarth
 from pixelwise.render import object_overlay, overlay, visible
 
 UInt8 = npt.NDArray[np.uint8]
@@ -25,7 +26,8 @@ class Result:
 
     info: what the model file says of itself. work_out: what gives the probabilities when they are asked for. variance:
     float32 (height, width), 0..0.25, of the passes that `sampling` asked for (see `Predictor.sampled`). instances: the
-    objects, of an instance model. source: the image's file, where it came from one.
+    objects, of an instance model. source: the image's file, where it came from one. place: where on earth it lies; what
+    is written of it is then a GeoTIFF there, and `label_map` is `IGNORE_INDEX` where the file has no data.
     """
 
     image: UInt8
@@ -35,6 +37,7 @@ class Result:
     variance: Float32 | None = None
     instances: Objects | None = None
     source: Path | None = None
+    place: PlaceOnEarth | None = None
 
     @cached_property
     def probabilities(self) -> Float32:

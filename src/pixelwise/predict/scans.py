@@ -3,47 +3,109 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ImageError, OptionError, OutputError
+from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import sha256
+from pixelwise.instances.fields import Fields
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
+from pixelwise.predict.rows import FIELDS, LABELS, KeptRows, records_of
+from pixelwise.predict.sampling import softmax
 from pixelwise.predict.writers import GEOJSON, MASK
+from pixelwise.raster.gdal import open_file, readable
+from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
+from pixelwise.raster.stack import located
+from pixelwise.render import overlay, visible
 
+UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
 """Told (done, total) of a scan's pixels after every row of tiles."""
+OVERLAY, PROBABILITIES = "overlay", "probabilities"
+SEMANTIC_KINDS = (MASK, GEOJSON, OVERLAY, PROBABILITIES)
+INSTANCE_KINDS = (MASK, GEOJSON, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
+"""What can be written of an image that is read in parts, by task."""
 
 
 def predict_scans(
-    predictor: Predictor, jobs: Sequence[Job], on_pixels: OnPixels | None = None, *, resume: bool = False
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    on_pixels: OnPixels | None = None,
+    *,
+    resume: bool = False,
+    on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[Path, ImageError]:
-    """Predict every job's scan in parts, and write its mask and polygons; return the scans that could not be read, each
-    with its error. With `resume` one that was stopped goes on.
+    """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
+    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on. `on_remark` is told
+    what a person should know of the results.
 
-    Raises `OutputError` where the disk does not take it, and `OptionError` for polygons of an instance model.
+    Raises `OutputError` where the disk does not take it.
     """
-    failures: dict[Path, ImageError] = {}
-    for job in jobs:
-        mask, polygons = job.outputs[MASK], job.outputs.get(GEOJSON)
-        if polygons is not None and predictor.info.grouping is not None:
-            remedy = "Ask for the mask alone, or cut a part out of it."
-            raise OptionError("--as", f"objects of {job.image}, which is read in parts", MASK, remedy)
-        try:
-            if not (resume and mask.is_file()):
-                predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
-            if polygons is not None:
-                write_polygons(polygons, mask, predictor.classes)
-        except ImageError as error:
-            failures[job.image] = error
-    return failures
+    failures = ((job.image, _failure(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
+    return {image: error for image, error in failures if error is not None}
+
+
+def _failure(
+    predictor: Predictor,
+    job: Job,
+    on_pixels: OnPixels | None,
+    on_remark: Callable[[str], None],
+    *,
+    resume: bool,
+) -> ImageError | None:
+    """Predict a job's scan, and return what was wrong with it."""
+    try:
+        _require_kinds(predictor, job)
+        if predictor.info.grouping is None:
+            _predict_classes(predictor, job, on_pixels, resume=resume)
+        else:
+            cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
+            if cuts:
+                on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
+        if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
+            with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
+                _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
+    except ImageError as error:
+        return error
+    return None
+
+
+def _require_kinds(predictor: Predictor, job: Job) -> None:
+    known = SEMANTIC_KINDS if predictor.info.grouping is None else INSTANCE_KINDS
+    if other := [kind for kind in job.outputs if kind not in known]:
+        found = f"an image that is read in parts, of which {', '.join(other)} is asked"
+        remedy = "Leave it out, or cut the image into parts, for example with gdal_translate -srcwin."
+        raise ImageError(job.image, found, f"some of {', '.join(known)}", remedy)
+
+
+def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> None:
+    mask, shown, polygons = job.outputs[MASK], job.outputs.get(OVERLAY), job.outputs.get(GEOJSON)
+    if not (resume and mask.is_file()):
+        predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
+    if polygons is not None:
+        write_polygons(polygons, mask, predictor.classes)
+    if shown is not None:
+        with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
+            _write_overlay(predictor, scan, mask, shown)
+
+
+def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
+    from pixelwise.predict.scan_objects import write_objects  # scipy, which no semantic model should load
+
+    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
+        rows = _predict_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume)
+        cuts = write_objects(predictor.info, job, scan, rows)
+        write_label_map(job.outputs[MASK], rows.labels, scan, predictor.classes)
+    rows.path.unlink()
+    return cuts
 
 
 def predict_scan(
@@ -55,54 +117,109 @@ def predict_scan(
     the same model and scan left in it is not predicted again, and the result has the same bytes. Raises `ImageError`
     for a scan that cannot be read and `OutputError` where the disk does not take it.
     """
+    with Scan(image, predictor.info.bands, predictor.info.value_range) as scan:
+        rows = _predict_rows(predictor, scan, out, on_pixels, resume=resume)
+        write_label_map(out, rows.labels, scan, predictor.classes)
+    rows.path.unlink()
+
+
+def _predict_rows(predictor: Predictor, scan: Scan, out: Path, on_pixels: OnPixels | None, *, resume: bool) -> KeptRows:
+    """Predict a scan into a hidden file beside `out`, and return its rows."""
     kept = out.with_name(f".{out.stem}.rows")
-    with Scan(image, predictor.info.bands) as scan:
-        height, width, _ = scan.shape
-        header = _header(predictor, image)
-        done = _rows_in(kept, header, width) if resume else 0
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with kept.open("r+b" if done else "wb") as file:
-                file.write(header)
-                for row, labels in predictor.label_bands(scan, done):
-                    file.seek(len(header) + row * width)
-                    file.write(labels.tobytes())
-                    file.flush()
-                    os.fsync(file.fileno())
-                    if on_pixels is not None:
-                        on_pixels((row + len(labels)) * width, height * width)
-        except ImageError:
-            kept.unlink()
-            raise
-        except OSError as error:
-            remedy = "Free some space, and go on with --resume, or choose another --out."
-            raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
-        write_label_map(out, _Kept(kept, len(header), width), scan, predictor.classes)
-    kept.unlink()
+    height, width, _ = scan.shape
+    header = _header(predictor, scan.path)
+    pixel = LABELS if predictor.info.grouping is None else FIELDS
+    done = _rows_in(kept, header, width * pixel.itemsize) if resume else 0
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("r+b" if done else "wb") as file:
+            file.write(header)
+            for row, rows in _row_bands(predictor, scan, done):
+                file.seek(len(header) + row * width * pixel.itemsize)
+                file.write(rows.tobytes())
+                file.flush()
+                os.fsync(file.fileno())
+                if on_pixels is not None:
+                    on_pixels((row + len(rows)) * width, height * width)
+    except ImageError:
+        kept.unlink()
+        raise
+    except OSError as error:
+        remedy = "Free some space, and go on with --resume, or choose another --out."
+        raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
+    return KeptRows(kept, len(header), width, pixel)
 
 
-class _Kept:
-    """Rows in a file, read when they are asked for: a mapped file would count as memory."""
+def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
+    """Yield (row, pixels (rows, width)) from top to bottom: labels, of an instance model with what grouping needs."""
+    grouping = predictor.info.grouping
+    if grouping is None:
+        yield from predictor.label_bands(scan, from_row)
+        return
+    for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
+        parts = [
+            records_of(predictor.labels_of(block.logits), Fields.of(block.logits, grouping.things)) for block in blocks
+        ]
+        yield row, np.concatenate(parts, axis=1)
 
-    def __init__(self, path: Path, start: int, width: int) -> None:
-        self.path, self.start, self.width = path, start, width
 
-    def __getitem__(self, rows: slice) -> npt.NDArray[np.uint8]:
-        count, offset = (rows.stop - rows.start) * self.width, self.start + rows.start * self.width
-        return np.fromfile(self.path, np.uint8, count, offset=offset).reshape(-1, self.width)
+def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> None:
+    """Write a scan under the colours of the label map in a file."""
+    from rasterio.windows import Window
+
+    height, width, _ = scan.shape
+    with open_file(mask) as labels:
+
+        def rows_of(rows: slice) -> UInt8:
+            last = min(rows.stop + 1, height)  # an edge is seen from the row above it
+            place = slice(rows.start, last), slice(0, width)
+            label_map = labels.read(1, window=Window.from_slices(*place))
+            drawn = overlay(visible(scan[place]), label_map, predictor.classes)
+            return drawn[: rows.stop - rows.start].transpose(2, 0, 1)
+
+        write_geotiff(path, rows_of, (3, height, width), "uint8", scan.place, smooth=True)
+
+
+def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
+    """Write the probabilities of all classes as `write_probabilities` does; they wait in a hidden file beside."""
+    height, width, _ = scan.shape
+    count = predictor.classes.num_classes
+    kept = path.with_name(f".{path.stem}.rows")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("wb") as file:
+            for _, blocks in itertools.groupby(predictor.blocks(scan), key=lambda block: block.row):
+                logits = np.concatenate([block.logits[:count] for block in blocks], axis=2)
+                values = np.rint(softmax(logits) * 65535).astype(np.uint16)
+                file.write(values.transpose(1, 0, 2).tobytes())
+        rows = KeptRows(kept, 0, count * width, np.dtype(np.uint16))
+        write_geotiff(
+            path,
+            lambda own: rows[own].reshape(-1, count, width).transpose(1, 0, 2),
+            (count, height, width),
+            "uint16",
+            scan.place,
+            smooth=True,
+        )
+    except OSError as error:
+        remedy = "Free some space, or choose another --out."
+        raise OutputError(path, error.strerror or str(error), "a place that can be written", remedy) from error
+    finally:
+        kept.unlink(missing_ok=True)
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:
     """Return what the rows are of, in a line: rows of another are not gone on with."""
     model = None if predictor.path is None else sha256(predictor.path)
-    file = image.stat()
-    asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented}
+    own, page = located(image)
+    file = own.stat()
+    asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented, "page": page}
     return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns, **asked}).encode() + b"\n"
 
 
-def _rows_in(kept: Path, header: bytes, width: int) -> int:
+def _rows_in(kept: Path, header: bytes, row_bytes: int) -> int:
     """Return how many rows of this header's scan a file holds."""
     with contextlib.suppress(FileNotFoundError), kept.open("rb") as file:
         if file.read(len(header)) == header:
-            return (kept.stat().st_size - len(header)) // width
+            return (kept.stat().st_size - len(header)) // row_bytes
     return 0

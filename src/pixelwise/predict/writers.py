@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import OptionError
 from pixelwise.predict.objects import (
     COCO_ENDING,
+    write_bands,
     write_coco_results,
     write_geojson,
     write_instances,
@@ -25,34 +28,47 @@ from pixelwise.raster.image import write_png, write_tiff
 
 @dataclass(frozen=True)
 class Writer:
-    """How one kind of result becomes a file, what the file's name adds to its image's stem, and whether it is made of
-    the probabilities of all classes."""
+    """How one kind of result becomes a file, what the file's name adds to its image's stem, whether it is made of the
+    probabilities of all classes, and the other ending of a GeoTIFF, which a picture of an image with a place is."""
 
     ending: str
     write: Callable[[Path, Result], None]
     probabilities: bool = False
+    placed: str | None = None
 
 
 def write_mask(path: Path, result: Result) -> None:
     """Write the label map as a palette PNG: the values are class indices, shown in the model's colours."""
-    write_png(path, result.label_map, palette=result.info.classes.palette())
+    palette = result.info.classes.palette()
+    if result.place is not None:
+        write_bands(path, result.label_map[None], result, nodata=IGNORE_INDEX, palette=palette)
+    else:
+        write_png(path, result.label_map, palette=palette)
 
 
 def write_overlay(path: Path, result: Result) -> None:
     """Write the image under its classes' colours, or its objects with their numbers, as an RGB PNG."""
-    write_png(path, result.overlay())
+    if result.place is not None:
+        write_bands(path, result.overlay().transpose(2, 0, 1), result, smooth=True)
+    else:
+        write_png(path, result.overlay())
 
 
 def write_uncertainty(path: Path, result: Result) -> None:
     """Write the variance as a 16-bit gray PNG: a value v stands for v / 65535 / 4, so that 65535 is the most, 0.25."""
     if result.variance is None:
         raise _unsampled()
-    write_png(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16))
+    _write_deep(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16), result)
 
 
 def write_probabilities(path: Path, result: Result) -> None:
-    """Write the probabilities as a 16-bit TIFF with a page a class: a value v stands for v / 65535."""
-    write_tiff(path, np.rint(result.probabilities * 65535).astype(np.uint16))
+    """Write the probabilities as a 16-bit TIFF with a page a class, as a GeoTIFF with a band a class: a value v stands
+    for v / 65535."""
+    values = np.rint(result.probabilities * 65535).astype(np.uint16)
+    if result.place is not None:
+        write_bands(path, values, result, smooth=True)
+    else:
+        write_tiff(path, values)
 
 
 def write_entropy(path: Path, result: Result) -> None:
@@ -61,22 +77,29 @@ def write_entropy(path: Path, result: Result) -> None:
     probabilities = result.probabilities
     logarithms = np.log(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
     entropy = -(probabilities * logarithms).sum(axis=0) / np.log(max(2, len(probabilities)))
-    write_png(path, np.rint(np.clip(entropy, 0, 1) * 65535).astype(np.uint16))
+    _write_deep(path, np.rint(np.clip(entropy, 0, 1) * 65535).astype(np.uint16), result)
+
+
+def _write_deep(path: Path, values: npt.NDArray[np.uint16], result: Result) -> None:
+    if result.place is not None:
+        write_bands(path, values[None], result, smooth=True)
+    else:
+        write_png(path, values)
 
 
 MASK, GEOJSON, UNCERTAINTY = "mask", "geojson", "uncertainty"
 WRITERS = {
-    MASK: Writer(".png", write_mask),
-    "overlay": Writer("_overlay.png", write_overlay),
-    "instances": Writer("_instances.png", write_instances),
-    "instances32": Writer("_instances.tif", write_instances32),
+    MASK: Writer(".png", write_mask, placed=".tif"),
+    "overlay": Writer("_overlay.png", write_overlay, placed="_overlay.tif"),
+    "instances": Writer("_instances.png", write_instances, placed="_instances.tif"),
+    "instances32": Writer("_instances.tif", write_instances32, placed="_instances32.tif"),
     "objects": Writer("_objects.csv", write_table),
     GEOJSON: Writer(".geojson", write_geojson),
     "labelme": Writer(".json", write_labelme),
     "coco": Writer(COCO_ENDING, write_coco_results),
     "probabilities": Writer("_probabilities.tif", write_probabilities, probabilities=True),
-    "entropy": Writer("_entropy.png", write_entropy, probabilities=True),
-    UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty),
+    "entropy": Writer("_entropy.png", write_entropy, probabilities=True, placed="_entropy.tif"),
+    UNCERTAINTY: Writer("_uncertainty.png", write_uncertainty, placed="_uncertainty.tif"),
 }
 
 

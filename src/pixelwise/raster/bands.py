@@ -5,9 +5,6 @@ Files are read through rasterio (GDAL), which comes with the extra `geo`.
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.bands import Bands, require_numbers
-from pixelwise.errors import ImageError, MissingDependencyError, OptionError
+from pixelwise.errors import ImageError, OptionError
+from pixelwise.raster.gdal import open_file, readable, require_rasterio
 from pixelwise.raster.image import read_image
-from pixelwise.raster.zarr import full_size, is_zarr
+from pixelwise.raster.source import open_source
+from pixelwise.value_range import ValueRange
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 UInt8 = npt.NDArray[np.uint8]
-Values = npt.NDArray[np.generic]
+Values = npt.NDArray[Any]
 
 SAMPLE = 32
 """So many images are looked at to find out which values occur, and of each every so manieth pixel that 512 are left a
@@ -41,9 +40,6 @@ GDAL_TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
-CACHE_MIB = "256"
-"""What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
-row of tiles of a scan that is stored in strips."""
 EXTREMES = (1.0, 99.0)
 """Percentiles of a band's values that become 0 and 255."""
 
@@ -87,9 +83,18 @@ def read_bands(path: Path, bands: Bands) -> UInt8:
         return bands.scaled(_values(path, file, bands.numbers))
 
 
-def read_channels(path: Path, bands: Bands | None) -> UInt8:
+def read_channels(path: Path, bands: Bands | None, value_range: ValueRange | None = None) -> UInt8:
     """Return a file's image as uint8 (height, width, channels): its bands, or RGB without. Raises as either does."""
-    return read_image(path) if bands is None else read_bands(path, bands)
+    return read_image(path, value_range) if bands is None else read_bands(path, bands)
+
+
+def read_stored(path: Path, bands: Bands | None) -> Values:
+    """Return a file's image, (height, width, channels), as it is stored: its bands, or gray or RGB without."""
+    if bands is None:
+        with open_source(path) as source:
+            return source.whole()
+    with opened(path) as file:
+        return _values(path, file, bands.numbers).transpose(1, 2, 0)
 
 
 def band_size(path: Path) -> tuple[int, int]:
@@ -126,13 +131,6 @@ def opened(path: Path) -> Iterator[DatasetReader]:
         yield file
 
 
-def require_rasterio(what: str) -> None:
-    """Raise `MissingDependencyError`, which names what asked for it, where rasterio is not installed."""
-    if importlib.util.find_spec("rasterio") is None:
-        remedy = "pip install 'pixelwise[geo]'"
-        raise MissingDependencyError(what, "no package rasterio", "rasterio, which reads bands and scans", remedy)
-
-
 def open_bands(path: Path) -> DatasetReader:
     """Open a file that GDAL reads. The pages of a TIFF that has a band in each, as an OME-TIFF does, are its bands."""
     file = open_file(path)
@@ -141,26 +139,6 @@ def open_bands(path: Path) -> DatasetReader:
         return file
     with file:
         return open_file(_of_pages(file, pages))
-
-
-def open_file(source: Path | str) -> DatasetReader:
-    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
-    array of full size. Raises `ImageError` for a group of arrays that does not say which that is."""
-    os.environ.setdefault("GDAL_CACHEMAX", CACHE_MIB)  # read once, before a process's first pixels
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        if not (isinstance(source, Path) and is_zarr(source)):
-            return rasterio.open(source)
-        file = rasterio.open(full_size(source))
-    if not file.count:
-        arrays = [name.rpartition(":/")[2] for name in file.subdatasets]
-        file.close()
-        remedy = f"Name one of them, as in {source / min(arrays, default='0')}."
-        raise ImageError(source, f"a group of {len(arrays)} arrays", "an array, or an OME-Zarr", remedy)
-    return file
 
 
 def _of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
@@ -181,15 +159,3 @@ def _of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
         SubElement(source, "SourceFilename").text = name
         SubElement(source, "SourceBand").text = "1"
     return tostring(root, encoding="unicode")
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Make what GDAL raises of a file an `ImageError`."""
-    from rasterio.errors import RasterioError
-
-    try:
-        yield
-    except RasterioError as error:
-        found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
-        raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error

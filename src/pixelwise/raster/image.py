@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +16,13 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ImageError, ShapeError
 from pixelwise.files import written_whole
-from pixelwise.raster.stack import located
+from pixelwise.raster.gdal import has_rasterio, open_file, readable
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.tiff import Page, count_pages, read_page
+from pixelwise.value_range import ValueRange
 
 UInt8 = npt.NDArray[np.uint8]
-Values = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
+Values = npt.NDArray[Any]
 
 IMAGE_ENDINGS = (
     *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
@@ -31,25 +36,26 @@ MAX_PIXELS = 2**29
 # Pillow's own limit is lower, warns below it and can only be set for the whole process: it is moved up to ours, once.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
+PNG_START = b"\x89PNG\r\n\x1a\n"
+PNG_GRAY_ALPHA = 4
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
 
 
-def read_image(path: Path) -> UInt8:
+def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
     """Return the image as viewers show it: uint8 (height, width, 3) RGB, EXIF rotation applied, transparency dropped.
 
-    Gray, palette, 1-bit and CMYK images become RGB. 16-bit gray is scaled by its full range, round(value * 255 /
-    65535); of 16-bit colour Pillow hands out the high bytes, which differ from that by 1 at most. Of several frames
-    the first counts; the pages of a TIFF have paths of their own (see `stack`). Raises `ImageError` for a file that is
-    missing, no image, damaged or truncated, has more than `MAX_PIXELS` pixels, or pixels that are floating-point or
-    beyond 16 bits.
+    Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Deeper values than 8 bits are spread
+    over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.assumed_range`). Of several
+    frames the first counts; the pages of a TIFF have paths of their own (see `stack`). Raises `ImageError` for a file
+    that is missing, no image, damaged or truncated, or has more than `MAX_PIXELS` pixels.
     """
-    image = _decoded(path)
-    if image.mode.startswith("I"):
-        gray = to_8_bits(np.asarray(image), path)
-        return np.repeat(gray[..., None], 3, axis=2)
-    image.info.pop("transparency", None)
-    return np.array(image.convert("RGB"))
+    from pixelwise.raster.depth import range_of  # which reads images through this module
+    from pixelwise.raster.source import open_source
+
+    with open_source(path) as source:
+        values = source.whole()
+        return (value_range or range_of(source)).scaled(values)
 
 
 def read_values(path: Path) -> Values:
@@ -64,7 +70,16 @@ def read_values(path: Path) -> Values:
 
 def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
     """Return what `read_values` does and, of a palette file, its colours, uint8 (n, 3); `None` of any other."""
-    image = _decoded(path)
+    try:
+        image = _loaded(path)
+    except ImageError:
+        values = _values_by_gdal(path)
+        if values is None:
+            raise
+        return values, None
+    if image.mode == "F":
+        remedy = "Save the labels as whole numbers of 8 or 16 bits."
+        raise ImageError(path, "floating-point pixels", "8- or 16-bit pixels", remedy)
     if image.mode == "1":
         return np.array(image.convert("L")), None
     if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
@@ -91,19 +106,47 @@ def image_size(path: Path) -> tuple[int, int]:
     EXIF data that follows the pixels, as PNG allows, is not looked for. Raises `ImageError` for a file that is
     missing, no image, or too large.
     """
+    page = tiff_page(path)
+    if page is not None:
+        require_moderate(path, page.size[0] * page.size[1])
+        return page.size
     with _opened(path) as image:
         width, height = image.size
         if image.format == "TIFF":  # Pillow has turned it already
             return height, width
-        # The base class's method: PNG's own decodes the whole image first.
-        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
-        return (width, height) if orientation in _TURNED else (height, width)
+        return (width, height) if _orientation(image) in _TURNED else (height, width)
+
+
+def orientation_of(path: Path) -> int:
+    """Return the EXIF orientation of an image, 1..8, from its header; 1 where it says none. Raises as `image_size`."""
+    page = tiff_page(path)
+    if page is not None:
+        return page.orientation
+    if path.is_dir():  # a Zarr
+        return 1
+    with _opened(path) as image:
+        own = _orientation(image)
+        return own if own in range(1, 9) else 1
+
+
+def _orientation(image: Image.Image) -> int:
+    # The base class's method: PNG's own decodes the whole image first.
+    return int(Image.Image.getexif(image).get(ExifTags.Base.Orientation) or 1)
 
 
 def page_count(path: Path) -> int:
     """Return the number of images in a file, 1 for most; raises `ImageError` as `image_size` does."""
+    file, _ = located(path)
+    if pages := count_pages(file) if file.suffix.lower() in STACK_ENDINGS else 0:
+        return pages
     with _opened(path) as image:
         return int(getattr(image, "n_frames", 1))
+
+
+def tiff_page(path: Path) -> Page | None:
+    """Return what the header of a TIFF, or of a page of one, says; `None` for another file or a damaged one."""
+    file, number = located(path)
+    return read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
 
 
 def is_jpeg(path: Path) -> bool:
@@ -161,7 +204,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with Image.open(file) as image:
             if page:
                 image.seek(page)
-            _require_moderate(path, image.width * image.height)
+            require_moderate(path, image.width * image.height)
             yield image
     except ImageError:
         raise
@@ -180,28 +223,103 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageError(path, found, "a complete image", "Copy or export it again, or leave it out.") from error
 
 
-def _decoded(path: Path) -> Image.Image:
+def _loaded(path: Path) -> Image.Image:
     with _opened(path) as image:
         image.load()
-        if image.mode == "F":
-            remedy = "Scale the image to 8 or 16 bits."
-            raise ImageError(path, "floating-point pixels", "8- or 16-bit pixels", remedy)
         ImageOps.exif_transpose(image, in_place=True)
         return image
 
 
-def _require_moderate(path: Path, pixels: int) -> None:
+def decoded(path: Path, page: Page | None) -> Values:
+    """Return what Pillow reads of a file, (height, width, 1) of a gray image, else (height, width, 3), as it is stored.
+
+    `page` is what the header of a TIFF says. Raises `ImageError` as `read_image` does.
+    """
+    image = _loaded(path)
+    if image.mode in ("L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa") and _bits(path, page) == 16:
+        return _sixteen_bits(path, image)
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)[..., None]
+        if page is not None:
+            return page.as_seen(values.astype(page.dtype))
+        # PNG and PNM have no more than 16 bits.
+        return values.astype(np.float32 if image.mode == "F" else np.uint16)
+    image.info.pop("transparency", None)
+    gray = {"1": None, "L": None, "LA": 0, "La": 0}
+    if image.mode not in gray:
+        return np.array(image.convert("RGB"))
+    band = gray[image.mode]
+    return np.array(image.convert("L") if band is None else image.getchannel(band))[..., None]
+
+
+def _bits(path: Path, page: Page | None) -> int:
+    """Return how many bits a channel has, where Pillow may hand out fewer: in TIFF and PNG; else 8."""
+    if page is not None:
+        return page.bits
+    with located(path)[0].open("rb") as file:
+        head = file.read(26)
+    return head[24] if head.startswith(PNG_START) and len(head) == 26 else 8
+
+
+def _sixteen_bits(path: Path, high: Image.Image) -> Values:
+    """Return 16-bit values, of which Pillow hands out the high bytes.
+
+    Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
+    red, green, blue and transparency of 8 bits, which has the same bytes.
+    """
+    with located(path)[0].open("rb") as file:
+        head = file.read(26)
+    if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
+        return _gray_and_alpha(path)
+    with _opened(path) as image:
+        own: Any = image
+        own.tile = [_in_other_order(tile) for tile in own.tile]
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        low = np.asarray(image)[..., :3].astype(np.uint16)
+    return np.asarray(high)[..., :3].astype(np.uint16) << 8 | low
+
+
+def _in_other_order(tile: Any) -> Any:
+    swapped = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+    codec, box, offset, form = tile[:4]
+    raw = form if isinstance(form, str) else form[0]
+    raw = raw[:-1] + swapped[raw[-1]]
+    return type(tile)(codec, box, offset, raw if isinstance(form, str) else (raw, *form[1:]))
+
+
+def _gray_and_alpha(path: Path) -> Values:
+    data = bytearray(path.read_bytes())
+    data[24:26] = bytes([8, 6])
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        pairs = np.asarray(image).astype(np.uint16)
+    return (pairs[..., 0] << 8 | pairs[..., 1])[..., None]
+
+
+def _values_by_gdal(path: Path) -> Values | None:
+    """Return what a TIFF that Pillow does not read stores; `None` where GDAL does not read it either, or floats."""
+    page = tiff_page(path)
+    if page is None or not page.is_plain or not has_rasterio():
+        return None
+    from pixelwise.raster.source import TURNS, turned
+
+    file, number = located(path)
+    with readable(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
+        values: Values = turned(source.read().transpose(1, 2, 0), TURNS[page.orientation])
+    if values.dtype.kind == "f":
+        return None
+    if values.shape[2] < 3:
+        return values[..., 0] if values.dtype in (np.uint8, np.uint16) else values[..., 0].astype(np.int32)
+    return values[..., :3] if values.dtype == np.uint8 else (values[..., :3] >> 8).astype(np.uint8)
+
+
+def require_moderate(path: Path, pixels: int) -> None:
     if pixels > MAX_PIXELS:
         raise _too_large(path, f"{pixels:,} pixels")
 
 
 def _too_large(path: Path, found: str) -> ImageError:
     return ImageError(path, found, f"at most {MAX_PIXELS:,}", "Cut the image into parts or scale it down.")
-
-
-def to_8_bits(gray: npt.NDArray[np.integer[Any]], path: Path) -> UInt8:
-    """Return values of 16 bits scaled by their full range; raise `ImageError`, which names `path`, for others."""
-    if gray.min() < 0 or gray.max() > 65535:
-        found = f"values from {gray.min()} to {gray.max()}"
-        raise ImageError(path, found, "8- or 16-bit pixels (0..65535)", "Scale the image to 8 or 16 bits.")
-    return ((gray.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)

@@ -14,6 +14,7 @@ from pixelwise.errors import RunError
 from pixelwise.files import write_text
 from pixelwise.instances.rule import Grouping
 from pixelwise.losses.cross_entropy import Reduction
+from pixelwise.value_range import FULL, ValueRange
 
 MAX_SEED = 2**32 - 1
 MEASURES = {"miou": "mIoU", "ap": "AP"}
@@ -106,6 +107,8 @@ class RunConfig(_Strict):
     task: Literal["semantic", "instance"]
     bands: Bands | None = None
     """The images' channels; `None` for red, green and blue."""
+    value_range: ValueRange | None = FULL
+    """What becomes 0 and 255 of images deeper than 8 bits; `None` where the training images have none."""
     things: tuple[pydantic.NonNegativeInt, ...] = ()
     """Of an instance model: the classes whose pixels make objects."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]

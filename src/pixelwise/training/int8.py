@@ -56,7 +56,7 @@ def export_int8(
     """
     config = RunConfig.load(RunDirectory(run).config)
     dataset = _few(open_dataset(config.data, config.format) if data is None else open_dataset(data))
-    dataset = replace(dataset, bands=config.bands)
+    dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
     images = len(dataset.splits["val"])
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:
         whole = Path(folder, "float.onnx")

@@ -91,6 +91,7 @@ def new_config(
         encoder_padding=_encoder_padding(options),
         task=task,
         bands=dataset.bands,
+        value_range=dataset.value_range,
         things=_things(dataset, survey) if task == "instance" else (),
         seed=options.seed or 0,
         start_from=None if options.start_from is None else str(options.start_from),

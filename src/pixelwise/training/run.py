@@ -114,7 +114,10 @@ def train(
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     stored = run.config if resume else asked.config
     if stored is not None and stored.is_file():
-        dataset = replace(dataset, bands=RunConfig.load(stored).bands)
+        config_of = RunConfig.load(stored)
+        dataset = replace(dataset, bands=config_of.bands, value_range=config_of.value_range)
+    else:
+        dataset = dataset.with_value_range()
     with Display(quiet=quiet or not first) as display:
         if not stages:
             return _train(run, dataset, asked, display)

@@ -66,6 +66,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         options=config.options,
         grouping=pipeline.grouping,
         bands=config.bands,
+        value_range=config.value_range,
     )
 
 

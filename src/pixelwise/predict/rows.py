@@ -1,0 +1,76 @@
+"""Rows of a scan's results in a file, until all are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.instances.fields import Fields
+
+UInt8 = npt.NDArray[np.uint8]
+LABELS = np.dtype(np.uint8)
+"""A pixel of a semantic model's rows."""
+FIELDS = np.dtype(
+    [("label", "u1"), ("class_index", "u1"), ("probability", "<f4"), ("heat", "<f4"), ("down", "<i2"), ("right", "<i2")]
+)
+"""A pixel of an instance model's rows: its label, and what `Fields` has of it."""
+
+
+def records_of(labels: UInt8, fields: Fields) -> npt.NDArray[Any]:
+    """Return pixels as `FIELDS` has them, (height, width)."""
+    records = np.empty(labels.shape, FIELDS)
+    records["label"] = labels
+    for name in FIELD_NAMES:
+        records[name] = getattr(fields, name)
+    return records
+
+
+FIELD_NAMES = ("class_index", "probability", "heat", "down", "right")
+
+
+class KeptRows:
+    """Rows in a file, read when they are asked for: a mapped file would count as memory."""
+
+    def __init__(self, path: Path, start: int, width: int, pixel: np.dtype[Any]) -> None:
+        self.path, self.start, self.width, self.pixel = path, start, width, pixel
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[Any]:
+        return self.window((rows, slice(0, self.width)))
+
+    def window(self, place: tuple[slice, slice]) -> npt.NDArray[Any]:
+        """Return rows and columns."""
+        rows, columns = place
+        size = rows.stop - rows.start, columns.stop - columns.start
+        if size[1] == self.width:
+            offset = self.start + rows.start * self.width * self.pixel.itemsize
+            return np.fromfile(self.path, self.pixel, size[0] * size[1], offset=offset).reshape(size)
+        window = np.empty(size, self.pixel)
+        with self.path.open("rb") as file:
+            for index, row in enumerate(range(rows.start, rows.stop)):
+                file.seek(self.start + (row * self.width + columns.start) * self.pixel.itemsize)
+                window[index] = np.frombuffer(file.read(size[1] * self.pixel.itemsize), self.pixel)
+        return window
+
+    def fields(self, place: tuple[slice, slice]) -> Fields:
+        """Return what grouping needs of rows and columns."""
+        window = self.window(place)
+        return Fields(*(np.ascontiguousarray(window[name]) for name in FIELD_NAMES))
+
+    @property
+    def labels(self) -> KeptLabels:
+        return KeptLabels(self)
+
+
+class KeptLabels:
+    """The labels of kept rows, uint8 (rows, width)."""
+
+    def __init__(self, rows: KeptRows) -> None:
+        self._rows = rows
+
+    def __getitem__(self, rows: slice) -> UInt8:
+        own = self._rows[rows]
+        labels: UInt8 = own if own.dtype == np.uint8 else np.ascontiguousarray(own["label"])
+        return labels

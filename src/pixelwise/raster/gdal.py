@@ -1,0 +1,65 @@
+"""GDAL, through rasterio, which comes with the extra `geo`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.raster.zarr import full_size, is_zarr
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+CACHE_MIB = "256"
+"""What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
+row of tiles of a scan that is stored in strips."""
+
+
+def has_rasterio() -> bool:
+    """Return whether rasterio is installed."""
+    return importlib.util.find_spec("rasterio") is not None
+
+
+def require_rasterio(what: str) -> None:
+    """Raise `MissingDependencyError`, which names what asked for it, where rasterio is not installed."""
+    if not has_rasterio():
+        remedy = "pip install 'pixelwise[geo]'"
+        raise MissingDependencyError(what, "no package rasterio", "rasterio, which reads bands and scans", remedy)
+
+
+def open_file(source: Path | str) -> DatasetReader:
+    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
+    array of full size. Raises `ImageError` for a group of arrays that does not say which that is."""
+    os.environ.setdefault("GDAL_CACHEMAX", CACHE_MIB)  # read once, before a process's first pixels
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        if not (isinstance(source, Path) and is_zarr(source)):
+            return rasterio.open(source)
+        file = rasterio.open(full_size(source))
+    if not file.count:
+        arrays = [name.rpartition(":/")[2] for name in file.subdatasets]
+        file.close()
+        remedy = f"Name one of them, as in {source / min(arrays, default='0')}."
+        raise ImageError(source, f"a group of {len(arrays)} arrays", "an array, or an OME-Zarr", remedy)
+    return file
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Make what GDAL raises of a file an `ImageError`."""
+    from rasterio.errors import RasterioError
+
+    try:
+        yield
+    except RasterioError as error:
+        found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
+        raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error

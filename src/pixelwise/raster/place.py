@@ -1,0 +1,162 @@
+"""Where on earth an image lies, in any way that GDAL knows: transform, control points, world files, `.aux.xml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.errors import ImageError
+from pixelwise.raster.gdal import has_rasterio, open_file, readable
+from pixelwise.raster.image import orientation_of
+from pixelwise.raster.source import TURNS
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.zarr import is_zarr
+
+if TYPE_CHECKING:
+    from affine import Affine
+    from rasterio.control import GroundControlPoint
+    from rasterio.crs import CRS
+    from rasterio.io import DatasetReader, DatasetWriter
+    from rasterio.rpc import RPC
+
+LONGITUDE_LATITUDE = "OGC:CRS84"
+"""What GeoJSON is in unless it says otherwise (RFC 7946)."""
+
+
+@dataclass(frozen=True)
+class PlaceOnEarth:
+    """A coordinate system and what leads to it from (x, y) in pixels from the image's top left corner: a transform,
+    else control points, else `rpcs`, a camera's polynomials."""
+
+    crs: CRS | None
+    transform: Affine | None
+    points: tuple[GroundControlPoint, ...] = ()
+    rpcs: RPC | None = None
+
+    def profile(self) -> dict[str, Any]:
+        """Return the place in rasterio's words, for a file to write, which `add_to` completes."""
+        return {} if self.transform is None else {"crs": self.crs, "transform": self.transform}
+
+    def add_to(self, file: DatasetWriter) -> None:
+        """Give a file that was opened with `profile` the control points or polynomials."""
+        if self.points:
+            file.gcps = (list(self.points), self.crs)
+        if self.rpcs is not None:
+            file.rpcs = self.rpcs
+
+    def turned(self, orientation: int, size: tuple[int, int]) -> PlaceOnEarth:
+        """Return the place of an image that is looked at in another orientation than it is stored in; `size` is the
+        (height, width) that it then has."""
+        from affine import Affine
+
+        if orientation == 1:
+            return self
+        swapped, rows, columns = TURNS[orientation]
+        height, width = size
+        stored = Affine(-1 if columns else 1, 0, width if columns else 0, 0, -1 if rows else 1, height if rows else 0)
+        if swapped:
+            stored = Affine(0, 1, 0, 1, 0, 0) * stored
+        points = []
+        for point in self.points:
+            x, y = ~stored * (point.col, point.row)
+            points.append(type(point)(row=y, col=x, x=point.x, y=point.y, z=point.z, id=point.id, info=point.info))
+        transform = None if self.transform is None else self.transform * stored
+        return replace(self, transform=transform, points=tuple(points), rpcs=None)
+
+    def to_earth(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2): in the coordinate system where that has a
+        code, else in longitude and latitude; of a place without a system in the transform's own units.
+        """
+        from rasterio.transform import GCPTransformer
+        from rasterio.warp import transform as reprojected
+
+        if self.transform is not None:
+            a, b, c, d, e, f = self.transform[:6]
+            x, y = a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f
+        elif self.points:
+            with GCPTransformer(list(self.points)) as transformer:
+                x, y = map(np.asarray, transformer.xy(xy[:, 1], xy[:, 0], offset="ul"))
+        else:
+            return xy
+        if self.crs and self._code is None and self._is_on_earth:
+            x, y = map(np.asarray, reprojected(self.crs, LONGITUDE_LATITUDE, x.tolist(), y.tolist()))
+        return np.stack([x, y], axis=1).astype(np.float64)
+
+    def geojson_member(self) -> dict[str, Any]:
+        """Return the member `crs` of a GeoJSON file in the coordinates of `to_earth`; nothing where it needs none."""
+        if self._code is not None:
+            return {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{self._code}"}}}
+        if self.crs and not self._is_on_earth:
+            return {"crs": {"type": "name", "properties": {"name": self.crs.to_wkt()}}}
+        return {}
+
+    def remark(self) -> str | None:
+        """Return what a reader of GeoJSON must know of its coordinates, in a sentence; `None` where all is said."""
+        if self.transform is None and not self.points:
+            return "its place is known by a camera's polynomials (RPC) alone; coordinates are in pixels"
+        if not self.crs:
+            return "no coordinate system is known; coordinates are in the units of its transform or world file"
+        if self._code is None and not self._is_on_earth:
+            return "its coordinate system is a local one without a code; its WKT is given as the name"
+        return None
+
+    @property
+    def _code(self) -> str | None:
+        authority = self.crs.to_authority() if self.crs else None
+        return "::".join(authority) if authority else None
+
+    @property
+    def _is_on_earth(self) -> bool:
+        return bool(self.crs and (self.crs.is_geographic or self.crs.is_projected))
+
+
+def place_of(path: Path) -> PlaceOnEarth | None:
+    """Return where an image lies; `None` where nothing says so, the file cannot be read, or rasterio is missing."""
+    if not has_rasterio() or not (may_be_placed(path) or has_world_file(path)):
+        return None
+    file, number = located(path)
+    try:
+        with readable(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
+            place = place_in(source)
+            if place is None:
+                return None
+            orientation = orientation_of(path)
+            size = (source.width, source.height) if orientation > 4 else (source.height, source.width)
+            return place.turned(orientation, size)
+    except ImageError:
+        return None  # what reads images tells what is wrong
+
+
+def place_in(file: DatasetReader) -> PlaceOnEarth | None:
+    """Return what an open file says of its place as it is stored."""
+    points, system = file.gcps
+    if not file.transform.is_identity:
+        return PlaceOnEarth(file.crs, file.transform)
+    if points:
+        return PlaceOnEarth(system or file.crs, None, tuple(points), file.rpcs)
+    if file.rpcs is not None:
+        return PlaceOnEarth(file.crs, None, rpcs=file.rpcs)
+    return PlaceOnEarth(file.crs, file.transform) if file.crs else None
+
+
+def may_be_placed(path: Path) -> bool:
+    """Return whether a file is of a kind that may hold a place itself."""
+    return is_zarr(path) or located(path)[0].suffix.lower() in STACK_ENDINGS
+
+
+def has_world_file(path: Path) -> bool:
+    """Return whether a file that says where it lies may stand beside an image: a world file or `.aux.xml`."""
+    return any(own.is_file() for own in _companions(path))
+
+
+def _companions(path: Path) -> Iterator[Path]:
+    ending = path.suffix[1:]
+    yield path.with_name(path.name + ".aux.xml")
+    for own in (f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld"):
+        for name in {own.lower(), own.upper()}:
+            yield path.with_suffix(f".{name}")

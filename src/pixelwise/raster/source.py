@@ -1,0 +1,201 @@
+"""The one reader of images: it decides what pixels a file has, whole or in parts, for every command.
+
+TIFFs and Zarrs are read through GDAL where rasterio is installed, so that any part of them can be; everything else, and
+the TIFFs that GDAL would show otherwise (CMYK, Lab), through Pillow. Values come as they are stored and mean what the
+file says: palettes are looked up, "minimum is white" is inverted, bits become 0 and 255, the orientation is applied,
+transparency is dropped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import UnidentifiedImageError
+
+from pixelwise.errors import ImageError
+from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
+from pixelwise.raster.image import decoded, require_moderate
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.tiff import Page, read_page
+from pixelwise.raster.zarr import is_zarr
+
+Values = npt.NDArray[Any]
+Place = tuple[slice, slice]
+WHOLE_SAMPLE = 2**22
+"""Of an image of so many pixels all are looked at to find out which values occur."""
+SAMPLES, SAMPLE_SIDE = 8, 128
+"""Of a larger one so many squares of this side, down and across."""
+
+
+class Source:
+    """An image file whose parts are read when they are asked for.
+
+    shape: (height, width) as the image is looked at. channels: 1 for gray, 3 for red, green and blue.
+    """
+
+    path: Path
+    shape: tuple[int, int]
+    is_deep: bool
+    """Whether values have more than 8 bits."""
+
+    def read(self, place: Place) -> Values:
+        """Return rows and columns, (height, width, 1) of a gray image, else (height, width, 3), in the stored type."""
+        raise NotImplementedError
+
+    def blank(self, place: Place) -> npt.NDArray[np.bool_]:
+        """Return where the file says that it has no data, boolean (height, width)."""
+        return np.zeros([len(range(side)[own]) for side, own in zip(self.shape, place, strict=True)], np.bool_)
+
+    def whole(self) -> Values:
+        """Return the whole image as `read` does. Raises `ImageError` for one that is too large."""
+        require_moderate(self.path, self.shape[0] * self.shape[1])
+        return self.read((slice(0, self.shape[0]), slice(0, self.shape[1])))
+
+    def sample(self) -> Values:
+        """Return values that occur, (n, channels): of a large image those of squares spread over it. Values that the
+        file calls no data, and what is no number, are left out.
+        """
+        height, width = self.shape
+        places = [(slice(0, height), slice(0, width))]
+        if height * width > WHOLE_SAMPLE:
+            tops, lefts = (_spread(side) for side in self.shape)
+            places = [(slice(y, y + SAMPLE_SIDE), slice(x, x + SAMPLE_SIDE)) for y in tops for x in lefts]
+        parts = []
+        for place in places:
+            place = slice(place[0].start, min(place[0].stop, height)), slice(place[1].start, min(place[1].stop, width))
+            values = self.read(place)
+            valid = ~self.blank(place)
+            if values.dtype.kind == "f":
+                valid &= np.isfinite(values).all(axis=2)
+            parts.append(values[valid])
+        return np.concatenate(parts)
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _spread(side: int) -> list[int]:
+    last = max(0, side - SAMPLE_SIDE)
+    return sorted({last * number // (SAMPLES - 1) for number in range(SAMPLES)})
+
+
+def open_source(path: Path) -> Source:
+    """Open an image file, a page of a TIFF (see `stack`), or a Zarr.
+
+    Raises `ImageError` for one that cannot be read, or whose bands are no picture, and `MissingDependencyError` for a
+    Zarr without rasterio.
+    """
+    if is_zarr(path):
+        require_rasterio(str(path))
+        return GdalSource(path, None)
+    file, number = located(path)
+    page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
+    if page is not None and page.is_plain and has_rasterio():
+        return GdalSource(path, page)
+    try:
+        return PillowSource(path, page)
+    except ImageError as error:
+        unknown = isinstance(error.__cause__, UnidentifiedImageError | KeyError | ValueError)  # not truncated
+        if page is None or not page.is_plain or not unknown:
+            raise
+        found = f"a TIFF of {page.samples} x {page.dtype}, which Pillow does not read"
+        raise ImageError(path, found, "rasterio, which does", "pip install 'pixelwise[geo]'") from error
+
+
+class PillowSource(Source):
+    """A file that Pillow decodes, whole."""
+
+    def __init__(self, path: Path, page: Page | None) -> None:
+        self.path = path
+        self._values = decoded(path, page)
+        self.shape = (self._values.shape[0], self._values.shape[1])
+        self.is_deep = self._values.dtype != np.uint8
+
+    def read(self, place: Place) -> Values:
+        return self._values[place]
+
+
+class GdalSource(Source):
+    """A TIFF or Zarr that GDAL reads in parts."""
+
+    def __init__(self, path: Path, page: Page | None) -> None:
+        self.path, self.page = path, page
+        self._turn = TURNS[page.orientation if page else 1]
+        file, number = located(path)
+        with readable(path):
+            self.file = open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file)
+        height, width = self.file.height, self.file.width
+        self.shape = (width, height) if self._turn[0] else (height, width)
+        self._bands = self._picture()
+        self.is_deep = self.file.dtypes[0] != "uint8" and (page is None or page.palette is None)
+
+    def _picture(self) -> list[int]:
+        """Return the bands to read; raise `ImageError` where they are no picture."""
+        count, kinds = self.file.count, sorted(set(self.file.dtypes))
+        gray = count == 1 or (count == 2 and self.page is not None and self.page.has_alpha)
+        if not (gray or count in (3, 4)) or len(kinds) > 1 or kinds[0].startswith("complex"):
+            self.close()
+            found = f"{count} bands of {', '.join(kinds)}"
+            remedy = "Choose bands when the model is trained, for example with --bands 3,2,1; it then knows them."
+            raise ImageError(self.path, found, "1, 3 or 4 bands of one type", remedy)
+        return [1] if gray else [1, 2, 3]
+
+    def read(self, place: Place) -> Values:
+        from rasterio.windows import Window
+
+        with readable(self.path):
+            bands = self.file.read(self._bands, window=Window.from_slices(*self._stored(place)))
+        values: Values = bands.transpose(1, 2, 0)
+        return turned(values if self.page is None else self.page.as_seen(values), self._turn)
+
+    def blank(self, place: Place) -> npt.NDArray[np.bool_]:
+        from rasterio.windows import Window
+
+        with readable(self.path):
+            mask = self.file.dataset_mask(window=Window.from_slices(*self._stored(place)))
+        return turned(mask == 0, self._turn)
+
+    def close(self) -> None:
+        self.file.close()
+
+    def _stored(self, place: Place) -> Place:
+        """Return where rows and columns of the image, as it is looked at, are stored."""
+        swapped, *flips = self._turn
+        spans = []
+        for own, flipped, side in zip(place, flips, self.shape, strict=True):
+            start, stop, _ = own.indices(side)
+            spans.append(slice(side - stop, side - start) if flipped else slice(start, stop))
+        return (spans[1], spans[0]) if swapped else (spans[0], spans[1])
+
+
+Turn = tuple[bool, bool, bool]
+TURNS: dict[int, Turn] = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+"""By orientation: whether rows and columns are exchanged, and whether rows, and then columns, are reversed after."""
+
+
+def turned(array: Values, turn: Turn) -> Values:
+    """Return an array (height, width, ...) as it is looked at."""
+    swapped, rows, columns = turn
+    array = array.swapaxes(0, 1) if swapped else array
+    return array[:: -1 if rows else 1, :: -1 if columns else 1]

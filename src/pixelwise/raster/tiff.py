@@ -1,0 +1,213 @@
+"""What a TIFF's header says of its pages: size, depth, and what the stored values mean. No pixel is read.
+
+After "TIFF Revision 6.0", Adobe 1992, and its extension to offsets of 64 bits, BigTIFF.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+UInt8 = npt.NDArray[np.uint8]
+Values = npt.NDArray[Any]
+
+MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6
+"""Photometric interpretations. Others (CMYK, Lab ...) are left to Pillow."""
+JPEG = 7
+KINDS = {1: "uint", 2: "int", 3: "float"}
+"""Sample formats."""
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT = 274, 277, 320, 338, 339
+_TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_REDUCED, _MASK = 1, 4
+"""Bits of the subfile type: an overview of another page, a transparency mask."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The tags of one page, as (tag, values)."""
+
+    tags: dict[int, tuple[int, ...]]
+
+    def _first(self, tag: int, default: int) -> int:
+        return next(iter(self.tags.get(tag, ())), default)
+
+    @property
+    def bits(self) -> int:
+        """Of each sample."""
+        return self._first(_BITS, 1)
+
+    @property
+    def dtype(self) -> str:
+        """What the samples are, in numpy's words; of less than 8 bits uint8, of 9 to 15 uint16."""
+        width = next((own for own in (8, 16, 32, 64) if own >= self.bits), 64)
+        return f"{KINDS.get(self._first(_FORMAT, 1), 'uint')}{width}"
+
+    @property
+    def samples(self) -> int:
+        return self._first(_SAMPLES, 1)
+
+    @property
+    def photometric(self) -> int:
+        return self._first(_PHOTOMETRIC, MIN_IS_BLACK)
+
+    @property
+    def orientation(self) -> int:
+        """1..8, as in EXIF."""
+        own = self._first(_ORIENTATION, 1)
+        return own if 1 <= own <= 8 else 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) as the image is looked at."""
+        height, width = self._first(_HEIGHT, 0), self._first(_WIDTH, 0)
+        return (width, height) if self.orientation > 4 else (height, width)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether one of the samples is transparency."""
+        return bool({1, 2} & set(self.tags.get(_EXTRA, ())))
+
+    @property
+    def is_image(self) -> bool:
+        """Whether the page is an image of its own: no overview and no transparency mask."""
+        return not self._first(_SUBFILE, 0) & (_REDUCED | _MASK)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the stored values are gray levels, indices of a palette, or red, green and blue."""
+        as_jpeg = self.photometric == YCBCR and self._first(_COMPRESSION, 1) == JPEG
+        return as_jpeg or self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE)
+
+    @cached_property
+    def palette(self) -> UInt8 | None:
+        """The colours of the indices, uint8 (2**bits, 3); `None` where the values are no indices."""
+        colors = self.tags.get(_COLORS, ())
+        if self.photometric != PALETTE or len(colors) < 3:
+            return None
+        table = np.array(colors[: len(colors) // 3 * 3]).reshape(3, -1).T
+        if table.max() > 255:  # some programs store 8 bits
+            table = table // 256
+        whole = np.zeros((max(256, 2 ** min(self.bits, 16)), 3), np.uint8)
+        whole[: len(table)] = table[: len(whole)]
+        return whole
+
+    def as_seen(self, values: Values) -> Values:
+        """Return stored values (height, width, samples) as gray, (height, width, 1), or colours, (height, width, 3):
+        looked up in the palette, up to white for the largest value of less than 8 bits, transparency dropped.
+        """
+        if self.palette is not None:
+            colors: Values = self.palette[values[..., 0].astype(np.int64)]
+            return colors
+        values = values[..., : 3 if values.shape[2] >= 3 else 1]
+        if self.bits < 8:
+            values = values.astype(np.uint8) * np.uint8(255 // (2**self.bits - 1))
+        if self.photometric != MIN_IS_WHITE:
+            return values
+        if values.dtype.kind == "f":
+            return -values
+        if values.dtype.kind == "i":
+            return ~values
+        inverted: Values = values.dtype.type(2 ** max(self.bits, 8) - 1) - values
+        return inverted
+
+
+def read_page(path: Path, number: int = 0) -> Page | None:
+    """Return one page of a TIFF, counted from 0; `None` for a file that is none, is damaged, or has no such page."""
+    try:
+        with path.open("rb") as file:
+            for index, (form, offset) in enumerate(_directories(file)):
+                if index == number:
+                    return Page(_tags(file, form, offset))
+    except (OSError, struct.error, ValueError, OverflowError):
+        pass
+    return None
+
+
+def count_pages(path: Path) -> int:
+    """Return how many pages a TIFF has, overviews included; 0 for a file that is none or is damaged."""
+    try:
+        with path.open("rb") as file:
+            return sum(1 for _ in _directories(file))
+    except (OSError, struct.error, ValueError, OverflowError):
+        return 0
+
+
+def image_pages(path: Path) -> tuple[int, ...]:
+    """Return the numbers of the pages that are images of their own; none for a file that is no TIFF or is damaged."""
+    try:
+        with path.open("rb") as file:
+            tags = [_tags(file, form, offset) for form, offset in list(_directories(file))]
+    except (OSError, struct.error, ValueError, OverflowError):
+        return ()
+    return tuple(number for number, own in enumerate(tags) if Page(own).is_image)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How directories are stored: byte order, and the formats of counts, entries and offsets."""
+
+    order: str
+    count: str
+    offset: str
+
+    def read(self, file: BinaryIO, codes: str) -> tuple[int, ...]:
+        return struct.unpack(self.order + codes, file.read(struct.calcsize(self.order + codes)))
+
+    @property
+    def entry_bytes(self) -> int:
+        return struct.calcsize(f"{self.order}HH{self.offset}{self.offset}")
+
+
+def _directories(file: BinaryIO) -> Iterator[tuple[_Form, int]]:
+    """Yield where each page's tags begin."""
+    order = {b"II": "<", b"MM": ">"}.get(file.read(2))
+    if order is None:
+        return
+    (version,) = struct.unpack(order + "H", file.read(2))
+    if version not in (42, 43):
+        return
+    form = _Form(order, "H", "I") if version == 42 else _Form(order, "Q", "Q")
+    if version == 43:
+        file.read(4)
+    (offset,) = form.read(file, form.offset)
+    visited: set[int] = set()
+    while offset and offset not in visited:
+        visited.add(offset)
+        file.seek(offset)
+        (count,) = form.read(file, form.count)
+        after = file.tell() + count * form.entry_bytes
+        yield form, offset
+        file.seek(after)
+        (offset,) = form.read(file, form.offset)
+
+
+def _tags(file: BinaryIO, form: _Form, offset: int) -> dict[int, tuple[int, ...]]:
+    """Return the tags that `Page` asks for, with their values."""
+    file.seek(offset)
+    (count,) = form.read(file, form.count)
+    entries = file.read(count * form.entry_bytes)
+    wanted = {_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
+    wanted |= {_ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT}
+    tags = {}
+    for start in range(0, len(entries), form.entry_bytes):
+        entry = entries[start : start + form.entry_bytes]
+        tag, kind, number = struct.unpack_from(f"{form.order}HH{form.offset}", entry)
+        if tag not in wanted or kind not in _TYPES or number > 2**18:
+            continue
+        codes = f"{form.order}{number}{_TYPES[kind]}"
+        inline = entry[-struct.calcsize(form.order + form.offset) :]
+        if struct.calcsize(codes) > len(inline):
+            (place,) = struct.unpack(form.order + form.offset, inline)
+            file.seek(place)
+            tags[tag] = struct.unpack(codes, file.read(struct.calcsize(codes)))
+        else:
+            tags[tag] = struct.unpack_from(codes, inline)
+    return tags
