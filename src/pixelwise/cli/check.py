@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def check(
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:
-        print(json.dumps(result.to_json_dict(), ensure_ascii=False))
+        print(json.dumps(result.to_json_dict()))
     else:
         _print_report(result)
     if result.harmful:
@@ -51,6 +52,8 @@ def _print_report(result: CheckResult) -> None:
     console.print(f"sizes     {_sizes(result)} (height x width)", soft_wrap=True)
     console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
     console.print(_class_table(result))
+    for remark in result.remarks:
+        console.print(remark, soft_wrap=True)
     for problem in result.problems:
         file = problem.file.relative_to(result.root) if problem.file != result.root else problem.file
         console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
@@ -67,6 +70,7 @@ def _class_table(result: CheckResult) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    block = _block()
     table = Table("", "class", title_justify="left")
     table.add_column("share of labelled pixels", justify="right")
     table.add_column("")
@@ -76,11 +80,21 @@ def _class_table(result: CheckResult) -> Table:
     shares = result.class_shares
     largest = max(shares.values()) or 1.0
     for index, (name, share) in enumerate(shares.items()):
-        bar = "█" * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
+        bar = block * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
-        table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
+        table.add_row(Text(2 * block, style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
     return table
+
+
+def _block() -> str:
+    """Return what bars are drawn with where standard output goes."""
+    block = "█"
+    try:
+        block.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return block
 
 
 def _summary(result: CheckResult) -> str:

@@ -18,6 +18,7 @@ from pixelwise.formats.layouts.labelme import is_labelme, open_labelme, write_la
 from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sunrgbd13
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
+from pixelwise.formats.stratify import stratified
 
 _READERS = {
     "camvid": open_camvid,
@@ -78,7 +79,7 @@ def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[in
         raise DataError(root, found, "a directory of images and masks", "Check the path.")
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
-    dataset = _READERS[format](root)
+    dataset = stratified(_READERS[format](root))
     return dataset if bands is None else dataset.with_bands(bands)
 
 

@@ -27,10 +27,14 @@ KINDS = {
     "unlabelled": "an image without one labelled pixel",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
+    "empty_class": "a class without a pixel in any split",
+    "one_class": "training images that show a single class",
+    "class_not_in_train": "a class that occurs in other splits alone",
+    "class_not_in_val": "a class of which validation shows nothing",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("mended", "no_val")
+HARMLESS = ("mended", "no_val", "empty_class", "class_not_in_val")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
 
 

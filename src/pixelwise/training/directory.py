@@ -103,5 +103,5 @@ class RunDirectory:
         """Return `miou` or `ap` of `metrics.json`; `None` where the run has none."""
         if not self.metrics.is_file():
             return None
-        score: float | None = json.loads(self.metrics.read_text())[measure]
+        score: float | None = json.loads(self.metrics.read_text(encoding="utf-8"))[measure]
         return score

@@ -18,6 +18,8 @@ def usable_data(
     dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
     """Return the data to train on, less the bad files where `--skip-bad` asks for that."""
+    for remark in survey.remarks:
+        display.message(f"  {remark}")
     for problem in survey.problems[:SHOWN_PROBLEMS]:
         display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
     if len(survey.problems) > SHOWN_PROBLEMS:
@@ -37,6 +39,11 @@ def usable_data(
     if not dataset.splits.get("train"):
         remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
         raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
+    for problem in (problem for problem in survey.problems if problem.kind == "one_class"):
+        remedy = f"Run `pixelwise check {dataset.root}`."
+        raise DataError(
+            dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
+        )
     if not dataset.splits.get("val"):
         display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
     return dataset, survey, skipped

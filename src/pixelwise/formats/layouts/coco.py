@@ -26,7 +26,7 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import BACKGROUND, is_background
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
 from pixelwise.metrics.pixels import counted_pixels
@@ -144,13 +144,13 @@ class _AnnotationFile:
         self._folders = [path.parent, *(root / folder for folder in (*folders, stem, f"images/{stem}"))]
         self.items = list(self._found_items())
 
-    def _found_items(self) -> Iterator[tuple[str, Item]]:
+    def _found_items(self) -> Iterator[tuple[str | None, Item]]:
         for mask, (entry, _) in self._images.items():
             name = str(entry["file_name"])
             places = [folder / name for folder in self._folders]
             image = next((place for place in places if place.is_file()), places[0])
             stem = str(Path(name).with_suffix("")).replace("/", "_")
-            yield self._split or hashed_split(stem), Item(stem, image, mask, mask)
+            yield self._split, Item(stem, image, mask, mask)
 
     def labels(self, item: Item) -> Labels:
         """Return an item's maps. Raises `MaskError` for objects that make no sense and an image of another size."""

@@ -30,7 +30,7 @@ from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, wri
 from pixelwise.formats.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, in_splits
 
 FILE = "annotations.xml"
 FOLDERS = ("", *(name for names in SPLITS.values() for name in names))
@@ -64,12 +64,12 @@ def open_cvat(root: Path) -> Dataset:
             expected = f"those of {files[0]}: {', '.join(classes[files[0]].names)}"
             raise DataError(file, f"the labels {', '.join(own.names)}", expected, "Export both from one project.")
     elements: dict[Path, ElementTree.Element] = {}
-    found: dict[tuple[str, str], Item] = {}
+    found: dict[tuple[str | None, str], Item] = {}
     for file, image in ((file, image) for file, content in contents.items() for image in content.iterfind("image")):
         split, item = _item(root, file, image)
         if (split, item.name) in found:
             remedy = "Remove one of the entries or rename the image."
-            raise DataError(file, f"two images called {item.name} in {split}", "different names", remedy)
+            raise DataError(file, f"two images called {item.name} in {split or 'one split'}", "different names", remedy)
         found[split, item.name] = item
         elements[mask_of(item)] = image
 
@@ -164,7 +164,7 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
     return drawn_classes(entries.values())
 
 
-def _item(root: Path, file: Path, image: ElementTree.Element) -> tuple[str, Item]:
+def _item(root: Path, file: Path, image: ElementTree.Element) -> tuple[str | None, Item]:
     name, subset = ((image.get(key) or "").replace("\\", "/").strip("/") for key in ("name", "subset"))
     told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
     own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
@@ -173,7 +173,7 @@ def _item(root: Path, file: Path, image: ElementTree.Element) -> tuple[str, Item
     places = [folder / name for folder in folders]
     mask = file / subset / name
     split = next((split for split in told if split), None)
-    return split or hashed_split(stem), Item(stem, next((p for p in places if p.is_file()), places[0]), mask, mask)
+    return split, Item(stem, next((p for p in places if p.is_file()), places[0]), mask, mask)
 
 
 def _split_called(word: str) -> str | None:
