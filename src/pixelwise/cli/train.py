@@ -22,11 +22,18 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Wall time, everything included. [default: 10]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, instead of --minutes.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it. [default: 0]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out; more --epochs extend it.")
+    ] = False,
     start_from: Annotated[Path | None, typer.Option("--from", help="Run whose weights to start from.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Repeat the run of this config.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Repeat the run of this config.yaml, but for what else is typed.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
-    pretrained: Annotated[bool, typer.Option(help="Start the encoder from ImageNet weights.")] = True,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option("--pretrained/--no-pretrained", help="Start the encoder from ImageNet weights. [default: yes]"),
+    ] = None,
     recipe: Annotated[
         Literal["fcn", "segnet", "unet"] | None, typer.Option(help="Train as the authors of a classic did.")
     ] = None,

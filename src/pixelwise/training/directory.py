@@ -11,6 +11,10 @@ from typing import Any
 
 from pixelwise.errors import OutputError, RunError
 from pixelwise.files import remove_leftovers, write_text
+from pixelwise.training.config import RunConfig
+
+STAGES = "stages"
+"""The folder of the runs of a training in stages before the last."""
 
 History = list[dict[str, float | int | None]]
 """Rows of a training's course, by what `history.csv` calls their columns."""
@@ -63,6 +67,19 @@ class RunDirectory:
     def finished(self) -> bool:
         """Whether the run has come to its end: the report is written last."""
         return self.report.is_file()
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it was trained in stages."""
+        return (self.path / STAGES).is_dir()
+
+    def begin(self, config: RunConfig) -> None:
+        """Store what the run is to do; where that is not what is stored, it is not finished any more."""
+        if self.config.is_file():
+            if RunConfig.load(self.config) == config:
+                return
+            self.report.unlink(missing_ok=True)
+        config.save(self.config)
 
     def require_free(self) -> None:
         """Raise `OutputError` if something is there that a new run would overwrite."""

@@ -1,15 +1,12 @@
-"""Before a training: the data less what would spoil it, and the configuration of a run to go on with."""
+"""Before a training: the data less what would spoil it."""
 
 from __future__ import annotations
 
-from pixelwise.errors import DataError, OptionError, RunError
+from pixelwise.errors import DataError
 from pixelwise.formats.check import CheckResult, check
 from pixelwise.formats.dataset import Dataset
-from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import fingerprint
 
 SHOWN_PROBLEMS = 5
 
@@ -47,26 +44,3 @@ def usable_data(
     if not dataset.splits.get("val"):
         display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
     return dataset, survey, skipped
-
-
-def stored_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig | None:
-    """Return the configuration to follow as it stands: that of the run to resume, or of `--config`; else `None`."""
-    if options.resume and run.config.is_file():
-        config = RunConfig.load(run.config)
-        if config.fingerprint != fingerprint(dataset):
-            remedy = "Point to the data the run was started with, or start a new run in another --out."
-            raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
-    elif options.config is not None:
-        config = RunConfig.load(options.config)
-        if config.class_map.names != dataset.classes.names:
-            found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
-            raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
-        config = config.model_copy(update={"data": str(dataset.root), "fingerprint": fingerprint(dataset)})
-    else:
-        return None
-    for name in ("task", "model", "encoder", "width", "seed"):
-        asked, stored = getattr(options, name), getattr(config, name)
-        if asked is not None and asked != stored:
-            remedy = f"Leave --{name} out, or start a new run in another --out."
-            raise RunError(run.path, f"a run with {name} {stored}", f"{name} {asked}", remedy)
-    return config

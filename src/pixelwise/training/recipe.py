@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.training.config import Recipe
+from pixelwise.training.config import Length, Recipe
 
 CROP_PIXELS = 352 * 480
 """Area of a training crop: images up to this size come whole, since where a thing stands tells what it is."""
@@ -213,6 +214,34 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
     return recipe.model_copy(update=update)
 
 
+def steps_for(recipe: Recipe, crops: int) -> int:
+    """Return the least number of steps, one or more, in which a run by `recipe` sees so many crops."""
+
+    def seen(steps: int) -> int:
+        return crops_before(recipe.model_copy(update={"steps": steps}), steps)
+
+    candidates = range(1, math.ceil(crops / recipe.batch) + 1)
+    return 1 + bisect.bisect_left(candidates, crops, key=seen)
+
+
+def extended(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
+    """Return `recipe` over more steps, which go on where it ends: at the learning rate that a run of the whole length
+    has there."""
+    before = Length(**{name: getattr(recipe, name) for name in Length.model_fields})
+    longer = recipe.model_copy(update={"earlier": (*recipe.earlier, before)})
+    return with_steps(longer, steps, evaluations)
+
+
+def parts(recipe: Recipe) -> list[Recipe]:
+    """Return the recipe of each part of a run that was extended, each with the length that it was trained at; of
+    another run `recipe` alone."""
+    before = [
+        recipe.model_copy(update={"earlier": recipe.earlier[:index], **length.model_dump()})
+        for index, length in enumerate(recipe.earlier)
+    ]
+    return [*before, recipe]
+
+
 def at_step(recipe: Recipe, step: int) -> Recipe:
     """Return `recipe` with the crops and the batch that `step` has."""
     if step >= _early_steps(recipe):
@@ -235,7 +264,8 @@ def crops_of(recipe: Recipe) -> str:
 
 
 def _early_steps(recipe: Recipe) -> int:
-    return int(EARLY_SHARE * recipe.steps) if recipe.early_split > 1 else 0
+    first = recipe.earlier[0].steps if recipe.earlier else recipe.steps
+    return int(EARLY_SHARE * first) if recipe.early_split > 1 else 0
 
 
 def batch_size(crop: tuple[int, int], train_images: int) -> int:

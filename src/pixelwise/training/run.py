@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from torch.utils.tensorboard import SummaryWriter
 
+from pixelwise.errors import OptionError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.training import processes
-from pixelwise.training.config import MEASURES, RunConfig
+from pixelwise.training import recipe as recipes
+from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
@@ -25,9 +27,10 @@ from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import planned, repeat_command, require_sensible
-from pixelwise.training.prepare import stored_config, usable_data
+from pixelwise.training.plan import planned, repeat_command, require_sensible, warnings_of_length, with_length
+from pixelwise.training.prepare import usable_data
 from pixelwise.training.recipe import crops_before, crops_of
+from pixelwise.training.resume import repeated_config, require_same, resumed_config, with_stored_bands
 from pixelwise.training.stages import staged
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
@@ -55,7 +58,7 @@ def train(
     minutes: float | None = None,
     epochs: int | None = None,
     seed: int | None = None,
-    pretrained: bool = True,
+    pretrained: bool | None = None,
     start_from: str | Path | None = None,
     config: str | Path | None = None,
     resume: bool = False,
@@ -111,14 +114,22 @@ def train(
     first = processes.joined().is_main_process
     if first and not resume:
         run.require_free()
+    if run.is_staged and not stages:
+        remedy = "Add --stages, or choose another --out."
+        raise OptionError("--resume", "a run that was started with --stages, and no --stages", "both", remedy)
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    stored = run.config if resume else asked.config
-    if stored is not None and stored.is_file():
-        dataset = replace(dataset, bands=RunConfig.load(stored).bands)
+    stored = run.config if resume and run.config.is_file() else asked.config
+    if stored is not None:
+        dataset = with_stored_bands(dataset, RunConfig.load(stored), stored)
     with Display(quiet=quiet or not first) as display:
         if not stages:
             return _train(run, dataset, asked, display)
+        if run.config.is_file() and not run.is_staged:
+            remedy = "Leave --stages out, or choose another --out."
+            raise OptionError("--stages", "a run that was started without it", "one in stages", remedy)
         for directory, stage in staged(asked, run):
+            if directory.config.is_file():
+                require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
             if directory == run or not directory.finished:
                 result = _train(directory, dataset, stage, display)
         return result
@@ -133,22 +144,33 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
     dataset, survey, skipped = usable_data(dataset, survey, options, display)
-    config = stored_config(run, dataset, options)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
-    if config is None:
+    if options.resume and run.config.is_file():
+        config = resumed_config(run, dataset, options)
+    elif options.config is not None:
+        config = repeated_config(run, dataset, survey, options)
+        config = config.model_copy(update={"command": repeat_command(run, dataset)})
+        if options.minutes is not None or options.epochs is not None:
+            config = with_length(config, options, train_store, val_store, started)
+    else:
         config = planned(options, dataset, survey, repeat_command(run, dataset), train_store, val_store, started)
     config = processes.as_first(config)
-    trainer = _trainer(run, config)
-    if accelerator.is_main_process and not run.config.is_file():
-        config.save(run.config)
+    trainers = _trainers(run, config)
+    trainer = next(trainers)
+    if accelerator.is_main_process:
+        run.begin(config)
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
     display.message(_announcement(config, train_store, val_store) + precision)
+    for warning in warnings_of_length(config.recipe, len(train_store)):
+        display.message(f"warning: {warning}")
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
     with processes.together(run, accelerator):
         progress = _fit(run, config, trainer, train_store, val_store, display)
+        for trainer in trainers:  # of a run that was extended
+            progress = _fit(run, config, trainer, train_store, val_store, display)
         if accelerator.is_main_process and not run.finished:
             display.message("exporting, measuring and reporting")
             finish(run, config, dataset, survey, progress, skipped)
@@ -160,13 +182,23 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     return Run(run.path, **{config.measure: score})
 
 
-def _trainer(run: RunDirectory, config: RunConfig) -> Trainer:
-    """Return the trainer as the last checkpoint left it, or at the start."""
+def _trainers(run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
+    """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
+    be written by then."""
+    for part in recipes.parts(config.recipe):
+        processes.joined().wait_for_everyone()
+        trainer = _trainer(run, config, part)
+        if trainer.progress.step < part.steps or part == config.recipe:
+            yield trainer
+
+
+def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe) -> Trainer:
+    """Return the trainer of a recipe as the last checkpoint left it, or at the start."""
     resumed = run.checkpoint.is_file()
     pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed)
     if config.start_from is not None and not resumed:
         start_from(pipeline, config, Path(config.start_from))
-    trainer = Trainer(pipeline, config.recipe, config.seed)
+    trainer = Trainer(pipeline, recipe, config.seed)
     if resumed:
         trainer.restore(run.checkpoint)
     return trainer
@@ -181,7 +213,7 @@ def _fit(
     display: Display,
 ) -> Progress:
     """Train to the end; validation, the best weights, history and logs on the way."""
-    recipe, accelerator = config.recipe, trainer.accelerator
+    recipe, accelerator = trainer.recipe, trainer.accelerator
     first, measured = accelerator.is_main_process, f"val_{config.measure}"
     board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step) if first else None
 
