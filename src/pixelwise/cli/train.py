@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ModelOptions, Width
 from pixelwise.cli.extras import require_train_extra
+
+if TYPE_CHECKING:
+    from pixelwise.training import Run
 
 
 def train(
@@ -93,5 +96,14 @@ def train(
         stages=stages,
     )
     if as_json:
-        score = {"val_miou": run.miou} if run.ap is None else {"val_ap": run.ap}
-        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **score}))
+        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **_scores(run)}))
+
+
+def _scores(run: Run) -> dict[str, object]:
+    """Return the split of a run's score and, called by it, the score; `val_miou`, or `val_ap`, is there in any case."""
+    measure, score = ("miou", run.miou) if run.ap is None else ("ap", run.ap)
+    return {
+        "split": run.split,
+        f"val_{measure}": run.val_score,
+        **({f"{run.split}_{measure}": score} if run.split else {}),
+    }

@@ -48,6 +48,11 @@ class RunDirectory:
         return self.path / "draft.onnx"
 
     @property
+    def halves(self) -> tuple[Path, Path]:
+        """Model files with what is fitted on one half of the validation images, to score the other."""
+        return self.path / "half0.onnx", self.path / "half1.onnx"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
@@ -91,9 +96,10 @@ class RunDirectory:
 
     def clear_leftovers(self) -> None:
         """Remove the half-written files of a process that was killed."""
-        self.draft.unlink(missing_ok=True)
+        for file in (self.draft, *self.halves):
+            file.unlink(missing_ok=True)
         files = (self.config, self.checkpoint, self.weights, self.model, self.metrics, self.history, self.report)
-        for file in (*files, self.draft):
+        for file in (*files, self.draft, *self.halves):
             remove_leftovers(file)
 
     def require_weights(self) -> None:
@@ -116,9 +122,6 @@ class RunDirectory:
         """Write `metrics.json`."""
         write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
-    def score(self, measure: str) -> float | None:
-        """Return `miou` or `ap` of `metrics.json`; `None` where the run has none."""
-        if not self.metrics.is_file():
-            return None
-        score: float | None = json.loads(self.metrics.read_text(encoding="utf-8"))[measure]
-        return score
+    def read_metrics(self) -> dict[str, Any]:
+        """Return what `metrics.json` holds; nothing where the run has none."""
+        return json.loads(self.metrics.read_text(encoding="utf-8")) if self.metrics.is_file() else {}

@@ -187,11 +187,13 @@ def with_length(
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
         fitted = len(spread(val.items))
-        predicted = len(val) + fitted  # to score the file, and to fit its bias before
+        test = len(val.dataset.splits.get("test", ()))
+        predicted = (test or len(val)) + fitted  # to score the file, and to fit its bias before
         finish = FINISH_SECONDS
         if config.grouping and fitted:
-            predicted += fitted
-            finish += GROUPING_SECONDS
+            fits = 1 if test else 2  # on all, and without a test split on each half
+            predicted += fits * fitted
+            finish += fits * GROUPING_SECONDS
         finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - min(finish, MOST_FINISH * 60 * minutes)
         steps, evaluations = recipes.steps_in(left, cost)

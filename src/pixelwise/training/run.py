@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,6 +16,7 @@ from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses.cross_entropy import Reduction
+from pixelwise.metrics.pixels import count_of
 from pixelwise.training import processes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
@@ -25,6 +26,7 @@ from pixelwise.training.display import Display
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.measure import headline_split
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.plan import planned, repeat_command, require_sensible, warnings_of_length, with_length
@@ -38,12 +40,15 @@ from pixelwise.training.weights import build_pipeline, save_weights, start_from
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `miou`, of an instance model `ap`, is that of its model file on the validation images; `None`
-    where there are none."""
+    """A finished run. `miou`, of an instance model `ap`, is that of its model file on `split`: the test images, else
+    the validation images (see `training.measure`); `None` where there are neither."""
 
     path: Path
     miou: float | None = None
     ap: float | None = None
+    split: str | None = None
+    val_score: float | None = None
+    """The highest score on the validation images while the run went on, by which the weights were chosen."""
 
 
 def train(
@@ -172,14 +177,29 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
         for trainer in trainers:  # of a run that was extended
             progress = _fit(run, config, trainer, train_store, val_store, display)
         if accelerator.is_main_process and not run.finished:
-            display.message("exporting, measuring and reporting")
+            split = headline_split(dataset)
+            where = f" on {len(dataset.splits[split]):,} {split} images" if split else ""
+            display.message(f"exporting, measuring{where} and reporting")
             finish(run, config, dataset, survey, progress, skipped)
         accelerator.wait_for_everyone()
-    score = run.score(config.measure)
-    if score is not None:
-        display.message(f"val {MEASURES[config.measure]} {score:.3f} of the model file")
+    metrics = run.read_metrics()
+    for line in _in_words(metrics, config.measure):
+        display.message(line)
     display.message(f"report: {run.report}\nmodel:  {run.model}")
-    return Run(run.path, **{config.measure: score})
+    score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
+    return Run(run.path, split=metrics.get("split"), val_score=chosen, **{config.measure: score})
+
+
+def _in_words(metrics: dict[str, Any], measure: str) -> list[str]:
+    """Return the score of a run with its interval, and what is to be said of it."""
+    score = metrics.get(measure)
+    if score is None:
+        return ["nothing was measured: there are no labelled images beside those for training"]
+    bounds = metrics.get("intervals", {}).get(measure)
+    interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
+    images = f"{interval}, {count_of(metrics['images'], 'image')}"
+    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) of the model file"
+    return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]
 
 
 def _trainers(run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
