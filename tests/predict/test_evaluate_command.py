@@ -68,7 +68,7 @@ def test_json_is_one_object_and_nothing_else(
     assert set(report["per_class"]) == {"dark", "red", "green", "blue"}
     assert set(report["per_class"]["red"]) >= {"iou", "accuracy", "dice", "precision", "recall", "missed_images"}
     assert report["intervals"] == dict.fromkeys(("miou", "global_accuracy", "class_accuracy", "boundary_f1"))
-    assert [row["name"] for row in report["per_image"]] == ["a"]
+    assert [row["name"] for row in report["per_image"]] == ["test"]
 
 
 def test_the_table_names_every_measure_and_class(

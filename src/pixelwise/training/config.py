@@ -34,6 +34,7 @@ class Length(_Strict):
     warmup_steps: pydantic.NonNegativeInt
     ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     evaluations: pydantic.NonNegativeInt
+    crops: pydantic.PositiveInt | None = None
 
 
 class Recipe(_Strict):
@@ -83,6 +84,8 @@ class Recipe(_Strict):
     """Whether images are predicted with left and right exchanged too, and the logits averaged."""
     evaluations: pydantic.NonNegativeInt
     """How often the model is validated on the way, to keep the best weights; with 0 the last are kept."""
+    crops: pydantic.PositiveInt | None = None
+    """How many crops the run sees in all, where whole batches would be more: the steps share them in proportion."""
     earlier: tuple[Length, ...] = ()
     """The lengths that the run had before it was extended, from the first on: each part follows the schedule of the
     length that it was trained at."""

@@ -182,7 +182,7 @@ def with_length(
     The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
     """
     if options.epochs is not None:
-        steps, evaluations = epochs_in_steps(config.recipe, options.epochs, len(train))
+        recipe = with_epochs(config.recipe, options.epochs, len(train))
     else:
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
@@ -196,13 +196,14 @@ def with_length(
             finish += fits * GROUPING_SECONDS
         finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - min(finish, MOST_FINISH * 60 * minutes)
-        steps, evaluations = recipes.steps_in(left, cost)
-    return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
+        recipe = recipes.with_steps(config.recipe, *recipes.steps_in(left, cost))
+    return config.model_copy(update={"recipe": recipe})
 
 
-def epochs_in_steps(recipe: Recipe, epochs: int, train_images: int) -> tuple[int, int]:
-    """Return the least number of steps in which every training image is seen so often, and the evaluations on them."""
-    return recipes.steps_for(recipe, epochs * train_images), min(recipes.MAX_EVALUATIONS, epochs)
+def with_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
+    """Return `recipe` over as many steps as it takes to see every training image so often."""
+    steps, crops = recipes.steps_for(recipe, epochs * train_images)
+    return recipes.with_steps(recipe, steps, min(recipes.MAX_EVALUATIONS, epochs), crops)
 
 
 FEWEST_STEPS = 10
@@ -216,7 +217,7 @@ def warnings_of_length(recipe: Recipe, train_images: int) -> list[str]:
         return []
     steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
     length = f"this training is {steps}, {epochs:.2g} epochs of {train_images} images: the model learns next to nothing"
-    return [f"{length}. Give more --minutes, or --epochs 20."]
+    return [f"{length}. Give more --minutes or --epochs."]
 
 
 def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:

@@ -18,9 +18,9 @@ from pixelwise.training.plan import (
     DEFAULT_MINUTES,
     class_weights,
     default_class_weights,
-    epochs_in_steps,
     fingerprint,
     require_sensible,
+    with_epochs,
     with_given,
 )
 
@@ -66,14 +66,14 @@ def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *,
 
 
 def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
-    longest = recipes.crops_before(config.recipe, config.recipe.steps) / train_images
-    steps, evaluations = epochs_in_steps(recipes.extended(config.recipe, config.recipe.steps, 0), epochs, train_images)
-    if steps <= config.recipe.steps:
+    length = recipes.crops_before(config.recipe, config.recipe.steps)
+    if epochs * train_images <= length:
         remedy = (
             "Give more --epochs to extend it, leave --epochs out to finish it, or start a new run in another --out."
         )
-        raise RunError(run.path, f"a run of {longest:.4g} epochs", f"one of fewer than --epochs {epochs}", remedy)
-    recipe = recipes.extended(config.recipe, steps, evaluations)
+        found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than --epochs {epochs}"
+        raise RunError(run.path, found, expected, remedy)
+    recipe = with_epochs(recipes.extended(config.recipe), epochs, train_images)
     return config.model_copy(update={"recipe": recipe, "asked": {**config.asked, "epochs": epochs}})
 
 
@@ -94,7 +94,7 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
     if options.class_weights is not None:
         recipe = recipe.model_copy(update={"class_weights": class_weights(options.class_weights, survey)})
     if options.minutes is not None or options.epochs is not None:
-        recipe = recipe.model_copy(update={"earlier": ()})
+        recipe = recipe.model_copy(update={"earlier": (), "crops": None})
         config = config.model_copy(
             update={"asked": {name: value for name, value in config.asked.items() if name not in ("minutes", "epochs")}}
         )
