@@ -57,6 +57,9 @@ def train(
         bool | None, typer.Option("--rotate", help="Images have no upper side: microscopy, maps, scans.")
     ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="For sets too small to split: measure by cross-validation with so many parts.")
+    ] = None,
     task: Annotated[
         Literal["semantic", "instance"] | None,
         typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
@@ -94,6 +97,7 @@ def train(
         elastic=elastic,
         rotate=rotate,
         stages=stages,
+        folds=folds,
     )
     if as_json:
         print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **_scores(run)}))

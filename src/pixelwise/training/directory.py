@@ -15,6 +15,8 @@ from pixelwise.training.config import RunConfig
 
 STAGES = "stages"
 """The folder of the runs of a training in stages before the last."""
+FOLDS = "folds"
+"""The folder of the runs of a cross-validation."""
 
 History = list[dict[str, float | int | None]]
 """Rows of a training's course, by what `history.csv` calls their columns."""
@@ -72,6 +74,15 @@ class RunDirectory:
     def finished(self) -> bool:
         """Whether the run has come to its end: the report is written last."""
         return self.report.is_file()
+
+    def fold(self, number: int) -> RunDirectory:
+        """Return the directory of one of the runs of a cross-validation."""
+        return RunDirectory(self.path / FOLDS / str(number))
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it was trained with a cross-validation."""
+        return (self.path / FOLDS).is_dir()
 
     @property
     def is_staged(self) -> bool:

@@ -94,15 +94,15 @@ def finish(
     """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`.
 
     The scores are those of the model file itself on the test split, else on the validation images (see `measure`); a
-    run without any has none.
+    run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
     share, halves = export_fitted(run, pipeline, config, dataset)
     extremes = Extremes()
-    measured = measure(run, dataset, halves, extremes.see) if folds is None else folds
+    measured = measure(run, dataset, halves, extremes.see) or folds
     if measured is not None:
-        chosen = {f"val_{config.measure}": progress.best_score}
-        run.write_metrics(measured.to_json_dict() | chosen)
+        more = {f"val_{config.measure}": progress.best_score}
+        run.write_metrics(measured.to_json_dict() | more | ({} if folds is None else {"folds": folds.to_json_dict()}))
     run.write_history(progress.history)
     pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
     report = Report(

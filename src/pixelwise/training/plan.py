@@ -290,6 +290,8 @@ def require_sensible(options: TrainOptions) -> None:
     for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):
         if value is not None and not 0 <= value < math.inf:
             raise OptionError(name, str(value), "a number of 0 or more", "Give 10, as U-Net's authors did, or 0.")
+    if options.folds is not None and options.config is not None:
+        raise OptionError("--folds", "--config", "one of the two", "Leave one of the two out.")
     if options.seed is not None and not 0 <= options.seed <= MAX_SEED:
         raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():

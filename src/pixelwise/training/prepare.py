@@ -9,12 +9,20 @@ from pixelwise.training.display import Display
 from pixelwise.training.options import TrainOptions
 
 SHOWN_PROBLEMS = 5
+OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
+"""Kinds of problems that a cross-validation, which deals images out itself, has not."""
 
 
 def usable_data(
     dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
-    """Return the data to train on, less the bad files where `--skip-bad` asks for that."""
+    """Return the data to train on, less the bad files where `--skip-bad` asks for that.
+
+    Of a cross-validation nothing is said of its splits.
+    """
+    if options.folds is not None:
+        survey.remarks.clear()
+        survey.problems = [problem for problem in survey.problems if problem.kind not in OF_SPLITS]
     for remark in survey.remarks:
         display.message(f"  {remark}")
     for problem in survey.problems[:SHOWN_PROBLEMS]:
@@ -41,6 +49,7 @@ def usable_data(
         raise DataError(
             dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
         )
-    if not dataset.splits.get("val"):
-        display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
+    if not dataset.splits.get("val") and options.folds is None:
+        measured = "" if dataset.splits.get("test") else " and nothing is measured"
+        display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
     return dataset, survey, skipped

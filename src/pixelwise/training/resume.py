@@ -26,7 +26,7 @@ from pixelwise.training.plan import (
 
 NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
 """What a config.yaml settles and nothing typed beside it changes."""
-TRAINING = ("seed", "start_from", "class_weights", "reduction", "border_weight", "elastic", "rotate")
+TRAINING = ("seed", "start_from", "class_weights", "reduction", "border_weight", "elastic", "rotate", "folds")
 """What a run keeps, and what another run by its config.yaml may have otherwise."""
 FLAGS = {"start_from": "--from", "model_options": "--option"}
 
@@ -136,8 +136,8 @@ def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names:
 def _stored(config: RunConfig, name: str) -> object:
     if name == "model_options":
         return config.options
-    if name == "recipe":
-        return config.asked.get("recipe")
+    if name in ("recipe", "folds"):
+        return config.asked.get(name)
     if name == "class_weights":
         recipe = config.asked.get("recipe")
         return config.asked.get(name) or default_class_weights(None if recipe is None else str(recipe))

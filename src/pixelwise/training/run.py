@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,11 @@ from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.stratify import folds as deal_folds
 from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.metrics.pixels import count_of
+from pixelwise.predict.evaluate import scored
+from pixelwise.predict.loading import load
 from pixelwise.training import processes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
@@ -26,10 +29,17 @@ from pixelwise.training.display import Display
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
-from pixelwise.training.measure import headline_split
+from pixelwise.training.measure import Measured, headline_split, together
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import planned, repeat_command, require_sensible, warnings_of_length, with_length
+from pixelwise.training.plan import (
+    DEFAULT_MINUTES,
+    planned,
+    repeat_command,
+    require_sensible,
+    warnings_of_length,
+    with_length,
+)
 from pixelwise.training.prepare import usable_data
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.resume import repeated_config, require_same, resumed_config, with_stored_bands
@@ -75,6 +85,7 @@ def train(
     elastic: float | None = None,
     rotate: bool | None = None,
     stages: bool = False,
+    folds: int | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
@@ -87,7 +98,10 @@ def train(
     of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
     pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
     for images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
-    `stages` an FCN is trained from the coarsest on, each stage from the last.
+    `stages` an FCN is trained from the coarsest on, each stage from the last. `folds` is for sets that are too small to
+    split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
+    on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
+    epochs for each.
 
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
     `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
@@ -113,6 +127,7 @@ def train(
         border_weight=border_weight,
         elastic=elastic,
         rotate=rotate,
+        folds=folds,
     )
     require_sensible(asked)
     run = RunDirectory(Path(out))
@@ -122,11 +137,18 @@ def train(
     if run.is_staged and not stages:
         remedy = "Add --stages, or choose another --out."
         raise OptionError("--resume", "a run that was started with --stages, and no --stages", "both", remedy)
+    if folds is not None and stages:
+        raise OptionError("--folds", "--stages", "one of the two", "Leave one of the two out.")
+    if run.path.is_dir() and run.is_folded != (folds is not None) and (run.is_folded or run.config.is_file()):
+        found = "a run that was started with --folds, and none" if run.is_folded else "a run that was started without"
+        raise OptionError("--folds", found, "both or neither", "Give the same options, or choose another --out.")
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     stored = run.config if resume and run.config.is_file() else asked.config
     if stored is not None:
         dataset = with_stored_bands(dataset, RunConfig.load(stored), stored)
     with Display(quiet=quiet or not first) as display:
+        if folds is not None:
+            return _train_folds(run, dataset, asked, folds, display)
         if not stages:
             return _train(run, dataset, asked, display)
         if run.config.is_file() and not run.is_staged:
@@ -140,7 +162,29 @@ def train(
         return result
 
 
-def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:
+def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, count: int, display: Display) -> Run:
+    """Train and measure a model on each fold, then the one of the run on all of them."""
+    dataset, _, _ = usable_data(dataset, check(dataset), options, display)
+    parts = deal_folds(dataset, count)
+    minutes = DEFAULT_MINUTES if options.minutes is None and options.epochs is None else options.minutes
+    own = replace(options, minutes=None if minutes is None else minutes / (count + 1), resume=True)
+    scorers = []
+    for number, part in enumerate(parts, start=1):
+        display.message(f"fold {number} of {count}")
+        _train(run.fold(number), part, own, display)
+        model = load(run.fold(number).model, at_once=len(part.splits["test"]))
+        scorers.append(scored(model, part, part.splits["test"]))
+    measured = Measured("folds", together(scorers).scores(intervals=True))
+    every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
+    test = [item for item in dataset.splits.get("test", ()) if not item.drawn]
+    splits = {"train": tuple(every), **({"test": tuple(test)} if test else {})}
+    display.message(f"the model on all {len(every)} images")
+    return _train(run, replace(dataset, splits=splits), own, display, measured)
+
+
+def _train(
+    run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display, folds: Measured | None = None
+) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
     accelerator = processes.joined()
@@ -180,7 +224,7 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
             split = headline_split(dataset)
             where = f" on {len(dataset.splits[split]):,} {split} images" if split else ""
             display.message(f"exporting, measuring{where} and reporting")
-            finish(run, config, dataset, survey, progress, skipped)
+            finish(run, config, dataset, survey, progress, skipped, folds)
         accelerator.wait_for_everyone()
     metrics = run.read_metrics()
     for line in _in_words(metrics, config.measure):
