@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pixelwise.cli.evaluate import _of_training
 from pixelwise.errors import OptionError, RunError
 from pixelwise.formats import open_dataset
 from pixelwise.scenes import write_scenes
@@ -72,6 +74,14 @@ def test_a_run_in_folds_is_resumed_in_as_many(folded: Path, data: Path) -> None:
         train(data, out=folded, resume=True, quiet=True)
     with pytest.raises(RunError, match="--folds"):
         train(data, out=folded, resume=True, folds=3, quiet=True)
+
+
+def test_its_model_measured_on_what_it_learnt_from_comes_with_a_remark(folded: Path, data: Path) -> None:
+    dataset = open_dataset(data)
+    assert "flatter" in _of_training(folded, dataset, "val")[0]
+    assert _of_training(folded / "folds" / "1", dataset, "val") == []
+    held_out = replace(dataset, splits={"test": dataset.splits["val"]})
+    assert _of_training(folded, held_out, "test") == []
 
 
 def test_what_does_not_go_with_folds_is_refused(data: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from pixelwise.cli.arguments import AsJson, Data, Format, Model, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.table import Table
 
+    from pixelwise.formats.dataset import Dataset
     from pixelwise.metrics.instances import InstanceScores
     from pixelwise.metrics.scores import Scores
 
@@ -44,13 +46,25 @@ def evaluate(
         predictor = predictor.augmented()
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
+    remarks = [*scores.remarks, *_of_training(model, dataset, split)]
     if as_json:
-        print(json.dumps(scores.to_json_dict()))
+        print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))
     else:
-        _print_tables(scores, f"{model} on {split} of {data}")
+        _print_tables(scores, f"{model} on {split} of {data}", remarks)
 
 
-def _print_tables(scores: Scores | InstanceScores, title: str) -> None:
+def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
+    """Return what is to be said of images that the model may have been trained on."""
+    held_out = split == "test" and not any(item.drawn for item in dataset.splits[split])
+    if held_out or not (model / "folds").is_dir():
+        return []
+    return [
+        "This model was trained with --folds, on every image without a named test split: if these are the same data, "
+        "the scores flatter it. Those of its cross-validation are in metrics.json."
+    ]
+
+
+def _print_tables(scores: Scores | InstanceScores, title: str, remarks: Sequence[str]) -> None:
     from rich.console import Console
 
     from pixelwise.metrics.instances import InstanceScores
@@ -59,7 +73,7 @@ def _print_tables(scores: Scores | InstanceScores, title: str) -> None:
     console.print(title, soft_wrap=True)
     for table in _of_objects(scores) if isinstance(scores, InstanceScores) else _of_pixels(scores):
         console.print(table)
-    for remark in scores.remarks:
+    for remark in remarks:
         console.print(remark, soft_wrap=True)
 
 

@@ -31,14 +31,15 @@ def usable_data(
         display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
     skipped: list[tuple[str, str]] = []
     if survey.spoilt:
+        bad = [problem for problem in survey.harmful if problem.file != dataset.root]
         if not options.skip_bad:
             raise DataError(
                 dataset.root,
-                f"{len(survey.spoilt)} images that would spoil the training (the first: {survey.harmful[0].message})",
+                f"{len(survey.spoilt)} images that would spoil the training (the first: {bad[0].message})",
                 "images with fitting masks",
                 f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
             )
-        skipped = [(str(problem.file), problem.message) for problem in survey.harmful]
+        skipped = [(str(problem.file), problem.message) for problem in bad]
         dataset = dataset.without(survey.spoilt)
         survey = check(dataset)
     if not dataset.splits.get("train"):

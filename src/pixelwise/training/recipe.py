@@ -216,7 +216,8 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None =
 
 def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     """Return the least number of steps, one or more, in which a run by `recipe` sees so many crops, and `crops` where
-    whole batches would be more; or the whole batches where a step would have one crop, too few for batch norm."""
+    whole batches would be more; not where a step would have less than half a batch, or one crop: batch norm needs two.
+    """
 
     def seen(steps: int) -> int:
         return crops_before(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
@@ -224,7 +225,7 @@ def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     steps = 1 + bisect.bisect_left(range(1, math.ceil(crops / recipe.batch) + 1), crops, key=seen)
     exact = recipe.model_copy(update={"steps": steps, "crops": crops})
     sizes = [at_step(exact, step).batch for step in range(_trained(recipe), min(steps, SHORT_STEPS))]
-    if crops == seen(steps) or min(sizes, default=2) < min(2, recipe.batch):
+    if crops == seen(steps) or min(sizes) < max(min(2, recipe.batch), recipe.batch // 2):
         return steps, None
     return steps, crops
 
