@@ -14,6 +14,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from pixelwise.formats import open_dataset
+from pixelwise.predict.evaluate import evaluate
+from pixelwise.predict.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import crops_before
 
@@ -86,5 +89,5 @@ def images_per_second(run: Path) -> float:
 
 def val_scores(run: Path) -> dict[str, Any]:
     """Return the scores of a run's model file on the validation images."""
-    scores: dict[str, Any] = json.loads((run / "metrics.json").read_text())
-    return scores
+    config = RunConfig.load(run / "config.yaml")
+    return evaluate(load(run), open_dataset(config.data, config.format), "val").to_json_dict()

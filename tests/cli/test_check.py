@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +79,15 @@ def test_json_is_one_object_and_nothing_else(data: Path) -> None:
 def test_mistakes_are_typed_errors(data: Path) -> None:
     assert isinstance(CliRunner().invoke(APP, [str(data / "none")]).exception, DataError)
     assert isinstance(CliRunner().invoke(APP, [str(data), "--format", "nothing"]).exception, OptionError)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
+def test_the_report_can_be_printed_in_any_encoding(data: Path, encoding: str) -> None:
+    (data / "classes.yaml").write_text("classes: [Straße, 道路, car]", encoding="utf-8")
+    command = [sys.executable, "-c", "from pixelwise.cli.app import main; main()", "check", str(data)]
+    environment = os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    plain = subprocess.run(command, env=environment, capture_output=True, check=True)
+    assert "50.00%" in plain.stdout.decode(encoding)
+    assert ("█" if encoding == "utf-8" else "####") in plain.stdout.decode(encoding)
+    as_json = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True)
+    assert json.loads(as_json.stdout)["classes"] == ["Straße", "道路", "car"]

@@ -275,3 +275,54 @@ def test_pages_that_are_not_read_are_told(clean: Path) -> None:
     (problem,) = checked(clean).problems
     assert (problem.file.name, problem.kind) == ("a.tif", "pages")
     assert "found 2 pages, of which the first alone is read" in problem.message
+
+
+def of_classes(root: Path) -> dict[str, str]:
+    return {problem.kind: problem.message for problem in checked(root).problems}
+
+
+def test_a_class_without_a_pixel_is_told_and_does_not_stop_a_training(clean: Path) -> None:
+    (clean / "classes.txt").write_text("sky\nroad\ncar\nboat\nplane\n")
+    assert list(of_classes(clean)) == ["empty_class"]
+    assert "no pixel of boat, plane in any split" in of_classes(clean)["empty_class"]
+    assert checked(clean).harmful == []
+
+
+def test_a_class_that_train_lacks_is_harmful_and_one_that_val_lacks_is_told(clean: Path, save) -> None:
+    for stem in "abc":
+        save(f"train/masks/{stem}.png", np.where(CLEAN == 2, 0, CLEAN))
+    save("val/masks/d.png", np.where(CLEAN == 1, 0, CLEAN))
+    messages = of_classes(clean)
+    assert {kind: message.split(";")[0] for kind, message in messages.items()} == {
+        "class_not_in_train": "found no pixel of car in train, though in other splits",
+        "class_not_in_val": "found no pixel of road in val, though in train",
+    }
+    assert [problem.kind for problem in checked(clean).harmful] == ["class_not_in_train"]
+
+
+def test_masks_of_background_alone_are_harmful(clean: Path, save) -> None:
+    for name in ("train/masks/a", "train/masks/b", "train/masks/c", "val/masks/d"):
+        save(f"{name}.png", np.zeros((6, 8)))
+    (clean / "classes.txt").unlink()
+    assert "pixels of background alone" in of_classes(clean)["one_class"]
+    assert [problem.kind for problem in checked(clean).harmful] == ["one_class"]
+
+
+def test_splits_that_were_drawn_and_those_that_are_small_are_told(save, tmp_path: Path) -> None:
+    for number in range(16):
+        save(f"images/{number:02}.png")
+        save(f"masks/{number:02}.png", CLEAN)
+    drawn, val, test = checked(tmp_path).remarks
+    assert drawn.startswith("The data name no splits: these were drawn by the images' names and classes: train 10, ")
+    assert "val 3, test 3" in drawn
+    assert val.startswith("val has 3 images: a score on fewer than 5 says little")
+    assert test.startswith("test has 3 images")
+    assert checked(tmp_path).to_json_dict()["remarks"] == [drawn, val, test]
+
+
+def test_named_splits_of_five_images_need_no_remark(save, tmp_path: Path) -> None:
+    for split, count in {"train": 6, "val": 5, "test": 5}.items():
+        for number in range(count):
+            save(f"{split}/images/{split}{number}.png")
+            save(f"{split}/masks/{split}{number}.png", CLEAN)
+    assert checked(tmp_path).remarks == []

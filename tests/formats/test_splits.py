@@ -8,7 +8,15 @@ import pytest
 
 from pixelwise.errors import DataError
 from pixelwise.formats.dataset import Item
-from pixelwise.formats.splits import hashed_split, in_splits, read_split_lists
+from pixelwise.formats.splits import (
+    draw,
+    hashed_fraction,
+    hashed_split,
+    in_splits,
+    part_size,
+    part_sizes,
+    read_split_lists,
+)
 
 
 def test_the_hash_of_the_name_decides() -> None:
@@ -48,3 +56,66 @@ def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_no_lists(tmp_path: Path) -> None:
     assert read_split_lists(tmp_path) == {}
+
+
+def items(count: int, prefix: str = "") -> list[Item]:
+    return [Item(f"{prefix}{number}", Path(f"{prefix}{number}")) for number in range(count)]
+
+
+def sizes(splits: dict[str, tuple[Item, ...]]) -> dict[str, int]:
+    return {split: len(members) for split, members in splits.items()}
+
+
+def test_a_part_has_a_tenth_but_five_images_where_a_fifth_allows_it() -> None:
+    found = [part_size(count) for count in (0, 4, 5, 9, 10, 16, 25, 50, 70, 200)]
+    assert found == [0, 0, 1, 2, 2, 3, 5, 5, 7, 20]
+    assert part_sizes(9, test=True) == {"train": 7, "val": 2, "test": 0}
+    assert part_sizes(16, test=True) == {"train": 10, "val": 3, "test": 3}
+    assert part_sizes(16, test=False) == {"train": 13, "val": 3, "test": 0}
+
+
+@pytest.mark.parametrize("count", [10, 16, 33, 99, 100, 150])
+def test_no_part_of_ten_images_or_more_is_empty_or_lacks_five_that_it_can_have(count: int) -> None:
+    for prefix in map(str, range(20)):
+        found = sizes(in_splits([(None, item) for item in items(count, f"{prefix}-")]))
+        assert sum(found.values()) == count
+        assert min(found["val"], found["test"]) >= min(5, round(count / 5))
+        assert found["train"] >= 0.6 * count
+
+
+def test_of_many_images_the_hash_alone_decides_so_that_another_moves_none() -> None:
+    many = items(2_000)
+    found = in_splits([(None, item) for item in many])
+    assert all(hashed_split(item.name) == split for split, members in found.items() for item in members)
+    more = in_splits([(None, item) for item in [*many, Item("another", Path("another"))]])
+    assert all(set(found[split]) <= set(more[split]) for split in found)
+
+
+def test_train_without_val_gives_a_part_of_it_beside_test_or_alone() -> None:
+    test = [("test", item) for item in items(3, "t")]
+    train = [("train", item) for item in items(30)]
+    for others in (test, []):
+        found = in_splits([*train, *others])
+        assert sizes(found) == {"train": 25, "val": 5} | ({"test": 3} if others else {})
+        assert [item.drawn for item in found["val"]] == [True] * 5
+        assert not any(item.drawn for item in found.get("test", ()))
+        highest = sorted((item.name for _, item in train), key=hashed_fraction)[-5:]
+        assert {item.name for item in found["val"]} == set(highest)
+    assert sizes(in_splits(train, draw_val=False)) == {"train": 30}
+    assert sizes(in_splits(train[:4])) == {"train": 4}
+
+
+def test_splits_that_the_data_name_stay_as_they_are() -> None:
+    given = [("train", item) for item in items(30)] + [("val", Item("v", Path("v")))]
+    found = in_splits(given)
+    assert sizes(found) == {"train": 30, "val": 1}
+    assert not any(item.drawn for members in found.values() for item in members)
+
+
+def test_a_large_set_tops_up_what_its_hashes_leave_short() -> None:
+    """Of 100 names of low hashes none belongs to val or test: the five of the highest hashes each do."""
+    low = [item for item in items(1_000) if hashed_fraction(item.name) < 0.5][:100]
+    found = draw(low, part_sizes(100, test=True))
+    ordered = sorted((item.name for item in low), key=hashed_fraction)
+    assert {item.name for item in found["test"]} == set(ordered[-5:])
+    assert {item.name for item in found["val"]} == set(ordered[-10:-5])

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from pixelwise.classes import ClassMap
 from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.metrics import instances
 from pixelwise.metrics.instances import InstanceScorer, matched
 
 CLASSES = ClassMap(("background", "cell", "disc"), ((0, 0, 0), (255, 0, 0), (0, 255, 0)))
@@ -207,3 +208,59 @@ def test_scorers_are_joined() -> None:
     one.add(other)
     assert one.scores().images == 2
     assert one.scores().dsb == scores_of((target, target), (half, target)).dsb
+
+
+def _squares(*corners: int, size: int = 32) -> Objects:
+    """Objects of 4x4 pixels, class 1, at (corner, corner), the surest first."""
+    ids = np.zeros((size, size), np.int32)
+    for number, corner in enumerate(corners, start=1):
+        ids[corner : corner + 4, corner : corner + 4] = number
+    count = len(corners)
+    return Objects(ids, np.ones(count, np.int32), np.linspace(0.9, 0.5, count).astype(np.float32))
+
+
+def test_found_missed_and_invented_objects_are_counted_by_class_and_by_image() -> None:
+    scorer = InstanceScorer(ClassMap.named(["background", "cell"]))
+    scorer.update(_squares(2, 10), _squares(2, 20), name="both")
+    scorer.update(_squares(), _squares(5), name="missed")
+    scorer.update(_squares(7), _squares(), name="false alarm")
+    scores = scorer.scores()
+    row = scores.per_class["cell"]
+    assert (row["precision"], row["recall"], row["dice"]) == (1 / 3, 1 / 3, 1 / 3)
+    assert (row["images"], row["missed_images"], row["false_alarm_images"]) == (2, 1, 1)
+    assert [(own["name"], own["found"], own["missed"], own["invented"]) for own in scores.per_image] == [
+        ("both", 1, 1, 1),
+        ("missed", 0, 1, 0),
+        ("false alarm", 0, 0, 1),
+    ]
+    assert "cell: nothing of it was found in 1 of the 2 images with it." in scores.remarks
+    assert scores.to_json_dict()["intervals"] == {}
+
+
+def test_intervals_of_objects_hold_the_score() -> None:
+    rng, scorer = np.random.default_rng(0), InstanceScorer(ClassMap.named(["background", "cell"]))
+    for _ in range(12):
+        corners = [own for own in (0, 6, 12, 18, 24) if rng.random() < 0.7]
+        scorer.update(_squares(*corners), _squares(0, 6, 12, 18, 24))
+    scores = scorer.scores(intervals=True)
+    for key in ("ap", "ap50", "ap75", "pq"):
+        low, high = scores.intervals[key]
+        assert low < getattr(scores, key) < high
+        assert high - low < 0.5
+
+
+def test_an_image_drawn_twice_counts_twice() -> None:
+    """The weighted scores of two images are those of the first twice and the second three times."""
+    pairs = [(_squares(0, 6, 13), _squares(0, 6, 18)), (_squares(3, 20), _squares(3))]
+    once, often = (InstanceScorer(ClassMap.named(["background", "cell"])) for _ in range(2))
+    for pair, count in zip(pairs, (2, 3), strict=True):
+        once.update(*pair)
+        for _ in range(count):
+            often.update(*pair)
+    every = instances._together(once._images)
+    weights = instances._class_scores(every, 1, np.array([2.0, 2, 2, 3, 3]), np.array([2.0, 2, 2, 3]))
+    plain = instances._class_scores(instances._together(often._images), 1)
+    assert {key: weights[key] for key in ("ap50", "ap75", "pq", "sq", "rq")} == pytest.approx(
+        {key: plain[key] for key in ("ap50", "ap75", "pq", "sq", "rq")}, abs=0.05
+    )
+    assert (weights["sq"], weights["rq"]) == pytest.approx((plain["sq"], plain["rq"]), abs=1e-12)

@@ -66,7 +66,9 @@ def test_json_is_one_object_and_nothing_else(
     assert report["pixels"] == 60 * 201
     assert set(report) >= {"miou", "global_accuracy", "class_accuracy", "boundary_f1", "per_class", "images", "pixels"}
     assert set(report["per_class"]) == {"dark", "red", "green", "blue"}
-    assert set(report["per_class"]["red"]) == {"iou", "accuracy"}
+    assert set(report["per_class"]["red"]) >= {"iou", "accuracy", "dice", "precision", "recall", "missed_images"}
+    assert report["intervals"] == dict.fromkeys(("miou", "global_accuracy", "class_accuracy", "boundary_f1"))
+    assert [row["name"] for row in report["per_image"]] == ["test"]
 
 
 def test_the_table_names_every_measure_and_class(
@@ -82,9 +84,10 @@ def test_the_table_names_every_measure_and_class(
     assert errors == ""
     assert output.splitlines()[0] == f"{model_file} on test of {data}"
     rows = {cells[0]: cells[1:] for line in output.splitlines() if len(cells := split_row(line)) > 1}
-    assert rows["global accuracy"] == [f"{expected_accuracy(colour, image):.3f}"]
-    assert rows["labelled pixels"] == ["12,060"]
-    assert rows["red"][1] == "1.000"  # what is red in the truth was predicted so
+    assert rows["global accuracy"] == [f"{expected_accuracy(colour, image):.3f}", "-"]
+    assert rows["labelled pixels"] == ["12,060", ""]
+    assert rows["red"][3:] == ["1.000", "0 of 1", "0"]  # what is red in the truth was predicted so
+    assert "Measured on 1 image: fewer than 20 say little" in output
     assert {"mean IoU", "class accuracy", "boundary F1", "images", "dark", "green", "blue"} <= set(rows)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,11 +89,11 @@ def test_metrics_are_json_with_names_as_they_are(tmp_path: Path) -> None:
 
 def test_the_score_is_that_in_the_metrics_and_none_without(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    assert run.score("miou") is None
+    assert run.read_metrics() == {}
     run.write_metrics({"split": "val", "miou": 0.25})
-    assert run.score("miou") == 0.25
+    assert run.read_metrics()["miou"] == 0.25
     run.write_metrics({"split": "val", "miou": None})  # not one pixel counted
-    assert run.score("miou") is None
+    assert run.read_metrics()["miou"] is None
 
 
 def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None:
@@ -103,3 +106,21 @@ def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None
     run.clear_leftovers()
     assert not any(path.exists() for path in half)
     assert all(path.exists() for path in kept)
+
+
+def test_metrics_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    """The names of classes may be any."""
+    script = """
+import sys
+from pathlib import Path
+from pixelwise.training.directory import RunDirectory
+run = RunDirectory(Path(sys.argv[1]))
+run.write_metrics({"per_class": {"\\u9053\\u8def": 1}})
+print(ascii(run.read_metrics()))
+"""
+    environment = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], env=environment, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == r"{'per_class': {'\u9053\u8def': 1}}"
+    assert "道路" in (tmp_path / "metrics.json").read_text(encoding="utf-8")

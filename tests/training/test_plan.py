@@ -138,7 +138,8 @@ def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) ->
         (0.015, {"minutes": 10.0}, "efficientnet_lite0"),
         (0.015, {"minutes": 15.0}, "efficientnet_lite1"),
         (0.010, {}, "efficientnet_lite1"),  # ten minutes
-        (9.000, {"epochs": 1}, "efficientnet_lite1"),
+        (9.000, {"epochs": 40_000}, "efficientnet_lite0"),
+        (9.000, {"epochs": 50_000}, "efficientnet_lite1"),  # as many steps: two crops of two images each
     ],
 )
 def test_a_run_is_long_where_the_machine_has_time_for_one(

@@ -19,10 +19,13 @@ from pixelwise.training.recipe import (
     crops_of,
     enlargement,
     evaluation_steps,
+    extended,
     is_long,
     learning_rate_factor,
     make_recipe,
     object_enlargement,
+    parts,
+    steps_for,
     steps_in,
     tiling,
     with_steps,
@@ -203,3 +206,59 @@ def test_the_weights_of_the_data_are_the_recipes() -> None:
     weights = tuple(float(weight) for weight in np.array([0.5, 3.25], np.float32))
     run = make_recipe((64, 96), 10, weights)
     assert (run.class_weights, run.crop, run.batch) == (weights, (64, 96), 8)
+
+
+def batches_of(recipe: Recipe) -> list[int]:
+    return [at_step(recipe, step).batch for step in range(recipe.steps)]
+
+
+@pytest.mark.parametrize(
+    ("crops", "split", "batches"),
+    [
+        (12, 1, [4, 4, 4]),
+        (11, 1, [3, 4, 4]),  # shares of 11 crops, rounded down
+        (3, 1, [3]),
+        (1, 1, [4]),  # one crop is too few for batch norm
+        (8, 2, [6, 2]),  # whole batches would have 16 and 4
+        (34, 2, [13, 14, 3, 4]),  # 16, 16, 4 and 4
+    ],
+)
+def test_epochs_are_counted_to_the_crop(recipe: Recipe, crops: int, split: int, batches: list[int]) -> None:
+    recipe = recipe.model_copy(update={"early_split": split, "crop": (64, 64)})
+    steps, exact = steps_for(recipe, crops)
+    recipe = with_steps(recipe, steps, 0, exact)
+    assert batches_of(recipe) == batches
+    assert crops_before(recipe, steps) == sum(batches)
+
+
+def test_an_epoch_is_an_epoch_whatever_the_number_of_images(recipe: Recipe) -> None:
+    for images in range(2, 60):
+        for split in (1, 2):
+            one = recipe.model_copy(update={"batch": min(8, max(2, images)), "early_split": split})
+            for epochs in (1, 2, 7):
+                steps, exact = steps_for(one, epochs * images)
+                length = with_steps(one, steps, 0, exact)
+                assert crops_before(length, steps) - epochs * images in ((0,) if exact or split == 1 else range(8))
+                assert min(batches_of(length)) >= 2
+
+
+def test_an_extended_run_goes_on_where_it_was_and_counts_its_crops(recipe: Recipe) -> None:
+    """7 crops in two steps, then 20 in all: 13 more in four steps of 4 at most, then 25 with 5 more in two."""
+    first = with_steps(recipe, *(2, 0), 7)
+    second = with_steps(extended(first), 6, 0, 20)
+    third = with_steps(extended(second), 8, 0, 25)
+    assert batches_of(first) == [3, 4]
+    assert batches_of(second) == [3, 4, 3, 3, 3, 4]
+    assert batches_of(third) == [*batches_of(second), 2, 3]
+    assert [crops_before(third, step) for step in (0, 2, 6, 8)] == [0, 7, 20, 25]
+    assert parts(third) == [first, second, third]
+    assert steps_for(extended(first), 20) == (6, 20)
+    assert steps_for(extended(first), 23) == (6, None)
+
+
+def test_the_smaller_crops_of_the_first_half_stay_those_of_the_first_length(recipe: Recipe) -> None:
+    first = with_steps(recipe.model_copy(update={"early_split": 2, "crop": (64, 64)}), 4, 0)
+    longer = with_steps(extended(first), 10, 0)
+    assert batches_of(first) == [16, 16, 4, 4]
+    assert batches_of(longer) == [16, 16, *[4] * 8]
+    assert [at_step(longer, step).crop for step in (1, 2)] == [(32, 32), (64, 64)]

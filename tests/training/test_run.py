@@ -90,9 +90,10 @@ def test_history_has_every_validation_and_learns(whole: Path) -> None:
 
 def test_metrics_are_those_of_the_model_file(whole: Path, data: Path) -> None:
     stored = json.loads((whole / "metrics.json").read_text())
-    again = evaluate(load(whole), open_dataset(data), "val").to_json_dict()
+    again = evaluate(load(whole), open_dataset(data), "test").to_json_dict()
     assert {key: stored[key] for key in again} == again
-    assert stored["split"] == "val"
+    assert stored["split"] == "test"
+    assert stored["cross_fitted"] is False
 
 
 def test_the_model_file_predicts_as_the_weights_do(whole: Path, data: Path) -> None:
@@ -182,9 +183,10 @@ def test_config_repeats_a_run(whole: Path, data: Path, tmp_path: Path) -> None:
 def test_minutes_become_steps_once(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validation: float
 ) -> None:
-    # Of 60 s, 27 are kept for the end and 1.5 for its two passes over the validation images, which the model file takes
-    # in 3/4 of torch's time; one validation more would be none to choose from, so steps of 2 s get the other 31.5 s,
-    # less what reading the data took. Where validation takes longer than there is, half of the time goes into steps.
+    # Of 60 s, 27 are kept for the end and 1.25 for the three validation images and the two test images, each of which
+    # the model file takes in 3/4 of the third of a second that torch does; one validation more would be none to choose
+    # from, so steps of 2 s get the other 31.75 s, less what reading the data took. Where validation takes longer than
+    # there is, half of the time goes into steps.
     monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step=2.0, validation=validation))
     train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=1, quiet=True)
     steps = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["recipe"]["steps"]
@@ -316,4 +318,5 @@ def test_the_default_model_ends_in_a_file_whose_labels_are_those_of_its_logits(d
         with torch.no_grad():
             assert_allclose(logits, pipeline(torch.from_numpy(image[None]))[0], atol=1e-4)
         assert (model.label_map(image) == logits.argmax(axis=0)).mean() > 0.9999
-    assert evaluate(model, dataset, "val").to_json_dict()["miou"] == pytest.approx(run.miou)
+    assert evaluate(model, dataset, "test").to_json_dict()["miou"] == pytest.approx(run.miou)
+    assert run.split == "test"

@@ -28,7 +28,7 @@ def test_each_stage_starts_from_the_last_and_has_its_share_of_the_minutes() -> N
     ]
     assert {stage.minutes for _, stage in (coarse, middle, fine)} == {10}
     assert {stage.encoder for _, stage in (coarse, middle, fine)} == {"alexnet"}
-    assert [stage.pretrained for _, stage in (coarse, middle, fine)] == [True, False, False]
+    assert [stage.pretrained for _, stage in (coarse, middle, fine)] == [None, False, False]
 
 
 def test_epochs_are_those_of_every_stage() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -31,7 +32,13 @@ app.command("convert")(convert.convert)
 
 
 def main() -> None:
-    """Run the command line. A user's mistake ends with its message on standard error and exit code 2."""
+    """Run the command line. A user's mistake ends with its message on standard error and exit code 2.
+
+    What the encoding of standard output or error cannot show is replaced.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except PixelwiseError as error:

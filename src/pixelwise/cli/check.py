@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def check(
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:
-        print(json.dumps(result.to_json_dict(), ensure_ascii=False))
+        print(json.dumps(result.to_json_dict()))
     else:
         _print_report(result)
     if result.harmful:
@@ -57,6 +58,8 @@ def _print_report(result: CheckResult) -> None:
     console.print(_class_table(result))
     for line in _mask_values(result):
         console.print(line, soft_wrap=True)
+    for remark in result.remarks:
+        console.print(remark, soft_wrap=True)
     for problem in result.problems:
         inside = problem.file != result.root and problem.file.is_relative_to(result.root)
         file = problem.file.relative_to(result.root) if inside else problem.file
@@ -96,6 +99,7 @@ def _class_table(result: CheckResult) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    block = _block()
     table = Table("", "class", title_justify="left")
     table.add_column("share of labelled pixels", justify="right")
     table.add_column("")
@@ -105,10 +109,10 @@ def _class_table(result: CheckResult) -> Table:
     shares = result.class_shares
     largest = max(shares.values()) or 1.0
     for index, (name, share) in enumerate(shares.items()):
-        bar = "█" * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
+        bar = block * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
-        table.add_row(Text("██", style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
+        table.add_row(Text(2 * block, style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
     return table
 
 
@@ -124,6 +128,16 @@ def _mask_values(result: CheckResult) -> list[str]:
 
 def _percent(share: float) -> str:
     return "less than 0.01%" if 0 < share < 0.00005 else f"{share:.2%}"
+
+
+def _block() -> str:
+    """Return what bars are drawn with where standard output goes."""
+    block = "█"
+    try:
+        block.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return block
 
 
 def _summary(result: CheckResult) -> str:

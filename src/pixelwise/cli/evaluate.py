@@ -13,11 +13,17 @@ from pixelwise.cli.arguments import AsJson, Data, Format, Model, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from rich.table import Table
 
+    from pixelwise.formats.dataset import Dataset
     from pixelwise.metrics.instances import InstanceScores
     from pixelwise.metrics.scores import Scores
+
+MEASURES = ("measure", "score", "95 % interval")
+MISSED = ("images missed", "false alarms")
+"""In how many images with a class none of it was found, and in how many without it some was."""
 
 
 def evaluate(
@@ -46,13 +52,25 @@ def evaluate(
         print(f"note: {remark}", file=sys.stderr)
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
+    remarks = [*scores.remarks, *_of_training(model, dataset, split)]
     if as_json:
-        print(json.dumps(scores.to_json_dict()))
+        print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))
     else:
-        _print_tables(scores, f"{model} on {split} of {data}")
+        _print_tables(scores, f"{model} on {split} of {data}", remarks)
 
 
-def _print_tables(scores: Scores | InstanceScores, title: str) -> None:
+def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
+    """Return what is to be said of images that the model may have been trained on."""
+    held_out = split == "test" and not any(item.drawn for item in dataset.splits[split])
+    if held_out or not (model / "folds").is_dir():
+        return []
+    return [
+        "This model was trained with --folds, on every image without a named test split: if these are the same data, "
+        "the scores flatter it. Those of its cross-validation are in metrics.json."
+    ]
+
+
+def _print_tables(scores: Scores | InstanceScores, title: str, remarks: Sequence[str]) -> None:
     from rich.console import Console
 
     from pixelwise.metrics.instances import InstanceScores
@@ -61,34 +79,55 @@ def _print_tables(scores: Scores | InstanceScores, title: str) -> None:
     console.print(title, soft_wrap=True)
     for table in _of_objects(scores) if isinstance(scores, InstanceScores) else _of_pixels(scores):
         console.print(table)
+    for remark in remarks:
+        console.print(remark, soft_wrap=True)
 
 
 def _of_pixels(scores: Scores) -> tuple[Table, Table]:
     overall = [
-        ("mean IoU", _fraction(scores.miou)),
-        ("global accuracy", _fraction(scores.global_accuracy)),
-        ("class accuracy", _fraction(scores.class_accuracy)),
-        ("boundary F1", _fraction(scores.boundary_f1)),
-        ("images", f"{scores.images:,}"),
-        ("labelled pixels", f"{scores.pixels:,}"),
+        ("mean IoU", _fraction(scores.miou), _between(scores, "miou")),
+        ("global accuracy", _fraction(scores.global_accuracy), _between(scores, "global_accuracy")),
+        ("class accuracy", _fraction(scores.class_accuracy), _between(scores, "class_accuracy")),
+        ("boundary F1", _fraction(scores.boundary_f1), _between(scores, "boundary_f1")),
+        ("images", f"{scores.images:,}", ""),
+        ("labelled pixels", f"{scores.pixels:,}", ""),
     ]
-    classes = [(name, _fraction(row["iou"]), _fraction(row["accuracy"])) for name, row in scores.per_class.items()]
-    return _table(("measure", "score"), overall), _table(("class", "IoU", "accuracy"), classes)
+    keys = ("iou", "dice", "precision", "recall")
+    return _table(MEASURES, overall), _table(
+        ("class", "IoU", "Dice", "precision", "recall", *MISSED), _rows(scores, keys)
+    )
 
 
 def _of_objects(scores: InstanceScores) -> tuple[Table, Table]:
     overall = [
-        ("AP (IoU 0.50 to 0.95)", _fraction(scores.ap)),
-        ("AP at 0.50", _fraction(scores.ap50)),
-        ("AP at 0.75", _fraction(scores.ap75)),
-        ("panoptic quality", _fraction(scores.pq)),
-        *((f"TP / (TP + FN + FP) at {key}", _fraction(value)) for key, value in scores.dsb.items()),
-        ("images", f"{scores.images:,}"),
-        ("objects", f"{scores.objects:,}"),
+        ("AP (IoU 0.50 to 0.95)", _fraction(scores.ap), _between(scores, "ap")),
+        ("AP at 0.50", _fraction(scores.ap50), _between(scores, "ap50")),
+        ("AP at 0.75", _fraction(scores.ap75), _between(scores, "ap75")),
+        ("panoptic quality", _fraction(scores.pq), _between(scores, "pq")),
+        *((f"TP / (TP + FN + FP) at {key}", _fraction(value), "") for key, value in scores.dsb.items()),
+        ("images", f"{scores.images:,}", ""),
+        ("objects", f"{scores.objects:,}", ""),
     ]
-    keys = ("ap", "ap50", "ap75", "pq", "sq", "rq")
-    classes = [(name, *(_fraction(row[key]) for key in keys)) for name, row in scores.per_class.items()]
-    return _table(("measure", "score"), overall), _table(("class", "AP", "AP50", "AP75", "PQ", "SQ", "RQ"), classes)
+    keys = ("ap", "ap50", "ap75", "pq", "sq", "rq", "precision", "recall")
+    columns = ("class", "AP", "AP50", "AP75", "PQ", "SQ", "RQ", "precision", "recall", *MISSED)
+    return _table(MEASURES, overall), _table(columns, _rows(scores, keys))
+
+
+def _rows(scores: Scores | InstanceScores, keys: Sequence[str]) -> list[tuple[str, ...]]:
+    return [
+        (
+            name,
+            *(_fraction(row[key]) for key in keys),
+            f"{row['missed_images']:,.0f} of {row['images']:,.0f}",
+            f"{row['false_alarm_images']:,.0f}",
+        )
+        for name, row in scores.per_class.items()
+    ]
+
+
+def _between(scores: Scores | InstanceScores, key: str) -> str:
+    bounds = scores.intervals.get(key)
+    return "-" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ModelOptions, Width
 from pixelwise.cli.extras import require_train_extra
+
+if TYPE_CHECKING:
+    from pixelwise.training import Run
 
 
 def train(
@@ -22,11 +25,18 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Wall time, everything included. [default: 10]")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, instead of --minutes.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every random draw follows from it. [default: 0]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out; more --epochs extend it.")
+    ] = False,
     start_from: Annotated[Path | None, typer.Option("--from", help="Run whose weights to start from.")] = None,
-    config: Annotated[Path | None, typer.Option(help="Repeat the run of this config.yaml.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Repeat the run of this config.yaml, but for what else is typed.")
+    ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
-    pretrained: Annotated[bool, typer.Option(help="Start the encoder from ImageNet weights.")] = True,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option("--pretrained/--no-pretrained", help="Start the encoder from ImageNet weights. [default: yes]"),
+    ] = None,
     recipe: Annotated[
         Literal["fcn", "segnet", "unet"] | None, typer.Option(help="Train as the authors of a classic did.")
     ] = None,
@@ -47,6 +57,9 @@ def train(
         bool | None, typer.Option("--rotate", help="Images have no upper side: microscopy, maps, scans.")
     ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
+    folds: Annotated[
+        int | None, typer.Option(help="For sets too small to split: measure by cross-validation with so many parts.")
+    ] = None,
     task: Annotated[
         Literal["semantic", "instance"] | None,
         typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
@@ -84,7 +97,17 @@ def train(
         elastic=elastic,
         rotate=rotate,
         stages=stages,
+        folds=folds,
     )
     if as_json:
-        score = {"val_miou": run.miou} if run.ap is None else {"val_ap": run.ap}
-        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **score}))
+        print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **_scores(run)}))
+
+
+def _scores(run: Run) -> dict[str, object]:
+    """Return the split of a run's score and, called by it, the score; `val_miou`, or `val_ap`, is there in any case."""
+    measure, score = ("miou", run.miou) if run.ap is None else ("ap", run.ap)
+    return {
+        "split": run.split,
+        f"val_{measure}": run.val_score,
+        **({f"{run.split}_{measure}": score} if run.split else {}),
+    }

@@ -27,6 +27,7 @@ from pixelwise.formats.layouts.via import is_via, open_via
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
 from pixelwise.formats.refusal import is_archive, kind_of_json
+from pixelwise.formats.stratify import stratified
 
 _READERS = {
     "camvid": open_camvid,
@@ -100,7 +101,7 @@ def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[in
         raise _no_directory(root)
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
-    dataset = _READERS[format](root)
+    dataset = stratified(_READERS[format](root))
     return dataset if bands is None else dataset.with_bands(bands)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.examine import HARMLESS, Examined, examine
 from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
+from pixelwise.formats.splits import LEAST, SMALL
 from pixelwise.value_range import ValueRange
 
 Int64 = npt.NDArray[np.int64]
@@ -50,12 +51,13 @@ class CheckResult:
 
     splits: number of images. sizes: number of images by (height, width). Pixels are counted over the pairs without a
     harmful problem: `pixels` are all of them; `class_pixels`, int64 (num_classes,), the labelled ones by class;
-    `train_class_pixels` those of the training split; `class_image_pixels`, int64 (num_classes,), the pixels of the
-    training images in which each class occurs (median-frequency balancing divides by it). `class_objects`, int64
-    (num_classes,), counts objects; `train_object_areas` are those of the training split in pixels, int64 (objects,) an
-    image. `problems` are sorted by file; `spoilt` are the images that training must leave out. `coding` says what the
-    values of mask files stand for, where there are such files. `depths` tells of images deeper than 8 bits, by their
-    type, and `value_range` what becomes 0 and 255 of them.
+    `train_class_pixels` and `val_class_pixels` those of these splits; `class_image_pixels`, int64 (num_classes,), the
+    pixels of the training images in which each class occurs (median-frequency balancing divides by it).
+    `class_objects`, int64 (num_classes,), counts objects; `train_object_areas` are those of the training split in
+    pixels, int64 (objects,) an image. `problems` are sorted by file; `spoilt` are the images that training must leave
+    out. `remarks` are sentences on what was assumed and on what the data allow. `coding` says what the values of mask
+    files stand for, where there are such files. `depths` tells of images deeper than 8 bits, by their type, and
+    `value_range` what becomes 0 and 255 of them.
     """
 
     root: Path
@@ -67,10 +69,12 @@ class CheckResult:
     class_pixels: Int64
     class_objects: Int64
     train_class_pixels: Int64
+    val_class_pixels: Int64
     class_image_pixels: Int64
     train_object_areas: list[Int64]
     problems: list[Problem]
     spoilt: set[Path]
+    remarks: list[str]
     coding: Coding | None = None
     depths: dict[str, DepthUse] = field(default_factory=dict)
     value_range: ValueRange | None = None
@@ -136,6 +140,7 @@ class CheckResult:
             "class_objects": dict(zip(self.classes.names, self.class_objects.tolist(), strict=True)),
             "depths": {name: asdict(own) for name, own in self.depths.items()},
             "value_range": None if self.value_range is None else asdict(self.value_range),
+            "remarks": self.remarks,
             "problems": [{"file": str(p.file), "kind": p.kind, "message": p.message} for p in self.problems],
         }
 
@@ -168,7 +173,8 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 on_progress(done, len(items))
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
     result.problems += [*dataset.problems, *_similar_names(dataset)]
-    result.problems += _empty_splits(dataset)
+    result.problems += [*_empty_splits(dataset), *_missing_classes(result)]
+    result.remarks += splits_in_words(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
@@ -189,10 +195,12 @@ def _nothing_yet(dataset: Dataset) -> CheckResult:
         class_pixels=zeros(),
         class_objects=zeros(),
         train_class_pixels=zeros(),
+        val_class_pixels=zeros(),
         class_image_pixels=zeros(),
         train_object_areas=[],
         problems=[],
         spoilt=set(),
+        remarks=[],
         coding=dataset.coding,
     )
 
@@ -214,6 +222,8 @@ def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> No
             result.train_class_pixels += found.class_pixels
             result.class_image_pixels += pixels * (found.class_pixels > 0)
             result.train_object_areas.append(found.object_areas)
+        elif split == "val":
+            result.val_class_pixels += found.class_pixels
 
 
 def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Problem:
@@ -246,9 +256,60 @@ def _similar_names(dataset: Dataset) -> list[Problem]:
 
 def _empty_splits(dataset: Dataset) -> list[Problem]:
     remedy = "Add images, name the split folders train/, val/ and test/, or write train.txt and val.txt lists."
+    folds = "train --folds 5 measures a set that is too small to split."
     wanted = {"train": "images to train on", "val": "images to choose the best weights by"}
     return [
-        Problem(dataset.root, f"no_{split}", f"found no image in the split {split}; expected {purpose}. {remedy}")
+        Problem(
+            dataset.root, f"no_{split}", f"found no image in the split {split}; expected {purpose}. {remedy} {folds}"
+        )
         for split, purpose in wanted.items()
         if not dataset.splits.get(split)
     ]
+
+
+def _missing_classes(result: CheckResult) -> Iterator[Problem]:
+    """Yield what classes without a pixel mean, where it could be counted."""
+    anywhere, trained, validated = (
+        pixels > 0 for pixels in (result.class_pixels, result.train_class_pixels, result.val_class_pixels)
+    )
+    if not trained.any():
+        return
+
+    def problem(kind: str, missing: npt.NDArray[np.bool_], where: str, meaning: str) -> Iterator[Problem]:
+        names = ", ".join(name for name, is_missing in zip(result.classes.names, missing, strict=True) if is_missing)
+        if names:
+            found = f"found no pixel of {names} {where}; expected some of every class"
+            yield Problem(result.root, kind, f"{found}. {meaning}")
+
+    lost = "A class without a pixel cannot be learnt, and each pixel taken for it lowers the mean."
+    yield from problem("empty_class", ~anywhere, "in any split", f"{lost} Label some, or take it from the class list.")
+    if trained.sum() < 2:
+        (name,) = (result.classes.names[index] for index in np.flatnonzero(trained))
+        found = f"found pixels of {name} alone in the training images; expected two classes or more"
+        remedy = "Check which values of the masks stand for which class, and that objects are labelled."
+        yield Problem(result.root, "one_class", f"{found}. {remedy}")
+        return
+    unlearnt = "It cannot be learnt, and every pixel of it will be wrong. Move images with it into train."
+    yield from problem("class_not_in_train", anywhere & ~trained, "in train, though in other splits", unlearnt)
+    if validated.any():
+        unmeasured = "Nothing is measured of it. Move images with it into val, or measure with train --folds 5."
+        yield from problem("class_not_in_val", trained & ~validated, "in val, though in train", unmeasured)
+
+
+def splits_in_words(dataset: Dataset) -> list[str]:
+    """Return which splits were drawn, and which are too small for a score that says much."""
+    counts = {split: len(items) for split, items in dataset.splits.items()}
+    drawn = [split for split, items in dataset.splits.items() if any(item.drawn for item in items)]
+    remarks = []
+    if drawn:
+        parts = ", ".join(f"{split} {counts[split]:,}" for split in drawn)
+        rule = "by the images' names" + (" and classes" if sum(counts[split] for split in drawn) < SMALL else "")
+        named = "The data name no val" if "test" in counts and "test" not in drawn else "The data name no splits"
+        remedy = "Folders or lists called train, val and test say otherwise."
+        remarks.append(f"{named}: these were drawn {rule}: {parts}. {remedy}")
+    for split in ("val", "test"):
+        if 0 < counts.get(split, 0) < LEAST:
+            images = "1 image" if counts[split] == 1 else f"{counts[split]} images"
+            worth = f"{split} has {images}: a score on fewer than {LEAST} says little about other images"
+            remarks.append(f"{worth}. Add images, or measure on all of them with train --folds 5.")
+    return remarks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,16 @@ Int32 = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Item:
-    """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none."""
+    """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none.
+
+    drawn: whether its split was drawn here, since the data name none for it.
+    """
 
     name: str
     image: Path
     mask: Path | None = None
     instances: Path | None = None
+    drawn: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

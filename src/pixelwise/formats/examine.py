@@ -37,10 +37,14 @@ KINDS = {
     "pages": "a TIFF of several images, of which the first alone is read",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
+    "empty_class": "a class without a pixel in any split",
+    "one_class": "training images that show a single class",
+    "class_not_in_train": "a class that occurs in other splits alone",
+    "class_not_in_val": "a class of which validation shows nothing",
 }
 """What can be wrong with a data set."""
 
-HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages")
+HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages", "empty_class", "class_not_in_val")
 """The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
 
 NARROW = 1 / 16

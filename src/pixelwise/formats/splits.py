@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,28 @@ LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation")
 """Where lists are looked for; the first folder that has one counts."""
 
 
+SMALL = 100
+"""A set of fewer images is small: its parts have fixed sizes, and its classes are spread over them."""
+
+LEAST = 5
+"""So many images validation and test have at least, where that is at most a fifth of a set."""
+
+LEAST_FOR_TEST = 10
+"""A set of fewer images without named splits is drawn into train and val alone."""
+
+
+def part_size(count: int) -> int:
+    """Return how many of `count` images validation has, and test as many: a tenth, but 5 where a fifth allows it; none
+    of fewer than 5 images."""
+    return max(round(0.1 * count), min(LEAST, round(0.2 * count))) if count >= LEAST else 0
+
+
+def part_sizes(count: int, test: bool) -> dict[str, int]:
+    """Return how many of `count` images each split gets; with `test` the data name no split at all."""
+    sizes = {"val": part_size(count), "test": part_size(count) if test and count >= LEAST_FOR_TEST else 0}
+    return {"train": count - sum(sizes.values()), **sizes}
+
+
 def hashed_split(name: str) -> str:
     """Return the split of an image by the hash of its name: 80 % train, 10 % val, 10 % test.
 
@@ -37,25 +59,52 @@ def hashed_fraction(name: str) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def in_splits(items: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:
+def in_splits(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
     """Return the items by split, sorted by name; train comes first and a split without an item is left out.
 
-    Names of one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    Items of no split (`None`) are drawn into train, val and test by the hash of their names; with `draw_val` a set
+    with train and without val gets a part of train as val. Those are marked as `drawn`. See `part_sizes`. Names of one
+    split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
     """
-    found: dict[str, list[Item]] = {split: [] for split in SPLITS}
-    for split, item in items:
-        found[split].append(item)
-    for members in found.values():
-        members.sort(key=lambda item: (item.name, item.image))
-        names = distinct_names([item.name for item in members])
-        pairs = zip(members, names, strict=True)
-        members[:] = [item if item.name == name else replace(item, name=name) for item, name in pairs]
-        members.sort(key=lambda item: item.name)
-    return {split: tuple(members) for split, members in found.items() if members}
+    given = list(items)
+    unnamed = _distinct(item for split, item in given if split is None)
+    splits = {split: [item for own, item in given if own == split] for split in SPLITS}
+    if unnamed:
+        for split, members in draw(unnamed, part_sizes(len(unnamed), test=True)).items():
+            splits[split] += members
+    elif draw_val and not splits["val"] and part_size(len(splits["train"])):
+        splits |= draw(_distinct(splits["train"]), part_sizes(len(splits["train"]), test=False))
+    return {split: tuple(_distinct(members)) for split, members in splits.items() if members}
 
 
-def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str, Item]]:
-    """Yield every item with the split that its folder names; where no folder does, with the one its name hashes to.
+def _distinct(items: Iterable[Item]) -> list[Item]:
+    """Return the items under distinct names, sorted by them."""
+    members = sorted(items, key=lambda item: (item.name, item.image))
+    names = distinct_names([item.name for item in members])
+    pairs = zip(members, names, strict=True)
+    return sorted((own if own.name == name else replace(own, name=name) for own, name in pairs), key=lambda i: i.name)
+
+
+def draw(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
+    """Return the items, marked as drawn, by split: of a small set those of the highest hashes make test, the next val;
+    of a larger one each goes where its hash says, and train gives what a part has too little of."""
+    ordered = sorted(items, key=lambda item: (-hashed_fraction(item.name), item.name))
+    parts = [split for split in ("test", "val") if sizes.get(split)]
+    limits = dict(zip(parts, (1.0, 0.9), strict=False))
+    drawn: dict[str, list[Item]] = {}
+    for split in parts:
+        count, least = sizes[split], LEAST
+        if len(items) >= SMALL:
+            of_hash = sum(limits[split] - 0.1 <= hashed_fraction(item.name) < limits[split] for item in items)
+            count = max(of_hash, least)
+        drawn[split], ordered = ordered[:count], ordered[count:]
+    drawn["train"] = ordered
+    return {split: [replace(item, drawn=True) for item in drawn[split]] for split in SPLITS if split in drawn}
+
+
+def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
+    """Yield every item with the split that its folder names; where no folder names train, the others are train beside
+    val or test, and of no split (`None`) where no folder names any.
 
     Raises `DataError` where some lie in train and others in no split's folder.
     """
@@ -65,7 +114,7 @@ def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[t
         expected = "either split folders or one folder of images"
         raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
     for split, item in found:
-        yield split or ("train" if named else hashed_split(item.name)), item
+        yield split or ("train" if named else None), item
 
 
 def read_split_lists(root: Path) -> dict[str, list[str]]:

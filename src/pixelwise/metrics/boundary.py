@@ -42,12 +42,19 @@ class BoundaryF1:
         self._sum = 0.0
         self._images = 0
 
-    def update(self, prediction: LabelMap, target: LabelMap) -> None:
-        """Score one image's label maps, integers of shape (height, width). Raises as `boundary_f1`."""
+    def update(self, prediction: LabelMap, target: LabelMap) -> float:
+        """Score one image's label maps, integers of shape (height, width), and return the score. Raises as
+        `boundary_f1`."""
         score = boundary_f1(prediction, target, self.num_classes)
         if not np.isnan(score):
             self._sum += score
             self._images += 1
+        return score
+
+    def add(self, other: BoundaryF1) -> None:
+        """Take over the images that another one has scored."""
+        self._sum += other._sum
+        self._images += other._images
 
     def score(self) -> float:
         """Return the mean so far, in 0..1; NaN before the first image with a counted pixel."""

@@ -55,6 +55,14 @@ class ConfusionMatrix:
         hits = self.matrix.diagonal()
         return _fraction(hits, self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - hits)
 
+    def precision(self) -> Float64:
+        """Return, (num_classes,), the fraction of each class's predicted pixels that are it; NaN for none predicted."""
+        return _fraction(self.matrix.diagonal(), self.matrix.sum(axis=0))
+
+    def dice(self) -> Float64:
+        """Return, (num_classes,), the Dice score 2 TP / (2 TP + FP + FN); NaN as `iou`."""
+        return _fraction(2 * self.matrix.diagonal(), self.matrix.sum(axis=0) + self.matrix.sum(axis=1))
+
     def miou(self) -> float:
         """Return the mean of `iou` over the classes that occur in truth or prediction."""
         return mean_present(self.iou())

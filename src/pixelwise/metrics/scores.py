@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pixelwise.classes import ClassMap
+from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
 from pixelwise.metrics.boundary import BoundaryF1
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.pixels import LabelMap
@@ -16,8 +20,11 @@ from pixelwise.metrics.pixels import LabelMap
 class Scores:
     """Scores over all images, fractions in 0..1; NaN for a score of nothing, such as a class that does not occur.
 
-    per_class maps each name to its `iou` and `accuracy`. boundary_f1 is `None` where it was not asked for. pixels
-    counts labelled pixels alone. confusion holds pixels by class of truth (rows) and of prediction (columns).
+    per_class maps each name to its `iou`, `accuracy`, `dice`, `precision` and `recall` over all pixels, and to how many
+    `images` show it, in how many of them none of its pixels was found (`missed_images`), and in how many others there
+    were some (`false_alarm_images`). boundary_f1 is `None` where it was not asked for. pixels counts labelled pixels
+    alone. confusion holds pixels by class of truth (rows) and of prediction (columns). intervals: the bootstrap
+    interval of the scores of all classes, where it was asked for. per_image: each image's name and own scores.
     """
 
     miou: float
@@ -28,6 +35,13 @@ class Scores:
     images: int
     pixels: int
     confusion: list[list[int]]
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
+    per_image: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the scores must know beside them."""
+        return [*caution(self.images), *missed_classes(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
@@ -43,6 +57,9 @@ class Scores:
             "images": self.images,
             "pixels": self.pixels,
             "confusion": [list(row) for row in self.confusion],
+            "intervals": json_intervals(self.intervals),
+            "remarks": self.remarks,
+            "per_image": self.per_image,
         }
 
 
@@ -51,34 +68,116 @@ class SemanticScorer:
 
     def __init__(self, classes: ClassMap, *, boundary: bool = True) -> None:
         self._classes = classes
-        self._images = 0
         self._confusion = ConfusionMatrix(classes.num_classes)
         self._boundary = BoundaryF1(classes.num_classes) if boundary else None
+        self._images: list[_Image] = []
 
-    def update(self, prediction: LabelMap, target: LabelMap) -> None:
+    def update(self, prediction: LabelMap, target: LabelMap, name: str = "") -> None:
         """Score one image's label maps, integers of shape (height, width).
 
         Raises `ShapeError` for shapes or types that do not fit and `MaskError` for values that are no class.
         """
-        self._confusion.update(prediction, target)
-        if self._boundary is not None:
-            self._boundary.update(prediction, target)
-        self._images += 1
+        own = ConfusionMatrix(self._classes.num_classes)
+        own.update(prediction, target)
+        edges = None if self._boundary is None else self._boundary.update(prediction, target)
+        self._confusion.matrix += own.matrix
+        hits, true, predicted = own.matrix.diagonal(), own.matrix.sum(axis=1), own.matrix.sum(axis=0)
+        self._images.append(_Image(name, np.stack([hits, true, predicted]), edges))
 
-    def scores(self) -> Scores:
-        """Return the scores of the images so far."""
+    def add(self, other: SemanticScorer) -> None:
+        """Take over the images that another one has scored."""
+        self._confusion.matrix += other._confusion.matrix
+        if self._boundary is not None and other._boundary is not None:
+            self._boundary.add(other._boundary)
+        self._images += other._images
+
+    def scores(self, *, intervals: bool = False) -> Scores:
+        """Return the scores of the images so far, with `intervals` those of a bootstrap over images too."""
         confusion = self._confusion
-        pairs = zip(self._classes.names, confusion.iou(), confusion.accuracy(), strict=True)
         return Scores(
             miou=confusion.miou(),
             global_accuracy=confusion.global_accuracy(),
             class_accuracy=confusion.class_accuracy(),
             boundary_f1=None if self._boundary is None else self._boundary.score(),
-            per_class={name: {"iou": float(iou), "accuracy": float(accuracy)} for name, iou, accuracy in pairs},
-            images=self._images,
+            per_class=self._per_class(),
+            images=len(self._images),
             pixels=confusion.pixels,
             confusion=confusion.matrix.tolist(),
+            intervals=self._intervals() if intervals else {},
+            per_image=[image.row(self._classes.names) for image in self._images],
         )
+
+    def _per_class(self) -> dict[str, dict[str, float]]:
+        confusion, names = self._confusion, self._classes.names
+        columns: dict[str, npt.NDArray[Any]] = {
+            "iou": confusion.iou(),
+            "accuracy": confusion.accuracy(),
+            "dice": confusion.dice(),
+            "precision": confusion.precision(),
+            "recall": confusion.accuracy(),
+        }
+        counts = np.stack([image.counts for image in self._images]) if self._images else np.zeros((0, 3, len(names)))
+        hits, true, predicted = counts.transpose(1, 0, 2)
+        columns |= {
+            "images": (true > 0).sum(axis=0),
+            "missed_images": ((true > 0) & (hits == 0)).sum(axis=0),
+            "false_alarm_images": ((true == 0) & (predicted > 0)).sum(axis=0),
+        }
+        rows = {key: values.tolist() for key, values in columns.items()}
+        return {name: {key: values[index] for key, values in rows.items()} for index, name in enumerate(names)}
+
+    def _intervals(self) -> dict[str, Interval | None]:
+        count = len(self._images)
+        keys = ["miou", "global_accuracy", "class_accuracy", *(["boundary_f1"] if self._boundary else [])]
+        if count < 2:
+            return dict.fromkeys(keys)
+        counts = np.stack([image.counts for image in self._images]).astype(np.float64)
+        edges = np.array([np.nan if image.edges is None else image.edges for image in self._images])
+        known = ~np.isnan(edges)
+        drawn: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in keys}
+        for weights in resamples(count):
+            hits, true, predicted = np.einsum("ri,ick->crk", weights, counts, optimize=True)
+            drawn["miou"].append(row_means(hits, true + predicted - hits))
+            drawn["class_accuracy"].append(row_means(hits, true))
+            drawn["global_accuracy"].append(row_means(hits.sum(axis=1)[:, None], true.sum(axis=1)[:, None]))
+            if self._boundary:
+                sums, images = weights[:, known] @ edges[known], weights[:, known].sum(axis=1)
+                drawn["boundary_f1"].append(row_means(sums[:, None], images[:, None]))
+        return {key: interval(np.concatenate(blocks), count) for key, blocks in drawn.items()}
+
+
+@dataclass(frozen=True)
+class _Image:
+    """counts: int64 (3, num_classes), pixels found, true and predicted. edges: the boundary F1, where it is known."""
+
+    name: str
+    counts: npt.NDArray[np.int64]
+    edges: float | None
+
+    def row(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Return the image's row of the table of images."""
+        hits, true, predicted = self.counts
+        missed, invented = (true > 0) & (hits == 0), (true == 0) & (predicted > 0)
+        scores = {
+            "miou": float(row_means(hits[None], (true + predicted - hits)[None])[0]),
+            "global_accuracy": float(hits.sum() / true.sum()) if true.any() else float("nan"),
+            "boundary_f1": self.edges,
+        }
+        return {
+            "name": self.name,
+            **{key: json_score(value) for key, value in scores.items()},
+            "missed": [name for name, is_one in zip(names, missed, strict=True) if is_one],
+            "false_alarms": [name for name, is_one in zip(names, invented, strict=True) if is_one],
+        }
+
+
+def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return the means, (r,), of part / whole, (r, k), where whole is not 0; NaN for a row without such a place."""
+    known = whole > 0
+    shares = np.divide(part, whole, out=np.zeros(whole.shape), where=known)
+    count = known.sum(axis=1)
+    means: npt.NDArray[np.float64] = np.where(count > 0, shares.sum(axis=1) / np.maximum(count, 1), np.nan)
+    return means
 
 
 def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
@@ -90,3 +189,7 @@ def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
 
 def json_score(score: float | None) -> float | None:
     return None if score is None or isnan(score) else score
+
+
+def json_intervals(intervals: dict[str, Interval | None]) -> dict[str, list[float] | None]:
+    return {name: None if bounds is None else list(bounds) for name, bounds in intervals.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,17 +29,29 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
 ) -> Scores | InstanceScores:
-    """Predict every image of `split`, in the model's bands, and score the label maps, of an instance model the objects.
+    """Predict every image of `split`, in the model's bands, and score the label maps, of an instance model the objects,
+    with the bootstrap intervals of the scores over images.
 
     `on_progress` is told (done, total) after every image, `on_image` what was predicted.
     Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
     image has no instance map, and whatever `Dataset.read` raises.
     """
-    dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
         raise OptionError("--split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
+    return scored(predictor, dataset, items, on_progress, on_image).scores(intervals=True)
+
+
+def scored(
+    predictor: Predictor,
+    dataset: Dataset,
+    items: Sequence[Item],
+    on_progress: Callable[[int, int], None] | None = None,
+    on_image: OnImage | None = None,
+) -> SemanticScorer | InstanceScorer:
+    """Predict these items and return what gathered their scores. Arguments and errors are those of `evaluate`."""
+    dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
     _require_same_classes(dataset, predictor.classes)
     scorer = scorer_of(predictor)
 
@@ -54,7 +66,7 @@ def evaluate(
             on_image(item, sample, prediction)
         if on_progress is not None:
             on_progress(done, len(items))
-    return scorer.scores()
+    return scorer
 
 
 def scorer_of(predictor: Predictor) -> SemanticScorer | InstanceScorer:
@@ -68,7 +80,7 @@ def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: 
     Raises `DataError` where objects are to be scored and the sample has no instance map.
     """
     if isinstance(scorer, SemanticScorer):
-        scorer.update(prediction.label_map, sample.label_map)
+        scorer.update(prediction.label_map, sample.label_map, where.name)
         return
     if prediction.instances is None or sample.instance_map is None:
         remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
@@ -77,7 +89,7 @@ def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: 
     grouping = prediction.info.grouping
     things = np.isin(sample.label_map, grouping.things if grouping else ())
     ungrouped = things & (sample.instance_map == 0)
-    scorer.update(prediction.instances, target, ungrouped | ~counted_pixels(sample.label_map))
+    scorer.update(prediction.instances, target, ungrouped | ~counted_pixels(sample.label_map), where.name)
 
 
 def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:

@@ -37,6 +37,8 @@ VALUES = 8_000_000
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
+Pixels = tuple[Float32, npt.NDArray[np.uint8]]
+"""Logits (K, n) and true classes (n,) of pixels of one image."""
 
 
 def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...]:
@@ -57,9 +59,15 @@ def best_bias(
 
     Classes that occur in none of them keep what the share gives them. (0, all zeros) where no pixel counts.
     """
-    logits, truth = _seen(predictor, samples, count)
-    if not truth.size:
+    return fitted_bias(pixels_of(predictor, samples, count), class_weights)
+
+
+def fitted_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    """Return what `best_bias` does, of the pixels of each image."""
+    if not sum(truth.size for _, truth in pixels):
         return 0.0, (0.0,) * len(class_weights)
+    logits = np.concatenate([scores for scores, _ in pixels], axis=1)
+    truth = np.concatenate([classes for _, classes in pixels]).astype(np.int64)
     shared = [np.array(class_bias(class_weights, share)) for share in SHARES]
     scores = _mean_iou(np.stack([_confusion(logits, truth, bias) for bias in shared]))
     best = int(np.argmax(scores))
@@ -78,20 +86,20 @@ def best_bias(
     return share, tuple(bias.tolist())
 
 
-def _seen(predictor: Predictor, samples: Iterable[Sample], count: int) -> tuple[Float32, Int64]:
-    """Return logits (K, n) and true classes (n,) of pixels on a grid over each image."""
+def pixels_of(predictor: Predictor, samples: Iterable[Sample], count: int) -> list[Pixels]:
+    """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images."""
     num_classes = predictor.classes.num_classes
-    kept: list[tuple[Float32, npt.NDArray[np.uint8]]] = []
+    found: list[Pixels] = []
     for sample in samples:
         step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
+        blocks: list[Pixels] = []
         for block in predictor.blocks(sample.image):
             rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))
             truth = sample.label_map[block.place][rows, columns]
             counted = counted_pixels(truth)
-            kept.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
-    if not kept:
-        return np.empty((num_classes, 0), np.float32), np.empty(0, np.int64)
-    return np.concatenate([own for own, _ in kept], axis=1), np.concatenate([own for _, own in kept]).astype(np.int64)
+            blocks.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
+        found.append((np.concatenate([own for own, _ in blocks], axis=1), np.concatenate([own for _, own in blocks])))
+    return found
 
 
 def _confusion(logits: Float32, truth: Int64, bias: Float64) -> Int64:

@@ -29,6 +29,16 @@ class _Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
 
 
+class Length(_Strict):
+    """The numbers of a `Recipe` that follow from how long a run is."""
+
+    steps: pydantic.PositiveInt
+    warmup_steps: pydantic.NonNegativeInt
+    ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
+    evaluations: pydantic.NonNegativeInt
+    crops: pydantic.PositiveInt | None = None
+
+
 class Recipe(_Strict):
     """Every number of a training. Sizes are (height, width) in pixels; `steps` is the whole length of the run."""
 
@@ -76,6 +86,11 @@ class Recipe(_Strict):
     """Whether images are predicted with left and right exchanged too, and the logits averaged."""
     evaluations: pydantic.NonNegativeInt
     """How often the model is validated on the way, to keep the best weights; with 0 the last are kept."""
+    crops: pydantic.PositiveInt | None = None
+    """How many crops the run sees in all, where whole batches would be more: the steps share them in proportion."""
+    earlier: tuple[Length, ...] = ()
+    """The lengths that the run had before it was extended, from the first on: each part follows the schedule of the
+    length that it was trained at."""
     tile: pydantic.PositiveInt
     overlap: pydantic.NonNegativeInt
 
@@ -115,6 +130,8 @@ class RunConfig(_Strict):
     start_from: str | None
     skip_bad: bool
     command: str
+    asked: dict[str, bool | int | float | str] = {}
+    """The options of `train` that were given and that no other field holds as they were typed."""
     recipe: Recipe
 
     @property

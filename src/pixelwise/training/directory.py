@@ -11,6 +11,12 @@ from typing import Any
 
 from pixelwise.errors import OutputError, RunError
 from pixelwise.files import remove_leftovers, write_text
+from pixelwise.training.config import RunConfig
+
+STAGES = "stages"
+"""The folder of the runs of a training in stages before the last."""
+FOLDS = "folds"
+"""The folder of the runs of a cross-validation."""
 
 History = list[dict[str, float | int | None]]
 """Rows of a training's course, by what `history.csv` calls their columns."""
@@ -44,6 +50,11 @@ class RunDirectory:
         return self.path / "draft.onnx"
 
     @property
+    def halves(self) -> tuple[Path, Path]:
+        """Model files with what is fitted on one half of the validation images, to score the other."""
+        return self.path / "half0.onnx", self.path / "half1.onnx"
+
+    @property
     def metrics(self) -> Path:
         return self.path / "metrics.json"
 
@@ -64,6 +75,28 @@ class RunDirectory:
         """Whether the run has come to its end: the report is written last."""
         return self.report.is_file()
 
+    def fold(self, number: int) -> RunDirectory:
+        """Return the directory of one of the runs of a cross-validation."""
+        return RunDirectory(self.path / FOLDS / str(number))
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it was trained with a cross-validation."""
+        return (self.path / FOLDS).is_dir()
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether it was trained in stages."""
+        return (self.path / STAGES).is_dir()
+
+    def begin(self, config: RunConfig) -> None:
+        """Store what the run is to do; where that is not what is stored, it is not finished any more."""
+        if self.config.is_file():
+            if RunConfig.load(self.config) == config:
+                return
+            self.report.unlink(missing_ok=True)
+        config.save(self.config)
+
     def require_free(self) -> None:
         """Raise `OutputError` if something is there that a new run would overwrite."""
         if self.path.exists() and not self.path.is_dir():
@@ -74,9 +107,10 @@ class RunDirectory:
 
     def clear_leftovers(self) -> None:
         """Remove the half-written files of a process that was killed."""
-        self.draft.unlink(missing_ok=True)
+        for file in (self.draft, *self.halves):
+            file.unlink(missing_ok=True)
         files = (self.config, self.checkpoint, self.weights, self.model, self.metrics, self.history, self.report)
-        for file in (*files, self.draft):
+        for file in (*files, self.draft, *self.halves):
             remove_leftovers(file)
 
     def require_weights(self) -> None:
@@ -99,9 +133,6 @@ class RunDirectory:
         """Write `metrics.json`."""
         write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
-    def score(self, measure: str) -> float | None:
-        """Return `miou` or `ap` of `metrics.json`; `None` where the run has none."""
-        if not self.metrics.is_file():
-            return None
-        score: float | None = json.loads(self.metrics.read_text())[measure]
-        return score
+    def read_metrics(self) -> dict[str, Any]:
+        """Return what `metrics.json` holds; nothing where the run has none."""
+        return json.loads(self.metrics.read_text(encoding="utf-8")) if self.metrics.is_file() else {}

@@ -13,26 +13,23 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-from pixelwise.export.onnx import export_onnx, with_class_bias
-from pixelwise.export.pipeline import Pipeline
+from pixelwise.export.onnx import export_onnx
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item, Sample
 from pixelwise.instances.objects import objects_of
-from pixelwise.metrics.instances import InstanceScores, matched
-from pixelwise.metrics.scores import Scores, mean_iou
+from pixelwise.metrics.instances import matched
+from pixelwise.metrics.scores import mean_iou
 from pixelwise.ops.counting import count_parameters
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
 from pixelwise.predict.result import Result
 from pixelwise.render import visible
-from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.grouping import best_grouping
 from pixelwise.training.loop import Progress
+from pixelwise.training.measure import Measured, export_fitted, measure
+from pixelwise.training.plan import warnings_of_length
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
-from pixelwise.training.weights import load_run, model_info, save_weights
+from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4
 """Best and worst predictions that the report shows, each."""
@@ -92,19 +89,20 @@ def finish(
     survey: CheckResult,
     progress: Progress,
     skipped: Sequence[tuple[str, str]],
+    folds: Measured | None = None,
 ) -> None:
     """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`.
 
-    The scores are those of the model file itself on the validation images; a run without any has none.
+    The scores are those of the model file itself on the test split, else on the validation images (see `measure`); a
+    run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
-    share = _exported(run, pipeline, config, dataset)
-    scores: Scores | InstanceScores | None = None
+    share, halves = export_fitted(run, pipeline, config, dataset)
     extremes = Extremes()
-    if dataset.splits.get("val"):
-        model = load(run.model, at_once=len(dataset.splits["val"]))
-        scores = evaluate(model, dataset, "val", on_image=extremes.see)
-        run.write_metrics({"split": "val", **scores.to_json_dict()})
+    measured = measure(run, dataset, halves, extremes.see) or folds
+    if measured is not None:
+        more = {f"val_{config.measure}": progress.best_score}
+        run.write_metrics(measured.to_json_dict() | more | ({} if folds is None else {"folds": folds.to_json_dict()}))
     run.write_history(progress.history)
     pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
     report = Report(
@@ -113,14 +111,20 @@ def finish(
         config=config.model_dump(mode="json"),
         classes=config.class_map,
         history=progress.history,
-        scores=scores,
-        split_name="val",
+        scores=None if measured is None else measured.scores,
+        split_name="val" if measured is None else measured.split,
+        measured_on="" if measured is None else measured.in_words,
         class_pixels=dict(zip(config.class_map.names, pixels.tolist(), strict=True)),
         splits={split: len(items) for split, items in dataset.splits.items()},
         examples_best=extremes.best(),
         examples_worst=extremes.worst(),
         skipped=list(skipped),
-        warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
+        warnings=[
+            *warnings_of_length(config.recipe, len(dataset.splits["train"])),
+            *([] if measured is None else measured.remarks),
+            *survey.remarks,
+            *(f"{problem.file}: {problem.message}" for problem in survey.problems),
+        ],
         facts={
             "parameters": f"{count_parameters(pipeline.model):,}",
             "class weights taken back": f"{share:.0%}",
@@ -128,31 +132,6 @@ def finish(
         },
     )
     write_report(report, run.report)
-
-
-def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> float:
-    """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many; return how much of the class weights is taken back in it.
-
-    It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
-    net's own: done again, it comes out the same.
-    """
-    items = spread(dataset.splits.get("val", ()))
-    if not config.recipe.calibrated or not items:
-        export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
-        return 0.0
-    info = model_info(config, pipeline)
-    pipeline.biased((0.0,) * info.channels)
-    export_onnx(pipeline, info, run.draft)
-    predictor = load(run.draft)
-    share, bias = best_bias(predictor, map(dataset.read, items), len(items), config.recipe.class_weights)
-    if pipeline.grouping is not None:
-        pipeline.grouping = best_grouping(predictor, map(dataset.read, items), bias, pipeline.grouping)
-    bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
-    with_class_bias(run.draft, bias, model_info(config, pipeline), run.model)
-    run.draft.unlink()
-    save_weights(run.weights, pipeline.biased(bias), config)
-    return share
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:

@@ -26,7 +26,8 @@ class TrainOptions:
     minutes: float | None = None
     epochs: int | None = None
     seed: int | None = None
-    pretrained: bool = True
+    pretrained: bool | None = None
+    """`None` is yes."""
     start_from: Path | None = None
     config: Path | None = None
     resume: bool = False
@@ -37,3 +38,10 @@ class TrainOptions:
     border_weight: float | None = None
     elastic: float | None = None
     rotate: bool | None = None
+    folds: int | None = None
+
+    @property
+    def asked(self) -> dict[str, bool | int | float | str]:
+        """What was given of the options that a `RunConfig` holds in no field of its own, or only what follows of."""
+        names = ("minutes", "epochs", "recipe", "class_weights", "folds")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -57,10 +57,10 @@ def planned(
     val: SampleStore,
     started: float,
 ) -> RunConfig:
-    """Return the configuration of a run with its steps: that of a long run where there is time for one, or no limit."""
+    """Return the configuration of a run with its steps: that of a long run where the minutes or epochs make one."""
     new = partial(new_config, options, dataset, survey, command, joined().num_processes)
     short, long = new(long=False), new(long=True)
-    if options.epochs is None and short != long:
+    if short != long:
         short = as_first(with_length(short, options, train, val, started))
         if not recipes.is_long(short.recipe):
             return short
@@ -71,9 +71,7 @@ def new_config(
     options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str, processes: int = 1, *, long: bool
 ) -> RunConfig:
     """Return the configuration of a long or a short run of so many processes, whose steps are not known yet: one."""
-    class_weights = options.class_weights or authors.CLASS_WEIGHTS.get(options.recipe or "", DEFAULT_CLASS_WEIGHTS)
-    power = CLASS_WEIGHT_POWERS[class_weights]
-    weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
+    weights = class_weights(options.class_weights or default_class_weights(options.recipe), survey)
     train_images = len(dataset.splits["train"])
     task = options.task or "semantic"
     name = options.model or DEFAULT_MODEL
@@ -87,7 +85,7 @@ def new_config(
         encoder=options.encoder or _encoder(options, name, long),
         width=options.width,
         options=parse_options(name, options.model_options or ()),
-        pretrained=options.pretrained,
+        pretrained=options.pretrained is not False,
         encoder_padding=_encoder_padding(options),
         task=task,
         bands=dataset.bands,
@@ -97,8 +95,21 @@ def new_config(
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
         command=command,
-        recipe=_recipe(options, name, survey, train_images, tuple(map(float, weights)), processes, dataset.bands, long),
+        asked=options.asked,
+        recipe=_recipe(options, name, survey, train_images, weights, processes, dataset.bands, long),
     )
+
+
+def default_class_weights(recipe: str | None) -> str:
+    """Return the name of the class weights of a run by the recipe of these authors, or by none of theirs."""
+    return authors.CLASS_WEIGHTS.get(recipe or "", DEFAULT_CLASS_WEIGHTS)
+
+
+def class_weights(name: str, survey: CheckResult) -> tuple[float, ...]:
+    """Return the class weights that `--class-weights` calls `name` for these data."""
+    power = CLASS_WEIGHT_POWERS[name]
+    weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
+    return tuple(map(float, weights))
 
 
 def _encoder(options: TrainOptions, model: str, long: bool) -> str | None:
@@ -110,7 +121,7 @@ def _encoder(options: TrainOptions, model: str, long: bool) -> str | None:
         other = RunConfig.load(run.config)
         if other.model == model:
             return other.encoder
-    if model == DEFAULT_MODEL and options.pretrained and long:
+    if model == DEFAULT_MODEL and options.pretrained is not False and long:
         return recipes.LONG_ENCODER
     return default_encoder(model)
 
@@ -148,16 +159,22 @@ def _recipe(
         recipe = recipes.seen_at(recipe, (1.0,))
     if options.task == "instance":
         recipe = recipes.for_objects(recipe)
-    if not options.pretrained:
+    if options.pretrained is False:
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if bands is not None:  # no layer knows them, and no colour of theirs is known
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": 0.0})
     if options.recipe is not None:
         recipe = authors.as_published(options.recipe, recipe, model, sizes)
+    return with_given(recipe, options)
+
+
+def with_given(recipe: Recipe, options: TrainOptions) -> Recipe:
+    """Return `recipe` with the numbers of it that the options name."""
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic", "rotate")}
     given = {key: value for key, value in asked.items() if value is not None}
+    turned = given.get("rotate", recipe.rotate) != recipe.rotate
     recipe = recipe.model_copy(update=given)
-    return recipes.seen_at(recipe, recipe.magnifications) if recipe.rotate and recipe.mirrored else recipe
+    return recipes.seen_at(recipe, recipe.magnifications) if turned and recipe.mirrored else recipe
 
 
 def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
@@ -177,22 +194,42 @@ def with_length(
     The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
     """
     if options.epochs is not None:
-        crops = recipes.crops_before(recipes.with_steps(config.recipe, 2, 0), 2) / 2  # of a step, in the mean
-        steps = max(1, round(options.epochs * len(train) / crops))
-        evaluations = min(recipes.MAX_EVALUATIONS, options.epochs)
+        recipe = with_epochs(config.recipe, options.epochs, len(train))
     else:
         cost = measured_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
         fitted = len(spread(val.items))
-        predicted = len(val) + fitted  # to score the file, and to fit its bias before
+        test = len(val.dataset.splits.get("test", ()))
+        predicted = (test or len(val)) + fitted  # to score the file, and to fit its bias before
         finish = FINISH_SECONDS
         if config.grouping and fitted:
-            predicted += fitted
-            finish += GROUPING_SECONDS
+            fits = 1 if test else 2  # on all, and without a test split on each half
+            predicted += fits * fitted
+            finish += fits * GROUPING_SECONDS
         finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - min(finish, MOST_FINISH * 60 * minutes)
-        steps, evaluations = recipes.steps_in(left, cost)
-    return config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, evaluations)})
+        recipe = recipes.with_steps(config.recipe, *recipes.steps_in(left, cost))
+    return config.model_copy(update={"recipe": recipe})
+
+
+def with_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
+    """Return `recipe` over as many steps as it takes to see every training image so often."""
+    steps, crops = recipes.steps_for(recipe, epochs * train_images)
+    return recipes.with_steps(recipe, steps, min(recipes.MAX_EVALUATIONS, epochs), crops)
+
+
+FEWEST_STEPS = 10
+"""A net that took fewer has hardly changed."""
+
+
+def warnings_of_length(recipe: Recipe, train_images: int) -> list[str]:
+    """Return what is to be said of a run that is too short to learn from its images; nothing of any other."""
+    epochs = recipes.crops_before(recipe, recipe.steps) / train_images
+    if recipe.steps >= FEWEST_STEPS and epochs >= 1:
+        return []
+    steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
+    length = f"this training is {steps}, {epochs:.2g} epochs of {train_images} images: the model learns next to nothing"
+    return [f"{length}. Give more --minutes or --epochs."]
 
 
 def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
@@ -251,6 +288,9 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
     if options.epochs is not None and options.epochs < 1:
         raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
+    if options.task == "instance" and options.reduction == "sum":
+        remedy = "Leave --reduction out: the losses of centres and offsets are means."
+        raise OptionError("--reduction", "sum with --task instance", "mean", remedy)
     if options.task == "instance" and options.recipe is not None:
         remedy = "Leave one of the two out."
         raise OptionError("--recipe", f"{options.recipe} with --task instance", "one of the two", remedy)
@@ -262,6 +302,8 @@ def require_sensible(options: TrainOptions) -> None:
     for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):
         if value is not None and not 0 <= value < math.inf:
             raise OptionError(name, str(value), "a number of 0 or more", "Give 10, as U-Net's authors did, or 0.")
+    if options.folds is not None and options.config is not None:
+        raise OptionError("--folds", "--config", "one of the two", "Leave one of the two out.")
     if options.seed is not None and not 0 <= options.seed <= MAX_SEED:
         raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():

@@ -1,65 +1,56 @@
-"""Before a training: the data less what would spoil it, and the configuration of a run to go on with."""
+"""Before a training: the data less what would spoil it."""
 
 from __future__ import annotations
 
-from pixelwise.errors import DataError, OptionError, RunError
+from pixelwise.errors import DataError
 from pixelwise.formats.check import CheckResult, check
 from pixelwise.formats.dataset import Dataset
-from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import fingerprint
 
 SHOWN_PROBLEMS = 5
+OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
+"""Kinds of problems that a cross-validation, which deals images out itself, has not."""
 
 
 def usable_data(
     dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
-    """Return the data to train on, less the bad files where `--skip-bad` asks for that."""
+    """Return the data to train on, less the bad files where `--skip-bad` asks for that.
+
+    Of a cross-validation nothing is said of its splits.
+    """
+    if options.folds is not None:
+        survey.remarks.clear()
+        survey.problems = [problem for problem in survey.problems if problem.kind not in OF_SPLITS]
+    for remark in survey.remarks:
+        display.message(f"  {remark}")
     for problem in survey.problems[:SHOWN_PROBLEMS]:
         display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
     if len(survey.problems) > SHOWN_PROBLEMS:
         display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
     skipped: list[tuple[str, str]] = []
     if survey.spoilt:
+        bad = [problem for problem in survey.harmful if problem.file != dataset.root]
         if not options.skip_bad:
             raise DataError(
                 dataset.root,
-                f"{len(survey.spoilt)} images that would spoil the training (the first: {survey.harmful[0].message})",
+                f"{len(survey.spoilt)} images that would spoil the training (the first: {bad[0].message})",
                 "images with fitting masks",
                 f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
             )
-        skipped = [(str(problem.file), problem.message) for problem in survey.harmful]
+        skipped = [(str(problem.file), problem.message) for problem in bad]
         dataset = dataset.without(survey.spoilt)
         survey = check(dataset)
     if not dataset.splits.get("train"):
         remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
         raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
-    if not dataset.splits.get("val"):
-        display.message("  no validation images: the last weights are kept and nothing is measured; add a val/ folder")
+    for problem in (problem for problem in survey.problems if problem.kind == "one_class"):
+        remedy = f"Run `pixelwise check {dataset.root}`."
+        raise DataError(
+            dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
+        )
+    if not dataset.splits.get("val") and options.folds is None:
+        measured = "" if dataset.splits.get("test") else " and nothing is measured"
+        display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
     return dataset, survey, skipped
-
-
-def stored_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig | None:
-    """Return the configuration to follow as it stands: that of the run to resume, or of `--config`; else `None`."""
-    if options.resume and run.config.is_file():
-        config = RunConfig.load(run.config)
-        if config.fingerprint != fingerprint(dataset):
-            remedy = "Point to the data the run was started with, or start a new run in another --out."
-            raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
-    elif options.config is not None:
-        config = RunConfig.load(options.config)
-        if config.class_map.names != dataset.classes.names:
-            found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
-            raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
-        config = config.model_copy(update={"data": str(dataset.root), "fingerprint": fingerprint(dataset)})
-    else:
-        return None
-    for name in ("task", "model", "encoder", "width", "seed"):
-        asked, stored = getattr(options, name), getattr(config, name)
-        if asked is not None and asked != stored:
-            remedy = f"Leave --{name} out, or start a new run in another --out."
-            raise RunError(run.path, f"a run with {name} {stored}", f"{name} {asked}", remedy)
-    return config

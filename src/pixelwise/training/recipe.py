@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.training.config import Recipe
+from pixelwise.training.config import Length, Recipe
 
 CROP_PIXELS = 352 * 480
 """Area of a training crop: images up to this size come whole, since where a thing stands tells what it is."""
@@ -204,38 +205,96 @@ def for_objects(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
 
 
-def with_steps(recipe: Recipe, steps: int, evaluations: int) -> Recipe:
+def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:
     """Return `recipe` over `steps` steps, warm-up and moving average in proportion; a constant rate has neither."""
-    update: dict[str, int | float] = {"steps": steps, "evaluations": min(evaluations, steps)}
+    update: dict[str, int | float | None] = {"steps": steps, "evaluations": min(evaluations, steps), "crops": crops}
     if recipe.schedule == "cosine":
         update["warmup_steps"] = min(100, round(WARMUP_SHARE * steps))
         update["ema_decay"] = float(np.clip(1 - 1 / (EMA_SHARE * steps + 1), 0.5, 0.9995))
     return recipe.model_copy(update=update)
 
 
+def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
+    """Return the least number of steps, one or more, in which a run by `recipe` sees so many crops, and `crops` where
+    whole batches would be more; not where a step would have less than half a batch, or one crop: batch norm needs two.
+    """
+
+    def seen(steps: int) -> int:
+        return crops_before(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
+
+    steps = 1 + bisect.bisect_left(range(1, math.ceil(crops / recipe.batch) + 1), crops, key=seen)
+    exact = recipe.model_copy(update={"steps": steps, "crops": crops})
+    sizes = [at_step(exact, step).batch for step in range(_trained(recipe), min(steps, SHORT_STEPS))]
+    if crops == seen(steps) or min(sizes) < max(min(2, recipe.batch), recipe.batch // 2):
+        return steps, None
+    return steps, crops
+
+
+SHORT_STEPS = 100
+"""In more steps than these no batch is much smaller than a whole one."""
+
+
+def extended(recipe: Recipe) -> Recipe:
+    """Return `recipe` for `with_steps` to give it a larger length: what is added goes on at the learning rate that a
+    run of the whole length has there."""
+    before = Length(**{name: getattr(recipe, name) for name in Length.model_fields})
+    return recipe.model_copy(update={"earlier": (*recipe.earlier, before), "crops": None})
+
+
+def parts(recipe: Recipe) -> list[Recipe]:
+    """Return the recipe of each part of a run that was extended, each with the length that it was trained at; of
+    another run `recipe` alone."""
+    before = [
+        recipe.model_copy(update={"earlier": recipe.earlier[:index], **length.model_dump()})
+        for index, length in enumerate(recipe.earlier)
+    ]
+    return [*before, recipe]
+
+
 def at_step(recipe: Recipe, step: int) -> Recipe:
     """Return `recipe` with the crops and the batch that `step` has."""
+    batch = crops_before(recipe, step + 1) - crops_before(recipe, step)
     if step >= _early_steps(recipe):
-        return recipe
+        return recipe.model_copy(update={"batch": batch})
     split = recipe.early_split
     height, width = (_multiple(side // (split * CROP_MULTIPLE)) for side in recipe.crop)
-    return recipe.model_copy(update={"crop": (height, width), "batch": split**2 * recipe.batch})
+    return recipe.model_copy(update={"crop": (height, width), "batch": batch})
 
 
 def crops_before(recipe: Recipe, step: int) -> int:
     """Return how many crops are seen before `step`."""
+    first = _trained(recipe)
+    if step <= first:
+        return crops_before(parts(recipe)[-2], step) if step else 0
+    before = crops_before(recipe, first)
+    whole, every = (_whole_batches(recipe, own) - _whole_batches(recipe, first) for own in (step, recipe.steps))
+    if recipe.crops is None or step > recipe.steps:
+        return before + whole
+    return before + (recipe.crops - before) * whole // every
+
+
+def _trained(recipe: Recipe) -> int:
+    """Return the steps that a run had before it was extended to this length."""
+    return recipe.earlier[-1].steps if recipe.earlier else 0
+
+
+def _whole_batches(recipe: Recipe, step: int) -> int:
+    """Return how many crops whole batches have before `step`."""
     early = min(step, _early_steps(recipe))
     return recipe.batch * (step + (recipe.early_split**2 - 1) * early)
 
 
 def crops_of(recipe: Recipe) -> str:
     """Return how many crops of which size a step has, in words."""
-    early, late = (f"{own.batch} crops {own.crop[0]}x{own.crop[1]}" for own in (at_step(recipe, 0), recipe))
-    return late if recipe.early_split == 1 else f"{early}, then {late}"
+    whole = recipe.model_copy(update={"crops": None, "earlier": ()})
+    early, late = (f"{own.batch} crops {own.crop[0]}x{own.crop[1]}" for own in (at_step(whole, 0), recipe))
+    most = "" if recipe.crops is None else "at most "
+    return f"{most}{late}" if recipe.early_split == 1 else f"{most}{early}, then {late}"
 
 
 def _early_steps(recipe: Recipe) -> int:
-    return int(EARLY_SHARE * recipe.steps) if recipe.early_split > 1 else 0
+    first = recipe.earlier[0].steps if recipe.earlier else recipe.steps
+    return int(EARLY_SHARE * first) if recipe.early_split > 1 else 0
 
 
 def batch_size(crop: tuple[int, int], train_images: int) -> int:

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch.utils.tensorboard import SummaryWriter
 
+from pixelwise.errors import OptionError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.stratify import folds as deal_folds
 from pixelwise.losses.cross_entropy import Reduction
+from pixelwise.metrics.pixels import count_of
+from pixelwise.predict.evaluate import scored
+from pixelwise.predict.loading import load
 from pixelwise.training import processes
-from pixelwise.training.config import MEASURES, RunConfig
+from pixelwise.training import recipe as recipes
+from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.display import Display
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.measure import Measured, headline_split, together
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import planned, repeat_command, require_sensible
-from pixelwise.training.prepare import stored_config, usable_data
+from pixelwise.training.plan import (
+    DEFAULT_MINUTES,
+    planned,
+    repeat_command,
+    require_sensible,
+    warnings_of_length,
+    with_length,
+)
+from pixelwise.training.prepare import usable_data
 from pixelwise.training.recipe import crops_before, crops_of
+from pixelwise.training.resume import repeated_config, require_same, resumed_config, with_stored_bands
 from pixelwise.training.stages import staged
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
@@ -35,12 +50,15 @@ from pixelwise.training.weights import build_pipeline, save_weights, start_from
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `miou`, of an instance model `ap`, is that of its model file on the validation images; `None`
-    where there are none."""
+    """A finished run. `miou`, of an instance model `ap`, is that of its model file on `split`: the test images, else
+    the validation images (see `training.measure`); `None` where there are neither."""
 
     path: Path
     miou: float | None = None
     ap: float | None = None
+    split: str | None = None
+    val_score: float | None = None
+    """The highest score on the validation images while the run went on, by which the weights were chosen."""
 
 
 def train(
@@ -55,7 +73,7 @@ def train(
     minutes: float | None = None,
     epochs: int | None = None,
     seed: int | None = None,
-    pretrained: bool = True,
+    pretrained: bool | None = None,
     start_from: str | Path | None = None,
     config: str | Path | None = None,
     resume: bool = False,
@@ -67,6 +85,7 @@ def train(
     elastic: float | None = None,
     rotate: bool | None = None,
     stages: bool = False,
+    folds: int | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
@@ -79,7 +98,10 @@ def train(
     of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
     pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
     for images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
-    `stages` an FCN is trained from the coarsest on, each stage from the last.
+    `stages` an FCN is trained from the coarsest on, each stage from the last. `folds` is for sets that are too small to
+    split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
+    on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
+    epochs for each.
 
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
     `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
@@ -105,29 +127,67 @@ def train(
         border_weight=border_weight,
         elastic=elastic,
         rotate=rotate,
+        folds=folds,
     )
     require_sensible(asked)
     run = RunDirectory(Path(out))
     first = processes.joined().is_main_process
     if first and not resume:
         run.require_free()
+    if run.is_staged and not stages:
+        remedy = "Add --stages, or choose another --out."
+        raise OptionError("--resume", "a run that was started with --stages, and no --stages", "both", remedy)
+    if folds is not None and stages:
+        raise OptionError("--folds", "--stages", "one of the two", "Leave one of the two out.")
+    if run.path.is_dir() and run.is_folded != (folds is not None) and (run.is_folded or run.config.is_file()):
+        found = "a run that was started with --folds, and none" if run.is_folded else "a run that was started without"
+        raise OptionError("--folds", found, "both or neither", "Give the same options, or choose another --out.")
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    stored = run.config if resume else asked.config
-    if stored is not None and stored.is_file():
-        config_of = RunConfig.load(stored)
-        dataset = replace(dataset, bands=config_of.bands, value_range=config_of.value_range)
-    else:
+    stored = run.config if resume and run.config.is_file() else asked.config
+    if stored is None:
         dataset = dataset.with_value_range()
+    else:
+        earlier = RunConfig.load(stored)
+        dataset = replace(with_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
     with Display(quiet=quiet or not first) as display:
+        if folds is not None:
+            return _train_folds(run, dataset, asked, folds, display)
         if not stages:
             return _train(run, dataset, asked, display)
+        if run.config.is_file() and not run.is_staged:
+            remedy = "Leave --stages out, or choose another --out."
+            raise OptionError("--stages", "a run that was started without it", "one in stages", remedy)
         for directory, stage in staged(asked, run):
+            if directory.config.is_file():
+                require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
             if directory == run or not directory.finished:
                 result = _train(directory, dataset, stage, display)
         return result
 
 
-def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display) -> Run:
+def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, count: int, display: Display) -> Run:
+    """Train and measure a model on each fold, then the one of the run on all of them."""
+    dataset, _, _ = usable_data(dataset, check(dataset), options, display)
+    parts = deal_folds(dataset, count)
+    minutes = DEFAULT_MINUTES if options.minutes is None and options.epochs is None else options.minutes
+    own = replace(options, minutes=None if minutes is None else minutes / (count + 1), resume=True)
+    scorers = []
+    for number, part in enumerate(parts, start=1):
+        display.message(f"fold {number} of {count}")
+        _train(run.fold(number), part, own, display)
+        model = load(run.fold(number).model, at_once=len(part.splits["test"]))
+        scorers.append(scored(model, part, part.splits["test"]))
+    measured = Measured("folds", together(scorers).scores(intervals=True))
+    every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
+    test = [item for item in dataset.splits.get("test", ()) if not item.drawn]
+    splits = {"train": tuple(every), **({"test": tuple(test)} if test else {})}
+    display.message(f"the model on all {len(every)} images")
+    return _train(run, replace(dataset, splits=splits), own, display, measured)
+
+
+def _train(
+    run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display, folds: Measured | None = None
+) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
     accelerator = processes.joined()
@@ -136,40 +196,76 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
     dataset, survey, skipped = usable_data(dataset, survey, options, display)
-    config = stored_config(run, dataset, options)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
-    if config is None:
+    if options.resume and run.config.is_file():
+        config = resumed_config(run, dataset, options)
+    elif options.config is not None:
+        config = repeated_config(run, dataset, survey, options)
+        config = config.model_copy(update={"command": repeat_command(run, dataset)})
+        if options.minutes is not None or options.epochs is not None:
+            config = with_length(config, options, train_store, val_store, started)
+    else:
         config = planned(options, dataset, survey, repeat_command(run, dataset), train_store, val_store, started)
     config = processes.as_first(config)
-    trainer = _trainer(run, config)
-    if accelerator.is_main_process and not run.config.is_file():
-        config.save(run.config)
+    trainers = _trainers(run, config)
+    trainer = next(trainers)
+    if accelerator.is_main_process:
+        run.begin(config)
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
     display.message(_announcement(config, train_store, val_store) + precision)
+    for warning in warnings_of_length(config.recipe, len(train_store)):
+        display.message(f"warning: {warning}")
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
     with processes.together(run, accelerator):
         progress = _fit(run, config, trainer, train_store, val_store, display)
+        for trainer in trainers:  # of a run that was extended
+            progress = _fit(run, config, trainer, train_store, val_store, display)
         if accelerator.is_main_process and not run.finished:
-            display.message("exporting, measuring and reporting")
-            finish(run, config, dataset, survey, progress, skipped)
+            split = headline_split(dataset)
+            where = f" on {len(dataset.splits[split]):,} {split} images" if split else ""
+            display.message(f"exporting, measuring{where} and reporting")
+            finish(run, config, dataset, survey, progress, skipped, folds)
         accelerator.wait_for_everyone()
-    score = run.score(config.measure)
-    if score is not None:
-        display.message(f"val {MEASURES[config.measure]} {score:.3f} of the model file")
+    metrics = run.read_metrics()
+    for line in _in_words(metrics, config.measure):
+        display.message(line)
     display.message(f"report: {run.report}\nmodel:  {run.model}")
-    return Run(run.path, **{config.measure: score})
+    score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
+    return Run(run.path, split=metrics.get("split"), val_score=chosen, **{config.measure: score})
 
 
-def _trainer(run: RunDirectory, config: RunConfig) -> Trainer:
-    """Return the trainer as the last checkpoint left it, or at the start."""
+def _in_words(metrics: dict[str, Any], measure: str) -> list[str]:
+    """Return the score of a run with its interval, and what is to be said of it."""
+    score = metrics.get(measure)
+    if score is None:
+        return ["nothing was measured: there are no labelled images beside those for training"]
+    bounds = metrics.get("intervals", {}).get(measure)
+    interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
+    images = f"{interval}, {count_of(metrics['images'], 'image')}"
+    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) of the model file"
+    return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]
+
+
+def _trainers(run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
+    """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
+    be written by then."""
+    for part in recipes.parts(config.recipe):
+        processes.joined().wait_for_everyone()
+        trainer = _trainer(run, config, part)
+        if trainer.progress.step < part.steps or part == config.recipe:
+            yield trainer
+
+
+def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe) -> Trainer:
+    """Return the trainer of a recipe as the last checkpoint left it, or at the start."""
     resumed = run.checkpoint.is_file()
     pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed)
     if config.start_from is not None and not resumed:
         start_from(pipeline, config, Path(config.start_from))
-    trainer = Trainer(pipeline, config.recipe, config.seed)
+    trainer = Trainer(pipeline, recipe, config.seed)
     if resumed:
         trainer.restore(run.checkpoint)
     return trainer
@@ -184,7 +280,7 @@ def _fit(
     display: Display,
 ) -> Progress:
     """Train to the end; validation, the best weights, history and logs on the way."""
-    recipe, accelerator = config.recipe, trainer.accelerator
+    recipe, accelerator = trainer.recipe, trainer.accelerator
     first, measured = accelerator.is_main_process, f"val_{config.measure}"
     board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step) if first else None
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from pixelwise.errors import OptionError
 from pixelwise.models import own_options, parse_options
-from pixelwise.training.directory import RunDirectory
+from pixelwise.training.directory import STAGES, RunDirectory
 from pixelwise.training.options import TrainOptions
 
-STAGES = {"fcn16s": ("fcn32s", "fcn16s"), "fcn8s": ("fcn32s", "fcn16s", "fcn8s")}
+ORDER = {"fcn16s": ("fcn32s", "fcn16s"), "fcn8s": ("fcn32s", "fcn16s", "fcn8s")}
 
 
 def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
@@ -24,9 +24,9 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has.
     Raises `OptionError` for a model without stages.
     """
-    names = STAGES.get(options.model or "")
+    names = ORDER.get(options.model or "")
     if names is None:
-        found, known = f"model {options.model or 'by default'}", ", ".join(STAGES)
+        found, known = f"model {options.model or 'by default'}", ", ".join(ORDER)
         raise OptionError("--stages", found, f"one of {known}", "Name one with --model, or leave --stages out.")
     if options.config is not None:
         raise OptionError("--stages", "--config", "one of the two", "Leave --stages out to repeat a single run.")
@@ -36,7 +36,7 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     start_from, pretrained = options.start_from, options.pretrained
     for name in names:
         own = tuple(pair for pair in pairs if pair.partition("=")[0] in own_options(name))
-        directory = run if name == options.model else RunDirectory(run.path / "stages" / name)
+        directory = run if name == options.model else RunDirectory(run.path / STAGES / name)
         yield (
             directory,
             replace(

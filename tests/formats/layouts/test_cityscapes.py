@@ -180,7 +180,7 @@ def test_check_names_what_is_missing_and_what_was_mended(save, tmp_path: Path) -
     save("gtFine/train/aachen/c_gtFine_labelIds.png", IDS)
     frame(save, "val/ulm", "ulm_000000_000019", with_values(CAR, 24), with_values(26000, 24000))
     result = check(open_cityscapes(tmp_path))
-    assert {(problem.kind, problem.file.name) for problem in result.problems} == {
+    assert {(problem.kind, problem.file.name) for problem in result.problems if "class" not in problem.kind} == {
         ("mended", f"{NAME}_gtFine_labelIds.png"),
         ("missing_mask", "b_leftImg8bit.png"),
         ("missing_image", "c_gtFine_labelIds.png"),

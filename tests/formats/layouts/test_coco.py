@@ -228,7 +228,7 @@ def test_check_tells_what_was_mended_and_what_is_missing(write: Callable[..., Pa
     root = write(content({"segmentation": [SQUARE]}, {"segmentation": [[2, 2, 3, 2, 3, 3, 2, 3]]}, images=2))
     (root / "train2017/b.png").unlink()
     result = check(open_dataset(root))
-    assert {(problem.kind, problem.file.name) for problem in result.problems} == {
+    assert {(problem.kind, problem.file.name) for problem in result.problems if "class" not in problem.kind} == {
         ("mended", "a.png"),
         ("missing_image", "b.png"),
         ("no_val", root.name),

@@ -214,7 +214,7 @@ def test_an_image_without_a_size(write: Write) -> None:
         ({"images": ['<track id="0" label="cell"/>']}, "found tracks through a video; expected .*, with images"),
         ({"images": []}, "found no image"),
         ({"images": ["<image/>"]}, "found an image without a name"),
-        ({"images": [image(), image()]}, "found two images called a in train"),
+        ({"images": [image(), image()]}, "found two images called a in one split"),
         ({"labels": ""}, "found no labels in <meta>"),
     ],
 )
@@ -281,7 +281,7 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
     data = open_cvat(tmp_path / "out")
     assert data.classes.names == ("background", *scenes.classes.names[1:])
     assert data.classes.colors == scenes.classes.colors
-    assert check(data).problems == []
+    assert {problem.kind for problem in check(data).problems} <= {"empty_class"}
     for split, items in scenes.splits.items():
         for own, other in zip(items, data.splits[split], strict=True):
             first, second = scenes.read(own), data.read(other)

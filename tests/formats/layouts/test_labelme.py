@@ -312,7 +312,7 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
     data = open_labelme(tmp_path / "out")
     assert data.classes.names == ("background", *scenes.classes.names[1:])
     assert data.classes.colors == scenes.classes.colors
-    assert check(data).problems == []
+    assert {problem.kind for problem in check(data).problems} <= {"empty_class"}
     for split, items in scenes.splits.items():
         for own, other in zip(items, data.splits[split], strict=True):
             first, second = scenes.read(own), data.read(other)

@@ -64,7 +64,8 @@ def _example(name, seed, height=24, width=32):
 
 
 def _scores(names, ious, confusion):
-    per_class = {name: {"iou": iou, "accuracy": iou} for name, iou in zip(names, ious, strict=True)}
+    others = {"dice": 0.5, "precision": 0.6, "recall": 0.4, "images": 5, "missed_images": 1, "false_alarm_images": 2}
+    per_class = {name: {"iou": iou, "accuracy": iou, **others} for name, iou in zip(names, ious, strict=True)}
     return Scores(0.625, 0.9, 0.8, 0.7, per_class, 5, 1000, confusion)
 
 
@@ -170,7 +171,12 @@ def test_classes_are_sorted_by_iou_with_bars_as_long_as_it(page):
     table = text[text.index('<table class="bars"') : text.index("</table>")]
     assert re.findall(r'<th scope="row" title="(\w+)"', table) == ["road", "sky", "pole"]
     assert re.findall(r"width:([\d.]+)%", table) == ["75.00", "50.00"]
-    assert re.findall(r"<td>([^<]*)</td>", table) == ["75.0", "75.0", "50.0", "25.0", "–", "&lt; 0.01"]
+    rows = [re.findall(r"<td>([^<]*)</td>", row) for row in table.split("<tr>")[2:]]
+    others = ["50.0", "60.0", "40.0", "1 of 5", "2"]  # Dice, precision, recall, missed, false alarms
+    assert rows[:2] == [
+        [*others, "75.0"],
+        [*others, "25.0", *others, "&lt; 0.01"],
+    ]  # that of an absent class has attributes
     assert "--mean:62.5%" in table
 
 
@@ -220,8 +226,8 @@ def test_text_from_outside_is_escaped(page):
 
 def test_without_validation_the_page_says_so(page):
     found = page(scores=None, examples_best=[], examples_worst=[])
-    assert "No validation images" in found.words()
-    assert "Final training loss 1 " in found.words()
+    assert "No images to measure on, so there are no scores" in found.words()
+    assert "Score none nothing was measured" in found.words()
     assert "<table" not in found.text
     assert found.attributes("img") == []
 
@@ -300,7 +306,7 @@ def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path)
     found = _Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     words = found.words()
     for expected in (
-        "AP 50.5 % val, 1 images, 2 objects",  # 51 of 101 recalls, at a precision of 1
+        "AP 50.5 % val, 1 image, 2 objects",  # 51 of 101 recalls, at a precision of 1
         "Validation AP",
         "TP / (TP + FN + FP), % 33.3 33.3 33.3 33.3 33.3",
         "background no objects",
@@ -323,3 +329,23 @@ def test_objects_are_drawn_by_what_became_of_them(object_report):
         expected = 0.6 * 128 + 0.4 * np.array(OBJECT_FATES[fate])
         assert np.abs(errors[row, column] - expected).max() <= 20, fate
     assert np.abs(errors[22, 16] - 128).max() <= 20
+
+
+def test_scores_come_with_their_interval_where_they_are_from_and_the_images(page, report):
+    per_image = [
+        {"name": name, "miou": miou, "global_accuracy": 0.5, "boundary_f1": None, "missed": missed, "false_alarms": []}
+        for name, miou, missed in (("good", 0.9, []), ("bad", 0.25, ["pole", "sky"]), ("void", None, []))
+    ]
+    scores = replace(report.scores, intervals={"miou": (0.5, 0.75), "boundary_f1": None}, per_image=per_image)
+    found = page(scores=scores, measured_on="val, each half scored with what was fitted on the other")
+    words = found.words()
+    assert (
+        "Mean IoU 62.5 % 95 %: 50.0 to 75.0 val, each half scored with what was fitted on the other, 5 images" in words
+    )
+    table = found.text[found.text.index('<section id="images"') :]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in table.split("<tr>")[2:5]]
+    assert rows == [
+        ["bad", "25.0", "50.0", "–", "pole, sky", ""],
+        ["good", "90.0", "50.0", "–", "", ""],
+        ["void", "–", "50.0", "–", "", ""],
+    ]

@@ -23,9 +23,9 @@ def test_css():
 
 def test_class_rows_run_from_the_best_iou_to_the_worst_with_absent_classes_last():
     per_class = {
-        "sky": {"iou": 0.0, "accuracy": 0.1},
-        "road": {"iou": NAN, "accuracy": NAN},
-        "tram": {"iou": 0.7, "accuracy": 0.8},
+        "sky": {"iou": 0.0, "accuracy": 0.1, "images": 6, "missed_images": 5, "false_alarm_images": 0},
+        "road": {"iou": NAN, "accuracy": NAN, "images": 0, "missed_images": 0, "false_alarm_images": 0},
+        "tram": {"iou": 0.7, "accuracy": 0.8, "images": 1200, "missed_images": 0, "false_alarm_images": 2},
     }
     rows = class_rows(CLASSES, per_class, {"sky": 0.75, "tram": 0.25}, ("iou", "accuracy"))
     assert [(row.name, *row.scores, row.share) for row in rows] == [
@@ -33,6 +33,7 @@ def test_class_rows_run_from_the_best_iou_to_the_worst_with_absent_classes_last(
         ("sky", 0.0, 0.1, 0.75),
         ("road", None, None, None),
     ]
+    assert [(row.missed, row.false_alarms) for row in rows] == [("0 of 1,200", "2"), ("5 of 6", "0"), ("0 of 0", "0")]
 
 
 def test_balance_rows_run_from_the_largest_share_to_the_smallest():

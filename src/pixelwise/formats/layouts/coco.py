@@ -48,7 +48,7 @@ from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import painted
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.regions import LabelledObjects, with_objects
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.formats.textfiles import keys_in
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
@@ -87,7 +87,7 @@ def open_coco(root: Path) -> Dataset:
     crowds, told = _crowds(files, classes[0].names)
     finder = FileFinder(root)
     by_mask: dict[Path, _Source] = {}
-    pairs: list[tuple[str, Item]] = []
+    pairs: list[tuple[str | None, Item]] = []
     for file in files:
         places, found = _places(root, file, finder)
         remarks += found
@@ -95,7 +95,7 @@ def open_coco(root: Path) -> Dataset:
         for image, path in zip(file.images, places, strict=True):
             mask = file.path.joinpath(*parts_of(image.name))
             name = flat_name(image.name)
-            pairs.append((split or hashed_split(name), Item(name, path, mask, mask)))
+            pairs.append((split, Item(name, path, mask, mask)))
             by_mask[mask] = _Source(file, image, classes[0].names, crowds)
     remarks += [*(problem for file in files for problem in file.problems), *told, *_roots_told(files)]
     return Dataset(

@@ -32,7 +32,7 @@ from pixelwise.formats.names import FileFinder, is_usable, parts_of, told_guesse
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
 from pixelwise.formats.problem import Problem
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.formats.textfiles import decoded_text
 
 FILE = "annotations.xml"
@@ -66,7 +66,7 @@ def open_cvat(root: Path) -> Dataset:
             expected = f"those of {files[0]}: {', '.join(classes[files[0]].names)}"
             raise DataError(file, f"the labels {', '.join(own.names)}", expected, "Export both from one project.")
     elements: dict[Path, ElementTree.Element] = {}
-    found: dict[tuple[str, str], Item] = {}
+    found: dict[tuple[str | None, str], Item] = {}
     finder = FileFinder(root)
     remarks: list[Problem] = []
     images: list[tuple[Path, ElementTree.Element, Path]] = []
@@ -83,7 +83,7 @@ def open_cvat(root: Path) -> Dataset:
         split, item = _item(root, file, image, place)
         if (split, item.name) in found:
             remedy = "Remove one of the entries or rename the image."
-            raise DataError(file, f"two images called {item.name} in {split}", "different names", remedy)
+            raise DataError(file, f"two images called {item.name} in {split or 'one split'}", "different names", remedy)
         found[split, item.name] = item
         elements[mask_of(item)] = image
 
@@ -177,14 +177,14 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
     return drawn_classes(entries.values())
 
 
-def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str, Item]:
+def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
     name, subset = _path(image, "name"), _path(image, "subset")
     told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
     own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
     stem = str(Path(own_name).with_suffix("")).replace("/", "_")
     mask = file / subset / name
     split = next((split for split in told if split), None)
-    return split or hashed_split(stem), Item(stem, place, mask, mask)
+    return split, Item(stem, place, mask, mask)
 
 
 def _path(image: ElementTree.Element, key: str) -> str:

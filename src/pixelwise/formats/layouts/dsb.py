@@ -27,7 +27,7 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import Marked, painted
 from pixelwise.formats.partners import image_files
-from pixelwise.formats.splits import SPLITS, hashed_split, in_splits
+from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.instances.objects import Piece, numbered
 from pixelwise.raster.image import image_size, read_values, write_png
 
@@ -166,8 +166,8 @@ def _item(folder: Path, image: Path) -> Item:
     return Item(folder.name, image, masks, masks)
 
 
-def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str, Item]]:
-    """Yield every item with its place's split; of one place without a split, with the split that its name hashes to."""
+def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
+    """Yield every item with its place's split; none where the only place says none."""
     splits = [PLACES[place] for place in found]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
         named = " and in ".join(f"{place}/" if place else "the directory itself" for place in found)
@@ -176,4 +176,4 @@ def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str, I
     hashed = len(found) == 1 and found.keys() <= HASHED
     for place, items in found.items():
         for item in items:
-            yield (None if hashed else PLACES[place]) or hashed_split(item.name), item
+            yield None if hashed else PLACES[place], item

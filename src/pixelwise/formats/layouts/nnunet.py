@@ -15,7 +15,6 @@ a test is part of `val`. Volumes (`.nii.gz`), channels in files of their own and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import stem_of
 from pixelwise.formats.partners import image_files
-from pixelwise.formats.splits import hashed_split, in_splits
+from pixelwise.formats.splits import in_splits
 from pixelwise.formats.textfiles import parse_json
 
 FILE = "dataset.json"
@@ -52,15 +51,10 @@ def open_nnunet(root: Path) -> Dataset:
     test, test_strays = _items(root, TEST_IMAGES, TEST_LABELS) if (root / TEST_LABELS).is_dir() else ([], [])
     if not any(item.mask for item in training):
         raise DataError(root, f"no image in {IMAGES}/ with its labels in {LABELS}/", EXPECTED, "Copy the data again.")
-    splits = in_splits([*_assigned(training, bool(test)), *(("test", item) for item in test)])
+    own = "train" if test else None
+    splits = in_splits([*((own, item) for item in training), *(("test", item) for item in test)])
     coding = Coding(classes, values)
     return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays))
-
-
-def _assigned(items: list[Item], has_test: bool) -> Iterator[tuple[str, Item]]:
-    for item in items:
-        split = hashed_split(item.name)
-        yield "val" if split == "test" and has_test else split, item
 
 
 def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:

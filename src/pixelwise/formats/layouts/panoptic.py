@@ -26,7 +26,7 @@ from pixelwise.formats.layouts.coco import annotation_files, split_of
 from pixelwise.formats.layouts.cocofile import Id, as_id, is_set, read_categories, read_object, shortened
 from pixelwise.formats.names import FileFinder, flat_name, is_usable, told_guesses
 from pixelwise.formats.problem import Problem
-from pixelwise.formats.splits import hashed_split, in_splits
+from pixelwise.formats.splits import in_splits
 from pixelwise.formats.textfiles import keys_in
 from pixelwise.raster.image import read_values
 
@@ -56,7 +56,7 @@ def open_panoptic(root: Path) -> Dataset:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
     classes: ClassMap | None = None
     sources: dict[Path, _Source] = {}
-    pairs: list[tuple[str, Item]] = []
+    pairs: list[tuple[str | None, Item]] = []
     problems: list[Problem] = []
     finder = FileFinder(root)
     for file in files:
@@ -76,7 +76,7 @@ def open_panoptic(root: Path) -> Dataset:
         masks = finder.find([png for _, png, _ in entries], [file.with_suffix(""), root / file.stem, file.parent])
         for (name, _, segments), match, mask in zip(entries, matches, masks, strict=True):
             item_name = flat_name(name)
-            pairs.append((split or hashed_split(item_name), Item(item_name, match.path, mask.path, mask.path)))
+            pairs.append((split, Item(item_name, match.path, mask.path, mask.path)))
             sources[mask.path] = _Source(file, segments, table)
     if classes is None or not pairs:
         raise DataError(root, "no image", EXPECTED, "Check the path.")

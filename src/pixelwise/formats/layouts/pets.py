@@ -21,11 +21,10 @@ from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import nfc, stem_of
 from pixelwise.formats.partners import image_files, partners
-from pixelwise.formats.splits import hashed_fraction, hashed_split, in_splits, lines_of
+from pixelwise.formats.splits import in_splits, lines_of
 
 IMAGES, TRIMAPS = "images", "annotations/trimaps"
 LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
-VAL_SHARE = 0.1
 CLASSES = ClassMap(("background", "pet"), ((0, 0, 0), (230, 126, 34)))
 CODING = Coding(CLASSES, {1: 1, 2: 0, 3: IGNORE_INDEX})
 EXPECTED = f"{IMAGES}/NAME.jpg and {TRIMAPS}/NAME.png"
@@ -49,11 +48,10 @@ def open_pets(root: Path) -> Dataset:
     return Dataset(root, "pets", CLASSES, in_splits(_assigned(root, items)), files_of(CODING.read), strays)
 
 
-def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str, Item]]:
+def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
     lists = {split: root / name for split, name in LISTS.items() if (root / name).is_file()}
     if not lists:
-        yield from ((hashed_split(name), item) for name, item in items.items())
+        yield from ((None, item) for item in items.values())
     for split, file in lists.items():
         for name in dict.fromkeys(nfc(line.split()[0]) for line in lines_of(file) if not line.startswith("#")):
-            held_out = split == "train" and hashed_fraction(name) < VAL_SHARE
-            yield "val" if held_out else split, items.get(name) or Item(name, root / IMAGES / f"{name}.jpg")
+            yield split, items.get(name) or Item(name, root / IMAGES / f"{name}.jpg")

@@ -60,7 +60,7 @@ def open_retina(root: Path) -> Dataset:
     )
 
 
-def _drive(root: Path, fields: dict[Path, Path]) -> Iterator[tuple[str, Item]]:
+def _drive(root: Path, fields: dict[Path, Path]) -> Iterator[tuple[str | None, Item]]:
     has_test = (root / "test" / MANUAL).is_dir()
     for folder, split in FOLDERS.items():
         images = _by_number(root / folder / "images")
@@ -70,8 +70,7 @@ def _drive(root: Path, fields: dict[Path, Path]) -> Iterator[tuple[str, Item]]:
         for number, image in images.items():
             if number in views:
                 fields[image] = views[number]
-            own = split if split == "test" else hashed_split(image.stem)
-            yield "val" if own == "test" != split and has_test else own, Item(image.stem, image, masks.get(number))
+            yield split if split == "test" or has_test else None, Item(image.stem, image, masks.get(number))
 
 
 def _by_number(folder: Path) -> dict[str, Path]:

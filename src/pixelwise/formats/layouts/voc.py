@@ -36,7 +36,7 @@ from pixelwise.formats.names import nfc, stem_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import remark
 from pixelwise.formats.partners import image_files, partners
-from pixelwise.formats.splits import hashed_split, in_splits, lines_of, read_split_lists
+from pixelwise.formats.splits import in_splits, lines_of, read_split_lists
 from pixelwise.instances.objects import numbered
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
@@ -176,7 +176,7 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
 
 
-def _assigned(home: Path, items: dict[str, Item]) -> Iterator[tuple[str, Item]]:
+def _assigned(home: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
     """Yield every listed image once a split; one that is not there is an item whose files are missing."""
     lists = {
         split: dict.fromkeys(_name(line, items) for line in lines) for split, lines in read_split_lists(home).items()
@@ -188,21 +188,21 @@ def _assigned(home: Path, items: dict[str, Item]) -> Iterator[tuple[str, Item]]:
         others = [name for name in (_name(line, items) for line in lines_of(whole)) if name not in known]
     elif not lists:
         others = list(items)
-    pairs = [(split, name) for split, names in lists.items() for name in names]
-    pairs += [(_split(name, lists), name) for name in dict.fromkeys(others)]
+    pairs: list[tuple[str | None, str]] = [(split, name) for split, names in lists.items() for name in names]
+    pairs += [(_split(lists), name) for name in dict.fromkeys(others)]
     if not any(name in items for _, name in pairs):
         raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
     for split, name in pairs:
         yield split, items.get(name) or Item(name, home / IMAGES / f"{name}.jpg")
 
 
-def _split(name: str, lists: dict[str, dict[str, None]]) -> str:
-    """Return the split of an image that only a list of the whole, or none, names: the missing one, else by its hash."""
+def _split(lists: dict[str, dict[str, None]]) -> str | None:
+    """Return the split of an image that only a list of the whole, or none, names: the missing one of train and val;
+    train, of which val is drawn, beside a list of test alone; else none."""
     missing = [split for split in ("train", "val") if split not in lists]
     if len(missing) == 1:
         return missing[0]
-    split = hashed_split(name)
-    return "val" if split == "test" and "test" in lists else split
+    return "train" if "test" in lists else None
 
 
 def _name(line: str, items: dict[str, Item]) -> str:

@@ -16,12 +16,22 @@ import yaml
 from pixelwise.classes import ClassMap
 from pixelwise.files import write_text
 from pixelwise.metrics.instances import InstanceScores
+from pixelwise.metrics.pixels import count_of
 from pixelwise.metrics.scores import Scores
 from pixelwise.render import OBJECT_FATES
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
 from pixelwise.training.report.pictures import Example, ObjectExample, pictures
-from pixelwise.training.report.tables import balance_rows, class_rows, css, largest_confusions, row_shares
+from pixelwise.training.report.tables import (
+    balance_rows,
+    class_rows,
+    css,
+    image_table,
+    largest_confusions,
+    row_shares,
+)
 
+OF_CLASSES = ("dice", "precision", "recall")
+"""What the table of classes shows of every task."""
 MOST_MATRIX_CLASSES = 40
 """With more classes the matrix is no longer read, and the page lists the largest confusions alone."""
 
@@ -51,6 +61,12 @@ class Report:
     skipped: list[tuple[str, str]]
     warnings: list[str]
     facts: dict[str, str]
+    measured_on: str = ""
+    """Where the scores are from, in words; the split where nothing is said."""
+
+    @property
+    def place(self) -> str:
+        return self.measured_on or self.split_name
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -101,16 +117,20 @@ def _own_file(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A score of the headline, 0..1."""
+    """A score of the headline, 0..1, and its bootstrap interval where it is known."""
 
     label: str
     value: float | None
     note: str
+    interval: tuple[float, float] | None = None
 
 
 def _scored(report: Report) -> dict[str, Any]:
     """What the template shows of the scores; nothing where there are none."""
-    shown: dict[str, Any] = dict.fromkeys(("figures", "columns", "rows", "shares", "confusions", "dsb", "calibration"))
+    keys = ("figures", "columns", "rows", "shares", "confusions", "dsb", "calibration", "images")
+    shown: dict[str, Any] = dict.fromkeys(keys)
+    if report.scores is not None:
+        shown["images"] = image_table(report.scores.per_image)
     if isinstance(report.scores, InstanceScores):
         return shown | _of_objects(report, report.scores)
     return shown | (_of_pixels(report, report.scores) if report.scores else {})
@@ -119,13 +139,21 @@ def _scored(report: Report) -> dict[str, Any]:
 def _of_objects(report: Report, scores: InstanceScores) -> dict[str, Any]:
     return {
         "figures": [
-            _Figure("AP", scores.ap, f"{report.split_name}, {scores.images:,} images, {scores.objects:,} objects"),
-            _Figure("AP at 0.5", scores.ap50, "IoU of a match"),
-            _Figure("AP at 0.75", scores.ap75, "IoU of a match"),
-            _Figure("Panoptic quality", scores.pq, "mean over classes"),
+            _Figure(label, value, note, scores.intervals.get(key))
+            for label, value, note, key in (
+                (
+                    "AP",
+                    scores.ap,
+                    f"{report.place}, {count_of(scores.images, 'image')}, {scores.objects:,} objects",
+                    "ap",
+                ),
+                ("AP at 0.5", scores.ap50, "IoU of a match", "ap50"),
+                ("AP at 0.75", scores.ap75, "IoU of a match", "ap75"),
+                ("Panoptic quality", scores.pq, "mean over classes", "pq"),
+            )
         ],
-        "columns": ["AP", "AP at 0.5", "Panoptic quality"],
-        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq")),
+        "columns": ["AP", "AP at 0.5", "Panoptic quality", "Dice", "Precision", "Recall"],
+        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq", *OF_CLASSES)),
         "dsb": scores.dsb,
         "calibration": calibration_chart(scores.calibration),
     }
@@ -137,13 +165,16 @@ def _of_pixels(report: Report, scores: Scores) -> dict[str, Any]:
     few = len(names) <= MOST_MATRIX_CLASSES
     return {
         "figures": [
-            _Figure("Mean IoU", scores.miou, f"{report.split_name}, {scores.images:,} images"),
-            _Figure("Global accuracy", scores.global_accuracy, "of all pixels"),
-            _Figure("Class accuracy", scores.class_accuracy, "mean over classes"),
-            _Figure("Boundary F1", scores.boundary_f1, "of outlines"),
+            _Figure(label, value, note, scores.intervals.get(key))
+            for label, value, note, key in (
+                ("Mean IoU", scores.miou, f"{report.place}, {count_of(scores.images, 'image')}", "miou"),
+                ("Global accuracy", scores.global_accuracy, "of all pixels", "global_accuracy"),
+                ("Class accuracy", scores.class_accuracy, "mean over classes", "class_accuracy"),
+                ("Boundary F1", scores.boundary_f1, "of outlines", "boundary_f1"),
+            )
         ],
-        "columns": ["IoU", "Accuracy"],
-        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("iou", "accuracy")),
+        "columns": ["IoU", "Dice", "Precision", "Recall"],
+        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("iou", *OF_CLASSES)),
         "shares": shares.tolist() if few else None,
         "confusions": largest_confusions(shares, names, most=6 if few else 24),
     }

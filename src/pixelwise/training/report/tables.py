@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,16 @@ Float64 = npt.NDArray[np.float64]
 class ClassRow:
     """One class with its CSS colour; fractions in 0..1, `None` where the class does not occur.
 
-    scores: the one that rows are sorted by first.
+    scores: the one that rows are sorted by first. missed: images with the class in which none of it was found, of how
+    many; false_alarms: images without it in which some was.
     """
 
     name: str
     color: str
     share: float | None
     scores: tuple[float | None, ...] = ()
+    missed: str = ""
+    false_alarms: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,55 @@ def class_rows(
     last.
     """
     rows = [
-        ClassRow(name, css(color), class_pixels.get(name), tuple(_known(per_class[name][key]) for key in keys))
+        ClassRow(
+            name,
+            css(color),
+            class_pixels.get(name),
+            tuple(_known(per_class[name][key]) for key in keys),
+            f"{per_class[name]['missed_images']:,.0f} of {per_class[name]['images']:,.0f}",
+            f"{per_class[name]['false_alarm_images']:,.0f}",
+        )
         for name, color in zip(classes.names, classes.colors, strict=True)
     ]
     return sorted(rows, key=lambda row: -1.0 if row.scores[0] is None else row.scores[0], reverse=True)
+
+
+MOST_IMAGES = 200
+"""So many images the report lists, the worst; metrics.json holds all."""
+
+
+def image_table(per_image: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the columns and the rows, the worst image first, of the table of images; `None` without any."""
+    if not per_image:
+        return None
+    first, *others = (key for key in per_image[0] if key != "name")
+    ordered = sorted(per_image, key=lambda row: (row[first] is None, row[first]))[:MOST_IMAGES]
+    return {
+        "columns": [IMAGE_COLUMNS[key] for key in (first, *others)],
+        "rows": [(row["name"], *(_cell(row[key]) for key in (first, *others))) for row in ordered],
+        "count": len(per_image),
+    }
+
+
+IMAGE_COLUMNS = {
+    "miou": "Mean IoU, %",
+    "global_accuracy": "Accuracy, %",
+    "boundary_f1": "Boundary F1, %",
+    "missed": "Missed",
+    "false_alarms": "False alarms",
+    "dsb": "TP / (TP + FN + FP), %",
+    "objects": "Objects",
+    "found": "Found",
+    "invented": "Invented",
+}
+
+
+def _cell(value: float | int | Sequence[str] | None) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{100 * value:.1f}"
+    return f"{value:,}" if isinstance(value, int) else ", ".join(value)
 
 
 def balance_rows(classes: ClassMap, class_pixels: Mapping[str, float]) -> list[ClassRow]:

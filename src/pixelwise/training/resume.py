@@ -1,0 +1,149 @@
+"""Going on with a run, or repeating one: what is typed beside --resume or --config takes effect or is an error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pixelwise.errors import OptionError, RunError
+from pixelwise.formats.check import CheckResult
+from pixelwise.formats.dataset import Dataset
+from pixelwise.models import parse_options
+from pixelwise.training import recipe as recipes
+from pixelwise.training.config import RunConfig
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.plan import (
+    DEFAULT_MINUTES,
+    class_weights,
+    default_class_weights,
+    fingerprint,
+    require_sensible,
+    with_epochs,
+    with_given,
+)
+
+NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
+"""What a config.yaml settles and nothing typed beside it changes."""
+TRAINING = ("seed", "start_from", "class_weights", "reduction", "border_weight", "elastic", "rotate", "folds")
+"""What a run keeps, and what another run by its config.yaml may have otherwise."""
+FLAGS = {"start_from": "--from", "model_options": "--option"}
+
+
+def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
+    """Return the configuration of the run to go on with, with more steps where `--epochs` asks for more.
+
+    Raises `RunError` for other data, and for an option that is not what the run was started with.
+    """
+    config = RunConfig.load(run.config)
+    if config.fingerprint != fingerprint(dataset):
+        remedy = "Point to the data the run was started with, or start a new run in another --out."
+        raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
+    require_same(run, config, options)
+    if options.epochs is None or options.epochs == config.asked.get("epochs"):
+        return config
+    return _extended(run, config, len(dataset.splits["train"]), options.epochs)
+
+
+def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *, may_extend: bool = True) -> None:
+    """Raise `RunError` for an option that is not what the run was started with; `--epochs` may be another one where the
+    run can be extended."""
+    _refuse_others(run.path, config, options, (*NET, *TRAINING), "start a new run in another --out")
+    stored = {name: config.asked.get(name) for name in ("minutes", "epochs")}
+    if stored["epochs"] is None and stored["minutes"] is None:
+        stored["minutes"] = DEFAULT_MINUTES
+    for name in ("minutes", *(() if may_extend else ("epochs",))):
+        asked = getattr(options, name)
+        if asked is not None and asked != stored[name]:
+            known = " and ".join(f"--{key} {value:g}" for key, value in stored.items() if value is not None)
+            length = f"{config.recipe.steps} steps" + (f", from {known}" if known else "")
+            remedy = "Leave it out to finish the run" + ("; extend it with --epochs." if may_extend else ".")
+            raise RunError(run.path, f"a run of {length}", f"one of --{name} {asked:g}", remedy)
+    if options.config is not None and _repeatable(RunConfig.load(options.config)) != _repeatable(config):
+        remedy = "Leave --config out, or start a new run in another --out."
+        raise RunError(run.path, f"a run by another configuration than {options.config}", "its own", remedy)
+
+
+def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
+    length = recipes.crops_before(config.recipe, config.recipe.steps)
+    if epochs * train_images <= length:
+        remedy = (
+            "Give more --epochs to extend it, leave --epochs out to finish it, or start a new run in another --out."
+        )
+        found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than --epochs {epochs}"
+        raise RunError(run.path, found, expected, remedy)
+    recipe = with_epochs(recipes.extended(config.recipe), epochs, train_images)
+    return config.model_copy(update={"recipe": recipe, "asked": {**config.asked, "epochs": epochs}})
+
+
+def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
+    """Return the configuration of `--config` for these data, with what else was typed in place of its own; its steps
+    are the file's.
+
+    Raises `OptionError` for data with other classes, and `RunError` for an option that asks for another net.
+    """
+    file = Path(str(options.config))
+    config = RunConfig.load(file)
+    if config.class_map.names != dataset.classes.names:
+        found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
+        raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
+    _refuse_others(file, config, options, NET, "train without --config")
+    require_sensible(replace(options, task=config.task))
+    recipe = with_given(config.recipe, options)
+    if options.class_weights is not None:
+        recipe = recipe.model_copy(update={"class_weights": class_weights(options.class_weights, survey)})
+    if options.minutes is not None or options.epochs is not None:
+        recipe = recipe.model_copy(update={"earlier": (), "crops": None})
+        config = config.model_copy(
+            update={"asked": {name: value for name, value in config.asked.items() if name not in ("minutes", "epochs")}}
+        )
+    update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
+    update |= {"asked": {**config.asked, **options.asked}, "skip_bad": options.skip_bad}
+    if options.seed is not None:
+        update["seed"] = options.seed
+    if options.start_from is not None:
+        update["start_from"] = str(options.start_from)
+    return config.model_copy(update=update)
+
+
+def with_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Dataset:
+    """Return the data set in the bands of a configuration. Raises `RunError` where others were asked for."""
+    if dataset.bands is not None and (config.bands is None or dataset.bands.numbers != config.bands.numbers):
+        stored = "red, green and blue" if config.bands is None else ",".join(map(str, config.bands.numbers))
+        asked = ",".join(map(str, dataset.bands.numbers))
+        remedy = "Leave --bands out, or start a new run in another --out."
+        raise RunError(where, f"the bands {stored}", f"--bands {asked}", remedy)
+    return replace(dataset, bands=config.bands)
+
+
+def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names: tuple[str, ...], other: str) -> None:
+    """Raise `RunError` for the first of the options called `names` that is given and not as in `config`."""
+    for name in names:
+        asked, stored = getattr(options, name), _stored(config, name)
+        if name == "model_options" and asked is not None:
+            asked = parse_options(config.model, asked)
+        if name == "start_from" and asked is not None:
+            asked, stored = asked.resolve(), stored and Path(str(stored)).resolve()
+        if asked is not None and asked != stored:
+            flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
+            if name == "pretrained":
+                flag = "--pretrained" if asked else "--no-pretrained"
+            found, expected = f"a run with {name} {stored}", f"{name} {asked}"
+            raise RunError(where, found, expected, f"Leave {flag} out, or {other}.")
+
+
+def _stored(config: RunConfig, name: str) -> object:
+    if name == "model_options":
+        return config.options
+    if name in ("recipe", "folds"):
+        return config.asked.get(name)
+    if name == "class_weights":
+        recipe = config.asked.get("recipe")
+        return config.asked.get(name) or default_class_weights(None if recipe is None else str(recipe))
+    return getattr(config if name in RunConfig.model_fields else config.recipe, name)
+
+
+def _repeatable(config: RunConfig) -> dict[str, Any]:
+    """Return what two runs by one configuration share."""
+    return config.model_dump(exclude={"version", "data", "fingerprint", "command", "skip_bad"})

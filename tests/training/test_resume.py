@@ -1,0 +1,168 @@
+"""What is typed beside --resume and --config: it takes effect, or is an error that names it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pixelwise.errors import OptionError, RunError
+from pixelwise.formats import open_dataset
+from pixelwise.formats.check import check
+from pixelwise.scenes import write_scenes
+from pixelwise.training import train
+from pixelwise.training.checkpoint import load_tensors
+from pixelwise.training.config import RunConfig
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.plan import class_weights
+from pixelwise.training.resume import repeated_config, require_same
+
+SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 2, "quiet": True}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scenes") / "data"
+    write_scenes(path, 0, {"train": 4, "val": 2}, size=(64, 96))
+    return path
+
+
+@pytest.fixture(scope="module")
+def short(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two epochs."""
+    out = tmp_path_factory.mktemp("runs") / "short"
+    train(data, out=out, **SMALL)
+    return out
+
+
+def copy(run: Path, to: Path) -> Path:
+    return Path(shutil.copytree(run, to))
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(run / "checkpoints" / "last.ckpt")[0]
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "history.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_more_epochs_extend_a_finished_run_the_same_way_each_time(short: Path, data: Path, tmp_path: Path) -> None:
+    extended = [copy(short, tmp_path / name) for name in "ab"]
+    for run in extended:
+        train(data, out=run, resume=True, epochs=5, quiet=True)
+    first, second = map(weights, extended)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    before, after = (RunConfig.load(run / "config.yaml") for run in (short, extended[0]))
+    assert [length.steps for length in after.recipe.earlier] == [before.recipe.steps]
+    assert after.recipe.steps * after.recipe.batch == 5 * 4
+    assert after.asked["epochs"] == 5
+    history = rows(extended[0])
+    assert [float(row["epoch"]) for row in history] == [1, 2, 3, 4, 5]
+    assert [row["loss"] for row in history[:2]] == [row["loss"] for row in rows(short)]
+    assert "5 of 4 crops" in (extended[0] / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_extended_run_is_repeated_by_its_config(short: Path, data: Path, tmp_path: Path) -> None:
+    extended = copy(short, tmp_path / "extended")
+    train(data, out=extended, resume=True, epochs=4, quiet=True)
+    train(data, out=tmp_path / "again", config=extended / "config.yaml", quiet=True)
+    first, second = weights(extended), weights(tmp_path / "again")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_same_command_again_changes_nothing(short: Path, data: Path, tmp_path: Path) -> None:
+    run = copy(short, tmp_path / "run")
+    before = (run / "report.html").read_bytes()
+    train(data, out=run, resume=True, pretrained=True, class_weights="softened", rotate=False, **SMALL)
+    assert (run / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [
+        ({"epochs": 1}, "--epochs"),
+        ({"minutes": 3.0}, "--minutes"),
+        ({"class_weights": "median"}, "--class-weights"),
+        ({"rotate": True}, "--rotate"),
+        ({"recipe": "segnet"}, "--recipe"),
+        ({"pretrained": False}, "--no-pretrained"),
+        ({"elastic": 4.0}, "--elastic"),
+        ({"border_weight": 10.0}, "--border-weight"),
+        ({"reduction": "sum"}, "--reduction"),
+        ({"task": "instance"}, "--task"),
+        ({"model": "unet"}, "--model"),
+        ({"width": 0.5}, "--width"),
+        ({"seed": 7}, "--seed"),
+        ({"start_from": "elsewhere"}, "--from"),
+    ],
+)
+def test_an_option_that_a_run_was_not_started_with_is_an_error_on_resuming(
+    short: Path, data: Path, option: dict[str, Any], flag: str
+) -> None:
+    before = {path: path.read_bytes() for path in short.iterdir() if path.is_file()}
+    with pytest.raises(RunError) as error:
+        train(data, out=short, resume=True, quiet=True, **option)
+    assert flag in str(error.value)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_bands_that_a_run_was_not_started_with_are_an_error(short: Path, data: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(data, bands=(1, 2))
+    for how in ({"out": short, "resume": True}, {"out": tmp_path / "new", "config": short / "config.yaml"}):
+        with pytest.raises(RunError, match=r"the bands red, green and blue; expected --bands 1,2\. Leave --bands out"):
+            train(dataset, quiet=True, **how)
+
+
+def test_another_config_beside_resume_is_an_error_and_the_runs_own_is_none(short: Path, tmp_path: Path) -> None:
+    run, config = RunDirectory(short), RunConfig.load(short / "config.yaml")
+    require_same(run, config, TrainOptions(config=short / "config.yaml"))
+    config.model_copy(update={"seed": 5}).save(tmp_path / "other.yaml")
+    with pytest.raises(RunError, match="--config"):
+        require_same(run, config, TrainOptions(config=tmp_path / "other.yaml"))
+
+
+def test_what_is_typed_beside_config_takes_effect(short: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options: dict[str, Any] = {"rotate": True, "class_weights": "median", "seed": 3, "elastic": 2.0, "epochs": 3}
+    train(data, out=out, config=short / "config.yaml", quiet=True, **options)
+    config = RunConfig.load(out / "config.yaml")
+    assert (config.recipe.rotate, config.recipe.elastic, config.seed) == (True, 2.0, 3)
+    assert config.recipe.class_weights == class_weights("median", check(open_dataset(data)))
+    assert config.recipe.steps * config.recipe.batch == 3 * 4
+    assert config.asked == {"epochs": 3, "class_weights": "median"}
+    assert [float(row["epoch"]) for row in rows(out)] == [1, 2, 3]
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["images"] == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "flag"),
+    [
+        ({"recipe": "segnet"}, "--recipe"),
+        ({"pretrained": False}, "--no-pretrained"),
+        ({"model": "unet"}, "--model"),
+        ({"width": 1.0}, "--width"),
+        ({"model_options": ("at_once=true",)}, "at_once"),
+    ],
+)
+def test_another_net_beside_config_is_an_error(short: Path, data: Path, option: dict[str, Any], flag: str) -> None:
+    dataset = open_dataset(data)
+    asked = TrainOptions(config=short / "config.yaml", **option)
+    with pytest.raises((RunError, OptionError), match=flag):
+        repeated_config(RunDirectory(short), dataset, check(dataset), asked)
+
+
+def test_a_run_in_stages_is_resumed_in_stages_and_no_other_is(short: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="started without it"):
+        train(data, out=short, stages=True, model="fcn16s", resume=True, quiet=True)
+    (tmp_path / "run" / "stages").mkdir(parents=True)
+    with pytest.raises(OptionError, match="Add --stages"):
+        train(data, out=tmp_path / "run", resume=True, quiet=True)
