@@ -28,7 +28,7 @@ from pixelwise.render import visible
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.grouping import best_grouping
+from pixelwise.training.grouping import best_grouping, remarks_on
 from pixelwise.training.loop import Progress
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
@@ -92,13 +92,13 @@ def finish(
     survey: CheckResult,
     progress: Progress,
     skipped: Sequence[tuple[str, str]],
-) -> None:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`.
+) -> list[str]:
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; return what is to be said beside.
 
     The scores are those of the model file itself on the validation images; a run without any has none.
     """
     pipeline, _ = load_run(run.path)
-    share = _exported(run, pipeline, config, dataset)
+    share, remarks = _exported(run, pipeline, config, dataset)
     scores: Scores | InstanceScores | None = None
     extremes = Extremes()
     if dataset.splits.get("val"):
@@ -120,19 +120,21 @@ def finish(
         examples_best=extremes.best(),
         examples_worst=extremes.worst(),
         skipped=list(skipped),
-        warnings=[f"{problem.file}: {problem.message}" for problem in survey.problems],
+        warnings=[*remarks, *(f"{problem.file}: {problem.message}" for problem in survey.problems)],
         facts={
             "parameters": f"{count_parameters(pipeline.model):,}",
             "class weights taken back": f"{share:.0%}",
+            **({"objects by": str(pipeline.grouping)} if pipeline.grouping else {}),
             **_facts(config, progress),
         },
     )
     write_report(report, run.report)
+    return remarks
 
 
-def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> float:
+def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> tuple[float, list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many; return how much of the class weights is taken back in it.
+    there are many; return how much of the class weights is taken back in it, and what is to be said of the grouping.
 
     It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
@@ -140,19 +142,22 @@ def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset:
     items = spread(dataset.splits.get("val", ()))
     if not config.recipe.calibrated or not items:
         export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
-        return 0.0
+        return 0.0, []
     info = model_info(config, pipeline)
     pipeline.biased((0.0,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor = load(run.draft)
     share, bias = best_bias(predictor, map(dataset.read, items), len(items), config.recipe.class_weights)
+    remarks: list[str] = []
     if pipeline.grouping is not None:
-        pipeline.grouping = best_grouping(predictor, map(dataset.read, items), bias, pipeline.grouping)
+        tried = config.recipe.radii, config.recipe.least_areas
+        pipeline.grouping = best_grouping(predictor, map(dataset.read, items), bias, pipeline.grouping, *tried)
+        remarks = remarks_on(pipeline.grouping, *tried)
     bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
     with_class_bias(run.draft, bias, model_info(config, pipeline), run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.biased(bias), config)
-    return share
+    return share, remarks
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:

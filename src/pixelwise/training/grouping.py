@@ -13,17 +13,17 @@ from pixelwise.formats.dataset import Sample
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
 from pixelwise.instances.objects import Objects, objects_of
-from pixelwise.instances.rule import Grouping
+from pixelwise.instances.rule import BOTH, CENTRES, COMPONENTS, Grouping
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.predict.predictor import Predictor
 
-CANDIDATES: dict[str, tuple[Any, ...]] = {
-    "least_heat": (0.1, 0.2, 0.3, 0.4, 0.5),
-    "radius": (2, 3, 5, 7, 10, 14),
-    "least_area": (4, 8, 16, 32),
-}
-"""What is tried, one number after the other, while it helps."""
+LEAST_HEATS = (0.1, 0.2, 0.3, 0.4, 0.5)
+RADII = (2, 3, 5, 7, 10, 14)
+LEAST_AREAS = (4, 8, 16, 32)
+"""What is tried for objects as large as nuclei, one number after the other, while it helps."""
+TINY = 4
+"""Pixels of an object: that smaller ones are not dropped either needs no word."""
 ROUNDS = 2
 PIXELS = 4_000_000
 """So many are looked at: of the first images that have them."""
@@ -32,28 +32,61 @@ Seen = tuple[Fields, Objects, npt.NDArray[np.bool_]]
 
 
 def best_grouping(
-    predictor: Predictor, samples: Iterable[Sample], class_bias: Sequence[float], grouping: Grouping
+    predictor: Predictor,
+    samples: Iterable[Sample],
+    class_bias: Sequence[float],
+    grouping: Grouping,
+    radii: Sequence[int] = RADII,
+    least_areas: Sequence[int] = LEAST_AREAS,
 ) -> Grouping:
-    """Return `grouping` with the numbers by which most objects are found on the samples.
+    """Return `grouping` with the numbers by which most objects are found on the samples, or connected components where
+    they find more.
 
     That is by the mean of TP / (TP + FN + FP) over IoU thresholds: AP hardly minds what is invented at a low score.
-    class_bias: what the model's class scores get added before. Samples without objects say nothing.
+    class_bias: what the model's class scores get added before. Samples without objects say nothing. Where components
+    are part of `grouping` already, it is tried without them too.
     """
     seen = list(_seen(predictor, samples, np.array(class_bias, np.float32), grouping.things))
     if not seen:
         return grouping
+    candidates: dict[str, Sequence[Any]] = {"least_heat": LEAST_HEATS, "radius": radii, "least_area": least_areas}
+    if grouping.by == BOTH:
+        candidates["by"] = (CENTRES, BOTH)
     reached = _quality(predictor, seen, grouping)
     for _ in range(ROUNDS):
         before = reached
-        for name, values in CANDIDATES.items():
+        for name, values in candidates.items():
             others = [replace(grouping, **{name: value}) for value in values if value != getattr(grouping, name)]
-            found = [_quality(predictor, seen, other) for other in others]
-            best = int(np.argmax(found))
-            if found[best] > reached:
-                reached, grouping = found[best], others[best]
+            reached, grouping = _better(predictor, seen, others, reached, grouping)
         if reached == before:
             break
-    return grouping
+    components = [replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)]
+    return _better(predictor, seen, components, reached, grouping)[1]
+
+
+def remarks_on(grouping: Grouping, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS) -> list[str]:
+    """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those tried, and
+    whether centres found less than connected components."""
+    if grouping.by == COMPONENTS:
+        return [
+            "Objects are the connected components of their class: centres found fewer on the validation images. "
+            "Objects that touch come out as one. Train longer to have them parted."
+        ]
+    tried = {
+        "least heat of a centre": (grouping.least_heat, LEAST_HEATS, 0.0),
+        "distance of centres, in pixels,": (grouping.radius, radii, 0.0),
+        "least area of an object, in pixels,": (grouping.least_area, least_areas, TINY),
+    }
+    remarks = []
+    for name, (value, values, floor) in tried.items():
+        if value in (values[0], values[-1]) and value > floor:
+            which = "smallest" if value == values[0] else "largest"
+            remarks.append(
+                f"The {name} that suits the validation images is {value:g}, the {which} of those tried "
+                f"({values[0]:g} to {values[-1]:g}): a value beyond may suit better. Look at some predictions; longer "
+                "training or more validation images settle it."
+            )
+    return remarks
 
 
 def _seen(
@@ -73,6 +106,15 @@ def _seen(
         left -= sample.label_map.size
         if left <= 0:
             break
+
+
+def _better(
+    predictor: Predictor, seen: Sequence[Seen], others: Sequence[Grouping], reached: float, grouping: Grouping
+) -> tuple[float, Grouping]:
+    """Return the best of the others with its quality where that is above `reached`, that of `grouping`; else those."""
+    qualities = [_quality(predictor, seen, other) for other in others]
+    best = int(np.argmax(qualities)) if qualities else 0
+    return (qualities[best], others[best]) if qualities and qualities[best] > reached else (reached, grouping)
 
 
 def _quality(predictor: Predictor, seen: Iterable[Seen], grouping: Grouping) -> float:

@@ -29,6 +29,7 @@ from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
+from pixelwise.training.object_sizes import by_sizes
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
 from pixelwise.training.processes import as_first, joined
 from pixelwise.training.weights import build_pipeline
@@ -135,7 +136,7 @@ def _recipe(
     if not is_upsampled(model):  # its logits are as fine as the image
         recipe = recipes.seen_at(recipe, (1.0,))
     if options.task == "instance":
-        recipe = recipes.for_objects(recipe)
+        recipe = by_sizes(recipes.for_objects(recipe), survey.train_object_areas)
     if not options.pretrained:
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if bands is not None:  # no layer knows them, and no colour of theirs is known
