@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from pixelwise.formats.dataset import Sample
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
-from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.instances.objects import Objects, numbered, objects_of
 from pixelwise.instances.rule import BOTH, CENTRES, COMPONENTS, Grouping
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.pixels import counted_pixels
@@ -22,6 +23,9 @@ LEAST_HEATS = (0.1, 0.2, 0.3, 0.4, 0.5)
 RADII = (2, 3, 5, 7, 10, 14)
 LEAST_AREAS = (4, 8, 16, 32)
 """What is tried for objects as large as nuclei, one number after the other, while it helps."""
+COARSE_RADIUS = 4
+"""Where all radii are at least twice that, the fit looks at every n-th row and column, such that the smallest radius
+still has so many pixels: large objects take no more time than small ones."""
 TINY = 4
 """Pixels of an object: that smaller ones are not dropped either needs no word."""
 ROUNDS = 2
@@ -49,19 +53,25 @@ def best_grouping(
     seen = list(_seen(predictor, samples, np.array(class_bias, np.float32), grouping.things))
     if not seen:
         return grouping
+    step = max(1, radii[0] // COARSE_RADIUS)
+    coarse = seen if step == 1 else [_every(step, *each) for each in seen]
+    quality = partial(_quality, predictor, coarse, step)
     candidates: dict[str, Sequence[Any]] = {"least_heat": LEAST_HEATS, "radius": radii, "least_area": least_areas}
     if grouping.by == BOTH:
         candidates["by"] = (CENTRES, BOTH)
-    reached = _quality(predictor, seen, grouping)
+    reached = quality(grouping)
     for _ in range(ROUNDS):
         before = reached
         for name, values in candidates.items():
             others = [replace(grouping, **{name: value}) for value in values if value != getattr(grouping, name)]
-            reached, grouping = _better(predictor, seen, others, reached, grouping)
+            qualities = [quality(other) for other in others]
+            best = int(np.argmax(qualities))
+            if qualities[best] > reached:
+                reached, grouping = qualities[best], others[best]
         if reached == before:
             break
-    components = [replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)]
-    return _better(predictor, seen, components, reached, grouping)[1]
+    components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)), key=quality)
+    return max((grouping, components), key=partial(_quality, predictor, seen, 1))  # of two as good the first
 
 
 def remarks_on(grouping: Grouping, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS) -> list[str]:
@@ -108,16 +118,20 @@ def _seen(
             break
 
 
-def _better(
-    predictor: Predictor, seen: Sequence[Seen], others: Sequence[Grouping], reached: float, grouping: Grouping
-) -> tuple[float, Grouping]:
-    """Return the best of the others with its quality where that is above `reached`, that of `grouping`; else those."""
-    qualities = [_quality(predictor, seen, other) for other in others]
-    best = int(np.argmax(qualities)) if qualities else 0
-    return (qualities[best], others[best]) if qualities and qualities[best] > reached else (reached, grouping)
+def _every(step: int, fields: Fields, target: Objects, ignored: npt.NDArray[np.bool_]) -> Seen:
+    """Return what is left of an image of every `step`-th row and column, distances in these."""
+    places = np.s_[::step, ::step]
+    best, probability, heat = fields.class_index[places], fields.probability[places], fields.heat[places]
+    down, right = (np.rint(own[places] / step).astype(np.int16) for own in (fields.down, fields.right))
+    ids, numbers = numbered(target.instance_map[places])
+    left = Objects(ids, target.class_index[numbers - 1], target.score[numbers - 1])
+    return Fields(best, probability, heat, down, right), left, ignored[places]
 
 
-def _quality(predictor: Predictor, seen: Iterable[Seen], grouping: Grouping) -> float:
+def _quality(predictor: Predictor, seen: Iterable[Seen], step: int, grouping: Grouping) -> float:
+    """Return how many objects are found on images of every `step`-th row and column, in 0..1."""
+    radius, area = (max(1, round(own)) for own in (grouping.radius / step, grouping.least_area / step**2))
+    grouping = replace(grouping, radius=radius, least_area=area)
     scorer = InstanceScorer(predictor.classes)
     for fields, target, ignored in seen:
         scorer.update(grouped(fields, grouping), target, ignored)

@@ -20,7 +20,7 @@ SMALL = 80.0
 and what is as large have the recipe's own numbers."""
 USUAL = 24.0
 """Diameter of the objects that the recipe's own unit of offsets suits."""
-RADII = (1 / 6, 1 / 3)
+RADII = (1 / 6, 1 / 2)
 """The least radius that is tried over the diameter of the smaller objects (`SMALLER`), the largest over that of the
 larger."""
 SMALLER, LARGER = 0.05, 0.95
