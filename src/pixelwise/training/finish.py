@@ -10,7 +10,6 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnxruntime
 import torch
 
 from pixelwise.export.onnx import export_onnx, with_class_bias
@@ -25,6 +24,7 @@ from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.loading import load
 from pixelwise.predict.result import Result
 from pixelwise.render import visible
+from pixelwise.telemetry import import_silently
 from pixelwise.training.calibration import best_bias, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -161,7 +161,7 @@ def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset:
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
-    images = crops_before(config.recipe, progress.step)
+    images, runtime = crops_before(config.recipe, progress.step), import_silently("onnxruntime")
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
@@ -170,5 +170,5 @@ def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
         "minutes": f"{progress.seconds / 60:.1f}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}",
+        "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {runtime.__version__}",
     }
