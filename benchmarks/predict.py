@@ -242,7 +242,7 @@ def bare_onnxruntime(path: Path) -> Callable[[UInt8], Any]:
 
 
 def bare_openvino(path: Path) -> Callable[[UInt8], Any]:
-    import openvino
+    openvino = import_silently("openvino")
 
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda image: compiled(image[None])[0]

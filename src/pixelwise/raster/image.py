@@ -14,6 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ImageError, ShapeError
 from pixelwise.files import written_whole
+from pixelwise.raster.allowed import open_pillow
 from pixelwise.raster.stack import located
 
 UInt8 = npt.NDArray[np.uint8]
@@ -144,7 +145,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
     file, page = located(path)
     try:
-        with Image.open(file) as image:
+        with open_pillow(file, path) as image:
             if page:
                 image.seek(page)
             _require_moderate(path, image.width * image.height)
