@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,6 +22,7 @@ def check(
     data: Data,
     format: Format = None,
     bands: BandNumbers = None,
+    images_root: ImagesRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
@@ -30,7 +31,7 @@ def check(
     from pixelwise.formats import open_dataset
     from pixelwise.formats.check import check as check_dataset
 
-    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands))
+    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:
@@ -52,7 +53,8 @@ def _print_report(result: CheckResult) -> None:
     console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
     console.print(_class_table(result))
     for problem in result.problems:
-        file = problem.file.relative_to(result.root) if problem.file != result.root else problem.file
+        inside = problem.file != result.root and problem.file.is_relative_to(result.root)
+        file = problem.file.relative_to(result.root) if inside else problem.file
         console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
     console.print(_summary(result), soft_wrap=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Data, Format, Model, Tta
+from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ def evaluate(
     data: Data,
     split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
     format: Format = None,
+    images_root: ImagesRoot = None,
     tta: Tta = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,7 +35,7 @@ def evaluate(
     from pixelwise.predict.evaluate import evaluate as evaluate_split
     from pixelwise.predict.loading import load
 
-    dataset = open_dataset(data, format=format)
+    dataset = open_dataset(data, format=format, images_root=images_root)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
         predictor = predictor.augmented()

@@ -59,7 +59,8 @@ class Dataset:
     `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue.
+    the images' channels, where they are others than red, green and blue. `images_root` is the folder outside `root` in
+    which files may lie too.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class Dataset:
     read_labels: Callable[[Item], Labels]
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
+    images_root: Path | None = None
 
     @property
     def channels(self) -> int:

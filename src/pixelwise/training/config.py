@@ -103,6 +103,8 @@ class RunConfig(_Strict):
     version: str
     data: str
     format: str
+    images_root: str | None = None
+    """The folder outside of the data set in which files may lie too."""
     fingerprint: str
     classes: tuple[ClassEntry, ...]
     model: str

@@ -81,6 +81,7 @@ def new_config(
         version=version("pixelwise"),
         data=str(dataset.root),
         format=dataset.format,
+        images_root=None if dataset.images_root is None else str(dataset.images_root),
         fingerprint=fingerprint(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
@@ -259,6 +260,7 @@ def require_sensible(options: TrainOptions) -> None:
 
 def repeat_command(run: RunDirectory, dataset: Dataset) -> str:
     """Return the command that repeats this run: its configuration holds the number of steps."""
+    elsewhere = ["--images-root", str(dataset.images_root)] if dataset.images_root is not None else []
     return shlex.join(
-        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config)]
+        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config), *elsewhere]
     )
