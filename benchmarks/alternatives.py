@@ -266,9 +266,9 @@ def read_square_roots(dataset: Dataset, item: Item) -> Sample:
     return replace(sample, image=np.sqrt(sample.image.astype(np.float32) * 255).astype(np.uint8))
 
 
-def distance_targets(instance_map: AnyInstanceMap) -> tuple[Float32, Float32]:
+def distance_targets(instance_map: AnyInstanceMap, heat_width: float) -> tuple[Float32, Float32]:
     """Give, instead of a Gaussian, the distance to the object's border for heat, 1 where it is largest."""
-    heat, offsets = centre_targets(instance_map)
+    heat, offsets = centre_targets(instance_map, heat_width)
     for index, box in enumerate(find_objects(instance_map), 1):
         if box is not None:
             own = instance_map[box] == index

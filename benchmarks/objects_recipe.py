@@ -79,7 +79,7 @@ UNCOMPRESSED = {
     "the distance to the object's border for heat": Variant(
         replaced={"pixelwise.training.data.centre_targets": alternatives.distance_targets}
     ),
-    "heat two thirds as wide": Variant(replaced={"pixelwise.instances.targets.HEAT_WIDTH": 0.25}),
+    "heat two thirds as wide": Variant(numbers={"heat_width": 0.25}),
     "small objects count more": Variant(
         numbers={"border_weight": 1.0}, replaced={"pixelwise.training.data.border_weights": alternatives.small_weights}
     ),
@@ -170,7 +170,9 @@ def scores(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:
     items = spread(data.splits["val"])
     _, bias = best_bias(predictor, map(data.read, items), len(items), recipe.class_weights)
     assert pipeline.grouping is not None
-    pipeline.grouping = best_grouping(predictor, map(data.read, items), bias, pipeline.grouping)
+    pipeline.grouping = best_grouping(
+        predictor, map(data.read, items), bias, pipeline.grouping, recipe.radii, recipe.least_areas
+    )
     predictor = torch_predictor(pipeline.biased((*bias, 0.0, 0.0, 0.0)), config)
     scorer = InstanceScorer(data.classes)
     for sample in map(data.read, data.splits["val"]):

@@ -26,7 +26,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from budget import gathered
 from PIL import Image
@@ -46,10 +45,13 @@ from pixelwise.predict.loading import AUTO, load
 from pixelwise.predict.pace import processor
 from pixelwise.predict.predictor import Predictor
 from pixelwise.raster.image import read_image
+from pixelwise.telemetry import import_silently
 from pixelwise.training.engine import TorchEngine
 from pixelwise.training.finish import export_run
 from pixelwise.training.int8 import export_int8
 from pixelwise.training.weights import load_run, model_info
+
+onnxruntime = import_silently("onnxruntime")
 
 TEXT = f"""# What prediction is worth
 
@@ -240,7 +242,7 @@ def bare_onnxruntime(path: Path) -> Callable[[UInt8], Any]:
 
 
 def bare_openvino(path: Path) -> Callable[[UInt8], Any]:
-    import openvino
+    openvino = import_silently("openvino")
 
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda image: compiled(image[None])[0]

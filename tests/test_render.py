@@ -71,11 +71,38 @@ def test_overlay_goes_from_the_image_to_the_colours():
     assert_array_equal(image, kept)
 
 
-def test_errors_are_red_on_gray_and_ignored_pixels_dim():
+@pytest.mark.parametrize(
+    ("name", "color"), [("background", (0, 0, 0)), ("_Background_", (90, 120, 240)), ("0", (0, 0, 0))]
+)
+def test_background_stays_the_photo_and_what_lies_on_it_has_a_border(name, color):
+    classes = ClassMap((name, "cell"), (color, (200, 0, 0)))
+    image = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
+    image[2:7, 3:9] = 100
+    label_map = np.zeros((9, 11), np.uint8)
+    label_map[2:7, 3:9] = 1
+    drawn = overlay(image, label_map, classes)
+    assert_array_equal(drawn[label_map == 0], image[label_map == 0])
+    assert_array_equal(drawn[2, 3:9], [(200, 0, 0)] * 6)  # the outer line, in full
+    assert_array_equal(drawn[2:7, 8], [(200, 0, 0)] * 5)
+    # three quarters of (66, 0, 0) over a quarter of 100: 25 + 49.5; inside of that half of either
+    assert_array_equal(drawn[3, 4:8], [(75, 25, 25)] * 4)
+    assert_array_equal(drawn[4, 5:7], [(150, 50, 50)] * 2)
+
+
+def test_two_classes_that_are_no_background_are_both_tinted():
+    """A road and a sky: neither is what the other lies on."""
+    classes = ClassMap(("road", "sky"), ((128, 64, 128), (70, 130, 180)))
+    label_map = np.uint8([[0, 0, 1, 1]] * 2)
+    drawn = overlay(picture(2, 4), label_map, classes)
+    assert_array_equal(drawn[:, 0], [(114, 82, 114)] * 2)
+    assert_array_equal(drawn[:, 3], [(85, 115, 140)] * 2)
+
+
+def test_errors_are_orange_on_gray_and_ignored_pixels_dim():
     image = np.uint8([[(100, 100, 100), (10, 200, 50), (90, 90, 90)]])
     shown = errors_map(image, np.uint8([[0, 1, 1]]), np.uint8([[1, 1, IGNORE_INDEX]]))
-    # 179/256 of (230, 38, 48) over 100; luminance 0.299 * 10 + 0.587 * 200 + 0.114 * 50 = 126.09; a third of 90
-    assert_array_equal(shown, [[(191, 57, 64), (126, 126, 126), (30, 30, 30)]])
+    # 179/256 of (240, 110, 0) over 100; luminance 0.299 * 10 + 0.587 * 200 + 0.114 * 50 = 126.09; a third of 90
+    assert_array_equal(shown, [[(198, 107, 30), (126, 126, 126), (30, 30, 30)]])
 
 
 def test_side_by_side_and_stacked_leave_white_between():
@@ -186,3 +213,27 @@ def test_objects_are_drawn_by_what_became_of_them_those_predicted_above():
     drawn = object_errors(picture(4, 12), prediction, target, fate, fate)
     outlines = [tuple(drawn[0, column].tolist()) for column in (3, 4, 5, 9)]
     assert outlines == [OBJECT_FATES["matched"], (100, 100, 100), OBJECT_FATES["missed"], OBJECT_FATES["invented"]]
+    assert tuple(drawn[3, 5].tolist()) == BLACK  # 2 * 3 + 5 = 11, a dash of 0 to 4 modulo 10; 2 * 0 + 5 is none
+
+
+def test_what_became_of_objects_shows_without_colours():
+    """Solid, dashed and hatched: an outline that is missed and an object that is invented have black in them."""
+    target, prediction = np.zeros((60, 90), np.int32), np.zeros((60, 90), np.int32)
+    target[5:25, 5:25], target[35:55, 5:25] = 1, 2
+    prediction[5:25, 5:25], prediction[35:55, 60:80] = 1, 2
+    fate = np.array([True, False])
+    drawn = object_errors(picture(60, 90), prediction, target, fate, fate)
+    black = (drawn == 0).all(axis=2)
+    assert not black[:30].any()
+    assert 0.4 < black[35, 5:25].mean() < 0.6  # half of the outline
+    assert not black[37:53, 7:23].any()  # nothing within
+    inside = black[36:54, 61:79]
+    assert inside.mean() == pytest.approx(1 / 8, abs=0.02)
+    assert not black[35, 60:80].any()
+
+
+def test_colours_of_objects_differ_in_brightness_for_those_who_see_no_red_or_green():
+    """Where red and green are one (their mean), blue and the brightness tell the three apart by 60 levels."""
+    merged = [np.array([(red + green) / 2, blue]) for red, green, blue in OBJECT_FATES.values()]
+    for i, one in enumerate(merged):
+        assert all(np.abs(one - other).max() >= 60 for other in merged[i + 1 :])

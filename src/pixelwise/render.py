@@ -22,9 +22,12 @@ Int32 = npt.NDArray[np.int32]
 
 OBJECT_COLORS = np.array(distinct_colors(12), np.uint8)
 """What objects are drawn in, one after the other in the order of their ids."""
-OBJECT_FATES: dict[str, Color] = {"matched": (0, 158, 115), "missed": (0, 114, 200), "invented": (213, 50, 60)}
-"""What objects are drawn in by what became of them."""
-_WRONG: Color = (230, 38, 48)
+OBJECT_FATES: dict[str, Color] = {"matched": (20, 120, 220), "missed": (250, 225, 60), "invented": (240, 110, 0)}
+"""What objects are drawn in by what became of them. Blue, yellow and orange are told apart whatever colours a person
+sees, and so are the lines: a solid outline, one dashed with black, and a solid one around orange and black hatching."""
+_WRONG: Color = (240, 110, 0)
+_DASH, _HATCH = 10, 8
+"""Rows and columns from dash to dash, and from line to line of a hatched object."""
 _PAPER: Color = (255, 255, 255)
 _INK: Color = (52, 56, 64)
 _TEXT = 13
@@ -48,10 +51,11 @@ def visible(image: UInt8) -> UInt8:
 
 
 def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 0.5) -> UInt8:
-    """Return `image` tinted with the classes' colours, each region edged in a darker shade of its own.
+    """Return `image` tinted with the classes' colours, each region edged.
 
-    `opacity` runs from 0 (the image) to 1 (the colours). Ignored pixels show the image as it is. Raises `ShapeError`
-    where the sizes differ, `OptionError` for an opacity outside 0..1.
+    Background (see `is_tinted`) and ignored pixels show the image as it is; beside them a region has an edge in its
+    full colour with a dark one inside, and between two classes a darker shade of its own. `opacity` runs from 0 (the
+    image) to 1 (the colours). Raises `ShapeError` where the sizes differ, `OptionError` for an opacity outside 0..1.
     """
     _require_picture(image, "image")
     _require_label_map(label_map, "label map", image.shape[:2])
@@ -60,11 +64,27 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
         raise OptionError("opacity", f"{opacity:g}", "a number from 0 to 1", remedy)
     colors = classes.palette()[label_map]
     tinted = _blend(image, colors, opacity)
+    plain = ~_tinted(classes)[label_map]
     edge = _edges(label_map)
     tinted[edge] = _blend(tinted[edge], colors[edge] // 2, min(1.25 * opacity, 1.0))
-    ignored = label_map == IGNORE_INDEX
-    tinted[ignored] = image[ignored]
+    width = max(1, min(label_map.shape) // 400)
+    outer, both = _beside(plain, width), _beside(plain, 2 * width)
+    tinted[both] = _blend(image[both], colors[both] // 3, min(1.5 * opacity, 1.0))
+    tinted[outer] = _blend(image[outer], colors[outer], min(2 * opacity, 1.0))
+    tinted[plain] = image[plain]
     return tinted
+
+
+def is_tinted(name: str, color: Color) -> bool:
+    """Return whether an overlay shows a class in its colour: not background, nor a black that would only darken."""
+    return name.strip(" _").casefold() != "background" and color != (0, 0, 0)
+
+
+def _tinted(classes: ClassMap) -> npt.NDArray[np.bool_]:
+    """Return which values of a label map are tinted, boolean (256,)."""
+    table = np.zeros(256, np.bool_)
+    table[: classes.num_classes] = [is_tinted(*entry) for entry in zip(classes.names, classes.colors, strict=True)]
+    return table
 
 
 def object_overlay(
@@ -97,19 +117,26 @@ def object_errors(
     found: npt.NDArray[np.bool_],
     partner: npt.NDArray[np.bool_],
 ) -> UInt8:
-    """Return `image` with predicted objects, matched or invented, over true ones that were missed.
+    """Return `image` with predicted objects, matched (solid lines) or invented (hatched), over true ones that were
+    missed (dashed lines).
 
     prediction, target: int32 (height, width), 0 = no object. found: whether predicted object i + 1 is matched, at i;
     partner: whether true object i + 1 is. Raises `ShapeError` where sizes differ.
     """
     missed = np.where(np.append(False, ~partner)[target], target, 0)
     below = object_overlay(image, missed, np.full((len(partner), 3), OBJECT_FATES["missed"], np.uint8))
+    rows, columns = np.arange(missed.shape[0])[:, None], np.arange(missed.shape[1])
+    below[_outlines(missed) & ((2 * rows + columns) % _DASH < _DASH // 2)] = 0
     fates = np.where(found[:, None], OBJECT_FATES["matched"], OBJECT_FATES["invented"]).astype(np.uint8)
-    return object_overlay(below, prediction, fates)
+    drawn = object_overlay(below, prediction, fates)
+    invented, place = np.append(False, ~found)[prediction] & ~_outlines(prediction), (rows + columns) % _HATCH
+    drawn[invented & (place < 2)] = OBJECT_FATES["invented"]
+    drawn[invented & (place == 2)] = 0
+    return drawn
 
 
 def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
-    """Return `image` in grey with the wrongly predicted pixels in red; pixels that `target` ignores are dimmed.
+    """Return `image` in grey with the wrongly predicted pixels in orange; pixels that `target` ignores are dimmed.
 
     Raises `ShapeError` where the three sizes differ.
     """
@@ -193,6 +220,18 @@ def _edges(label_map: UInt8) -> npt.NDArray[np.bool_]:
         edge[:, :-step] |= label_map[:, :-step] != label_map[:, step:]
         edge[:-step] |= label_map[:-step] != label_map[step:]
     return edge
+
+
+def _beside(plain: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
+    """Return the pixels outside `plain` that lie within `width` rows or columns of it."""
+    near = plain.copy()
+    for step in range(1, 1 + width):
+        near[step:] |= plain[:-step]
+        near[:-step] |= plain[step:]
+        near[:, step:] |= plain[:, :-step]
+        near[:, :-step] |= plain[:, step:]
+    beside: npt.NDArray[np.bool_] = near & ~plain
+    return beside
 
 
 def _outlines(instance_map: Int32) -> npt.NDArray[np.bool_]:

@@ -106,6 +106,13 @@ class Constant(nn.Module):
         return self.values.expand(len(image), -1, *image.shape[-2:])
 
 
+def test_offsets_come_in_pixels_whatever_unit_a_net_gives_them_in() -> None:
+    model = Constant((1.0, 2.0, 0.5, 3.0, -4.0))
+    for unit in (16.0, 80.0):
+        pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)), offset_unit=unit)
+        assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [1.0, 2.0, 0.5, 3 * unit, -4 * unit])
+
+
 def test_in_training_images_are_seen_as_they_are() -> None:
     pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.25,)).train()
     pipeline(torch.from_numpy(IMAGES))

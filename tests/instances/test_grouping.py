@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped, peaks
-from pixelwise.instances.rule import Grouping
+from pixelwise.instances.rule import BOTH, COMPONENTS, Grouping
 from pixelwise.instances.targets import centre_targets
 
 TWO = Grouping((1,))
@@ -76,3 +79,58 @@ def test_a_peak_is_highest_within_its_radius_and_a_plateau_is_one_peak() -> None
     heat = np.array([[0.9, 0.0, 0.8, 0.0, 0.0, 0.0, 0.7, 0.7, 0.7, 0.0, 0.05]], np.float32)
     assert_array_equal(peaks(heat, 2, 0.1), [[0, 0], [0, 7]])
     assert_array_equal(peaks(heat, 1, 0.1), [[0, 0], [0, 2], [0, 7]])
+
+
+def test_connected_components_of_each_class_are_objects_whatever_the_heat() -> None:
+    """Two classes that touch, one of them in two parts; the scores are the mean probabilities of their pixels."""
+    logits = np.zeros((6, 3, 5), np.float32)
+    logits[0] = 1
+    logits[1, 0], logits[2, 1, :2], logits[1, 2, 3:] = 4, 5, 6
+    logits[3, 0, :] = np.nan  # heat that says nothing
+    found = grouped(Fields.of(logits, (1, 2)), Grouping((1, 2), least_area=2, by=COMPONENTS))
+    assert_array_equal(found.instance_map, [[1, 1, 1, 1, 1], [2, 2, 0, 0, 0], [0, 0, 0, 3, 3]])
+    assert_array_equal(found.class_index, [1, 2, 1])
+    sure = np.exp([4.0, 5.0, 6.0])
+    assert_allclose(found.score, sure / (sure + 1 + np.e), rtol=1e-5)
+
+
+def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
+    """The second one's heat lies below the least, the third's within the radius of the first."""
+    logits = np.zeros((5, 1, 12), np.float32)
+    logits[1, 0] = [4, 4, 4, -4, 4, 4, -4, -4, -4, 4, 4, 4]
+    logits[2, 0] = [0, 0.9, 0, 0, 0, 0.8, 0, 0, 0, 0.1, 0.2, 0.1]
+    fields = Fields.of(logits, (1,))
+    alone = grouped(fields, Grouping((1,), radius=5, least_heat=0.3, least_area=1))
+    assert_array_equal(alone.instance_map, [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
+    found = grouped(fields, Grouping((1,), radius=5, least_heat=0.3, least_area=1, by=BOTH))
+    assert_array_equal(found.instance_map, [[1, 1, 1, 0, 2, 2, 0, 0, 0, 3, 3, 3]])
+    assert_allclose(found.score, np.array([0.9, 0.8, 0.2]) / (1 + np.exp(-4)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("by", [BOTH, COMPONENTS])
+def test_no_way_finds_anything_in_background(by: str) -> None:
+    found = grouped(fields_of(np.zeros((5, 6), np.int32)), Grouping((1,), by=by))
+    assert len(found) == 0
+    assert_array_equal(found.instance_map, np.zeros((5, 6)))
+
+
+@pytest.mark.parametrize("by", [BOTH, COMPONENTS])
+def test_objects_apart_come_back_either_way(by: str) -> None:
+    instance_map = np.zeros((40, 60), np.int32)
+    instance_map[2:12, 3:20], instance_map[15:38, 30:55] = 1, 2
+    found = grouped(fields_of(instance_map), Grouping((1,), by=by))
+    assert_array_equal(found.instance_map, instance_map)
+
+
+def test_a_broad_heat_with_many_peaks_shatters_an_object_unless_the_radius_goes_by_its_size() -> None:
+    """Two touching halves of a disc 240 pixels across, whose heat has noise of a tenth; offsets lead half the way."""
+    y, x = np.mgrid[:260, :260] - 130
+    instance_map = np.where(x**2 + y**2 < 120**2, 1 + (x > 0), 0).astype(np.int32)
+    fields = fields_of(instance_map)
+    noise = np.random.default_rng(0).normal(0, 0.1, fields.heat.shape).astype(np.float32)
+    fields = dataclasses.replace(fields, heat=fields.heat + noise, down=fields.down // 2, right=fields.right // 2)
+    assert len(grouped(fields, Grouping((1,), radius=14, least_area=32))) > 5
+    whole = grouped(fields, Grouping((1,), radius=60, least_area=400)).instance_map
+    assert whole.max() == 2
+    swapped = np.array([0, 2, 1])[whole]  # ids go by the centres' rows, which noise decides
+    assert max((own == instance_map).mean() for own in (whole, swapped)) > 0.97

@@ -12,7 +12,7 @@ import pytest
 from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
 from pixelwise.errors import ModelFileError
-from pixelwise.instances.rule import Grouping
+from pixelwise.instances.rule import BOTH, CENTRES, COMPONENTS, Grouping
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
 from pixelwise.value_range import ValueRange
 
@@ -60,6 +60,18 @@ def test_a_value_range_is_read_and_one_that_is_missing_means_all_of_16_bits() ->
     del content["value_range"]  # as in files that were written before there was one
     read = ModelInfo.from_json(json.dumps(content), PATH).value_range
     assert read == ValueRange((0, 0, 0), (65535, 65535, 65535))
+
+
+@pytest.mark.parametrize(("by", "version"), [(CENTRES, 1), (BOTH, 2), (COMPONENTS, 2)])
+def test_an_earlier_reader_refuses_a_grouping_that_it_does_not_know(by: str, version: int) -> None:
+    info = replace(INFO, task="instance", grouping=Grouping((1,), by=by))
+    assert json.loads(info.to_json())["format_version"] == version
+    assert ModelInfo.from_json(info.to_json(), PATH) == info
+
+
+def test_a_grouping_of_an_earlier_file_is_by_centres() -> None:
+    grouping = ModelInfo.from_json(changed(task="instance", grouping=GROUPING), PATH).grouping
+    assert grouping == Grouping((1,), radius=3, least_heat=0.1, least_area=4, by=CENTRES)
 
 
 def test_a_model_without_an_encoder_of_its_own_is_read() -> None:
@@ -144,6 +156,7 @@ def test_a_missing_field_is_named(name: str) -> None:
         ({"task": "instance", "grouping": GROUPING | {"things": [1, 1]}}, r"\(1, 1\) in its grouping"),
         ({"task": "instance", "grouping": GROUPING | {"radius": 0}}, "radius 0, .* in its grouping"),
         ({"task": "instance", "grouping": GROUPING | {"least_heat": "hot"}}, "unusable value"),
+        ({"task": "instance", "grouping": GROUPING | {"by": "votes"}}, "objects by 'votes' in its grouping"),
         ({"task": "instance", "grouping": {"things": [1]}}, "without 'radius'"),
         ({"mean": [0.5]}, r"mean \(0\.5,\)"),
         ({"mean": None}, "unusable value"),

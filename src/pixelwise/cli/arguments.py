@@ -10,6 +10,7 @@ import typer
 Data = Annotated[Path, typer.Argument(help="Directory of photos and masks.")]
 Model = Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")]
 Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")]
+ImagesRoot = Annotated[Path | None, typer.Option(help="A folder outside DATA that its annotations or links may name.")]
 BandNumbers = Annotated[
     str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
 ]

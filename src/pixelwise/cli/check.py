@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ def check(
     data: Data,
     format: Format = None,
     bands: BandNumbers = None,
+    images_root: ImagesRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
@@ -33,7 +34,7 @@ def check(
     from pixelwise.formats import open_dataset
     from pixelwise.formats.check import check as check_dataset
 
-    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands))
+    dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:

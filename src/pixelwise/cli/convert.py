@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.arguments import Data, Format
+from pixelwise.cli.arguments import Data, Format, ImagesRoot
 
 
 def convert(
@@ -15,6 +15,7 @@ def convert(
     to: Annotated[str, typer.Option(help="The layout to write: folders, coco, voc, yolo, cvat, labelme ...")],
     out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.")],
     format: Format = None,
+    images_root: ImagesRoot = None,
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
     from pixelwise.cli.remarks import tell_assumptions
@@ -22,7 +23,7 @@ def convert(
     from pixelwise.formats.check import check
     from pixelwise.formats.kept import lost, new_names
 
-    dataset = open_dataset(data, format=format)
+    dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)
     source = check(dataset)
     write_dataset(dataset, to, out)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Data, Format, Model, Tta
+from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ def evaluate(
     data: Data,
     split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
     format: Format = None,
+    images_root: ImagesRoot = None,
     tta: Tta = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,7 +44,7 @@ def evaluate(
     from pixelwise.predict.loading import load
     from pixelwise.predict.remarks import remarks_on_depth
 
-    dataset = open_dataset(data, format=format)
+    dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ModelOptions, Width
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, ModelOptions, Width
 from pixelwise.cli.extras import require_train_extra
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def train(
     ] = None,
     format: Format = None,
     bands: BandNumbers = None,
+    images_root: ImagesRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
@@ -75,7 +76,7 @@ def train(
     from pixelwise.training import train as run_training
 
     run = run_training(
-        open_dataset(data, format, None if bands is None else parse_bands(bands)),
+        open_dataset(data, format, None if bands is None else parse_bands(bands), images_root),
         out=out,
         task=task,
         model=model,

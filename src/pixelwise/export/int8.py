@@ -18,6 +18,7 @@ import onnx
 
 from pixelwise.export.onnx import quiet
 from pixelwise.files import written_whole
+from pixelwise.telemetry import import_silently
 
 UInt8 = npt.NDArray[np.uint8]
 CONVOLUTIONS = ("Conv", "ConvTranspose")
@@ -30,8 +31,7 @@ def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> boo
     others, and they see the most pixels, so that keeping them costs time and gives accuracy back. images: uint8
     (height, width, 3), those it is calibrated with.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-
+    tool = import_silently("onnxruntime.quantization")
     proto = onnx.load(source)
     for number, node in enumerate(proto.graph.node):
         node.name = f"node_{number}"  # how the tool calls them
@@ -40,15 +40,15 @@ def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> boo
     with quiet(), tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:
         named = Path(folder, "named.onnx")
         onnx.save(proto, named)
-        quantize_static(
+        tool.quantize_static(
             named,
             temporary,
             _Reader(images),
-            quant_format=QuantFormat.QDQ,
+            quant_format=tool.QuantFormat.QDQ,
             per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
+            activation_type=tool.QuantType.QUInt8,
+            weight_type=tool.QuantType.QInt8,
+            calibrate_method=tool.CalibrationMethod.MinMax,
             nodes_to_quantize=chosen,
         )
     return True

@@ -17,7 +17,7 @@ from pixelwise.ops.upsampling import bilinear_interpolation
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 OFFSET_UNIT = 16.0
-"""Pixels: a net's offsets are about as large as its scores then."""
+"""Pixels: a net's offsets to the centres of small objects are about as large as its scores then."""
 
 
 class Pipeline(nn.Module):
@@ -29,7 +29,7 @@ class Pipeline(nn.Module):
     or both: along each and along both at once. The logits are the mean of all. In training it sees them as they come,
     since crops are drawn at many magnifications and all these ways round. With a `grouping`, that of an instance model,
     the last two channels are distances (down, right) in pixels of the image that came in, whatever it is enlarged by;
-    the model gives them in units of `OFFSET_UNIT`.
+    the model gives them in units of `offset_unit`.
     """
 
     scale: torch.Tensor
@@ -44,8 +44,10 @@ class Pipeline(nn.Module):
         magnifications: Sequence[float] = (1.0,),
         flipped: Sequence[int] = (),
         grouping: Grouping | None = None,
+        offset_unit: float = OFFSET_UNIT,
     ) -> None:
         super().__init__()
+        self.offset_unit = offset_unit
         self.grouping = grouping
         self.magnifications = tuple(Fraction(own).limit_denominator(8) for own in magnifications)
         self.flipped = tuple(flipped)
@@ -83,7 +85,7 @@ class Pipeline(nn.Module):
         else:
             logits = self._predicted(image)
         if self.grouping:
-            logits = _offsets_times(logits, OFFSET_UNIT, OFFSET_UNIT)
+            logits = _offsets_times(logits, self.offset_unit, self.offset_unit)
         return logits if self.class_bias is None else logits + self.class_bias
 
     @property

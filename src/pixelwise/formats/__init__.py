@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.inside import require_inside
 from pixelwise.formats.layouts.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.formats.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
 from pixelwise.formats.layouts.coco import is_coco, open_coco, write_coco
@@ -87,12 +89,19 @@ WRITTEN_FORMATS = tuple(_WRITERS)
 """The names of those that are written too."""
 
 
-def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[int] | None = None) -> Dataset:
+def open_dataset(
+    path: str | Path,
+    format: str | None = None,
+    bands: Sequence[int] | None = None,
+    images_root: str | Path | None = None,
+) -> Dataset:
     """Read the data set in a directory; its layout is recognised unless `format`, one of `FORMATS`, says it.
 
     `bands` are the numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
-    `Dataset.with_bands`). Raises `DataError` for a path that is no directory and for files that are no data set,
-    `OptionError` for a format that does not exist, and what measuring the bands raises.
+    `Dataset.with_bands`). What annotations, lists and links name must lie under `path`, or under `images_root` where
+    that is given. Raises `DataError` for a path that is no directory, for files that are no data set or lie elsewhere,
+    `OptionError` for a format that does not exist and an `images_root` without effect, and what measuring the bands
+    raises.
     """
     root = Path(path)
     if format is not None:
@@ -101,7 +110,11 @@ def open_dataset(path: str | Path, format: str | None = None, bands: Sequence[in
         raise _no_directory(root)
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
-    dataset = stratified(_READERS[format](root))
+    dataset = _READERS[format](root)
+    if images_root is not None:
+        dataset = replace(dataset, images_root=Path(images_root))
+    require_inside(dataset, dataset.images_root)
+    dataset = stratified(dataset)
     return dataset if bands is None else dataset.with_bands(bands)
 
 

@@ -4,7 +4,8 @@ After Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.3
 
 Differs from the paper: an offset's end is rounded to a pixel, for which the nearest centre is looked up in a tree, so
 that an image takes time by its pixels, hardly by the number of its objects; the pieces that an object leaves apart from
-its largest go to no object, and its holes are filled.
+its largest go to no object, and its holes are filled. Connected components are another way (`WAYS`): where objects lie
+apart they need no centre, and training takes the way that finds most.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from scipy.spatial import KDTree
 
 from pixelwise.instances.fields import NO_THING, Fields
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.parts import holes_filled, largest_parts
-from pixelwise.instances.rule import Grouping
+from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts
+from pixelwise.instances.rule import BOTH, COMPONENTS, Grouping
 from pixelwise.instances.targets import centres_of
 
 Float32 = npt.NDArray[np.float32]
@@ -31,20 +32,56 @@ def grouped(fields: Fields, grouping: Grouping) -> Objects:
 
     A pixel belongs to one where the best class is a thing. An object's class is the one with the largest sum of
     probabilities over the pixels where it is best, its score their mean over all its pixels times the heat of its
-    centre.
+    centre. An object that is a connected component without a centre has the highest heat on it instead, and where
+    heat is not looked at the score is the mean alone.
     """
     foreground = fields.class_index != NO_THING
+    if grouping.by == COMPONENTS:
+        instance_map, count = _components(fields.class_index)
+        return _objects(instance_map, np.ones(count, np.float32), fields, grouping)
     centres = peaks(np.where(foreground, fields.heat, -np.inf), grouping.radius, grouping.least_heat)
-    if not len(centres):
-        return Objects(np.zeros(foreground.shape, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
-    instance_map = holes_filled(largest_parts(_joined(foreground, centres, fields)))
+    heat = fields.heat[tuple(centres.T)]
+    instance_map = _joined(foreground, centres, fields) if len(centres) else np.zeros(foreground.shape, np.int32)
+    if grouping.by == BOTH:
+        instance_map, alone = _with_components(instance_map, foreground, centres, fields.heat)
+        heat = np.append(heat, alone)
+    instance_map = holes_filled(largest_parts(instance_map)) if len(heat) else instance_map
+    return _objects(instance_map, heat, fields, grouping)
+
+
+def _objects(instance_map: Int32, heat: Float32, fields: Fields, grouping: Grouping) -> Objects:
+    """Return the objects of a map of ids 1..n whose centres have so much `heat`, (n,): those that are large enough."""
+    if not len(heat):
+        return Objects(instance_map, np.empty(0, np.int32), np.empty(0, np.float32))
     inside = np.flatnonzero(instance_map)
     labels = instance_map.ravel()[inside] - 1
-    areas = np.bincount(labels, minlength=len(centres))
-    sums = _sums(fields, inside, labels, len(centres), grouping.things)
+    areas = np.bincount(labels, minlength=len(heat))
+    sums = _sums(fields, inside, labels, len(heat), grouping.things)
     class_index = np.array(grouping.things, np.int32)[sums.argmax(axis=1)]
-    score = sums.max(axis=1) / np.maximum(areas, 1) * np.clip(fields.heat[tuple(centres.T)], 0, 1)
+    score = sums.max(axis=1) / np.maximum(areas, 1) * np.clip(heat, 0, 1)
     return Objects(instance_map, class_index, score.astype(np.float32)).kept(areas >= grouping.least_area)
+
+
+def _components(class_index: npt.NDArray[np.uint8]) -> tuple[Int32, int]:
+    """Return a map of the 4-connected components of each class that is a thing, ids 1..n, and how many there are."""
+    parts, count = equal_parts(class_index)
+    is_thing = np.zeros(count, bool)
+    is_thing[parts] = class_index != NO_THING
+    ids = (np.cumsum(is_thing) * is_thing).astype(np.int32)
+    return ids[parts], int(is_thing.sum())
+
+
+def _with_components(
+    instance_map: Int32, foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], heat: Float32
+) -> tuple[Int32, Float32]:
+    """Return the map in which each 4-connected component of the foreground without a centre is an object of its own,
+    with ids after those of the centres, and the highest heat on each of them, (n,)."""
+    parts, count = ndimage.label(foreground)
+    alone = np.ones(count + 1, bool)
+    alone[0], alone[parts[tuple(centres.T)]] = False, False
+    numbers = (len(centres) + np.cumsum(alone)).astype(np.int32)
+    highest = ndimage.maximum(heat, parts, np.flatnonzero(alone)) if alone.any() else []
+    return np.where(alone[parts], numbers[parts], instance_map), np.asarray(highest, np.float32)
 
 
 def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:

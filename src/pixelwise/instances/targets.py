@@ -47,7 +47,7 @@ def _centres(rows: Int, columns: Int, labels: Int, areas: Int) -> npt.NDArray[np
     return np.stack([rows[first], columns[first]], axis=1)
 
 
-def centre_targets(instance_map: AnyInstanceMap) -> tuple[Float32, Float32]:
+def centre_targets(instance_map: AnyInstanceMap, heat_width: float = HEAT_WIDTH) -> tuple[Float32, Float32]:
     """Return heat, float32 (height, width) in 0..1, and offsets, float32 (2, height, width) in pixels.
 
     heat is 1 at an object's centre, falls off as a Gaussian over its own pixels, and is 0 outside objects. offsets are
@@ -56,7 +56,7 @@ def centre_targets(instance_map: AnyInstanceMap) -> tuple[Float32, Float32]:
     rows, columns, labels, areas = _pixels(instance_map)
     centres = _centres(rows, columns, labels, areas)
     down, right = centres[labels, 0] - rows, centres[labels, 1] - columns
-    widths = HEAT_WIDTH * np.sqrt(areas / np.pi)
+    widths = heat_width * np.sqrt(areas / np.pi)
     heat = np.zeros(instance_map.shape, np.float32)
     heat[rows, columns] = np.exp(-(down**2 + right**2) / (2 * widths[labels] ** 2))
     offsets = np.zeros((2, *instance_map.shape), np.float32)

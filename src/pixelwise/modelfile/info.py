@@ -12,7 +12,7 @@ from typing import Any
 from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ModelFileError, OptionError
-from pixelwise.instances.rule import CHANNELS, Grouping
+from pixelwise.instances.rule import CENTRES, CHANNELS, Grouping
 from pixelwise.value_range import FULL, ValueRange
 
 METADATA_KEY = "pixelwise"
@@ -21,7 +21,8 @@ DROPOUT_SEED = "dropout_seed"
 COARSE = "coarse"
 """The second output of a graph whose logits are those of a coarser map, up-sampled bilinearly to the image, padded at
 the bottom and right to multiples of its stride: that map, float32 (N, K, h, w)."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of files whose objects are not grouped by centres alone, which an earlier reader would not know; the others are 1."""
 TASKS = ("semantic", "instance")
 
 
@@ -64,7 +65,8 @@ class ModelInfo:
 
     def to_json(self) -> str:
         """Return the JSON text that `export` stores under `METADATA_KEY`."""
-        content = {"format_version": FORMAT_VERSION, **asdict(self), "classes": self.classes.to_dict()}
+        version = 1 if self.grouping is None or self.grouping.by == CENTRES else FORMAT_VERSION
+        content = {"format_version": version, **asdict(self), "classes": self.classes.to_dict()}
         return json.dumps(content, ensure_ascii=False)
 
     @classmethod
@@ -121,7 +123,8 @@ def _grouping(content: Any) -> Grouping | None:
     if content is None:
         return None
     things = tuple(int(index) for index in content["things"])
-    return Grouping(things, int(content["radius"]), float(content["least_heat"]), int(content["least_area"]))
+    numbers = int(content["radius"]), float(content["least_heat"]), int(content["least_area"])
+    return Grouping(things, *numbers, by=str(content.get("by", CENTRES)))
 
 
 def _bands(content: Any) -> Bands | None:

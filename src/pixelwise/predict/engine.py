@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.errors import ModelFileError, OptionError
 from pixelwise.modelfile.info import COARSE, DROPOUT_SEED, METADATA_KEY, ModelInfo
+from pixelwise.telemetry import import_silently
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -99,17 +100,15 @@ def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, pa
 
 def providers() -> list[str]:
     """Return what onnxruntime runs a graph on, best first: CUDA where onnxruntime-gpu is installed, then the CPU."""
-    import onnxruntime
-
-    return [own for own in PROVIDERS if own in onnxruntime.get_available_providers()]
+    available = import_silently("onnxruntime").get_available_providers()
+    return [own for own in PROVIDERS if own in available]
 
 
 def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     require_file(path)
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    runtime = import_silently("onnxruntime")
+    options = runtime.SessionOptions()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads
     # It would keep a plan of the memory for every size of image that was ever seen, 60 KB each, and take what all of
     # an image's maps need at once: half as much memory again, and no faster.
@@ -119,11 +118,12 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # threads that read and write files.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers())
+        session: onnxruntime.InferenceSession = runtime.InferenceSession(str(path), options, providers=providers())
     except Exception as error:  # onnxruntime's errors share no base class of their own
         reason = str(error).rpartition("failed:")[2].strip(" .")
         found = f"a file that onnxruntime cannot load ({reason})"
         raise ModelFileError(path, found, "an ONNX model", REMEDY) from error
+    return session
 
 
 def _signature(node: onnxruntime.NodeArg) -> str:

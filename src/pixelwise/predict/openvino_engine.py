@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pixelwise.errors import MissingDependencyError, ModelFileError, OptionError
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.predict.engine import REMEDY, available_cores, require_file, require_signature
+from pixelwise.telemetry import import_silently
 
 if TYPE_CHECKING:
     import openvino
@@ -66,11 +67,10 @@ def multiplies_bfloat16(core: openvino.Core) -> bool:
 
 def _openvino() -> Any:
     try:
-        import openvino
+        return import_silently("openvino")
     except ImportError as error:
         remedy = "pip install 'pixelwise[openvino]', or leave --engine out."
         raise MissingDependencyError("--engine openvino", "no package openvino", "OpenVINO", remedy) from error
-    return openvino
 
 
 def _metadata(model: openvino.Model) -> str | None:

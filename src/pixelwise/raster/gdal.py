@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.raster.allowed import open_gdal
 from pixelwise.raster.zarr import full_size, is_zarr
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def open_file(source: Path | str) -> DatasetReader:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         if not (isinstance(source, Path) and is_zarr(source)):
-            return rasterio.open(source)
-        file = rasterio.open(full_size(source))
+            return open_gdal(source) if isinstance(source, Path) else rasterio.open(source)
+        file = open_gdal(full_size(source))
     if not file.count:
         arrays = [name.rpartition(":/")[2] for name in file.subdatasets]
         file.close()

@@ -16,6 +16,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.errors import ImageError, ShapeError
 from pixelwise.files import written_whole
+from pixelwise.raster.allowed import open_pillow
 from pixelwise.raster.gdal import has_rasterio, open_file, readable
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, count_pages, read_page
@@ -201,7 +202,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
     file, page = located(path)
     try:
-        with Image.open(file) as image:
+        with open_pillow(file, path) as image:
             if page:
                 image.seek(page)
             require_moderate(path, image.width * image.height)
@@ -292,7 +293,7 @@ def _gray_and_alpha(path: Path) -> Values:
     data = bytearray(path.read_bytes())
     data[24:26] = bytes([8, 6])
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         pairs = np.asarray(image).astype(np.uint16)

@@ -23,6 +23,7 @@ MEASURES = {"miou": "mIoU", "ap": "AP"}
 
 EncoderPadding = Literal["trained", "symmetric"]
 _Magnification = Annotated[float, pydantic.Field(ge=1, le=4)]
+_Sizes = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)]
 
 
 class _Strict(pydantic.BaseModel):
@@ -77,6 +78,17 @@ class Recipe(_Strict):
     heat_weight: pydantic.NonNegativeFloat = 0.0
     offset_weight: pydantic.NonNegativeFloat = 0.0
     """Of the errors at objects beside that of the classes: their centres' heat, and a pixel of the offsets to them."""
+    heat_width: pydantic.PositiveFloat = 0.35
+    """Standard deviation of the heat over the radius of a disc of an object's area."""
+    offset_unit: pydantic.PositiveFloat = 16.0
+    """Pixels that an offset of 1 stands for in the net: its offsets are about as large as its scores then."""
+    radius: pydantic.PositiveInt = 5
+    least_area: pydantic.PositiveInt = 4
+    group_by: str = "centres"
+    """How objects are grouped on the way, before it is fitted to the validation images."""
+    radii: _Sizes = (2, 3, 5, 7, 10, 14)
+    least_areas: _Sizes = (4, 8, 16, 32)
+    """What is tried for these two in the end, ascending, in pixels."""
     calibrated: bool = True
     """Whether the classes' logits get a bias in the end, one that suits the validation images."""
     magnifications: Annotated[tuple[_Magnification, ...], pydantic.Field(min_length=1)] = (1.0,)
@@ -108,6 +120,8 @@ class RunConfig(_Strict):
     version: str
     data: str
     format: str
+    images_root: str | None = None
+    """The folder outside of the data set in which files may lie too."""
     fingerprint: str
     classes: tuple[ClassEntry, ...]
     model: str
@@ -141,7 +155,10 @@ class RunConfig(_Strict):
     @property
     def grouping(self) -> Grouping | None:
         """How an instance model's logits become objects, before a run has settled it; `None` of a semantic one."""
-        return Grouping(self.things) if self.task == "instance" else None
+        if self.task != "instance":
+            return None
+        recipe = self.recipe
+        return Grouping(self.things, recipe.radius, least_area=recipe.least_area, by=recipe.group_by)
 
     @property
     def measure(self) -> str:

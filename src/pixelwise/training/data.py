@@ -127,7 +127,7 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
     if instance_map is not None:
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
-        centres = _centres(instance_map) if recipe.heat_weight else None
+        centres = _centres(instance_map, recipe.heat_width) if recipe.heat_weight else None
     image = crop.on_image(image, window, over_channels(FILL, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
@@ -141,8 +141,8 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
 
 
-def _centres(instance_map: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    heat, offsets = centre_targets(instance_map)
+def _centres(instance_map: npt.NDArray[np.int32], heat_width: float) -> npt.NDArray[np.float32]:
+    heat, offsets = centre_targets(instance_map, heat_width)
     return np.concatenate([heat[None], offsets])
 
 

@@ -10,7 +10,6 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import onnxruntime
 import torch
 
 from pixelwise.export.onnx import export_onnx
@@ -22,6 +21,7 @@ from pixelwise.metrics.scores import mean_iou
 from pixelwise.ops.counting import count_parameters
 from pixelwise.predict.result import Result
 from pixelwise.render import visible
+from pixelwise.telemetry import import_silently
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.loop import Progress
@@ -90,14 +90,15 @@ def finish(
     progress: Progress,
     skipped: Sequence[tuple[str, str]],
     folds: Measured | None = None,
-) -> None:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`.
+) -> list[str]:
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; return what is to be said of the
+    grouping of objects.
 
     The scores are those of the model file itself on the test split, else on the validation images (see `measure`); a
     run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
-    share, halves = export_fitted(run, pipeline, config, dataset)
+    share, halves, remarks = export_fitted(run, pipeline, config, dataset)
     extremes = Extremes()
     measured = measure(run, dataset, halves, extremes.see) or folds
     if measured is not None:
@@ -122,20 +123,23 @@ def finish(
         warnings=[
             *warnings_of_length(config.recipe, len(dataset.splits["train"])),
             *([] if measured is None else measured.remarks),
+            *remarks,
             *survey.remarks,
             *(f"{problem.file}: {problem.message}" for problem in survey.problems),
         ],
         facts={
             "parameters": f"{count_parameters(pipeline.model):,}",
             "class weights taken back": f"{share:.0%}",
+            **({"objects by": str(pipeline.grouping)} if pipeline.grouping else {}),
             **_facts(config, progress),
         },
     )
     write_report(report, run.report)
+    return remarks
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
-    images = crops_before(config.recipe, progress.step)
+    images, runtime = crops_before(config.recipe, progress.step), import_silently("onnxruntime")
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
@@ -144,5 +148,5 @@ def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
         "minutes": f"{progress.seconds / 60:.1f}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {onnxruntime.__version__}",
+        "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {runtime.__version__}",
     }

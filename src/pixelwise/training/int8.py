@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pixelwise.errors import DataError, ModelFileError
@@ -55,7 +56,8 @@ def export_int8(
     as good, and what reading the data raises.
     """
     config = RunConfig.load(RunDirectory(run).config)
-    dataset = _few(open_dataset(config.data, config.format) if data is None else open_dataset(data))
+    stored = partial(open_dataset, config.data, config.format, images_root=config.images_root)
+    dataset = _few(stored() if data is None else open_dataset(data))
     dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
     images = len(dataset.splits["val"])
     with tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:

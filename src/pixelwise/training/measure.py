@@ -22,7 +22,7 @@ from pixelwise.predict.loading import load
 from pixelwise.training.calibration import fitted_bias, pixels_of, spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.grouping import best_grouping
+from pixelwise.training.grouping import best_grouping, remarks_on
 from pixelwise.training.weights import model_info, save_weights
 
 Half = tuple[Path, list[Item]]
@@ -90,9 +90,10 @@ def together(scorers: Sequence[SemanticScorer | InstanceScorer]) -> SemanticScor
 
 def export_fitted(
     run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset
-) -> tuple[float, list[Half]]:
+) -> tuple[float, list[Half], list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many; return how much of the class weights is taken back in it, and what scores each half of them.
+    there are many; return how much of the class weights is taken back in it, what scores each half of them, and what is
+    to be said of the grouping.
 
     It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
@@ -101,18 +102,19 @@ def export_fitted(
     items = spread(val)
     if not config.recipe.calibrated or not items:
         export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
-        return 0.0, []
+        return 0.0, [], []
     info = model_info(config, pipeline)
     pipeline.biased((0.0,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
+    tried = config.recipe.radii, config.recipe.least_areas
     pixels = dict(zip(items, pixels_of(predictor, map(dataset.read, items), len(items)), strict=True))
 
     def fit(members: Sequence[Item], path: Path) -> tuple[float, tuple[float, ...]]:
         """Write the model file with what is fitted on these items; return the share and the bias."""
         share, bias = fitted_bias([pixels[item] for item in members], config.recipe.class_weights)
         if grouping is not None:
-            pipeline.grouping = best_grouping(predictor, map(dataset.read, members), bias, grouping)
+            pipeline.grouping = best_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
         with_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
         return share, bias
@@ -129,4 +131,4 @@ def export_fitted(
     share, bias = fit(items, run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.biased(bias), config)
-    return share, halves
+    return share, halves, [] if pipeline.grouping is None else remarks_on(pipeline.grouping, *tried)

@@ -29,6 +29,7 @@ from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
+from pixelwise.training.object_sizes import by_sizes
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
 from pixelwise.training.processes import as_first, joined
 from pixelwise.training.weights import build_pipeline
@@ -79,6 +80,7 @@ def new_config(
         version=version("pixelwise"),
         data=str(dataset.root),
         format=dataset.format,
+        images_root=None if dataset.images_root is None else str(dataset.images_root),
         fingerprint=fingerprint(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
@@ -158,7 +160,7 @@ def _recipe(
     if not is_upsampled(model):  # its logits are as fine as the image
         recipe = recipes.seen_at(recipe, (1.0,))
     if options.task == "instance":
-        recipe = recipes.for_objects(recipe)
+        recipe = by_sizes(recipes.for_objects(recipe), survey.train_object_areas)
     if options.pretrained is False:
         recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
     if bands is not None:  # no layer knows them, and no colour of theirs is known
@@ -312,6 +314,7 @@ def require_sensible(options: TrainOptions) -> None:
 
 def repeat_command(run: RunDirectory, dataset: Dataset) -> str:
     """Return the command that repeats this run: its configuration holds the number of steps."""
+    elsewhere = ["--images-root", str(dataset.images_root)] if dataset.images_root is not None else []
     return shlex.join(
-        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config)]
+        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config), *elsewhere]
     )

@@ -47,7 +47,9 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     mean, std = (over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
-    return Pipeline(model, mean, std, config.recipe.magnifications, flipped_axes(config.recipe), config.grouping)
+    recipe = config.recipe
+    flipped = flipped_axes(recipe)
+    return Pipeline(model, mean, std, recipe.magnifications, flipped, config.grouping, recipe.offset_unit)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
@@ -101,7 +103,8 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
 
 
 def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
-    """Copy the weights of the run at `path` into `pipeline`; where its task or classes are others, the head stays new.
+    """Copy the weights of the run at `path` into `pipeline`; where its task, its classes or the unit of its offsets are
+    others, the head stays new.
 
     A model of the same family, such as FCN-32s before FCN-16s, lends what it has under the same names and in the same
     shapes. Raises `RunError` if the weights belong to any other model.
@@ -114,11 +117,16 @@ def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
         raise RunError(path, f"weights of {found}", expected, "Ask for the same --model, --encoder and --width.")
     weights, _ = load_tensors(run.weights)
     own = pipeline.model.state_dict()
-    if (other.task, other.class_map.names) != (config.task, config.class_map.names):
+    if _head_of(other) != _head_of(config):
         weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
     if other.model != config.model:
         weights = own | {name: lent for name, lent in weights.items() if _fits(lent, own.get(name))}
     _fill(pipeline, weights, run.weights)
+
+
+def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:
+    """Return what a head was trained for."""
+    return config.task, config.class_map.names, config.recipe.offset_unit
 
 
 def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:

@@ -311,7 +311,7 @@ def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path)
         "TP / (TP + FN + FP), % 33.3 33.3 33.3 33.3 33.3",
         "background no objects",
         "How far to trust a score",
-        "matched missed invented",
+        "matched, solid missed, dashed invented, hatched",
         "33.3 % cells",
     ):
         assert expected in words
@@ -320,12 +320,12 @@ def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path)
 
 
 def test_objects_are_drawn_by_what_became_of_them(object_report):
-    """Far from outlines a picture is 60 % image and 40 % colour; JPEG moves it by some levels."""
+    """Far from outlines and hatching a picture is 60 % image and 40 % colour; JPEG moves it by some levels."""
     (example,) = object_report.examples_best
     drawn = pictures(example, object_report.classes)
     assert [picture.caption for picture in drawn] == ["image", "truth", "prediction", "errors"]
     errors = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn[3].uri.split(",")[1]))), int)
-    for fate, (row, column) in {"matched": (5, 5), "missed": (16, 5), "invented": (16, 25)}.items():
+    for fate, (row, column) in {"matched": (5, 5), "missed": (16, 5), "invented": (17, 27)}.items():
         expected = 0.6 * 128 + 0.4 * np.array(OBJECT_FATES[fate])
         assert np.abs(errors[row, column] - expected).max() <= 20, fate
     assert np.abs(errors[22, 16] - 128).max() <= 20

@@ -84,7 +84,7 @@ def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]
 
 def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
     try:
-        with Image.open(io.BytesIO(base64.b64decode(entry.get("mask") or ""))) as image:
+        with Image.open(io.BytesIO(base64.b64decode(entry.get("mask") or "")), formats=("PNG",)) as image:
             found = image.size[::-1]
             mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
     except Exception as error:  # damaged images make Pillow raise nearly anything

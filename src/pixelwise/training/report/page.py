@@ -18,7 +18,7 @@ from pixelwise.files import write_text
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.pixels import count_of
 from pixelwise.metrics.scores import Scores
-from pixelwise.render import OBJECT_FATES
+from pixelwise.render import OBJECT_FATES, is_tinted
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
 from pixelwise.training.report.pictures import Example, ObjectExample, pictures
 from pixelwise.training.report.tables import (
@@ -34,6 +34,8 @@ OF_CLASSES = ("dice", "precision", "recall")
 """What the table of classes shows of every task."""
 MOST_MATRIX_CLASSES = 40
 """With more classes the matrix is no longer read, and the page lists the largest confusions alone."""
+FATE_LINES = {"matched": "solid", "missed": "dashed", "invented": "hatched"}
+"""How `object_errors` draws what became of objects, beside their colours."""
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,14 @@ def _examples(report: Report) -> list[dict[str, Any]]:
 
 
 def _legend(report: Report) -> list[tuple[str, str]]:
-    """Names and colours of the classes that occur in the examples, in the order of the classes; of objects those of
-    what became of them.
+    """Names and colours of the classes that occur, tinted, in the examples, in the order of the classes; of objects
+    those of what became of them.
     """
     examples = [*report.examples_worst, *report.examples_best]
     if any(isinstance(example, ObjectExample) for example in examples):
-        return [(name, css(color)) for name, color in OBJECT_FATES.items()]
+        return [(f"{name}, {FATE_LINES[name]}", css(color)) for name, color in OBJECT_FATES.items()]
     maps = (own for e in examples if isinstance(e, Example) for own in (e.target, e.prediction))
     seen = {int(value) for label_map in maps for value in np.unique(label_map)}
     pairs = zip(report.classes.names, report.classes.colors, strict=True)
-    return [(name, css(color)) for index, (name, color) in enumerate(pairs) if index in seen]
+    shown = [pair for index, pair in enumerate(pairs) if index in seen and is_tinted(*pair)]
+    return [(name, css(color)) for name, color in shown]

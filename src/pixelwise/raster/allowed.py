@@ -1,0 +1,98 @@
+"""What opens an image file: the readers of images alone, never what a file's content asks for.
+
+Pillow would start Ghostscript for PostScript behind `.png`, GDAL would read the files or addresses that a virtual
+raster behind `.tif` names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from pixelwise.errors import ImageError
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000", "TGA")
+"""What Pillow may take a file for, whatever its ending: readers that start no program and open no other file."""
+GDAL_DRIVERS = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jfif": "JPEG",
+    ".jp2": "JP2OpenJPEG",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".ppm": "PNM",
+    ".tif": "GTiff",
+    ".tiff": "GTiff",
+    ".webp": "WEBP",
+}
+"""What GDAL opens a file with first, by its ending in lower case; the drivers of the others come next."""
+SENSORS = ("ENVI", "HFA")
+"""Drivers of sensors' own formats, which have many endings."""
+HEAD = 1024
+BEGINNINGS = {
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"%PDF": "a PDF",
+    b"8BPS": "a Photoshop document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"<VRTDataset": "a virtual raster (VRT), which names other files",
+    b"<OGRVRTDataSource": "a virtual data source (VRT), which names other files",
+    b"<GDAL_WMS": "a description of a map server",
+    b"<svg": "an SVG drawing",
+    b"<!DOCTYPE": "a web page",
+    b"<html": "a web page",
+}
+"""What files begin with that are taken for images by mistake or on purpose."""
+
+
+def open_pillow(file: Path, path: Path | None = None) -> Image.Image:
+    """Open an image file, its header read, as Pillow does, which raises as ever. Raises `ImageError`, which names
+    `path`, for content that is known to be no image."""
+    require_image(file, path)
+    return Image.open(file, formats=PILLOW_FORMATS)
+
+
+def open_gdal(source: Path) -> DatasetReader:
+    """Open a file or a Zarr on this machine with drivers of images alone, as rasterio does, which raises as ever.
+
+    Raises `ImageError` where there is none, as under GDAL's own names for archives and addresses (`/vsi...`), and for
+    content that is known to be no image.
+    """
+    import rasterio
+    from rasterio.errors import RasterioIOError
+
+    if not source.exists():
+        raise ImageError(source, "no such file", "an image file on this machine", "Check the path.")
+    require_image(source)
+    path = source.absolute()  # no prefix of GDAL's begins with a slash but /vsi
+    if source.is_dir():
+        return rasterio.open(path, driver="Zarr")
+    ending = source.suffix.lower()
+    first = (GDAL_DRIVERS[ending],) if ending in GDAL_DRIVERS else SENSORS
+    for driver in dict.fromkeys((*first, *GDAL_DRIVERS.values())):
+        with contextlib.suppress(RasterioIOError):
+            return rasterio.open(path, driver=driver)
+    return rasterio.open(path, driver=first[0])  # for what it says of a damaged file
+
+
+def require_image(file: Path, path: Path | None = None) -> None:
+    """Raise `ImageError` for a file that begins as one of another kind does; one that cannot be read passes."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(HEAD)
+    except OSError:
+        return
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"<?xml"):
+        start = start.partition(b"?>")[2].lstrip()
+    for beginning, name in BEGINNINGS.items():
+        if start[: len(beginning)].lower() == beginning.lower():
+            remedy = "Save the picture as PNG or TIFF, or leave the file out."
+            raise ImageError(path or file, f"{name} behind the ending {file.suffix}", "an image", remedy)

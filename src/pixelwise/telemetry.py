@@ -1,0 +1,44 @@
+"""Packages that report to their makers are imported here, and nowhere else, so that they do not."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SWITCHES = {"ORT_DISABLE_TELEMETRY": "1"}
+"""Environment variables that onnxruntime reads once, when it is imported: without, it writes a device id and a database
+of events to the user's cache, and sends them to Microsoft."""
+REPORTERS = ("openvino_telemetry",)
+"""Packages that do nothing but report: OpenVINO sends its import to Google Analytics through this one where it can be
+imported, and does without where it cannot."""
+_LOCK = threading.Lock()
+
+
+def import_silently(name: str) -> Any:
+    """Import a module by its full name and return it; the process is left as it was, environment and modules.
+
+    Of a package that the host has imported before, what it does is the host's choice. Raises `ImportError` as `import`
+    does.
+    """
+    with _LOCK, _switched_off():
+        return importlib.import_module(name)
+
+
+@contextmanager
+def _switched_off() -> Iterator[None]:
+    environment = {name: os.environ.get(name) for name in SWITCHES}
+    modules = {name: sys.modules.get(name) for name in REPORTERS}
+    os.environ.update(SWITCHES)
+    sys.modules.update(dict.fromkeys(REPORTERS))  # type: ignore[arg-type]  # None: an import raises ImportError
+    try:
+        yield
+    finally:
+        for name, value in environment.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        for name, module in modules.items():
+            sys.modules.pop(name) if module is None else sys.modules.update({name: module})
