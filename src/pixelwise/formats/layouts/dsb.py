@@ -131,7 +131,7 @@ def _objects(item: Item, labels: Labels) -> Int32:
 
 
 def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
-    """Return the object of a mask file, cut out of it; of one with soft edges `soft` gets the number of their pixels."""
+    """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
         found, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
