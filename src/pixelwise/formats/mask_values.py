@@ -41,6 +41,13 @@ def decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_
     return _with_list(root, survey(masks), class_list, has_objects)
 
 
+def decide_soft(root: Path, masks: Sequence[Path], usual: Coding) -> Coding:
+    """Return the reading of masks of 0 and 255 as a layout has them: `usual`, or with soft edges divided."""
+    looks = survey(masks).gray_looks
+    soft = soft_binary(looks)
+    return usual if soft is None else _thresholded(root, looks, usual.classes, soft, (0, 1))
+
+
 def _without_list(root: Path, seen: Survey, has_objects: bool) -> Coding:
     if seen.colored is not None:
         raise _colors_without_list(root, seen.colored, seen.colors)

@@ -107,6 +107,19 @@ def test_an_image_without_objects(save, tmp_path: Path) -> None:
     assert labels.remarks == ()
 
 
+def test_soft_edges_are_divided_and_told(save, tmp_path: Path) -> None:
+    soft = np.array([[0, 0, 60, 180, 255, 255, 200, 100]] * 6)
+    nuclei(save, mask((0, 0)), soft)
+    labels = read(tmp_path)
+    expected = np.where(soft >= 128, 2, 0)
+    expected[0, 0] = 1
+    assert_array_equal(labels.instance_map, expected)
+    assert labels.remarks == (
+        "found soft edges: 24 pixels between 0 and 255 (y.png); expected 0 and 255 alone. Values from 128 on are read "
+        "as the object.",
+    )
+
+
 @pytest.mark.parametrize(
     ("array", "found"),
     [

@@ -203,3 +203,16 @@ def test_what_is_converted_to_folders_is_read_back(isbi: Path, tmp_path: Path) -
             assert_array_equal(ours, theirs)
     with Image.open(tmp_path / "out/test/images/29.png") as page:
         assert (page.format, page.mode) == ("PNG", "L")
+
+
+def test_soft_edges_are_divided_and_told(tmp_path: Path) -> None:
+    """Rows of 255 that fade over two pixels on both sides."""
+    row = np.array([0, 0, 0, 100, 200, 255, 255, 255, 180, 60, 0, 0], np.uint8)
+    pages = np.tile(row, (5, 12, 1))
+    save_stack(tmp_path / "train-volume.tif", pages)
+    save_stack(tmp_path / "train-labels.tif", pages)
+    dataset = open_dataset(tmp_path)
+    assert dataset.format == "isbi"
+    assert_array_equal(dataset.read(dataset.splits["train"][0]).label_map[0], row >= 128)
+    assert [problem.kind for problem in dataset.problems] == ["mended"]
+    assert "240 pixels between 0 and 255 in 5 masks" in dataset.problems[0].message

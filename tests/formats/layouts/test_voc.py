@@ -102,6 +102,17 @@ def test_masks_in_vocs_colours_are_read_too(add, root: Path) -> None:
     assert_array_equal(labels.instance_map, OBJECT_MASK % 255)
 
 
+def test_masks_that_were_saved_again_with_their_palette_in_another_order(root: Path, save_palette) -> None:
+    """As lossless optimisers do: the colours that occur, void first."""
+    for folder, mask in (("SegmentationClass", CLASS_MASK), ("SegmentationObject", OBJECT_MASK)):
+        used = np.unique(mask)[::-1]
+        indices = (len(used) - 1) - np.searchsorted(used[::-1], mask)
+        save_palette(f"{folder}/{PHOTOS['train']}.png", indices, [tuple(color) for color in PALETTE[used].tolist()])
+    labels = first(open_voc(root))
+    assert_array_equal(labels.label_map, CLASS_MASK)
+    assert_array_equal(labels.instance_map, OBJECT_MASK % 255)
+
+
 def test_a_test_set_without_masks_is_no_split_and_unlisted_images_are_not_read(add, root: Path) -> None:
     add("2008_000001", None, None)
     write_list(root, "test", "2008_000001")

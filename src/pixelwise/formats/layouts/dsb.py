@@ -9,13 +9,15 @@ doi:10.1038/s41592-019-0612-7.
 The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. Where they lie in `stage1_train`
 or the root alone, the hash of each ID splits them; a test folder without masks, as Kaggle's, is no split. An image
 without a masks folder is not labelled; one with an empty masks folder has no object. What is in no mask is background.
-Where objects overlap see `painting`, which also tells masks without a pixel. Masks of another size, in colours or of
-more than two values are errors. `stage1_train_labels.csv` and the like are not read.
+Where objects overlap see `painting`, which also tells masks without a pixel. Soft edges between 0 and 255 are divided
+in the middle, and told; masks of another size, in colours or of other values are errors. `stage1_train_labels.csv` and
+the like are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +27,11 @@ from pixelwise.formats.classlist import read_object_classes, write_classes
 from pixelwise.formats.coding import Int32, is_gray
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.output import copy_image, new_directory
-from pixelwise.formats.painting import Marked, painted
+from pixelwise.formats.painting import Marked, listed, painted
 from pixelwise.formats.partners import image_files
+from pixelwise.formats.soft_edges import soft_binary
 from pixelwise.formats.splits import SPLITS, in_splits
+from pixelwise.formats.survey import survey
 from pixelwise.instances.objects import Piece, numbered
 from pixelwise.raster.image import image_size, read_values, write_png
 
@@ -43,6 +47,8 @@ HASHED = {"", "stage1_train"}
 """Places that are split by the hash of IDs, each where it is the only one."""
 SET = (1, 255)
 """The value of an object's pixels is one of these."""
+HALF = 128
+"""Where edges are soft, an object's pixels have this value or more."""
 EXPECTED = (
     f"ID/{IMAGES}/ID.png with masks, one an object, in ID/{MASKS}/; in it, in stage1_train/, or in train/, val/ ..."
 )
@@ -81,7 +87,13 @@ def read_labels(item: Item) -> Labels:
     colours, or of other values than 0 and one of `SET`.
     """
     folder, size = mask_of(item), image_size(item.image)
-    return painted([_marked(file, size) for file in image_files(folder)], size, str(folder))
+    soft: dict[str, int] = {}
+    labels = painted([_marked(file, size, soft) for file in image_files(folder)], size, str(folder))
+    if not soft:
+        return labels
+    found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({listed(list(soft))})"
+    remark = f"{found}; expected 0 and 255 alone. Values from {HALF} on are read as the object."
+    return replace(labels, remarks=(*labels.remarks, remark))
 
 
 def write_dsb(dataset: Dataset, out: Path) -> None:
@@ -118,8 +130,8 @@ def _objects(item: Item, labels: Labels) -> Int32:
     return numbered(labels.instance_map)[0]
 
 
-def _marked(file: Path, size: tuple[int, int]) -> Marked:
-    """Return the object of a mask file, cut out of it."""
+def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
+    """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
         found, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
@@ -133,6 +145,9 @@ def _marked(file: Path, size: tuple[int, int]) -> Marked:
         return Marked(file.name, 1, piece=Piece(0, 0, np.zeros((0, 0), bool)))
     piece = Piece.of(values != 0)
     different = np.unique(values[piece.place][piece.mask]).tolist()
+    if different[-1] == 255 and len(different) > 2 and soft_binary(survey([file]).gray_looks) == (0, 255):
+        soft[file.name] = int(((values > 0) & (values < 255)).sum())
+        return Marked(file.name, 1, piece=Piece.of(values >= HALF))
     if len(different) > 1 or different[0] not in SET:
         found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
         remedy = "Save the mask with two values, as PNG, or leave the image out (train --skip-bad)."

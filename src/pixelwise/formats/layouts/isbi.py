@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,14 @@ from pixelwise.errors import DataError, ImageError
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.formats.mask_values import decide_soft
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import in_splits
 from pixelwise.raster.image import page_count, read_values
 from pixelwise.raster.stack import STACK_ENDINGS, page_path
 
 CLASSES = ClassMap(("membrane", "cell"), ((204, 51, 63), (160, 205, 235)))
-CODING = Coding(CLASSES, {0: 0, 255: 1})
+CODING = Coding(CLASSES, {0: 0, 255: 1}, why="0 on membranes, 255 inside cells")
 HELD_OUT = 5
 """One slice in so many is held out for the test."""
 SLICES = 30
@@ -72,17 +74,19 @@ def open_isbi(root: Path) -> Dataset:
     first_test = len(items) - len(items) // HELD_OUT
     named = (("train" if i < first_test else "test", item) for i, item in enumerate(items))
     splits = in_splits(named, draw_val=False)  # a slice among training slices would flatter: it looks like them
-    return Dataset(root, "isbi", CLASSES, splits, read_labels, tuple(strays), coding=CODING)
+    coding = decide_soft(root, [item.mask for item in items if item.mask is not None], CODING)
+    reader = partial(read_labels, coding=coding)
+    return Dataset(root, "isbi", CLASSES, splits, reader, tuple(strays), coding=coding, problems=coding.problems)
 
 
-def read_labels(item: Item) -> Labels:
+def read_labels(item: Item, coding: Coding = CODING) -> Labels:
     """Return an item's label map, and its cells, int32 (height, width): 4-connected components, 0 = membrane.
 
     Raises `ImageError` and `MaskError` as `Coding.read` does.
     """
     from pixelwise.metrics.rand import components  # scipy: a tenth of a second that no other layout should pay
 
-    label_map = CODING.read(mask_of(item))
+    label_map = coding.read(mask_of(item))
     return Labels(label_map, components(label_map == 1))
 
 
