@@ -44,8 +44,8 @@ def predict_scans(
     on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[Path, ImageError]:
     """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
-    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on. `on_remark` is told
-    what a person should know of the results.
+    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on.
+    `on_remark` is told what a person should know of the results.
 
     Raises `OutputError` where the disk does not take it.
     """
