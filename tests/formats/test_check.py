@@ -230,7 +230,7 @@ def test_depth_and_used_range_are_shown(clean: Path) -> None:
     assert 33_010 <= use.low < 33_100
     assert 33_800 < use.high < 33_900
     assert result.value_range is not None
-    assert result.to_json_dict()["value_range"]["low"] == list(result.value_range.low)
+    assert result.to_json_dict()["value_range"]["low"] == result.value_range.low
     text = CliRunner().invoke(app, ["check", str(clean)]).output
     assert "uint16: 3 images, values 33,01" in text
     assert "1.3% of what the type holds" in text

@@ -10,8 +10,9 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
-from pixelwise.errors import DataError, OptionError
+from pixelwise.errors import DataError, ImageError, OptionError
 from pixelwise.predict.jobs import plan
+from pixelwise.raster.image import read_image
 
 TREE = ("a.jpg", "b.PNG", "notes.txt", "left/a.jpg", "left/deep/c.tiff", ".hidden.jpg", ".cache/d.jpg")
 
@@ -169,3 +170,20 @@ def test_what_has_a_place_becomes_geotiffs(photos: Path, tmp_path: Path) -> None
     assert job.placed
     names = [path.name for path in job.outputs.values()]
     assert names == ["w.tif", "w_overlay.tif", "w_objects.csv", "w_instances.tif"]
+
+
+def test_the_only_page_may_be_named(tmp_path: Path) -> None:
+    path = save_pages(tmp_path / "a.tif", 1)
+    (job,) = plan([str(path / "0")], tmp_path / "out", ("mask",))
+    assert (job.image, job.outputs["mask"].name) == (path, "a.png")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_stack_that_breaks_off_has_a_page_that_will_fail(tmp_path: Path) -> None:
+    path = save_pages(tmp_path / "a.tif", 4)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    pages = [job.image.name for job in plan([str(path)], tmp_path / "out", ("mask",))]
+    assert pages == ["0", "1", "2"]  # two that are whole, and the one in which the file ends
+    with pytest.raises(ImageError):
+        read_image(path / pages[-1])

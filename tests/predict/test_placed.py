@@ -111,6 +111,7 @@ def test_control_points_stay_and_place_the_polygons(
     assert [(own.row, own.col, own.x, own.y) for own in found] == [(p.row, p.col, p.x, p.y) for p in points]
     assert system.to_epsg() == 4326
     features = json.loads(files["geojson"].read_text())["features"]
+    assert len(features) > 1000
     rings = np.concatenate([np.array(ring) for own in features for ring in own["geometry"]["coordinates"]])
     assert_allclose([rings.min(axis=0), rings.max(axis=0)], [[8, 47.85], [8.201, 48]], atol=1e-9)
 

@@ -140,7 +140,7 @@ def test_the_header_tells_depth(tmp_path: Path) -> None:
     Image.fromarray(deep.astype(np.uint8)).save(tmp_path / "b.png")
     Image.fromarray(deep).save(tmp_path / "c.tif")
     Image.fromarray(deep.astype(np.uint8)).save(tmp_path / "d.jpg")
-    (tmp_path / "e.ppm").write_bytes(b"P6\n# a camera\n1 1\n4095\n" + bytes(6))
+    (tmp_path / "e.ppm").write_bytes(b"P5\n# a camera\n1 1\n4095\n" + bytes(2))
     (tmp_path / "f.ppm").write_bytes(b"P6\n1 1\n255\n" + bytes(3))
     found = {path.name: is_deep(path) for path in sorted(tmp_path.iterdir())}
     assert found == {"a.png": True, "b.png": False, "c.tif": True, "d.jpg": False, "e.ppm": True, "f.ppm": False}

@@ -80,7 +80,8 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
         found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
     elif (file := located(path)[0]) != path and file.suffix.lower() in STACK_ENDINGS:
-        images = {own: place for own, place in _pages_of(file, Path(file.name)) if own == path}
+        pages = _pages_of(file, Path(file.name))
+        images = {own: place for own, place in pages if own == path or (own == file and path == page_path(file, 0))}
         found, expected = "no such page", "a page of the file, counted from 0"
     else:
         matches = [path] if path.exists() else sorted(map(Path, glob.iglob(text, recursive=True)))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError
-from pixelwise.raster.image import PNG_START, tiff_page
+from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
 from pixelwise.raster.source import Source, open_source
 from pixelwise.raster.zarr import is_zarr
 from pixelwise.value_range import FULL, ValueRange
@@ -65,18 +65,11 @@ def is_deep(path: Path) -> bool:
             return page.dtype != "uint8" and page.palette is None
         with path.open("rb") as file:
             head = file.read(26)
+        if head.startswith(PNG_START):
+            return head[24:25] == b"\x10"
+        return not head.startswith(JPEG_START) and image_mode(path)[:1] in ("I", "F")
     except (ImageError, OSError):
         return False
-    if head.startswith(PNG_START):
-        return head[24:25] == b"\x10"
-    return head[:2] in (b"P5", b"P6") and _has_deep_pnm(path)
-
-
-def _has_deep_pnm(path: Path) -> bool:
-    with path.open("rb") as file:
-        lines = (line.partition(b"#")[0] for line in file.read(1024).splitlines())
-    numbers = b" ".join(lines).split()[:4]
-    return len(numbers) == 4 and numbers[3].isdigit() and int(numbers[3]) > 255
 
 
 def measured_range(paths: Sequence[Path]) -> ValueRange | None:
@@ -90,9 +83,8 @@ def measured_range(paths: Sequence[Path]) -> ValueRange | None:
     if not looks:
         return None
     if all(values.dtype == np.uint16 for values in looks):
-        if all(_is_stretched(values) for values in looks):
-            return FULL
-        if _span(np.concatenate([values.ravel() for values in looks])) >= 2**15:
+        together = np.concatenate([values.ravel() for values in looks])
+        if _is_stretched(together) or _span(together) >= 2**15:
             return FULL
     low, high = [], []
     for channel in range(3):
@@ -110,6 +102,8 @@ def _look(path: Path) -> Values | None:
             values = source.sample()
     except ImageError:
         return None
+    if values.dtype == np.uint8:
+        return None  # CMYK of 16 bits is read with 8
     return values[:: max(1, len(values) // PIXELS)] if len(values) else None
 
 

@@ -37,6 +37,7 @@ MAX_PIXELS = 2**29
 # Pillow's own limit is lower, warns below it and can only be set for the whole process: it is moved up to ours, once.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
+JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY_ALPHA = 4
 _TURNED = (5, 6, 7, 8)
@@ -118,6 +119,12 @@ def image_size(path: Path) -> tuple[int, int]:
         return (width, height) if _orientation(image) in _TURNED else (height, width)
 
 
+def image_mode(path: Path) -> str:
+    """Return what Pillow calls the kind of an image's pixels, from its header. Raises as `image_size`."""
+    with _opened(path) as image:
+        return str(image.mode)
+
+
 def orientation_of(path: Path) -> int:
     """Return the EXIF orientation of an image, 1..8, from its header; 1 where it says none. Raises as `image_size`."""
     page = tiff_page(path)
@@ -154,7 +161,7 @@ def is_jpeg(path: Path) -> bool:
     """Return whether the file starts as JPEG files do, whatever its name; `False` where it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(3) == b"\xff\xd8\xff"
+            return file.read(3) == JPEG_START
     except OSError:
         return False
 

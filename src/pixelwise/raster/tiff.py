@@ -5,6 +5,7 @@ After "TIFF Revision 6.0", Adobe 1992, and its extension to offsets of 64 bits, 
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ KINDS = {1: "uint", 2: "int", 3: "float"}
 """Sample formats."""
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT = 274, 277, 320, 338, 339
+_DAMAGE = (struct.error, ValueError, OverflowError)
+"""What a header that is cut off or nonsense makes Python raise."""
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _REDUCED, _MASK = 1, 4
 """Bits of the subfile type: an overview of another page, a transparency mask."""
@@ -126,7 +129,7 @@ def read_page(path: Path, number: int = 0) -> Page | None:
             for index, (form, offset) in enumerate(_directories(file)):
                 if index == number:
                     return Page(_tags(file, form, offset))
-    except (OSError, struct.error, ValueError, OverflowError):
+    except (OSError, *_DAMAGE):
         pass
     return None
 
@@ -136,18 +139,33 @@ def count_pages(path: Path) -> int:
     try:
         with path.open("rb") as file:
             return sum(1 for _ in _directories(file))
-    except (OSError, struct.error, ValueError, OverflowError):
+    except (OSError, *_DAMAGE):
         return 0
 
 
 def image_pages(path: Path) -> tuple[int, ...]:
-    """Return the numbers of the pages that are images of their own; none for a file that is no TIFF or is damaged."""
+    """Return the numbers of the pages that are images of their own; none for a file that is no TIFF.
+
+    Where the list of pages breaks off after two or more, the next number is among them: who reads it is told of damage.
+    """
+    offsets: list[tuple[_Form, int]] = []
+    broken = True
     try:
         with path.open("rb") as file:
-            tags = [_tags(file, form, offset) for form, offset in list(_directories(file))]
-    except (OSError, struct.error, ValueError, OverflowError):
+            with contextlib.suppress(*_DAMAGE):
+                offsets.extend(_directories(file))  # those before the break stay
+                broken = False
+            numbers = [number for number, own in enumerate(offsets) if _is_image(file, *own)]
+    except OSError:
         return ()
-    return tuple(number for number, own in enumerate(tags) if Page(own).is_image)
+    return (*numbers, len(offsets)) if broken and len(offsets) > 1 else tuple(numbers)
+
+
+def _is_image(file: BinaryIO, form: _Form, offset: int) -> bool:
+    try:
+        return Page(_tags(file, form, offset)).is_image
+    except _DAMAGE:
+        return True  # which its reader tells of
 
 
 @dataclass(frozen=True)
