@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from pixelwise.errors import DataError
 from pixelwise.formats.names import stem_of
 from pixelwise.raster.image import IMAGE_ENDINGS
 
-_SUFFIX = re.compile(r"[_-](masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L)$", re.IGNORECASE)
-"""What a mask's stem may have more than its image's."""
-_IMAGE_SUFFIX = re.compile(r"[_-](sat|image|img|rgb|photo)$", re.IGNORECASE)
-"""What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
+_SUFFIX = re.compile(
+    r"[_-](cp_masks?|masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L|manual\d?|simple[ _]segmentation"
+    r"|object[ _]identities)$",
+    re.IGNORECASE,
+)
+"""What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
+_IMAGE_SUFFIX = re.compile(r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|sat)$", re.IGNORECASE)
+"""What an image's stem may have more than the part that it shares with its mask's."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -23,11 +27,11 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
-    """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`.
+    """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
+    of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
 
-    The suffix may stand in place of one of the image's such as `_sat`. Stems are equal where they look the same.
-
-    Raises `DataError` for two images of one stem or two masks that fit an image equally well.
+    Names are equal where they look the same. Raises `DataError` for two images of one stem or two masks that fit an
+    image equally well.
     """
     if not masks:
         return {}
@@ -37,9 +41,10 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
         by_stem[stem_of(mask)].append(mask)
         by_base[_SUFFIX.sub("", stem_of(mask))].append(mask)
     pairs: dict[Path, Path] = {}
+    bases = Counter(_image_base(image) for image in images)
     for stem, image in _by_stem(images).items():
-        base = _IMAGE_SUFFIX.sub("", stem)
-        fitting = by_stem.get(stem) or by_base.get(stem) or by_base.get(base) or []
+        base = _image_base(image)
+        fitting = by_stem.get(stem) or by_base.get(stem) or (by_base.get(base, []) if bases[base] == 1 else [])
         if len(fitting) > 1:
             names = ", ".join(mask.name for mask in fitting)
             raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
@@ -57,11 +62,11 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
         groups[stem_of(file)].append(file)
-    bases = {_IMAGE_SUFFIX.sub("", stem) for stem in groups}
     masks: set[Path] = set()
     suffixes: set[str] = set()
+    bases = {_image_base(file) for file in files if not _suffix(file)}
     for file in files:
-        if (suffix := _suffix(file)) and _SUFFIX.sub("", stem_of(file)) in bases:
+        if (suffix := _suffix(file)) and ((base := _SUFFIX.sub("", stem_of(file))) in groups or base in bases):
             suffixes.add(suffix)
         others = [other for other in groups[stem_of(file)] if other != file]
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
@@ -71,8 +76,12 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _suffix(file: Path) -> str:
-    found = _SUFFIX.search(file.stem)
+    found = _SUFFIX.search(stem_of(file))
     return found.group().lower() if found else ""
+
+
+def _image_base(file: Path) -> str:
+    return _IMAGE_SUFFIX.sub("", stem_of(file))
 
 
 def _is_jpeg_name(file: Path) -> bool:
