@@ -19,6 +19,7 @@ from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, OptionError, OutputError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset, Item, Labels
+from pixelwise.formats.drawn import is_background
 from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.instances.polygons import filled
 from pixelwise.metrics.instances import InstanceScores
@@ -32,6 +33,7 @@ from pixelwise.predict.objects import (
     write_geojson,
     write_instances,
     write_instances32,
+    write_labelme,
     write_table,
 )
 from pixelwise.predict.sampling import Sampling
@@ -166,6 +168,19 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
         assert (painted[inside] == 255).all()
         painted[inside] = result.info.classes.names.index(own["properties"]["class"])
     assert_array_equal(painted, result.label_map)
+
+
+def test_regions_of_a_semantic_model_are_data_for_labelme(model_file: Path, image: UInt8, tmp_path: Path) -> None:
+    """Corrected or not, they are read back as the label map was."""
+    result = load(model_file).predict(image)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    write_labelme(tmp_path / "a.json", dataclasses.replace(result, source=tmp_path / "a.png"))
+    names = result.info.classes.names
+    (tmp_path / "classes.txt").write_text("".join(f"{name}\n" for name in names))
+    data = open_dataset(tmp_path)
+    sample = data.read(next(data.items())[1])
+    theirs = np.array([data.classes.names.index("background" if is_background(name) else name) for name in names])
+    assert_array_equal(sample.label_map, theirs[result.label_map])
 
 
 def test_cocos_results_are_what_its_own_code_reads(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:

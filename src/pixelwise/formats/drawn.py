@@ -21,6 +21,7 @@ from pixelwise.formats.classlist import VOID_NAMES
 from pixelwise.formats.dataset import Dataset, Labels
 from pixelwise.formats.painting import Marked, painted, remark
 from pixelwise.formats.regions import with_objects
+from pixelwise.formats.textfiles import shortened
 from pixelwise.instances.objects import Piece, objects_of
 from pixelwise.instances.polygons import Mask, Ring, outlines
 from pixelwise.metrics.pixels import counted_pixels
@@ -90,8 +91,9 @@ def corners_in(values: Any, where: str, expected: str, remedy: str) -> Ring:
     """Return nested numbers, or words that are some, as corners (x, y); raise `MaskError` where they are none."""
     try:
         corners = np.array(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise MaskError(where, f"points that cannot be read ({error})", expected, remedy) from error
+    except (TypeError, ValueError, OverflowError) as error:
+        reason = shortened(str(error))
+        raise MaskError(where, f"points that cannot be read ({reason})", expected, remedy) from error
     if corners.ndim != 2 or corners.shape[1] != 2:
         raise MaskError(where, f"points of the shape {corners.shape}", expected, remedy)
     return corners

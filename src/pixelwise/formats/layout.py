@@ -25,6 +25,11 @@ ROLES = {
     "instances": ("instances", "instance"),
 }
 """What a folder holds, by its name in lower case; the first name is the one that is written."""
+
+BY_HAND = ("1st_manual", "manual1", "manual")
+"""Folders of labels that are read, the first of them, although others lie beside them:"""
+BESIDE_BY_HAND = ("2nd_manual", "manual2", "mask", "masks")
+"""a second observer's, and the field of view of the camera."""
 OTHER_ROLES = {
     "images": ("img_dir", "images_png", "original", "originals", "rgb", "input", "inputs"),
     "masks": (
@@ -93,7 +98,16 @@ def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
     found: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
     folders = _without_other_observers(root, list(_known_folders(root)), passed_over)
     known = {folder for folder, _, _ in folders}
+    names = {folder.name.lower() for folder in known}
+    by_hand = next((name for name in BY_HAND if name in names), None)
     for folder, split, role in folders:
+        if by_hand and folder.name.lower() in BESIDE_BY_HAND + BY_HAND and folder.name.lower() != by_hand:
+            message = (
+                f"found what could be masks beside {by_hand}/, which is read; expected one folder of masks. It was "
+            )
+            message += f"taken for a field of view or another observer's labels; move {by_hand}/ elsewhere to read it."
+            passed_over.append(Problem(folder, "assumed", message))
+            continue
         files: Files = _files_in(folder, known) if role else {(): image_files(folder)}
         if any(files.values()):
             found[split, role].append((folder, files))

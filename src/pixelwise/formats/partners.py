@@ -32,9 +32,8 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
     of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
 
-    The suffix may stand in place of one of the image's such as `_sat`. Stems are equal where they look the same.
-
-    Raises `DataError` for two images of one stem or two masks that fit an image equally well.
+    Names are equal where they look the same. Raises `DataError` for two images of one stem or two masks that fit an
+    image equally well.
     """
     if not masks:
         return {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.formats.dataset import Int32, Labels, UInt8
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.metrics.pixels import counted_pixels
@@ -20,24 +21,20 @@ class LabelledObjects:
 
 
 def with_objects(labels: Labels) -> LabelledObjects:
-    """Return the labels' maps; without an instance map the regions of `regions` are the objects."""
-    instance_map = regions(labels.label_map) if labels.instance_map is None else labels.instance_map
+    """Return the labels' maps; without an instance map those of `class_regions` are the objects."""
+    instance_map = class_regions(labels.label_map) if labels.instance_map is None else labels.instance_map
     return LabelledObjects(labels.label_map, instance_map)
 
 
-def regions(label_map: UInt8) -> Int32:
+def class_regions(label_map: UInt8) -> Int32:
     """Return the 4-connected regions of every class but the first, numbered from 1, int32 (height, width).
 
     An image of more regions than 16 bits can number has one a class.
     """
-    from pixelwise.metrics.rand import components  # scipy: a tenth of a second that most layouts should not pay
+    from pixelwise.instances.parts import regions  # scipy: a tenth of a second that most layouts should not pay
 
-    numbers = np.zeros(label_map.shape, np.int32)
-    count = 0
-    for class_index in np.unique(label_map[counted_pixels(label_map) & (label_map > 0)]).tolist():
-        parts = components(label_map == class_index)
-        numbers[parts > 0] = parts[parts > 0] + count
-        count += int(parts.max())
-    if count > MAX_ID:
+    objects = regions(label_map)
+    found = objects.kept((objects.class_index > 0) & (objects.class_index != IGNORE_INDEX))
+    if len(found) > MAX_ID:
         return np.where(counted_pixels(label_map), label_map, 0).astype(np.int32)
-    return numbers
+    return found.instance_map

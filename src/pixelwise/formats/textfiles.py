@@ -9,7 +9,7 @@ import codecs
 import json
 import mmap
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,25 @@ def keys_in(path: Path, keys: Iterable[str]) -> set[str]:
 
     The file is searched and not parsed: such files may be large.
     """
+    return {key for key in keys if first_key(path, (key,)) is not None}
+
+
+def first_key(path: Path, keys: Sequence[str]) -> str | None:
+    """Return the key that comes first in a JSON file, at any depth; `None` as where `keys_in` finds none."""
+    pattern = re.compile(rb'"(%s)"\s*:' % b"|".join(re.escape(key.encode()) for key in keys))
     try:
         with path.open("rb") as file:
             if file.read(4).startswith(_MARKS):
-                text = decoded_text(path.read_bytes()).encode()
-                return {key for key in keys if _pattern(key).search(text)}
+                match = pattern.search(decoded_text(path.read_bytes()).encode())
+                return None if match is None else match[1].decode()
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return {key for key in keys if _pattern(key).search(content)}
+                match = pattern.search(content)
+                return None if match is None else match[1].decode()
     except (OSError, ValueError):
-        return set()
+        return None
 
 
-def _pattern(key: str) -> re.Pattern[bytes]:
-    return re.compile(rb'"%s"\s*:' % re.escape(key.encode()))
+def shortened(text: str) -> str:
+    """Return a text that fits into a message, whatever the file holds there."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= 80 else f"{text[:77]}..."

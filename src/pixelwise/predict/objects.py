@@ -110,13 +110,21 @@ def write_geojson(path: Path, result: Result) -> None:
 
 
 def write_labelme(path: Path, result: Result) -> None:
-    """Write labelme's JSON, which it opens with the image: outlines to correct by hand, and to train on again."""
-    from pixelwise.formats.layouts.labelme import as_labelme  # with all other layouts, which nothing else here needs
+    """Write labelme's JSON, which it opens with the image: outlines to correct by hand, and to train on again.
 
-    objects = objects_in(result)
+    They are those of objects; of a semantic model, of the 4-connected regions of each class but the background.
+    """
+    from pixelwise.formats.drawn import is_background
+    from pixelwise.formats.layouts.labelme import as_labelme  # with all other layouts, which nothing else here needs
+    from pixelwise.instances.parts import regions  # scipy, which no mask needs
+
+    objects = regions(result.label_map) if result.instances is None else result.instances
+    names = result.info.classes.names
+    if result.instances is None:
+        objects = objects.kept(np.array([not is_background(names[own]) for own in objects.class_index], bool))
     image = "" if result.source is None else os.path.relpath(result.source, path.parent)
-    regions = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
-    write_text(path, as_labelme(regions, result.info.classes, image, objects.instance_map.shape))
+    outlined = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
+    write_text(path, as_labelme(outlined, result.info.classes, image, objects.instance_map.shape))
 
 
 def write_coco_results(path: Path, result: Result) -> None:

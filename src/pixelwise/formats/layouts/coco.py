@@ -33,6 +33,7 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import BACKGROUND, is_background
 from pixelwise.formats.layouts.cocofile import (
     EXPECTED,
+    KEYS,
     OTHER_TASKS,
     AnnotationFile,
     Id,
@@ -49,7 +50,7 @@ from pixelwise.formats.painting import painted
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.regions import LabelledObjects, with_objects
 from pixelwise.formats.splits import SPLITS, in_splits
-from pixelwise.formats.textfiles import keys_in
+from pixelwise.formats.textfiles import first_key, keys_in
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
 from pixelwise.metrics.pixels import counted_pixels
@@ -59,6 +60,8 @@ FOLDERS = ("", "annotations", *_SPLIT_NAMES, *(f"annotations/{name}" for name in
 """Where annotation files are looked for."""
 OFFICIAL = "instances"
 """What the official files of objects begin with."""
+OTHER_TOOLS = ("shapes", "imagePath", "imageData", "shape_attributes")
+"""Keys of labelme's and VIA's files, of which there is one an image."""
 NO_PARENT = ("", "none")
 _WORD = re.compile(r"[a-z]+")
 
@@ -175,15 +178,15 @@ def annotation_files(root: Path) -> list[Path]:
     """Return the JSON files in `root`, and in the folders where they are looked for, that have keys of COCO's."""
     folders = [root / name for name in FOLDERS if (root / name).is_dir()]
     return [
-        file
-        for folder in folders
-        for file in sorted(folder.glob("*.json"))
-        if file.name[0] != "." and _has_keys(keys_in(file, ("images", "annotations", "categories")))
+        file for folder in folders for file in sorted(folder.glob("*.json")) if file.name[0] != "." and _has_keys(file)
     ]
 
 
-def _has_keys(keys: set[str]) -> bool:
-    return "images" in keys and len(keys) > 1
+def _has_keys(file: Path) -> bool:
+    """Tell by the keys; a file of one image may hold that image, and is not searched to its end."""
+    if first_key(file, (*KEYS, *OTHER_TOOLS)) not in KEYS or not keys_in(file, KEYS[:1]):
+        return False
+    return any(keys_in(file, (key,)) for key in KEYS[1:])
 
 
 def _read(root: Path, paths: list[Path]) -> tuple[list[AnnotationFile], list[Problem]]:

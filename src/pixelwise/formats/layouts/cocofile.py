@@ -18,7 +18,7 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.names import is_usable, parts_of
 from pixelwise.formats.painting import Marked, listed
 from pixelwise.formats.problem import Problem
-from pixelwise.formats.textfiles import parse_json
+from pixelwise.formats.textfiles import parse_json, shortened
 from pixelwise.raster.image import MAX_PIXELS, image_size
 
 KEYS = ("images", "annotations", "categories")
@@ -151,12 +151,6 @@ def as_id(value: Any) -> Id | None:
 def is_set(value: Any) -> bool:
     """Return whether a flag such as iscrowd is set, in whatever type it comes."""
     return value is True or as_id(value) == 1
-
-
-def shortened(text: str) -> str:
-    """Return a text that fits into a message, whatever the file holds there."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:

@@ -35,7 +35,7 @@ from pixelwise.formats.painting import listed
 from pixelwise.formats.partners import image_files
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, assigned, in_splits
-from pixelwise.formats.textfiles import keys_in, parse_json
+from pixelwise.formats.textfiles import first_key, parse_json, shortened
 from pixelwise.instances.objects import Piece
 from pixelwise.raster.image import image_size
 
@@ -46,6 +46,8 @@ MAX_SIDE = 2**16
 """Of an image that a file can be believed to have."""
 EXPECTED = "JSON files with shapes and imagePath, as labelme writes them"
 KEYS = ("shapes", "imagePath", "imageData")
+OTHER_TOOLS = ("annotations", "categories", "shape_attributes")
+"""Keys of COCO's and VIA's files."""
 DEPTH = 3
 """Of folders in which the files are looked for."""
 _WORDS = {name for names in (*SPLITS.values(), *ROLES.values()) for name in names}
@@ -133,12 +135,12 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
     path = mask_of(item)
     content = _content(path)
     stated = [content.get(key) for key in ("imageHeight", "imageWidth")]
-    sides = [side for side in stated if isinstance(side, int) and 0 < side <= MAX_SIDE]
+    sides = [side for side in stated if type(side) is int and 0 < side <= MAX_SIDE]
     size = (sides[0], sides[1]) if len(sides) == len(stated) else image_size(item.image)
     shapes: list[Shape] = []
     others: list[str] = []
     for number, entry in enumerate(content["shapes"], 1):
-        name = f"{number} ({entry.get('label')})"
+        name = shortened(f"{number} ({entry.get('label')})")
         if kind_of(entry) in NO_REGIONS:
             others.append(name)
             continue
@@ -158,7 +160,7 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
 def _files(root: Path) -> Iterator[Path]:
     for folder, names in walk(root, DEPTH):
         for path in (folder / name for name in names if name.lower().endswith(".json")):
-            if keys_in(path, KEYS) and not keys_in(path, ("annotations",)):
+            if first_key(path, (*KEYS, *OTHER_TOOLS)) in KEYS:
                 yield path
 
 

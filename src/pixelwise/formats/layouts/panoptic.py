@@ -23,11 +23,11 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.coding import packed
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.layouts.coco import annotation_files, split_of
-from pixelwise.formats.layouts.cocofile import Id, as_id, is_set, read_categories, read_object, shortened
+from pixelwise.formats.layouts.cocofile import Id, as_id, is_set, read_categories, read_object
 from pixelwise.formats.names import FileFinder, flat_name, is_usable, told_guesses
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import in_splits
-from pixelwise.formats.textfiles import keys_in
+from pixelwise.formats.textfiles import keys_in, shortened
 from pixelwise.raster.image import read_values
 
 EXPECTED = "annotations/panoptic_train2017.json with segments_info, and the folder of its PNGs"

@@ -26,12 +26,11 @@ import numpy as np
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, box, drawn, drawn_classes, ellipse
-from pixelwise.formats.layouts.cocofile import shortened
 from pixelwise.formats.names import FileFinder, flat_name, is_usable, parts_of, told_guesses, walk
 from pixelwise.formats.painting import listed
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, assigned, in_splits
-from pixelwise.formats.textfiles import keys_in, parse_json
+from pixelwise.formats.textfiles import keys_in, parse_json, shortened
 from pixelwise.instances.polygons import Ring
 from pixelwise.raster.image import image_size
 
@@ -134,8 +133,9 @@ def _attribute(root: Path, contents: dict[Path, list[tuple[str, list[Any]]]]) ->
     counts: Counter[str] = Counter()
     for regions in (regions for entries in contents.values() for _, regions in entries):
         for region in regions:
-            attributes = region.get("region_attributes") if isinstance(region, dict) else None
-            counts.update(key for key, value in (attributes or {}).items() if _word(value) is not None)
+            counts.update(
+                key for key, value in _attributes(region).items() if _word(value) is not None and key.isprintable()
+            )
     if not counts:
         return None, []
     order = {name: place for place, name in enumerate(CLASS_ATTRIBUTES)}
@@ -164,8 +164,12 @@ def _kind(region: Any) -> str:
 def _label(region: Any, attribute: str | None) -> str | None:
     if attribute is None:
         return ONE_CLASS
+    return _word(_attributes(region).get(attribute))
+
+
+def _attributes(region: Any) -> dict[str, Any]:
     attributes = region.get("region_attributes") if isinstance(region, dict) else None
-    return _word(attributes.get(attribute)) if isinstance(attributes, dict) else None
+    return attributes if isinstance(attributes, dict) else {}
 
 
 def _shape(name: str, region: Any, attribute: str | None, where: str) -> Shape:
