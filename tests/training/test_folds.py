@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pixelwise.formats import open_dataset
 from pixelwise.scenes import write_scenes
 from pixelwise.training import train
 from pixelwise.training.config import RunConfig
+from pixelwise.training.options import TrainOptions
 
 SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 1, "quiet": True}
 
@@ -67,6 +69,28 @@ def test_more_epochs_extend_every_fold(folded: Path, data: Path) -> None:
     for run in (folded, folded / "folds" / "1"):
         assert RunConfig.load(run / "config.yaml").asked == {"epochs": 2, "folds": 2}
     assert metrics(folded)["images"] == 7
+
+
+def test_a_fold_that_was_not_begun_takes_its_options_from_the_first(folded: Path, data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folded / "folds" / "1", run / "folds" / "1")
+    train(data, out=run, folds=2, resume=True, quiet=True)
+    first, second, whole = (RunConfig.load(own / "config.yaml") for own in (run / "folds/1", run / "folds/2", run))
+    for later in (second, whole):
+        assert (later.model, later.width, later.asked) == (first.model, first.width, first.asked)
+
+
+def test_the_report_names_the_command_with_its_options() -> None:
+    options = TrainOptions(
+        model="fcn8s", model_options=("at_once=true",), epochs=3, pretrained=False, skip_bad=True, elastic=2.5, folds=4
+    )
+    assert options.as_arguments() == [
+        *("--model", "fcn8s", "--option", "at_once=true", "--epochs", "3", "--no-pretrained", "--skip-bad"),
+        *("--elastic", "2.5", "--folds", "4"),
+    ]
+    assert TrainOptions(start_from=Path("a"), rotate=True, pretrained=True).as_arguments() == [
+        *("--pretrained", "--from", "a", "--rotate"),
+    ]
 
 
 def test_a_run_in_folds_is_resumed_in_as_many(folded: Path, data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,9 @@ from pixelwise.losses.cross_entropy import Reduction
 DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 """Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
+
+FLAGS = {"start_from": "--from", "model_options": "--option"}
+"""The flags that are not called like their options."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +48,18 @@ class TrainOptions:
         """What was given of the options that a `RunConfig` holds in no field of its own, or only what follows of."""
         names = ("minutes", "epochs", "recipe", "class_weights", "folds")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def as_arguments(self) -> list[str]:
+        """Return the options as they are typed on the command line."""
+        words: list[str] = []
+        for entry in fields(self):
+            value, flag = getattr(self, entry.name), FLAGS.get(entry.name, f"--{entry.name.replace('_', '-')}")
+            if entry.name == "pretrained" and value is False:
+                words.append("--no-pretrained")
+            elif entry.name == "model_options":
+                words += [word for pair in value or () for word in (flag, pair)]
+            elif value is True:
+                words.append(flag)
+            elif value is not None and value is not False:
+                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
+        return words

@@ -7,6 +7,7 @@ import math
 import shlex
 import statistics
 import time
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -312,9 +313,13 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")
 
 
-def repeat_command(run: RunDirectory, dataset: Dataset) -> str:
-    """Return the command that repeats this run: its configuration holds the number of steps."""
-    elsewhere = ["--images-root", str(dataset.images_root)] if dataset.images_root is not None else []
-    return shlex.join(
-        ["pixelwise", "train", str(dataset.root), "--out", f"{run.path}-again", "--config", str(run.config), *elsewhere]
-    )
+def repeat_command(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> str:
+    """Return the command that repeats this run: its configuration holds the number of steps. A cross-validation is
+    repeated by its options."""
+    command = ["pixelwise", "train", str(dataset.root)]
+    if dataset.images_root is not None:
+        command += ["--images-root", str(dataset.images_root)]
+    if options.folds is None:
+        return shlex.join([*command, "--out", f"{run.path}-again", "--config", str(run.config)])
+    given = replace(options, minutes=options.minutes and options.minutes * (options.folds + 1), resume=False)
+    return shlex.join([*command, "--out", "runs/again", *given.as_arguments()])

@@ -224,7 +224,8 @@ def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
 
     steps = 1 + bisect.bisect_left(range(1, math.ceil(crops / recipe.batch) + 1), crops, key=seen)
     exact = recipe.model_copy(update={"steps": steps, "crops": crops})
-    sizes = [at_step(exact, step).batch for step in range(_trained(recipe), min(steps, SHORT_STEPS))]
+    first = _trained(recipe)
+    sizes = [at_step(exact, step).batch for step in range(first, min(steps, first + SHORT_STEPS))]
     if crops == seen(steps) or min(sizes) < max(min(2, recipe.batch), recipe.batch // 2):
         return steps, None
     return steps, crops

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pixelwise.models import parse_options
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.options import TrainOptions
+from pixelwise.training.options import FLAGS, TrainOptions
 from pixelwise.training.plan import (
     DEFAULT_MINUTES,
     class_weights,
@@ -28,7 +29,6 @@ NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "reci
 """What a config.yaml settles and nothing typed beside it changes."""
 TRAINING = ("seed", "start_from", "class_weights", "reduction", "border_weight", "elastic", "rotate", "folds")
 """What a run keeps, and what another run by its config.yaml may have otherwise."""
-FLAGS = {"start_from": "--from", "model_options": "--option"}
 
 
 def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
@@ -44,6 +44,20 @@ def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -
     if options.epochs is None or options.epochs == config.asked.get("epochs"):
         return config
     return _extended(run, config, len(dataset.splits["train"]), options.epochs)
+
+
+def inherited(options: TrainOptions, config: RunConfig, names: Sequence[str]) -> TrainOptions:
+    """Return the options for a run that follows the one of `config`, as the next fold or stage does: those called
+    `names`, and the length, are the stored ones where nothing is typed."""
+    stored = {name: _stored(config, name) for name in names}
+    if options.minutes is None and options.epochs is None:
+        stored |= {name: config.asked.get(name) for name in ("minutes", "epochs")}
+    if "model_options" in stored:
+        stored["model_options"] = tuple(f"{key}={value}" for key, value in config.options.items())
+    if stored.get("start_from") is not None:
+        stored["start_from"] = Path(str(stored["start_from"]))
+    missing: dict[str, Any] = {name: value for name, value in stored.items() if getattr(options, name) is None}
+    return replace(options, **missing)
 
 
 def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *, may_extend: bool = True) -> None:
@@ -93,13 +107,13 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
     recipe = with_given(config.recipe, options)
     if options.class_weights is not None:
         recipe = recipe.model_copy(update={"class_weights": class_weights(options.class_weights, survey)})
+    other = {"folds"}
     if options.minutes is not None or options.epochs is not None:
         recipe = recipe.model_copy(update={"earlier": (), "crops": None})
-        config = config.model_copy(
-            update={"asked": {name: value for name, value in config.asked.items() if name not in ("minutes", "epochs")}}
-        )
+        other |= {"minutes", "epochs"}
+    asked = {name: value for name, value in config.asked.items() if name not in other} | options.asked
     update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
-    update |= {"asked": {**config.asked, **options.asked}, "skip_bad": options.skip_bad}
+    update |= {"asked": asked, "skip_bad": options.skip_bad}
     if options.seed is not None:
         update["seed"] = options.seed
     if options.start_from is not None:

@@ -42,10 +42,21 @@ from pixelwise.training.plan import (
 )
 from pixelwise.training.prepare import usable_data
 from pixelwise.training.recipe import crops_before, crops_of
-from pixelwise.training.resume import repeated_config, require_same, resumed_config, with_stored_bands
+from pixelwise.training.resume import (
+    NET,
+    TRAINING,
+    inherited,
+    repeated_config,
+    require_same,
+    resumed_config,
+    with_stored_bands,
+)
 from pixelwise.training.stages import staged
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
+
+OF_STAGES = ("seed", "class_weights", "reduction", "border_weight", "elastic", "rotate")
+"""What every stage has as the first."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +168,15 @@ def train(
         if run.config.is_file() and not run.is_staged:
             remedy = "Leave --stages out, or choose another --out."
             raise OptionError("--stages", "a run that was started without it", "one in stages", remedy)
+        begun: RunConfig | None = None
         for directory, stage in staged(asked, run):
+            if begun is not None:
+                stage = inherited(stage, begun, ("task", "encoder", "width", "recipe", *OF_STAGES))
             if directory.config.is_file():
                 require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
             if directory == run or not directory.finished:
                 result = _train(directory, dataset, stage, display)
+            begun = RunConfig.load(directory.config)
         return result
 
 
@@ -169,8 +184,12 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
     """Train and measure a model on each fold, then the one of the run on all of them."""
     dataset, _, _ = usable_data(dataset, check(dataset), options, display)
     parts = deal_folds(dataset, count)
-    minutes = DEFAULT_MINUTES if options.minutes is None and options.epochs is None else options.minutes
-    own = replace(options, minutes=None if minutes is None else minutes / (count + 1), resume=True)
+    begun = run.fold(1).config
+    own = replace(options, resume=True)
+    if options.minutes is not None or (options.epochs is None and not begun.is_file()):
+        own = replace(own, minutes=(options.minutes or DEFAULT_MINUTES) / (count + 1))
+    if begun.is_file():
+        own = inherited(own, RunConfig.load(begun), (*NET, *TRAINING))
     scorers = []
     for number, part in enumerate(parts, start=1):
         display.message(f"fold {number} of {count}")
@@ -202,11 +221,13 @@ def _train(
         config = resumed_config(run, dataset, options)
     elif options.config is not None:
         config = repeated_config(run, dataset, survey, options)
-        config = config.model_copy(update={"command": repeat_command(run, dataset)})
+        config = config.model_copy(update={"command": repeat_command(run, dataset, options)})
         if options.minutes is not None or options.epochs is not None:
             config = with_length(config, options, train_store, val_store, started)
     else:
-        config = planned(options, dataset, survey, repeat_command(run, dataset), train_store, val_store, started)
+        config = planned(
+            options, dataset, survey, repeat_command(run, dataset, options), train_store, val_store, started
+        )
     config = processes.as_first(config)
     trainers = _trainers(run, config)
     trainer = next(trainers)
@@ -246,7 +267,8 @@ def _in_words(metrics: dict[str, Any], measure: str) -> list[str]:
     bounds = metrics.get("intervals", {}).get(measure)
     interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
     images = f"{interval}, {count_of(metrics['images'], 'image')}"
-    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) of the model file"
+    what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
+    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
     return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]
 
 
