@@ -91,3 +91,19 @@ def test_the_report_can_be_printed_in_any_encoding(data: Path, encoding: str) ->
     assert ("█" if encoding == "utf-8" else "####") in plain.stdout.decode(encoding)
     as_json = subprocess.run([*command, "--json"], env=environment, capture_output=True, check=True)
     assert json.loads(as_json.stdout)["classes"] == ["Straße", "道路", "car"]
+
+
+def test_a_bad_file_outside_the_data_is_named_by_its_path(tmp_path: Path) -> None:
+    """A folder of images that the user allows, beside labelme's files."""
+    (tmp_path / "data/train").mkdir(parents=True)
+    (tmp_path / "far").mkdir()
+    image = tmp_path / "far/a.png"
+    image.write_bytes(b"no image")
+    square = {"label": "cell", "points": [[1, 1], [5, 1], [5, 5]], "shape_type": "polygon"}
+    content = {"shapes": [square], "imagePath": "../../far/a.png", "imageHeight": 8, "imageWidth": 8}
+    (tmp_path / "data/train/a.json").write_text(json.dumps(content))
+    result = CliRunner().invoke(APP, [str(tmp_path / "data"), "--images-root", str(image.parent)])
+    assert result.exit_code == 1
+    assert f"{image}  [unreadable]" in result.stdout
+    with pytest.raises(DataError, match="outside the data set"):
+        CliRunner().invoke(APP, [str(tmp_path / "data")], catch_exceptions=False)
