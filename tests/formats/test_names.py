@@ -69,13 +69,25 @@ def test_two_names_never_mean_one_file(tmp_path: Path) -> None:
     assert [match.exists for match in matches] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "{outside}", "..\\secret.png", "."])
+@pytest.mark.parametrize("name", ["..\\secret.png", "."])
 def test_no_name_leads_out_of_the_data_set(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.png").write_bytes(b"")
     finder = names_and_files(tmp_path / "data", "train/a.png")
     (match,) = finder.find([name.format(outside=tmp_path / "secret.png")], [tmp_path / "data"])
     assert not match.exists
     assert match.path.is_relative_to(tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "{outside}"])
+def test_a_name_that_leads_to_a_file_elsewhere_alone_names_it(tmp_path: Path, name: str) -> None:
+    """So that opening the data set can refuse it, or take it from a folder that the user allows."""
+    (tmp_path / "secret.png").write_bytes(b"")
+    finder = names_and_files(tmp_path / "data", "train/a.png")
+    (match,) = finder.find([name.format(outside=tmp_path / "secret.png")], [tmp_path / "data"])
+    assert (match.path, match.exact) == (tmp_path / "secret.png", True)
+    finder = names_and_files(tmp_path / "data", "train/secret.png")
+    (match,) = finder.find([name.format(outside=tmp_path / "secret.png")], [tmp_path / "data"])
+    assert match.path == tmp_path / "data/train/secret.png"
 
 
 def test_walk_leaves_out_hidden_folders_and_follows_each_link_once(tmp_path: Path) -> None:

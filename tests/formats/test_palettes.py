@@ -70,8 +70,8 @@ def test_palettes_of_other_colours_each_say_nothing(save_palette, tmp_path: Path
 def test_white_on_black_is_foreground_whatever_the_order(save_palette, tmp_path: Path) -> None:
     white = np.array([[0, 0, 1], [0, 1, 1]])
     masks = [
-        save_palette("a.gif", white, [(0, 0, 0), (255, 255, 255)]),
-        save_palette("b.gif", 1 - white, [(255, 255, 255), (0, 0, 0)]),
+        save_palette("a.png", white, [(0, 0, 0), (255, 255, 255)]),
+        save_palette("b.png", 1 - white, [(255, 255, 255), (0, 0, 0)]),
     ]
     coding = coding_of(tmp_path, masks)
     assert coding.classes.names == ("background", "foreground")

@@ -20,6 +20,7 @@ def make(save, root: Path, count: int, rare: set[int], *, prefix: str = "") -> D
         mask[2, 3] = number in rare
         save(f"{prefix}images/{number:03}.png")
         save(f"{prefix}masks/{number:03}.png", mask)
+    (root / "classes.txt").write_text("ground\nrare\n")  # one pixel alone would be taken for a stray value
     return open_dataset(root)
 
 

@@ -2,7 +2,7 @@
 
 Names come from other machines: with back-slashes, a drive, folders that are not here, or in another form of Unicode
 (macOS stores "é" as two characters, most tools write one). Two names are the same where they look the same (NFC).
-A name never leads out of the data set.
+Where a name may lead is for `inside` to say.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ class FileFinder:
         """Return what each name means, counted from one of the folders, of which the first that has it counts.
 
         A name that leads nowhere is looked for by its end, folder by folder, from the folders and then, if `anywhere`,
-        in the whole root, and counts where one file alone fits and no other name means it.
+        in the whole root, and counts where one file alone fits and no other name means it. Of a name that nothing in
+        the root fits, a file elsewhere is returned where it leads to one (see `inside.require_inside`).
         """
         exact = [next((place for place in self._places(name, folders) if place.is_file()), None) for name in names]
         claimed = {path for path in exact if path is not None}
@@ -118,6 +119,9 @@ class FileFinder:
             self._by_end(name, folders, claimed, anywhere) if path is None else path
             for name, path in zip(names, exact, strict=True)
         ]
+        for i, name in enumerate(names):
+            if guesses[i] is None:
+                exact[i] = guesses[i] = self._outside(name, folders)
         meant = Counter(guess for guess in guesses if guess is not None)
         matches: list[Match] = []
         for name, path, guess in zip(names, exact, guesses, strict=True):
@@ -138,6 +142,11 @@ class FileFinder:
             if place.startswith(root + os.sep) and os.path.basename(name) not in ("", ".", ".."):
                 inner = os.path.relpath(place, root)
                 yield self._root / inner
+
+    def _outside(self, name: str, folders: Sequence[Path]) -> Path | None:
+        """Return the file outside of the root that the name leads to: whether it may be read is for others to say."""
+        places = (Path(os.path.normpath(os.path.join(os.path.abspath(folder), name))) for folder in folders)
+        return next((place for place in places if place.is_file()), None)
 
     def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], anywhere: bool) -> Path | None:
         index = self._files()

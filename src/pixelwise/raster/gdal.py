@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 CACHE_MIB = "256"
 """What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
 row of tiles of a scan that is stored in strips."""
+
+
+_FILTERING = threading.Lock()
+"""Python's filters of warnings are the whole process's: two threads that change and restore them undo each other."""
 
 
 def has_rasterio() -> bool:
@@ -41,7 +46,7 @@ def open_file(source: Path | str) -> DatasetReader:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings():
+    with _FILTERING, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         if not (isinstance(source, Path) and is_zarr(source)):
             return open_gdal(source) if isinstance(source, Path) else rasterio.open(source)

@@ -86,7 +86,8 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
         return np.array(image.convert("L")), None
     if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
         rgb = np.array(image.convert("RGB"))
-        return rgb[..., 0].copy() if (rgb == rgb[..., :1]).all() else rgb, None
+        if (rgb == rgb[..., :1]).all():
+            return rgb[..., 0].copy(), None
     if image.mode == "L":
         return np.array(image), None
     if image.mode in ("P", "PA"):

@@ -47,14 +47,15 @@ def is_retina(root: Path) -> bool:
 def open_retina(root: Path) -> Dataset:
     """Read either; raise `DataError` where no image has labels."""
     fields: dict[Path, Path] = {}
-    pairs = list(_drive(root, fields)) or list(_chase_items(root))
+    drive = list(_drive(root, fields))
+    pairs = drive or list(_chase_items(root))
     if not any(item.mask for _, item in pairs):
         raise DataError(root, "no image with the first observer's labels", EXPECTED, "Check the path.")
     return Dataset(
         root,
         "retina",
         CLASSES,
-        in_splits(pairs),
+        in_splits(pairs, draw_val=bool(drive)),  # CHASE's are drawn by child: the two eyes of one are alike
         lambda item: _read_labels(item, fields.get(item.image)),
         problems=tuple(_passed_over(root)),
     )
