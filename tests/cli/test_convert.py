@@ -66,3 +66,17 @@ def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
         "  tree: 2 of 2 labelled pixels are not kept",
         "  2 of 2 pixels without a label are not kept",
     ]
+
+
+def test_what_was_assumed_is_told_on_standard_error(tmp_path: Path) -> None:
+    """One mask of 0 and 1, one of 0 and 255."""
+    for folder in ("images", "masks"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    for name, value in (("a", 1), ("b", 255)):
+        Image.fromarray(np.full((2, 3, 3), value, np.uint8)).save(tmp_path / f"in/images/{name}.png")
+        Image.fromarray(np.array([[0, 0, value]] * 2, np.uint8)).save(tmp_path / f"in/masks/{name}.png")
+    done = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "folders", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert done.stderr.startswith(f"assumed: {tmp_path / 'in'}: found 255 in 1 mask (masks/b.png)")
+    dataset = open_dataset(tmp_path / "out")
+    assert [dataset.read(item).label_map.tolist() for _, item in dataset.items()] == [[[0, 0, 1]] * 2] * 2
