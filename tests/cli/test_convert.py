@@ -88,3 +88,17 @@ def test_names_that_become_one_are_made_distinct_and_counted(tmp_path: Path) -> 
         samples = [open_dataset(out, layout).read(item) for item in items]
         assert sorted(sample.image[0, 0, 0] // 9 for sample in samples) == [0, 1, 2]
         assert all((sample.label_map == sample.image[0, 0, 0] // 9).all() for sample in samples)
+
+
+def test_what_was_assumed_is_told_on_standard_error(tmp_path: Path) -> None:
+    """One mask of 0 and 1, one of 0 and 255."""
+    for folder in ("images", "masks"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    for name, value in (("a", 1), ("b", 255)):
+        Image.fromarray(np.full((2, 3, 3), value, np.uint8)).save(tmp_path / f"in/images/{name}.png")
+        Image.fromarray(np.array([[0, 0, value]] * 2, np.uint8)).save(tmp_path / f"in/masks/{name}.png")
+    done = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "folders", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert done.stderr.startswith(f"assumed: {tmp_path / 'in'}: found 255 in 1 mask (masks/b.png)")
+    dataset = open_dataset(tmp_path / "out")
+    assert [dataset.read(item).label_map.tolist() for _, item in dataset.items()] == [[[0, 0, 1]] * 2] * 2
