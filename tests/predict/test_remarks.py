@@ -36,7 +36,7 @@ def test_a_range_that_a_file_suggests_is_told(colour: ColourModel, tmp_path: Pat
     twelve = np.linspace(0, 4000, 1200).astype(np.uint16).reshape(30, 40)
     folder = images(tmp_path, a=twelve, b=twelve.astype(np.uint8), c=twelve)
     first, second = said(colour, folder, None)
-    assert first.startswith(f"{folder / 'a.tif'} and 1 more: values 3.597 to 3,995.4; ")
+    assert first.startswith(f"{folder / 'a.tif'} and 1 more: values 3.597 to 3,995; ")
     assert first.endswith("uint16, 0 to 4,095 become 0 to 255")
     assert "trained on 8 bits and stores no range" in second
 

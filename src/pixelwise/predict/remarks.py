@@ -104,4 +104,4 @@ def _named(images: Sequence[Path]) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:,.6g} to {high:,.6g}"
+    return " to ".join(f"{own:,.0f}" if abs(own) >= 1000 or own.is_integer() else f"{own:.6g}" for own in (low, high))
