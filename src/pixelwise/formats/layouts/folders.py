@@ -54,7 +54,7 @@ def open_folders(root: Path) -> Dataset:
         splits = in_splits(assigned(root, found))
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
     class_list = read_class_list(root) or read_class_list(home)
-    passed_over += [] if class_list else unread_class_lists(root, home)
+    passed_over += [] if class_list else unread_class_lists(root)
     problems = tuple(passed_over)
     if has_masks:
         coding = decide(root, masks, class_list)
