@@ -60,7 +60,7 @@ def read_class_list(root: Path) -> ClassList | None:
                 return read(path, path.read_text(encoding="utf-8-sig"))
             except DataError as error:
                 raise DataError(path, error.found, error.expected, error.remedy) from error
-            except (OSError, ValueError, yaml.YAMLError, csv.Error) as error:
+            except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error) as error:
                 reason = " ".join(str(error).split())
                 raise DataError(path, f"a list that cannot be read ({reason})", FORMS[name], "Correct it.") from error
     return None
