@@ -109,3 +109,9 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert found is not None
     assert found.classes == classes
     assert yaml.safe_load(to_yaml(classes))["classes"] == classes.to_dict()
+
+
+def test_a_list_nested_too_deep_is_named(tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text("classes: " + "[" * 3000)
+    with pytest.raises(DataError, match=r"classes\.yaml: found a list that cannot be read"):
+        read_class_list(tmp_path)

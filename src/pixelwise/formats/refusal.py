@@ -17,13 +17,15 @@ from pixelwise.raster.image import IMAGE_ENDINGS
 
 SHOWN = 8
 """Folders, and endings of one, that a message names."""
+DEPTH = 3
+"""Of folders in which lists of classes are noticed."""
 MOST_FOLDERS = 2000
 """That are looked at."""
 MOST_PAIRED = 12
 """Folders of images that are compared with one another."""
 VOLUMES = (".nii", ".gz", ".dcm", ".mha", ".nrrd", ".npy", ".npz", ".mat", ".h5", ".zarr", ".czi", ".lif", ".nd2")
 OTHER_CLASS_LISTS = re.compile(
-    r"(class(es)?|labels?|label_?map|class_?names?|categories|palette|colou?rs?|color_?map|obj|dataset|meta)"
+    r"(class(es)?(_?(names?|dict|list))?|labels?(_?(map|names?|list|colou?rs))?|categories|palette|colou?r(s|_?map)?|obj)"
     r"(\.names|\.txt|\.csv|\.tsv|\.json|\.ya?ml|\.pbtxt|\.xml)",
     re.IGNORECASE,
 )
@@ -63,18 +65,19 @@ def remedy_for(root: Path) -> str:
     return " ".join(hints)
 
 
-def unread_class_lists(*folders: Path) -> list[Problem]:
-    """Return a remark on each file that looks like a list of classes in a format that is not read."""
-    files = dict.fromkeys(file for folder in dict.fromkeys(folders) for file in sorted(folder.iterdir()))
+def unread_class_lists(root: Path) -> list[Problem]:
+    """Return a remark on each file that looks like a list of classes and was not read: in a format that is not known,
+    or in a folder where none is looked for."""
+    files = (folder / name for folder, names in walk(root, DEPTH) for name in names)
     return [
         Problem(
             file,
             "passed_over",
-            f"found what looks like a list of classes; expected one of {', '.join(CLASS_LISTS)}. It was not read: "
-            f"write the names into classes.txt, one a line in the order of the masks' values, to have them used.",
+            f"found what looks like a list of classes; expected one of {', '.join(CLASS_LISTS)} in {root.name}/. It "
+            "was not read: write the names there, in classes.txt one a line in the order of the masks' values.",
         )
         for file in files
-        if OTHER_CLASS_LISTS.fullmatch(file.name) and file.name not in CLASS_LISTS and file.is_file()
+        if OTHER_CLASS_LISTS.fullmatch(file.name)
     ]
 
 

@@ -400,5 +400,7 @@ def test_a_list_of_classes_that_is_not_read_is_named(save, tmp_path: Path) -> No
     save("masks/a.png", MASK)
     (tmp_path / "classes.json").write_text("[]")
     assert [(own.kind, own.file.name) for own in open_folders(tmp_path).problems] == [("passed_over", "classes.json")]
+    (tmp_path / "classes.json").rename(tmp_path / "masks/label_colors.txt")
+    assert [own.file.name for own in open_folders(tmp_path).problems] == ["label_colors.txt"]
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
     assert open_folders(tmp_path).problems == ()

@@ -325,3 +325,34 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
     assert {file.name: file.read_bytes() for file in (tmp_path / "again").rglob("*.*")} == {
         file.name: file.read_bytes() for file in (tmp_path / "out").rglob("*.*")
     }
+
+
+JUNK = (None, "text", [1, "a"], {"a": 1}, True, 1e999, 10**400, "\ud800")
+
+
+@pytest.mark.parametrize(
+    "place", [("label",), ("points",), ("points", 1), ("points", 1, 0), ("group_id",), ("shape_type",)]
+)
+def test_any_value_in_any_place_ends_in_a_message(save, tmp_path: Path, place: tuple[str | int, ...]) -> None:
+    save("a.png")
+    for value in JUNK:
+        shape: Any = {"label": "cat", "points": [[1, 1], [4, 1], [4, 4]], "group_id": None, "shape_type": "polygon"}
+        inner = shape
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = value
+        whole = {"shapes": [shape], "imagePath": "a.png", "imageHeight": value, "imageWidth": 8}
+        (tmp_path / "a.json").write_text(json.dumps(whole))
+        result = check(open_labelme(tmp_path))
+        json.dumps(result.to_json_dict(), ensure_ascii=False).encode()
+
+
+def test_a_file_nested_too_deep_costs_its_image(save, tmp_path: Path) -> None:
+    for stem in "ab":
+        save(f"{stem}.png")
+    (tmp_path / "a.json").write_text('{"shapes": ' + "[" * 20000)
+    good = {"shapes": [{"label": "cat", "points": [[1, 1], [4, 1], [4, 4]]}], "imagePath": "b.png"}
+    (tmp_path / "b.json").write_text(json.dumps({"description": "x" * 9000} | good), encoding="utf-16")
+    result = check(open_labelme(tmp_path))
+    assert [path.name for path in result.spoilt] == ["a.png"]
+    assert result.class_objects.tolist() == [0, 1]

@@ -124,3 +124,12 @@ def test_files_that_make_no_sense(save, tmp_path: Path) -> None:
     path.write_text(text.replace('"a.png"', "null"))
     with pytest.raises(DataError, match="found the entry"):
         open_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("attributes", [None, "text", [1], 3, True, {"kind": 5}, {"kind": "\ud800"}, {}])
+def test_attributes_that_are_none_make_one_class(save, tmp_path: Path, attributes: Any) -> None:
+    save("a.png")
+    write(tmp_path, {"shape_attributes": SQUARE, "region_attributes": attributes})
+    data = open_dataset(tmp_path)
+    assert data.classes.names == ("background", "object")
+    assert_array_equal(data.read(next(data.items())[1]).label_map, EXPECTED)

@@ -55,7 +55,7 @@ def open_folders(root: Path) -> Dataset:
         splits = in_splits(assigned(root, found))
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
     class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
-    passed_over += [] if class_list else unread_class_lists(root, home)
+    passed_over += [] if class_list else unread_class_lists(root)
     if not has_masks:
         classes = read_object_classes(root if class_list is None else class_list.path.parent)
         problems = tuple(passed_over)
