@@ -215,8 +215,8 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None =
 
 
 def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
-    """Return in how many steps, one or more, a run by `recipe` sees so many crops, and `crops` where whole batches would
-    be more. A step less where one would have a single crop, since batch norm needs two."""
+    """Return in how many steps, one or more, a run by `recipe` sees so many crops, and `crops` where whole batches are
+    more. A step less where one would have a single crop, since batch norm needs two."""
 
     def seen(steps: int) -> int:
         return crops_before(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
