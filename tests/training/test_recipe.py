@@ -219,7 +219,7 @@ def batches_of(recipe: Recipe) -> list[int]:
         (11, 1, [3, 4, 4]),  # shares of 11 crops, rounded down
         (3, 1, [3]),
         (1, 1, [4]),  # one crop is too few for batch norm
-        (8, 2, [6, 2]),  # whole batches would have 16 and 4
+        (8, 2, [4, 4]),  # whole batches would have 16 and 4
         (34, 2, [13, 14, 3, 4]),  # 16, 16, 4 and 4
     ],
 )
@@ -238,8 +238,16 @@ def test_an_epoch_is_an_epoch_whatever_the_number_of_images(recipe: Recipe) -> N
             for epochs in (1, 2, 7):
                 steps, exact = steps_for(one, epochs * images)
                 length = with_steps(one, steps, 0, exact)
-                assert crops_before(length, steps) - epochs * images in ((0,) if exact or split == 1 else range(8))
-                assert min(batches_of(length)) >= 2
+                assert crops_before(length, steps) == epochs * images
+                assert min(batches_of(length)) >= one.batch // 2
+
+
+def test_no_step_has_one_crop(recipe: Recipe) -> None:
+    """11 crops in batches of two are five steps, not six."""
+    for split, expected in ((1, [2, 2, 2, 2, 3]), (2, [7, 2, 2])):
+        two = recipe.model_copy(update={"batch": 2, "early_split": split, "crop": (64, 64)})
+        steps, exact = steps_for(two, 11)
+        assert batches_of(with_steps(two, steps, 0, exact)) == expected
 
 
 def test_an_extended_run_goes_on_where_it_was_and_counts_its_crops(recipe: Recipe) -> None:

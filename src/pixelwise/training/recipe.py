@@ -215,9 +215,8 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None =
 
 
 def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
-    """Return the least number of steps, one or more, in which a run by `recipe` sees so many crops, and `crops` where
-    whole batches would be more; not where a step would have less than half a batch, or one crop: batch norm needs two.
-    """
+    """Return in how many steps, one or more, a run by `recipe` sees so many crops, and `crops` where whole batches are
+    more. A step less where one would have a single crop, since batch norm needs two."""
 
     def seen(steps: int) -> int:
         return crops_before(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
@@ -226,9 +225,11 @@ def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     exact = recipe.model_copy(update={"steps": steps, "crops": crops})
     first = _trained(recipe)
     sizes = [at_step(exact, step).batch for step in range(first, min(steps, first + SHORT_STEPS))]
-    if crops == seen(steps) or min(sizes) < max(min(2, recipe.batch), recipe.batch // 2):
+    if crops == seen(steps):
         return steps, None
-    return steps, crops
+    if min(sizes) >= min(2, recipe.batch):
+        return steps, crops
+    return (steps - 1, crops) if steps > first + 1 else (steps, None)
 
 
 SHORT_STEPS = 100
@@ -271,6 +272,8 @@ def crops_before(recipe: Recipe, step: int) -> int:
     whole, every = (_whole_batches(recipe, own) - _whole_batches(recipe, first) for own in (step, recipe.steps))
     if recipe.crops is None or step > recipe.steps:
         return before + whole
+    if 2 * (recipe.crops - before) < every:  # a few steps, in whose first half whole batches are larger
+        whole, every = step - first, recipe.steps - first
     return before + (recipe.crops - before) * whole // every
 
 

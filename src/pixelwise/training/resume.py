@@ -50,6 +50,8 @@ def inherited(options: TrainOptions, config: RunConfig, names: Sequence[str]) ->
     """Return the options for a run that follows the one of `config`, as the next fold or stage does: those called
     `names`, and the length, are the stored ones where nothing is typed."""
     stored = {name: _stored(config, name) for name in names}
+    if "class_weights" in stored:  # not the default, which is that of the recipe
+        stored["class_weights"] = config.asked.get("class_weights")
     if options.minutes is None and options.epochs is None:
         stored |= {name: config.asked.get(name) for name in ("minutes", "epochs")}
     if "model_options" in stored:

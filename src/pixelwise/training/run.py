@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch.utils.tensorboard import SummaryWriter
 
-from pixelwise.errors import OptionError
+from pixelwise.errors import OptionError, RunError
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
@@ -182,14 +182,18 @@ def train(
 
 def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, count: int, display: Display) -> Run:
     """Train and measure a model on each fold, then the one of the run on all of them."""
+    begun = run.fold(1).config
+    first = RunConfig.load(begun) if begun.is_file() else None
+    if first is not None and first.asked.get("folds") != count:
+        remedy = "Give the same --folds, or start a new run in another --out."
+        raise RunError(run.path, f"a run with --folds {first.asked.get('folds')}", f"--folds {count}", remedy)
     dataset, _, _ = usable_data(dataset, check(dataset), options, display)
     parts = deal_folds(dataset, count)
-    begun = run.fold(1).config
     own = replace(options, resume=True)
-    if options.minutes is not None or (options.epochs is None and not begun.is_file()):
+    if options.minutes is not None or (options.epochs is None and first is None):
         own = replace(own, minutes=(options.minutes or DEFAULT_MINUTES) / (count + 1))
-    if begun.is_file():
-        own = inherited(own, RunConfig.load(begun), (*NET, *TRAINING))
+    if first is not None:
+        own = inherited(own, first, (*NET, *TRAINING))
     scorers = []
     for number, part in enumerate(parts, start=1):
         display.message(f"fold {number} of {count}")
