@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -92,8 +92,9 @@ def finish(
     survey: CheckResult,
     progress: Progress,
     skipped: Sequence[tuple[str, str]],
-) -> list[str]:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; return what is to be said beside.
+    tell: Callable[[str], None] = lambda remark: None,
+) -> None:
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `tell` gets remarks on them.
 
     The scores are those of the model file itself on the validation images; a run without any has none.
     """
@@ -129,7 +130,8 @@ def finish(
         },
     )
     write_report(report, run.report)
-    return remarks
+    for remark in remarks:
+        tell(f"  {remark}")
 
 
 def _exported(run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset) -> tuple[float, list[str]]:

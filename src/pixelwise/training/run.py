@@ -151,8 +151,7 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, display: 
         progress = _fit(run, config, trainer, train_store, val_store, display)
         if accelerator.is_main_process and not run.finished:
             display.message("exporting, measuring and reporting")
-            for remark in finish(run, config, dataset, survey, progress, skipped):
-                display.message(f"  {remark}")
+            finish(run, config, dataset, survey, progress, skipped, display.message)
         accelerator.wait_for_everyone()
     score = run.score(config.measure)
     if score is not None:
