@@ -7,7 +7,7 @@ import itertools
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -90,9 +90,9 @@ def finish(
     progress: Progress,
     skipped: Sequence[tuple[str, str]],
     folds: Measured | None = None,
-) -> list[str]:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; return what is to be said of the
-    grouping of objects.
+    tell: Callable[[str], None] = lambda remark: None,
+) -> None:
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `tell` gets remarks on them.
 
     The scores are those of the model file itself on the test split, else on the validation images (see `measure`); a
     run without any has those of its `folds`, or none.
@@ -135,7 +135,8 @@ def finish(
         },
     )
     write_report(report, run.report)
-    return remarks
+    for remark in remarks:
+        tell(f"  {remark}")
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:

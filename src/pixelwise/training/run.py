@@ -252,8 +252,7 @@ def _train(
             split = headline_split(dataset)
             where = f" on {len(dataset.splits[split]):,} {split} images" if split else ""
             display.message(f"exporting, measuring{where} and reporting")
-            for remark in finish(run, config, dataset, survey, progress, skipped, folds):
-                display.message(f"  {remark}")
+            finish(run, config, dataset, survey, progress, skipped, folds, display.message)
         accelerator.wait_for_everyone()
     metrics = run.read_metrics()
     for line in _in_words(metrics, config.measure):
