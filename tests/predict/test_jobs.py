@@ -113,7 +113,7 @@ def test_an_input_that_matches_nothing_is_refused(photos: Path, tmp_path: Path, 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(DataError, match=r"found a folder without images; expected files that end in \.bmp, \.jpeg"):
+    with pytest.raises(DataError, match=r"found a folder without images; expected files that end in \.bmp, \.gif"):
         plan([str(tmp_path)], tmp_path / "out", ("mask",))
 
 

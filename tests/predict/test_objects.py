@@ -200,7 +200,7 @@ def test_what_is_written_for_labelme_is_data_to_train_on(blob_file: Path, blob_i
     Image.fromarray(blob_image).save(tmp_path / "images" / "a.png")
     jobs = plan([str(tmp_path / "images")], tmp_path / "found", ["labelme"])
     predict_files(load(blob_file), jobs)
-    data = open_dataset(tmp_path / "found")
+    data = open_dataset(tmp_path / "found", images_root=tmp_path / "images")
     assert data.format == "labelme"
     ((_, item),) = data.items()
     assert_array_equal(data.read(item).instance_map, expected_map())

@@ -71,8 +71,9 @@ def test_it_finds_discs(run: Path, data: Path) -> None:
 def test_metrics_are_those_of_the_model_file(run: Path, data: Path) -> None:
     stored = json.loads((run / "metrics.json").read_text())
     assert {"ap", "ap50", "ap75", "pq", "dsb"} <= stored.keys()
-    again = evaluate(load(run), open_dataset(data), "val").to_json_dict()
+    again = evaluate(load(run), open_dataset(data), "test").to_json_dict()
     assert {key: stored[key] for key in again} == again
+    assert (stored["split"], stored["cross_fitted"]) == ("test", False)
 
 
 def test_the_model_file_says_what_the_weights_say(run: Path, data: Path) -> None:
