@@ -3,11 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from pixelwise.errors import RunError
 from pixelwise.formats import open_dataset
+from pixelwise.formats.check import check
 from pixelwise.training.data import SampleStore
-from pixelwise.training.plan import fingerprint
+from pixelwise.training.directory import RunDirectory
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.plan import fingerprint, meaning_of_labels, new_config
+from pixelwise.training.resume import resumed_config
 
 
 def save_stacks(root: Path, pages: int, size: tuple[int, int]) -> None:
@@ -25,3 +31,32 @@ def test_pages_of_a_stack_count_with_their_file(tmp_path: Path) -> None:
     assert [int(store[i].label_map.max()) for i in range(len(store))] == [0, 1, 0, 1, 0, 1, 0, 1]
     save_stacks(tmp_path, 10, (12, 32))
     assert fingerprint(open_dataset(tmp_path)) != before
+
+
+def save_gray_masks(root: Path, list_of_classes: str) -> None:
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for folder in ("images", "masks"):
+            (root / split / folder).mkdir(parents=True, exist_ok=True)
+        for name in "ab":
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(root / split / f"images/{name}.png")
+            mask = np.where(np.arange(32) < 16, 0, np.where(np.arange(32) < 24, 100, 200)).astype(np.uint8)
+            Image.fromarray(np.tile(mask, (32, 1))).save(root / split / f"masks/{name}.png")
+    (root / "classes.yaml").write_text(list_of_classes)
+
+
+def test_a_run_does_not_go_on_with_masks_that_mean_something_else(tmp_path: Path) -> None:
+    """The threshold changes what 100 stands for; no file of the fingerprint does."""
+    save_gray_masks(tmp_path / "data", "classes: [ground, cell]\nthreshold: 150\n")
+    first = open_dataset(tmp_path / "data")
+    run = RunDirectory(tmp_path / "run")
+    options = TrainOptions(model="segnet", width=0.06, epochs=1)
+    new_config(options, first, check(first), "", long=False).save(run.config)
+    assert resumed_config(run, first, TrainOptions(resume=True)).labels == meaning_of_labels(first)
+    (tmp_path / "data/classes.yaml").write_text("classes: [ground, cell]\nthreshold: 50\n")
+    second = open_dataset(tmp_path / "data")
+    assert fingerprint(second) == fingerprint(first)
+    with pytest.raises(
+        RunError, match=r"found a run whose mask values stood for other classes; .*Restore classes\.yaml"
+    ):
+        resumed_config(run, second, TrainOptions(resume=True))

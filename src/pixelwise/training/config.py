@@ -123,6 +123,8 @@ class RunConfig(_Strict):
     images_root: str | None = None
     """The folder outside of the data set in which files may lie too."""
     fingerprint: str
+    labels: str | None = None
+    """SHA-256 of what the values of mask files stood for; `None` where the data have no such files."""
     classes: tuple[ClassEntry, ...]
     model: str
     encoder: str | None

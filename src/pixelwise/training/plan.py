@@ -83,6 +83,7 @@ def new_config(
         format=dataset.format,
         images_root=None if dataset.images_root is None else str(dataset.images_root),
         fingerprint=fingerprint(dataset),
+        labels=meaning_of_labels(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
         encoder=options.encoder or _encoder(options, name, long),
@@ -264,6 +265,16 @@ def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore)
     started = time.perf_counter()
     predictor.label_map(image)
     return (time.perf_counter() - started) * len(val)
+
+
+def meaning_of_labels(dataset: Dataset) -> str | None:
+    """Return a SHA-256 of what the values and colours of mask files stand for, which a list of classes beside them can
+    change without a change of any file; `None` without such files."""
+    if dataset.coding is None:
+        return None
+    coding = dataset.coding
+    tables = [None if own is None else sorted(own.items()) for own in (coding.values, coding.colors, coding.palette)]
+    return hashlib.sha256(repr((tables, coding.objects)).encode()).hexdigest()
 
 
 def fingerprint(dataset: Dataset) -> str:

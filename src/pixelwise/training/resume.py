@@ -20,6 +20,7 @@ from pixelwise.training.plan import (
     class_weights,
     default_class_weights,
     fingerprint,
+    meaning_of_labels,
     require_sensible,
     with_epochs,
     with_given,
@@ -40,6 +41,9 @@ def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -
     if config.fingerprint != fingerprint(dataset):
         remedy = "Point to the data the run was started with, or start a new run in another --out."
         raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
+    if config.labels is not None and config.labels != meaning_of_labels(dataset):
+        remedy = f"Restore classes.yaml in {dataset.root}, or start a new run in another --out."
+        raise RunError(run.path, "a run whose mask values stood for other classes", "those of the run", remedy)
     require_same(run, config, options)
     if options.epochs is None or options.epochs == config.asked.get("epochs"):
         return config
@@ -115,6 +119,7 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
         other |= {"minutes", "epochs"}
     asked = {name: value for name, value in config.asked.items() if name not in other} | options.asked
     update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
+    update["labels"] = meaning_of_labels(dataset)
     update |= {"asked": asked, "skip_bad": options.skip_bad}
     if options.seed is not None:
         update["seed"] = options.seed
@@ -162,4 +167,4 @@ def _stored(config: RunConfig, name: str) -> object:
 
 def _repeatable(config: RunConfig) -> dict[str, Any]:
     """Return what two runs by one configuration share."""
-    return config.model_dump(exclude={"version", "data", "fingerprint", "command", "skip_bad"})
+    return config.model_dump(exclude={"version", "data", "fingerprint", "labels", "command", "skip_bad"})
