@@ -25,12 +25,13 @@ def test_many_images_come_in_blocks_of_the_same_draws() -> None:
 
 @pytest.mark.parametrize("count", [4, 8, 30])
 def test_the_interval_of_a_mean_is_nearly_students(count: int) -> None:
-    """Student's t interval is exact for normal values; the bootstrap's half width may differ by a quarter of it."""
-    values = np.random.default_rng(1).normal(0.7, 0.1, count)
+    """Student's t interval is exact for normal values. Of few images the half width differs by the resampling alone, a
+    sixtieth with 2,000 draws; of 20 and more, where percentiles count, it may differ by a quarter."""
+    values = np.random.default_rng(1).normal(0.5, 0.05, count)
     scores = np.concatenate([weights @ values / count for weights in resamples(count)])
     low, high = interval(scores, count)
     half = t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count)
-    assert (high - low) / 2 == pytest.approx(half, rel=0.35 if count < 5 else 0.25)
+    assert (high - low) / 2 == pytest.approx(half, rel=0.06 if count < 20 else 0.25)
 
 
 @pytest.mark.parametrize("count", [5, 12])
@@ -42,7 +43,13 @@ def test_the_interval_holds_the_truth_nearly_as_often_as_it_says(count: int) -> 
         values = rng.beta(6, 2, count)
         low, high = interval(weights @ values / count, count)
         held += low <= 6 / 8 <= high
-    assert held >= 86
+    assert held >= 88
+
+
+def test_the_interval_of_few_images_ends_at_the_ends_of_the_scale() -> None:
+    """Of two images, t is 12.7."""
+    scores = np.concatenate([weights @ np.array([0.4, 0.9]) / 2 for weights in resamples(2)])
+    assert interval(scores, 2) == (0.0, 1.0)
 
 
 def test_of_one_image_or_no_score_there_is_none() -> None:

@@ -1,8 +1,9 @@
 """How far a score would move with other images: bootstrap intervals, the images drawn anew with replacement.
 
-Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Of few images the plain percentile interval is
-too narrow; its percentiles are expanded here as in Hesterberg, "What Teachers Should Know About the Bootstrap", The
-American Statistician 69(4), 2015, section 3.3: by sqrt(n / (n - 1)) and from the normal distribution to Student's t.
+Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 12 and 13. The percentiles are expanded as in
+Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), 2015, section 3.3: by
+sqrt(n / (n - 1)) and from the normal distribution to Student's t. Of few images no percentile is wide enough, since no
+resample lies beyond the best or the worst image: their interval is Student's, with the bootstrap's standard error.
 """
 
 from __future__ import annotations
@@ -36,11 +37,15 @@ def resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
 
 
 def interval(scores: Float64, images: int) -> Interval | None:
-    """Return the interval of `LEVEL` of scores, (resamples,), of so many images; `None` of one image or no score."""
+    """Return the interval of `LEVEL` of scores in 0..1, (resamples,), of so many images; `None` of one image or no score."""
     known = scores[~np.isnan(scores)]
     if images < 2 or not known.size:
         return None
-    tail = float(norm.cdf(t.ppf((1 - LEVEL) / 2, images - 1) * np.sqrt(images / (images - 1))))
+    expansion = float(-t.ppf((1 - LEVEL) / 2, images - 1) * np.sqrt(images / (images - 1)))
+    if images < FEW_IMAGES:
+        half = expansion * known.std()
+        return float(max(0, known.mean() - half)), float(min(1, known.mean() + half))
+    tail = float(norm.cdf(-expansion))
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high)
 
