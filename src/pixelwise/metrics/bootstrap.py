@@ -37,7 +37,7 @@ def resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
 
 
 def interval(scores: Float64, images: int) -> Interval | None:
-    """Return the interval of `LEVEL` of scores in 0..1, (resamples,), of so many images; `None` of one image or no score."""
+    """Return the interval of `LEVEL` of scores, (resamples,) in 0..1, or `None` for one image or without a score."""
     known = scores[~np.isnan(scores)]
     if images < 2 or not known.size:
         return None
