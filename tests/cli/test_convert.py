@@ -102,3 +102,13 @@ def test_what_was_assumed_is_told_on_standard_error(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"assumed: {tmp_path / 'in'}: found 255 in 1 mask (masks/b.png)")
     dataset = open_dataset(tmp_path / "out")
     assert [dataset.read(item).label_map.tolist() for _, item in dataset.items()] == [[[0, 0, 1]] * 2] * 2
+
+
+def test_what_would_spoil_a_training_is_told_on_standard_error(tmp_path: Path) -> None:
+    for name, size in (("a", (4, 5)), ("b", (5, 4))):
+        for folder, pixels in (("images", np.full((4, 5, 3), ord(name))), ("masks", np.eye(*size))):
+            (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "in" / folder / f"{name}.png")
+    done = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "folders", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0
+    assert f"size_mismatch: {tmp_path / 'in/masks/b.png'}: found" in done.stderr

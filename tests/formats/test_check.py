@@ -277,6 +277,14 @@ def test_pages_that_are_not_read_are_told(clean: Path) -> None:
     assert "found 2 pages, of which the first alone is read" in problem.message
 
 
+def test_pages_of_a_mask_are_told_too(clean: Path) -> None:
+    mask = Image.open(clean / "train/masks/a.png")
+    mask.save(clean / "train/masks/a.tif", save_all=True, append_images=[mask])
+    (clean / "train/masks/a.png").unlink()
+    (problem,) = checked(clean).problems
+    assert (problem.file.name, problem.kind) == ("a.tif", "pages")
+
+
 def of_classes(root: Path) -> dict[str, str]:
     return {problem.kind: problem.message for problem in checked(root).problems}
 

@@ -115,3 +115,23 @@ def test_a_list_nested_too_deep_is_named(tmp_path: Path) -> None:
     (tmp_path / "classes.yaml").write_text("classes: " + "[" * 3000)
     with pytest.raises(DataError, match=r"classes\.yaml: found a list that cannot be read"):
         read_class_list(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ["2 dog\n0 bg\n1 cat\n", "0: bg\n1: cat\n2: dog\n", "# animals\n0 bg\n2,dog\n1, cat\n"]
+)
+def test_numbers_before_all_names_are_the_values(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, "classes.txt", text)
+    assert (found.classes.names, found.values, found.stated) == (("bg", "cat", "dog"), {0: 0, 1: 1, 2: 2}, True)
+
+
+def test_numbers_may_leave_gaps_and_one_line_without_makes_them_names(tmp_path: Path) -> None:
+    assert read(tmp_path, "classes.txt", "0 bg\n7 cat\n9 dog\n").values == {0: 0, 7: 1, 9: 2}
+    assert read(tmp_path, "classes.txt", "bg\n7 cat\n").classes.names == ("bg", "7 cat")
+    with pytest.raises(DataError, match="lines numbered 0, 0; expected different values"):
+        read(tmp_path, "classes.txt", "0 bg\n0 cat\n")
+
+
+def test_comments_and_labelmes_ignore_line_are_no_classes(tmp_path: Path) -> None:
+    found = read(tmp_path, "classes.txt", "# animals\n__ignore__\n_background_\ncat\n")
+    assert (found.classes.names, found.values) == (("_background_", "cat"), {0: 0, 1: 1})

@@ -160,3 +160,16 @@ def test_a_root_of_images_without_effect_is_refused(name: str, found: str, tmp_p
     folders(tmp_path / "data")
     with pytest.raises(OptionError, match=f"--images-root: found .*{found}"):
         open_dataset(tmp_path / "data", images_root=tmp_path / name)
+
+
+def test_the_folder_to_allow_is_the_one_above_all_files_outside(tmp_path: Path) -> None:
+    """Linked images and masks lie in two folders; one option allows both."""
+    far = tmp_path / "far"
+    for name in ("images", "masks"):
+        save(far / name / "a.png", PIXELS if name == "images" else (PIXELS[..., 0] > 99).astype(np.uint8))
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(far / name)
+    with pytest.raises(DataError) as raised:
+        open_dataset(tmp_path / "data")
+    assert raised.value.remedy.endswith(f"--images-root {far.resolve()}.")
+    assert open_dataset(tmp_path / "data", images_root=far).splits["train"]

@@ -295,3 +295,17 @@ def test_the_values_of_a_label_as_they_are_shown(save, tmp_path: Path) -> None:
         "100..249, 251..255",
         "0, 250",
     )
+
+
+@pytest.mark.parametrize("listed", [None, "ground\nroof\ntree\n"])
+def test_255_alone_in_some_masks_is_told_where_others_hold_indices(save, tmp_path: Path, listed: str | None) -> None:
+    """As where one of several people saved objects as 255. A rim of 255 in masks of indices is told by nobody."""
+    if listed is not None:
+        (tmp_path / "classes.txt").write_text(listed)
+    indices = [save(f"{i}.png", [[0, 1, 1, 2, 2, 0]] * 4) for i in range(4)]
+    other = save("other.png", [[0, 255, 255, 255, 255, 0]] * 4)
+    coding = decide(tmp_path, [*indices, other], read_class_list(tmp_path))
+    assert [problem.kind for problem in coding.problems] == ["assumed"]
+    assert "255 as the only value beside 0 in 1 of 5 masks (such as other.png)" in coding.problems[0].message
+    rim = save("rim.png", [[0, 1, 255, 2, 2, 0]] * 4)
+    assert decide(tmp_path, [*indices, rim, other], read_class_list(tmp_path)).problems == ()

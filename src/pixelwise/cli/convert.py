@@ -18,7 +18,7 @@ def convert(
     images_root: ImagesRoot = None,
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
-    from pixelwise.cli.remarks import tell_assumptions
+    from pixelwise.cli.remarks import tell_assumptions, tell_harmful
     from pixelwise.formats import open_dataset, write_dataset
     from pixelwise.formats.check import check
     from pixelwise.formats.kept import lost, new_names
@@ -26,6 +26,7 @@ def convert(
     dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)
     source = check(dataset)
+    tell_harmful(source)
     write_dataset(dataset, to, out)
     written = check(open_dataset(out, format=to))
     print(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")

@@ -7,10 +7,21 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from pixelwise.formats.check import CheckResult
     from pixelwise.formats.dataset import Dataset
+
+SHOWN = 5
 
 
 def tell_assumptions(dataset: Dataset) -> None:
     """Print what was assumed when the data set was opened, a line each, to standard error."""
     for problem in dataset.problems:
         typer.echo(f"{problem.kind}: {problem.file}: {problem.message}", err=True)
+
+
+def tell_harmful(result: CheckResult) -> None:
+    """Print what would spoil a training, as far as `SHOWN`, to standard error."""
+    for problem in result.harmful[:SHOWN]:
+        typer.echo(f"{problem.kind}: {problem.file}: {problem.message}", err=True)
+    if len(result.harmful) > SHOWN:
+        typer.echo(f"... and {len(result.harmful) - SHOWN} more: pixelwise check {result.root}", err=True)

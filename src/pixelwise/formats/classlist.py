@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,8 @@ from pixelwise.files import write_text
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
 """Names under which colour lists carry the pixels that belong to no class."""
+_NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:=,;.)]\s*|\s+)(\S.*)")
+"""A mask's value and its class, as in `7 car` or `7: car`."""
 OBJECT_CLASSES = ClassMap(("background", "object"), ((0, 0, 0), distinct_colors(1)[0]))
 
 
@@ -167,8 +170,19 @@ def _is_value(value: Any) -> bool:
 
 
 def _read_names(path: Path, text: str) -> ClassList:
-    classes = ClassMap.named([line.strip() for line in text.splitlines() if line.strip()])
-    return ClassList(path, classes, {i: i for i in range(classes.num_classes)}, {})
+    """Read a name a line. Lines that begin with # and labelme's `__ignore__` are no classes; where every line begins
+    with a number, the numbers are the masks' values."""
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#") and line != "__ignore__"]
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if not lines or not all(numbered):
+        classes = ClassMap.named(lines)
+        return ClassList(path, classes, {i: i for i in range(classes.num_classes)}, {})
+    rows = sorted((int(row[1]), row[2]) for row in numbered if row)
+    values = {value: index for index, (value, _) in enumerate(rows)}
+    if len(values) < len(rows) or max(values) > IGNORE_INDEX:
+        raise ValueError(f"lines numbered {', '.join(str(value) for value, _ in rows[:8])}; expected different values")
+    return ClassList(path, ClassMap.named([name for _, name in rows]), values, {}, stated=True)
 
 
 def _read_label_colors(path: Path, text: str) -> ClassList:

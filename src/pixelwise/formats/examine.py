@@ -133,13 +133,19 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None
-    if dataset.bands is None and path.is_file() and path.suffix.lower() in STACK_ENDINGS:
-        pages = len(image_pages(path))
-        if pages > 1:
-            remedy = "Save each page, and its labels, as a file, or name the pages as channels with --bands."
-            message = f"found {pages} pages, of which the first alone is read; expected one image a file. {remedy}"
-            problems.append(Problem(path, "pages", message))
+    if dataset.bands is None:
+        problems += _pages(path)
     return stored
+
+
+def _pages(path: Path) -> list[Problem]:
+    """Return what to say of a TIFF of several images; a page of a stack that is read page by page is no file."""
+    pages = len(image_pages(path)) if path.is_file() and path.suffix.lower() in STACK_ENDINGS else 0
+    if pages < 2:
+        return []
+    remedy = "Save each page, and its labels, as a file, or name the pages as channels with --bands."
+    message = f"found {pages} pages, of which the first alone is read; expected one image a file. {remedy}"
+    return [Problem(path, "pages", message)]
 
 
 def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: list[Problem]) -> Labels | None:
@@ -153,6 +159,7 @@ def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: l
         problems.append(_problem(path, "jpeg_mask" if is_jpeg(path) else "unknown_value", error))
         return None
     problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
+    problems += _pages(mask_of(item))
     if image is not None:
         try:
             require_sizes(item, labels, image.shape[:2])

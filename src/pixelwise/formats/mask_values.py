@@ -85,7 +85,24 @@ def _of_values(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
         found = f"{len(values)} different values from {values[0]} to {values[-1]} in the masks"
         expected = f"class indices 0..{MAX_CLASSES - 1}, 255 = no label"
         raise DataError(root, found, expected, "Name their folder instances/ if the values are object ids.")
-    return _of_levels(root, values, problems)
+    coding = _of_levels(root, values, problems)
+    if coding.values[IGNORE_INDEX] != IGNORE_INDEX:
+        return coding
+    return replace(coding, problems=(*coding.problems, *_lone_255(root, looks)))
+
+
+def _lone_255(root: Path, looks: Sequence[Look]) -> tuple[Problem, ...]:
+    """Return a remark where 255 has no label and yet stands only in masks without another value but 0, as an object
+    does in masks of 0 and 255."""
+    alone = [look for look in looks if IGNORE_INDEX in look.pixels and look.pixels.keys() <= {0, IGNORE_INDEX}]
+    others = [look for look in looks if look.pixels.keys() - {0, IGNORE_INDEX}]
+    indices = {value for look in others for value in look.pixels} - {0}
+    if not alone or IGNORE_INDEX in indices or indices <= {1}:
+        return ()
+    found = f"255 as the only value beside 0 in {len(alone):,} of {len(looks):,} masks (such as {alone[0].path.name})"
+    expected = "one meaning of values: the other masks hold classes by their index, and no 255"
+    say = f"It has no label here. {_SAY}, or save these masks by the index of their class."
+    return (Problem(root, "assumed", f"found {found}; expected {expected}. {say}"),)
 
 
 def _of_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> Coding:
@@ -134,6 +151,8 @@ def _with_list(root: Path, seen: Survey, known: ClassList, has_objects: bool) ->
     why = coding.why
     if palette and any(look.palette for look in seen.looks):
         why += "; palette masks by the colours of their palettes, where the list has them"
+    if not known.stated and not known.thresholds and coding.values.get(IGNORE_INDEX) == IGNORE_INDEX:
+        problems = (*problems, *_lone_255(root, looks))
     return replace(
         coding,
         why=why,

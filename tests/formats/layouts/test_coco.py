@@ -245,7 +245,12 @@ def test_check_tells_what_was_mended_and_what_is_missing(write: Callable[..., Pa
         ({"segmentation": [[1, 1, 2]]}, "object 100: found a segmentation that cannot be read"),
         ({"segmentation": [SQUARE], "category_id": 8}, "found the category_id 8 in annotation 100"),
         ({"segmentation": [SQUARE], "category_id": None}, "found the category_id None in annotation 100"),
-        ({"segmentation": {"size": [2, 2], "counts": [1, 3]}}, "object 100: found runs of 4 pixels"),
+        ({"segmentation": {"size": [6, 8], "counts": [1, 3]}}, "object 100: found runs of 4 pixels"),
+        (
+            {"segmentation": {"size": [8, 6], "counts": [48]}},
+            r"object 100: found runs of the size \[8, 6\]; .*\[6, 8\]",
+        ),
+        ({"segmentation": [[0.1, 0.1, 0.9, 0.1, 0.9, 0.8]]}, "outlines within the first pixel; .*Multiply fractions"),
     ],
 )
 def test_objects_that_make_no_sense(write: Callable[..., Path], annotation: dict[str, Any], found: str) -> None:

@@ -43,6 +43,7 @@ from pixelwise.formats.layouts.cocofile import (
     other_task,
     read_file,
     read_object,
+    require_size,
 )
 from pixelwise.formats.names import FileFinder, flat_name, parts_of, told_guesses
 from pixelwise.formats.output import copy_image, new_directory
@@ -170,7 +171,12 @@ class _Source:
             label = self.file.categories[category].name
             crowd = is_set(entry.get("ignore")) or (is_set(entry.get("iscrowd")) and label in self.crowds)
             class_index = 0 if is_background(label) else self.names.index(label)
+            require_size(where, name, entry, size)
             objects.append(marked(where, name, class_index, entry, crowd))
+        rings = [ring for own in objects for ring in own.rings]
+        if rings and max(size) > 2 and max(float(ring.max(initial=0)) for ring in rings) <= 1:
+            remedy = "Multiply fractions by the image's width and height."
+            raise MaskError(where, "outlines within the first pixel", "coordinates in pixels", remedy)
         return painted(objects, size, str(where))
 
 

@@ -138,6 +138,15 @@ def marked(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd
     return Marked(name, class_index, rings, crowd=crowd)
 
 
+def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, int]) -> None:
+    """Raise `MaskError` for runs of another (height, width) than the image's."""
+    shape = entry.get("segmentation")
+    stated = shape.get("size") if isinstance(shape, dict) else None
+    if stated is not None and stated != list(size):
+        found, expected = f"runs of the size {stated}", f"[{size[0]}, {size[1]}], the image's height and width"
+        raise MaskError(f"{path}, object {name}", found, expected, CORRECT)
+
+
 def as_id(value: Any) -> Id | None:
     """Return an id to compare by: a number, however it is written, or a text; `None` for what is no id."""
     if isinstance(value, float) and value.is_integer():
