@@ -87,6 +87,12 @@ def test_the_replaced_convolutions_keep_names_and_weights() -> None:
     assert_close(net.state_dict(), before, rtol=0, atol=0)
 
 
+def test_a_dilated_convolution_keeps_the_padding_that_it_works_out() -> None:
+    net = nn.Sequential(Conv2dSame(1, 1, 3, 2, dilation=2))
+    fix_same_padding(net)
+    assert type(net[0]) is Conv2dSame
+
+
 def maps_of(net: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
     with torch.no_grad():
         maps: list[torch.Tensor] = net.eval()(image)

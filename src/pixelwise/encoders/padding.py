@@ -65,11 +65,11 @@ class SamePaddedConv2d(nn.Conv2d):
 def fix_same_padding(net: nn.Module) -> None:
     """Replace each convolution of `net` that works out "same" padding from its input's size by one with fixed amounts.
 
-    The names in the state dict stay.
+    The names in the state dict stay. A dilated one stays as it is: a tap of zeros would stand a dilation away.
     """
     for module in list(net.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, Conv2dSame):
+            if isinstance(child, Conv2dSame) and max(child.dilation) == 1:
                 setattr(module, name, SamePaddedConv2d(child))
 
 

@@ -92,8 +92,8 @@ def export_fitted(
     run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset
 ) -> tuple[float, list[Half], list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many; return how much of the class weights is taken back in it, what scores each half of them, and what is
-    to be said of the grouping.
+    there are many. Return the strength of its logit adjustment (0..1), the files that score each half of those images,
+    and remarks on the grouping.
 
     It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
