@@ -285,6 +285,17 @@ def test_pages_of_a_mask_are_told_too(clean: Path) -> None:
     assert (problem.file.name, problem.kind) == ("a.tif", "pages")
 
 
+def test_frames_that_are_not_read_are_told(clean: Path) -> None:
+    (clean / "train/images/a.png").unlink()
+    rng = np.random.default_rng(0)
+    first, *others = (Image.fromarray(rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)) for _ in range(3))
+    first.save(clean / "train/images/a.webp", save_all=True, append_images=others, lossless=True)
+    (problem,) = checked(clean).problems
+    assert (problem.file.name, problem.kind) == ("a.webp", "pages")
+    assert "found 3 frames, of which the first alone is read" in problem.message
+    assert "--bands" not in problem.message
+
+
 def of_classes(root: Path) -> dict[str, str]:
     return {problem.kind: problem.message for problem in checked(root).problems}
 

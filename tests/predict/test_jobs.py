@@ -187,3 +187,17 @@ def test_a_stack_that_breaks_off_has_a_page_that_will_fail(tmp_path: Path) -> No
     assert pages == ["0", "1", "2"]  # two that are whole, and the one in which the file ends
     with pytest.raises(ImageError):
         read_image(path / pages[-1])
+
+
+def test_each_frame_of_an_animation_is_an_image(tmp_path: Path) -> None:
+    first, *others = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 100, 200))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others)
+    names = {str(i): [f"a_{i}.png"] for i in range(3)}
+    assert outputs([tmp_path / "a.gif"], tmp_path / "out") == names
+    assert outputs([tmp_path / "a.gif/2"], tmp_path / "out") == {"2": ["a_2.png"]}
+    with pytest.raises(DataError, match="no such page"):
+        plan([str(tmp_path / "a.gif/3")], tmp_path / "out", ("mask",))
+    first.save(tmp_path / "b.gif")
+    assert outputs([tmp_path / "b.gif"], tmp_path / "out") == {"b.gif": ["b.png"]}
+    with pytest.raises(DataError, match="no such page"):
+        plan([str(tmp_path / "b.gif/1")], tmp_path / "out", ("mask",))

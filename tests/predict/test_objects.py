@@ -30,12 +30,12 @@ from pixelwise.predict.loading import load
 from pixelwise.predict.objects import (
     COCO_ENDING,
     write_coco_results,
-    write_geojson,
     write_instances,
     write_instances32,
     write_labelme,
     write_table,
 )
+from pixelwise.predict.polygons import write_geojson
 from pixelwise.predict.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -162,9 +162,10 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
     write_geojson(tmp_path / "a.geojson", result)
     painted = np.full(result.label_map.shape, 255, np.uint8)
     for own in json.loads((tmp_path / "a.geojson").read_text())["features"]:
-        assert list(own["properties"]) == ["class"]
+        assert list(own["properties"]) == ["class", "area"]
         assert own["geometry"]["type"] == "Polygon"
         inside = filled([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
+        assert own["properties"]["area"] == inside.sum()
         assert (painted[inside] == 255).all()
         painted[inside] = result.info.classes.names.index(own["properties"]["class"])
     assert_array_equal(painted, result.label_map)

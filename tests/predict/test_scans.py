@@ -94,7 +94,7 @@ def test_what_needs_the_whole_image_fails_for_the_scan_alone(model_file: Path, f
     jobs = plan([str(folder)], tmp_path / "out", ("mask", "entropy"))
     scans = [job for job in jobs if job.scan]
     (error,) = predict_scans(load(model_file), scans).values()
-    assert "read in parts, of which entropy is asked; expected some of mask, geojson, overlay, prob" in str(error)
+    assert "read in parts, of which entropy is asked; expected some of mask, geojson, gpkg, overlay, prob" in str(error)
     assert predict_files(load(model_file), [job for job in jobs if not job.scan]) == {}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.png", "b_entropy.png"]
 

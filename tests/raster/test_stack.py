@@ -8,7 +8,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.errors import ImageError
-from pixelwise.raster.image import image_size, is_jpeg, page_count, read_image, read_values
+from pixelwise.raster.depth import is_deep
+from pixelwise.raster.image import frame_count, image_size, is_jpeg, page_count, read_image, read_values
 from pixelwise.raster.stack import located, page_path
 
 PAGES = [np.random.default_rng(i).integers(0, 60_000, (3 + i, 5)).astype(np.uint16) for i in range(12)]
@@ -51,3 +52,41 @@ def test_a_page_that_is_not_there(stack: Path) -> None:
         read_image(page_path(stack, 12))
     with pytest.raises(ImageError, match="no such file"):
         page_count(stack.with_name("none.tif"))
+
+
+FRAMES = [np.random.default_rng(i).integers(0, 2, (6, 7, 1)).repeat(3, 2).astype(np.uint8) * 255 for i in range(3)]
+"""Black and white: no format of frames loses any of it."""
+
+
+def animation(path: Path) -> Path:
+    first, *others = map(Image.fromarray, FRAMES)
+    first.save(path, save_all=True, append_images=others, **({"lossless": True} if path.suffix == ".webp" else {}))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.png", "a.webp"])
+def test_frames_are_read_by_their_paths(tmp_path: Path, name: str) -> None:
+    path = animation(tmp_path / name)
+    assert frame_count(path) == 3
+    assert_array_equal(read_image(path), FRAMES[0])
+    for i, frame in enumerate(FRAMES):
+        assert image_size(page_path(path, i)) == (6, 7)
+        assert not is_deep(page_path(path, i))
+        assert_array_equal(read_image(page_path(path, i)), frame)
+    with pytest.raises(ImageError):
+        read_image(page_path(path, 3))
+
+
+def test_what_holds_one_picture_has_one_frame(tmp_path: Path) -> None:
+    first, second = map(Image.fromarray, FRAMES[:2])
+    for name in ("b.gif", "b.png", "b.webp", "b.jpg"):
+        first.save(tmp_path / name)
+        assert frame_count(tmp_path / name) == 1
+    first.save(tmp_path / "phone.jpg", format="MPO", save_all=True, append_images=[second], quality=95)
+    with Image.open(tmp_path / "phone.jpg") as image:
+        assert image.n_frames == 2  # as Pillow counts: the second is another view or a preview
+    assert frame_count(tmp_path / "phone.jpg") == 1
+    assert np.abs(read_image(tmp_path / "phone.jpg").astype(int) - FRAMES[0]).mean() < 30  # as JPEG keeps them
+    (tmp_path / "c.gif").write_bytes(b"GIF89a")
+    assert frame_count(tmp_path / "c.gif") == 1
+    assert frame_count(tmp_path / "none.gif") == 1

@@ -24,8 +24,8 @@ def predict(
         str,
         typer.Option(
             "--as",
-            help="What to write for each image: mask, overlay, geojson, probabilities, entropy; of objects instances, "
-            "instances32, objects, labelme, coco.",
+            help="What to write for each image: mask, overlay, geojson, gpkg, probabilities, entropy; of objects "
+            "instances, instances32, objects, labelme, coco.",
         ),
     ] = "mask",
     uncertainty: Annotated[
@@ -48,8 +48,9 @@ def predict(
 ) -> None:
     """Label images of any size: a PNG of class indices in the classes' colours for each.
 
-    Each page of a TIFF is an image; stack.tif/2 names the third. What lies somewhere on earth becomes GeoTIFFs there.
-    An image that cannot be read is named on standard error and the others are done; the exit code is then 1.
+    Each page of a TIFF and frame of an animation is an image; stack.tif/2 names the third. What lies somewhere on
+    earth becomes GeoTIFFs there. An image that cannot be read is named on standard error and the others are done; the
+    exit code is then 1.
     """
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.predict.batch import predict_files

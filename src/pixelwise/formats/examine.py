@@ -15,7 +15,7 @@ from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of, require_si
 from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.depth import Depth, depth_of
-from pixelwise.raster.image import is_jpeg
+from pixelwise.raster.image import frame_count, is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import image_pages
 
@@ -34,7 +34,7 @@ KINDS = {
     "passed_over": "files that were not read, and why",
     "unlabelled": "an image without one labelled pixel",
     "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
-    "pages": "a TIFF of several images, of which the first alone is read",
+    "pages": "a TIFF, or an animated GIF, PNG or WebP, of several images, of which the first alone is read",
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
     "empty_class": "a class without a pixel in any split",
@@ -139,12 +139,16 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
 
 
 def _pages(path: Path) -> list[Problem]:
-    """Return what to say of a TIFF of several images; a page of a stack that is read page by page is no file."""
-    pages = len(image_pages(path)) if path.is_file() and path.suffix.lower() in STACK_ENDINGS else 0
-    if pages < 2:
+    """Return what to say of a file of several images; a page of a stack that is read page by page is no file."""
+    if not path.is_file():
         return []
-    remedy = "Save each page, and its labels, as a file, or name the pages as channels with --bands."
-    message = f"found {pages} pages, of which the first alone is read; expected one image a file. {remedy}"
+    is_tiff = path.suffix.lower() in STACK_ENDINGS
+    count, name = (len(image_pages(path)), "pages") if is_tiff else (frame_count(path), "frames")
+    if count < 2:
+        return []
+    channels = ", or name the pages as channels with --bands" if is_tiff else ""
+    remedy = f"Save each of them, and its labels, as a file{channels}."
+    message = f"found {count} {name}, of which the first alone is read; expected one image a file. {remedy}"
     return [Problem(path, "pages", message)]
 
 

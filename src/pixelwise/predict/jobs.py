@@ -10,17 +10,17 @@ from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.predict.writers import MASK, WRITERS
-from pixelwise.raster.image import IMAGE_ENDINGS
+from pixelwise.raster.image import IMAGE_ENDINGS, frame_count
 from pixelwise.raster.place import place_of
 from pixelwise.raster.scan import is_scan
-from pixelwise.raster.stack import STACK_ENDINGS, located, page_path
+from pixelwise.raster.stack import ANNOTATION_ENDINGS, STACK_ENDINGS, located, page_path
 from pixelwise.raster.tiff import image_pages
 from pixelwise.raster.zarr import is_zarr
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image, or page of a TIFF, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
+    """One image, or page of a file, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
     somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask."""
 
     image: Path
@@ -34,8 +34,8 @@ def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool 
 
     A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
     itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
-    not predict the predictions. Each page of a TIFF is an image of its own: page 1 of stack.tif, counted from 0, is
-    stack.tif/1 and becomes stack_1.png; where not `paged`, they are bands of one image.
+    not predict the predictions. Each page of a TIFF and frame of an animation is an image of its own: page 1 of
+    stack.tif, counted from 0, is stack.tif/1 and becomes stack_1.png; where not `paged`, pages are bands of one image.
     Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
     image.
     """
@@ -50,13 +50,19 @@ def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool 
 
 
 def _pages_of(image: Path, place: Path) -> list[tuple[Path, Path]]:
-    """Return the images in a file, each with its place relative to `out`: itself, or the pages of a TIFF."""
-    pages = image_pages(image) if image.is_file() and image.suffix.lower() in STACK_ENDINGS else ()
+    """Return the images in a file, each with its place relative to `out`: itself, or its pages or frames."""
+    pages = _page_numbers(image)
     if len(pages) < 2:
         return [(image, place)]
     digits = len(str(pages[-1]))
     names = [place.with_name(f"{place.stem}_{number:0{digits}d}{place.suffix}") for number in pages]
     return [(page_path(image, number), name) for number, name in zip(pages, names, strict=True)]
+
+
+def _page_numbers(file: Path) -> Sequence[int]:
+    if not file.is_file():  # a Zarr, or a page
+        return ()
+    return image_pages(file) if file.suffix.lower() in STACK_ENDINGS else range(frame_count(file))
 
 
 def remaining(jobs: Sequence[Job]) -> list[Job]:
@@ -79,7 +85,7 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
     if path.is_dir() and not is_zarr(path):
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
         found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
-    elif (file := located(path)[0]) != path and file.suffix.lower() in STACK_ENDINGS:
+    elif (file := located(path)[0]) != path and file.suffix.lower() not in ANNOTATION_ENDINGS:
         pages = _pages_of(file, Path(file.name))
         images = {own: place for own, place in pages if own == path or (own == file and path == page_path(file, 0))}
         found, expected = "no such page", "a page of the file, counted from 0"

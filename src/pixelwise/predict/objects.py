@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import OptionError, OutputError
-from pixelwise.files import write_text
+from pixelwise.files import write_text, written_whole
 from pixelwise.instances.measures import measured
 from pixelwise.instances.objects import MAX_ID, Objects
-from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
 from pixelwise.instances.rle import as_coco, compressed
 from pixelwise.predict.result import Result
 from pixelwise.raster.image import write_png, write_tiff
@@ -61,16 +59,18 @@ def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any
 def write_table(path: Path, result: Result) -> None:
     """Write a CSV with a row an object: its id in the instance map, class, score, and `Measures`, in pixels."""
     objects = objects_in(result)
-    write_rows(path, table_rows(objects, result.image, result.info.classes.names, range(1, len(objects) + 1)))
+    with open_table(path) as write_rows:
+        write_rows(table_rows(objects, result.image, result.info.classes.names, range(1, len(objects) + 1)))
 
 
-def write_rows(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    """Write rows of a table of objects under the names of its columns."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(rows)
-    write_text(path, text.getvalue())
+@contextmanager
+def open_table(path: Path) -> Iterator[Callable[[Iterable[Sequence[object]]], None]]:
+    """Yield what writes rows of a table of objects, under the names of its columns; the file appears whole or not at
+    all."""
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        yield table.writerows
 
 
 def table_rows(
@@ -85,28 +85,6 @@ def table_rows(
         lengths = (f"{own.perimeter[index]:.2f}", f"{own.intensity[index]:.2f}")
         name, score = names[objects.class_index[index]], f"{objects.score[index]:.4f}"
         yield (number, name, score, own.area[index], *middle, *boxes[index], *lengths)
-
-
-def write_geojson(path: Path, result: Result) -> None:
-    """Write a GeoJSON feature collection, a polygon along its pixels' edges, with holes, for each object; of a semantic
-    model for each 4-connected region of a class.
-
-    Coordinates are those of the image's place on earth (see `PlaceOnEarth.to_earth`); without one they are (x, y) in
-    pixels from the image's top left corner, y down.
-    """
-    from pixelwise.instances.parts import regions  # scipy, which no mask needs
-    from pixelwise.raster.geojson import Features
-
-    objects = regions(result.label_map) if result.instances is None else result.instances
-    areas = objects.areas()
-    with Features(path, result.place) as features:
-        for index, polygons in enumerate(polygons_of(objects)):
-            if objects.class_index[index] == IGNORE_INDEX:
-                continue
-            properties: dict[str, object] = {"class": result.info.classes.names[objects.class_index[index]]}
-            if result.instances is not None:
-                properties |= {"id": index + 1, "score": score_of(objects, index), "area": int(areas[index])}
-            features.add(polygons, properties)
 
 
 def write_labelme(path: Path, result: Result) -> None:
@@ -141,31 +119,6 @@ def write_coco_results(path: Path, result: Result) -> None:
     for entry in entries:
         entry["segmentation"]["counts"] = compressed(entry["segmentation"]["counts"])
     write_text(path, json.dumps(entries))
-
-
-def polygons_of(objects: Objects) -> Iterator[list[list[list[list[float]]]]]:
-    """Yield each object's polygons: closed rings, the outer one first, then its holes."""
-    for piece in objects.pieces():
-        rings = [ring + np.array([piece.left, piece.top]) for ring in outlines(piece.mask)]
-        outer = [ring for ring in rings if signed_area(ring) > 0]
-        inner = [ring for ring in rings if signed_area(ring) < 0]
-        alone = len(outer) == 1  # and around every hole
-        polygons = [
-            [_closed(own), *(_closed(hole) for hole in inner if alone or _surrounds(own, hole))] for own in outer
-        ]
-        yield polygons
-
-
-def _closed(ring: Ring) -> list[list[float]]:
-    closed: list[list[float]] = np.concatenate([ring, ring[:1]]).tolist()
-    return closed
-
-
-def _surrounds(ring: Ring, hole: Ring) -> bool:
-    """Return whether a hole lies in a ring: pixels left of the hole's leftmost edge are the ring's own."""
-    x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
-    size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
-    return bool(filled([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
 
 
 def score_of(objects: Objects, index: int) -> float:

@@ -17,10 +17,9 @@ from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.instances.rule import Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.predict.jobs import Job
-from pixelwise.predict.objects import polygons_of, score_of, table_rows, write_rows
+from pixelwise.predict.objects import open_table, table_rows
+from pixelwise.predict.polygons import add_objects, polygon_files
 from pixelwise.predict.rows import KeptRows
-from pixelwise.predict.writers import GEOJSON
-from pixelwise.raster.geojson import Features
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan
 from pixelwise.render import object_overlay, visible
@@ -43,24 +42,22 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
     asked, names = job.outputs, info.classes.names
     height, width, _ = scan.shape
     kept = rows.path.with_suffix(".ids")
-    table: list[tuple[object, ...]] = []
     count = cuts = 0
     try:
         ids = np.memmap(kept, np.int32, "w+", shape=(height, width))
         with ExitStack() as stack:
-            polygons = stack.enter_context(Features(asked[GEOJSON], scan.place)) if GEOJSON in asked else None
+            files = [stack.enter_context(file) for file in polygon_files(asked, scan.place, info, job.image)]
+            write_rows = stack.enter_context(open_table(asked["objects"])) if "objects" in asked else None
             for place, objects, is_cut in _windows(scan, rows, grouping):
                 cuts += is_cut
                 numbers = range(count + 1, count + 1 + len(objects))
                 count += len(objects)
                 _paint(ids, place, objects, numbers)
                 corner = place[0].start, place[1].start
-                if "objects" in asked and len(objects):
-                    table += table_rows(objects, scan[place], names, numbers, corner)
-                if polygons is not None:
-                    _add(polygons, objects, names, numbers, corner)
-        if "objects" in asked:
-            write_rows(asked["objects"], table)
+                if write_rows is not None and len(objects):
+                    write_rows(table_rows(objects, scan[place], names, numbers, corner))
+                if files:
+                    add_objects(files, objects, names, numbers, corner)
         _write_maps(asked, scan, ids, count)
     except OSError as error:
         remedy = "Free some space, or choose another --out."
@@ -143,19 +140,6 @@ def _paint(ids: npt.NDArray[np.int32], place: Place, objects: Objects, numbers: 
     table = np.concatenate([[0], np.array(numbers)]).astype(np.int32)
     part = ids[place]
     ids[place] = np.where(part > 0, part, table[objects.instance_map])
-
-
-def _add(polygons: Features, objects: Objects, names: tuple[str, ...], numbers: range, corner: tuple[int, int]) -> None:
-    areas = objects.areas()
-    for index, (number, own) in enumerate(zip(numbers, polygons_of(objects), strict=True)):
-        moved = [[[[x + corner[1], y + corner[0]] for x, y in ring] for ring in polygon] for polygon in own]
-        properties = {
-            "class": names[objects.class_index[index]],
-            "id": number,
-            "score": score_of(objects, index),
-            "area": int(areas[index]),
-        }
-        polygons.add(moved, properties)
 
 
 def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], count: int) -> None:

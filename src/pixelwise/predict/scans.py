@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from pixelwise.errors import ImageError, OutputError
 from pixelwise.files import sha256
 from pixelwise.instances.fields import Fields
 from pixelwise.predict.jobs import Job
+from pixelwise.predict.polygons import KINDS, polygon_files
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.rows import FIELDS, LABELS, KeptRows, records_of
 from pixelwise.predict.sampling import softmax
-from pixelwise.predict.writers import GEOJSON, MASK
+from pixelwise.predict.writers import MASK
 from pixelwise.raster.gdal import open_file, readable
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
@@ -30,8 +32,8 @@ UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
 """Told (done, total) of a scan's pixels after every row of tiles."""
 OVERLAY, PROBABILITIES = "overlay", "probabilities"
-SEMANTIC_KINDS = (MASK, GEOJSON, OVERLAY, PROBABILITIES)
-INSTANCE_KINDS = (MASK, GEOJSON, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
+SEMANTIC_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES)
+INSTANCE_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
 """What can be written of an image that is read in parts, by task."""
 
 
@@ -87,13 +89,16 @@ def _require_kinds(predictor: Predictor, job: Job) -> None:
 
 
 def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> None:
-    mask, shown, polygons = job.outputs[MASK], job.outputs.get(OVERLAY), job.outputs.get(GEOJSON)
+    mask, shown = job.outputs[MASK], job.outputs.get(OVERLAY)
     if not (resume and mask.is_file()):
         predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
-    if polygons is not None:
-        write_polygons(polygons, mask, predictor.classes)
-    if shown is not None:
-        with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
+    if shown is None and not job.outputs.keys() & set(KINDS):
+        return
+    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
+        if files := polygon_files(job.outputs, scan.place, predictor.info, job.image):
+            with ExitStack() as stack:
+                write_polygons(mask, predictor.classes, [stack.enter_context(file) for file in files])
+        if shown is not None:
             _write_overlay(predictor, scan, mask, shown)
 
 

@@ -15,12 +15,12 @@ from pixelwise.predict.objects import (
     COCO_ENDING,
     write_bands,
     write_coco_results,
-    write_geojson,
     write_instances,
     write_instances32,
     write_labelme,
     write_table,
 )
+from pixelwise.predict.polygons import GEOJSON, GEOPACKAGE, write_geojson, write_geopackage
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import MOST_VARIANCE
 from pixelwise.raster.image import write_png, write_tiff
@@ -87,7 +87,7 @@ def _write_deep(path: Path, values: npt.NDArray[np.uint16], result: Result) -> N
         write_png(path, values)
 
 
-MASK, GEOJSON, UNCERTAINTY = "mask", "geojson", "uncertainty"
+MASK, LABELME, UNCERTAINTY = "mask", "labelme", "uncertainty"
 WRITERS = {
     MASK: Writer(".png", write_mask, placed=".tif"),
     "overlay": Writer("_overlay.png", write_overlay, placed="_overlay.tif"),
@@ -95,7 +95,8 @@ WRITERS = {
     "instances32": Writer("_instances.tif", write_instances32, placed="_instances32.tif"),
     "objects": Writer("_objects.csv", write_table),
     GEOJSON: Writer(".geojson", write_geojson),
-    "labelme": Writer(".json", write_labelme),
+    GEOPACKAGE: Writer(".gpkg", write_geopackage),
+    LABELME: Writer(".json", write_labelme),
     "coco": Writer(COCO_ENDING, write_coco_results),
     "probabilities": Writer("_probabilities.tif", write_probabilities, probabilities=True),
     "entropy": Writer("_entropy.png", write_entropy, probabilities=True, placed="_entropy.tif"),

@@ -18,7 +18,7 @@ from pixelwise.bands import Bands, require_numbers
 from pixelwise.errors import ImageError, OptionError
 from pixelwise.raster.gdal import open_file, readable, require_rasterio
 from pixelwise.raster.image import read_image
-from pixelwise.raster.source import open_source
+from pixelwise.raster.source import open_source, sample_places
 from pixelwise.value_range import ValueRange
 
 if TYPE_CHECKING:
@@ -95,6 +95,18 @@ def read_stored(path: Path, bands: Bands | None) -> Values:
             return source.whole()
     with opened(path) as file:
         return _values(path, file, bands.numbers).transpose(1, 2, 0)
+
+
+def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
+    """Return values of bands that occur, (n, channels): of a large file those of squares spread over it. NaN where the
+    file says that it has none. Raises as `read_bands`."""
+    from rasterio.windows import Window
+
+    with opened(path) as file:
+        require_bands(path, file, numbers)
+        windows = [Window.from_slices(*place) for place in sample_places((file.height, file.width))]
+        parts = [values_of(file, numbers, window=window).reshape(len(numbers), -1) for window in windows]
+    return np.concatenate(parts, axis=1).T
 
 
 def band_size(path: Path) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from pixelwise.errors import ImageError
 from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
 from pixelwise.raster.source import Source, open_source
+from pixelwise.raster.stack import located
 from pixelwise.raster.zarr import is_zarr
 from pixelwise.value_range import FULL, ValueRange
 
@@ -63,7 +64,7 @@ def is_deep(path: Path) -> bool:
         page = tiff_page(path)
         if page is not None:
             return page.dtype != "uint8" and page.palette is None
-        with path.open("rb") as file:
+        with located(path)[0].open("rb") as file:
             head = file.read(26)
         if head.startswith(PNG_START):
             return head[24:25] == b"\x10"

@@ -40,6 +40,8 @@ Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY_ALPHA = 4
+ANIMATED_STARTS = (b"GIF8", PNG_START, b"RIFF")
+"""What files begin with that may hold an animation: GIF, PNG, WebP."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
 
@@ -49,7 +51,7 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
 
     Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Deeper values than 8 bits are spread
     over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.assumed_range`). Of several
-    frames the first counts; the pages of a TIFF have paths of their own (see `stack`). Raises `ImageError` for a file
+    pages or frames the first counts; each has a path of its own (see `stack`). Raises `ImageError` for a file
     that is missing, no image, damaged or truncated, or has more than `MAX_PIXELS` pixels.
     """
     from pixelwise.raster.depth import range_of  # which reads images through this module
@@ -150,6 +152,21 @@ def page_count(path: Path) -> int:
         return pages
     with _opened(path) as image:
         return int(getattr(image, "n_frames", 1))
+
+
+def frame_count(path: Path) -> int:
+    """Return how many frames an animated GIF, PNG or WebP has; 1 of any other file, and of one that is damaged.
+
+    What a camera stores behind the picture in a JPEG (MPO), a preview or another view, is no frame.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.read(len(PNG_START)).startswith(ANIMATED_STARTS):
+                return 1
+        with _opened(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    except (ImageError, OSError):
+        return 1
 
 
 def tiff_page(path: Path) -> Page | None:

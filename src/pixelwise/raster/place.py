@@ -72,8 +72,19 @@ class PlaceOnEarth:
         """Return places (x, y) of points (x, y) in pixels, float64 (n, 2): in the coordinate system where that has a
         code, else in longitude and latitude; of a place without a system in the transform's own units.
         """
-        from rasterio.transform import GCPTransformer
         from rasterio.warp import transform as reprojected
+
+        placed = self.in_system(xy)
+        if self.system and self.code is None and self._is_on_earth:
+            x, y = (own.tolist() for own in placed.T)
+            placed = np.stack(list(map(np.asarray, reprojected(self.system, LONGITUDE_LATITUDE, x, y))), axis=1)
+        return placed.astype(np.float64)
+
+    def in_system(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2), in `system` as it is, without one in the
+        transform's own units; in pixels where a camera's polynomials are all that is known.
+        """
+        from rasterio.transform import GCPTransformer
 
         if self.transform is not None:
             a, b, c, d, e, f = self.transform[:6]
@@ -83,16 +94,14 @@ class PlaceOnEarth:
                 x, y = map(np.asarray, transformer.xy(xy[:, 1], xy[:, 0], offset="ul"))
         else:
             return xy
-        if self.crs and self._code is None and self._is_on_earth:
-            x, y = map(np.asarray, reprojected(self.crs, LONGITUDE_LATITUDE, x.tolist(), y.tolist()))
         return np.stack([x, y], axis=1).astype(np.float64)
 
     def geojson_member(self) -> dict[str, Any]:
         """Return the member `crs` of a GeoJSON file in the coordinates of `to_earth`; nothing where it needs none."""
-        if self._code is not None:
-            return {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{self._code}"}}}
-        if self.crs and not self._is_on_earth:
-            return {"crs": {"type": "name", "properties": {"name": self.crs.to_wkt()}}}
+        if self.code is not None:
+            return {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{self.code}"}}}
+        if self.system and not self._is_on_earth:
+            return {"crs": {"type": "name", "properties": {"name": self.system.to_wkt()}}}
         return {}
 
     def remark(self) -> str | None:
@@ -101,18 +110,24 @@ class PlaceOnEarth:
             return "its place is known by a camera's polynomials (RPC) alone; coordinates are in pixels"
         if not self.crs:
             return "no coordinate system is known; coordinates are in the units of its transform or world file"
-        if self._code is None and not self._is_on_earth:
-            return "its coordinate system is a local one without a code; its WKT is given as the name"
+        if self.code is None and not self._is_on_earth:
+            return "its coordinate system is a local one without a code; its WKT is given in its place"
         return None
 
     @property
-    def _code(self) -> str | None:
-        authority = self.crs.to_authority() if self.crs else None
+    def system(self) -> CRS | None:
+        """The coordinate system of `in_system`; `None` where there is none, or the coordinates are in pixels."""
+        return self.crs or None if self.transform is not None or self.points else None
+
+    @property
+    def code(self) -> str | None:
+        """The code of `system`, as in "EPSG::25832"."""
+        authority = self.system.to_authority() if self.system else None
         return "::".join(authority) if authority else None
 
     @property
     def _is_on_earth(self) -> bool:
-        return bool(self.crs and (self.crs.is_geographic or self.crs.is_projected))
+        return bool(self.system and (self.system.is_geographic or self.system.is_projected))
 
 
 def place_of(path: Path) -> PlaceOnEarth | None:

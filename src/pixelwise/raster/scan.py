@@ -5,6 +5,7 @@ Tiled, striped and BigTIFFs in any compression that GDAL knows, and Zarr. raster
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,10 +16,11 @@ import numpy.typing as npt
 from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError
+from pixelwise.instances.polygons import signed_area
 from pixelwise.raster.bands import open_bands, require_bands, values_of
 from pixelwise.raster.depth import range_of
+from pixelwise.raster.features import Features
 from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
-from pixelwise.raster.geojson import Features
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.image import tiff_page
 from pixelwise.raster.place import PlaceOnEarth, place_in, place_of
@@ -132,13 +134,11 @@ def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) 
     )
 
 
-def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
-    """Write a GeoJSON feature collection, a polygon with holes along its pixels' edges for each 4-connected region of a
-    class, from what `write_label_map` wrote; whole or not at all.
+def write_polygons(label_map: Path, classes: ClassMap, files: Sequence[Features]) -> None:
+    """Write into each of `files`, which are open, a polygon with holes along its pixels' edges for each 4-connected
+    region of a class, from what `write_label_map` wrote.
 
-    Coordinates are as `PlaceOnEarth.to_earth` has them; without a place they are (x, y) in pixels from the top left
-    corner, y down. Raises `OutputError` where the disk does not take it, and `ImageError` where `label_map` cannot be
-    read.
+    Raises `OutputError` where the disk does not take it, and `ImageError` where `label_map` cannot be read.
     """
     import rasterio
     from rasterio.errors import RasterioError
@@ -149,13 +149,18 @@ def write_polygons(path: Path, label_map: Path, classes: ClassMap) -> None:
     except RasterioError as error:
         found = f"a file that is no TIFF ({error.__cause__ or error})"
         raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
-    with source, Features(path, place_in(source)) as features:
+    with source:
         for geometry, value in shapes(rasterio.band(source, 1)):
             if value != IGNORE_INDEX:
                 rings = [_in_pixels(ring, ~source.transform) for ring in geometry["coordinates"]]
-                features.add([rings], {"class": classes.names[int(value)]})
+                outer, *holes = (round(abs(signed_area(ring[:-1]))) for ring in rings)
+                for file in files:
+                    file.add([rings], {"class": classes.names[int(value)], "area": outer - sum(holes)})
 
 
-def _in_pixels(ring: list[tuple[float, float]], to_pixels: Affine) -> list[list[int]]:
+def _in_pixels(ring: list[tuple[float, float]], to_pixels: Affine) -> npt.NDArray[np.float64]:
     """Return the corners of pixels, (x, y), that GDAL places with the file's transform."""
-    return [[round(own) for own in to_pixels * corner] for corner in ring]
+    x, y = np.array(ring, np.float64).T
+    a, b, c, d, e, f = to_pixels[:6]
+    corners: npt.NDArray[np.float64] = np.rint(np.stack([a * x + b * y + c, d * x + e * y + f], axis=1))
+    return corners

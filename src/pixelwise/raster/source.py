@@ -59,14 +59,8 @@ class Source:
         """Return values that occur, (n, channels): of a large image those of squares spread over it. Values that the
         file calls no data, and what is no number, are left out.
         """
-        height, width = self.shape
-        places = [(slice(0, height), slice(0, width))]
-        if height * width > WHOLE_SAMPLE:
-            tops, lefts = (_spread(side) for side in self.shape)
-            places = [(slice(y, y + SAMPLE_SIDE), slice(x, x + SAMPLE_SIDE)) for y in tops for x in lefts]
         parts = []
-        for place in places:
-            place = slice(place[0].start, min(place[0].stop, height)), slice(place[1].start, min(place[1].stop, width))
+        for place in sample_places(self.shape):
             values = self.read(place)
             valid = ~self.blank(place)
             if values.dtype.kind == "f":
@@ -84,6 +78,19 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def sample_places(shape: tuple[int, int]) -> list[Place]:
+    """Return where to look to find out which values occur in an image of `shape` (height, width): the whole of it, of a
+    large one squares spread over it.
+    """
+    height, width = shape
+    if height * width <= WHOLE_SAMPLE:
+        return [(slice(0, height), slice(0, width))]
+    tops, lefts = (_spread(side) for side in shape)
+    ends = [(min(y + SAMPLE_SIDE, height), min(x + SAMPLE_SIDE, width)) for y in tops for x in lefts]
+    starts = [(y, x) for y in tops for x in lefts]
+    return [(slice(y, bottom), slice(x, right)) for (y, x), (bottom, right) in zip(starts, ends, strict=True)]
 
 
 def _spread(side: int) -> list[int]:

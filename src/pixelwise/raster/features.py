@@ -1,0 +1,85 @@
+"""Files of polygons with attributes, at a place on earth or in pixels, written feature by feature."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.files import written_whole
+from pixelwise.raster.place import PlaceOnEarth
+
+Self = TypeVar("Self", bound="Features")
+Polygon = list[npt.NDArray[np.float64]]
+"""Closed rings of (x, y), float64 (n, 2), the outer one first, then its holes."""
+AT_ONCE = 50_000
+"""So many corners are placed on earth at a time."""
+
+
+class Features:
+    """A file of polygons that is written feature by feature, whole or not at all; what kind of file, its children say.
+
+    Raises `OutputError` where the disk does not take it.
+    """
+
+    def __init__(self, path: Path, place: PlaceOnEarth | None) -> None:
+        self._path = path
+        self._place = place
+        self._stack = ExitStack()
+        self._waiting: list[tuple[list[Polygon], dict[str, Any]]] = []
+        self._corners = 0
+
+    def __enter__(self: Self) -> Self:
+        with ExitStack() as stack:
+            self._begin(stack.enter_context(written_whole(self._path)), stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self._flush()
+            self._end()
+
+    def add(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
+        """Write one object's polygons, in pixels, with what is known of it."""
+        self._waiting.append((polygons, properties))
+        self._corners += sum(len(ring) for polygon in polygons for ring in polygon)
+        if self._corners >= AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        rings = [ring for polygons, _ in self._waiting for polygon in polygons for ring in polygon]
+        if self._place is not None and rings:
+            corners = self._placed(self._place, np.concatenate(rings))
+            rings = np.split(corners, np.cumsum([len(ring) for ring in rings[:-1]], dtype=np.intp))
+        following = iter(rings)
+        for polygons, properties in self._waiting:
+            placed = [list(itertools.islice(following, len(polygon))) for polygon in polygons]
+            self._write(placed, properties)
+        self._waiting, self._corners = [], 0
+
+    def _begin(self, temporary: Path, stack: ExitStack) -> None:
+        """Open the file; what `stack` is given is closed before it takes its place."""
+        raise NotImplementedError
+
+    def _placed(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return points (x, y) in pixels, float64 (n, 2), in the file's coordinates."""
+        raise NotImplementedError
+
+    def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
+        """Write a feature whose polygons are in the file's coordinates."""
+        raise NotImplementedError
+
+    def _end(self) -> None:
+        """Write what follows the features."""
+        raise NotImplementedError
