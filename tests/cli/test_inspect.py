@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from pixelwise.bands import Bands
 from pixelwise.cli.inspect import inspect
 from pixelwise.errors import ModelFileError, OptionError, RunError
+from pixelwise.training.config import RunConfig
+from pixelwise.training.weights import build_pipeline, save_weights
+from pixelwise.value_range import FULL, ValueRange
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 APP = typer.Typer()
@@ -57,6 +62,56 @@ def test_json_is_one_object_with_the_keys_that_scripts_rely_on() -> None:
     assert content["stages"][0]["parameters"] == 1 * 4 * 9 + 4 * 4 * 9 + 2 * (4 + 2 * 4)
     assert content["stages"][-1]["channels"] == 5
     assert content["parameters"] == sum(stage["parameters"] for stage in content["stages"])
+
+
+def saved_run(config: RunConfig, path: Path, **own: object) -> Path:
+    config = config.model_copy(update={"width": 1 / 32, **own})
+    path.mkdir()
+    config.save(path / "config.yaml")
+    save_weights(path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
+    return path
+
+
+def test_what_a_model_file_holds_is_shown(config_of: Callable[..., RunConfig], tmp_path: Path) -> None:
+    range_ = ValueRange((33_010.0, 100.0, 100.5), (33_900.0, 4000.0, 4000.0))
+    run_path = saved_run(config_of("sky", "road"), tmp_path / "a", value_range=range_)
+    text = run(str(run_path), "--size", "32", "64").stdout
+    facts = dict(line.split(maxsplit=1) for line in text.splitlines() if " " in line and line[0].islower())
+    assert facts["task"] == "semantic"
+    assert facts["channels"] == "red, green, blue"
+    spans = "red 33,010 to 33,900, green 100 to 4,000, blue 100.5 to 4,000"
+    assert facts["values"] == f"8 bits as they are; of deeper images {spans} become 0 to 255"
+    assert facts["normalisation"].startswith("mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225, of values from 0 to 1")
+    assert facts["tiles"] == "64 pixels a side, overlap 16, where an image is larger; stride 32"
+    assert "padding" not in facts
+    table = rows(run(str(run_path), "--size", "32", "64"))
+    assert table["0"][1:] == ["sky", "0, 20, 255"]
+    assert table["1"][1:] == ["road", "10, 20, 255"]
+
+
+def test_json_has_what_a_model_file_holds(config_of: Callable[..., RunConfig], tmp_path: Path) -> None:
+    bands = Bands((4, 1), (0.0, 5.0), (255.0, 900.0))
+    grouped = {"task": "instance", "things": (1,), "bands": bands, "value_range": None}
+    path = saved_run(config_of("sky", "road"), tmp_path / "a", **grouped)
+    content = json.loads(run(str(path), "--size", "32", "64", "--json").stdout)["file"]
+    assert content["bands"] == {"numbers": [4, 1], "low": [0, 5], "high": [255, 900]}
+    assert content["classes"] == [{"name": "sky", "color": [0, 20, 255]}, {"name": "road", "color": [10, 20, 255]}]
+    assert (content["value_range"], content["encoder_padding"]) == (None, None)
+    assert (content["task"], content["grouping"]["things"]) == ("instance", [1])
+    assert (content["tile"], content["overlap"]) == (64, 16)
+    text = run(str(path), "--size", "32", "64").stdout
+    assert "the bands 4, 1 of a file, counted from 1" in text
+    assert "of band 4 0 to 255, of band 1 5 to 900 become 0 to 255" in text
+    assert "objects        road; centres 5 pixels apart" in text
+    assert json.loads(run("segnet", *SMALL, "--json").stdout)["file"] is None
+
+
+def test_a_range_of_its_own_or_none(config_of: Callable[..., RunConfig], tmp_path: Path) -> None:
+    config = config_of("sky", "road")
+    plain = saved_run(config, tmp_path / "plain", value_range=None)
+    assert "the model saw none deeper" in run(str(plain), "--size", "32", "64").stdout
+    deep = saved_run(config, tmp_path / "deep", value_range=FULL)
+    assert "of deeper images 0 to 65,535 become 0 to 255" in run(str(deep), "--size", "32", "64").stdout
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ def test_a_run_comes_with_its_weights_and_the_size_of_its_crops(config: RunConfi
     subject = from_run(tmp_path)
     assert (subject.size, subject.in_channels, subject.has_weights) == ((32, 64), 3, True)
     assert torch.equal(subject.model.head.weight, pipeline.model.head.weight)
+    assert subject.info == model_info(config, pipeline)
+    assert subject.encoder_padding is None
     with pytest.raises(RunError, match=r"found no config\.yaml with weights"):
         from_run(tmp_path / "none")
 
@@ -55,6 +57,8 @@ def test_a_model_file_is_rebuilt_and_compared(config: RunConfig, tmp_path: Path)
     subject = from_model_file(path)
     assert [p.shape for p in subject.model.parameters()] == [p.shape for p in pipeline.model.parameters()]
     assert not subject.has_weights
+    assert subject.info == model_info(config, pipeline)
+    assert subject.encoder_padding is None
     export_onnx(pipeline, replace(model_info(config, pipeline), width=None), path)  # as if it were the paper's
     # 13 convolutions of the encoder, 13 of the decoder with the head
     with pytest.raises(ModelFileError, match=r"found 26 convolutions unlike those of segnet \(width 1\)"):
@@ -70,7 +74,25 @@ def test_a_net_that_sees_an_image_several_times_counts_once(
     config = config.model_copy(update={"recipe": recipe, "task": "instance", "things": (1,)})
     pipeline = build_pipeline(config, pretrained=False).eval()
     export_onnx(pipeline, model_info(config, pipeline), tmp_path / "model.onnx")
-    assert from_model_file(tmp_path / "model.onnx").model.head.out_channels == 2 + 3
+    subject = from_model_file(tmp_path / "model.onnx")
+    assert subject.model.head.out_channels == 2 + 3
+    assert subject.encoder_padding == "symmetric"
+    graph = onnx.load(tmp_path / "model.onnx")
+    pads = next(
+        own for node in graph.graph.node if node.op_type == "Conv" for own in node.attribute if own.name == "pads"
+    )
+    pads.ints[:] = [0, 0, 1, 1]
+    onnx.save(graph, tmp_path / "same.onnx")
+    assert from_model_file(tmp_path / "same.onnx").encoder_padding == "trained"
+
+
+@pytest.mark.parametrize("padding", ["trained", "symmetric"])
+def test_a_run_says_how_its_encoder_pads(config_of: Callable[..., RunConfig], tmp_path: Path, padding: str) -> None:
+    own = {"model": "fpn", "encoder": "efficientnet_lite0", "width": None, "encoder_padding": padding}
+    config = config_of("sky", "road").model_copy(update=own)
+    config.save(tmp_path / "config.yaml")
+    save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
+    assert from_run(tmp_path).encoder_padding == padding
 
 
 def test_files_of_others_are_refused(tmp_path: Path) -> None:

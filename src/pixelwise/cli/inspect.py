@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +14,12 @@ from pixelwise.cli.extras import require_train_extra
 from pixelwise.errors import OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.table import Table
 
+    from pixelwise.classes import ClassMap
+    from pixelwise.modelfile.info import ModelInfo
     from pixelwise.models.summary import StageSummary, Summary
     from pixelwise.ops.counting import Saving
     from pixelwise.training.subject import Subject
@@ -23,6 +27,11 @@ if TYPE_CHECKING:
 CLASSES = 2
 CHANNELS = 3
 PIPED_WIDTH = 120
+PADDINGS = {
+    "trained": "TensorFlow's \"same\" in strided convolutions, as the encoder's weights were trained",
+    "symmetric": "alike on all sides",
+}
+"""How an encoder pads, in words."""
 
 
 def inspect(
@@ -38,7 +47,8 @@ def inspect(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count a model's parameters and multiply-adds, and measure how much of the image each stage sees."""
+    """Show what a model file holds, count its parameters and multiply-adds, and measure how much of the image each
+    stage sees."""
     require_train_extra()
     from pixelwise.models import MODELS
     from pixelwise.models.summary import summarise
@@ -55,7 +65,7 @@ def inspect(
         subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if as_json:
-        print(json.dumps(summary.to_json_dict()))
+        print(json.dumps(summary.to_json_dict() | {"file": _file_content(subject)}))
     else:
         _print_report(summary, subject)
 
@@ -73,8 +83,68 @@ def _print_report(summary: Summary, subject: Subject) -> None:
     height, width = summary.size
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     console.print(f"{subject.description}; image {height}x{width} (height x width)", soft_wrap=True)
+    if subject.info is not None:
+        for heading, text in _facts(subject.info, subject.encoder_padding):
+            console.print(f"{heading:<14} {text}", soft_wrap=True)
+        console.print(_class_table(subject.info.classes))
     console.print(_table(summary))
     console.print(_notes(summary), soft_wrap=True)
+
+
+def _file_content(subject: Subject) -> dict[str, Any] | None:
+    """Return what a model file says of itself, for `json.dumps`; `None` of a net by its name."""
+    if subject.info is None:
+        return None
+    return {**json.loads(subject.info.to_json()), "encoder_padding": subject.encoder_padding}
+
+
+def _facts(info: ModelInfo, padding: str | None) -> Iterator[tuple[str, str]]:
+    """Yield what a person needs to know of a model file, as (heading, text)."""
+    yield "task", info.task
+    if info.grouping is not None:
+        things = ", ".join(info.classes.names[own] for own in info.grouping.things)
+        yield "objects", f"{things}; {info.grouping}"
+    yield from (("channels", "red, green, blue"), ("values", _values(info))) if info.bands is None else _bands(info)
+    yield "normalisation", f"mean {_listed(info.mean)}, std {_listed(info.std)}, of values from 0 to 1; in the graph"
+    yield "tiles", f"{info.tile} pixels a side, overlap {info.overlap}, where an image is larger; stride {info.stride}"
+    if padding is not None:
+        yield "padding", PADDINGS[padding]
+
+
+def _values(info: ModelInfo) -> str:
+    own = info.value_range
+    if own is None:
+        return "8 bits; the model saw none deeper, and the file of a deeper image suggests what becomes 0 to 255"
+    spans = [f"{low:,.6g} to {high:,.6g}" for low, high in zip(own.low, own.high, strict=True)]
+    each = zip(("red", "green", "blue"), spans, strict=True)
+    text = spans[0] if len(set(spans)) == 1 else ", ".join(f"{name} {span}" for name, span in each)
+    return f"8 bits as they are; of deeper images {text} become 0 to 255"
+
+
+def _bands(info: ModelInfo) -> Iterator[tuple[str, str]]:
+    bands = info.bands
+    if bands is None:
+        return
+    yield "channels", f"the bands {_listed(bands.numbers)} of a file, counted from 1"
+    each = zip(bands.numbers, bands.low, bands.high, strict=True)
+    spans = (f"of band {number} {low:,.6g} to {high:,.6g}" for number, low, high in each)
+    yield "values", f"{', '.join(spans)} become 0 to 255"
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{own:.4g}" for own in values)
+
+
+def _class_table(classes: ClassMap) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "", "class", "colour")
+    table.columns[0].justify = "right"
+    for index, (name, color) in enumerate(zip(classes.names, classes.colors, strict=True)):
+        swatch = Text("  ", style=f"on rgb({','.join(map(str, color))})")
+        table.add_row(str(index), swatch, name, ", ".join(map(str, color)))
+    return table
 
 
 def _table(summary: Summary) -> Table:

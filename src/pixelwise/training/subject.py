@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import torch
 from google.protobuf.message import DecodeError
 from torch import nn
 
+from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.errors import ModelFileError
 from pixelwise.export.int8 import CONVOLUTIONS
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.models import build, default_encoder, parse_options
 from pixelwise.ops.tracing import trace
-from pixelwise.training.weights import load_run
+from pixelwise.training.config import EncoderPadding
+from pixelwise.training.weights import load_run, model_info
 
 SIZE = (224, 224)
 """The size that classifiers are compared at, (height, width)."""
@@ -29,7 +31,8 @@ _REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 class Subject:
     """A net, the size (height, width) to look at it by default, and in words what it is and whose weights it has.
 
-    `has_weights` is false where only the shape of the net is known.
+    `has_weights` is false where only the shape of the net is known. info: what its model file says of itself, and
+    encoder_padding: how its encoder pads strided convolutions; `None` of a net by its name.
     """
 
     model: nn.Module
@@ -37,6 +40,8 @@ class Subject:
     in_channels: int
     size: tuple[int, int]
     has_weights: bool = True
+    info: ModelInfo | None = None
+    encoder_padding: EncoderPadding | None = None
 
 
 def from_name(
@@ -55,7 +60,15 @@ def from_run(path: Path) -> Subject:
     pipeline, config = load_run(path)
     named = _named(config.model, config.encoder)
     described = f"{named}, {config.class_map.num_classes} classes, weights as trained in {path}"
-    return Subject(pipeline.model, described, len(pipeline.mean), config.recipe.crop)
+    same = any(isinstance(own, SamePaddedConv2d) and own.before != own.after for own in pipeline.model.modules())
+    return Subject(
+        pipeline.model,
+        described,
+        len(pipeline.mean),
+        config.recipe.crop,
+        info=model_info(config, pipeline),
+        encoder_padding=_padding(config.encoder, same=same),
+    )
 
 
 def from_model_file(path: Path) -> Subject:
@@ -79,7 +92,23 @@ def from_model_file(path: Path) -> Subject:
         remedy = "Export the run again with this version, or name the run directory."
         raise ModelFileError(path, found, "the convolutions of the model that its metadata names", remedy)
     described = f"{_named(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
-    return Subject(model, described, in_channels, SIZE, has_weights=False)
+    same = any(pads[: len(pads) // 2] != pads[len(pads) // 2 :] for pads in _pads(graph))
+    padding = _padding(info.encoder, same=same)
+    return Subject(model, described, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
+
+
+def _padding(encoder: str | None, *, same: bool) -> EncoderPadding | None:
+    """Return how an encoder pads, given whether convolutions of the net pad `same`, more behind a map than before."""
+    if encoder is None:
+        return None
+    return "trained" if same else "symmetric"
+
+
+def _pads(graph: onnx.ModelProto) -> Iterator[tuple[int, ...]]:
+    """Yield what each of the graph's convolutions pads: before each axis, then behind each."""
+    for node in graph.graph.node:
+        if node.op_type in CONVOLUTIONS:
+            yield from (tuple(own.ints) for own in node.attribute if own.name == "pads")
 
 
 def _named(name: str, encoder: str | None) -> str:
