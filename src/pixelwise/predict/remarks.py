@@ -185,4 +185,5 @@ def _named(images: Sequence[Path]) -> str:
 
 
 def _span(low: float, high: float) -> str:
-    return " to ".join(f"{own:,.0f}" if abs(own) >= 1000 or float(own).is_integer() else f"{own:.6g}" for own in (low, high))
+    ends = float(low), float(high)
+    return " to ".join(f"{own:,.0f}" if abs(own) >= 1000 or own.is_integer() else f"{own:.6g}" for own in ends)
