@@ -345,3 +345,26 @@ def test_named_splits_of_five_images_need_no_remark(save, tmp_path: Path) -> Non
             save(f"{split}/images/{split}{number}.png")
             save(f"{split}/masks/{split}{number}.png", CLEAN)
     assert checked(tmp_path).remarks == []
+
+
+def test_shares_are_unknown_where_no_mask_could_be_read(clean: Path) -> None:
+    for mask in clean.rglob("masks/*.png"):
+        mask.write_bytes(mask.read_bytes()[:30])
+    result = checked(clean)
+    assert [row.share for row in result.mask_values] == [None] * 4
+    assert [row["share"] for row in json.loads(json.dumps(result.to_json_dict()))["mask_values"]] == [None] * 4
+    shown = CliRunner().invoke(app, ["check", str(clean)]).stdout
+    assert "no pixel was counted" in shown
+    assert "0 = sky\n" in shown
+
+
+def test_colours_of_palettes_are_shown(clean: Path, save_palette) -> None:
+    for split, stem in (("train", "a"), ("train", "b"), ("train", "c"), ("val", "d")):
+        colors = [(0, 0, 0), (200, 0, 0), (0, 0, 200)] + [(0, 0, 0)] * 252 + [(255, 255, 255)]
+        save_palette(f"{split}/masks/{stem}.png", CLEAN, colors)
+    assert [row.values for row in checked(clean).mask_values] == [
+        "0 or [0, 0, 0]",
+        "1 or [200, 0, 0]",
+        "2 or [0, 0, 200]",
+        "255 or [255, 255, 255]",
+    ]

@@ -86,3 +86,16 @@ def test_packing() -> None:
     assert unpacked(0x0102FF) == (1, 2, 255)
     assert is_gray(np.full((2, 2, 3), 5, np.uint8))
     assert not is_gray(np.array([[[5, 5, 6]]], np.uint8))
+
+
+def test_values_of_two_codings_in_one_mask(save) -> None:
+    coding = Coding(CLASSES, {0: 0, 1: 1, 2: 2, 127: 1, 254: 2}, apart=(frozenset({1, 2}), frozenset({127, 254})))
+    assert_array_equal(coding.read(save("a.png", [[0, 127, 254]])), [[0, 1, 2]])
+    with pytest.raises(MaskError, match="values of two codings in one mask: 2 and 127;"):
+        coding.read(save("b.png", [[0, 2, 127]]))
+
+
+def test_object_ids_with_a_value_without_a_label(save) -> None:
+    coding = Coding(CLASSES, {255: IGNORE_INDEX}, objects=True)
+    assert_array_equal(coding.read(save("a.png", [[0, 3, 254, 255]])), [[0, 1, 1, 255]])
+    assert [coding.values_of(label) for label in (0, 255)] == ["0", "255"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pixelwise.errors import MaskError
+from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.classlist import read_class_list
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.layouts.folders import open_folders
@@ -56,14 +56,17 @@ def test_without_a_list_the_order_of_most_masks_counts_and_is_told(reordered: li
             assert_array_equal(coding.read(mask), PIXELS)
         (problem,) = coding.problems
         assert problem.kind == "assumed"
-        assert "2 masks another (masks/2.tif, masks/3.bmp)" in problem.message
+        assert "2 of 4 masks in another (masks/2.tif, masks/3.bmp)" in problem.message
+        assert "[0, 0, 0] = 0, [255, 0, 0] = 1, [0, 255, 0] = 2" in problem.message
 
 
 def test_palettes_of_other_colours_each_say_nothing(save_palette, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     masks = [save_palette(f"{i}.png", PIXELS, rng.integers(1, 255, (3, 3)).tolist()) for i in range(4)]
     looks = survey(masks).gray_looks
-    assert consensus(tmp_path, looks) == (looks, None, ())
+    palettes = consensus(tmp_path, looks)
+    assert (palettes.looks, palettes.values) == (looks, None)
+    assert [problem.kind for problem in palettes.problems] == ["assumed"]
     assert_array_equal(coding_of(tmp_path, masks).read(masks[0]), PIXELS)
 
 
@@ -126,3 +129,121 @@ def test_folders_with_the_list_of_cvat(reordered: list[Path], save, tmp_path: Pa
     assert dataset.classes.names == ("ground", "b", "c")
     for item in (item for _, item in dataset.items()):
         assert_array_equal(dataset.read(item).label_map, PIXELS)
+
+
+RGBY = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
+
+
+@pytest.fixture
+def trimmed(save_palette):
+    """Write labels as a palette file that lists the colours that occur, in their order, and no others."""
+
+    def write(name: str, labels: np.ndarray) -> Path:
+        used, indices = np.unique(labels, return_inverse=True)
+        return save_palette(name, indices.reshape(labels.shape), [RGBY[label] for label in used.tolist()])
+
+    return write
+
+
+def stripes(*labels: int) -> np.ndarray:
+    return np.array([np.repeat(labels, 3)] * 6)
+
+
+@pytest.mark.parametrize("listed", [None, "ground\nred\ngreen\nblue\nyellow\n"])
+def test_the_fullest_palette_numbers_the_colours(save_palette, trimmed, tmp_path: Path, listed: str | None) -> None:
+    """One mask has all colours; more masks list red or green alone, as value 1."""
+    if listed:
+        (tmp_path / "classes.txt").write_text(listed)
+    rows = [(0, 2), (0, 2), (0, 2, 4), (0, 1), (0, 3), (0, 1, 4)]
+    masks = [trimmed(f"{i}.png", stripes(*row)) for i, row in enumerate(rows)]
+    masks.append(save_palette("full.png", stripes(0, 1), RGBY))
+    coding = coding_of(tmp_path, masks)
+    for mask, row in zip(masks, [*rows, (0, 1)], strict=True):
+        assert_array_equal(coding.read(mask), stripes(*row))
+    (problem,) = coding.problems
+    assert problem.kind == "assumed"
+    assert "[255, 0, 0] = 1, [0, 255, 0] = 2, [0, 0, 255] = 3" in problem.message
+    assert coding.values_of(2) == "2 or [0, 255, 0]"
+
+
+def test_trimmed_palettes_alone_keep_one_order(trimmed, tmp_path: Path) -> None:
+    rows = [(0, 1, 2), (0, 2, 3), (0, 3), (0, 1), (0, 3)]
+    masks = [trimmed(f"{i}.png", stripes(*row)) for i, row in enumerate(rows)]
+    (tmp_path / "classes.txt").write_text("ground\nred\ngreen\nblue\n")
+    coding = coding_of(tmp_path, masks)
+    for mask, row in zip(masks, rows, strict=True):
+        assert_array_equal(coding.read(mask), stripes(*row))
+    assert "in the order that all palettes keep" in coding.problems[0].message
+
+
+def test_trimmed_palettes_that_keep_no_order_need_colours_in_the_list(trimmed, tmp_path: Path) -> None:
+    """Nothing tells whether red or blue is the first of the two."""
+    rows = [(0, 1), (0, 1, 2), (0, 2), (0, 3, 4), (0, 4)]
+    masks = [trimmed(f"{i}.png", stripes(*row)) for i, row in enumerate(rows)]
+    assert coding_of(tmp_path, masks).classes.num_classes == 5
+    (tmp_path / "classes.txt").write_text("ground\nred\ngreen\nblue\nyellow\n")
+    with pytest.raises(DataError, match=r"palettes contradict one another, as those of \d\.png, \d\.png"):
+        coding_of(tmp_path, masks)
+    entries = ", ".join(f"{{name: {name}, color: {list(color)}}}" for name, color in zip("abcde", RGBY, strict=True))
+    (tmp_path / "classes.yaml").write_text(f"classes: [{entries}]")
+    assert_array_equal(coding_of(tmp_path, masks).read(masks[3]), stripes(0, 3, 4))
+
+
+def test_two_full_palettes_that_contradict_each_other_need_colours_in_the_list(save_palette, tmp_path: Path) -> None:
+    masks = [
+        save_palette("a.png", PIXELS, COLORS),
+        save_palette("b.png", np.argsort([0, 2, 1])[PIXELS], [COLORS[0], COLORS[2], COLORS[1]]),
+    ]
+    coding = coding_of(tmp_path, masks)
+    assert_array_equal(coding.read(masks[0]), coding.read(masks[1]))
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    with pytest.raises(DataError, match=r"as those of a\.png, b\.png"):
+        coding_of(tmp_path, masks)
+
+
+def test_one_value_in_two_colours_stays_one_class_and_is_told(save_palette, tmp_path: Path) -> None:
+    """Void is gray in some masks and white in others; the classes have one colour each."""
+    labels = np.where(PIXELS == 2, 255, PIXELS)
+    masks = []
+    for name, void in (("a.png", (224, 224, 192)), ("b.png", (255, 255, 255)), ("c.png", (224, 224, 192))):
+        masks.append(save_palette(name, labels, COLORS[:2] + [(0, 0, 0)] * 253 + [void]))
+    coding = coding_of(tmp_path, masks)
+    assert_array_equal(coding.read(masks[1]), labels)
+    assert "[224, 224, 192] and [255, 255, 255] to 255" in coding.problems[0].message
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_colours_near_those_of_the_list_are_read_and_told(save_palette, save, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(LISTS[name])
+    near = [(0, 0, 0), (254, 1, 0), (2, 253, 3)]
+    palette = save_palette("a.png", np.argsort([1, 2, 0])[PIXELS], [near[1], near[2], near[0]])
+    rgb = save("b.png", np.array(near)[PIXELS])
+    coding = coding_of(tmp_path, [palette, rgb])
+    for mask in (palette, rgb):
+        assert_array_equal(coding.read(mask), PIXELS)
+    (problem,) = coding.problems
+    assert (problem.kind, problem.file.name) == ("mended", name)
+    assert "in 2 masks (a.png, b.png): [254, 1, 0] as [255, 0, 0], [2, 253, 3] as [0, 255, 0]" in problem.message
+
+
+def test_colours_between_two_of_the_list_or_far_from_all_are_refused(save_palette, save, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text(
+        "classes: [{name: a, color: [0, 0, 0]}, {name: b, color: [128, 0, 0]}, {name: c, color: [132, 0, 0]}]"
+    )
+    for color in ((130, 0, 0), (128, 4, 0), (9, 0, 0)):
+        rgb = save("b.png", [[(0, 0, 0), color, (128, 0, 0)]])
+        with pytest.raises(MaskError, match=r"give the colour to a class of the class list"):
+            coding_of(tmp_path, [rgb]).read(rgb)
+    mask = save_palette("a.png", PIXELS, [(128, 0, 0), (130, 0, 0), (0, 0, 0)])
+    with pytest.raises(MaskError, match="a palette that contradicts"):
+        coding_of(tmp_path, [mask]).read(mask)
+
+
+def test_near_colours_of_palettes_are_one_class(save_palette, tmp_path: Path) -> None:
+    masks = [save_palette(f"{i}.png", PIXELS, [COLORS[0], (255 - i, i, 0), COLORS[2]]) for i in range(3)]
+    coding = coding_of(tmp_path, masks)
+    assert coding.problems == ()
+    assert coding.classes.names == ("0", "1", "2")
+    assert coding.values_of(1) == "1 or [255, 0, 0], [254, 1, 0], [253, 2, 0]"
+    masks.append(save_palette("moved.png", np.argsort([2, 1, 0])[PIXELS], [COLORS[2], (253, 2, 0), COLORS[0]]))
+    assert_array_equal(coding_of(tmp_path, masks).read(masks[3]), PIXELS)

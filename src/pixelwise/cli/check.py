@@ -120,10 +120,12 @@ def _class_table(result: CheckResult) -> Table:
 def _mask_values(result: CheckResult) -> list[str]:
     """Return what the values of masks stand for, a line each, after a line that says what this was concluded from."""
     rows = [(row.values, result.name_of(row.label), row.share, row.why) for row in result.mask_values]
-    lines = [f"masks     {rows[0][3]}"] if rows else []
+    uncounted = "; no pixel was counted, since no pair of image and mask is without a problem"
+    lines = [f"masks     {rows[0][3]}{uncounted if rows[0][2] is None else ''}"] if rows else []
     for values, name, share, why in rows:
         reason = f" ({why})" if why != rows[0][3] else ""
-        lines.append(f"          {values} = {name}, {_percent(share)} of the pixels{reason}")
+        part = "" if share is None else f", {_percent(share)} of the pixels"
+        lines.append(f"          {values} = {name}{part}{reason}")
     return lines
 
 

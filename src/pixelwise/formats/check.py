@@ -17,6 +17,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.examine import HARMLESS, Examined, examine
+from pixelwise.formats.lost_objects import Numbering, missing_objects
 from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import LEAST, SMALL
@@ -28,11 +29,11 @@ Int64 = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class MaskValues:
     """The values of mask files, such as "1, 255", that stand for a class index or `IGNORE_INDEX`; its share of the
-    counted pixels, 0..1; and what that was concluded from."""
+    counted pixels, 0..1, `None` where none is counted; and what that was concluded from."""
 
     values: str
     label: int
-    share: float
+    share: float | None
     why: str
 
 
@@ -55,8 +56,9 @@ class CheckResult:
     pixels of the training images in which each class occurs (median-frequency balancing divides by it).
     `class_objects`, int64 (num_classes,), counts objects; `train_object_areas` are those of the training split in
     pixels, int64 (objects,) an image. `problems` are sorted by file; `spoilt` are the images that training must leave
-    out. `remarks` are sentences on what was assumed and on what the data allow. `coding` says what the values of mask
-    files stand for, where there are such files. `depths` tells of images deeper than 8 bits, by their type, and
+    out, `without_objects` those that training on objects must leave out too. `remarks` are sentences on what was
+    assumed and on what the data allow. `coding` says what the values of mask files stand for, where there are such
+    files. `depths` tells of images deeper than 8 bits, by their type, and
     `value_range` what becomes 0 and 255 of them.
     """
 
@@ -78,6 +80,7 @@ class CheckResult:
     coding: Coding | None = None
     depths: dict[str, DepthUse] = field(default_factory=dict)
     value_range: ValueRange | None = None
+    without_objects: set[Path] = field(default_factory=set)
 
     @property
     def images(self) -> int:
@@ -104,7 +107,7 @@ class CheckResult:
             IGNORE_INDEX: self.pixels - int(self.class_pixels.sum()),
         }
         return [
-            MaskValues(values, label, count / max(1, self.pixels), self.coding.reason_for(label))
+            MaskValues(values, label, count / self.pixels if self.pixels else None, self.coding.reason_for(label))
             for label, count in counts.items()
             if (values := self.coding.values_of(label))
         ]
@@ -156,6 +159,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     # Of copies in two splits the one nearer to training is left out, so that one comes later here.
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     seen: dict[bytes, tuple[str, Path]] = {}
+    numberings: list[Numbering] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         examined = pool.map(lambda pair: examine(dataset, pair[1]), items)
         for done, ((split, item), found) in enumerate(zip(items, examined, strict=True), start=1):
@@ -169,8 +173,14 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             if spoilt:
                 result.spoilt.add(item.image)
             _count(result, found, split, counts=not spoilt)
+            if found.numbering is not None:
+                numberings.append(found.numbering)
             if on_progress is not None:
                 on_progress(done, len(items))
+    for lacking, problem in missing_objects(dataset.root, dataset.classes, numberings):
+        result.problems.append(problem)
+        if lacking is not None:
+            result.without_objects.add(lacking.image)
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
     result.problems += [*dataset.problems, *_similar_names(dataset)]
     result.problems += [*_empty_splits(dataset), *_missing_classes(result)]

@@ -30,6 +30,7 @@ class ClassList:
     values and colors: class index, or `IGNORE_INDEX`, of a mask's value and of a mask's RGB colour; `colors` holds
     what the list gives, which may be nothing. stated: whether the list itself says which values stand for its classes;
     else they are counted from 0. thresholds: the lowest value of each class but the first, where the list says them.
+    ignore_ids: the values of instance maps that are no objects and have no label; `None` where the list says nothing.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class ClassList:
     colors: dict[Color, int]
     stated: bool = False
     thresholds: tuple[int, ...] = ()
+    ignore_ids: tuple[int, ...] | None = None
 
 
 def read_object_classes(root: Path) -> ClassMap:
@@ -88,7 +90,7 @@ def _read_yaml(path: Path, text: str) -> ClassList:
     content = yaml.safe_load(text)
     if not isinstance(content, dict) or not isinstance(content.get("classes"), list):
         raise ValueError("no list under the key 'classes'")
-    _require_keys(content, ("classes", "ignore", "threshold", "thresholds"), "the file")
+    _require_keys(content, ("classes", "ignore", "threshold", "thresholds", "ignore_ids"), "the file")
     entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in content["classes"]]
     for entry in entries:
         if not isinstance(entry.get("name"), str | int | float) or isinstance(entry["name"], bool):
@@ -109,7 +111,11 @@ def _read_yaml(path: Path, text: str) -> ClassList:
         else:
             values[ignored] = IGNORE_INDEX
     thresholds = _thresholds(content, classes.num_classes, stated)
-    return ClassList(path, classes, values, _unambiguous(given), stated, thresholds)
+    ignore_ids = None if "ignore_ids" not in content else tuple(_listed(content["ignore_ids"]))
+    for value in ignore_ids or ():
+        if not _is_value(value) or value <= 0:
+            raise ValueError(f"under 'ignore_ids' {value!r}, which is no value of an instance map above 0")
+    return ClassList(path, classes, values, _unambiguous(given), stated, thresholds, ignore_ids)
 
 
 def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> None:
@@ -242,8 +248,8 @@ CLASS_LISTS: dict[str, Callable[[Path, str], ClassList]] = {
 
 FORMS = {
     "classes.yaml": (
-        "classes: [{name: sky, color: [128, 128, 128], value: 0}, ...] or [sky, ...], with or without ignore: [255] "
-        "and, for gray masks, threshold: 128"
+        "classes: [{name: sky, color: [128, 128, 128], value: 0}, ...] or [sky, ...], with or without ignore: [255], "
+        "for gray masks threshold: 128, for instance maps ignore_ids: [255]"
     ),
     "classes.txt": "one class name a line",
     "label_colors.txt": "lines of red, green, blue and name",

@@ -21,7 +21,15 @@ Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 BINARY_CLASSES = ClassMap(("background", "foreground"), ((0, 0, 0), distinct_colors(1)[0]))
 
-_REMEDY = "Correct the mask, add the class to the class list, or leave the pair out (train --skip-bad)."
+_REMEDY = (
+    "Correct the mask; or state in classes.yaml which values stand for each class (classes: [{name: ..., value: 0}, "
+    "{name: ..., values: [1, 5]}, ...]), and under ignore: which have no label; or leave the pair out (train "
+    "--skip-bad)."
+)
+_REMEDY_OF_COLORS = (
+    "Correct the mask; or give the colour to a class of the class list, or write it under ignore: in classes.yaml if "
+    "it has no label; or leave the pair out (train --skip-bad)."
+)
 _SHOWN = 8
 
 
@@ -33,8 +41,10 @@ class Coding:
     RGB masks by their colours. Palette masks are read by the colours of their palette where `palette` knows them (keys
     as those of `colors`), else by their values.
 
-    objects: the values are object ids; anything but 0 is the second class. smooth: JPEG masks are read too, because
-    the class list states thresholds. why, why_no_label: what the values of classes, and of no label, were concluded
+    apart: groups of values of which a mask holds those of one alone. shown_colors: what the colours of palettes stand
+    for (keys as those of `colors`), for people to see. objects: the values are object ids; anything but 0 is the second
+    class, and no label what `values` says so of. smooth: JPEG masks are read too, because the class list states
+    thresholds. why, why_no_label: what the values of classes, and of no label, were concluded
     from. remedy: what to do about a value that is no class. problems: what was assumed about the whole set, or is wrong
     with it.
     """
@@ -43,6 +53,8 @@ class Coding:
     values: Mapping[int, int]
     colors: Mapping[int, int] | None = None
     palette: Mapping[int, int] | None = None
+    apart: tuple[frozenset[int], ...] = ()
+    shown_colors: Mapping[int, int] = field(default_factory=dict, compare=False)
     objects: bool = False
     smooth: bool = False
     why: str = "the values of this layout"
@@ -57,7 +69,7 @@ class Coding:
         no class, colours where there are values only, or a palette that contradicts the colours of the classes.
         """
         if self.objects:
-            return (read_instance_map(path) > 0).astype(np.uint8)
+            return self._of_objects(read_instance_map(path))
         if is_jpeg(path) and not self.smooth:
             expected = "PNG or another format that keeps the values"
             remedy = (
@@ -84,14 +96,21 @@ class Coding:
         """Return the values that stand for a class index or `IGNORE_INDEX`, such as "1, 255" or "128..255"; of data
         that is told by colours alone, the colours."""
         if self.objects:
-            return {0: "0", 1: f"1..{MAX_ID}, each an object"}.get(label, "")
-        colors = [str(list(unpacked(code))) for code, own in (self.colors or {}).items() if own == label]
+            void = ranges(value for value, own in self.values.items() if own == label)
+            return {0: "0", 1: f"1..{MAX_ID}, each an object"}.get(label, void)
         values = ranges(value for value, own in self.values.items() if own == label)
-        return ", ".join(colors) if self.colors is not None else values
+        if self.colors is not None:
+            return _colors_of(self.colors, label)
+        colors = _colors_of(self.shown_colors, label)
+        return f"{values} or {colors}" if values and colors else values or colors
 
     def reason_for(self, label: int) -> str:
         """Return what the values of a class index or `IGNORE_INDEX` were concluded from, a clause."""
         return self.why_no_label if label == IGNORE_INDEX else self.why
+
+    def _of_objects(self, ids: Int32) -> UInt8:
+        void = [value for value, label in self.values.items() if label == IGNORE_INDEX]
+        return np.where(np.isin(ids, void), IGNORE_INDEX, ids > 0).astype(np.uint8)
 
     def _table_of(self, path: Path, used: list[int], palette: UInt8) -> Mapping[int, int]:
         """Return the labels of a palette mask's values: by their colours, or `values` where these say nothing."""
@@ -121,7 +140,12 @@ class Coding:
         labels = _labels(codes, table)
         unknown = labels < 0
         if unknown.any():
-            raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), self.remedy)
+            remedy = _REMEDY_OF_COLORS if as_colors else self.remedy
+            raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), remedy)
+        if table is self.values and sum(bool(np.isin(codes, list(group)).any()) for group in self.apart) > 1:
+            held = [ranges(group & set(np.unique(codes).tolist())) for group in self.apart]
+            found = f"values of two codings in one mask: {' and '.join(filter(None, held))}"
+            raise MaskError(path, found, "one coding of the classes in a mask", self.remedy)
         return labels.astype(np.uint8)
 
 
@@ -160,6 +184,11 @@ def palette_labels(palette: UInt8, labels: Mapping[int, int]) -> dict[int, int]:
     """Return the entries in `labels` (keys as `packed` gives them) of a palette's values, (n, 3), that have one."""
     codes = packed(palette[None]).ravel().tolist()
     return {value: labels[code] for value, code in enumerate(codes) if code in labels}
+
+
+def _colors_of(colors: Mapping[int, int], label: int) -> str:
+    own = [str(list(unpacked(code))) for code, index in colors.items() if index == label]
+    return ", ".join(own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else "")
 
 
 def _is_filler(palette: UInt8) -> bool:

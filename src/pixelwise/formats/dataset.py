@@ -70,7 +70,8 @@ class Dataset:
     the images' channels, where they are others than red, green and blue. `value_range` says what becomes 0 and 255 of
     images deeper than 8 bits; without one each file suggests it (see `assumed_range`). `coding` says what the values of
     mask files stand for, where the data has such files. `problems` are what was found on opening it: what was assumed,
-    files that were passed over, entries that make no sense. `images_root` is the folder outside `root` in which files
+    files that were passed over, entries that make no sense. `id_files` says whether files beside the masks number the
+    objects that the masks show. `images_root` is the folder outside `root` in which files
     may lie too.
     """
 
@@ -85,6 +86,7 @@ class Dataset:
     coding: Coding | None = None
     problems: tuple[Problem, ...] = ()
     images_root: Path | None = None
+    id_files: bool = False
 
     @property
     def channels(self) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pixelwise.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of, require_sizes
+from pixelwise.formats.lost_objects import Numbering, numbering_of
 from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.depth import Depth, depth_of
@@ -32,6 +33,7 @@ KINDS = {
     "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
     "passed_over": "files that were not read, and why",
+    "missing_objects": "objects in a mask that have no id in an instance map, or no instance map",
     "unlabelled": "an image without one labelled pixel",
     "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
     "pages": "a TIFF, or an animated GIF, PNG or WebP, of several images, of which the first alone is read",
@@ -57,7 +59,8 @@ class Examined:
 
     size: (height, width) and digest: of the image as it is stored, `None` where it cannot be read. class_pixels and
     class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
-    object_areas: int64 (objects,), in pixels. depth: `None` of an image of 8 bits.
+    object_areas: int64 (objects,), in pixels. depth: `None` of an image of 8 bits. numbering: of an image of data with
+    files of object ids, whose mask can be read.
     """
 
     item: Item
@@ -68,6 +71,7 @@ class Examined:
     object_areas: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
     depth: Depth | None = None
+    numbering: Numbering | None = None
 
 
 def examine(dataset: Dataset, item: Item) -> Examined:
@@ -82,6 +86,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
+    numbering: Numbering | None = None
     if labels is not None:
         class_pixels += np.bincount(labels.label_map.ravel(), minlength=256)[: len(class_pixels)]
         if not class_pixels.any():
@@ -91,13 +96,16 @@ def examine(dataset: Dataset, item: Item) -> Examined:
             found = objects_of(labels.label_map, labels.instance_map)
             class_objects += np.bincount(found.class_index, minlength=len(class_objects))
             areas = found.areas()
+        if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
+            numbering = numbering_of(item, labels, class_pixels, class_objects)
     if image is None:
-        return Examined(item, None, None, class_pixels, class_objects, areas, tuple(problems))
+        return Examined(item, None, None, class_pixels, class_objects, areas, tuple(problems), numbering=numbering)
     height, width = image.shape[:2]
     depth = None if image.dtype == np.uint8 else depth_of(image)
     if depth is not None and (remark := _narrow(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", remark))
-    return Examined(item, (height, width), _digest(image), class_pixels, class_objects, areas, tuple(problems), depth)
+    counts = (class_pixels, class_objects, areas)
+    return Examined(item, (height, width), _digest(image), *counts, tuple(problems), depth, numbering)
 
 
 def _digest(image: Values) -> bytes:

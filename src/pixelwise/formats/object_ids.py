@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pixelwise.formats.rims import rim_of, without
 from pixelwise.formats.survey import Look, masks_of
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.raster.image import read_values
 
 OF_OBJECTS = re.compile(r"(_cp_masks?|[_ -]Object[ _]Identities)$", re.IGNORECASE)
 """What a mask's stem ends in where a tool writes object ids: Cellpose, ilastik."""
-_SAMPLE = 24
+SAMPLE = 24
 """Masks that are looked at."""
 _CONNECTED = 0.85
 """Share of the objects that are in one piece, or more."""
@@ -33,7 +34,7 @@ _ALIKE = 0.01
 
 
 @dataclass(frozen=True)
-class _Object:
+class PlacedObject:
     """One value in one mask: where its pixels lie, as fractions of the image, their share, and whether in one piece."""
 
     value: int
@@ -44,18 +45,29 @@ class _Object:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why masks are taken for object ids, a clause that follows "they"; or, where not `sure`, why they may be."""
+    """Why masks are taken for object ids, a clause that follows "they"; or, where not `sure`, why they may be. rim: the
+    value along their borders that has no label."""
 
     reason: str
     sure: bool = True
+    rim: int | None = None
 
 
 def object_ids(looks: Sequence[Look]) -> Verdict | None:
     """Return why the masks hold object ids, or may do so; `None` where they hold classes.
 
     Ids are in one piece each, start from 1 and end at the number of objects in every image, or are new in each; the
-    object that has a number in one image is as unlike that of the same number in another as any other.
+    object that has a number in one image is as unlike that of the same number in another as any other. A value along
+    their borders, such as 255, is no id.
     """
+    rim = rim_of(looks)
+    if rim is not None and rim.sure:
+        verdict = _verdict(without(looks, rim.value))
+        return verdict and replace(verdict, rim=rim.value)
+    return _verdict(looks)
+
+
+def _verdict(looks: Sequence[Look]) -> Verdict | None:
     looks = [look for look in looks if any(value > 0 for value in look.pixels)]
     highest = max((max(look.pixels) for look in looks), default=0)
     if not looks or highest < _SEVERAL or highest > MAX_ID or min(min(look.pixels) for look in looks) < 0:
@@ -64,9 +76,9 @@ def object_ids(looks: Sequence[Look]) -> Verdict | None:
     named = all(OF_OBJECTS.search(look.path.stem) for look in looks)
     if np.mean(counts) < _SEVERAL and not named:
         return None
-    objects: list[list[_Object]] = []
-    for look in looks[:: -(-len(looks) // _SAMPLE)]:
-        objects.append(_objects(look))
+    objects: list[list[PlacedObject]] = []
+    for look in looks[:: -(-len(looks) // SAMPLE)]:
+        objects.append(places_of(look))
         connected = [single.connected for image in objects for single in image]
         if len(connected) >= _ENOUGH and np.mean(connected) < _CONNECTED / 2:
             return None  # so many in pieces are classes, whatever the other masks hold
@@ -88,13 +100,13 @@ def object_ids(looks: Sequence[Look]) -> Verdict | None:
     return None
 
 
-def _objects(look: Look) -> list[_Object]:
+def places_of(look: Look) -> list[PlacedObject]:
     """Return the values of a mask but 0, or a hundred of them, with their places."""
     from scipy import ndimage  # a tenth of a second that no other data set should pay
 
     stored = read_values(look.path)
     values = stored[..., 0] if stored.ndim == 3 else stored
-    objects: list[_Object] = []
+    objects: list[PlacedObject] = []
     boxes = ndimage.find_objects(values.astype(np.int32))
     present = [value for value in sorted(look.pixels) if value > 0]
     for value in present[:: -(-len(present) // 100)]:
@@ -107,7 +119,7 @@ def _objects(look: Look) -> list[_Object]:
         largest = int(np.bincount(pieces[mask]).max())
         column = box[1].start + float(np.nonzero(mask)[1].mean())
         log_area = float(np.log(area / values.size))
-        objects.append(_Object(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area)))
+        objects.append(PlacedObject(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area)))
     return objects
 
 
@@ -128,9 +140,9 @@ def _new_in_each(looks: Sequence[Look]) -> bool:
     return len(looks) >= 3 and len(shares) >= 30 and float(np.median(shares)) <= 0.5
 
 
-def _unlike_classes(objects: Sequence[Sequence[_Object]]) -> bool:
+def _unlike_classes(objects: Sequence[Sequence[PlacedObject]]) -> bool:
     """Return whether objects of one number are no more alike, over the images, than any two."""
-    members: defaultdict[int, list[_Object]] = defaultdict(list)
+    members: defaultdict[int, list[PlacedObject]] = defaultdict(list)
     for single in (single for image in objects for single in image):
         members[single.value].append(single)
     repeated = [group for group in members.values() if len(group) > 1]

@@ -1,53 +1,97 @@
 """Palette masks whose palettes list the same colours in different orders, or other colours than the class list.
 
-A palette's order says nothing to the eye: a file that is saved again without loss may list its colours anew. Where the
-colours of the classes are known, or agree over the masks, they decide, and not the values.
+A palette's order says nothing to the eye: a file that is saved again without loss may list its colours anew, or only
+those that occur. Where the colours of the classes are known, or recur over the masks, they decide, and not the values.
+Colours that a lossy tool has moved by a little are those that they were.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pixelwise.classes import IGNORE_INDEX, Color
-from pixelwise.formats.coding import palette_labels
+from pixelwise.errors import DataError
+from pixelwise.formats.coding import palette_labels, unpacked
 from pixelwise.formats.problem import Problem, shown
 from pixelwise.formats.survey import Look
 
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
+NEAR = 3
+"""Two colours that differ by no more in each channel may be one."""
+_MOST = 256
+"""Colours of a mask; of more it is a photo, or was smeared."""
+_RECURRING = 0.5
+"""Share of the colours of masks, the most frequent one aside, that others have too, or more: colours of classes."""
+
+Orders = dict[Path, dict[Color, int]]
+"""The values of colours, by mask."""
 
 
-def consensus(root: Path, looks: Sequence[Look]) -> tuple[tuple[Look, ...], dict[int, int] | None, tuple[Problem, ...]]:
-    """Return the masks with the values that their colours have in most palettes, and these values by packed colour:
-    `None`, and the masks as they are, where the palettes do not contradict one another."""
-    orders = {look.path: order for look in looks if (order := _order(look)) is not None}
-    colors = {color for order in orders.values() for color in order.values()}
-    if not orders:
-        return tuple(looks), None, ()
-    if colors <= {_BLACK, _WHITE}:
-        if all((color == _BLACK) == (value == 0) for order in orders.values() for value, color in order.items()):
-            return tuple(looks), None, ()
-        reference: dict[Color, int] = {_BLACK: 0, _WHITE: 255}
+@dataclass(frozen=True)
+class Palettes:
+    """What the palettes of masks say together.
+
+    looks: the masks with the values that their colours have. values: these values by packed colour, `None` where the
+    palettes do not contradict one another. shown: the value of each packed colour, for people to see. problems: what
+    was assumed.
+    """
+
+    looks: tuple[Look, ...]
+    values: dict[int, int] | None = None
+    shown: dict[int, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) -> Palettes:
+    """Return the masks with the values that their colours have in the fullest palette.
+
+    list_path: a list that names classes by these values and gives no colours. Raises `DataError` where palettes that
+    are as full, of as many masks, contradict one another, so that the list may name the wrong colours.
+    """
+    same = _same_colors(looks)
+    orders = {look.path: order for look in looks if (order := _order(look, same)) is not None}
+    values_of: defaultdict[Color, set[int]] = defaultdict(set)
+    colors_of: defaultdict[int, set[Color]] = defaultdict(set)
+    for order in orders.values():
+        for color, value in order.items():
+            values_of[color].add(value)
+            colors_of[value].add(color)
+    listed = {look.path: _listed(look, same, values_of.keys()) for look in looks if look.path in orders}
+    numbers: defaultdict[Color, set[int]] = defaultdict(set)
+    for order in listed.values():
+        for color, value in order.items():
+            numbers[color].add(value)
+    moved = any(len(own) > 1 for own in numbers.values())
+    seen = _shown_values(values_of, same)
+    if orders and values_of.keys() <= {_BLACK, _WHITE}:
+        if all((color == _BLACK) == (value == 0) for order in orders.values() for color, value in order.items()):
+            return Palettes(tuple(looks))
+        reference = {_BLACK: 0, _WHITE: 255}
         how = "black is read as 0 and white as 255, as they look"
+    elif not moved or not _recur(orders):
+        several = {value: own for value, own in colors_of.items() if len(own) > 1}
+        problems = (_values_count(root, orders, several, moved),) if several else ()
+        return Palettes(tuple(looks), shown={} if moved else seen, problems=problems)
     else:
-        values = {value for order in orders.values() for value in order}
-        pairs = {pair for order in orders.values() for pair in order.items()}
-        if len(pairs) <= len(values) or len(colors) > len(values):
-            return tuple(looks), None, ()
-        reference = _reference([tuple(order.items()) for order in orders.values()])
-        how = "the colours decide, numbered as in most masks"
-    other = [path for path, order in orders.items() if any(reference[c] != value for value, c in order.items())]
-    names = ", ".join(shown(root, path) for path in other[:3]) + (" ..." if len(other) > 3 else "")
+        reference, how = _reference(listed, list_path)
+    other = [path for path, order in orders.items() if any(reference[c] != value for c, value in order.items())]
+    if not other:
+        return Palettes(tuple(looks), shown=seen)
+    ordered = sorted(reference.items(), key=lambda pair: pair[1])[:8]
+    legend = ", ".join(f"{list(color)} = {value}" for color, value in ordered)
     message = (
-        f"found palettes that list the same colours in different orders, in {len(other):,} masks another ({names}); "
-        f"expected one order. In palette masks {how}. Give the colour of each class in classes.yaml to say so."
+        f"found palettes that number the same colours in different orders, in {len(other):,} of {len(orders):,} masks "
+        f"in another ({_names(root, other)}); expected one order. In palette masks {how}: {legend}. Give the colour "
+        "of each class in classes.yaml to say so."
     )
     translated = tuple(_translated(look, orders.get(look.path), reference) for look in looks)
-    table = {_code(color): value for color, value in reference.items()}
-    return translated, table, (Problem(root, "assumed", message),)
+    table = {code: reference[color] for code, color in _variants(same, reference)}
+    return Palettes(translated, table, table, (Problem(root, "assumed", message),))
 
 
 def palette_problems(
@@ -82,31 +126,204 @@ def palette_problems(
     return tuple(by_value), (Problem(path, "assumed", message),)
 
 
-def _order(look: Look) -> dict[int, Color] | None:
-    """Return the colours of a palette mask's values; `None` where they say nothing, because an earlier one is alike."""
+def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) -> tuple[dict[int, int], list[Problem]]:
+    """Return the labels of packed colours that are not in the list at `path` and near those of one class, of palettes
+    and of RGB masks, and what to say of them."""
+    labels: dict[int, int] = {}
+    nearest: dict[int, int] = {}
+    holding: list[Look] = []
+    for look in looks:
+        codes = _colors_in(look)
+        if len(codes) > _MOST:
+            continue
+        for code in (code for code in codes if code not in colors and code not in nearest):
+            distances = {other: _differ(unpacked(code), unpacked(other)) for other in colors}
+            near = [other for other, distance in distances.items() if distance <= NEAR]
+            beside = not look.rgb and any(
+                other in codes for other in near
+            )  # two entries of one palette are two colours
+            if len({colors[other] for other in near}) == 1 and not beside:
+                nearest[code] = min(near, key=distances.__getitem__)
+                labels[code] = colors[nearest[code]]
+        if any(code in labels for code in codes):
+            holding.append(look)
+    if not labels:
+        return {}, []
+    pairs = ", ".join(f"{list(unpacked(own))} as {list(unpacked(other))}" for own, other in list(nearest.items())[:8])
+    message = (
+        f"found colours near those of {path.name} in {len(holding):,} masks ({_names(path.parent, _paths(holding))}): "
+        f"{pairs}; expected the colours of the list. Colours that differ by {NEAR} at most in each channel from those "
+        "of one class are read as that class. Give them in the list, or under ignore:, to say otherwise."
+    )
+    return labels, [Problem(path, "mended", message)]
+
+
+def _colors_in(look: Look) -> set[int]:
+    """Return the packed colours of an RGB mask or of a palette, but for grays that are no more than their value."""
+    if look.rgb:
+        return {*look.pixels}
+    used = look.palette_colors or {}
+    return {_code(color) for value, color in used.items() if color != (value, value, value)}
+
+
+def _same_colors(looks: Sequence[Look]) -> dict[Color, Color]:
+    """Return the colour that stands for each of those that palette masks use: the most frequent one near it that no
+    palette lists beside it."""
+    used = Counter(color for look in looks for color in (look.palette_colors or {}).values())
+    if len(used) > _MOST:
+        return {color: color for color in used}
+    sets = [frozenset(palette) for palette in {look.palette for look in looks if look.palette is not None}]
+    same: dict[Color, Color] = {}
+    leaders: list[Color] = []
+    for color, _ in used.most_common():
+        leader = next(
+            (
+                other
+                for other in leaders
+                if _differ(color, other) <= NEAR and not any(color in own and other in own for own in sets)
+            ),
+            color,
+        )
+        same[color] = leader
+        if leader == color:
+            leaders.append(color)
+    return same
+
+
+def _order(look: Look, same: Mapping[Color, Color]) -> dict[Color, int] | None:
+    """Return the values of a palette mask's colours; `None` where they say nothing, because an earlier one is alike."""
     used = look.palette_colors
     if used is None or look.palette is None:
         return None
-    return used if all(look.palette.index(color) == value for value, color in used.items()) else None
+    if not all(look.palette.index(color) == value for value, color in used.items()):
+        return None
+    order = {same[color]: value for value, color in used.items()}
+    return order if len(order) == len(used) else None
 
 
-def _reference(orders: Sequence[tuple[tuple[int, Color], ...]]) -> dict[Color, int]:
-    """Return the value of each colour: as in most masks, a value for each."""
-    reference: dict[Color, int] = {}
-    for order, _ in Counter(orders).most_common():
-        for value, color in order:
-            if color not in reference and value not in reference.values():
-                reference[color] = value
-    spare = iter(range(IGNORE_INDEX + 1))
-    for color in sorted({color for order in orders for _, color in order} - reference.keys()):
-        reference[color] = next(value for value in spare if value not in reference.values())
-    return reference
+def _listed(look: Look, same: Mapping[Color, Color], colors: Iterable[Color]) -> dict[Color, int]:
+    """Return the first values of the colours that a mask's palette lists, used or not, of those that masks use."""
+    wanted = set(colors)
+    values: dict[Color, int] = {}
+    for value, color in enumerate(look.palette or ()):
+        leader = same.get(color, color)
+        if leader in wanted:
+            values.setdefault(leader, value)
+    return values
 
 
-def _translated(look: Look, order: Mapping[int, Color] | None, reference: Mapping[Color, int]) -> Look:
+def _recur(orders: Orders) -> bool:
+    """Return whether masks share their colours, as they do where these stand for classes."""
+    counts = Counter(color for order in orders.values() for color in order)
+    others = [count for _, count in counts.most_common()[1:]]
+    return sum(count for count in others if count > 1) >= _RECURRING * sum(others) > 0
+
+
+def _reference(listed: Orders, list_path: Path | None) -> tuple[dict[Color, int], str]:
+    """Return the value of each colour and how it was found: as in the fullest palettes, of these as in most masks."""
+    colors = {color for order in listed.values() for color in order}
+    fullest = max(map(len, listed.values()))
+    full = {path: order for path, order in listed.items() if len(order) == fullest}
+    counts = Counter(frozenset(order.items()) for order in full.values()).most_common()
+    reference = dict(counts[0][0])
+    for order in sorted(listed.values(), key=len, reverse=True):
+        if all(reference.get(color, value) == value for color, value in order.items()):
+            numbers = {*reference.values()} - {IGNORE_INDEX}
+            reference.update({color: value for color, value in order.items() if value not in numbers})
+    if reference.keys() == colors:
+        tie = len(counts) > 1 and counts[0][1] == counts[1][1]
+        if tie and list_path is not None:
+            first, second = (next(p for p, o in full.items() if frozenset(o.items()) == own) for own, _ in counts[:2])
+            raise _contradiction(list_path, first, second)
+        most = ", most of them" if len(counts) > 1 else ""
+        return reference, f"the colours decide, numbered as in the fullest palettes{most}"
+    merged = _merged(listed.values())
+    if merged is not None:
+        return merged, "the colours decide, numbered in the order that all palettes keep"
+    if list_path is not None:
+        raise _contradiction(list_path, *_two_orders(listed))
+    spare = iter(value for value in range(IGNORE_INDEX + 1) if value not in {*reference.values()})
+    reference.update({color: next(spare) for color in sorted(colors - reference.keys())})
+    return reference, "the colours decide, numbered as far as that goes as in the fullest palette"
+
+
+def _merged(orders: Iterable[Mapping[Color, int]]) -> dict[Color, int] | None:
+    """Return the numbers 0, 1 ... of colours in the one order that all palettes keep; `None` where there is none, or
+    more than one."""
+    rows = {tuple(sorted(order, key=order.__getitem__)) for order in orders}
+    left = {color for row in rows for color in row}
+    merged: dict[Color, int] = {}
+    while left:
+        heads = [color for color in left if all(row[0] == color for row in rows if color in row)]
+        if len(heads) != 1:
+            return None
+        merged[heads[0]] = len(merged)
+        left.remove(heads[0])
+        rows = {row for row in (tuple(color for color in row if color != heads[0]) for row in rows) if row}
+    return merged
+
+
+def _two_orders(listed: Orders) -> tuple[Path, Path]:
+    """Return two masks whose palettes number a colour differently."""
+    paths = list(listed)
+    pairs = ((a, b) for number, a in enumerate(paths) for b in paths[:number])
+    differ = ((b, a) for a, b in pairs if any(listed[a].get(c, v) != v for c, v in listed[b].items()))
+    return next(differ, (paths[0], paths[-1]))
+
+
+def _contradiction(list_path: Path, first: Path, second: Path) -> DataError:
+    return DataError(
+        list_path,
+        f"names of classes without colours, while palettes contradict one another, as those of "
+        f"{_names(list_path.parent, [first, second])}",
+        "one order of the colours in the palettes of all masks, so that each name has one",
+        "Write classes.yaml with the colour of each class: classes: [{name: ..., color: [0, 0, 0]}, ...].",
+    )
+
+
+def _values_count(root: Path, orders: Orders, several: Mapping[int, set[Color]], moved: bool) -> Problem:
+    value, colors = min(several.items())
+    some = " and ".join(str(list(color)) for color in sorted(colors)[:3]) + (" ..." if len(colors) > 3 else "")
+    holding = [path for path, order in orders.items() if value in order.values()]
+    rare = ", and few masks share their colours" if moved else ""
+    message = (
+        f"found palettes that give one value several colours, such as {some} to {value} "
+        f"({_names(root, holding)}){rare}; expected one colour a value. The values of these masks "
+        "count, not their colours. Give the colour of each class in classes.yaml to have the colours decide."
+    )
+    return Problem(root, "assumed", message)
+
+
+def _shown_values(values_of: Mapping[Color, set[int]], same: Mapping[Color, Color]) -> dict[int, int]:
+    """Return the value of each colour, packed, but of grays that say no more than their value does."""
+    values = {color: min(own) for color, own in values_of.items()}
+    if all(len(set(color)) == 1 for color in values):
+        return {}
+    return {code: values[color] for code, color in _variants(same, values)}
+
+
+def _variants(same: Mapping[Color, Color], values: Mapping[Color, int]) -> Iterable[tuple[int, Color]]:
+    """Yield the packed colours that stand for those in `values`, with these."""
+    return ((_code(color), leader) for color, leader in same.items() if leader in values)
+
+
+def _translated(look: Look, order: Mapping[Color, int] | None, reference: Mapping[Color, int]) -> Look:
     if order is None:
         return look
-    return Look(look.path, {reference[color]: look.pixels[value] for value, color in order.items()})
+    return Look(look.path, {reference[color]: look.pixels[value] for color, value in order.items()})
+
+
+def _differ(first: Color, second: Color) -> int:
+    """Return the largest difference of two colours in a channel."""
+    return max(abs(a - b) for a, b in zip(first, second, strict=True))
+
+
+def _paths(looks: Sequence[Look]) -> list[Path]:
+    return [look.path for look in looks]
+
+
+def _names(root: Path, paths: Sequence[Path]) -> str:
+    return ", ".join(shown(root, path) for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
 
 
 def _code(color: Color) -> int:

@@ -18,8 +18,10 @@ def usable_data(
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
     """Return the data to train on, less the bad files where `--skip-bad` asks for that.
 
-    Of a cross-validation nothing is said of its splits.
+    Of a cross-validation nothing is said of its splits. Images whose objects have no ids are bad for training on
+    objects alone.
     """
+    _judge_for_task(survey, options)
     if options.folds is not None:
         survey.remarks.clear()
         survey.problems = [problem for problem in survey.problems if problem.kind not in OF_SPLITS]
@@ -42,6 +44,7 @@ def usable_data(
         skipped = [(str(problem.file), problem.message) for problem in bad]
         dataset = dataset.without(survey.spoilt)
         survey = check(dataset)
+        _judge_for_task(survey, options)
     if not dataset.splits.get("train"):
         remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
         raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
@@ -54,3 +57,11 @@ def usable_data(
         measured = "" if dataset.splits.get("test") else " and nothing is measured"
         display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
     return dataset, survey, skipped
+
+
+def _judge_for_task(survey: CheckResult, options: TrainOptions) -> None:
+    """Count images whose objects have no ids among the spoilt ones where objects are learnt, else among the others."""
+    if options.task == "instance":
+        survey.spoilt |= survey.without_objects
+    else:
+        survey.problems = [problem for problem in survey.problems if problem.kind != "missing_objects"]

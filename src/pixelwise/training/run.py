@@ -187,7 +187,8 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
     if first is not None and first.asked.get("folds") != count:
         remedy = "Give the same --folds, or start a new run in another --out."
         raise RunError(run.path, f"a run with --folds {first.asked.get('folds')}", f"--folds {count}", remedy)
-    dataset, _, _ = usable_data(dataset, check(dataset), options, display)
+    judged = options if first is None else replace(options, task=first.task)
+    dataset, _, _ = usable_data(dataset, check(dataset), judged, display)
     parts = deal_folds(dataset, count)
     own = replace(options, resume=True)
     if options.minutes is not None or (options.epochs is None and first is None):
@@ -208,6 +209,12 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
     return _train(run, replace(dataset, splits=splits), own, display, measured)
 
 
+def _task_of(run: RunDirectory, options: TrainOptions) -> Literal["semantic", "instance"] | None:
+    """Return the task that is trained: that of a run that goes on or is repeated, else the one asked for."""
+    begun = run.config if options.resume and run.config.is_file() else options.config
+    return options.task if begun is None else RunConfig.load(begun).task
+
+
 def _train(
     run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display, folds: Measured | None = None
 ) -> Run:
@@ -218,7 +225,8 @@ def _train(
         run.clear_leftovers()
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
-    dataset, survey, skipped = usable_data(dataset, survey, options, display)
+    judged = replace(options, task=_task_of(run, options))
+    dataset, survey, skipped = usable_data(dataset, survey, judged, display)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
     if options.resume and run.config.is_file():

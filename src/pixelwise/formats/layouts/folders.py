@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import read_class_list, read_object_classes, write_classes
-from pixelwise.formats.coding import read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
+from pixelwise.formats.instance_maps import IdReading, decide_ids
 from pixelwise.formats.layout import EXPECTED, Place, find_places, home_of
 from pixelwise.formats.layouts.vocclasses import read_label_map
 from pixelwise.formats.mask_values import decide
@@ -56,15 +58,37 @@ def open_folders(root: Path) -> Dataset:
     masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
     class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
     passed_over += [] if class_list else unread_class_lists(root)
+    home_of_list = root if class_list is None else class_list.path.parent
+    maps = (
+        masks
+        if not has_masks
+        else sorted({item.instances for items in splits.values() for item in items if item.instances is not None})
+    )
     if not has_masks:
-        classes = read_object_classes(root if class_list is None else class_list.path.parent)
-        problems = tuple(passed_over)
-        return Dataset(root, "folders", classes, splits, _read_objects, strays, problems=problems)
-    has_objects = any(item.instances for items in splits.values() for item in items)
-    coding = decide(root, masks, class_list, has_objects)
-    read_labels = _read_objects if coding.objects else files_of(coding.read, read_instance_map)
-    problems = (*passed_over, *coding.problems)
-    return Dataset(root, "folders", coding.classes, splits, read_labels, strays, coding=coding, problems=problems)
+        classes = read_object_classes(home_of_list)
+        ids = decide_ids(root, maps, class_list)
+        problems = (*passed_over, *ids.problems)
+        return Dataset(root, "folders", classes, splits, partial(_read_objects, ids=ids), strays, problems=problems)
+    coding = decide(root, masks, class_list, bool(maps))
+    if coding.objects:
+        void = tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX)
+        ids = IdReading(void)
+        read_labels: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
+    else:
+        ids = decide_ids(root, maps, class_list)
+        read_labels = files_of(coding.read, ids.read)
+    problems = (*passed_over, *coding.problems, *ids.problems)
+    return Dataset(
+        root,
+        "folders",
+        coding.classes,
+        splits,
+        read_labels,
+        strays,
+        coding=coding,
+        problems=problems,
+        id_files=bool(maps),
+    )
 
 
 def write_folders(dataset: Dataset, out: Path) -> None:
@@ -85,10 +109,9 @@ def write_folders(dataset: Dataset, out: Path) -> None:
         write_classes(temporary / "classes.yaml", dataset.classes)
 
 
-def _read_objects(item: Item) -> Labels:
+def _read_objects(item: Item, ids: IdReading) -> Labels:
     """Return the labels of an item whose instance map is all there is."""
-    instance_map = read_instance_map(mask_of(item))
-    return Labels((instance_map > 0).astype(np.uint8), instance_map)
+    return Labels(*ids.read_alone(mask_of(item)))
 
 
 def _items(place: Place, has_masks: bool) -> list[Item]:

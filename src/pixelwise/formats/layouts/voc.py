@@ -77,16 +77,28 @@ def open_voc(root: Path) -> Dataset:
     if not masks:
         raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
     stems = [item.name for members in splits.values() for item in members]
-    coding = read_coding((home, root), masks, stems)
+    id_files = any(item.instances for members in splits.values() for item in members)
+    coding = read_coding((home, root), masks, stems, id_files)
 
     def read_labels(item: Item) -> Labels:
         label_map = coding.read(mask_of(item))
         if item.instances is None:
-            return Labels(label_map, read_instance_map(mask_of(item)) if coding.objects else None)
+            ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if coding.objects else None
+            return Labels(label_map, ids)
         instance_map = _read_objects(item.instances)
         return Labels(label_map, instance_map, _remarks(label_map, instance_map))
 
-    return Dataset(root, "voc", coding.classes, splits, read_labels, strays, coding=coding, problems=coding.problems)
+    return Dataset(
+        root,
+        "voc",
+        coding.classes,
+        splits,
+        read_labels,
+        strays,
+        coding=coding,
+        problems=coding.problems,
+        id_files=id_files,
+    )
 
 
 def write_voc(dataset: Dataset, out: Path) -> None:

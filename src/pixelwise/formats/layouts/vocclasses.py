@@ -48,9 +48,11 @@ def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
     return {packed(PALETTE[None, index]).item(): index for index in indices}
 
 
-def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str]) -> Coding:
+def read_coding(
+    folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], has_objects: bool = False
+) -> Coding:
     """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
-    VOC's are (2007_000032), by VOC's classes; else as in `mask_values.decide`.
+    VOC's are (2007_000032), by VOC's classes; else as in `mask_values.decide`, for data that `has_objects` or not.
 
     255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
     make no sense, and as `mask_values.decide` does.
@@ -59,12 +61,15 @@ def read_coding(folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[
     for folder in places:
         found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if found is not None:
-            return decide(folder, masks, found)
+            if found.ignore_ids is not None:
+                expected = "no 'ignore_ids': in object masks of VOC 255 is no object"
+                raise DataError(found.path, "'ignore_ids'", expected, "Take it out, or pass --format folders.")
+            return decide(folder, masks, found, has_objects)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
         return Coding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
-    return decide(places[0], masks, None)
+    return decide(places[0], masks, None, has_objects)
 
 
 def _names_list(folder: Path) -> ClassList | None:
