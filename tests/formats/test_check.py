@@ -119,8 +119,8 @@ def test_the_same_bytes_in_another_shape_are_no_copy(clean: Path, save) -> None:
 
 
 def test_instance_maps_are_read_as_well(clean: Path, save) -> None:
-    for stem in "abc":
-        save(f"train/instances/{stem}.png", np.ones((6, 8), np.uint16))
+    for name in ("train/instances/a.png", "val/instances/d.png"):
+        save(name, np.ones((6, 8), np.uint16))
     save("train/instances/b.png", np.ones((6, 7), np.uint16))
     save("train/instances/c.png", np.ones((6, 8, 3)) * [1, 2, 3])
     assert problems(clean) == [("train/instances/b.png", "size_mismatch"), ("train/instances/c.png", "unknown_value")]

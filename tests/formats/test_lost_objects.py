@@ -99,7 +99,7 @@ def test_objects_on_the_background_of_the_mask(cells: Path, save, discs) -> None
     save("train/instances/0.png", np.where(discs(0, [1, 2, 3]) > 0, discs(0, [1, 2, 3]), 4 * (np.arange(64) < 2)))
     result, problems = told(cells)
     assert problems == [(".", "assumed")]
-    assert "found 1 objects of the instance maps, in 1 images (0)" in result.problems[0].message
+    assert "found 1 objects of the instance maps, in 1 of the images (0)" in result.problems[0].message
 
 
 def test_pascal_voc_too(cells: Path, tmp_path: Path, save) -> None:

@@ -56,7 +56,7 @@ def test_without_a_list_the_order_of_most_masks_counts_and_is_told(reordered: li
             assert_array_equal(coding.read(mask), PIXELS)
         (problem,) = coding.problems
         assert problem.kind == "assumed"
-        assert "2 of 4 masks in another (masks/2.tif, masks/3.bmp)" in problem.message
+        assert "2 of 4 masks in another than is read (masks/2.tif, masks/3.bmp)" in problem.message
         assert "[0, 0, 0] = 0, [255, 0, 0] = 1, [0, 255, 0] = 2" in problem.message
 
 
@@ -223,7 +223,7 @@ def test_colours_near_those_of_the_list_are_read_and_told(save_palette, save, tm
         assert_array_equal(coding.read(mask), PIXELS)
     (problem,) = coding.problems
     assert (problem.kind, problem.file.name) == ("mended", name)
-    assert "in 2 masks (a.png, b.png): [254, 1, 0] as [255, 0, 0], [2, 253, 3] as [0, 255, 0]" in problem.message
+    assert "in 2 of the masks (a.png, b.png): [254, 1, 0] as [255, 0, 0], [2, 253, 3] as [0, 255, 0]" in problem.message
 
 
 def test_colours_between_two_of_the_list_or_far_from_all_are_refused(save_palette, save, tmp_path: Path) -> None:

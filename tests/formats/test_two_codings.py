@@ -12,7 +12,7 @@ from pixelwise.formats.classlist import read_class_list
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.mask_values import decide
 from pixelwise.formats.survey import Look
-from pixelwise.formats.two_codings import counted_from_1, find_codings, unmixed
+from pixelwise.formats.two_codings import counted_from_1, find_codings, multiples, unmixed
 
 Masks = Callable[[list[list[int]], str], list[Path]]
 
@@ -214,3 +214,15 @@ def test_images_without_a_class_that_is_left_have_255_alone(masks: Masks, tmp_pa
         coding = coding_of(tmp_path, paths)
         assert_array_equal(coding.read(paths[0]), [np.repeat([0, 255], 4)] * 12)
         assert_array_equal(coding.read(paths[9]), [np.repeat([0, 1, 2, 255], 4)] * 12)
+
+
+def test_multiples_of_class_indices_are_told(masks: Masks, tmp_path: Path) -> None:
+    paths = masks([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 2, 6], [0, 3]])
+    looks = looks_of([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 2, 6], [0, 3]])
+    assert multiples(looks) == (2, looks[2:5])
+    assert multiples(looks_of([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 3, 6]])) is None
+    assert multiples(looks_of([[0, 1, 2]] * 2 + [[0, 3, 4]] * 2)) is None
+    for listed in (None, "classes: [a, b, c, d, e, f, g]"):
+        if listed:
+            (tmp_path / "classes.yaml").write_text(listed)
+        assert "found 2, 4 ... in 3 of 6 masks (2.png, 3.png, 4.png)" in coding_of(tmp_path, paths).problems[0].message

@@ -104,8 +104,8 @@ def _on_background(root: Path, classes: ClassMap, images: Sequence[Numbering]) -
     count = sum(int(image.ids[0]) for image in holding)
     names = ", ".join(image.item.name for image in holding[:3]) + (" ..." if len(holding) > 3 else "")
     message = (
-        f"found {count:,} objects of the instance maps, in {len(holding):,} images ({names}), most of whose labelled "
-        f"pixels are {classes.names[0]} in the mask; expected objects of other classes. They are objects of "
+        f"found {count:,} objects of the instance maps, in {len(holding):,} of the images ({names}), most of whose "
+        f"labelled pixels are {classes.names[0]} in the mask; expected objects of other classes. They are objects of "
         f"{classes.names[0]} here. Correct the masks, or take the ids away."
     )
     return [Problem(root, "assumed", message)]

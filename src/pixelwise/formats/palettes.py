@@ -85,9 +85,9 @@ def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) 
     ordered = sorted(reference.items(), key=lambda pair: pair[1])[:8]
     legend = ", ".join(f"{list(color)} = {value}" for color, value in ordered)
     message = (
-        f"found palettes that number the same colours in different orders, in {len(other):,} of {len(orders):,} masks "
-        f"in another ({_names(root, other)}); expected one order. In palette masks {how}: {legend}. Give the colour "
-        "of each class in classes.yaml to say so."
+        f"found palettes that list the same colours in different orders, {len(other):,} of {len(orders):,} masks in "
+        f"another than is read ({_names(root, other)}); expected one order. In palette masks {how}: {legend}. Give the "
+        "colour of each class in classes.yaml to say so."
     )
     translated = tuple(_translated(look, orders.get(look.path), reference) for look in looks)
     table = {code: reference[color] for code, color in _variants(same, reference)}
@@ -151,8 +151,8 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
         return {}, []
     pairs = ", ".join(f"{list(unpacked(own))} as {list(unpacked(other))}" for own, other in list(nearest.items())[:8])
     message = (
-        f"found colours near those of {path.name} in {len(holding):,} masks ({_names(path.parent, _paths(holding))}): "
-        f"{pairs}; expected the colours of the list. Colours that differ by {NEAR} at most in each channel from those "
+        f"found colours near those of {path.name} in {len(holding):,} of the masks "
+        f"({_names(path.parent, _paths(holding))}): {pairs}; expected the colours of the list. Colours that differ by {NEAR} at most in each channel from those "
         "of one class are read as that class. Give them in the list, or under ignore:, to say otherwise."
     )
     return labels, [Problem(path, "mended", message)]
@@ -235,7 +235,7 @@ def _reference(listed: Orders, list_path: Path | None) -> tuple[dict[Color, int]
         if tie and list_path is not None:
             first, second = (next(p for p, o in full.items() if frozenset(o.items()) == own) for own, _ in counts[:2])
             raise _contradiction(list_path, first, second)
-        most = ", most of them" if len(counts) > 1 else ""
+        most = " and most of these" if len(counts) > 1 else ""
         return reference, f"the colours decide, numbered as in the fullest palettes{most}"
     merged = _merged(listed.values())
     if merged is not None:

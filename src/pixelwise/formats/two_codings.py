@@ -6,9 +6,10 @@ second ... of the other. Gray levels that differ by rounding alone (254 and 255)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.formats.survey import Look
@@ -96,6 +97,23 @@ def counted_from_1(looks: Sequence[Look], values: Collection[int]) -> list[Look]
     if any(own[-1] in look.pixels for look in low) or not ({*own[:-1]} <= whole[0] and {*own[1:]} <= whole[1]):
         return []
     return high
+
+
+def multiples(looks: Sequence[Look]) -> tuple[int, list[Look]] | None:
+    """Return c and the masks that hold c, 2c ... kc where the others hold 1, 2 ... k; `None` where there are none.
+
+    Both occur whole in two masks or more, and every mask holds some of the one or of the other.
+    """
+    sets = {look.path: frozenset(value for value in look.pixels if value > 0) for look in looks}
+    counts = Counter(sets.values())
+    whole = [own for own, count in counts.items() if count >= 2 and len(own) >= 2]
+    for first, other in permutations(whole, 2):
+        factor = max(other) // len(first)
+        if first != set(range(1, len(first) + 1)) or factor < 2 or other != {factor * value for value in first}:
+            continue
+        if all(own <= first or own <= other for own in sets.values()):
+            return factor, [look for look in looks if not sets[look.path] <= first]
+    return None
 
 
 def _split(sets: Sets, small: list[int], large: list[int], num_classes: int | None) -> Codings | None:

@@ -136,6 +136,16 @@ def perhaps_from_1(root: Path, high: Sequence[Look], looks: Sequence[Look], top:
     return Problem(root, "assumed", message)
 
 
+def perhaps_multiples(root: Path, factor: int, holding: Sequence[Look], looks: Sequence[Look]) -> Problem:
+    """Return what to say of masks of c, 2c, 3c ... among masks of 1, 2, 3 ..."""
+    message = (
+        f"found {factor}, {2 * factor} ... in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), where "
+        f"the others hold 1, 2 ... and as many; expected one coding in all masks. Each value is read as one class, the "
+        f"same in all masks. If these masks hold {factor} times the class index, divide their values by {factor}."
+    )
+    return Problem(root, "assumed", message)
+
+
 def perhaps_another_kind(root: Path, odd: Sequence[Look], looks: Sequence[Look], value: int) -> Problem:
     """Return what to say of a third value in a few masks among others of two."""
     message = (

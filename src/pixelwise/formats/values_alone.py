@@ -14,7 +14,7 @@ from pixelwise.formats.object_ids import Verdict, object_ids
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.soft_edges import only_between, smoothed_values, soft_binary
 from pixelwise.formats.survey import Look, masks_of, pixels_of
-from pixelwise.formats.two_codings import counted_from_1, find_codings, unmixed
+from pixelwise.formats.two_codings import counted_from_1, find_codings, multiples, unmixed
 from pixelwise.formats.value_sets import (
     APART,
     evenly_spread,
@@ -150,6 +150,8 @@ def _doubts(root: Path, looks: Sequence[Look], values: list[int], coding: Coding
         problems.append(remarks.perhaps_alternatives(root, values[1], values[2]))
     if (parts := unmixed(looks, values)) is not None:
         problems.append(remarks.perhaps_codings(root, looks, *parts))
+    if (scaled := multiples(looks)) is not None:
+        problems.append(remarks.perhaps_multiples(root, *scaled, looks))
     if high := counted_from_1(looks, values):
         top = max(value for value in values if value != IGNORE_INDEX)
         problems.append(remarks.perhaps_from_1(root, high, looks, top))

@@ -16,7 +16,7 @@ from pixelwise.formats.object_ids import object_ids
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.soft_edges import smoothed_values, soft_binary
 from pixelwise.formats.survey import Look, pixels_of
-from pixelwise.formats.two_codings import counted_from_1, find_codings
+from pixelwise.formats.two_codings import counted_from_1, find_codings, multiples
 from pixelwise.formats.value_sets import APART, is_mostly_255, stray_values
 from pixelwise.formats.values_alone import CONVENTION, as_objects, divided, of_codings, of_ones
 
@@ -154,6 +154,8 @@ def _doubts(root: Path, looks: Sequence[Look], known: ClassList, values: Collect
         problems.append(remarks.perhaps_last_class(known, looks))
     if present and present[0] == 1 and number > 2 and set(values) <= {*range(number), IGNORE_INDEX}:
         problems.append(remarks.first_class_is_missing(known, present))
+    if (scaled := multiples(looks)) is not None:
+        problems.append(remarks.perhaps_multiples(root, *scaled, looks))
     if high := counted_from_1(looks, {*values} & {*present}):
         problems.append(remarks.perhaps_from_1(root, high, looks, max(present)))
     return problems
