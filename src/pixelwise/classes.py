@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,11 @@ IGNORE_INDEX = 255
 
 MAX_CLASSES = IGNORE_INDEX
 """A label map is 8 bits a pixel and one value is `IGNORE_INDEX`, so class indices run from 0 to 254."""
+
+MAX_NAME = 1000
+"""The longest name of a class, in characters."""
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode's categories of what no name has: control characters, halves of characters, and ends of lines."""
 
 Color = tuple[int, int, int]
 
@@ -32,14 +38,17 @@ class ClassMap:
 
     def __post_init__(self) -> None:
         where = "classes"
-        if not 1 <= len(self.names) <= MAX_CLASSES:
-            raise DataError(where, f"{len(self.names)} classes", f"1 to {MAX_CLASSES}", "Merge or drop classes.")
+        _require_count(len(self.names))
         if len(self.names) != len(self.colors):
             found = f"{len(self.names)} names and {len(self.colors)} colours"
             raise DataError(where, found, "as many colours as names", "Give each class one colour.")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise DataError(where, f"the name {twice[0]!r} twice", "different names", "Rename one of the classes.")
+        if (bad := next((name for name in self.names if not is_class_name(name)), None)) is not None:
+            found = f"the name {bad[:40]!a}"
+            expected = f"text on one line, of at most {MAX_NAME} characters"
+            raise DataError(where, found, expected, "Correct the name.")
         for name, color in zip(self.names, self.colors, strict=True):
             if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
                 raise DataError(where, f"colour {color} of {name!r}", "three values in 0..255", "Correct the colour.")
@@ -61,6 +70,7 @@ class ClassMap:
     @classmethod
     def from_dict(cls, entries: list[dict[str, Any]]) -> ClassMap:
         """Read what `to_dict` wrote; an entry without a colour gets one from `distinct_colors`."""
+        _require_count(len(entries))
         spare = distinct_colors(len(entries))
         names = tuple(str(entry["name"]) for entry in entries)
         colors = tuple(_color(entry.get("color", spare[i])) for i, entry in enumerate(entries))
@@ -69,6 +79,7 @@ class ClassMap:
     @classmethod
     def named(cls, names: list[str] | tuple[str, ...]) -> ClassMap:
         """Return the classes of these names in colours that are easy to tell apart."""
+        _require_count(len(names))
         return cls(tuple(names), distinct_colors(len(names)))
 
 
@@ -86,3 +97,17 @@ def distinct_colors(count: int) -> tuple[Color, ...]:
 def _color(value: Any) -> Color:
     red, green, blue = (int(channel) for channel in value)
     return red, green, blue
+
+
+def is_class_name(value: object) -> bool:
+    """Return whether a value can be a class's name: text on one line, of at most `MAX_NAME` characters."""
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        return False
+    return value.isprintable() or not any(
+        unicodedata.category(letter) in _NO_TEXT for letter in value if letter != "\t"
+    )
+
+
+def _require_count(count: int) -> None:
+    if not 1 <= count <= MAX_CLASSES:
+        raise DataError("classes", f"{count} classes", f"1 to {MAX_CLASSES}", "Merge or drop classes.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pixelwise.documents import json_value, read_text
 from pixelwise.errors import OutputError
 
 _UMASK = os.umask(0)
@@ -57,7 +57,7 @@ def remove_leftovers(path: Path) -> None:
 def read_json_object(path: Path) -> dict[str, Any]:
     """Return the object that a JSON file holds; an empty one where it is missing, damaged or holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json_value(read_text(path))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from skimage.draw import polygon2mask
 
+from pixelwise.instances import polygons
 from pixelwise.instances.polygons import filled, outlines
 
 
@@ -67,3 +68,21 @@ def test_a_ring_in_a_ring_is_a_hole_whichever_way_it_runs() -> None:
 def test_a_line_surrounds_nothing() -> None:
     assert not filled([ring((0, 0), (4, 4))], (4, 4)).any()
     assert not filled([ring((1, 1))], (4, 4)).any()
+
+
+def test_lines_in_parts_give_the_same_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    rings = [rng.uniform(-5, 45, (count, 2)) for count in (3, 17, 200)]
+    whole = filled(rings, (40, 30))
+    for at_once in (1, 7, 100, 1000):
+        monkeypatch.setattr(polygons, "_AT_ONCE", at_once)
+        assert_array_equal(filled(rings, (40, 30)), whole)
+
+
+def test_lines_that_go_up_and_down_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Six lines over 4 rows of 2 pixels cross 24; four for each pixel are 32."""
+    line = ring((0, 0), (1, 4), (2, 0), (2, 4), (1, 0), (0, 4))
+    monkeypatch.setattr(polygons, "MAX_CROSSINGS", 3)
+    filled([line], (4, 2))
+    with pytest.raises(ValueError, match="an outline whose lines cross 48 rows of pixels"):
+        filled([line, line - 0.1], (4, 2))

@@ -41,7 +41,7 @@ def test_runs_are_cocos_both_ways(seed: int) -> None:
     [
         ([1, 2], "runs of 3 pixels"),
         ([7, -1], "runs of 6 pixels"),
-        ([2, "4"], "runs that are no numbers"),
+        ([2, "4"], "runs that are no numbers of pixels"),
         ("~", "'~' in compressed runs"),
         ("P", "compressed runs that break off"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -106,13 +107,15 @@ def open_dataset(
     root = Path(path)
     if format is not None:
         _require_known(format, "--format", FORMATS)
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise _no_directory(root)
     if format is None:
         format = next((name for name, fits in _SIGNS.items() if fits(root)), "folders")
-    dataset = _READERS[format](root)
-    if images_root is not None:
-        dataset = replace(dataset, images_root=Path(images_root))
+    other = None if images_root is None else Path(images_root)
+    # YOLO's file names folders, which are searched: where they may lie is settled before
+    dataset = open_yolo(root, other) if format == "yolo" else _READERS[format](root)
+    if other is not None:
+        dataset = replace(dataset, images_root=other)
     require_inside(dataset, dataset.images_root)
     dataset = stratified(dataset)
     return dataset if bands is None else dataset.with_bands(bands)
@@ -131,8 +134,10 @@ def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
 def _no_directory(path: Path) -> DataError:
     """Return the error for a path that is no directory, with what to pass instead."""
     expected = "a directory of images and masks"
-    if not path.exists():
+    if not os.path.exists(path):
         return DataError(path, "no such directory", expected, "Check the path.")
+    if not os.path.isfile(path):
+        return DataError(path, "a pipe or device", expected, "Pass a directory.")
     if zipfile.is_zipfile(path) or is_archive(path.name):
         remedy = f"Unpack it, for example into {path.with_suffix('').name}/, and pass that directory."
         return DataError(path, "an archive", expected, remedy)

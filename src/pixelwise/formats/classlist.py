@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
+from pixelwise.documents import MAX_LIST_BYTES, read_text, yaml_value
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
+from pixelwise.formats.textfiles import shown
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
 """Names under which colour lists carry the pixels that belong to no class."""
@@ -66,10 +68,10 @@ def read_class_list(root: Path) -> ClassList | None:
         path = root / name
         if path.is_file():
             try:
-                return read(path, path.read_text(encoding="utf-8-sig"))
+                return read(path, read_text(path, MAX_LIST_BYTES))
             except DataError as error:
                 raise DataError(path, error.found, error.expected, error.remedy) from error
-            except (OSError, ValueError, RecursionError, yaml.YAMLError, csv.Error) as error:
+            except (OSError, ValueError, csv.Error) as error:
                 reason = " ".join(str(error).split())
                 raise DataError(path, f"a list that cannot be read ({reason})", FORMS[name], "Correct it.") from error
     return None
@@ -87,15 +89,15 @@ def write_classes(path: Path, classes: ClassMap) -> None:
 
 
 def _read_yaml(path: Path, text: str) -> ClassList:
-    content = yaml.safe_load(text)
+    content = yaml_value(text)
     if not isinstance(content, dict) or not isinstance(content.get("classes"), list):
         raise ValueError("no list under the key 'classes'")
     _require_keys(content, ("classes", "ignore", "threshold", "thresholds", "ignore_ids"), "the file")
     entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in content["classes"]]
     for entry in entries:
         if not isinstance(entry.get("name"), str | int | float) or isinstance(entry["name"], bool):
-            raise ValueError(f"the class {entry!r} has no name, or one that needs quotes")
-        _require_keys(entry, ("name", "color", "value", "values"), f"the class {entry['name']!r}")
+            raise ValueError(f"the class {shown(entry)} has no name, or one that needs quotes")
+        _require_keys(entry, ("name", "color", "value", "values"), f"the class {shown(entry['name'])}")
         if "color" in entry:
             _color(entry["color"])
     classes = ClassMap.from_dict(entries)
@@ -105,7 +107,7 @@ def _read_yaml(path: Path, text: str) -> ClassList:
         if isinstance(ignored, list):
             given.append((_color(ignored), IGNORE_INDEX))
         elif not _is_value(ignored):
-            raise ValueError(f"under 'ignore' {ignored!r}, which is neither a mask value nor a colour [r, g, b]")
+            raise ValueError(f"under 'ignore' {shown(ignored)}, which is neither a mask value nor a colour [r, g, b]")
         elif stated and ignored in values:
             raise ValueError(f"the value {ignored} stands for a class and for no label")
         else:
@@ -122,7 +124,7 @@ def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> 
     """Raise `ValueError` for a key that would have no effect."""
     others = [key for key in entry if key not in known]
     if others:
-        raise ValueError(f"{where} has the key {others[0]!r}, which is none of {', '.join(known)}")
+        raise ValueError(f"{where} has the key {shown(others[0])}, which is none of {', '.join(known)}")
 
 
 def _listed(given: Any) -> list[Any]:
@@ -141,13 +143,15 @@ def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
         return {i: i for i in range(len(entries))}, False
     if len(saying) < len(entries):
         missing = next(entry["name"] for entry in entries if entry not in saying)
-        raise ValueError(f"values of some classes and none of {missing!r}; give those of all or of none")
+        raise ValueError(f"values of some classes and none of {shown(missing)}; give those of all or of none")
     values: dict[int, int] = {}
     for index, entry in enumerate(entries):
         for key in ("value", "values"):
             for value in _listed(entry.get(key)):
                 if not _is_value(value):
-                    raise ValueError(f"{value!r} under {key!r} of {entry['name']!r}, which is no whole number")
+                    raise ValueError(
+                        f"{shown(value)} under {key!r} of {shown(entry['name'])}, which is no whole number"
+                    )
                 if values.setdefault(value, index) != index:
                     raise ValueError(f"the value {value} stands for two classes")
     return values, True
@@ -163,8 +167,8 @@ def _thresholds(content: dict[str, Any], classes: int, stated: bool) -> tuple[in
     rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
     if not rising or len(given) != classes - 1:
         raise ValueError(
-            f"{content[key]!r} under {key!r}; {classes} classes need {classes - 1} rising whole numbers above 0, each "
-            "the lowest value of the next class"
+            f"{shown(content[key])} under {key!r}; {classes} classes need {classes - 1} rising whole numbers above 0, "
+            "each the lowest value of the next class"
         )
     if stated:
         raise ValueError(f"{key!r} beside values of the classes, which contradict each other; keep one of them")
@@ -220,13 +224,13 @@ def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> Class
 
 def _of_length(row: list[str], least: int) -> bool:
     if len(row) < least:
-        raise ValueError(f"the line {' '.join(row)!r} is too short")
+        raise ValueError(f"the line {shown(' '.join(row))} is too short")
     return True
 
 
 def _color(value: Any) -> Color:
     if not isinstance(value, list) or len(value) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in value):
-        raise ValueError(f"{value!r} is no colour [r, g, b] of values in 0..255")
+        raise ValueError(f"{shown(value)} is no colour [r, g, b] of values in 0..255")
     return value[0], value[1], value[2]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.classlist import VOID_NAMES
 from pixelwise.formats.dataset import Dataset, Labels
-from pixelwise.formats.painting import Marked, painted, remark
+from pixelwise.formats.painting import Marked, painted, piece_of, remark, remark_on_nothing
 from pixelwise.formats.regions import with_objects
-from pixelwise.formats.textfiles import shortened
+from pixelwise.formats.textfiles import shown
 from pixelwise.instances.objects import Piece, objects_of
 from pixelwise.instances.polygons import Mask, Ring, outlines
 from pixelwise.metrics.pixels import counted_pixels
@@ -67,15 +68,19 @@ def drawn(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], whe
     return replace(labels, remarks=tuple(remarks))
 
 
-def drawn_classes(entries: Iterable[dict[str, Any]]) -> ClassMap:
+def drawn_classes(entries: Iterable[dict[str, Any]], where: Path | str = "classes") -> ClassMap:
     """Return background, under the name that it has among the entries, and the classes of the others in their order.
 
-    entries: as in `ClassMap.to_dict`; a colour may be missing. Raises `DataError` as `ClassMap` does.
+    entries: as in `ClassMap.to_dict`; a colour may be missing. Raises `DataError`, which names `where`, as `ClassMap`
+    does.
     """
     entries = list(entries)
     background = [entry for entry in entries if is_background(entry["name"])] or [{"name": BACKGROUND}]
     others = [entry for entry in entries if not (is_background(entry["name"]) or is_void(entry["name"]))]
-    return ClassMap.from_dict([background[0], *others])
+    try:
+        return ClassMap.from_dict([background[0], *others])
+    except DataError as error:
+        raise DataError(where, error.found, error.expected, error.remedy) from error
 
 
 def is_background(label: str) -> bool:
@@ -85,18 +90,6 @@ def is_background(label: str) -> bool:
 def is_void(label: str) -> bool:
     """Return whether a label marks pixels of which nothing is known."""
     return label.strip("_").lower() in VOID_NAMES
-
-
-def corners_in(values: Any, where: str, expected: str, remedy: str) -> Ring:
-    """Return nested numbers, or words that are some, as corners (x, y); raise `MaskError` where they are none."""
-    try:
-        corners = np.array(values, np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        reason = shortened(str(error))
-        raise MaskError(where, f"points that cannot be read ({reason})", expected, remedy) from error
-    if corners.ndim != 2 or corners.shape[1] != 2:
-        raise MaskError(where, f"points of the shape {corners.shape}", expected, remedy)
-    return corners
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Ring:
@@ -170,14 +163,18 @@ def _joined(
         if first.label not in classes.names:
             expected = f"one of {', '.join(classes.names)}"
             remedy = "Correct the label, or add it to the list of classes."
-            raise MaskError(f"{where}, object {first.name}", f"the label {first.label!r}", expected, remedy)
+            raise MaskError(f"{where}, object {first.name}", f"the label {shown(first.label)}", expected, remedy)
         class_index = classes.names.index(first.label)
     if len(parts) == 1:
         return Marked(first.name, class_index, first.rings, crowd=crowd), ()
-    alone = [_painted_alone(Marked(part.name, 1, part.rings), size, where) for part in parts]
-    union = np.logical_or.reduce([own.label_map > 0 for own in alone])
-    remarks = tuple(told for own in alone for told in own.remarks) if union.any() else ()
-    return Marked(first.name, class_index, rings_of(union), crowd=crowd), remarks
+    union = np.zeros(size, bool)
+    remarks: list[str] = []
+    for part in parts:
+        piece = piece_of(Marked(part.name, 1, part.rings), size, where)
+        union[piece.place] |= piece.mask
+        if not piece.mask.any():
+            remarks.append(remark_on_nothing([part.name]))
+    return Marked(first.name, class_index, rings_of(union), crowd=crowd), tuple(remarks) if union.any() else ()
 
 
 def _in_front(
@@ -191,17 +188,16 @@ def _in_front(
     covered = np.zeros(size, bool)
     for level in sorted(set(levels), reverse=True):
         here = [index for index, own in enumerate(levels) if own == level]
-        masks = [_painted_alone(marked[index], size, where).label_map > 0 for index in here]
-        for index, mask in zip(here, masks, strict=True):
-            left = mask & ~covered
-            if mask.any() and not left.any():
+        pieces = [piece_of(marked[index], size, where) for index in here]
+        for index, piece in zip(here, pieces, strict=True):
+            behind = covered[piece.place]
+            left = piece.mask & ~behind
+            if piece.mask.any() and not left.any():
                 hidden.append(marked[index].name)
             else:
-                cut = replace(marked[index], rings=rings_of(left))
-                seen[index] = cut if (mask & covered).any() else marked[index]
-        covered |= np.logical_or.reduce(masks)
+                seen[index] = marked[index]
+                if (piece.mask & behind).any():
+                    seen[index] = replace(marked[index], rings=rings_of(left, piece.left, piece.top))
+        for piece in pieces:
+            covered[piece.place] |= piece.mask
     return [seen[index] for index in sorted(seen)], hidden
-
-
-def _painted_alone(marked: Marked, size: tuple[int, int], where: str) -> Labels:
-    return painted([replace(marked, class_index=1, crowd=False)], size, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pixelwise.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of, require_sizes
 from pixelwise.formats.lost_objects import Numbering, numbering_of
 from pixelwise.formats.problem import Problem
+from pixelwise.formats.values import SizeMismatchError
 from pixelwise.instances.objects import objects_of
 from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import frame_count, is_jpeg
@@ -81,7 +83,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     labels: Labels | None = None
     if item.mask is not None:
         labels = _read_labels(dataset, item, image, problems)
-    elif located(item.image)[0].exists():
+    elif os.path.exists(located(item.image)[0]):
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
@@ -132,7 +134,7 @@ def _narrow(depth: Depth, dataset: Dataset) -> str | None:
 
 def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values | None:
     path = item.image
-    if not located(path)[0].exists():
+    if not os.path.exists(located(path)[0]):
         message = "found no such file; expected the image that a list names. Add the image or correct the list."
         problems.append(Problem(path, "missing_image", message))
         return None
@@ -148,7 +150,7 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
 
 def _pages(path: Path) -> list[Problem]:
     """Return what to say of a file of several images; a page of a stack that is read page by page is no file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return []
     is_tiff = path.suffix.lower() in STACK_ENDINGS
     count, name = (len(image_pages(path)), "pages") if is_tiff else (frame_count(path), "frames")
@@ -168,7 +170,9 @@ def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: l
         return None
     except MaskError as error:
         path = Path(error.where)
-        problems.append(_problem(path, "jpeg_mask" if is_jpeg(path) else "unknown_value", error))
+        kind = "jpeg_mask" if is_jpeg(path) else "unknown_value"
+        kind = "size_mismatch" if isinstance(error, SizeMismatchError) else kind
+        problems.append(_problem(path, kind, error))
         return None
     problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
     problems += _pages(mask_of(item))

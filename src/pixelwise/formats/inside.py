@@ -31,7 +31,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
             continue
         if other is not None and end.is_relative_to(other):
             needed = True
-        elif end.exists():
+        elif os.path.exists(end):
             outside.append((file, end))
     if outside:
         raise _refusal(dataset.root, outside)
@@ -57,7 +57,7 @@ def _files(item: Item) -> Iterator[Path]:
             continue
         file, _ = located(path)
         yield file
-        if file != item.image and file.is_dir():
+        if file != item.image and os.path.isdir(file):
             yield from (Path(entry.path) for entry in os.scandir(file) if entry.is_symlink())
 
 
@@ -67,7 +67,7 @@ def _ends() -> Callable[[Path], Path]:
     folder_end = lru_cache(maxsize=None)(_end)
 
     def end_of(path: Path) -> Path:
-        if path.name in ("", "..") or path.is_symlink():
+        if path.name in ("", "..") or os.path.islink(path):
             return _end(path)
         return folder_end(path.parent) / path.name
 

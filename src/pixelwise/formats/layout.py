@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.errors import DataError
-from pixelwise.formats.names import walk
+from pixelwise.formats.names import holds, walk
 from pixelwise.formats.partners import image_files, told_apart
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS
@@ -302,7 +302,11 @@ def _known_folders(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(f for f in folder.iterdir() if f.is_dir())
+    """Return the folders in a folder, but links to one that holds it: they lead through the whole machine."""
+    home = os.path.realpath(folder)
+    return sorted(
+        f for f in folder.iterdir() if os.path.isdir(f) and not (f.is_symlink() and holds(os.path.realpath(f), home))
+    )
 
 
 def _one_of(group: str, *tables: dict[str, tuple[str, ...]]) -> str:

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from pixelwise.errors import DataError
 from pixelwise.formats.problem import Problem
 
 MAX_PART, MAX_PATH = 255, 2000
 """The longest name of a file, in bytes, and the longest path that is looked for."""
+MOST_LINKED = 50_000
+"""Folders outside of a data set that links in it may lead to."""
 
 
 def nfc(text: str) -> str:
@@ -72,21 +75,34 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
     """Yield every folder in `root`, itself first, with the names of its files, sorted; hidden ones are left out.
 
-    Links to folders are followed, each folder once. `depth` counts the levels, 1 = the root alone.
+    Links to folders are followed, each folder once, but not one to a folder that holds the root: it would lead through
+    the whole machine. `depth` counts the levels, 1 = the root alone. Raises `DataError` where links lead to more than
+    `MOST_LINKED` folders outside of the root.
     """
     seen: set[str] = set()
+    home = os.path.realpath(root)
+    outside = 0
     base = len(root.parts)
     for here, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(here)
-        if real in seen:
+        if real in seen or (real != home and holds(real, home)):
             folders.clear()
             continue
+        outside += not holds(home, real)
+        if outside > MOST_LINKED:
+            found = f"links to more than {MOST_LINKED:,} folders outside of it, such as {real}"
+            raise DataError(root, found, "the folders of one data set", "Remove the link, or pass the folder itself.")
         seen.add(real)
         too_deep = len(Path(here).parts) - base + 1 >= depth
         folders[:] = (
             [] if too_deep else sorted(folder for folder in folders if folder[0] != "." and folder != "__MACOSX")
         )
         yield Path(here), sorted(file for file in files if file[0] != ".")
+
+
+def holds(folder: str, inner: str) -> bool:
+    """Return whether a folder is another, or holds it, both without links."""
+    return inner == folder or inner.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 @dataclass(frozen=True)
@@ -113,7 +129,9 @@ class FileFinder:
         in the whole root, and counts where one file alone fits and no other name means it. Of a name that nothing in
         the root fits, a file elsewhere is returned where it leads to one (see `inside.require_inside`).
         """
-        exact = [next((place for place in self._places(name, folders) if place.is_file()), None) for name in names]
+        exact = [
+            next((place for place in self._places(name, folders) if os.path.isfile(place)), None) for name in names
+        ]
         claimed = {path for path in exact if path is not None}
         guesses = [
             self._by_end(name, folders, claimed, anywhere) if path is None else path
@@ -146,7 +164,7 @@ class FileFinder:
     def _outside(self, name: str, folders: Sequence[Path]) -> Path | None:
         """Return the file outside of the root that the name leads to: whether it may be read is for others to say."""
         places = (Path(os.path.normpath(os.path.join(os.path.abspath(folder), name))) for folder in folders)
-        return next((place for place in places if place.is_file()), None)
+        return next((place for place in places if os.path.isfile(place)), None)
 
     def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], anywhere: bool) -> Path | None:
         index = self._files()

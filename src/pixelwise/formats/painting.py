@@ -16,7 +16,7 @@ from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import MaskError
 from pixelwise.formats.dataset import Labels
 from pixelwise.instances.objects import MAX_ID, Piece
-from pixelwise.instances.polygons import Ring, filled
+from pixelwise.instances.polygons import FARTHEST, Ring, filled
 from pixelwise.instances.rle import decoded
 
 _SHOWN = 5
@@ -49,7 +49,7 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     if len(objects) > MAX_ID:
         expected = f"{MAX_ID} at most"
         raise MaskError(where, f"{len(objects)} objects in one image", expected, "Cut the image into tiles.")
-    pieces = [_piece(own, size, where) for own in objects]
+    pieces = [piece_of(own, size, where) for own in objects]
     areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)
     crowded = np.array([own.crowd for own in objects], bool)
     label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
@@ -69,13 +69,13 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     hidden = kept[np.bincount(instance_map.ravel(), minlength=len(kept) + 1)[1:] == 0]
     overlapped = sorted({int(kept[own - 1]) for own in behind} - set(hidden.tolist()))
     none = np.flatnonzero(areas == 0).tolist()
-    apart, seen = "objects that share no pixel", "objects of a pixel or more"
+    apart = "objects that share no pixel"
     told = (
         (overlapped, "lie partly behind smaller ones", apart, "was cut"),
         (hidden.tolist(), "lie wholly behind smaller ones", apart, "was lost"),
-        (none, "cover no pixel's centre inside the image", seen, "was lost"),
     )
-    remarks = (remark([objects[index].name for index in which], *rest) for which, *rest in told)
+    remarks = [remark([objects[index].name for index in which], *rest) for which, *rest in told]
+    remarks.append(remark_on_nothing([objects[index].name for index in none]))
     instance_map[label_map == 0] = 0
     return Labels(label_map, instance_map, tuple(filter(None, remarks)))
 
@@ -93,7 +93,13 @@ def remark(names: Sequence[str], found: str, expected: str, done: str) -> str:
     return f"found objects ({listed(names)}) that {found}; expected {expected}. Each of them {done}."
 
 
-def _piece(marked: Marked, size: tuple[int, int], where: str) -> Piece:
+def remark_on_nothing(names: Sequence[str]) -> str:
+    """Return a sentence on objects without a pixel, as `remark`."""
+    return remark(names, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost")
+
+
+def piece_of(marked: Marked, size: tuple[int, int], where: str) -> Piece:
+    """Return an object's mask, cut out of an image of `size` (height, width). Raises as `painted`."""
     where = f"{where}, object {marked.name}"
     if marked.piece is not None:
         return marked.piece
@@ -106,6 +112,12 @@ def _piece(marked: Marked, size: tuple[int, int], where: str) -> Piece:
     if not marked.rings:
         raise MaskError(where, "no outline", "one or more", "Delete the object or mark it again.")
     corners = np.concatenate(marked.rings)
+    if (farthest := float(np.abs(corners).max())) > FARTHEST:
+        raise MaskError(where, f"a corner at {farthest:g}", f"coordinates of at most {FARTHEST:,.0f}", "Correct it.")
     left, top = np.clip(np.floor(corners.min(axis=0)), 0, size[::-1]).astype(int).tolist()
     right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size[::-1]).astype(int).tolist()
-    return Piece(top, left, filled([ring - (left, top) for ring in marked.rings], (bottom - top, right - left)))
+    rings, box = [ring - (left, top) for ring in marked.rings], (bottom - top, right - left)
+    try:
+        return Piece(top, left, filled(rings, box))
+    except ValueError as error:
+        raise MaskError(where, str(error), "an outline that follows an object", "Mark the object again.") from error

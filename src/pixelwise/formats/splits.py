@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pixelwise.documents import read_text
 from pixelwise.errors import DataError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.names import distinct_names
@@ -133,8 +134,10 @@ def read_split_lists(root: Path) -> dict[str, list[str]]:
 def lines_of(file: Path) -> list[str]:
     """Return a text's lines, stripped, without empty ones; raise `DataError` where it cannot be read."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file)
+        if "\0" in text:
+            raise ValueError("a NUL, which no text has")
+    except (OSError, ValueError) as error:
         found = f"a file that cannot be read ({error})"
         raise DataError(file, found, "one image's name a line, UTF-8", "Write the list again.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,11 @@ import numpy.typing as npt
 Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
 """The corners of a closed line, (n, 2), each (x, y) from the image's top left corner; the last meets the first."""
+FARTHEST = 2.0**31
+"""The largest coordinate, in pixels: no image has a side as long, and arithmetic with it is exact enough."""
+MAX_CROSSINGS = 3 * 10**7
+"""So many rows of pixels, or four for each pixel of a larger image, may the lines of an outline cross in all."""
+_AT_ONCE = 2**20
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 """(rows, columns) to the right, down, left and up: each a turn to the right from the one before."""
 
@@ -18,7 +24,7 @@ def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     """Return the pixels, boolean of `size` (height, width), whose centres the rings surround an odd number of times.
 
     A ring inside another is a hole, and so is what a ring that crosses itself surrounds twice. What lies outside the
-    image is cut off.
+    image is cut off. Raises `ValueError` for lines that go up and down more than `MAX_CROSSINGS` allows.
     """
     height, width = size
     starts = np.concatenate([np.empty((0, 2)), *rings])
@@ -26,12 +32,22 @@ def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     upper = np.where(starts[:, 1:] <= ends[:, 1:], starts, ends)
     lower = np.where(starts[:, 1:] <= ends[:, 1:], ends, starts)
     first, stop = (np.clip(np.ceil(side[:, 1] - 0.5), 0, height).astype(np.intp) for side in (upper, lower))
-    edge = np.repeat(np.arange(len(starts)), stop - first)  # each once for every row of centres that it crosses
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(stop - first) - stop, stop - first)
-    (x, y), (x_end, y_end) = upper[edge].T, lower[edge].T
-    crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
-    column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
-    crossings = np.bincount(row * (width + 1) + column, minlength=height * (width + 1)).reshape(height, width + 1)
+    ends_at = np.cumsum(stop - first)
+    total = int(ends_at[-1]) if len(ends_at) else 0
+    if total > max(MAX_CROSSINGS, 4 * height * width):
+        raise ValueError(f"an outline whose lines cross {total:,} rows of pixels")
+    crossings = np.zeros(height * (width + 1), np.intp)
+    parts = np.searchsorted(ends_at, np.arange(0, total, _AT_ONCE), side="right").tolist()
+    for start, end in pairwise([*parts, len(starts)]):
+        own = slice(start, end)
+        spans = (stop - first)[own]
+        edge = np.repeat(np.arange(len(spans)), spans)  # each once for every row of centres that it crosses
+        row = np.arange(len(edge)) - np.repeat(np.cumsum(spans) - stop[own], spans)
+        (x, y), (x_end, y_end) = upper[own][edge].T, lower[own][edge].T
+        crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
+        column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
+        crossings += np.bincount(row * (width + 1) + column, minlength=len(crossings))
+    crossings = crossings.reshape(height, width + 1)
     mask: Mask = np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
     return mask
 

@@ -20,6 +20,8 @@ from pixelwise.instances.objects import Objects
 Mask = npt.NDArray[np.bool_]
 FIRST = ord("0")
 BITS, MORE, SIGN = 5, 0x20, 0x10
+MAX_BITS = 60
+"""Of a count: no image has as many pixels."""
 
 
 def encoded(mask: Mask) -> list[int]:
@@ -67,14 +69,15 @@ def decoded(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> M
     """
     runs = uncompressed(counts, where) if isinstance(counts, str) else list(counts)
     height, width = size
-    if not all(isinstance(run, int) and run >= 0 for run in runs) or sum(runs) != height * width:
-        found = (
-            f"runs of {sum(runs)} pixels" if all(isinstance(run, int) for run in runs) else "runs that are no numbers"
-        )
-        expected = f"runs of 0 or more that add up to {height}x{width}, {height * width} pixels"
-        raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
-    ones = np.arange(len(runs)) % 2 == 1
-    return np.repeat(ones, runs).reshape(width, height).T
+    if not all(isinstance(run, int) and abs(run) < 2**MAX_BITS for run in runs):
+        found = "runs that are no numbers of pixels"
+    elif min(runs, default=0) < 0 or sum(runs) != height * width:
+        found = f"runs of {sum(runs)} pixels"
+    else:
+        ones = np.arange(len(runs)) % 2 == 1
+        return np.repeat(ones, runs).reshape(width, height).T
+    expected = f"runs of 0 or more that add up to {height}x{width}, {height * width} pixels"
+    raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
 
 
 def compressed(counts: Sequence[int]) -> str:
@@ -100,6 +103,8 @@ def uncompressed(text: str, where: str) -> list[int]:
             raise MaskError(where, f"{character!r} in compressed runs", expected, "Export the annotations again.")
         value |= (group & (MORE - 1)) << shift
         shift += BITS
+        if shift > MAX_BITS:
+            raise MaskError(where, "a count of more than 60 bits in compressed runs", "fewer", "Export them again.")
         if not group & MORE:
             value -= (1 << shift) if group & SIGN else 0
             counts.append(value + counts[-2] if len(counts) > 2 else value)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pixelwise.bands import Bands, channel_count
 from pixelwise.classes import ClassMap
+from pixelwise.documents import json_value
 from pixelwise.errors import DataError, ModelFileError, OptionError
 from pixelwise.instances.rule import CENTRES, CHANNELS, Grouping
 from pixelwise.value_range import FULL, ValueRange
@@ -80,9 +81,9 @@ class ModelInfo:
         if text is None:
             raise ModelFileError(path, "an ONNX file without pixelwise metadata", "a pixelwise model file", remedy)
         try:
-            content: dict[str, Any] = json.loads(text)
+            content: dict[str, Any] = json_value(text)
             version = int(content["format_version"])
-        except (ValueError, KeyError, TypeError, OverflowError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
             raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", remedy) from error
         if version > FORMAT_VERSION:
             found = f"model file format {version}"

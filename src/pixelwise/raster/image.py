@@ -180,7 +180,7 @@ def is_jpeg(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             return file.read(3) == JPEG_START
-    except OSError:
+    except (OSError, ValueError):  # no such file, or a name that none can have
         return False
 
 

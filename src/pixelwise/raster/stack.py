@@ -7,6 +7,7 @@ So a page is named, told apart and reported like any image; whoever opens a file
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 STACK_ENDINGS = (".tif", ".tiff")
@@ -23,7 +24,7 @@ def page_path(stack: Path, page: int) -> Path:
 def located(path: Path) -> tuple[Path, int]:
     """Return the file that holds an image, and its page there: 0 but for what `page_path` made."""
     stack = path.parent
-    if path.name.isdecimal() and stack.suffix.lower() not in ANNOTATION_ENDINGS and stack.is_file():
+    if path.name.isdecimal() and stack.suffix.lower() not in ANNOTATION_ENDINGS and os.path.isfile(stack):
         return stack, int(path.name)
-    lists = (own for own in path.parents if own.suffix.lower() in ANNOTATION_ENDINGS and own.is_file())
+    lists = (own for own in path.parents if own.suffix.lower() in ANNOTATION_ENDINGS and os.path.isfile(own))
     return next(lists, path), 0

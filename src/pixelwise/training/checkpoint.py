@@ -10,6 +10,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from pixelwise.documents import json_value
 from pixelwise.errors import RunError
 from pixelwise.files import written_whole
 
@@ -32,7 +33,9 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
         raise RunError(path, "no such file", "weights that `pixelwise train` wrote", remedy)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("pixelwise", "{}"))
+            header = json_value((file.metadata() or {}).get("pixelwise", "{}"))
+            if not isinstance(header, dict):
+                raise ValueError("a header that is no object")
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
     except (safetensors.SafetensorError, ValueError, OSError) as error:
         raise RunError(path, f"a damaged file ({error})", "a whole safetensors file", remedy) from error

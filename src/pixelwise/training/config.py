@@ -10,6 +10,7 @@ import yaml
 
 from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
+from pixelwise.documents import MAX_LIST_BYTES, read_text, yaml_value
 from pixelwise.errors import RunError
 from pixelwise.files import write_text
 from pixelwise.instances.rule import Grouping
@@ -188,12 +189,13 @@ class RunConfig(_Strict):
         """Read a `config.yaml`. Raises `RunError` where there is none or a value makes no sense."""
         remedy = "Use the config.yaml of a run that `pixelwise train` made."
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return cls.model_validate(content)
+            content = yaml_value(read_text(path, MAX_LIST_BYTES))
         except FileNotFoundError as error:
             raise RunError(path, "no such file", "a run's config.yaml", remedy) from error
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(path, f"an unreadable file ({error})", "a run's config.yaml", remedy) from error
+        try:
+            return cls.model_validate(content)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"

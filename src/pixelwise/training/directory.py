@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixelwise.documents import json_value, read_text
 from pixelwise.errors import OutputError, RunError
 from pixelwise.files import remove_leftovers, write_text
 from pixelwise.training.config import RunConfig
@@ -134,5 +135,14 @@ class RunDirectory:
         write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
     def read_metrics(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds; nothing where the run has none."""
-        return json.loads(self.metrics.read_text(encoding="utf-8")) if self.metrics.is_file() else {}
+        """Return what `metrics.json` holds; nothing where the run has none. Raises `RunError` for a damaged one."""
+        if not self.metrics.is_file():
+            return {}
+        remedy = "Train again, or take the file from a copy of the run directory."
+        try:
+            content = json_value(read_text(self.metrics))
+        except (OSError, ValueError) as error:
+            raise RunError(self.metrics, f"a file that cannot be read ({error})", "JSON", remedy) from error
+        if not isinstance(content, dict):
+            raise RunError(self.metrics, "something else", "a JSON object", remedy)
+        return content

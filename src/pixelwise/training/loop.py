@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixelwise.encoders.fusing import fuse_frozen
@@ -129,15 +130,15 @@ class Trainer:
         """Go on from what `save` wrote."""
         tensors, header = load_tensors(path)
         parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = tensor
         try:
+            for name, tensor in tensors.items():
+                part, _, rest = name.partition("/")
+                parts[part][rest] = tensor
             self.accelerator.unwrap_model(self.pipeline).load_state_dict(parts["model"])
             self.averaged.load_state_dict(parts["averaged"])
             restore_optimizer(self.optimizer, parts["optimizer"])
-            self.progress = Progress(**header["progress"])
-        except (RuntimeError, KeyError, TypeError) as error:
+            self.progress = TypeAdapter(Progress).validate_python(header["progress"])
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
             found = f"a checkpoint of another model ({str(error).partition(chr(10))[0]})"
             raise RunError(path, found, "this run's own", "Restore the file, or start a new run.") from error
 

@@ -97,9 +97,13 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     pipeline = build_pipeline(config, pretrained=False)
     weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)
-    if header.get("grouping") is not None:
-        pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
-    return pipeline.biased(header.get("class_bias")).eval(), config
+    try:
+        if header.get("grouping") is not None:
+            pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
+        return pipeline.biased(header.get("class_bias")).eval(), config
+    except (RuntimeError, TypeError, ValueError) as error:
+        found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
+        raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error
 
 
 def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:

@@ -209,11 +209,11 @@ def test_an_image_without_a_size(write: Write) -> None:
 @pytest.mark.parametrize(
     ("given", "found"),
     [
-        ({"start": "<!DOCTYPE annotations>"}, "found a DOCTYPE"),
+        ({"start": "<!DOCTYPE annotations>"}, r"found a file that cannot be read \(a DOCTYPE"),
         ({"images": ["<image>"]}, r"found a file that cannot be read \(mismatched tag"),
         ({"images": ['<track id="0" label="cell"/>']}, "found tracks through a video; expected .*, with images"),
         ({"images": []}, "found no image"),
-        ({"images": ["<image/>"]}, "found an image without a name"),
+        ({"images": ["<image/>"]}, "found images without a name"),
         ({"images": [image(), image()]}, "found two images called a in one split"),
         ({"labels": ""}, "found no labels in <meta>"),
     ],

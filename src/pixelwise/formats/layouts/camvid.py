@@ -7,6 +7,7 @@ Letters 2009. `train/`, `val/` and `test/` hold 480x360 PNGs, `trainannot/` ... 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import image_files, partners
 from pixelwise.formats.splits import SPLITS, in_splits, read_split_lists
+from pixelwise.formats.textfiles import shown
 from pixelwise.raster.image import write_png
 
 CLASSES = ClassMap.from_dict(
@@ -94,9 +96,9 @@ def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item
             paths = [root.joinpath(*path.split("/")[-2:]) for path in line.split()]
             if len(paths) != 2:
                 remedy = "Correct the list, or pass --format folders."
-                raise DataError(root, f"the line {line!r} for {split}", "an image's path and its mask's", remedy)
+                raise DataError(root, f"the line {shown(line)} for {split}", "an image's path and its mask's", remedy)
             image, mask = paths
-            yield split, Item(image.stem, image, mask if mask.is_file() else None)
+            yield split, Item(image.stem, image, mask if os.path.isfile(mask) else None)
 
 
 def _paired(root: Path) -> Iterator[tuple[str, Item]]:

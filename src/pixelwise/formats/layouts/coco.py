@@ -36,9 +36,7 @@ from pixelwise.formats.layouts.cocofile import (
     KEYS,
     OTHER_TASKS,
     AnnotationFile,
-    Id,
     ListedImage,
-    is_set,
     marked,
     other_task,
     read_file,
@@ -52,6 +50,7 @@ from pixelwise.formats.problem import Problem
 from pixelwise.formats.regions import LabelledObjects, with_objects
 from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.formats.textfiles import first_key, keys_in
+from pixelwise.formats.values import Id, is_set
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
 from pixelwise.metrics.pixels import counted_pixels
@@ -238,13 +237,14 @@ def _classes(file: AnnotationFile, files: Iterable[AnnotationFile]) -> ClassMap:
     names = [own.name for category, own in file.categories.items() if category not in roots]
     background = [name for name in names if is_background(name)]
     try:
-        return ClassMap.named((*(background or [BACKGROUND])[:1], *(name for name in names if name not in background)))
+        return ClassMap.named((*(background or [BACKGROUND])[:1], *(name for name in names if not is_background(name))))
     except DataError as error:
         raise DataError(file.path, f"{error.found} among the categories", error.expected, error.remedy) from error
 
 
 def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
     """Return the categories that only stand above the others: no annotation has them, in any file."""
+    own_ids = file.used()
     used = {own.categories[category].name for own in files for category in own.used()}
     named = Counter(own.name for own in file.categories.values())
     parents = Counter(own.supercategory for own in file.categories.values())
@@ -252,7 +252,7 @@ def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
         category
         for category, own in file.categories.items()
         if own.supercategory.lower() in NO_PARENT
-        and category not in file.used()
+        and category not in own_ids
         and (own.name not in used or named[own.name] > 1)
         and (parents[own.name] or not own.name or named[own.name] > 1)
         and len(file.categories) > 1

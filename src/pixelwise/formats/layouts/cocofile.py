@@ -12,19 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from pixelwise.classes import is_class_name
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.names import is_usable, parts_of
 from pixelwise.formats.painting import Marked, listed
 from pixelwise.formats.problem import Problem
-from pixelwise.formats.textfiles import parse_json, shortened
-from pixelwise.raster.image import MAX_PIXELS, image_size
+from pixelwise.formats.textfiles import parse_json, shortened, shown
+from pixelwise.formats.values import Id, array_of, as_id, declared_size
 
 KEYS = ("images", "annotations", "categories")
 EXPECTED = "a JSON object with lists of images, annotations and categories"
 CORRECT = "Correct the annotation or delete it, or leave the image out (train --skip-bad)."
-Id = int | str
 
 OTHER_TASKS = {
     "captions": "captions of images",
@@ -55,19 +53,9 @@ class ListedImage:
     def size(self, path: Path, image: Path) -> tuple[int, int]:
         """Return (height, width) as the file states them, or the image's where it states none.
 
-        Raises `MaskError`, which names `path`, for what is no size, and `ImageError` as `image_size` does.
+        Raises as `declared_size`.
         """
-        if self.height is None or self.width is None:
-            return image_size(image)
-        height, width = as_id(self.height), as_id(self.width)
-        if (
-            isinstance(height, int)
-            and isinstance(width, int)
-            and 0 < min(height, width) <= height * width <= MAX_PIXELS
-        ):
-            return height, width
-        found = shortened(f"a height of {self.height!r} and a width of {self.width!r}")
-        raise MaskError(path, found, "the image's size in pixels", "Correct the entry in images.")
+        return declared_size((self.height, self.width), image, path)
 
 
 @dataclass
@@ -130,11 +118,16 @@ def marked(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd
     if not shape and entry.get("bbox"):
         remedy = "This is data for detection: mark the outlines, or export them for segmentation."
         raise MaskError(where, "a box and no outline", "an outline or runs", remedy)
-    try:
-        rings = [np.array(ring, np.float64).reshape(-1, 2) for ring in shape or ()]
-    except (TypeError, ValueError, OverflowError) as error:
-        expected = "lists of x, y, x, y ... or runs with counts"
-        raise MaskError(where, "a segmentation that cannot be read", expected, CORRECT) from error
+    expected = "lists of x, y, x, y ... or runs with counts"
+    unreadable = MaskError(where, "a segmentation that cannot be read", expected, CORRECT)
+    if shape and not isinstance(shape, list):
+        raise unreadable
+    rings = []
+    for ring in shape or ():
+        numbers = array_of(ring, where, expected, CORRECT, "a segmentation")
+        if not numbers.ndim or numbers.size % 2:
+            raise unreadable
+        rings.append(numbers.reshape(-1, 2))
     return Marked(name, class_index, rings, crowd=crowd)
 
 
@@ -143,23 +136,8 @@ def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, 
     shape = entry.get("segmentation")
     stated = shape.get("size") if isinstance(shape, dict) else None
     if stated is not None and stated != list(size):
-        found, expected = f"runs of the size {stated}", f"[{size[0]}, {size[1]}], the image's height and width"
+        found, expected = f"runs of the size {shown(stated)}", f"[{size[0]}, {size[1]}], the image's height and width"
         raise MaskError(f"{path}, object {name}", found, expected, CORRECT)
-
-
-def as_id(value: Any) -> Id | None:
-    """Return an id to compare by: a number, however it is written, or a text; `None` for what is no id."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and value.strip():
-        text = value.strip()
-        return int(text) if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 19 else text
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def is_set(value: Any) -> bool:
-    """Return whether a flag such as iscrowd is set, in whatever type it comes."""
-    return value is True or as_id(value) == 1
 
 
 def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
@@ -170,20 +148,22 @@ def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
         category, name = as_id(own.get("id")), own.get("name")
         if category is None or not _is_name(name):
             key = "id" if category is None else "name"
-            missing = shortened(f"the {key} {own[key]!r} in entry {number} of categories") if key in own else None
+            missing = f"the {key} {shown(own[key])} in entry {number} of categories" if key in own else None
             what = missing or f"an entry in categories without {key!r}"
             raise DataError(path, what, "id and name, a number and a text", "Correct the entry.")
         if category in found:
-            raise DataError(path, f"the id {category} twice among categories", "different ids", "Number them anew.")
-        found[category] = Category(str(name), str(own.get("supercategory") or ""))
+            found_id = f"the id {shown(category)} twice among categories"
+            raise DataError(path, found_id, "different ids", "Number them anew.")
+        parent = own.get("supercategory")
+        found[category] = Category(str(name), parent if isinstance(parent, str) else "")
     order = sorted(found, key=lambda own: (isinstance(own, str), own))
     return {category: found[category] for category in order}
 
 
 def _is_name(value: Any) -> bool:
-    if isinstance(value, str):
-        return value.isprintable()
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return abs(value) < 1e15
+    return is_class_name(value)
 
 
 def _images(
@@ -195,7 +175,7 @@ def _images(
         own = entry if isinstance(entry, dict) else {}
         name, image_id = own.get("file_name"), as_id(own.get("id"))
         if not is_usable(name) or image_id is None:
-            found = shortened(f"the id {own.get('id')!r} and the file_name {name!r} in entry {number} of images")
+            found = f"the id {shown(own.get('id'))} and the file_name {shown(name)} in entry {number} of images"
             problems.append(_problem(path, "unknown_value", found, "a number and a path", "Correct the entry."))
             continue
         image = ListedImage(str(name), own.get("height"), own.get("width"))
@@ -206,7 +186,8 @@ def _images(
     for image_id, images in by_id.items():
         names = list(dict.fromkeys(image.name for image in images))
         if len(names) > 1:
-            fault = (f"the id {image_id}, which {listed(names)} share", "an id of its own", "Number the images anew.")
+            shared = f"the id {shown(image_id)}, which {listed(names)} share"
+            fault = (shared, "an id of its own", "Number the images anew.")
             for image in images:
                 image.faults.append(fault)
     return list(by_name.values()), by_id
@@ -227,11 +208,11 @@ def _add_annotations(
         name = str(number) if annotation_id is None or annotation_id in twice else shortened(str(annotation_id))
         image_id, category = as_id(own.get("image_id")), as_id(own.get("category_id"))
         if image_id is None or image_id not in images:
-            without_image.append(shortened(f"{name} (image_id {own.get('image_id')!r})" if own else f"entry {number}"))
+            without_image.append(f"{name} (image_id {shown(own.get('image_id'))})" if own else f"entry {number}")
             continue
         for image in images[image_id]:
             if category is None or category not in categories:
-                found = shortened(f"the category_id {own.get('category_id')!r} in annotation {name}")
+                found = f"the category_id {shown(own.get('category_id'))} in annotation {name}"
                 image.faults.append((found, "an id that is listed", CORRECT))
             else:
                 image.annotations.append((name, category, own))

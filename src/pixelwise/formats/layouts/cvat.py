@@ -16,6 +16,7 @@ colours. An image's split is its subset's, its file's, its folder's or, if none 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
+from pixelwise.documents import decoded_text, read_bytes, read_text, xml_root
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
@@ -33,7 +35,8 @@ from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import listed
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, in_splits
-from pixelwise.formats.textfiles import decoded_text
+from pixelwise.formats.textfiles import shortened, shown
+from pixelwise.formats.values import declared_size
 
 FILE = "annotations.xml"
 FOLDERS = ("", *(name for names in SPLITS.values() for name in names))
@@ -59,7 +62,8 @@ def open_cvat(root: Path) -> Dataset:
     files = _files(root)
     if not files:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
-    contents = {file: _content(file) for file in files}
+    remarks: list[Problem] = []
+    contents = {file: _content(file, remarks) for file in files}
     classes = {file: _classes(file, content) for file, content in contents.items()}
     for file, own in classes.items():
         if own != classes[files[0]]:
@@ -68,11 +72,12 @@ def open_cvat(root: Path) -> Dataset:
     elements: dict[Path, ElementTree.Element] = {}
     found: dict[tuple[str | None, str], Item] = {}
     finder = FileFinder(root)
-    remarks: list[Problem] = []
     images: list[tuple[Path, ElementTree.Element, Path]] = []
     for file, content in contents.items():
-        for subset in dict.fromkeys(_path(image, "subset") for image in content.iterfind("image")):
-            members = [image for image in content.iterfind("image") if _path(image, "subset") == subset]
+        by_subset: dict[str, list[ElementTree.Element]] = {}
+        for image in content.iterfind("image"):
+            by_subset.setdefault(_path(image, "subset"), []).append(image)
+        for subset, members in by_subset.items():
             inner = (f"images/{subset}", "images", subset, "")
             folders = [folder / name for folder in (file.parent, root) for name in inner]
             names = [image.get("name") or "" for image in members]
@@ -88,7 +93,7 @@ def open_cvat(root: Path) -> Dataset:
         elements[mask_of(item)] = image
 
     def read_labels(item: Item) -> Labels:
-        return _labels(elements[mask_of(item)], classes[files[0]], str(item.mask))
+        return _labels(elements[mask_of(item)], classes[files[0]], item.image, mask_of(item))
 
     splits = in_splits((split, item) for (split, _), item in found.items())
     return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
@@ -138,29 +143,40 @@ def _describe(task: ElementTree.Element, size: int, labelled: list[tuple[str, tu
 
 def _files(root: Path) -> list[Path]:
     paths = (root / folder / FILE for folder in FOLDERS)
-    return [path for path in paths if path.is_file() and _is_cvats(path)]
+    return [path for path in paths if os.path.isfile(path) and _is_cvats(path)]
 
 
 def _is_cvats(path: Path) -> bool:
     try:
-        return "<annotations" in decoded_text(path.read_bytes())
+        data = read_bytes(path)
     except (OSError, ValueError):
-        return b"<annotations" in path.read_bytes()
-
-
-def _content(path: Path) -> ElementTree.Element:
+        return False
     try:
-        text = decoded_text(path.read_bytes())
-        if "<!DOCTYPE" in text:
-            raise DataError(path, "a DOCTYPE", EXPECTED, REMEDY)
-        content = ElementTree.fromstring(text)
-    except (OSError, ValueError, ElementTree.ParseError) as error:
+        return "<annotations" in decoded_text(data)
+    except ValueError:
+        return b"<annotations" in data
+
+
+def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
+    """Return what a file holds, less the images without a usable name, of which a problem is told."""
+    try:
+        content = xml_root(read_text(path))
+    except (OSError, ValueError) as error:
         raise DataError(path, f"a file that cannot be read ({error})", EXPECTED, REMEDY) from error
     if content.find("image") is None:
         found = "tracks through a video" if content.find("track") is not None else "no image"
         raise DataError(path, found, f"{EXPECTED}, with images", REMEDY)
-    if not all(is_usable(image.get("name")) for image in content.iterfind("image")):
-        raise DataError(path, "an image without a name", EXPECTED, REMEDY)
+    bad: set[ElementTree.Element] = set()
+    for number, image in enumerate(content.iterfind("image"), 1):
+        name, subset = image.get("name"), image.get("subset")
+        if not is_usable(name) or (subset and not is_usable(subset)):
+            found = f"found the name {shown(name)} and the subset {shown(subset)} of image {number}"
+            message = f"{found}; expected names of files and folders. The image was left out: correct them."
+            problems.append(Problem(path, "unknown_value", message))
+            bad.add(image)
+    content[:] = [own for own in content if own not in bad]
+    if content.find("image") is None:
+        raise DataError(path, "images without a name", EXPECTED, REMEDY)
     return content
 
 
@@ -174,7 +190,7 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
             entries.setdefault(name, {"name": name, **given})
     if not entries:
         raise DataError(path, "no labels in <meta>", EXPECTED, REMEDY)
-    return drawn_classes(entries.values())
+    return drawn_classes(entries.values(), path)
 
 
 def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
@@ -195,18 +211,20 @@ def _split_called(word: str) -> str | None:
     return next((split for split, names in SPLITS.items() if word.lower() in names), None)
 
 
-def _labels(image: ElementTree.Element, classes: ClassMap, where: str) -> Labels:
+def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Path) -> Labels:
+    where = str(mask)
     height, width = (int(numbers_in(image, (key,), where)[0]) for key in ("height", "width"))
     if min(height, width) < 1:
         raise MaskError(where, f"a size of {height}x{width}", "a pixel or more", REMEDY)
+    declared_size((height, width), file, mask)
     shapes: list[tuple[str, Shape]] = []
     others: list[str] = []
     for number, element in enumerate(image, 1):
-        name = f"{number} ({element.get('label')})"
+        name = shortened(f"{number} ({element.get('label')})")
         if element.tag in REGIONS:
             shapes.append((element.tag, _shape(element, name, (height, width), where)))
         elif element.tag != "tag":
-            others.append(f"{number} ({element.tag} {element.get('label')})")
+            others.append(shortened(f"{number} ({element.tag} {element.get('label')})"))
     grouped = {(own.label, own.group) for tag, own in shapes if tag != "box" and own.group is not None}
     regions = [own for tag, own in shapes if tag != "box" or (own.label, own.group) not in grouped]
     labels = drawn(regions, classes, (height, width), where)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-import numpy as np
-
 from pixelwise.errors import MaskError
-from pixelwise.formats.drawn import box, corners_in, ellipse, require_inside, rings_of, turned
+from pixelwise.formats.drawn import box, ellipse, require_inside, rings_of, turned
+from pixelwise.formats.textfiles import shortened, shown
+from pixelwise.formats.values import corners_in, finite_numbers
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Ring
 from pixelwise.instances.rle import decoded, encoded
@@ -43,7 +43,9 @@ def rings_in(element: ElementTree.Element, size: tuple[int, int], where: str) ->
         try:
             counts = [int(count) for count in element.get("rle", "").split(",")]
         except ValueError as error:
-            raise MaskError(where, f"an rle that cannot be read ({error})", "counts between commas", REDO) from error
+            raise MaskError(
+                where, f"an rle that cannot be read ({shortened(str(error))})", "counts between commas", REDO
+            ) from error
         return rings_of(decoded(counts, (width, height), where).T, left, top)
     if element.tag == "box":
         ring = box(*numbers_in(element, ("xtl", "ytl", "xbr", "ybr"), where))
@@ -55,11 +57,8 @@ def rings_in(element: ElementTree.Element, size: tuple[int, int], where: str) ->
 
 def numbers_in(element: ElementTree.Element, keys: Sequence[str], where: str, default: str = "") -> list[float]:
     """Return the numbers in attributes, `default` where one is missing; raise `MaskError` for what is no number."""
-    try:
-        values = [float(element.get(key, default)) for key in keys]
-        if np.isfinite(values).all():
-            return values
-    except ValueError:
-        pass
-    found = ", ".join(f"{key}={element.get(key)!r}" for key in keys)
-    raise MaskError(where, f"{found} in <{element.tag}>", "numbers", REDO)
+    numbers = finite_numbers([element.get(key, default) for key in keys])
+    if numbers is None:
+        found = ", ".join(f"{key}={shown(element.get(key))}" for key in keys)
+        raise MaskError(where, f"{found} in <{element.tag}>", "numbers", REDO)
+    return numbers

@@ -17,6 +17,7 @@ overlapping objects is in front, is told in `drawn`. labelme's own exports fill 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ from pixelwise.formats.painting import listed
 from pixelwise.formats.partners import image_files
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, assigned, in_splits
-from pixelwise.formats.textfiles import first_key, parse_json, shortened
+from pixelwise.formats.textfiles import first_key, parse_json, shortened, shown
+from pixelwise.formats.values import declared_size
 from pixelwise.instances.objects import Piece
 from pixelwise.raster.image import image_size
 
@@ -82,12 +84,13 @@ def open_labelme(root: Path) -> Dataset:
             both = f"{found[image][1].mask} and {file}"
             raise DataError(image, f"two files for it, {both}", "one for each image", "Move one of them elsewhere.")
         found[image] = _split(root, file), Item(_name(root, file), image, file, file)
-    for folder in {image.parent for image in found if image.is_relative_to(root) and image.is_file()}:
+    for folder in {image.parent for image in found if image.is_relative_to(root) and os.path.isfile(image)}:
         for image in image_files(folder):
             found.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
     listed_classes = read_class_list(root)
     classes = drawn_classes(
-        listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)]
+        listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)],
+        listed_classes.path if listed_classes else root,
     )
 
     def read_labels(item: Item) -> Labels:
@@ -135,12 +138,13 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
     path = mask_of(item)
     content = _content(path)
     stated = [content.get(key) for key in ("imageHeight", "imageWidth")]
-    sides = [side for side in stated if type(side) is int and 0 < side <= MAX_SIDE]
-    size = (sides[0], sides[1]) if len(sides) == len(stated) else image_size(item.image)
+    known = all(type(side) is int and 0 < side <= MAX_SIDE for side in stated)
+    size = declared_size((stated[0], stated[1]), item.image, path) if known else image_size(item.image)
     shapes: list[Shape] = []
     others: list[str] = []
     for number, entry in enumerate(content["shapes"], 1):
-        name = shortened(f"{number} ({entry.get('label')})")
+        label = entry.get("label")
+        name = shortened(f"{number} ({label if isinstance(label, str) else shown(label)})")
         if kind_of(entry) in NO_REGIONS:
             others.append(name)
             continue
@@ -151,7 +155,7 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
     if others:
         found = f"found points or lines ({listed(others)})"
         remarks.append(f"{found}; expected polygons, rectangles, circles or masks. Each of them was left out.")
-    if content.get("imageData") and not item.image.is_file():
+    if content.get("imageData") and not os.path.isfile(item.image):
         found = f"found the image {item.image.name} in imageData alone"
         remarks.append(f"{found}; expected its file beside this one. Write it there: imageData is not read.")
     return Labels(labels.label_map, labels.instance_map, tuple(remarks))
@@ -171,8 +175,11 @@ def _content(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise MaskError(path, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
     shapes = content.get("shapes") if isinstance(content, dict) else None
-    if not isinstance(shapes, list) or not all(isinstance(entry, dict) for entry in shapes):
+    if not isinstance(shapes, list):
         raise MaskError(path, "no list of shapes", EXPECTED, remedy)
+    for number, entry in enumerate(shapes, 1):
+        if not isinstance(entry, dict):
+            raise MaskError(path, f"{shown(entry)} in place of shape {number}", EXPECTED, remedy)
     return dict(content)
 
 
@@ -194,7 +201,7 @@ def _images(root: Path, files: list[Path], contents: list[dict[str, Any]]) -> tu
         (match,) = finder.find([name], [file.parent], anywhere=False)
         same = (path for path in image_files(file.parent) if stem_of(path) == stem_of(file))
         images.append(match.path if match.exists else next(same, match.path))
-    missing = [place for place, image in enumerate(images) if not image.is_file()]
+    missing = [place for place, image in enumerate(images) if not os.path.isfile(image)]
     matches = finder.find([names[place] for place in missing], [root])
     for place, match in zip(missing, matches, strict=True):
         images[place] = match.path if match.exists else images[place]

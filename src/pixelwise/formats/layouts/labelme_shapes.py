@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixelwise.classes import is_class_name
 from pixelwise.errors import MaskError
-from pixelwise.formats.drawn import box, corners_in, ellipse, require_inside, rings_of
+from pixelwise.formats.drawn import box, ellipse, require_inside, rings_of
+from pixelwise.formats.textfiles import shortened, shown
+from pixelwise.formats.values import corners_in
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Mask, Ring, signed_area
 
@@ -28,12 +31,13 @@ REDO = "Correct the shape in labelme or delete it."
 
 def kind_of(entry: dict[str, Any]) -> str:
     """Return a shape's type; the oldest files name none and hold polygons."""
-    return str(entry.get("shape_type") or "polygon")
+    kind = entry.get("shape_type") or "polygon"
+    return kind if isinstance(kind, str) else shown(kind)
 
 
 def is_label(value: Any) -> bool:
     """Return whether a shape's label is one: a word, or a number."""
-    return isinstance(value, str | int) and not isinstance(value, bool) and str(value).isprintable()
+    return is_class_name(value) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
 
 
 def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[Ring]:
@@ -43,11 +47,11 @@ def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[R
     that is not known.
     """
     if not is_label(entry.get("label")) or not isinstance(entry.get("group_id"), int | None):
-        found = f"the label {entry.get('label')!r} and the group_id {entry.get('group_id')!r}"
+        found = f"the label {shown(entry.get('label'))} and the group_id {shown(entry.get('group_id'))}"
         raise MaskError(where, found, "a word and a number or null", REDO)
     kind, points = kind_of(entry), corners_in(entry.get("points"), where, "lists of x and y", REDO)
     if kind not in CORNERED + TWO_POINTS:
-        raise MaskError(where, f"the shape_type {kind!r}", "polygon, rectangle, circle or mask", REDO)
+        raise MaskError(where, f"the shape_type {shown(kind)}", "polygon, rectangle, circle or mask", REDO)
     if kind in CORNERED and not (kind == "rectangle" and len(points) == 2):
         return [points]
     if len(points) != 2 or not np.isfinite(points).all():
@@ -88,7 +92,9 @@ def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
             found = image.size[::-1]
             mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
     except Exception as error:  # damaged images make Pillow raise nearly anything
-        raise MaskError(where, f"a mask that cannot be read ({error})", "a PNG in base64", REDO) from error
+        raise MaskError(
+            where, f"a mask that cannot be read ({shortened(str(error))})", "a PNG in base64", REDO
+        ) from error
     if mask is None:
         expected = f"{size[0]}x{size[1]}, as its points say"
         raise MaskError(where, f"a mask of {found[0]}x{found[1]} (height x width)", expected, REDO)

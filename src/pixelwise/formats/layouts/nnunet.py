@@ -25,7 +25,7 @@ from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import stem_of
 from pixelwise.formats.partners import image_files
 from pixelwise.formats.splits import in_splits
-from pixelwise.formats.textfiles import parse_json
+from pixelwise.formats.textfiles import parse_json, shortened
 
 FILE = "dataset.json"
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = "imagesTr", "labelsTr", "imagesTs", "labelsTs"
@@ -70,8 +70,12 @@ def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:
             remedy = "Write a label of its own for each value; regions of several values are not read."
             raise DataError(path, "labels of several values (regions)", expected, remedy)
         by_value = {int(value): name for name, value in pairs.items()}
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(path, f"a file that cannot be read ({error})", expected, "Correct it.") from error
+        if any(abs(value) >= 2**31 for value in by_value):
+            raise ValueError("a label beyond 31 bits")
+    except (OSError, ValueError, TypeError, OverflowError) as error:
+        raise DataError(
+            path, f"a file that cannot be read ({shortened(str(error))})", expected, "Correct it."
+        ) from error
     names = [by_value[value] for value in sorted(by_value) if by_value[value] != IGNORE]
     indices = {value: names.index(name) if name != IGNORE else IGNORE_INDEX for value, name in by_value.items()}
     try:

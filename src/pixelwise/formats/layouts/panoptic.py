@@ -23,11 +23,12 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.coding import packed
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.layouts.coco import annotation_files, split_of
-from pixelwise.formats.layouts.cocofile import Id, as_id, is_set, read_categories, read_object
+from pixelwise.formats.layouts.cocofile import read_categories, read_object
 from pixelwise.formats.names import FileFinder, flat_name, is_usable, told_guesses
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import in_splits
-from pixelwise.formats.textfiles import keys_in, shortened
+from pixelwise.formats.textfiles import keys_in, shown
+from pixelwise.formats.values import Id, as_id, is_set
 from pixelwise.raster.image import read_values
 
 EXPECTED = "annotations/panoptic_train2017.json with segments_info, and the folder of its PNGs"
@@ -66,7 +67,7 @@ def open_panoptic(root: Path) -> Dataset:
             expected = f"those of {files[0].name}"
             raise DataError(file, "other categories", expected, "Give both files the same list of categories.")
         classes = own
-        entries = _entries(file, content)
+        entries = _entries(file, content, problems)
         split = split_of(root, file)
         stem = file.stem.removeprefix("panoptic_")
         names = [name for name, _, _ in entries]
@@ -107,8 +108,8 @@ def _classes(file: Path, content: dict[str, Any]) -> tuple[ClassMap, dict[Id, tu
     return classes, {category: (index, things.get(category, True)) for index, category in enumerate(categories)}
 
 
-def _entries(file: Path, content: dict[str, Any]) -> list[tuple[str, str, list[Any]]]:
-    """Return the name of each image, that of its PNG, and its segments."""
+def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> list[tuple[str, str, list[Any]]]:
+    """Return the name of each image, that of its PNG, and its segments; of others a problem is told."""
     images: dict[Id | None, Any] = {}
     listed = content.get("images")
     for entry in listed if isinstance(listed, list) else []:
@@ -116,13 +117,14 @@ def _entries(file: Path, content: dict[str, Any]) -> list[tuple[str, str, list[A
             images[as_id(entry.get("id"))] = entry["file_name"]
     found: list[tuple[str, str, list[Any]]] = []
     annotations = content.get("annotations")
-    for entry in annotations if isinstance(annotations, list) else []:
+    for number, entry in enumerate(annotations if isinstance(annotations, list) else [], 1):
         own = entry if isinstance(entry, dict) else {}
         name, png, segments = images.get(as_id(own.get("image_id"))), own.get("file_name"), own.get("segments_info")
         if name is None or not is_usable(png) or not isinstance(segments, list):
-            found_text = shortened(f"the annotation {entry!r}")
             expected = "an image_id that is listed, file_name and segments_info"
-            raise DataError(file, found_text, expected, "Correct it or delete it.")
+            message = f"found annotation {number}: {shown(entry)}; expected {expected}. It was left out: correct it."
+            problems.append(Problem(file, "unknown_value", message))
+            continue
         found.append((name, str(png), segments))
     return found
 
@@ -131,25 +133,26 @@ def _labels(source: _Source, path: Path) -> Labels:
     values = read_values(path)
     if values.ndim != 3:
         raise MaskError(path, "a mask without colours", "ids as colours", "Copy the file again.")
-    ids = packed(values[..., ::-1])
-    label_map = np.full(ids.shape, IGNORE_INDEX, np.uint8)
-    instance_map = np.zeros(ids.shape, np.int32)
-    known: set[int] = {0}
+    ids, places = np.unique(packed(values[..., ::-1]), return_inverse=True)
+    label_of = np.full(len(ids), IGNORE_INDEX, np.uint8)
+    object_of = np.zeros(len(ids), np.int32)
+    place_of = {own: place for place, own in enumerate(ids.tolist())}
+    unknown = place_of.keys() - {0}
     for number, segment in enumerate(source.segments, 1):
         own = segment if isinstance(segment, dict) else {}
         segment_id, category = as_id(own.get("id")), as_id(own.get("category_id"))
         if not isinstance(segment_id, int) or category is None or category not in source.classes:
-            found = shortened(f"the segment {segment!r}")
+            found = f"the segment {shown(segment)}"
             raise MaskError(path, found, f"an id and a category_id that {source.path.name} lists", CORRECT)
-        known.add(segment_id)
-        if is_set(own.get("iscrowd")):
+        unknown.discard(segment_id)
+        if is_set(own.get("iscrowd")) or segment_id not in place_of:
             continue
         class_index, is_thing = source.classes[category]
-        here = ids == segment_id
-        label_map[here] = class_index
+        label_of[place_of[segment_id]] = class_index
         if is_thing:
-            instance_map[here] = number
-    if unknown := set(np.unique(ids).tolist()) - known:
+            object_of[place_of[segment_id]] = number
+    if unknown:
         found = f"the ids {', '.join(map(str, sorted(unknown)[:5]))} in the PNG"
         raise MaskError(path, found, f"ids that {source.path.name} lists for it", CORRECT)
-    return Labels(label_map, instance_map)
+    places = places.reshape(values.shape[:2])
+    return Labels(label_of[places], object_of[places])

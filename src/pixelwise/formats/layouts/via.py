@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from pixelwise.classes import is_class_name
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, box, drawn, drawn_classes, ellipse
@@ -30,7 +31,8 @@ from pixelwise.formats.names import FileFinder, flat_name, is_usable, parts_of, 
 from pixelwise.formats.painting import listed
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import SPLITS, assigned, in_splits
-from pixelwise.formats.textfiles import keys_in, parse_json, shortened
+from pixelwise.formats.textfiles import keys_in, parse_json, shown
+from pixelwise.formats.values import array_of, finite_numbers
 from pixelwise.instances.polygons import Ring
 from pixelwise.raster.image import image_size
 
@@ -60,8 +62,10 @@ def open_via(root: Path) -> Dataset:
     files = list(_files(root))
     if not files:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
-    contents = {file: _entries(file) for file in files}
-    attribute, problems = _attribute(root, contents)
+    problems: list[Problem] = []
+    contents = {file: _entries(file, problems) for file in files}
+    attribute, told = _attribute(root, contents)
+    problems += told
     finder = FileFinder(root)
     images: dict[Path, _Image] = {}
     pairs: list[tuple[str | None, Item]] = []
@@ -78,7 +82,7 @@ def open_via(root: Path) -> Dataset:
             pairs.append((split, Item(flat_name(name), match.path, mask, mask)))
     shapes = [own for image in images.values() for own in image.regions if _kind(own) not in NO_REGIONS]
     names = sorted({label for own in shapes if (label := _label(own, attribute)) is not None})
-    classes = drawn_classes({"name": name} for name in names)
+    classes = drawn_classes(({"name": name} for name in names), root)
 
     def read_labels(item: Item) -> Labels:
         where = mask_of(item)
@@ -106,8 +110,8 @@ def _files(root: Path) -> Iterator[Path]:
                 yield file
 
 
-def _entries(file: Path) -> list[tuple[str, list[Any]]]:
-    """Return the images of a file with their regions."""
+def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]:
+    """Return the images of a file with their regions; of entries that make no sense a problem is told."""
     remedy = "Export the annotations again, as JSON."
     try:
         content = parse_json(file)
@@ -115,16 +119,21 @@ def _entries(file: Path) -> list[tuple[str, list[Any]]]:
         raise DataError(file, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
     if isinstance(content, dict) and isinstance(content.get("_via_img_metadata"), dict):
         content = content["_via_img_metadata"]
-    entries = list(content.values()) if isinstance(content, dict) else []
+    entries = content if isinstance(content, dict) else {}
     found: list[tuple[str, list[Any]]] = []
-    for entry in entries:
+    faults: list[DataError] = []
+    for key, entry in entries.items():
         regions = entry.get("regions") if isinstance(entry, dict) else None
         regions = list(regions.values()) if isinstance(regions, dict) else regions
         if not isinstance(regions, list) or not is_usable(entry.get("filename")):
-            raise DataError(file, shortened(f"the entry {entry!r}"), "filename and regions", remedy)
+            faults.append(DataError(file, f"the entry {shown(key)}: {shown(entry)}", "filename and regions", remedy))
+            continue
         found.append((str(entry["filename"]), regions))
     if not found:
-        raise DataError(file, "no image", EXPECTED, remedy)
+        raise faults[0] if faults else DataError(file, "no image", EXPECTED, remedy)
+    problems += [
+        Problem(file, "unknown_value", f"found {own.found}; expected {own.expected}. {own.remedy}") for own in faults
+    ]
     return found
 
 
@@ -134,7 +143,7 @@ def _attribute(root: Path, contents: dict[Path, list[tuple[str, list[Any]]]]) ->
     for regions in (regions for entries in contents.values() for _, regions in entries):
         for region in regions:
             counts.update(
-                key for key, value in _attributes(region).items() if _word(value) is not None and key.isprintable()
+                key for key, value in _attributes(region).items() if _word(value) is not None and is_class_name(key)
             )
     if not counts:
         return None, []
@@ -153,12 +162,13 @@ def _word(value: Any) -> str | None:
     if isinstance(value, dict):
         chosen = [str(key) for key, is_chosen in value.items() if is_chosen]
         value = chosen[0] if len(chosen) == 1 else None
-    return value if isinstance(value, str) and value and value.isprintable() else None
+    return value if value and isinstance(value, str) and is_class_name(value) else None
 
 
 def _kind(region: Any) -> str:
     shape = region.get("shape_attributes") if isinstance(region, dict) else None
-    return str(shape.get("name")) if isinstance(shape, dict) else ""
+    name = shape.get("name") if isinstance(shape, dict) else ""
+    return name if isinstance(name, str) else shown(name)
 
 
 def _label(region: Any, attribute: str | None) -> str | None:
@@ -184,21 +194,20 @@ def _ring(region: dict[str, Any], where: str) -> Ring:
     shape: dict[str, Any] = region["shape_attributes"] if kind else {}
 
     def numbers(*keys: str) -> list[float]:
-        try:
-            values = [float(shape[key]) for key in keys]
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise MaskError(where, f"a {kind} without numbers for {', '.join(keys)}", "these", REDO) from error
-        if not np.isfinite(values).all():
+        if missing := [key for key in keys if shape.get(key) is None]:
+            raise MaskError(where, f"a {kind} without numbers for {', '.join(missing)}", "these", REDO)
+        values = finite_numbers([shape[key] for key in keys])
+        if values is None:
             raise MaskError(where, f"a {kind} with a number that is none", "finite numbers", REDO)
         return values
 
     if kind == "polygon":
-        try:
-            columns, rows = (np.array(shape.get(key), np.float64) for key in ("all_points_x", "all_points_y"))
-            return np.stack([columns, rows], axis=1)
-        except (TypeError, ValueError, OverflowError) as error:
-            expected = "as many numbers in all_points_x as in all_points_y"
-            raise MaskError(where, "points that cannot be read", expected, REDO) from error
+        expected = "as many numbers in all_points_x as in all_points_y"
+        keys = ("all_points_x", "all_points_y")
+        columns, rows = (array_of(shape.get(key), where, expected, REDO) for key in keys)
+        if columns.ndim != 1 or columns.shape != rows.shape:
+            raise MaskError(where, "points that cannot be read", expected, REDO)
+        return np.stack([columns, rows], axis=1)
     if kind == "rect":
         left, top, width, height = numbers("x", "y", "width", "height")
         return box(left, top, left + width, top + height)
@@ -212,4 +221,4 @@ def _ring(region: dict[str, Any], where: str) -> Ring:
         cos, sin = np.cos(theta), np.sin(theta)
         turned: Ring = ring @ np.array([[cos, sin], [-sin, cos]]) + (column, row)
         return turned
-    raise MaskError(where, shortened(f"the shape {kind!r}"), "polygon, rect, circle or ellipse", REDO)
+    raise MaskError(where, f"the shape {shown(kind)}", "polygon, rect, circle or ellipse", REDO)

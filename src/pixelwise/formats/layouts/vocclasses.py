@@ -15,6 +15,7 @@ from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list
 from pixelwise.formats.coding import Coding, packed
 from pixelwise.formats.mask_values import decide
 from pixelwise.formats.splits import lines_of
+from pixelwise.formats.textfiles import shown
 
 BACKGROUND = "background"
 NAMES = (
@@ -27,6 +28,7 @@ LABELME_LISTS = ("class_names.txt", "labels.txt")
 LABEL_MAP = "labelmap.txt"
 """What CVAT and Datumaro write: lines of name:r,g,b:parts:actions."""
 _PHOTO_OF_VOC = re.compile(r"20(0[789]|1[012])_\d{6}")
+_CHANNEL = re.compile(r"\s*[0-9]{1,3}\s*")
 _IGNORED = ("__ignore__", "ignored", *VOID_NAMES)
 
 
@@ -79,8 +81,10 @@ def _names_list(folder: Path) -> ClassList | None:
     names = [name for name in lines_of(path) if name not in _IGNORED]
     if not names or names[0].strip("_") != BACKGROUND:
         expected = "_background_ first, after __ignore__"
-        raise DataError(path, f"{names[0]!r} first" if names else "no class", expected, "Name value 0 there.")
-    return _listed(path, [(name, tuple(PALETTE[index].tolist())) for index, name in enumerate(names)], {})
+        raise DataError(path, f"{shown(names[0])} first" if names else "no class", expected, "Name value 0 there.")
+    return _listed(
+        path, [(name, tuple(PALETTE[index % len(PALETTE)].tolist())) for index, name in enumerate(names)], {}
+    )
 
 
 def read_label_map(folder: Path) -> ClassList | None:
@@ -93,9 +97,9 @@ def read_label_map(folder: Path) -> ClassList | None:
     colors: dict[Color, int] = {}
     for line in (line for line in lines_of(path) if not line.startswith("#")):
         name, *others = line.split(":")
-        channels = others[0].split(",") if others and others[0] else list(map(str, PALETTE[len(rows)]))
-        if len(channels) != 3 or not all(channel.strip().isdecimal() and int(channel) < 256 for channel in channels):
-            raise DataError(path, f"the line {line!r}", "name:r,g,b:parts:actions", "Correct the line.")
+        channels = others[0].split(",") if others and others[0] else list(map(str, PALETTE[len(rows) % len(PALETTE)]))
+        if len(channels) != 3 or not all(_CHANNEL.fullmatch(own) and int(own) < 256 for own in channels):
+            raise DataError(path, f"the line {shown(line)}", "name:r,g,b:parts:actions", "Correct the line.")
         color = (int(channels[0]), int(channels[1]), int(channels[2]))
         ignored = name in _IGNORED
         if colors.setdefault(color, IGNORE_INDEX if ignored else len(rows)) != (IGNORE_INDEX if ignored else len(rows)):

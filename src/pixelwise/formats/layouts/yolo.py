@@ -58,8 +58,8 @@ def is_yolo(root: Path) -> bool:
     return yaml_file(root) is not None
 
 
-def open_yolo(root: Path) -> Dataset:
-    """Read the YAML file in `root` and find the images and texts that it names.
+def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
+    """Read the YAML file in `root` and find the images and texts that it names, there or in `images_root`.
 
     Raises `DataError` where there is none or it makes no sense, for keypoints, for a split without images or texts
     (see the module), and for two images of one name in a split.
@@ -69,7 +69,7 @@ def open_yolo(root: Path) -> Dataset:
         raise DataError(root, "no such YAML file", EXPECTED, "Check the path.")
     content = read_yaml(path)
     classes = read_classes(path, content)
-    items = [(split, item) for split in SPLITS for item in read_items(path, content, split)]
+    items = [(split, item) for split in SPLITS for item in read_items(path, content, split, images_root)]
     if not items:
         raise DataError(path, "no split", "train and val, folders of images", "Name the folders there.")
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.classes import ClassMap
+from pixelwise.classes import MAX_CLASSES, ClassMap
+from pixelwise.documents import MAX_LIST_BYTES, read_text
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.drawn import BACKGROUND
-from pixelwise.formats.names import MAX_PART, is_usable, parts_of, stem_of, walk
+from pixelwise.formats.names import holds, is_usable, parts_of, stem_of, walk
 from pixelwise.formats.splits import SPLITS
-from pixelwise.formats.textfiles import decoded_text, parse_yaml
+from pixelwise.formats.textfiles import parse_yaml, shortened, shown
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 FILES = ("data.yaml", "dataset.yaml")
@@ -32,7 +33,7 @@ def yaml_file(root: Path) -> Path | None:
     files.sort(key=lambda file: FILES.index(file.name) if file.name in FILES else len(FILES))
     for file in files:
         try:
-            text = decoded_text(file.read_bytes())
+            text = read_text(file, MAX_LIST_BYTES)
         except (OSError, ValueError):
             continue
         if all(key.search(text) for key in _KEYS):
@@ -45,7 +46,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = parse_yaml(path)
     except (OSError, ValueError) as error:
-        found = f"a file that cannot be read ({' '.join(str(error).split())})"
+        found = f"a file that cannot be read ({error})"
         raise DataError(path, found, EXPECTED, "Correct it.") from error
     if not isinstance(content, dict):
         raise DataError(path, "something else", EXPECTED, "Correct it.")
@@ -58,7 +59,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
     """Return background and the named classes; raise `DataError` for names that make no sense."""
     names, count = content.get("names"), content.get("nc")
-    if names is None and isinstance(count, int):
+    if count is not None and type(count) is not int:
+        raise DataError(path, f"nc: {shown(count)}", "the number of names", "Correct it.")
+    if names is None and count is not None:
+        if not 0 < count < MAX_CLASSES:
+            expected = f"1 to {MAX_CLASSES - 1} classes beside {BACKGROUND}"
+            raise DataError(path, f"nc: {shown(count)}", expected, "Merge or drop classes.")
         names = [f"class_{index}" for index in range(count)]
     if isinstance(names, dict):
         by_id = {str(key): name for key, name in names.items()}
@@ -67,26 +73,33 @@ def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
         expected = "names: [sky, ...] or {0: sky, 1: ...}, no id left out"
         raise DataError(path, "names that are no list, lack an id, or need quotes", expected, "Correct them.")
     if count is not None and count != len(names):
-        raise DataError(path, f"{len(names)} names and nc: {count}", "as many names as nc", "Correct one of them.")
+        raise DataError(
+            path, f"{len(names)} names and nc: {shown(count)}", "as many names as nc", "Correct one of them."
+        )
     try:
         return ClassMap.named((BACKGROUND, *map(str, names)))
     except DataError as error:
         raise DataError(path, f"{error.found} ({BACKGROUND} is one)", error.expected, error.remedy) from error
 
 
-def read_items(path: Path, content: dict[str, Any], split: str) -> list[Item]:
+def read_items(path: Path, content: dict[str, Any], split: str, images_root: Path | None = None) -> list[Item]:
     """Return the images of a split, none where the file names none, with their texts as masks.
 
-    An image without a text stands in for it, so that there is a file to name and to tell changes by. Raises `DataError`
-    for a path that is not there or has no images, for images without any text, and for two of one name.
+    An image without a text stands in for it, so that there is a file to name and to tell changes by. Folders and lists
+    lie under the folder of the file, or under `images_root`. Raises `DataError` for others, for a path that is not
+    there or has no images, for images without any text, and for two of one name.
     """
     entry: Any = next((content[key] for key in SPLITS[split] if content.get(key)), [])
     entries = entry if isinstance(entry, list) else [entry]
-    stated = str(content.get("path") or "")
-    bases = [base for base in (path.parent / stated, path.parent) if is_usable(base.as_posix()) and base.is_dir()]
-    images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own))))
+    stated = content.get("path") or ""
+    for key, own in (("path", stated), *((split, own) for own in entries)):
+        if not isinstance(own, str) and type(own) is not int:
+            raise DataError(path, f"{key}: {shown(own)}", "a path, or a list of paths", "Correct it, or quote it.")
+    roots = [os.path.realpath(own) for own in (path.parent, images_root) if own is not None]
+    bases = [base for base in (path.parent / str(stated), path.parent) if os.path.isdir(base)]
+    images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own), roots)))
     texts = _texts(images)
-    found = {text for text in texts if text.is_file()}
+    found = {text for text in texts if os.path.isfile(text)}
     if images and not found:
         if split == "test":
             return []
@@ -100,7 +113,7 @@ def read_items(path: Path, content: dict[str, Any], split: str) -> list[Item]:
         raise DataError(twice[1], f"the same name as {twice[0].name} has", "one image of a name", "Rename one of them.")
     masks = [text if text in found else image for image, text in zip(images, texts, strict=True)]
     return [
-        Item(name, image, mask, mask) if image.is_file() else Item(name, image)
+        Item(name, image, mask, mask) if os.path.isfile(image) else Item(name, image)
         for name, image, mask in zip(names, images, masks, strict=True)
     ]
 
@@ -116,30 +129,44 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
     return tuple(sorted(strays))
 
 
-def _images(path: Path, bases: Sequence[Path], split: str, entry: str) -> list[Path]:
+def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Sequence[str]) -> list[Path]:
     ends = [end for end in _ends(entry) if "/" in end or end.lower() in SPLITS[split] or end == entry]
     places = [base / name for name in (entry, *ends) for base in bases] if is_usable(entry) else []
-    place = next((place for place in places if place.exists()), None)
+    place = next((place for place in places if os.path.exists(place)), None)
+    if place is not None:
+        _require_inside(path, place, f"{split}: {shortened(entry)}", roots)
     images: list[Path] = []
-    if place is not None and place.is_dir():
+    if place is not None and os.path.isdir(place):
         files = (folder / name for folder, names in walk(place) for name in names)
         images = sorted(file for file in files if file.suffix.lower() in IMAGE_ENDINGS)
     elif place is not None:
         images = [_listed([place.parent, *bases], line.strip()) for _, line in lines_of(place)]
-    if any(image.is_file() for image in images):
+    if any(os.path.isfile(image) for image in images):
         return images
     if split == "test":
         return []
-    found = f"{split}: {entry}, which {'is not there' if place is None else 'holds or names no image that is there'}"
+    fault = "is not there" if place is None else "holds or names no image that is there"
+    found = f"{split}: {shortened(entry)}, which {fault}"
     raise DataError(path, found, "a folder of images or a list of them", "Correct the path or copy the images there.")
+
+
+def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -> None:
+    """Raise `DataError` for a folder or list outside of these, before it is searched."""
+    end = os.path.realpath(place)
+    if any(holds(root, end) for root in roots):
+        return
+    remedy = "Copy what belongs to the data into it, or correct the path."
+    if not holds(end, roots[0]):  # never the whole machine
+        remedy = f"Copy what belongs to the data into it, or allow the folder: --images-root {end}."
+    raise DataError(path, f"{entry}, which lies outside the data set ({end})", f"paths under {roots[0]}", remedy)
 
 
 def _listed(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
     if not is_usable(line):
-        return bases[0] / line[:MAX_PART]
+        return bases[0] / shortened(line)[:60]
     places = [base / name for name in (line, *(end for end in _ends(line) if "/" in end)) for base in bases]
-    return next((place for place in places if place.is_file()), places[0])
+    return next((place for place in places if os.path.isfile(place)), places[0])
 
 
 def _ends(path: str) -> list[str]:
@@ -170,7 +197,7 @@ def _long_name(root: Path, image: Path) -> str:
 def lines_of(path: Path) -> list[tuple[int, str]]:
     """Return the lines that are not empty, with their numbers; raise `MaskError` for what is no text."""
     try:
-        lines = decoded_text(path.read_bytes()).splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, ValueError) as error:
         raise MaskError(path, f"a file that cannot be read ({error})", "a text, UTF-8", "Write it again.") from error
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]

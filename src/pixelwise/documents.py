@@ -1,0 +1,171 @@
+"""JSON, YAML and XML of anybody's, read within bounds.
+
+No text makes its reader run on, fill the memory, or open another file: sizes, depths, numbers and what YAML's aliases
+stand for are limited, and XML has no DOCTYPE, so no entities. Every reader of such texts goes through this module.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import yaml
+
+MAX_BYTES = 2**31
+"""Of a file that is read as a whole: the largest public ones of COCO's kind have 1.8 GB."""
+MAX_LIST_BYTES = 2**19
+"""Of a YAML file or a list of classes."""
+MAX_DEPTH = 64
+"""Of YAML and XML; JSON may be as deep as Python reads it, some hundreds of levels."""
+MAX_VALUES = 200_000
+"""Of a YAML file, with everything written out that its aliases stand for."""
+MAX_DIGITS = 100
+"""Of a number in YAML; a longer one in JSON becomes a float, which may be infinite."""
+BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_REASON = 300
+
+
+def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
+    """Return a file's content. Raises `OSError` where it cannot be read, and `ValueError` for what is no file (a pipe
+    would never end) or has more than `most` bytes."""
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("a folder, pipe or device")
+    if status.st_size > most:
+        raise ValueError(f"{status.st_size:,} bytes, more than {most:,}")
+    return path.read_bytes()
+
+
+def decoded_text(data: bytes) -> str:
+    """Return bytes as text: UTF-8, or what a byte order mark says. Raises `ValueError` for what is none."""
+    if data.startswith(BYTE_ORDER_MARKS):
+        return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
+    return data.decode("utf-8-sig")
+
+
+def read_text(path: Path, most: int = MAX_BYTES) -> str:
+    """Return a file's text. Raises as `read_bytes` and `decoded_text`."""
+    return decoded_text(read_bytes(path, most))
+
+
+def json_value(text: str) -> Any:
+    """Return what JSON says. Raises `ValueError` for what is none or is nested too deep."""
+    try:
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # a whole number of more digits than Python turns into one
+            return json.loads(text, parse_int=_integer)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def yaml_value(text: str) -> Any:
+    """Return what YAML says. Raises `ValueError` for what is none or is beyond the bounds of this module."""
+    if len(text) > MAX_LIST_BYTES:
+        raise ValueError(f"{len(text):,} characters, more than {MAX_LIST_BYTES:,}")
+    try:
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    # PyYAML's own constructors raise all of these for values that contradict their tags, as `!!bool x`
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise ValueError(" ".join(str(error).split())[:_REASON] or type(error).__name__) from error
+
+
+def xml_root(text: str) -> ElementTree.Element:
+    """Return the root of XML. Raises `ValueError` for what is none, has a DOCTYPE, or is nested too deep."""
+    if "<!DOCTYPE" in text:
+        raise ValueError("a DOCTYPE, which could name other files")
+    parser = ElementTree.XMLParser(target=_Builder())
+    try:
+        parser.feed(text)
+        root: ElementTree.Element = parser.close()
+    except ElementTree.ParseError as error:
+        raise ValueError(str(error)) from error
+    return root
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader that counts what it reads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+        self._values = 0
+        self._sizes: dict[str, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        event = self.peek_event()
+        anchor = getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent):
+            if anchor in self.anchors and anchor not in self._sizes:
+                raise ValueError(f"an alias to what holds it (*{anchor})")
+            self._count(self._sizes.get(str(anchor), 0))
+            return super().compose_node(parent, index)
+        before = self._values
+        self._count(1)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if anchor is not None:
+            self._sizes[str(anchor)] = self._values - before
+        return node
+
+    def _count(self, values: int) -> None:
+        self._values += values
+        if self._values > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES:,} values, with aliases written out")
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        _require_short(node)
+        number: int = super().construct_yaml_int(node)
+        return number
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        _require_short(node)
+        number: float = super().construct_yaml_float(node)
+        return number
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
+
+
+def _require_short(node: yaml.Node) -> None:
+    if len(str(node.value)) > MAX_DIGITS:
+        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
+
+
+class _Builder(ElementTree.TreeBuilder):
+    """What builds the tree, and counts its levels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def start(self, tag: str, attrs: dict[Any, Any], /) -> ElementTree.Element:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ValueError("nested too deep")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)
