@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ HUGE = 20_000
 def save(path: Path, pixels: object = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if pixels is None:
-        pixels = np.random.default_rng(len(path.as_posix())).integers(0, 256, (HEIGHT, WIDTH, 3))
+        pixels = np.random.default_rng(zlib.crc32(path.as_posix().encode())).integers(0, 256, (HEIGHT, WIDTH, 3))
     Image.fromarray(np.asarray(pixels).astype(np.uint8)).save(path)
 
 
@@ -263,7 +264,7 @@ def test_what_has_no_label_may_be_one_value_or_nothing(text: str, tmp_path: Path
     assert open_dataset(tmp_path).classes.names == ("a", "b")
 
 
-@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/root/x.png", "../../../etc/passwd", "~", "."])
+@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/root/x.png", "../../../etc/passwd", "~"])
 def test_lists_of_images_with_names_that_no_system_has(line: str, tmp_path: Path) -> None:
     for name in "abc":
         save(tmp_path / f"images/{name}.png")

@@ -47,8 +47,7 @@ def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
         crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
         column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
         crossings += np.bincount(row * (width + 1) + column, minlength=len(crossings))
-    crossings = crossings.reshape(height, width + 1)
-    mask: Mask = np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
+    mask: Mask = np.cumsum(crossings.reshape(height, width + 1), axis=1)[:, :width] % 2 == 1
     return mask
 
 

@@ -260,7 +260,7 @@ def test_an_empty_mask_is_told(write: Write) -> None:
 
 @pytest.mark.parametrize("shapes", [None, {}, ["cell"]])
 def test_files_without_shapes(write: Write, shapes: Any) -> None:
-    with pytest.raises(MaskError, match=r"a.json: found no list of shapes"):
+    with pytest.raises(MaskError, match=r"a.json: found (no list of shapes|'cell' in place of shape 1)"):
         read(write(shapes=shapes))
 
 

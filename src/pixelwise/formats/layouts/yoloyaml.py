@@ -131,7 +131,11 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
 
 def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Sequence[str]) -> list[Path]:
     ends = [end for end in _ends(entry) if "/" in end or end.lower() in SPLITS[split] or end == entry]
-    places = [base / name for name in (entry, *ends) for base in bases] if is_usable(entry) else []
+    places = (
+        [base / name for name in (entry, *ends) for base in bases]
+        if is_usable(entry) or (entry and not parts_of(entry))
+        else []
+    )
     place = next((place for place in places if os.path.exists(place)), None)
     if place is not None:
         _require_inside(path, place, f"{split}: {shortened(entry)}", roots)
