@@ -152,8 +152,9 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
     pairs = ", ".join(f"{list(unpacked(own))} as {list(unpacked(other))}" for own, other in list(nearest.items())[:8])
     message = (
         f"found colours near those of {path.name} in {len(holding):,} of the masks "
-        f"({_names(path.parent, _paths(holding))}): {pairs}; expected the colours of the list. Colours that differ by {NEAR} at most in each channel from those "
-        "of one class are read as that class. Give them in the list, or under ignore:, to say otherwise."
+        f"({_names(path.parent, _paths(holding))}): {pairs}; expected the colours of the list. Colours that differ by "
+        f"{NEAR} at most in each channel from those of one class are read as that class. Give them in the list, or "
+        "under ignore:, to say otherwise."
     )
     return labels, [Problem(path, "mended", message)]
 
