@@ -1,0 +1,163 @@
+"""What is done with an input: the commands that a user would give, in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from lab.fuzz.inputs import LAYOUTS, Input
+from lab.fuzz.models import RUN
+from lab.fuzz.outcome import OUTPUT, REFUSED, TRACEBACK, FaultError
+from pixelwise.errors import PixelwiseError
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
+"""Characters that change what a terminal does."""
+WARNING = re.compile(r"^.*?\.py:\d+: (\w*Warning): .*", re.MULTILINE)
+ENCODINGS = ("utf-8", "utf-8", "cp1252", "ascii")
+PICTURES_OF = "mask,overlay,geojson,probabilities"
+Step = tuple[str, Callable[[], None]]
+"""What is done, as one would type it, and what does it; the next is not reached where it raises."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    code: int
+    out: str
+    err: str
+
+
+@cache
+def _command() -> Any:
+    import typer
+
+    from pixelwise.cli.app import app
+
+    return typer.main.get_command(app)
+
+
+def run_command(arguments: list[str], encoding: str = "utf-8", *, whole: bool = False) -> Reply:
+    """Run a command line in this process, with `whole` as the shell does, and return what it printed; raise what it
+    raises. What the encoding cannot show is replaced, as `main` has it."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding, errors="strict" if whole else "replace") for _ in range(2)]
+    before = sys.stdout, sys.stderr, sys.argv
+    sys.stdout, sys.stderr, sys.argv = streams[0], streams[1], ["pixelwise", *arguments]
+    code: Any = 0
+    try:
+        if whole:
+            from pixelwise.cli.app import main
+
+            main()
+        else:
+            code = _command().main(arguments, prog_name="pixelwise", standalone_mode=False)
+    except SystemExit as error:
+        code = error.code
+    finally:
+        sys.stdout, sys.stderr, sys.argv = before
+    texts = []
+    for stream in streams:
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode(encoding, "replace"))
+    return Reply(code if isinstance(code, int) else 0 if code is None else 1, *texts)
+
+
+def cli(*arguments: str | Path, codes: tuple[int, ...] = (0,), encoding: str = "utf-8", whole: bool = False) -> Reply:
+    reply = run_command([str(own) for own in arguments], encoding, whole=whole)
+    if reply.code not in codes:
+        raise FaultError(TRACEBACK, f"exit code {reply.code}: {reply.err[-300:]}")
+    for text in (reply.out, reply.err):
+        if found := CONTROL.search(text):
+            raise FaultError(OUTPUT, f"the control character {found[0]!r} in {arguments[0]}'s output")
+        if found := WARNING.search(text):
+            raise FaultError(OUTPUT, f"a warning of Python's: {found[0][-200:]}")
+    if "--json" in arguments and reply.code in (0, 1) and reply.out:
+        try:
+            json.loads(reply.out, parse_constant=_no_number)
+        except ValueError as error:
+            raise FaultError(OUTPUT, f"no JSON in {arguments[0]}'s output ({error})") from error
+    return reply
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name}, which is no JSON")
+
+
+def steps(own: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
+    """Yield what to do with an input that lies at `root`; `out` is a directory for what comes of it."""
+    rng = own.rng
+    if own.kind == "run":
+        from lab.fuzz.steps_of_runs import steps_of_run
+
+        yield from steps_of_run(rng, root, out, made)
+    elif own.kind == "model":
+        yield from _of_model(rng, root, out)
+    else:
+        yield from _of_data(own, root, out, made)
+
+
+def _of_data(own: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
+    rng = own.rng
+    options: list[str] = []
+    if own.kind in LAYOUTS and rng.random() < 0.15:
+        options = ["--format", own.kind]
+    elif own.kind in ("raster", "image") and rng.random() < 0.1:
+        options = ["--bands", rng.choice(("1", "3,2,1", "1,2", "4,1", "2"))]
+    if own.kind in ("image", "raster") and rng.random() < 0.5:
+        pictures = [
+            path for path in sorted((root / "images").glob("a*")) if path.suffix not in (".xml", ".jgw", ".wld")
+        ]
+        model = made / RUN / "model.onnx"
+        for picture in pictures[:1]:
+            more = ["--json"] if rng.random() < 0.5 else []
+            yield step("predict", model, picture, "--out", out / "p", "--as", PICTURES_OF, *more, codes=(0, 1))
+    way = rng.random()
+    if way < 0.45:
+        yield step("check", root, "--json", *options, codes=(0, 1))
+    elif way < 0.6:
+        yield step("check", root, *options, codes=(0, 1), encoding=rng.choice(ENCODINGS))
+    elif way < 0.65:
+        yield step("check", root, *options, codes=(0, 1, 2), encoding=rng.choice(ENCODINGS), whole=True)
+    else:
+        yield "read", partial(_read_accepted, root)
+    if rng.random() < 0.15:
+        layout = rng.choice(("folders", "coco", "voc", "yolo", "cvat", "labelme", "dsb"))
+        yield step("convert", root, "--to", layout, "--out", out / "c")
+    if rng.random() < 0.05:
+        yield step("evaluate", made / RUN / "model.onnx", root, "--split", rng.choice(("train", "val")), "--json")
+
+
+def _of_model(rng: Random, root: Path, out: Path) -> Iterator[Step]:
+    model, more = root / "model.onnx", [["--json"], ["--tta"], ["--overwrite"], [], []]
+    kinds = rng.choice(("mask", "mask,overlay,probabilities", "entropy", "instances,objects", "coco,labelme,geojson"))
+    yield step("predict", model, root / "a.png", "--out", out / "p", "--as", kinds, *rng.choice(more), codes=(0, 1))
+
+
+def step(*arguments: str | Path, **options: Any) -> Step:
+    return " ".join(map(str, arguments)), partial(_run_cli, arguments, options)
+
+
+def _run_cli(arguments: tuple[str | Path, ...], options: dict[str, Any]) -> None:
+    cli(*arguments, **options)
+
+
+def _read_accepted(root: Path) -> None:
+    """Read every image and label map that `check` finds right."""
+    from pixelwise.formats import open_dataset
+    from pixelwise.formats.check import check
+
+    dataset = open_dataset(root).with_value_range()
+    result = check(dataset)
+    json.dumps(result.to_json_dict())
+    accepted = [item for _, item in dataset.without(result.spoilt).items()]
+    try:
+        for item in accepted:
+            dataset.read(item)
+    except PixelwiseError as error:
+        raise FaultError(REFUSED, f"check accepts an image that reading refuses: {error}") from error
