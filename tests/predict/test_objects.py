@@ -164,6 +164,8 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
     for own in json.loads((tmp_path / "a.geojson").read_text())["features"]:
         assert list(own["properties"]) == ["class", "area"]
         assert own["geometry"]["type"] == "Polygon"
+        for ring in own["geometry"]["coordinates"]:
+            assert len(set(map(tuple, ring[1:]))) == len(ring) - 1  # it meets itself nowhere
         inside = filled([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
         assert own["properties"]["area"] == inside.sum()
         assert (painted[inside] == 255).all()

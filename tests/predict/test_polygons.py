@@ -14,9 +14,12 @@ import rasterio
 from PIL import Image
 from rasterio.transform import from_origin
 
+from pixelwise.instances.objects import Objects
+from pixelwise.instances.polygons import signed_area
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan
 from pixelwise.predict.loading import load
+from pixelwise.predict.polygons import polygons_of
 from pixelwise.predict.scans import predict_scans
 from pixelwise.raster import scan as raster_scan
 
@@ -111,3 +114,17 @@ def test_images_without_a_place_and_pages(model_file: Path, image: UInt8, tmp_pa
         assert database.execute("SELECT srs_id FROM gpkg_contents").fetchall() == [(-1,)]
         database.close()
     assert names == [("s.tif/0",), ("s.tif/1",), ("a.png",)]
+
+
+def test_a_ring_that_meets_itself_becomes_an_outline_and_a_hole() -> None:
+    """The first object's ends touch at a corner, the second has two holes that do."""
+    instance_map = np.zeros((6, 10), np.int32)
+    instance_map[0:3, 0:3], instance_map[1:5, 4:8] = 1, 2
+    instance_map[1, 1] = instance_map[2, 2] = instance_map[2, 5] = instance_map[3, 6] = 0
+    objects = Objects(instance_map, np.ones(2, np.int32), np.ones(2, np.float32))
+    (one,), (two,) = polygons_of(objects)
+    assert [len(ring) - 1 for ring in one] == [6, 4]
+    assert sorted(map(tuple, one[1][1:])) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    assert (3, 3) not in {tuple(corner) for corner in one[0]}
+    assert [len(ring) - 1 for ring in two] == [4, 4, 4]
+    assert [signed_area(ring[1:]) for ring in (*one, *two)] == [8, -1, 16, -1, -1]

@@ -91,9 +91,11 @@ def add_objects(
 
 
 def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[list[Polygon]]:
-    """Yield each object's polygons: closed rings of (x, y), the outer one first, then its holes."""
+    """Yield each object's polygons: closed rings of (x, y), the outer one first, then its holes. No ring touches
+    itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
     for piece in objects.pieces():
-        rings = [ring + np.array([piece.left + corner[1], piece.top + corner[0]]) for ring in outlines(piece.mask)]
+        moved = np.array([piece.left + corner[1], piece.top + corner[0]])
+        rings = [ring + moved for outline in outlines(piece.mask) for ring in _simple(outline)]
         outer = [ring for ring in rings if signed_area(ring) > 0]
         inner = [ring for ring in rings if signed_area(ring) < 0]
         alone = len(outer) == 1  # and around every hole
@@ -101,6 +103,23 @@ def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[
             [_closed(own), *(_closed(hole) for hole in inner if alone or _surrounds(own, hole))] for own in outer
         ]
         yield polygons
+
+
+def _simple(ring: Ring) -> list[Ring]:
+    """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone."""
+    path: list[tuple[float, float]] = []
+    at: dict[tuple[float, float], int] = {}
+    rings: list[Ring] = []
+    for x, y in ring.tolist():
+        start = at.setdefault((x, y), len(path))
+        if start < len(path):
+            rings.append(np.array(path[start:]))
+            for own in path[start + 1 :]:
+                del at[own]
+            del path[start + 1 :]
+        else:
+            path.append((x, y))
+    return [*rings, np.array(path)]
 
 
 def _closed(ring: Ring) -> Ring:
