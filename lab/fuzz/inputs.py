@@ -80,7 +80,7 @@ def seeds(kind: str, made: Path) -> tuple[Tree, ...]:
     base: Tree = {"classes.txt": b"background\ncell\ndisc\n"}
     base |= {f"images/{s}.png": photo_file(ord(s)) for s in "bc"}
     base |= {f"masks/{stem}.png": layouts_masks.png(0, 1, 2) for stem in "bc"}
-    found = {"raster": rasters, "image": pictures, "mask": layouts_masks.masks}[kind]()
+    found = rasters() if kind == "raster" else layouts_masks.masks() if kind == "mask" else pictures()
     folder = "masks" if kind == "mask" else "images"
     other: Tree = {"images/a.png": photo_file(5)} if kind == "mask" else {"masks/a.png": layouts_masks.png(0, 1, 2)}
     trees: list[Tree] = [

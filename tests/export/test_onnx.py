@@ -21,7 +21,7 @@ from torch import nn
 from pixelwise.classes import ClassMap
 from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.errors import OutputError
-from pixelwise.export.onnx import OPSET, export_onnx, with_class_bias
+from pixelwise.export.onnx import NO_BIAS, OPSET, export_onnx, with_class_bias
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.models.blocks import UpsampledModel
@@ -180,6 +180,19 @@ def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) ->
         expected = pipeline.biased(bias)(torch.from_numpy(images)).numpy()
     assert_allclose(engine(images), expected, rtol=1e-4, atol=1e-5)
     assert engine.info == replace(INFO, tile=128)
+
+
+def test_a_class_bias_of_nothing_stands_apart_from_a_shift_of_zero(tmp_path: Path) -> None:
+    """Three classes and an image that is not shifted: two tensors of one shape, all zeros."""
+    torch.manual_seed(0)
+    pipeline = Pipeline(nn.Conv2d(3, 3, 1), (0.0,) * 3, (1.0,) * 3).biased((NO_BIAS,) * 3).eval()
+    info = replace(INFO, classes=ClassMap(("a", "b", "c"), ((0, 0, 0), (0, 0, 1), (0, 0, 2))), mean=(0.0,) * 3)
+    export_onnx(pipeline, info, tmp_path / "draft.onnx")
+    images, bias = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8), (1.0, -2.0, 3.0)
+    without = OnnxRuntimeEngine(tmp_path / "draft.onnx")(images)
+    with_class_bias(tmp_path / "draft.onnx", bias, info, tmp_path / "model.onnx")
+    expected = without + np.array(bias, np.float32)[:, None, None]
+    assert_allclose(OnnxRuntimeEngine(tmp_path / "model.onnx")(images), expected, atol=1e-6)
 
 
 class Coarse(UpsampledModel):

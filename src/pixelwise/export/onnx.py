@@ -22,6 +22,9 @@ from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
 OPSET = 18
 CLASS_BIAS = "class_bias"
 """The pipeline's own name for it, which that of the initialiser in the graph ends with."""
+NO_BIAS = -0.0
+"""A class bias that adds nothing, for `with_class_bias` to put another in its place. 0.0 would not do: the exporter makes
+one tensor of equal ones, and the shift of images that are normalised in the first layer is 0.0 too."""
 EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
 
@@ -77,8 +80,8 @@ class _Outputs(torch.nn.Module):
 
 
 def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:
-    """Write the file at `path`, exported from a pipeline with a class bias, to `out` with `class_bias` and `info` in
-    the place of its own."""
+    """Write the file at `path`, exported from a pipeline with a class bias of `NO_BIAS` or of other values than any
+    tensor has, to `out` with `class_bias` and `info` in the place of its own."""
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
     (entry,) = (own for own in proto.graph.initializer if own.name.rpartition(".")[2] == CLASS_BIAS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.export.onnx import export_onnx, with_class_bias
+from pixelwise.export.onnx import NO_BIAS, export_onnx, with_class_bias
 from pixelwise.export.pipeline import Pipeline
 from pixelwise.formats.dataset import Dataset, Item
 from pixelwise.formats.splits import hashed_fraction
@@ -104,7 +104,7 @@ def export_fitted(
         export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
         return 0.0, [], []
     info = model_info(config, pipeline)
-    pipeline.biased((0.0,) * info.channels)
+    pipeline.biased((NO_BIAS,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
     tried = config.recipe.radii, config.recipe.least_areas
