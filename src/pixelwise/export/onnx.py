@@ -23,8 +23,8 @@ OPSET = 18
 CLASS_BIAS = "class_bias"
 """The pipeline's own name for it, which that of the initialiser in the graph ends with."""
 NO_BIAS = -0.0
-"""A class bias that adds nothing, for `with_class_bias` to put another in its place. 0.0 would not do: the exporter makes
-one tensor of equal ones, and the shift of images that are normalised in the first layer is 0.0 too."""
+"""A class bias that adds nothing, for `with_class_bias` to put another in its place. 0.0 would not do: the exporter
+makes one tensor of equal ones, and the shift of images that are normalised in the first layer is 0.0 too."""
 EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
 
