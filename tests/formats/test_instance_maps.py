@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.errors import DataError
+from pixelwise.formats.check import check
 from pixelwise.formats.layouts.folders import open_folders, write_folders
 
 RIMMED = np.array(
@@ -110,3 +111,27 @@ def test_one_object_an_image_is_right(save, discs, tmp_path: Path) -> None:
         save(f"images/{seed}.png", np.full((64, 64, 3), seed))
         save(f"instances/{seed}.png", discs(seed, [1]))
     assert open_folders(tmp_path).problems == ()
+
+
+def test_a_background_with_an_id_is_told(save, discs, tmp_path: Path) -> None:
+    """As watershed algorithms number it."""
+    for seed in range(4):
+        save(f"images/{seed}.png", np.full((64, 64, 3), seed))
+        save(f"instances/{seed}.png", discs(seed, [1, 2, 3]) + 1)
+    (problem,) = open_folders(tmp_path).problems
+    assert problem.kind == "assumed"
+    assert "found the id 1 on most of the pixels of 4 of 4 instance maps" in problem.message
+
+
+def test_what_ids_stand_for_is_shown(rimmed: Path) -> None:
+    result = check(open_folders(rimmed))
+    rows = [(row.values, row.label, row.share) for row in result.mask_values]
+    share = int((RIMMED == 255).sum()) / RIMMED.size
+    assert rows == [("0", 0, 24 / 48), ("1..65535, each an object", 1, 4 / 48), ("255", 255, share)]
+
+
+def test_instance_maps_without_an_image_are_named(save, tmp_path: Path) -> None:
+    for folder, pixels in (("images", None), ("masks", (RIMMED > 0) * 1), ("instances", IDS)):
+        save(f"{folder}/a.png", pixels)
+    stray = save("instances/b.png", IDS)
+    assert open_folders(tmp_path).stray_masks == (stray,)

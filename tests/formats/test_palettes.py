@@ -247,3 +247,13 @@ def test_near_colours_of_palettes_are_one_class(save_palette, tmp_path: Path) ->
     assert coding.values_of(1) == "1 or [255, 0, 0], [254, 1, 0], [253, 2, 0]"
     masks.append(save_palette("moved.png", np.argsort([2, 1, 0])[PIXELS], [COLORS[2], (253, 2, 0), COLORS[0]]))
     assert_array_equal(coding_of(tmp_path, masks).read(masks[3]), PIXELS)
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "tif"])
+def test_a_palette_of_one_colour_says_nothing_and_is_told(save_palette, tmp_path: Path, ending: str) -> None:
+    (tmp_path / "classes.yaml").write_text(LISTS["classes.yaml"])
+    mask = save_palette(f"a.{ending}", PIXELS, [(0, 0, 0)] * 256)
+    coding = coding_of(tmp_path, [mask])
+    assert_array_equal(coding.read(mask), PIXELS)
+    assert [problem.kind for problem in coding.problems] == ["assumed"]
+    assert "one colour for all values in the palettes of 1 of the masks" in coding.problems[0].message

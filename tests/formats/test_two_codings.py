@@ -226,3 +226,40 @@ def test_multiples_of_class_indices_are_told(masks: Masks, tmp_path: Path) -> No
         if listed:
             (tmp_path / "classes.yaml").write_text(listed)
         assert "found 2, 4 ... in 3 of 6 masks (2.png, 3.png, 4.png)" in coding_of(tmp_path, paths).problems[0].message
+
+
+def test_a_value_far_from_class_indices_is_told(masks: Masks, tmp_path: Path) -> None:
+    paths = masks([[0, 1, 2, 254]] * 3)
+    coding = coding_of(tmp_path, paths)
+    assert coding.classes.names == ("0", "1", "2", "254")
+    assert "found 254 in 3 of 3 masks" in coding.problems[0].message
+    entries = "{name: a, value: 0}, {name: b, value: 1}, {name: c, value: 2}"
+    (tmp_path / "classes.yaml").write_text(f"classes: [{entries}]\nignore: 254")
+    assert_array_equal(coding_of(tmp_path, paths).read(paths[0]), [np.repeat([0, 1, 2, 255], 4)] * 12)
+
+
+@pytest.mark.parametrize(("dtype", "void"), [(np.uint16, 65535), (np.int32, -1)])
+def test_void_of_deep_masks_is_answered_with_what_to_write(save, tmp_path: Path, dtype: type, void: int) -> None:
+    mask = save("a.tif", np.array([[0, 1, 2, void]], dtype))
+    with pytest.raises(DataError, match=rf"Write 'ignore: {void}' below") as caught:
+        coding_of(tmp_path, [mask])
+    assert "{name: class_2, value: 2}]." in caught.value.remedy
+    (tmp_path / "classes.yaml").write_text(f"classes: [a, b, c]\nignore: {void}")
+    assert_array_equal(coding_of(tmp_path, [mask]).read(mask), [[0, 1, 2, 255]])
+
+
+@pytest.mark.parametrize("listed", ["", "classes: [a, b]"])
+def test_inverted_masks_among_others_are_told(save, discs, tmp_path: Path, listed: str) -> None:
+    if listed:
+        (tmp_path / "classes.yaml").write_text(listed)
+    framed = [np.pad(discs(seed, [255] * 3, 48), 8) for seed in range(6)]
+    upright = [save(f"{i}.png", array) for i, array in enumerate(framed)]
+    assert coding_of(tmp_path, upright).problems == ()
+    inverted = [save(f"x{i}.png", 255 - array) for i, array in enumerate(framed[:2])]
+    (problem,) = coding_of(tmp_path, upright + inverted).problems
+    assert problem.kind == "assumed"
+    assert "of 2 of 8 masks (x0.png, x1.png)" in problem.message
+    large = [
+        save(f"y{i}.png", np.pad(np.full((60, 60), 255), 2)) for i in range(3)
+    ]  # fill the image but for its border
+    assert coding_of(tmp_path, upright + large).problems == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,10 +43,10 @@ class Coding:
 
     apart: groups of values of which a mask holds those of one alone. shown_colors: what the colours of palettes stand
     for (keys as those of `colors`), for people to see. objects: the values are object ids; anything but 0 is the second
-    class, and no label what `values` says so of. smooth: JPEG masks are read too, because the class list states
-    thresholds. why, why_no_label: what the values of classes, and of no label, were concluded
-    from. remedy: what to do about a value that is no class. problems: what was assumed about the whole set, or is wrong
-    with it.
+    class, and no label what `values` says so of. ignored_ids: values of instance maps beside the masks that are no
+    objects. smooth: JPEG masks are read too, because the class list states thresholds. why, why_no_label: what the
+    values of classes, and of no label, were concluded from. remedy: what to do about a value that is no class.
+    problems: what was assumed about the whole set, or is wrong with it.
     """
 
     classes: ClassMap
@@ -56,6 +56,7 @@ class Coding:
     apart: tuple[frozenset[int], ...] = ()
     shown_colors: Mapping[int, int] = field(default_factory=dict, compare=False)
     objects: bool = False
+    ignored_ids: tuple[int, ...] = ()
     smooth: bool = False
     why: str = "the values of this layout"
     why_no_label: str = "the value of this layout"
@@ -114,6 +115,8 @@ class Coding:
 
     def _table_of(self, path: Path, used: list[int], palette: UInt8) -> Mapping[int, int]:
         """Return the labels of a palette mask's values: by their colours, or `values` where these say nothing."""
+        if says_nothing(used, palette):
+            return self.values
         known = palette_labels(palette, self.palette or {})
         of_classes = [value for value, label in self.values.items() if label != IGNORE_INDEX]
         if all(known.get(value) == self.values[value] for value in of_classes):
@@ -184,6 +187,12 @@ def palette_labels(palette: UInt8, labels: Mapping[int, int]) -> dict[int, int]:
     """Return the entries in `labels` (keys as `packed` gives them) of a palette's values, (n, 3), that have one."""
     codes = packed(palette[None]).ravel().tolist()
     return {value: labels[code] for value, code in enumerate(codes) if code in labels}
+
+
+def says_nothing(used: Sequence[int], palette: Codes) -> bool:
+    """Return whether a palette, (n, 3), has one colour for all values that are used, of several."""
+    listed = [value for value in used if value < len(palette)]
+    return len(listed) > 1 and bool((palette[listed] == palette[listed[0]]).all())
 
 
 def _colors_of(colors: Mapping[int, int], label: int) -> str:

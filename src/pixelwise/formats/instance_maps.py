@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.classes import IGNORE_INDEX
+from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError
 from pixelwise.formats.classlist import ClassList
-from pixelwise.formats.coding import Int32, UInt8, read_instance_map
+from pixelwise.formats.coding import Coding, Int32, UInt8, read_instance_map
 from pixelwise.formats.object_ids import SAMPLE as CONNECTED_SAMPLE
 from pixelwise.formats.object_ids import places_of
 from pixelwise.formats.problem import Problem
@@ -20,6 +20,8 @@ from pixelwise.formats.survey import Look, survey
 
 SAMPLE = 256
 """Maps that are looked at."""
+_SEVERAL = 3
+"""Objects in a map, and maps, that tell background from objects, or more."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class IdReading:
 
     void: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def coding(self, classes: ClassMap) -> Coding:
+        """Return what the values stand for where instance maps are all there is."""
+        values = dict.fromkeys(self.void, IGNORE_INDEX)
+        return Coding(classes, values, objects=True, why="object ids", why_no_label="no object, and no label")
 
     def read(self, path: Path) -> Int32:
         """Return the ids of a file, int32 (height, width), 0 = no object. Raises as `read_instance_map`."""
@@ -58,7 +65,7 @@ def decide_ids(root: Path, maps: Sequence[Path], class_list: ClassList | None) -
     if rim is not None:
         problems.append(_rim(root, rim.value, rim.maps, len(looks), rim.sure))
         void = (rim.value,) if rim.sure else None
-    problems += _in_pieces(root, looks, void or ())
+    problems += [*_in_pieces(root, looks, void or ()), *_as_background(root, looks, void or ())]
     return IdReading(void or (), tuple(problems))
 
 
@@ -95,5 +102,23 @@ def _in_pieces(root: Path, looks: Sequence[Look], void: Sequence[int]) -> list[P
         f"found ids in several pieces each, {len(in_pieces):,} of {total:,} looked at (such as in {names}); expected a "
         "number for each object. Each id is read as one object. If the pieces are objects, number each; if the values "
         "are classes, name the folder masks/."
+    )
+    return [Problem(root, "assumed", message)]
+
+
+def _as_background(root: Path, looks: Sequence[Look], void: Sequence[int]) -> list[Problem]:
+    """Return a remark where one id covers most of the pixels of nearly every map of several objects."""
+    several = [look for look in looks if sum(value > 0 and value not in void for value in look.pixels) >= _SEVERAL]
+    if len(several) < _SEVERAL:
+        return []
+    largest = [max(look.pixels, key=look.pixels.__getitem__) for look in several]
+    value = max(set(largest), key=largest.count)
+    covered = [look for look in several if look.pixels.get(value, 0) > 0.5 * look.area]
+    if value <= 0 or value in void or len(covered) < 0.8 * len(several):
+        return []
+    message = (
+        f"found the id {value} on most of the pixels of {len(covered):,} of {len(several):,} instance maps (such as "
+        f"{covered[0].path.name}); expected 0 where there is no object. It is read as an object. If it is the "
+        "background, as watershed algorithms number it, set it to 0 in the maps."
     )
     return [Problem(root, "assumed", message)]

@@ -101,10 +101,14 @@ def palette_problems(
     whose colours are not those of the list at `path`."""
     by_value: list[Look] = []
     strange: list[Look] = []
+    alike: list[Look] = []
     for look in looks:
         used = look.palette_colors
         if used is None:
             by_value.append(look)
+        elif len(used) > 1 and len(set(used.values())) == 1:
+            by_value.append(look)
+            alike.append(look)
         elif not all(_code(color) in colors for color in used.values()):
             by_value.append(look)
             if any(_code(c) not in colors and c != (v, v, v) and v != IGNORE_INDEX for v, c in used.items()):
@@ -113,8 +117,16 @@ def palette_problems(
             label == value for value, label in palette_labels(np.array(look.palette, np.uint8), colors).items()
         ):
             by_value.append(look)
+    told: list[Problem] = []
+    if alike:
+        message = (
+            f"found one colour for all values in the palettes of {len(alike):,} of the masks "
+            f"({_names(path.parent, _paths(alike))}); expected the colours of the classes. Such masks are read by "
+            "their values. Save them again with their colours, or without a palette."
+        )
+        told.append(Problem(path, "assumed", message))
     if not strange:
-        return tuple(by_value), ()
+        return tuple(by_value), tuple(told)
     used = strange[0].palette_colors or {}
     value, color = next((v, c) for v, c in used.items() if _code(c) not in colors)
     example = f"in {shown(path.parent, strange[0].path)} value {value} has {list(color)}"
@@ -123,7 +135,7 @@ def palette_problems(
         "expected the colours of the classes. Such masks are read by their values. Correct the colours in the list, or "
         "add those that are missing."
     )
-    return tuple(by_value), (Problem(path, "assumed", message),)
+    return tuple(by_value), (*told, Problem(path, "assumed", message))
 
 
 def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) -> tuple[dict[int, int], list[Problem]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ between a darker and a brighter neighbour."""
 _POLES = 0.15
 """Share of the pixels that have the darkest or the brightest value of a mask with soft edges, or more; of photos few
 have."""
+
+
+_ALONG = 0.95
+"""Share of the image's border that is of one class all along."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,31 @@ def smoothed_values(looks: Sequence[Look]) -> frozenset[int]:
     borders = look_at_borders(looks)
     which = (borders.flat <= _FLAT * borders.pixels) & (borders.between >= 0.5 * borders.pixels)
     return frozenset(borders.values[which].tolist()) if borders.smoothed(which) else frozenset()
+
+
+def inverted_masks(looks: Sequence[Look], labels: Mapping[int, int]) -> list[Look]:
+    """Return the masks of two classes that are foreground on most pixels and all along the image's border, where others
+    are background on most and all along it; none where there are few of the one or of the other.
+
+    labels: the class, 0 or 1, of each value.
+    """
+    bright = [value for value, label in labels.items() if label == 1]
+    shares = [(look, sum(look.pixels.get(value, 0) for value in bright) / look.area) for look in looks]
+    most = [look for look, share in shares if share > 0.5]
+    few = [look for look, share in shares if 0 < share < 0.5]
+    if min(len(most), len(few)) < 2:
+        return []
+    inverted = [look for look in most if np.isin(_edge(look), bright).mean() >= _ALONG]
+    sample = few[:: -(-len(few) // _SAMPLE)]
+    upright = [look for look in sample if np.isin(_edge(look), bright).mean() <= 1 - _ALONG]
+    return inverted if len(inverted) >= 2 and len(upright) >= max(2, len(sample) // 2) else []
+
+
+def _edge(look: Look) -> Int64:
+    """Return the values along the border of the image."""
+    stored = read_values(look.path)
+    values = stored[..., 0] if stored.ndim == 3 else stored
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).astype(np.int64)
 
 
 def look_at_borders(looks: Sequence[Look]) -> Borders:

@@ -156,6 +156,28 @@ def perhaps_another_kind(root: Path, odd: Sequence[Look], looks: Sequence[Look],
     return Problem(root, "assumed", message)
 
 
+def far_value(root: Path, looks: Sequence[Look], values: Sequence[int]) -> Problem:
+    """Return what to say of a last value that is far from class indices."""
+    top = values[-1]
+    holding = [look for look in looks if top in look.pixels]
+    message = (
+        f"found {top} in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), far from the class indices "
+        f"{ranges(values[:-1])}; expected class indices, or 255 for no label. It is read as a class of its own. Write "
+        f"'ignore: {top}' below the classes in classes.yaml if it has no label."
+    )
+    return Problem(root, "assumed", message)
+
+
+def perhaps_inverted(root: Path, inverted: Sequence[Look], looks: Sequence[Look]) -> Problem:
+    """Return what to say of masks of two values whose border is bright, among others whose border is dark."""
+    message = (
+        f"found the foreground all along the border, and on most of the pixels, of {len(inverted):,} of {len(looks):,} "
+        f"masks ({names(root, inverted)}), and the background along that of others; expected one meaning of dark and "
+        "bright. All are read alike. If these masks are inverted, invert them again."
+    )
+    return Problem(root, "assumed", message)
+
+
 def perhaps_alternatives(root: Path, low: int, high: int) -> Problem:
     """Return what to say of two gray levels that no mask holds together."""
     message = (
@@ -282,11 +304,15 @@ def no_class_indices(root: Path, values: Sequence[int]) -> DataError:
     found = f"{len(values)} different values from {values[0]} to {values[-1]} in the masks"
     if len(values) > 1 and len(values) <= MAX_CLASSES:
         found += f" ({', '.join(map(str, values[:_SHOWN]))}{' ...' if len(values) > _SHOWN else ''})"
-    entries = ", ".join(f"{{name: class_{i}, value: {value}}}" for i, value in enumerate(values[:3]))
-    more = ", ..." if len(values) > 3 else ""
+    void = [value for value in values if value < 0 or value == 65535]
+    own = [value for value in values if value not in void]
+    entries = ", ".join(f"{{name: class_{i}, value: {value}}}" for i, value in enumerate(own[:3]))
+    more = ", ..." if len(own) > 3 else ""
     remedy = f"Name their folder instances/ if the values are object ids. {_if_classes(len(values))}"
     if len(values) <= MAX_CLASSES:
         remedy += f" state the value of each in classes.yaml: classes: [{entries}{more}]."
+    if void and own:
+        remedy += f" Write 'ignore: {void if len(void) > 1 else void[0]}' below them for what has no label."
     return DataError(root, found, f"class indices 0..{MAX_CLASSES - 1}, 255 = no label", remedy)
 
 

@@ -50,6 +50,12 @@ def is_beyond(values: Sequence[int]) -> bool:
     return gap < APART or (evenly_spread(values) and gap > 2 * values[1])
 
 
+def has_far_value(values: Sequence[int]) -> bool:
+    """Return whether rising values are class indices in a row of three or more and one value far beyond them."""
+    *row, last = values
+    return len(row) >= 3 and row == list(range(row[0], row[0] + len(row))) and last >= APART * (row[-1] + 2)
+
+
 def lone_255(looks: Sequence[Look]) -> list[Look]:
     """Return the masks that hold 255 and no other value but 0."""
     return [look for look in looks if IGNORE_INDEX in look.pixels and look.pixels.keys() <= {0, IGNORE_INDEX}]

@@ -12,13 +12,14 @@ from pixelwise.formats.classlist import OBJECT_CLASSES
 from pixelwise.formats.coding import BINARY_CLASSES, Coding
 from pixelwise.formats.object_ids import Verdict, object_ids
 from pixelwise.formats.problem import Problem
-from pixelwise.formats.soft_edges import only_between, smoothed_values, soft_binary
+from pixelwise.formats.soft_edges import inverted_masks, only_between, smoothed_values, soft_binary
 from pixelwise.formats.survey import Look, masks_of, pixels_of
 from pixelwise.formats.two_codings import counted_from_1, find_codings, multiples, unmixed
 from pixelwise.formats.value_sets import (
     APART,
     evenly_spread,
     far_apart,
+    has_far_value,
     is_beyond,
     is_mostly_255,
     stray_values,
@@ -32,6 +33,17 @@ _ODD = 10
 def read_without_list(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
     """Return what the values of these masks stand for; where the data `has_objects` in files of their own, they are no
     object ids. Raises `DataError` for values that cannot be class indices."""
+    return with_inverted(root, looks, _read(root, looks, has_objects))
+
+
+def with_inverted(root: Path, looks: Sequence[Look], coding: Coding) -> Coding:
+    """Return the coding; where it is of two classes and some of the masks may be inverted, with a remark on it."""
+    if coding.classes.num_classes != 2 or coding.objects or not (inverted := inverted_masks(looks, coding.values)):
+        return coding
+    return replace(coding, problems=(*coding.problems, remarks.perhaps_inverted(root, inverted, looks)))
+
+
+def _read(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
     if not pixels_of(looks):
         # Nothing is known; two classes stand in, so that `check` can name the files.
         return Coding(BINARY_CLASSES, {0: 0, 255: 1}, why="no mask could be read; two classes stand in")
@@ -148,8 +160,11 @@ def _doubts(root: Path, looks: Sequence[Look], values: list[int], coding: Coding
         problems.append(remarks.perhaps_another_kind(root, odd[0], looks, odd[1]))
     elif len(values) == 3 and coding.values[values[-1]] == 2 and far_apart(values) and _are_alternatives(looks, values):
         problems.append(remarks.perhaps_alternatives(root, values[1], values[2]))
+    classes = [value for value in values if coding.values.get(value) != IGNORE_INDEX]
     if (parts := unmixed(looks, values)) is not None:
         problems.append(remarks.perhaps_codings(root, looks, *parts))
+    elif has_far_value(classes):
+        problems.append(remarks.far_value(root, looks, classes))
     if (scaled := multiples(looks)) is not None:
         problems.append(remarks.perhaps_multiples(root, *scaled, looks))
     if high := counted_from_1(looks, values):

@@ -18,7 +18,7 @@ from pixelwise.formats.soft_edges import smoothed_values, soft_binary
 from pixelwise.formats.survey import Look, pixels_of
 from pixelwise.formats.two_codings import counted_from_1, find_codings, multiples
 from pixelwise.formats.value_sets import APART, is_mostly_255, stray_values
-from pixelwise.formats.values_alone import CONVENTION, as_objects, divided, of_codings, of_ones
+from pixelwise.formats.values_alone import CONVENTION, as_objects, divided, of_codings, of_ones, with_inverted
 
 
 def read_with_list(root: Path, looks: Sequence[Look], known: ClassList, has_objects: bool) -> Coding:
@@ -36,7 +36,7 @@ def read_with_list(root: Path, looks: Sequence[Look], known: ClassList, has_obje
     if known.classes.num_classes == 2:
         binary = _of_two(root, looks, known, grays, has_objects)
         if binary is not None:
-            return binary
+            return with_inverted(root, looks, binary)
     else:
         smoothed = smoothed_values(looks)
     values = set(pixels_of(looks)) - smoothed - (stray_values(looks, smoothed) - indices.keys())

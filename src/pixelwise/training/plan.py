@@ -274,7 +274,8 @@ def meaning_of_labels(dataset: Dataset) -> str | None:
         return None
     coding = dataset.coding
     tables = [None if own is None else sorted(own.items()) for own in (coding.values, coding.colors, coding.palette)]
-    return hashlib.sha256(repr((tables, coding.objects)).encode()).hexdigest()
+    ids = (coding.ignored_ids,) if coding.ignored_ids else ()
+    return hashlib.sha256(repr((tables, coding.objects, *ids)).encode()).hexdigest()
 
 
 def fingerprint(dataset: Dataset) -> str:

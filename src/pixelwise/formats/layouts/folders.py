@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -45,9 +46,9 @@ def open_folders(root: Path) -> Dataset:
         items = _items(place, has_masks)
         if place.split in ("train", "val") or not items or any(item.mask for item in items):
             found += [(place.split, item) for item in items]
-            labelling.update(place.masks if has_masks else place.instances)
-    used = {item.mask for _, item in found if item.mask is not None}
-    if not used:
+            labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
+    used = {path for _, item in found for path in (item.mask, item.instances) if path is not None}
+    if not any(item.mask for _, item in found):
         raise _no_pair(root, places)
     strays = tuple(sorted(labelling - used))
     _require_own(root, found)
@@ -67,8 +68,10 @@ def open_folders(root: Path) -> Dataset:
     if not has_masks:
         classes = read_object_classes(home_of_list)
         ids = decide_ids(root, maps, class_list)
+        read_objects = partial(_read_objects, ids=ids)
+        coding = ids.coding(classes)
         problems = (*passed_over, *ids.problems)
-        return Dataset(root, "folders", classes, splits, partial(_read_objects, ids=ids), strays, problems=problems)
+        return Dataset(root, "folders", classes, splits, read_objects, strays, coding=coding, problems=problems)
     coding = decide(root, masks, class_list, bool(maps))
     if coding.objects:
         void = tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX)
@@ -76,6 +79,7 @@ def open_folders(root: Path) -> Dataset:
         read_labels: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
     else:
         ids = decide_ids(root, maps, class_list)
+        coding = replace(coding, ignored_ids=ids.void)
         read_labels = files_of(coding.read, ids.read)
     problems = (*passed_over, *coding.problems, *ids.problems)
     return Dataset(

@@ -48,7 +48,7 @@ def open_loveda(root: Path) -> Dataset:
         raise DataError(root, "no image with a mask", EXPECTED, "Check the path.")
     folders = (root / split / area / MASKS for split in SPLITS for area in AREAS)
     strays = tuple(mask for folder in folders if folder.is_dir() for mask in image_files(folder) if mask not in used)
-    return Dataset(root, "loveda", CLASSES, in_splits(items), files_of(CODING.read), strays)
+    return Dataset(root, "loveda", CLASSES, in_splits(items), files_of(CODING.read), strays, coding=CODING)
 
 
 def _items(root: Path) -> Iterator[tuple[str, Item]]:

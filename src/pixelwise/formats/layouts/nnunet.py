@@ -54,7 +54,7 @@ def open_nnunet(root: Path) -> Dataset:
     own = "train" if test else None
     splits = in_splits([*((own, item) for item in training), *(("test", item) for item in test)])
     coding = Coding(classes, values)
-    return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays))
+    return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays), coding=coding)
 
 
 def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:

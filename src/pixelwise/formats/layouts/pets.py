@@ -45,7 +45,8 @@ def open_pets(root: Path) -> Dataset:
         raise DataError(root, "no image with a trimap", EXPECTED, "Copy the data again.")
     items = {stem_of(image): Item(stem_of(image), image, pairs.get(image)) for image in images}
     strays = tuple(sorted({*masks} - {*pairs.values()}))
-    return Dataset(root, "pets", CLASSES, in_splits(_assigned(root, items)), files_of(CODING.read), strays)
+    splits = in_splits(_assigned(root, items))
+    return Dataset(root, "pets", CLASSES, splits, files_of(CODING.read), strays, coding=CODING)
 
 
 def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
