@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pixelwise.documents import json_value, read_text
 from pixelwise.errors import OutputError
+from pixelwise.temporary import temporary_beside
 
 _UMASK = os.umask(0)
 os.umask(_UMASK)
@@ -23,35 +24,53 @@ def sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the directory of `path`; on success it becomes `path`, on failure it is removed.
 
-    The parent directory is made where it is missing. A disk that is full or read-only raises `OutputError`; whatever
-    stood at `path` before is then still there, untouched.
+    The parent directory is made where it is missing. What is `durable` is there after a crash of the machine, too, once
+    this has ended. A disk that is full or read-only raises `OutputError`; whatever stood at `path` before is then still
+    there, untouched.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise _output_error(path, error) from error
-    temporary = Path(name)
-    try:
+    with output_errors(path), temporary_beside(path) as temporary:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_UMASK)
         temporary.replace(path)
+        if durable:
+            _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def output_errors(path: Path, go_on: str = "") -> Iterator[None]:
+    """Make an `OSError` that comes up while `path` is written an `OutputError`; `go_on` says how to go on, if not by
+    writing anew."""
+    try:
+        yield
     except OSError as error:
-        raise _output_error(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise output_error(path, error, go_on) from error
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what processes that were killed while they wrote `path` left beside it; nobody may be writing it now."""
-    for temporary in path.parent.glob(f".{path.stem}.*{path.suffix}"):
-        temporary.unlink(missing_ok=True)
+def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
+    """Return what keeps `path` from being written, and what to do about it."""
+    found, expected = error.strerror or str(error), "a place that can be written"
+    other = "choose another --out"
+    remedy = f"Free some space{f', {go_on},' if go_on else ''} or {other}."
+    name = error.filename if isinstance(error.filename, str) else None
+    is_read = name is not None and not Path(name).absolute().is_relative_to(path.parent.absolute())
+    if error.errno == errno.ENOENT and is_read:
+        found, expected = f"{name} gone", "what is read to stay in its place"
+        remedy = f"Put it back, and {go_on or 'start again'}."
+    elif error.errno == errno.ENOENT:
+        remedy = f"Its directory has gone: make it again, or {other}."
+    elif error.errno in (errno.EMFILE, errno.ENFILE):
+        expected = "files that can be opened"
+        remedy = f"Raise the limit (ulimit -n 4096) or close other programs, and {go_on or 'start again'}."
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        remedy = f"Get the right to write there, or {other}."
+    elif error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR):
+        remedy = f"Something stands in its place, perhaps of another process: remove it, or {other}."
+    return OutputError(path, found, expected, remedy)
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -69,7 +88,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
-    return OutputError(
-        path, error.strerror or str(error), "a place that can be written", "Free some space or choose another --out."
-    )
+def _sync_directory(folder: Path) -> None:
+    """Have the names in a directory written to disk, where the system does that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

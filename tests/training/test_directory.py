@@ -99,13 +99,68 @@ def test_the_score_is_that_in_the_metrics_and_none_without(tmp_path: Path) -> No
 def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     run.checkpoint.parent.mkdir()
-    half = (tmp_path / "checkpoints" / ".last.a1b2c3d4.ckpt", tmp_path / ".weights.x_y0z123.safetensors")
-    kept = (run.checkpoint, run.weights, tmp_path / ".DS_Store", tmp_path / "notes.ckpt")
+    half = (
+        tmp_path / "checkpoints" / ".pixelwise-a1b2c3d4.tmp.ckpt",
+        tmp_path / ".pixelwise-x_y0z123.tmp.safetensors",
+        tmp_path / ".pixelwise-x_y0z123.lock",
+        run.draft,
+    )
+    kept = (run.checkpoint, run.weights, tmp_path / ".DS_Store", tmp_path / "notes.ckpt", tmp_path / ".last.mine.ckpt")
     for path in (*half, *kept):
         path.touch()
     run.clear_leftovers()
     assert not any(path.exists() for path in half)
     assert all(path.exists() for path in kept)
+
+
+def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "runs" / "a")
+    with run.locked(new=True) as is_locked:
+        assert is_locked
+        run.history.write_text("step\n", encoding="utf-8")
+        expected = rf"found a run that is being trained by process {os.getpid()} on .*, since .*--resume goes on"
+        for new in (True, False):
+            with pytest.raises(RunError, match=expected), RunDirectory(run.path).locked(new=new):
+                raise AssertionError
+        with pytest.raises(RunError, match=expected):
+            run.require_free()
+        with pytest.raises(RunError, match=expected):
+            run.require_idle()
+    run.require_idle()
+    with run.locked(new=False):
+        pass
+    assert [path.name for path in run.path.iterdir()] == ["history.csv"]
+
+
+def test_a_directory_is_gone_where_nothing_came_of_the_run(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), RunDirectory(tmp_path / "runs" / "a").locked(new=True):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_training_left_of_its_start_is_no_run(tmp_path: Path) -> None:
+    for name in (".train.lock", ".pixelwise-a1b2c3d4.lock", ".pixelwise-a1b2c3d4.tmp.yaml"):
+        (tmp_path / name).touch()
+    run = RunDirectory(tmp_path)
+    run.require_free()
+    with run.locked(new=True):
+        run.clear_leftovers()
+        assert [path.name for path in tmp_path.iterdir()] == [".train.lock"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_came_meanwhile_are_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(OutputError, match="a directory that holds files"), RunDirectory(tmp_path).locked(new=True):
+        raise AssertionError
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    run = RunDirectory(tmp_path / "file" / "run")
+    with pytest.raises(OutputError, match="Something stands in its place"), run.locked(new=False):
+        raise AssertionError
 
 
 def test_metrics_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:

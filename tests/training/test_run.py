@@ -26,10 +26,11 @@ from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.loading import load
 from pixelwise.scenes import write_scenes
-from pixelwise.training import plan, train
+from pixelwise.training import loop, plan, train
 from pixelwise.training.calibration import SHARES, class_bias
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
+from pixelwise.training.data import Batch
 from pixelwise.training.recipe import Cost
 from pixelwise.training.weights import build_pipeline, load_run, start_from
 
@@ -131,6 +132,31 @@ def _wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes]) -> in
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.005)
     raise AssertionError(f"no checkpoint at step {step}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_is_saved_and_goes_on_to_the_same_weights(
+    whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    real = loop.Trainer.train_step
+
+    def stop_in_the_fifth(trainer: loop.Trainer, batch: Batch) -> float:
+        if trainer.progress.step == 4:
+            signal.raise_signal(number)
+        return real(trainer, batch)
+
+    out = tmp_path / "stopped"
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Trainer, "train_step", stop_in_the_fifth)
+            with pytest.raises(KeyboardInterrupt):
+                train(data, out=out, **SMALL)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert load_tensors(out / "checkpoints" / "last.ckpt")[1]["progress"]["step"] == 5
+    train(data, out=out, resume=True, **SMALL)
+    assert same_weights(whole, out)
 
 
 def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None:

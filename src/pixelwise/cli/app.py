@@ -8,6 +8,7 @@ import sys
 import typer
 
 from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
+from pixelwise.cli.stopping import Stopped, stops_raised
 from pixelwise.errors import PixelwiseError
 
 app = typer.Typer(
@@ -32,7 +33,8 @@ app.command("convert")(convert.convert)
 
 
 def main() -> None:
-    """Run the command line. A user's mistake ends with its message on standard error and exit code 2.
+    """Run the command line. A user's mistake ends with its message on standard error and exit code 2, Ctrl-C and
+    SIGTERM with how to go on, and 130 or 143.
 
     What the encoding of standard output or error cannot show is replaced.
     """
@@ -40,7 +42,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        with stops_raised():
+            app()
     except PixelwiseError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stop:
+        print(stop.message(next(iter(sys.argv[1:]), "")), file=sys.stderr)
+        sys.exit(stop.code)

@@ -8,7 +8,6 @@ labels hang on them.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import onnx
 from pixelwise.export.onnx import quiet
 from pixelwise.files import written_whole
 from pixelwise.telemetry import import_silently
+from pixelwise.temporary import temporary_beside
 
 UInt8 = npt.NDArray[np.uint8]
 CONVOLUTIONS = ("Conv", "ConvTranspose")
@@ -37,8 +37,7 @@ def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> boo
         node.name = f"node_{number}"  # how the tool calls them
     if not (chosen := _between(proto.graph, kept)):
         return False
-    with quiet(), tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:
-        named = Path(folder, "named.onnx")
+    with quiet(), written_whole(out) as temporary, temporary_beside(out) as named:
         onnx.save(proto, named)
         tool.quantize_static(
             named,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.errors import ImageError, OutputError
+from pixelwise.files import output_errors
 from pixelwise.formats.coding import is_gray
 from pixelwise.formats.dataset import Item
 from pixelwise.raster.image import read_image, write_png
 from pixelwise.raster.source import open_source
 from pixelwise.raster.stack import located
+from pixelwise.temporary import temporary_beside
 
 
 @contextlib.contextmanager
@@ -27,17 +28,11 @@ def new_directory(out: Path) -> Iterator[Path]:
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         found = "a file" if out.is_file() else "a directory that is not empty"
         raise OutputError(out, found, "a new or empty directory", "Choose another --out or empty this one.")
-    out = out.resolve()
-    temporary = out.parent / f".{out.name}.{os.getpid()}"
-    try:
-        temporary.mkdir(parents=True)
+    place = out.resolve()
+    with output_errors(out), temporary_beside(place) as temporary:
+        temporary.mkdir()
         yield temporary
-        temporary.replace(out)
-    except OSError as error:
-        remedy = "Free some space or choose another --out."
-        raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.replace(place)
 
 
 def copy_image(item: Item, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import OutputError
+from pixelwise.files import output_errors
 from pixelwise.instances.fields import NO_THING, Fields
 from pixelwise.instances.grouping import grouped
 from pixelwise.instances.objects import MAX_ID, Objects
@@ -20,15 +22,19 @@ from pixelwise.predict.jobs import Job
 from pixelwise.predict.objects import open_table, table_rows
 from pixelwise.predict.polygons import add_objects, polygon_files
 from pixelwise.predict.rows import KeptRows
+from pixelwise.predict.writers import MASK
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan
 from pixelwise.render import object_overlay, visible
+from pixelwise.temporary import temporary_beside
 
 Place = tuple[slice, slice]
 CORE = 2048
 """Side of the part of a window whose objects it has."""
 MARGIN = 512
 """What a window sees around it: objects of up to half of that are the same as on the whole image."""
+ZEROS = 2**24
+"""So many bytes of zeros are written at a time."""
 MAX_MARGIN = 2048
 """A window that cuts an object of its core is looked at again with a larger margin, up to this."""
 
@@ -41,10 +47,9 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
         return 0
     asked, names = job.outputs, info.classes.names
     height, width, _ = scan.shape
-    kept = rows.path.with_suffix(".ids")
     count = cuts = 0
-    try:
-        ids = np.memmap(kept, np.int32, "w+", shape=(height, width))
+    with output_errors(job.outputs[MASK]), temporary_beside(rows.path) as waiting:
+        ids = _mapped(waiting, (height, width))
         with ExitStack() as stack:
             files = [stack.enter_context(file) for file in polygon_files(asked, scan.place, info, job.image)]
             write_rows = stack.enter_context(open_table(asked["objects"])) if "objects" in asked else None
@@ -59,12 +64,20 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
                 if files:
                     add_objects(files, objects, names, numbers, corner)
         _write_maps(asked, scan, ids, count)
-    except OSError as error:
-        remedy = "Free some space, or choose another --out."
-        raise OutputError(kept, error.strerror or str(error), "a place that can be written", remedy) from error
-    finally:
-        kept.unlink(missing_ok=True)
     return cuts
+
+
+def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Return zeros that lie in a new file, on disk already: where a page of a file with holes finds the disk full, the
+    process ends. Raises `OSError`."""
+    size = np.dtype(np.int32).itemsize * shape[0] * shape[1]
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, ZEROS):
+                file.write(bytes(min(ZEROS, size - start)))
+    return np.memmap(path, np.int32, "r+", shape=shape)
 
 
 def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:

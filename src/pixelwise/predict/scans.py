@@ -9,13 +9,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError, OutputError
-from pixelwise.files import sha256
+from pixelwise.files import output_errors, sha256
 from pixelwise.instances.fields import Fields
+from pixelwise.locks import open_locked, remove_locked
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.polygons import KINDS, polygon_files
 from pixelwise.predict.predictor import Predictor
@@ -27,6 +29,7 @@ from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
 from pixelwise.raster.stack import located
 from pixelwise.render import overlay, visible
+from pixelwise.temporary import temporary_beside
 
 UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
@@ -105,11 +108,12 @@ def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
 def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
     from pixelwise.predict.scan_objects import write_objects  # scipy, which no semantic model should load
 
-    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
-        rows = _predict_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume)
+    with (
+        Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan,
+        _predicted_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume) as rows,
+    ):
         cuts = write_objects(predictor.info, job, scan, rows)
         write_label_map(job.outputs[MASK], rows.labels, scan, predictor.classes)
-    rows.path.unlink()
     return cuts
 
 
@@ -122,37 +126,55 @@ def predict_scan(
     the same model and scan left in it is not predicted again, and the result has the same bytes. Raises `ImageError`
     for a scan that cannot be read and `OutputError` where the disk does not take it.
     """
-    with Scan(image, predictor.info.bands, predictor.info.value_range) as scan:
-        rows = _predict_rows(predictor, scan, out, on_pixels, resume=resume)
+    with (
+        Scan(image, predictor.info.bands, predictor.info.value_range) as scan,
+        _predicted_rows(predictor, scan, out, on_pixels, resume=resume) as rows,
+    ):
         write_label_map(out, rows.labels, scan, predictor.classes)
-    rows.path.unlink()
 
 
-def _predict_rows(predictor: Predictor, scan: Scan, out: Path, on_pixels: OnPixels | None, *, resume: bool) -> KeptRows:
-    """Predict a scan into a hidden file beside `out`, and return its rows."""
+@contextlib.contextmanager
+def _predicted_rows(
+    predictor: Predictor, scan: Scan, out: Path, on_pixels: OnPixels | None, *, resume: bool
+) -> Iterator[KeptRows]:
+    """Predict a scan into a hidden file beside `out`, and yield its rows.
+
+    The file is this process's alone meanwhile. It is removed at the end, and left for `--resume` where something went
+    wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
+    """
     kept = out.with_name(f".{out.stem}.rows")
     height, width, _ = scan.shape
-    header = _header(predictor, scan.path)
     pixel = LABELS if predictor.info.grouping is None else FIELDS
-    done = _rows_in(kept, header, width * pixel.itemsize) if resume else 0
-    try:
+    with output_errors(out, "go on with --resume"):
+        header = _header(predictor, scan.path)
         out.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("r+b" if done else "wb") as file:
-            file.write(header)
-            for row, rows in _row_bands(predictor, scan, done):
-                file.seek(len(header) + row * width * pixel.itemsize)
-                file.write(rows.tobytes())
-                file.flush()
-                os.fsync(file.fileno())
-                if on_pixels is not None:
-                    on_pixels((row + len(rows)) * width, height * width)
-    except ImageError:
-        kept.unlink()
-        raise
-    except OSError as error:
-        remedy = "Free some space, and go on with --resume, or choose another --out."
-        raise OutputError(out, error.strerror or str(error), "a place that can be written", remedy) from error
-    return KeptRows(kept, len(header), width, pixel)
+        opened = open_locked(kept)
+        if opened is None:
+            remedy = "Wait until it is done, or choose another --out."
+            raise OutputError(out, "a file that another process is predicting", "one that nobody is", remedy)
+        handle, _ = opened
+        try:
+            with os.fdopen(handle, "r+b", closefd=False) as file:
+                done = _rows_in(file, header, width * pixel.itemsize) if resume else 0
+                if not done:
+                    file.truncate(0)
+                file.seek(0)
+                file.write(header)
+                for row, rows in _row_bands(predictor, scan, done):
+                    file.seek(len(header) + row * width * pixel.itemsize)
+                    file.write(rows.tobytes())
+                    file.flush()
+                    os.fsync(file.fileno())
+                    if on_pixels is not None:
+                        on_pixels((row + len(rows)) * width, height * width)
+            yield KeptRows(kept, len(header), width, pixel)
+        except ImageError:
+            remove_locked(handle, kept)
+            raise
+        except BaseException:
+            os.close(handle)
+            raise
+        remove_locked(handle, kept)
 
 
 def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
@@ -186,18 +208,16 @@ def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> 
 
 
 def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
-    """Write the probabilities of all classes as `write_probabilities` does; they wait in a hidden file beside."""
+    """Write the probabilities of all classes as `write_probabilities` does; they wait in a temporary file beside."""
     height, width, _ = scan.shape
     count = predictor.classes.num_classes
-    kept = path.with_name(f".{path.stem}.rows")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("wb") as file:
+    with output_errors(path), temporary_beside(path) as waiting:
+        with waiting.open("wb") as file:
             for _, blocks in itertools.groupby(predictor.blocks(scan), key=lambda block: block.row):
                 logits = np.concatenate([block.logits[:count] for block in blocks], axis=2)
                 values = np.rint(softmax(logits) * 65535).astype(np.uint16)
                 file.write(values.transpose(1, 0, 2).tobytes())
-        rows = KeptRows(kept, 0, count * width, np.dtype(np.uint16))
+        rows = KeptRows(waiting, 0, count * width, np.dtype(np.uint16))
         write_geotiff(
             path,
             lambda own: rows[own].reshape(-1, count, width).transpose(1, 0, 2),
@@ -206,25 +226,26 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
             scan.place,
             smooth=True,
         )
-    except OSError as error:
-        remedy = "Free some space, or choose another --out."
-        raise OutputError(path, error.strerror or str(error), "a place that can be written", remedy) from error
-    finally:
-        kept.unlink(missing_ok=True)
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:
     """Return what the rows are of, in a line: rows of another are not gone on with."""
     model = None if predictor.path is None else sha256(predictor.path)
     own, page = located(image)
-    file = own.stat()
+    try:
+        file = own.stat()
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ImageError(
+            image, found, "an image file that stays in its place", "Put it back, and start again."
+        ) from error
     asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented, "page": page}
     return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns, **asked}).encode() + b"\n"
 
 
-def _rows_in(kept: Path, header: bytes, row_bytes: int) -> int:
+def _rows_in(file: BinaryIO, header: bytes, row_bytes: int) -> int:
     """Return how many rows of this header's scan a file holds."""
-    with contextlib.suppress(FileNotFoundError), kept.open("rb") as file:
-        if file.read(len(header)) == header:
-            return (kept.stat().st_size - len(header)) // row_bytes
-    return 0
+    file.seek(0)
+    if file.read(len(header)) != header:
+        return 0
+    return (os.fstat(file.fileno()).st_size - len(header)) // row_bytes

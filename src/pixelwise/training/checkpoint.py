@@ -18,11 +18,11 @@ Tensors = dict[str, torch.Tensor]
 
 
 def save_tensors(path: Path, tensors: Tensors, header: dict[str, Any] | None = None) -> None:
-    """Write tensors and a JSON header to `path`, whole or not at all."""
+    """Write tensors and a JSON header to `path`, whole or not at all, and on disk when this returns."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"pixelwise": json.dumps(header or {})}
     content = safetensors.torch.save(plain, metadata)
-    with written_whole(path) as temporary:
+    with written_whole(path, durable=True) as temporary:
         temporary.write_bytes(content)
 
 

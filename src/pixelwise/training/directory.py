@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pixelwise.documents import json_value, read_text
 from pixelwise.errors import OutputError, RunError
-from pixelwise.files import remove_leftovers, write_text
+from pixelwise.files import output_errors, write_text
+from pixelwise.locks import LockFile
+from pixelwise.temporary import is_temporary, remove_leftovers
 from pixelwise.training.config import RunConfig
 
+LOCK = ".train.lock"
+"""The file that the process holds which trains in a run directory."""
 STAGES = "stages"
 """The folder of the runs of a training in stages before the last."""
 FOLDS = "folds"
@@ -99,20 +105,61 @@ class RunDirectory:
         config.save(self.config)
 
     def require_free(self) -> None:
-        """Raise `OutputError` if something is there that a new run would overwrite."""
+        """Raise `OutputError` if something is there that a new run would overwrite, and `RunError` if another process
+        is training there."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(self.path, "a file", "a directory to make", "Choose another --out.")
-        if self.path.is_dir() and any(self.path.iterdir()):
+        self.require_idle()
+        self._require_empty()
+
+    def require_idle(self) -> None:
+        """Raise `RunError` if another process is training here."""
+        lock = LockFile(self.path / LOCK)
+        if lock.is_held():
+            raise self._busy(lock)
+
+    def _require_empty(self) -> None:
+        if self.path.is_dir() and any(not _is_passing(path) for path in self.path.iterdir()):
             remedy = "Choose another --out, go on with --resume, or remove the directory."
             raise OutputError(self.path, "a directory that holds files", "a new or empty one", remedy)
 
+    @contextlib.contextmanager
+    def locked(self, *, new: bool) -> Iterator[bool]:
+        """Keep other trainings out of the directory meanwhile, also those of other machines; yield whether that can be
+        done on this file system. Readers need no lock.
+
+        The directory is made where it is missing, and removed again where nothing came into it. Raises `RunError` where
+        another process is training there, and `OutputError` where the directory cannot be made, or is not free for a
+        `new` run.
+        """
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        lock = LockFile(self.path / LOCK)
+        with output_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            taken = lock.take()
+        if not taken:
+            raise self._busy(lock)
+        try:
+            if new:
+                self._require_empty()
+            yield lock.is_locked
+        finally:
+            lock.release()
+            for folder in missing:
+                with contextlib.suppress(OSError):  # it holds something
+                    folder.rmdir()
+
     def clear_leftovers(self) -> None:
-        """Remove the half-written files of a process that was killed."""
+        """Remove the half-written files of processes that were killed."""
         for file in (self.draft, *self.halves):
             file.unlink(missing_ok=True)
-        files = (self.config, self.checkpoint, self.weights, self.model, self.metrics, self.history, self.report)
-        for file in (*files, self.draft, *self.halves):
-            remove_leftovers(file)
+        for folder in (self.path, self.checkpoint.parent):
+            remove_leftovers(folder)
+
+    def _busy(self, lock: LockFile) -> RunError:
+        holder = lock.holder()
+        remedy = "Wait until it ends, or stop it: it saves a checkpoint, and --resume goes on from there."
+        return RunError(self.path, f"a run that is being trained by {holder}", "one that nobody is training", remedy)
 
     def require_weights(self) -> None:
         """Raise `RunError` if there are no weights to go on from."""
@@ -146,3 +193,8 @@ class RunDirectory:
         if not isinstance(content, dict):
             raise RunError(self.metrics, "something else", "a JSON object", remedy)
         return content
+
+
+def _is_passing(path: Path) -> bool:
+    """Return whether a file is gone when nobody trains: the lock, and temporary ones."""
+    return path.name == LOCK or is_temporary(path)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixelwise.files import output_errors
 from pixelwise.formats.dataset import Sample
 
 SPARE_BYTES = 2**30
@@ -32,9 +33,10 @@ class SampleFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
         self._places: dict[int, list[_Place]] = {}
         self._end = 0

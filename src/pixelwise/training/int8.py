@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,6 +14,7 @@ from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset
 from pixelwise.predict.evaluate import evaluate
 from pixelwise.predict.loading import load
+from pixelwise.temporary import temporary_beside
 from pixelwise.training.calibration import spread
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -60,8 +60,7 @@ def export_int8(
     dataset = _few(stored() if data is None else open_dataset(data))
     dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
     images = len(dataset.splits["val"])
-    with tempfile.TemporaryDirectory() as folder, written_whole(out) as temporary:
-        whole = Path(folder, "float.onnx")
+    with written_whole(out) as temporary, temporary_beside(out) as whole:
         export_run(run, whole, fast=fast)
         in_float = _score(whole, dataset, config)
         for kept in KEPT:

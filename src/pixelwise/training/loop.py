@@ -154,8 +154,9 @@ def fit(
     checkpoint: Path,
     on_row: Callable[[Progress], None],
     on_step: Callable[[Progress, float], None],
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train to the recipe's last step.
+    """Train to the recipe's last step, or, saved, to the end of the one in which `is_stopped` says so.
 
     `batches` starts at the trainer's step. `validate` returns the score of the averaged weights (`None`: nothing to
     validate on), which the history calls `measured`, and `keep_best` stores them when it is the highest so far; those
@@ -186,9 +187,12 @@ def fit(
             progress.history.append(_row(trainer, train_images) | {measured: score})
             progress.loss_sum, progress.loss_count = 0.0, 0
             on_row(progress)
-        if judged or time.perf_counter() - saved > CHECKPOINT_SECONDS:
+        stopped = is_stopped()
+        if judged or stopped or time.perf_counter() - saved > CHECKPOINT_SECONDS:
             trainer.save(checkpoint)
             saved = time.perf_counter()
+        if stopped:
+            return
 
 
 def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
-
-from torch.utils.tensorboard import SummaryWriter
 
 from pixelwise.errors import OptionError, RunError
 from pixelwise.export.pipeline import Pipeline
@@ -22,6 +21,7 @@ from pixelwise.predict.evaluate import scored
 from pixelwise.predict.loading import load
 from pixelwise.training import processes
 from pixelwise.training import recipe as recipes
+from pixelwise.training.board import Board
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
@@ -52,6 +52,7 @@ from pixelwise.training.resume import (
     with_stored_bands,
 )
 from pixelwise.training.stages import staged
+from pixelwise.training.stopping import noted_stops
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import build_pipeline, save_weights, start_from
 
@@ -114,9 +115,12 @@ def train(
     on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
     epochs for each.
 
+    Ctrl-C, and SIGTERM, save a checkpoint after the step under way; a second one ends at once. One process at a time
+    trains in a directory.
+
     Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
-    `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model, and
-    `OptionError` for options that make no sense.
+    `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model and for a run
+    that another process is training, and `OptionError` for options that make no sense.
     """
     asked = TrainOptions(
         task=task,
@@ -143,8 +147,11 @@ def train(
     require_sensible(asked)
     run = RunDirectory(Path(out))
     first = processes.joined().is_main_process
-    if first and not resume:
-        run.require_free()
+    if first:
+        if resume:
+            run.require_idle()
+        else:
+            run.require_free()
     if run.is_staged and not stages:
         remedy = "Add --stages, or choose another --out."
         raise OptionError("--resume", "a run that was started with --stages, and no --stages", "both", remedy)
@@ -160,7 +167,11 @@ def train(
     else:
         earlier = RunConfig.load(stored)
         dataset = replace(with_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
-    with Display(quiet=quiet or not first) as display:
+    with contextlib.ExitStack() as stack:
+        has_lock = not first or stack.enter_context(run.locked(new=not resume))
+        display = stack.enter_context(Display(quiet=quiet or not first))
+        if not has_lock:
+            display.message("note: this file system has no locks: see to it that nobody trains this run twice at once")
         if folds is not None:
             return _train_folds(run, dataset, asked, folds, display)
         if not stages:
@@ -316,7 +327,6 @@ def _fit(
     """Train to the end; validation, the best weights, history and logs on the way."""
     recipe, accelerator = trainer.recipe, trainer.accelerator
     first, measured = accelerator.is_main_process, f"val_{config.measure}"
-    board = SummaryWriter(str(run.tensorboard), purge_step=trainer.progress.step) if first else None
 
     def validate(averaged: Pipeline) -> float | None:
         return validated(torch_predictor(averaged, config), val_store, accelerator) if len(val_store) else None
@@ -331,26 +341,35 @@ def _fit(
         row = progress.history[-1]
         for key in ("loss", "learning_rate", measured):
             if row[key] is not None:
-                board.add_scalar(key, row[key], row["step"])
+                board.add(key, row[key], row["step"])
         if row[measured] is not None:
             run.write_history(progress.history)
         display.row(progress)
 
     display.start(recipe, trainer.progress.step, len(train_store), config.measure)
-    fit(
-        trainer,
-        batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
-        train_images=len(train_store),
-        measured=measured,
-        validate=validate,
-        keep_best=keep_best,
-        checkpoint=run.checkpoint,
-        on_row=on_row,
-        on_step=display.step,
-    )
+    with (
+        Board(run.tensorboard, trainer.progress.step + 1) if first else contextlib.nullcontext() as board,
+        noted_stops(accelerator.num_processes) as stop,
+    ):
+        fit(
+            trainer,
+            batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
+            train_images=len(train_store),
+            measured=measured,
+            validate=validate,
+            keep_best=keep_best,
+            checkpoint=run.checkpoint,
+            on_row=on_row,
+            on_step=display.step,
+            is_stopped=lambda: bool(stop),
+        )
     display.stop(trainer.progress)
-    if board is not None:
-        board.close()
+    if stop:
+        step = trainer.progress.step
+        display.message(
+            f"stopped after step {step} of {recipe.steps}, which is saved; the same command with --resume goes on"
+        )
+        stop.obey()
     return trainer.progress
 
 

@@ -1,0 +1,129 @@
+"""The commands that meet faults, and what they work on."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lab.faults.process import Ended, Process
+
+INPUTS, DISK = "inputs", "disk"
+"""Folders of a trial: what the command reads, and where it writes, which may be a disk of its own."""
+EARLIER = {"disk/notes.txt": b"mine\n", "disk/.draft.png": b"mine too\n", "disk/masks/earlier.png": b"of yesterday\n"}
+"""What lies there before, and has to stay."""
+TRAIN = ("train", f"{INPUTS}/data", "--out", f"{DISK}/run", "--model", "segnet", "--width", "0.06", "--epochs", "24")
+SCAN_SIDE = 1536
+PHOTOS = 24
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, the one to run after a fault, and the input that may vanish. exact: whether the files that it writes
+    have the same bytes each time, or which of them have. makes: a directory that appears whole."""
+
+    name: str
+    arguments: tuple[str, ...]
+    again: tuple[str, ...]
+    vanishing: str
+    exact: bool | tuple[str, ...]
+    makes: str | None = None
+
+
+def _writing(name: str, arguments: tuple[str, ...], vanishing: str) -> Command:
+    return Command(name, arguments, (*arguments, "--resume"), vanishing, exact=True)
+
+
+WEIGHTS = ("disk/run/weights.safetensors",)
+KINDS = ("--as", "mask,overlay,geojson,probabilities")
+CONVERT = ("convert", f"{INPUTS}/data", "--to", "coco", "--out", f"{DISK}/coco")
+EXPORT = ("export", f"{INPUTS}/run", "--out", f"{DISK}/model.onnx")
+COMMANDS = (
+    Command("train", TRAIN, (*TRAIN, "--resume"), f"{INPUTS}/data", WEIGHTS),
+    Command("train --resume", (*TRAIN, "--resume"), (*TRAIN, "--resume"), f"{INPUTS}/data", WEIGHTS),
+    _writing(
+        "predict",
+        ("predict", f"{INPUTS}/m.onnx", f"{INPUTS}/photos", "--out", f"{DISK}/masks", *KINDS),
+        "inputs/photos",
+    ),
+    _writing(
+        "predict a scan",
+        ("predict", f"{INPUTS}/m.onnx", f"{INPUTS}/scan.tif", "--out", f"{DISK}/masks", *KINDS),
+        "inputs/scan.tif",
+    ),
+    Command("convert", CONVERT, CONVERT, f"{INPUTS}/data", exact=True, makes=f"{DISK}/coco"),
+    Command("export", EXPORT, EXPORT, f"{INPUTS}/run", exact=False),
+)
+
+
+def prepare(folder: Path, names: set[str]) -> None:
+    """Lay out for each of the commands, in a folder of its own in `folder`, what it begins with."""
+    from pixelwise.scenes import write_scenes
+
+    sizes = {"train": 8, "val": 3}
+    base = folder / "base"
+    write_scenes(base / INPUTS / "data", 0, sizes, size=(64, 96))
+    _require(Process(TRAIN, base).wait())
+    for command in COMMANDS:
+        if command.name not in names:
+            continue
+        place = folder / command.name
+        (place / INPUTS).mkdir(parents=True)
+        for name, content in EARLIER.items():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_bytes(content)
+        if command.name == "convert":
+            write_scenes(place / INPUTS / "data", 1, {"train": 60, "val": 12}, size=(128, 192))
+        elif command.name.startswith("train"):
+            shutil.copytree(base / INPUTS / "data", place / INPUTS / "data")
+        elif command.name == "export":
+            shutil.copytree(base / DISK / "run", place / INPUTS / "run")
+            shutil.copy(base / DISK / "run" / "model.onnx", place / DISK / "model.onnx")  # of an earlier export
+        else:
+            shutil.copy(base / DISK / "run" / "model.onnx", place / INPUTS / "m.onnx")
+            _write_images(place / INPUTS, scan=command.name.endswith("scan"))
+        if command.name == "train --resume":
+            _stop_midway(place)
+
+
+def _write_images(inputs: Path, *, scan: bool) -> None:
+    chance = np.random.default_rng(0)
+    if scan:
+        import rasterio
+
+        form = {"driver": "GTiff", "width": SCAN_SIDE, "height": SCAN_SIDE, "count": 3, "dtype": "uint8", "tiled": True}
+        place = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(500000, 5000000, 0.5, 0.5)}
+        with rasterio.open(inputs / "scan.tif", "w", **form, **place) as file:
+            for band in (1, 2, 3):
+                file.write(_noise(chance, SCAN_SIDE), band)
+        return
+    (inputs / "photos").mkdir()
+    for number in range(PHOTOS):
+        bands = [_noise(chance, 256) for _ in range(3)]
+        Image.fromarray(np.stack(bands, axis=-1)).save(inputs / "photos" / f"{number:02d}.png")
+
+
+def _noise(chance: np.random.Generator, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    coarse = chance.integers(0, 256, (side // 16, side // 16), np.uint8)
+    return np.kron(coarse, np.ones((16, 16), np.uint8))
+
+
+def _stop_midway(place: Path) -> None:
+    """Leave a run that was stopped after its first checkpoint."""
+    process = Process(TRAIN, place)
+    while not process.has_ended and not (place / DISK / "run" / "checkpoints" / "last.ckpt").is_file():
+        time.sleep(0.005)
+    process.signal(signal.SIGTERM)
+    ended = process.wait()
+    if ended.code != 128 + signal.SIGTERM:
+        raise SystemExit(f"no run to go on with: a stopped training ended with {ended.code}: {ended.errors}")
+
+
+def _require(ended: Ended) -> None:
+    if ended.code != 0:
+        raise SystemExit(f"what the suite works on cannot be made: exit code {ended.code}: {ended.errors}")

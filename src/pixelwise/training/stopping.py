@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM while a model trains: the step is finished and saved first."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether a signal has asked for the end, and which."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.number is not None
+
+    def obey(self) -> NoReturn:
+        """Let the signal do what it does elsewhere, and raise `KeyboardInterrupt` where that lets the process go on."""
+        if self.number is not None:
+            signal.raise_signal(self.number)
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def noted_stops(processes: int = 1) -> Iterator[StopRequest]:
+    """Yield the request to stop, which the first of `SIGNALS` sets; a second one does what it does elsewhere, at once.
+
+    A signal that is ignored stays so. Nothing is noted in another thread than the main one, where Python has no
+    signals, and in a run on several `processes`, which must stop together.
+    """
+    request = StopRequest()
+    if processes > 1 or threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            if handler is not None:  # one that was not set from Python
+                signal.signal(number, handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if request:
+            restore()
+            signal.raise_signal(number)
+        request.number = number
+
+    try:
+        for number, handler in before.items():
+            if handler not in (signal.SIG_IGN, None):
+                signal.signal(number, note)
+        yield request
+    finally:
+        restore()
