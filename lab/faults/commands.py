@@ -17,9 +17,10 @@ INPUTS, DISK = "inputs", "disk"
 """Folders of a trial: what the command reads, and where it writes, which may be a disk of its own."""
 EARLIER = {"disk/notes.txt": b"mine\n", "disk/.draft.png": b"mine too\n", "disk/masks/earlier.png": b"of yesterday\n"}
 """What lies there before, and has to stay."""
-TRAIN = ("train", f"{INPUTS}/data", "--out", f"{DISK}/run", "--model", "segnet", "--width", "0.06", "--epochs", "24")
-SCAN_SIDE = 1536
-PHOTOS = 24
+TRAIN = ("train", f"{INPUTS}/data", "--out", f"{DISK}/run", "--model", "segnet", "--width", "0.06", "--epochs", "8")
+ENLARGED = 16
+"""How often a pixel of a scene stands in a scan, down and right."""
+PHOTOS = 16
 
 
 @dataclass(frozen=True)
@@ -86,31 +87,24 @@ def prepare(folder: Path, names: set[str]) -> None:
             shutil.copy(base / DISK / "run" / "model.onnx", place / DISK / "model.onnx")  # of an earlier export
         else:
             shutil.copy(base / DISK / "run" / "model.onnx", place / INPUTS / "m.onnx")
-            _write_images(place / INPUTS, scan=command.name.endswith("scan"))
+            write_scenes(place / INPUTS / "scenes", 2, {"test": PHOTOS}, size=(64, 96))
+            (place / INPUTS / "scenes" / "test" / "images").rename(place / INPUTS / "photos")
+            _write_scan(place / INPUTS)
         if command.name == "train --resume":
             _stop_midway(place)
 
 
-def _write_images(inputs: Path, *, scan: bool) -> None:
-    chance = np.random.default_rng(0)
-    if scan:
-        import rasterio
+def _write_scan(inputs: Path) -> None:
+    """Write a scene as a scan."""
+    import rasterio
 
-        form = {"driver": "GTiff", "width": SCAN_SIDE, "height": SCAN_SIDE, "count": 3, "dtype": "uint8", "tiled": True}
-        place = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(500000, 5000000, 0.5, 0.5)}
-        with rasterio.open(inputs / "scan.tif", "w", **form, **place) as file:
-            for band in (1, 2, 3):
-                file.write(_noise(chance, SCAN_SIDE), band)
-        return
-    (inputs / "photos").mkdir()
-    for number in range(PHOTOS):
-        bands = [_noise(chance, 256) for _ in range(3)]
-        Image.fromarray(np.stack(bands, axis=-1)).save(inputs / "photos" / f"{number:02d}.png")
-
-
-def _noise(chance: np.random.Generator, side: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    coarse = chance.integers(0, 256, (side // 16, side // 16), np.uint8)
-    return np.kron(coarse, np.ones((16, 16), np.uint8))
+    with Image.open(min((inputs / "photos").iterdir())) as scene:
+        pixels = np.asarray(scene).repeat(ENLARGED, axis=0).repeat(ENLARGED, axis=1)
+    height, width, _ = pixels.shape
+    form = {"driver": "GTiff", "width": width, "height": height, "count": 3, "dtype": "uint8", "tiled": True}
+    place = {"crs": "EPSG:32633", "transform": rasterio.transform.from_origin(500000, 5000000, 0.5, 0.5)}
+    with rasterio.open(inputs / "scan.tif", "w", **form, **place) as file:
+        file.write(pixels.transpose(2, 0, 1))
 
 
 def _stop_midway(place: Path) -> None:

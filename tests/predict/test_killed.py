@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
 SLOWED = """
 import os, sys, time
-import pixelwise.files
 from pixelwise.cli.app import main
 real = os.fsync
 
 def slow(handle):
-    print("half written", flush=True)
+    os.write(1, b"half written\\n")  # in one piece, whatever other threads write
     time.sleep(0.2)
     real(handle)
 

@@ -340,8 +340,8 @@ def _fit(
             return
         row = progress.history[-1]
         for key in ("loss", "learning_rate", measured):
-            if row[key] is not None:
-                board.add(key, row[key], row["step"])
+            if (value := row[key]) is not None:
+                board.add(key, value, progress.step)
         if row[measured] is not None:
             run.write_history(progress.history)
         display.row(progress)
