@@ -48,19 +48,28 @@ class Extremes:
         example = _example(item, sample, prediction)
         if math.isnan(example.score):
             return
-        for heap, rank in ((self._best, example.score), (self._worst, -example.score)):
-            heapq.heappush(heap, (rank, next(self._count), example))
+        number = next(self._count)
+        for heap, sign in ((self._best, 1), (self._worst, -1)):  # of equal ones the last, and the first
+            heapq.heappush(heap, (sign * example.score, sign * number, example))
             if len(heap) > EXAMPLES:
                 heapq.heappop(heap)
 
     def best(self) -> list[Example | ObjectExample]:
-        return [example for _, _, example in sorted(self._best, key=lambda entry: (-entry[0], entry[1]))]
+        """Return the best, best first: none that is wrong altogether, and of few images the better half."""
+        ranked = self._ranked()
+        beyond = max(len(ranked) - EXAMPLES, (len(ranked) + 1) // 2)
+        return [example for example in sorted(ranked[beyond:], key=lambda own: -own.score) if example.score > 0]
 
     def worst(self) -> list[Example | ObjectExample]:
-        """Return the worst, worst first, that are not among the best."""
-        best = {id(example) for _, _, example in self._best}
-        ranked = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))
-        return [example for _, _, example in ranked if id(example) not in best]
+        """Return the worst, worst first: none that is perfect, and of few images the worse half."""
+        ranked = self._ranked()
+        first = min(EXAMPLES, (len(ranked) + 1) // 2)
+        return [example for example in ranked[:first] if example.score < 1]
+
+    def _ranked(self) -> list[Example | ObjectExample]:
+        """Return all that are kept, each once, the worst first."""
+        kept = {abs(number): example for _, number, example in (*self._worst, *self._best)}
+        return [example for _, example in sorted(kept.items(), key=lambda entry: (entry[1].score, entry[0]))]
 
 
 def _example(item: Item, sample: Sample, prediction: Result) -> Example | ObjectExample:
@@ -121,7 +130,7 @@ def finish(
         examples_worst=extremes.worst(),
         skipped=list(skipped),
         warnings=[
-            *warnings_of_length(config.recipe, len(dataset.splits["train"])),
+            *(own[:1].upper() + own[1:] for own in warnings_of_length(config.recipe, len(dataset.splits["train"]))),
             *([] if measured is None else measured.remarks),
             *remarks,
             *survey.remarks,
@@ -129,7 +138,7 @@ def finish(
         ],
         facts={
             "parameters": f"{count_parameters(pipeline.model):,}",
-            "class weights taken back": f"{share:.0%}",
+            "logit adjustment": f"by {share:.0%} of the class weights",
             **({"objects by": str(pipeline.grouping)} if pipeline.grouping else {}),
             **_facts(config, progress),
         },
@@ -140,6 +149,7 @@ def finish(
 
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
+    minutes = progress.seconds / 60
     images, runtime = crops_before(config.recipe, progress.step), import_silently("onnxruntime")
     return {
         "model": config.model,
@@ -147,7 +157,7 @@ def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
         "steps": f"{progress.step} of {crops_of(config.recipe)}",
         "best step": str(progress.best_step),
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
-        "minutes": f"{progress.seconds / 60:.1f}",
+        "minutes": f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2f}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {runtime.__version__}",
     }

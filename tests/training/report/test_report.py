@@ -340,7 +340,8 @@ def test_scores_come_with_their_interval_where_they_are_from_and_the_images(page
     found = page(scores=scores, measured_on="val, each half scored with what was fitted on the other")
     words = found.words()
     assert (
-        "Mean IoU 62.5 % 95 %: 50.0 to 75.0 val, each half scored with what was fitted on the other, 5 images" in words
+        "Mean IoU 62.5 % 95 % interval: 50.0 to 75.0 val, each half scored with what was fitted on the other, 5 images"
+        in words
     )
     table = found.text[found.text.index('<section id="images"') :]
     rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in table.split("<tr>")[2:5]]
