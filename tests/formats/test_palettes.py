@@ -257,3 +257,25 @@ def test_a_palette_of_one_colour_says_nothing_and_is_told(save_palette, tmp_path
     assert_array_equal(coding.read(mask), PIXELS)
     assert [problem.kind for problem in coding.problems] == ["assumed"]
     assert "one colour for all values in the palettes of 1 of the masks" in coding.problems[0].message
+
+
+def test_void_in_a_trimmed_palette_and_fillers(save_palette, tmp_path: Path) -> None:
+    """White has no label: 255 in full palettes, 3 in trimmed ones. What fills a palette up is no colour of it."""
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    labels = np.where(PIXELS == 0, 255, PIXELS)
+    labels[0, 0] = 0
+    full = save_palette("full.png", labels, COLORS + [(0, 0, 0)] * 252 + [(255, 255, 255)])
+    trimmed = save_palette("trimmed.png", np.where(labels == 255, 3, labels), [*COLORS, (255, 255, 255)])
+    coding = coding_of(tmp_path, [full, trimmed])
+    for mask in (full, trimmed):
+        assert_array_equal(coding.read(mask), labels)
+    filled = save_palette("filled.png", np.where(labels == 255, 9, labels), COLORS + [(0, 0, 0)] * 253)
+    with pytest.raises(MaskError, match="found value 9"):
+        coding.read(filled)
+
+
+def test_red_and_blue_that_were_exchanged_are_answered_with_that(save, tmp_path: Path) -> None:
+    (tmp_path / "classes.yaml").write_text(LISTS["classes.yaml"])
+    mask = save("a.png", np.array(COLORS)[PIXELS][..., ::-1])
+    with pytest.raises(MaskError, match="Red and blue seem to be exchanged, as OpenCV writes them"):
+        coding_of(tmp_path, [mask]).read(mask)

@@ -26,6 +26,8 @@ _REMEDY = (
     "{name: ..., values: [1, 5]}, ...]), and under ignore: which have no label; or leave the pair out (train "
     "--skip-bad)."
 )
+OF_LAYOUT = "Correct the mask, or leave the pair out (train --skip-bad); the values of this layout are fixed."
+"""What to do about an unknown value where a list of classes beside the masks is not read."""
 _REMEDY_OF_COLORS = (
     "Correct the mask; or give the colour to a class of the class list, or write it under ignore: in classes.yaml if "
     "it has no label; or leave the pair out (train --skip-bad)."
@@ -120,7 +122,13 @@ class Coding:
         known = palette_labels(palette, self.palette or {})
         of_classes = [value for value, label in self.values.items() if label != IGNORE_INDEX]
         if all(known.get(value) == self.values[value] for value in of_classes):
-            return self.values  # the palette lists the classes in their order
+            # The palette lists the classes in their order; what colours it has beside them stands for these colours.
+            others = {
+                value: label
+                for value, label in known.items()
+                if value not in self.values and not (palette[:value] == palette[value]).all(axis=1).any()
+            }
+            return {**self.values, **others} if others else self.values
         if IGNORE_INDEX in self.values and (IGNORE_INDEX not in known or _is_filler(palette)):
             known[IGNORE_INDEX] = self.values[IGNORE_INDEX]
         if all(value in known for value in used):
@@ -144,6 +152,8 @@ class Coding:
         unknown = labels < 0
         if unknown.any():
             remedy = _REMEDY_OF_COLORS if as_colors else self.remedy
+            if as_colors and all(_reversed(code) in table for code in np.unique(codes).tolist()):
+                remedy = f"Red and blue seem to be exchanged, as OpenCV writes them: exchange them again. {remedy}"
             raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), remedy)
         if table is self.values and sum(bool(np.isin(codes, list(group)).any()) for group in self.apart) > 1:
             held = [ranges(group & set(np.unique(codes).tolist())) for group in self.apart]
@@ -176,6 +186,12 @@ def packed(rgb: Codes) -> Int32:
 def unpacked(code: int) -> Color:
     """Return the RGB colour that `packed` made `code` of."""
     return code >> 16, code >> 8 & 255, code & 255
+
+
+def _reversed(code: int) -> int:
+    """Return a packed colour with red and blue exchanged."""
+    red, green, blue = unpacked(code)
+    return blue << 16 | green << 8 | red
 
 
 def is_gray(rgb: Codes) -> bool:

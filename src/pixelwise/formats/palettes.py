@@ -78,7 +78,8 @@ def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) 
         problems = (_values_count(root, orders, several, moved),) if several else ()
         return Palettes(tuple(looks), shown={} if moved else seen, problems=problems)
     else:
-        reference, how = _reference(listed, list_path)
+        entries = {look.path: len(look.palette) for look in looks if look.palette is not None}
+        reference, how = _reference(listed, entries, list_path)
     other = [path for path, order in orders.items() if any(reference[c] != value for c, value in order.items())]
     if not other:
         return Palettes(tuple(looks), shown=seen)
@@ -232,21 +233,24 @@ def _recur(orders: Orders) -> bool:
     return sum(count for count in others if count > 1) >= _RECURRING * sum(others) > 0
 
 
-def _reference(listed: Orders, list_path: Path | None) -> tuple[dict[Color, int], str]:
-    """Return the value of each colour and how it was found: as in the fullest palettes, of these as in most masks."""
+def _reference(listed: Orders, entries: Mapping[Path, int], list_path: Path | None) -> tuple[dict[Color, int], str]:
+    """Return the value of each colour and how it was found: as in the fullest palettes, of these as in most masks, of
+    as many as in those with the most entries."""
     colors = {color for order in listed.values() for color in order}
     fullest = max(map(len, listed.values()))
     full = {path: order for path, order in listed.items() if len(order) == fullest}
-    counts = Counter(frozenset(order.items()) for order in full.values()).most_common()
-    reference = dict(counts[0][0])
+    counts = Counter(frozenset(order.items()) for order in full.values())
+    longest = {own: max(entries[path] for path in full if frozenset(full[path].items()) == own) for own in counts}
+    best = sorted(counts, key=lambda own: (counts[own], longest[own]), reverse=True)
+    reference = dict(best[0])
     for order in sorted(listed.values(), key=len, reverse=True):
         if all(reference.get(color, value) == value for color, value in order.items()):
             numbers = {*reference.values()} - {IGNORE_INDEX}
             reference.update({color: value for color, value in order.items() if value not in numbers})
     if reference.keys() == colors:
-        tie = len(counts) > 1 and counts[0][1] == counts[1][1]
-        if tie and list_path is not None:
-            first, second = (next(p for p, o in full.items() if frozenset(o.items()) == own) for own, _ in counts[:2])
+        ranks = [(counts[own], longest[own]) for own in best[:2]]
+        if len(ranks) > 1 and ranks[0] == ranks[1] and list_path is not None:
+            first, second = (next(path for path, own in full.items() if own == dict(order)) for order in best[:2])
             raise _contradiction(list_path, first, second)
         most = " and most of these" if len(counts) > 1 else ""
         return reference, f"the colours decide, numbered as in the fullest palettes{most}"

@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, ImageError, MaskError
-from pixelwise.formats.coding import Coding, Int32, UInt8, read_instance_map
+from pixelwise.formats.coding import OF_LAYOUT, Coding, Int32, UInt8, read_instance_map
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import image_files
@@ -64,8 +64,10 @@ CLASS_OF = {**dict.fromkeys(range(34), IGNORE_INDEX), **{own: index for index, (
 """Class index, or `IGNORE_INDEX`, of a label id."""
 _ID_OF = {name: own for own, name, _ in EVALUATED}
 CODINGS = {
-    "labelIds": Coding(CLASSES, {**CLASS_OF, 255: IGNORE_INDEX}),
-    "labelTrainIds": Coding(CLASSES, {**{index: index for index in range(CLASSES.num_classes)}, 255: IGNORE_INDEX}),
+    "labelIds": Coding(CLASSES, {**CLASS_OF, 255: IGNORE_INDEX}, remedy=OF_LAYOUT),
+    "labelTrainIds": Coding(
+        CLASSES, {**{index: index for index in range(CLASSES.num_classes)}, 255: IGNORE_INDEX}, remedy=OF_LAYOUT
+    ),
 }
 """How masks are read, by the end of their stems; of two for an image the first counts."""
 OBJECTS = 1000

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError
-from pixelwise.formats.coding import Coding
+from pixelwise.formats.coding import OF_LAYOUT, Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import stem_of
 from pixelwise.formats.partners import image_files, partners
@@ -31,7 +31,8 @@ CLASSES = ClassMap(
     ("background", "building", "road", "water", "barren", "forest", "agriculture"),
     ((255, 255, 255), (255, 0, 0), (255, 255, 0), (0, 0, 255), (159, 129, 183), (0, 255, 0), (255, 195, 128)),
 )
-CODING = Coding(CLASSES, {0: IGNORE_INDEX, **{index + 1: index for index in range(CLASSES.num_classes)}})
+_VALUES = {0: IGNORE_INDEX, **{index + 1: index for index in range(CLASSES.num_classes)}}
+CODING = Coding(CLASSES, _VALUES, remedy=OF_LAYOUT)
 EXPECTED = f"Train/Urban/{IMAGES}/ with Train/Urban/{MASKS}/, or Rural/, or Val/"
 
 

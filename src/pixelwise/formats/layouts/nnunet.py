@@ -53,7 +53,8 @@ def open_nnunet(root: Path) -> Dataset:
         raise DataError(root, f"no image in {IMAGES}/ with its labels in {LABELS}/", EXPECTED, "Copy the data again.")
     own = "train" if test else None
     splits = in_splits([*((own, item) for item in training), *(("test", item) for item in test)])
-    coding = Coding(classes, values)
+    remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (train --skip-bad)."
+    coding = Coding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
     return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays), coding=coding)
 
 

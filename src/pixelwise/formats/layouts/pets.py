@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError
-from pixelwise.formats.coding import Coding
+from pixelwise.formats.coding import OF_LAYOUT, Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import nfc, stem_of
 from pixelwise.formats.partners import image_files, partners
@@ -26,7 +26,7 @@ from pixelwise.formats.splits import in_splits, lines_of
 IMAGES, TRIMAPS = "images", "annotations/trimaps"
 LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 CLASSES = ClassMap(("background", "pet"), ((0, 0, 0), (230, 126, 34)))
-CODING = Coding(CLASSES, {1: 1, 2: 0, 3: IGNORE_INDEX})
+CODING = Coding(CLASSES, {1: 1, 2: 0, 3: IGNORE_INDEX}, remedy=OF_LAYOUT)
 EXPECTED = f"{IMAGES}/NAME.jpg and {TRIMAPS}/NAME.png"
 
 
