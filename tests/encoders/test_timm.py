@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import socket
 from pathlib import Path
 
 import pytest
+import huggingface_hub
 import timm
 import torch
 from torch import nn
@@ -274,8 +276,25 @@ def test_weights_that_cannot_be_fetched_are_named(monkeypatch: pytest.MonkeyPatc
     def offline(name: str, **options: object) -> None:
         raise ConnectionError("no route")
 
+    monkeypatch.setattr("pixelwise.encoders.timm._is_cached", lambda _: True)  # whatever the machine's network
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(MissingDependencyError, match=r"--encoder resnet18: found no pretrained weights \(Conn"):
+        build_encoder("resnet18", pretrained=True)
+
+
+def test_without_a_network_weights_of_the_hub_are_given_up_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not after timm's five tries, which wait longer and longer."""
+
+    def unreachable(address: tuple[str, int], timeout: float) -> None:
+        raise OSError(f"no route to {address[0]}")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("pixelwise.encoders.timm.getproxies", dict)
+    monkeypatch.setattr(socket, "create_connection", unreachable)
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
+    with pytest.raises(MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*--encoder-weights"):
         build_encoder("resnet18", pretrained=True)
 
 

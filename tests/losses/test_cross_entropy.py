@@ -45,6 +45,16 @@ def test_sum_and_mean_are_those_of_a_loop_over_the_pixels(weights: tuple[float, 
     assert_allclose(cross_entropy(logits, target, class_weights), total / weight_sum, rtol=1e-12)
 
 
+def test_the_number_of_pixels_divides_what_weights_do_not() -> None:
+    """SegNet-Tutorial's loss: on CamVid the weights add up to less than half the pixels."""
+    logits, target = case()
+    class_weights = torch.tensor(WEIGHTS, dtype=torch.float64)
+    total, _ = by_loops(logits, target, WEIGHTS)
+    counted = int((target != IGNORE_INDEX).sum())
+    assert 0 < counted < target.numel()
+    assert_allclose(cross_entropy(logits, target, class_weights, reduction="pixels"), total / counted, rtol=1e-12)
+
+
 def test_equal_scores_cost_the_logarithm_of_the_number_of_classes() -> None:
     logits, target = torch.zeros(1, 4, 1, 2), torch.tensor([[[0, 3]]])
     assert_allclose(cross_entropy(logits, target), math.log(4), rtol=1e-6)
@@ -52,7 +62,7 @@ def test_equal_scores_cost_the_logarithm_of_the_number_of_classes() -> None:
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "pixels"])
 def test_without_a_labelled_pixel_loss_and_gradient_are_zero(weights: tuple[float, ...] | None, reduction: str) -> None:
     logits = case()[0].float().requires_grad_()
     target = torch.full((2, 3, 5), IGNORE_INDEX)

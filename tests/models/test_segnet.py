@@ -81,8 +81,9 @@ SEGNET_BASIC: list[Convolution | str] = [
 ]
 # bayesian_segnet_train.prototxt: SegNet with Dropout of 0.5 behind pool3, pool4 and pool5 (encdrop3 .. 5) and behind
 # conv5_1_D, conv4_1_D and conv3_1_D, before the next Upsample (decdrop5 .. 3).
+# bayesian_segnet_basic_train.prototxt: SegNet-Basic with it behind pool3 and pool4 and behind conv_decode4 and 3.
 DROPPED_BEHIND_POOL = (3, 4, 5)
-DROPPED_BEHIND = ("conv5_1_D", "conv4_1_D", "conv3_1_D")
+DROPPED_BEHIND = ("conv5_1_D", "conv4_1_D", "conv3_1_D", "conv_decode4", "conv_decode3")
 
 
 def with_dropout(layers: list[Convolution | str]) -> list[Convolution | str]:
@@ -114,7 +115,7 @@ def executed(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
     told: list[tuple[str, int, int, int] | str] = []
     pool, unpool = segnet.max_pool_with_indices, segnet.max_unpool
     monkeypatch.setattr(segnet, "max_pool_with_indices", lambda x: (told.append(POOL), pool(x))[1])
-    monkeypatch.setattr(segnet, "max_unpool", lambda x, indices: (told.append(UNPOOL), unpool(x, indices))[1])
+    monkeypatch.setattr(segnet, "max_unpool", lambda x, *at: (told.append(UNPOOL), unpool(x, *at))[1])
     names = {nn.BatchNorm2d: "norm", nn.ReLU: "relu", nn.Dropout: DROP}
 
     def tell(layer: nn.Module, given: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
@@ -135,6 +136,7 @@ def executed(net: nn.Module, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str,
         ("segnet", SEGNET, True),
         ("segnet_basic", SEGNET_BASIC, False),
         ("bayesian_segnet", with_dropout(SEGNET), True),
+        ("bayesian_segnet_basic", with_dropout(SEGNET_BASIC), False),
     ],
 )
 def test_the_layers_and_parameters_are_the_authors(

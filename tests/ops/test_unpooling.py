@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.testing import assert_array_equal
 from torch.testing import assert_close
 
-from pixelwise.errors import OptionError
+from pixelwise.errors import OptionError, ShapeError
 from pixelwise.ops import average_pool, bed_of_nails, max_pool, max_pool_with_indices, max_unpool, nearest_unpool
 
 FOUR = torch.tensor([[1.0, 2], [3, 4]]).view(1, 1, 2, 2)
@@ -23,7 +23,7 @@ def test_the_values_of_a_plane_small_enough_to_check_by_eye() -> None:
     assert nearest_unpool(FOUR)[0, 0].tolist() == [[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]
     assert bed_of_nails(FOUR)[0, 0].tolist() == [[1, 0, 2, 0], [0, 0, 0, 0], [3, 0, 4, 0], [0, 0, 0, 0]]
     indices = torch.tensor([4, 2, 8, 15]).view(1, 1, 2, 2)
-    assert max_unpool(FOUR, indices)[0, 0].tolist() == [[0, 0, 2, 0], [1, 0, 0, 0], [3, 0, 0, 0], [0, 0, 0, 4]]
+    assert max_unpool(FOUR, indices, (4, 4))[0, 0].tolist() == [[0, 0, 2, 0], [1, 0, 0, 0], [3, 0, 0, 0], [0, 0, 0, 4]]
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 5])
@@ -59,10 +59,28 @@ def test_max_unpooling_is_the_loop_over_winners() -> None:
     assert_array_equal(max_unpool(values, indices, (7, 9)).numpy(), expected)
 
 
+@pytest.mark.parametrize("size", [(4, 5), (5, 4), (5, 5), (2, 3)])
+def test_a_plane_of_odd_sides_gets_its_maxima_back_where_they_stood(size: tuple[int, int]) -> None:
+    plane = torch.arange(1.0, size[0] * size[1] + 1).view(1, 1, *size)
+    maxima, indices = max_pool_with_indices(plane)
+    unpooled = max_unpool(maxima, indices, size)
+    assert unpooled.shape == plane.shape
+    assert torch.equal(unpooled[unpooled > 0], plane[unpooled > 0])
+    assert int((unpooled > 0).sum()) == maxima.numel()
+
+
+def test_indices_that_do_not_fit_are_refused() -> None:
+    maxima, indices = max_pool_with_indices(random(1, 2, 4, 6))
+    with pytest.raises(ShapeError, match=r"indices: found shape \(1, 1, 2, 3\) for features of shape \(1, 2, 2, 3\)"):
+        max_unpool(maxima, indices[:, :1], (4, 6))
+    with pytest.raises(ShapeError, match="size: found 2x3, which the indices do not fit"):
+        max_unpool(maxima, indices, (2, 3))
+
+
 def test_max_unpooling_equals_torchs_in_values_and_gradients() -> None:
     _, indices = max_pool_with_indices(random(2, 3, 6, 10))
     values, weight = random(2, 3, 3, 5).requires_grad_(), random(2, 3, 6, 10)
-    ours, theirs = max_unpool(values, indices), F.max_unpool2d(values, indices, 2, 2)
+    ours, theirs = max_unpool(values, indices, (6, 10)), F.max_unpool2d(values, indices, 2, 2)
     assert torch.equal(ours, theirs)
     assert_close(*(torch.autograd.grad((out * weight).sum(), values)[0] for out in (ours, theirs)), rtol=0, atol=0)
 
@@ -71,7 +89,7 @@ def test_the_gradient_of_a_value_is_that_of_its_places() -> None:
     weight = torch.arange(16.0).view(1, 1, 4, 4)
     indices = torch.tensor([5, 3, 8, 15]).view(1, 1, 2, 2)
     unpooled = {
-        (5, 3, 8, 15): lambda values: max_unpool(values, indices),
+        (5, 3, 8, 15): lambda values: max_unpool(values, indices, (4, 4)),
         (0, 2, 8, 10): bed_of_nails,
         (0 + 1 + 4 + 5, 2 + 3 + 6 + 7, 8 + 9 + 12 + 13, 10 + 11 + 14 + 15): nearest_unpool,
     }

@@ -8,31 +8,68 @@ from torch import nn
 
 from pixelwise.errors import OptionError
 from pixelwise.export.pipeline import Pipeline
-from pixelwise.training.authors import AUTHORS, as_published
+from pixelwise.training.authors import AUTHORS, FCN_STAGES, as_published
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
 from pixelwise.training.loop import Trainer
 from pixelwise.training.recipe import learning_rate_factor, make_recipe, with_steps
 
 SIZES = [(360, 480), (360, 480), (64, 64)]
+VOC = [(375, 500)]
 
 
-def published(name: str, model: str) -> Recipe:
-    return as_published(name, make_recipe((256, 320), 50, (1.0, 2.0)), model, SIZES)
+def published(name: str, model: str, encoder: str | None = None, sizes: list[tuple[int, int]] = SIZES) -> Recipe:
+    return as_published(name, make_recipe((256, 320), 50, (1.0, 2.0)), model, encoder, sizes)
 
 
-def test_an_image_is_seen_whole_and_unchanged() -> None:
+def test_an_image_is_seen_whole() -> None:
     for name, model in (("fcn", "fcn8s"), ("segnet", "segnet"), ("unet", "unet")):
         recipe = published(name, model)
-        assert (recipe.crop, recipe.scale, recipe.color) == ((384, 480), (1.0, 1.0), 0.0)  # multiples of 32
+        assert (recipe.crop, recipe.scale) == ((384, 480), (1.0, 1.0))  # multiples of 32
         assert recipe.frozen_stride == 0
 
 
-@pytest.mark.parametrize(("model", "rate"), [("fcn32s", 1e-10), ("fcn16s", 1e-12), ("fcn8s", 1e-14)])
-def test_fcn_sums_its_loss_and_slows_down_from_stage_to_stage(model: str, rate: float) -> None:
-    recipe = published("fcn", model)
-    assert (recipe.learning_rate, recipe.reduction, recipe.batch) == (rate, "sum", 1)
-    assert (recipe.momentum, recipe.weight_decay, recipe.bias_factor) == (0.99, 5e-4, 2.0)
+FILES = {
+    "voc-fcn32s/solver.prototxt": ("fcn", "fcn32s", "vgg16", (1e-10, 0.99, 5e-4, 1, "sum")),
+    "voc-fcn8s-atonce/solver.prototxt": ("fcn", "fcn8s", "vgg16", (1e-10, 0.99, 5e-4, 1, "sum")),
+    "voc-fcn-alexnet/solver.prototxt": ("fcn", "fcn32s", "alexnet", (1e-4, 0.9, 5e-4, 20, "mean")),
+    "CVPR 2015, section 4.3": ("fcn", "fcn32s", "googlenet", (5e-5, 0.9, 5e-4, 20, "mean")),
+    "segnet_solver.prototxt": ("segnet", "segnet", None, (1e-3, 0.9, 5e-4, 4, "pixels")),
+    "bayesian_segnet_solver.prototxt": ("segnet", "bayesian_segnet", None, (1e-3, 0.9, 5e-4, 4, "pixels")),
+    "segnet_basic_solver.prototxt": ("segnet", "segnet_basic", None, (0.1, 0.9, 5e-4, 4, "pixels")),
+    "bayesian_segnet_basic_solver.prototxt": ("segnet", "bayesian_segnet_basic", None, (0.1, 0.9, 5e-4, 4, "pixels")),
+}
+"""Solver files of shelhamer/fcn.berkeleyvision.org and alexgkendall/SegNet-Tutorial, or the paper where there is none:
+base_lr, momentum, weight_decay, the images of a step (batch_size times iter_size), and how the loss is normalised."""
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_numbers_are_those_of_the_authors_solvers(file: str) -> None:
+    name, model, encoder, numbers = FILES[file]
+    recipe = published(name, model, encoder, VOC)
+    found = recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.batch, recipe.reduction
+    assert found == pytest.approx(numbers)
+    assert (recipe.optimizer, recipe.schedule) == ("sgd", "constant")
+
+
+def test_biases_and_batch_norms_learn_and_decay_as_in_the_net_definitions() -> None:
+    """lr_mult 1 and 2 of convolutions; decay_mult 1 and 0 of SegNet's batch norms, which SegNet-Basic leaves at 1."""
+    cases = {
+        ("fcn", "fcn32s", "vgg16"): (2.0, "none"),
+        ("fcn", "fcn32s", "alexnet"): (1.0, "none"),
+        ("segnet", "segnet", None): (2.0, "scale"),
+        ("segnet", "segnet_basic", None): (2.0, "both"),
+    }
+    for (name, model, encoder), expected in cases.items():
+        recipe = published(name, model, encoder)
+        assert (recipe.bias_factor, recipe.norm_decay) == expected
+
+
+def test_the_rate_of_a_summed_loss_moves_small_images_as_far() -> None:
+    """A sum over a quarter of the pixels is a quarter: the rate is four times the authors'."""
+    rates = [published("fcn", model, None, [(250, 187), (250, 188)]).learning_rate for model in FCN_STAGES]
+    assert rates == pytest.approx([1e-10 * 500 * 375 / (250 * 187.5)] * 3)
+    assert published("fcn", "fcn8s", "alexnet", [(25, 25)]).learning_rate == 1e-4
 
 
 def test_a_constant_rate_has_no_warm_up_and_no_average() -> None:
@@ -41,9 +78,11 @@ def test_a_constant_rate_has_no_warm_up_and_no_average() -> None:
     assert [learning_rate_factor(step, recipe) for step in (0, 500, 999)] == [1.0, 1.0, 1.0]
 
 
-def test_unet_bends_its_images_and_weighs_its_borders() -> None:
+def test_unet_turns_and_bends_its_images_changes_their_gray_values_and_weighs_its_borders() -> None:
     recipe = published("unet", "unet")
-    assert (recipe.elastic, recipe.border_weight, recipe.momentum) == (10.0, 10.0, 0.99)
+    assert (recipe.elastic, recipe.border_weight, recipe.momentum, recipe.batch) == (10.0, 10.0, 0.99, 1)
+    assert (recipe.rotate, recipe.color) == (True, 1.0)
+    assert [published(name, name).color for name in ("segnet",)] == [0.0]
 
 
 def test_an_unknown_recipe_or_a_model_it_is_not_for_is_refused() -> None:
@@ -51,6 +90,37 @@ def test_an_unknown_recipe_or_a_model_it_is_not_for_is_refused() -> None:
         published("fnc", "fcn8s")
     with pytest.raises(OptionError, match="--recipe fcn: found model fpn; expected one of fcn32s, fcn16s, fcn8s"):
         published("fcn", "fpn")
+    with pytest.raises(OptionError, match="--recipe unet: found model fpn; expected unet"):
+        published("unet", "fpn")
+
+
+class _Normed(nn.Module):
+    """A convolution with bias and a batch norm: a parameter of each kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.head(image)
+
+
+@pytest.mark.parametrize(
+    ("norm_decay", "decays"), [("none", (0.1, 0, 0, 0)), ("scale", (0.1, 0, 0.1, 0)), ("both", (0.1, 0, 0.1, 0.1))]
+)
+def test_a_batch_norms_shift_is_no_bias_and_its_scale_may_decay(
+    recipe: Recipe, norm_decay: str, decays: tuple[float, ...]
+) -> None:
+    update = {"optimizer": "sgd", "bias_factor": 2.0, "weight_decay": 0.1, "learning_rate": 0.2}
+    pipeline = Pipeline(_Normed(), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    trainer = Trainer(pipeline, recipe.model_copy(update=update | {"norm_decay": norm_decay}), 0)
+    groups = {
+        id(parameter): (group["base_lr"], group["weight_decay"])
+        for group in trainer.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    found = [groups[id(parameter)] for parameter in pipeline.parameters()]
+    assert found == [(rate, decay) for rate, decay in zip((0.2, 0.4, 0.2, 0.2), decays, strict=True)]
 
 
 class _Line(nn.Module):

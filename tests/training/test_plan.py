@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.encoders.padding import SamePaddedConv2d
-from pixelwise.errors import RunError
+from pixelwise.errors import OptionError, RunError
 from pixelwise.formats import open_dataset
 from pixelwise.formats.check import check
 from pixelwise.scenes import write_scenes
@@ -116,6 +116,40 @@ def test_tiles_that_are_seen_twice_as_many_ways_round_are_half_as_large(tmp_path
 def test_an_encoder_without_weights_learns_from_its_first_layer(tmp_path: Path) -> None:
     found = [recipe_of(tmp_path / "data", pretrained=pretrained) for pretrained in (True, False)]
     assert [(recipe.frozen_stride, recipe.color) for recipe in found] == [(32, 0.0), (0, 1.0)]
+
+
+def test_classics_are_fine_tuned_and_what_is_frozen_can_be_named(tmp_path: Path) -> None:
+    cases: dict[str, tuple[dict[str, Any], tuple[int, float]]] = {
+        "an FCN": ({"model": "fcn8s"}, (0, 1.0)),
+        "an FCN from random weights": ({"model": "fcn8s", "pretrained": False}, (0, 1.0)),
+        "an FCN, frozen": ({"model": "fcn8s", "freeze_through": 32}, (32, 0.0)),
+        "an FCN, partly frozen": ({"model": "fcn8s", "freeze_through": 8}, (8, 1.0)),
+        "a net of its own layers": ({"model": "segnet"}, (0, 1.0)),
+        "the default": ({}, (32, 0.0)),
+        "the default, nothing frozen": ({"freeze_through": 0}, (0, 1.0)),
+        "an author's recipe": ({"model": "fcn32s", "recipe": "fcn"}, (0, 0.0)),
+        "an author's recipe, frozen": ({"model": "fcn32s", "recipe": "fcn", "freeze_through": 32}, (32, 0.0)),
+    }
+    for case, (options, expected) in cases.items():
+        recipe = recipe_of(tmp_path / "data", **options)
+        assert (recipe.frozen_stride, recipe.color) == expected, case
+
+
+def test_random_layers_are_not_frozen(tmp_path: Path) -> None:
+    for options, found in (({"model": "segnet"}, "a model without an encoder"), ({"pretrained": False}, "random weights")):
+        with pytest.raises(OptionError, match=f"--freeze-through: found 8 with {found}; expected a pretrained encoder"):
+            recipe_of(tmp_path / "data", freeze_through=8, **options)
+
+
+def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").touch()
+    for other, flag in (({"pretrained": False}, "--no-pretrained"), ({"start_from": Path("run")}, "--from")):
+        with pytest.raises(OptionError, match=f"--encoder-weights: found {flag} beside it"):
+            plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "w.pth", **other))
+    with pytest.raises(OptionError, match=r"--encoder-weights: found .*none\.pth"):
+        plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "none.pth"))
+    with pytest.raises(OptionError, match="--freeze-through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
+        plan.require_sensible(TrainOptions(freeze_through=5))
 
 
 def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) -> None:

@@ -28,7 +28,14 @@ def test_each_stage_starts_from_the_last_and_has_its_share_of_the_minutes() -> N
     ]
     assert {stage.minutes for _, stage in (coarse, middle, fine)} == {10}
     assert {stage.encoder for _, stage in (coarse, middle, fine)} == {"alexnet"}
-    assert [stage.pretrained for _, stage in (coarse, middle, fine)] == [None, False, False]
+    assert {stage.pretrained for _, stage in (coarse, middle, fine)} == {None}
+
+
+def test_a_file_of_weights_starts_the_first_stage_alone() -> None:
+    options = TrainOptions(model="fcn8s", encoder_weights=Path("vgg16.pth"), freeze_through=8)
+    stages = [stage for _, stage in staged(options, RunDirectory(Path("out")))]
+    assert [stage.encoder_weights for stage in stages] == [Path("vgg16.pth"), None, None]
+    assert {stage.freeze_through for stage in stages} == {8}
 
 
 def test_epochs_are_those_of_every_stage() -> None:

@@ -37,6 +37,13 @@ def train(
         bool | None,
         typer.Option("--pretrained/--no-pretrained", help="Start the encoder from ImageNet weights. [default: yes]"),
     ] = None,
+    encoder_weights: Annotated[
+        Path | None, typer.Option(help="File to start the encoder from, as torchvision or timm lays weights out.")
+    ] = None,
+    freeze_through: Annotated[
+        int | None,
+        typer.Option(help="Stride up to which a pretrained encoder stays as it is. [default: 32; 0 for an FCN]"),
+    ] = None,
     recipe: Annotated[
         Literal["fcn", "segnet", "unet"] | None, typer.Option(help="Train as the authors of a classic did.")
     ] = None,
@@ -45,7 +52,8 @@ def train(
         typer.Option(help="How far rare classes count more. [default: softened]"),
     ] = None,
     reduction: Annotated[
-        Literal["mean", "sum"] | None, typer.Option(help="Of the loss over pixels. [default: mean]")
+        Literal["mean", "sum", "pixels"] | None,
+        typer.Option(help="The sum of the pixels' losses, over their weight, not divided, or over their number. [default: mean]"),
     ] = None,
     border_weight: Annotated[
         float | None, typer.Option(help="w0 of U-Net's weights between touching objects. [default: 0, none]")
@@ -54,7 +62,7 @@ def train(
         float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
     ] = None,
     rotate: Annotated[
-        bool | None, typer.Option("--rotate", help="Images have no upper side: microscopy, maps, scans.")
+        bool | None, typer.Option("--rotate/--no-rotate", help="Images have no upper side: microscopy, maps, scans.")
     ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
     folds: Annotated[
@@ -87,6 +95,8 @@ def train(
         epochs=epochs,
         seed=seed,
         pretrained=pretrained,
+        encoder_weights=encoder_weights,
+        freeze_through=freeze_through,
         start_from=start_from,
         config=config,
         resume=resume,

@@ -13,10 +13,12 @@ Differs from the classifiers' papers, as torchvision does:
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -27,6 +29,7 @@ from torchvision.models.googlenet import BasicConv2d, Inception
 
 from pixelwise.encoders.timm import Encoder, repeated_over_channels
 from pixelwise.errors import MissingDependencyError, OptionError
+from pixelwise.files import sha256
 from pixelwise.ops.width import scaled
 
 NETS: dict[str, Callable[[], nn.Module]] = {
@@ -255,6 +258,11 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
     Raises `MissingDependencyError` at `where` if they cannot be had; `otherwise` is what to do without them.
     """
     url = models.get_model_weights(name)["IMAGENET1K_V1"].url
+    cached = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
+    named = re.search(r"-([0-9a-f]{8,})\.", cached.name)  # torch checks what it downloads, not what is there already
+    if cached.is_file() and named and not sha256(cached).startswith(named[1]):
+        remedy = "Remove the file, so that it is fetched again, or give your own with --encoder-weights."
+        raise MissingDependencyError(cached, "weights with another SHA-256", f"one that begins {named[1]}", remedy)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
             weights: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
@@ -262,7 +270,7 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
             )
     except Exception as error:  # no network and a damaged file show in errors of many kinds
         found = f"no pretrained weights ({type(error).__name__})"
-        remedy = f"Put {url} into {torch.hub.get_dir()}/checkpoints, or {otherwise}."
+        remedy = f"Put {url} into {cached.parent}, name a file with --encoder-weights, or {otherwise}."
         raise MissingDependencyError(where, found, "torchvision's ImageNet weights", remedy) from error
     return weights
 

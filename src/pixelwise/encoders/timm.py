@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import socket
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
+import huggingface_hub
 import timm
 import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
@@ -52,6 +56,8 @@ PACKAGED = {
     ),
 }
 
+CONNECT_SECONDS = 3.0
+"""How long the hub may take to answer a first connection."""
 INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
 """The files of timm whose nets can give maps before a block's projection."""
 
@@ -188,6 +194,8 @@ def _from_timm(
     if pretrained and not timm.is_model_pretrained(name):
         remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
         raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
+    if pretrained:
+        _require_reachable(name)
     try:
         # timm leaves out keywords that are None, for the nets that do not take them
         return timm.create_model(
@@ -206,9 +214,36 @@ def _from_timm(
     except Exception as error:  # the hub raises errors of several libraries when there is no network
         if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
             return _from_timm(name, in_channels, pretrained, output_stride, {})
-        remedy = "Connect once so that timm can cache them, or train from random weights with --no-pretrained."
-        found = f"no pretrained weights ({type(error).__name__})"
-        raise MissingDependencyError(f"--encoder {name}", found, "timm's weights from its hub", remedy) from error
+        raise _no_weights(name, type(error).__name__) from error
+
+
+def _require_reachable(name: str) -> None:
+    """Raise `MissingDependencyError` at once where the weights are not in the cache and no network leads to their hub,
+    which timm would try five times, longer and longer."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id or getproxies() or _is_cached(config.hf_hub_id):
+        return
+    hub = urlsplit(huggingface_hub.constants.ENDPOINT)
+    try:
+        socket.create_connection((hub.hostname or "", hub.port or 443), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise _no_weights(name, f"{hub.hostname}: {error}") from error
+
+
+def _is_cached(repository: str) -> bool:
+    return any(
+        isinstance(huggingface_hub.try_to_load_from_cache(repository, file), str)
+        for file in ("model.safetensors", "pytorch_model.bin")
+    )
+
+
+def _no_weights(name: str, reason: str) -> MissingDependencyError:
+    found, expected = f"no pretrained weights ({reason})", "timm's weights from its hub"
+    remedy = (
+        "Connect once so that timm can cache them, name a file with --encoder-weights, or train from random weights "
+        "with --no-pretrained."
+    )
+    return MissingDependencyError(f"--encoder {name}", found, expected, remedy)
 
 
 def _undilated(name: str, found: str, output_stride: int) -> OptionError:

@@ -13,7 +13,8 @@ from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import OptionError, ShapeError
 from pixelwise.metrics.pixels import counted_pixels
 
-Reduction = Literal["mean", "sum"]
+Reduction = Literal["mean", "sum", "pixels"]
+"""What the sum of the losses is divided by: the weight of the counted pixels, nothing, or their number."""
 
 
 def cross_entropy(
@@ -29,7 +30,8 @@ def cross_entropy(
 
     A pixel of class c counts `class_weights[c]` times, times its own of `pixel_weights`, float (N, H, W), as in U-Net
     (arXiv:1505.04597, equation 1). `sum` adds over all counted pixels, as FCN was trained (arXiv:1605.06211); `mean`
-    divides that by the weight of the counted pixels and is 0 where none counts. Raises `ShapeError`.
+    divides that by the weight of the counted pixels, `pixels` by their number, as SegNet's authors did (caffe-segnet);
+    both are 0 where none counts. Raises `ShapeError`.
     """
     if logits.dim() != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
         found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
@@ -43,6 +45,8 @@ def cross_entropy(
         total = (losses * pixel_weights.where(counted_pixels(target, ignore_index), 0)).sum()
     if reduction == "sum":
         return total
+    if reduction == "pixels":
+        return total / counted_pixels(target, ignore_index).sum().clamp(min=1)
     weight = counted_weight(target, class_weights, pixel_weights=pixel_weights, ignore_index=ignore_index)
     return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 

@@ -21,12 +21,16 @@ MODELS = {
     "segnet": "segnet:SegNet",
     "segnet_basic": "segnet:SegNetBasic",
     "bayesian_segnet": "segnet:bayesian_segnet",
+    "bayesian_segnet_basic": "segnet:bayesian_segnet_basic",
     "deeplabv3plus": "deeplab:DeepLabV3Plus",
     "fcn32s": "fcn:fcn32s",
     "fcn16s": "fcn:fcn16s",
     "fcn8s": "fcn:fcn8s",
 }
 DEFAULT_MODEL = "fpn"
+FINE_TUNED = ("fcn32s", "fcn16s", "fcn8s")
+"""The models all of whose layers learn from pretrained weights too: that is their method (arXiv:1411.4038, section 4.3).
+In the others a pretrained encoder stays as it is."""
 Option = bool | int | float | str
 _BOOLEANS = {"true": True, "false": False}
 COMMON = ("num_classes", "in_channels", "encoder", "width", "pretrained")

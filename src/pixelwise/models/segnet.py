@@ -4,7 +4,7 @@ Badrinarayanan, Kendall, Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder 
 PAMI 2017, arXiv:1511.00561, sections 3 and 3.1 and figure 2; Kendall, Badrinarayanan, Cipolla, "Bayesian SegNet: Model
 Uncertainty in Deep Convolutional Encoder-Decoder Architectures for Scene Understanding", BMVC 2017, arXiv:1511.02680.
 Layers and sizes as in the authors' public definitions (SegNet-Tutorial: segnet_train.prototxt,
-segnet_basic_train.prototxt, bayesian_segnet_train.prototxt).
+segnet_basic_train.prototxt, bayesian_segnet_train.prototxt, bayesian_segnet_basic_train.prototxt).
 
 Only the pooling indices pass from encoder to decoder. For an image of 360x480, padded to 384x480, they take 45 MB in
 SegNet, int64 as torch keeps them, and would take 1.4 MB with the 2 bits that a window of four needs; the five feature
@@ -22,6 +22,7 @@ Differs from the paper:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -37,7 +38,8 @@ ENCODER: Widths = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512,
 DECODER: Widths = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
 BASIC: Widths = ((64,),) * 4
 FIRST_DROPPED = 3
-"""Dropout stands behind the encoders and decoders of this number and above: the "central" six of Bayesian SegNet."""
+"""Dropout stands behind the encoders and decoders of this number and above: the "central" six of Bayesian SegNet, four
+of Bayesian SegNet-Basic."""
 
 
 class SegNet(nn.Module):
@@ -74,6 +76,18 @@ class SegNet(nn.Module):
                 self.encoder, imagenet_weights("vgg16_bn", "--option vgg16_weights", "leave vgg16_weights out")
             )
 
+    def fill(self, features: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Copy the `features` of a `vgg16_bn`, read from the file at `path`, into the encoder.
+
+        Raises `OptionError` for those of another net.
+        """
+        try:
+            fill_from_vgg16(self.encoder, features)
+        except (ValueError, RuntimeError) as error:
+            found = f"{path} with {len(features)} entries features.*, not those of vgg16_bn at this width"
+            remedy = "Give a state dict of torchvision's vgg16_bn, for --width 1 and 3 channels."
+            raise OptionError("--encoder-weights", found, f"{len(self.encoder.state_dict())}", remedy) from error
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
@@ -99,20 +113,28 @@ class SegNetBasic(nn.Module):
     mean = (0.0, 0.0, 0.0)
     std = (1 / 255, 1 / 255, 1 / 255)
 
-    def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> None:
+    def __init__(
+        self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, bayesian: bool = False
+    ) -> None:
         super().__init__()
         channels = scaled(BASIC[-1][-1], width)
         self.normalisation = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)
         self.encoder = _stages(in_channels, BASIC, width, kernel=7)
         self.decoder = _stages(channels, BASIC, width, kernel=7, relu=False)
+        self.dropout = nn.Dropout(0.5) if bayesian else nn.Identity()
         self.head = nn.Conv2d(channels, num_classes, 1)
         he_initialise(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
         padded = pad_to_multiple(self.normalisation(image), self.stride)
-        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, nn.Identity()))
+        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, self.dropout))
         return logits[..., :height, :width]
+
+
+def bayesian_segnet_basic(num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> SegNetBasic:
+    """Bayesian SegNet-Basic: SegNet-Basic with dropout in its four central places (predict --uncertainty)."""
+    return SegNetBasic(num_classes, in_channels, width=width, bayesian=True)
 
 
 def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor]) -> None:
@@ -127,12 +149,13 @@ def _encoded_and_decoded(
     """Run each stage of the encoder with a pooling behind it, then the decoder's with the matching unpooling before."""
     winners = []
     for number, stage in enumerate(encoder, start=1):
+        size = features.shape[-2:]
         features, indices = max_pool_with_indices(stage(features))
-        winners.append(indices)
+        winners.append((indices, size))
         if number >= FIRST_DROPPED:
             features = dropout(features)
     for number, stage in zip(range(len(decoder), 0, -1), decoder, strict=True):
-        features = stage(max_unpool(features, winners.pop()))
+        features = stage(max_unpool(features, *winners.pop()))
         if number >= FIRST_DROPPED:
             features = dropout(features)
     return features

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from pixelwise.errors import OptionError
+from pixelwise.errors import OptionError, ShapeError
 
 
 def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
@@ -35,17 +35,26 @@ def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
     return windows.reshape(n, channels, window * height, window * width)
 
 
-def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, int] | None = None) -> torch.Tensor:
-    """Place (N, C, H, W) values at their `indices` in planes of `size`, by default (2H, 2W), zeros elsewhere.
+def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Place (N, C, H, W) values at their `indices` in planes of `size`, (height, width), zeros elsewhere.
 
-    `size` is that of the plane that `pooling.max_pool_with_indices` took the `indices` from. Where windows overlapped,
-    several values may be sent to one place, and one of them, not said which, stays. Written as a scatter, which has an
-    ONNX counterpart; equal to `torch.nn.functional.max_unpool2d`.
+    `size` is that of the plane that `pooling.max_pool_with_indices` took the `indices` from: an index counts its rows,
+    so with another width values come to stand elsewhere. Where windows overlapped, several values may be sent to one
+    place, and one of them, not said which, stays. Written as a scatter, which has an ONNX counterpart; equal to
+    `torch.nn.functional.max_unpool2d`. Raises `ShapeError` where `indices` have another shape or reach beyond `size`.
     """
-    n, channels, height, width = features.shape
-    rows, columns = (2 * height, 2 * width) if size is None else size
+    n, channels = features.shape[:2]
+    rows, columns = size
+    if indices.shape != features.shape:
+        found = f"shape {tuple(indices.shape)} for features of shape {tuple(features.shape)}"
+        raise ShapeError("indices", found, "the features' shape", "Pass the indices that the pooling returned.")
     planes = features.new_zeros(n, channels, rows * columns)
-    planes = planes.scatter(2, indices.flatten(2), features.flatten(2))
+    try:
+        planes = planes.scatter(2, indices.flatten(2), features.flatten(2))
+    except RuntimeError as error:
+        found = f"{rows}x{columns}, which the indices do not fit ({str(error).partition(chr(10))[0]})"
+        remedy = "Pass the plane's (height, width) from before the pooling, and its int64 indices."
+        raise ShapeError("size", found, "the size of the plane that was pooled", remedy) from error
     return planes.view(n, channels, rows, columns)
 
 

@@ -63,12 +63,15 @@ class Recipe(_Strict):
     schedule: Literal["cosine", "constant"] = "cosine"
     learning_rate: pydantic.PositiveFloat
     bias_factor: pydantic.PositiveFloat = 1.0
-    """The biases' learning rate over that of the weights."""
+    """The learning rate of biases over that of the weights; a batch norm's shift is no bias."""
     encoder_factor: pydantic.PositiveFloat
     """The encoder's learning rate over that of the rest."""
     frozen_stride: pydantic.NonNegativeInt = 0
     """The encoder's layers up to this stride stay as they are; 0 for none."""
     weight_decay: pydantic.NonNegativeFloat
+    """Of kernels and matrices; biases do not decay."""
+    norm_decay: Literal["none", "scale", "both"] = "none"
+    """What of a batch norm decays too: nothing, its scale, or its shift as well."""
     ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
     reduction: Reduction
     loss_step: pydantic.PositiveInt = 1
@@ -133,6 +136,9 @@ class RunConfig(_Strict):
     options: dict[str, bool | int | float | str] = {}
     """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
+    encoder_weights: str | None = None
+    """The file that the encoder's weights were read from, and its SHA-256; `None` for ImageNet's or random ones."""
+    encoder_weights_sha256: str | None = None
     encoder_padding: EncoderPadding = "symmetric"
     """How strided convolutions of the packaged encoders pad: as their weights were trained, or alike on all sides, as
     in runs that were made before this field."""

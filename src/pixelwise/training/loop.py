@@ -100,7 +100,8 @@ class Trainer:
         total = cross_entropy(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
         if self.recipe.reduction == "sum":
             return total * step**2
-        weight: torch.Tensor = self.accelerator.reduce(counted_weight(targets, pixel_weights=weights))
+        counted = counted_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
+        weight: torch.Tensor = self.accelerator.reduce(counted)
         loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         if batch.centres is not None:
             centres = batch.centres[:, :, rows, columns].to(device)
@@ -219,7 +220,14 @@ def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:
-    """Split parameters by learning rate (encoder, biases) and by decay (matrices and kernels, not vectors)."""
+    """Split parameters by learning rate (encoder, biases) and by decay (matrices, kernels and what `norm_decay` names)."""
+    norms = {
+        parameter: name
+        for layer in pipeline.modules()
+        if isinstance(layer, torch.nn.BatchNorm2d)
+        for name, parameter in layer.named_parameters(recurse=False)
+    }
+    decaying = {"none": (), "scale": ("weight",), "both": ("weight", "bias")}[recipe.norm_decay]
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in pipeline.named_parameters():
         if not parameter.requires_grad:
@@ -227,9 +235,10 @@ def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]
         rate = recipe.learning_rate
         if name.startswith("model.encoder.net."):
             rate *= recipe.encoder_factor
-        if name.endswith(".bias"):
+        if name.endswith(".bias") and parameter not in norms:
             rate *= recipe.bias_factor
-        decay = recipe.weight_decay if parameter.dim() > 1 else 0.0
+        decays = norms[parameter] in decaying if parameter in norms else parameter.dim() > 1
+        decay = recipe.weight_decay if decays else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return [
         {"params": parameters, "lr": 0.0, "base_lr": rate, "weight_decay": decay}

@@ -31,6 +31,10 @@ class TrainOptions:
     seed: int | None = None
     pretrained: bool | None = None
     """`None` is yes."""
+    encoder_weights: Path | None = None
+    """A file to start the encoder from."""
+    freeze_through: int | None = None
+    """The stride up to which the encoder's layers stay as they are; 0 for none."""
     start_from: Path | None = None
     config: Path | None = None
     resume: bool = False
@@ -46,7 +50,7 @@ class TrainOptions:
     @property
     def asked(self) -> dict[str, bool | int | float | str]:
         """What was given of the options that a `RunConfig` holds in no field of its own, or only what follows of."""
-        names = ("minutes", "epochs", "recipe", "class_weights", "folds")
+        names = ("minutes", "epochs", "recipe", "class_weights", "folds", "freeze_through")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def as_arguments(self) -> list[str]:
@@ -56,6 +60,8 @@ class TrainOptions:
             value, flag = getattr(self, entry.name), FLAGS.get(entry.name, f"--{entry.name.replace('_', '-')}")
             if entry.name == "pretrained" and value is False:
                 words.append("--no-pretrained")
+            elif entry.name == "rotate" and value is False:
+                words.append("--no-rotate")
             elif entry.name == "model_options":
                 words += [word for pair in value or () for word in (flag, pair)]
             elif value is True:

@@ -11,16 +11,19 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from pixelwise.bands import Bands
 from pixelwise.errors import DataError, OptionError
 from pixelwise.export.pipeline import Pipeline
+from pixelwise.files import sha256
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
 from pixelwise.losses import median_frequency_weights
-from pixelwise.models import DEFAULT_MODEL, default_encoder, is_upsampled, parse_options
+from pixelwise.losses.cross_entropy import Reduction
+from pixelwise.models import DEFAULT_MODEL, FINE_TUNED, default_encoder, is_upsampled, parse_options
 from pixelwise.raster.stack import located
 from pixelwise.training import authors
 from pixelwise.training import recipe as recipes
@@ -46,6 +49,8 @@ GROUPING_SECONDS = 30.0
 """Kept back as well where it is to be found out how objects are best grouped."""
 MOST_FINISH = 0.5
 """Share of `--minutes` that may be kept back: on a machine too slow for them a late model is better than none."""
+STRIDES = (0, 2, 4, 8, 16, 32)
+"""What `--freeze-through` may be."""
 FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
@@ -90,6 +95,8 @@ def new_config(
         width=options.width,
         options=parse_options(name, options.model_options or ()),
         pretrained=options.pretrained is not False,
+        encoder_weights=None if options.encoder_weights is None else str(options.encoder_weights.resolve()),
+        encoder_weights_sha256=None if options.encoder_weights is None else sha256(options.encoder_weights),
         encoder_padding=_encoder_padding(options),
         task=task,
         bands=dataset.bands,
@@ -163,19 +170,38 @@ def _recipe(
         recipe = recipes.seen_at(recipe, (1.0,))
     if options.task == "instance":
         recipe = by_sizes(recipes.for_objects(recipe), survey.train_object_areas)
-    if options.pretrained is False:
-        recipe = recipe.model_copy(update={"frozen_stride": 0, "color": recipes.COLOR})
-    if bands is not None:  # no layer knows them, and no colour of theirs is known
-        recipe = recipe.model_copy(update={"frozen_stride": 0, "color": 0.0})
+    frozen = _frozen_stride(options, model, bands)
+    color = recipes.COLOR if frozen < recipes.FROZEN_STRIDE and bands is None else 0.0  # of bands none is known
+    recipe = recipe.model_copy(update={"frozen_stride": frozen, "color": color})
     if options.recipe is not None:
-        recipe = authors.as_published(options.recipe, recipe, model, sizes)
+        encoder = options.encoder or default_encoder(model)
+        recipe = authors.as_published(options.recipe, recipe, model, encoder, sizes)
     return with_given(recipe, options)
+
+
+def _frozen_stride(options: TrainOptions, model: str, bands: Bands | None) -> int:
+    """Return the stride up to which the encoder's layers stay as they are: where none is asked for, all layers with
+    pretrained weights, but for the classics that are fine-tuned. No layer knows the bands of other images.
+
+    Raises `OptionError` for a stride that is asked for of a model without pretrained layers.
+    """
+    encoder = options.encoder or default_encoder(model)
+    random = options.pretrained is False or encoder is None
+    if options.freeze_through is None:
+        return 0 if random or bands is not None or model in FINE_TUNED else recipes.FROZEN_STRIDE
+    if options.freeze_through and random:
+        found = f"{options.freeze_through} with {'a model without an encoder' if encoder is None else 'random weights'}"
+        remedy = "Leave --freeze-through out: layers with random weights have to learn."
+        raise OptionError("--freeze-through", found, "a pretrained encoder", remedy)
+    return options.freeze_through
 
 
 def with_given(recipe: Recipe, options: TrainOptions) -> Recipe:
     """Return `recipe` with the numbers of it that the options name."""
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic", "rotate")}
-    given = {key: value for key, value in asked.items() if value is not None}
+    given: dict[str, object] = {key: value for key, value in asked.items() if value is not None}
+    if options.freeze_through is not None:
+        given["frozen_stride"] = options.freeze_through
     turned = given.get("rotate", recipe.rotate) != recipe.rotate
     recipe = recipe.model_copy(update=given)
     return recipes.seen_at(recipe, recipe.magnifications) if turned and recipe.mirrored else recipe
@@ -303,17 +329,22 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
     if options.epochs is not None and options.epochs < 1:
         raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
-    if options.task == "instance" and options.reduction == "sum":
+    if options.task == "instance" and options.reduction not in (None, "mean"):
         remedy = "Leave --reduction out: the losses of centres and offsets are means."
-        raise OptionError("--reduction", "sum with --task instance", "mean", remedy)
+        raise OptionError("--reduction", f"{options.reduction} with --task instance", "mean", remedy)
     if options.task == "instance" and options.recipe is not None:
         remedy = "Leave one of the two out."
         raise OptionError("--recipe", f"{options.recipe} with --task instance", "one of the two", remedy)
     if options.class_weights is not None and options.class_weights not in CLASS_WEIGHT_POWERS:
         known = ", ".join(CLASS_WEIGHT_POWERS)
         raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
-    if options.reduction not in (None, "mean", "sum"):
-        raise OptionError("--reduction", repr(options.reduction), "mean or sum", "Leave it out.")
+    if options.reduction not in (None, *get_args(Reduction)):
+        raise OptionError("--reduction", repr(options.reduction), f"one of {', '.join(get_args(Reduction))}", "Leave it out.")
+    if options.freeze_through not in (None, *STRIDES):
+        expected = f"one of {', '.join(map(str, STRIDES))}"
+        raise OptionError("--freeze-through", str(options.freeze_through), expected, "0 lets all layers learn.")
+    if options.encoder_weights is not None:
+        _require_usable_weights(options, options.encoder_weights)
     for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):
         if value is not None and not 0 <= value < math.inf:
             raise OptionError(name, str(value), "a number of 0 or more", "Give 10, as U-Net's authors did, or 0.")
@@ -323,6 +354,15 @@ def require_sensible(options: TrainOptions) -> None:
         raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():
         raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")
+
+
+def _require_usable_weights(options: TrainOptions, file: Path) -> None:
+    """Raise `OptionError` for a file of encoder weights that is not there, or beside another source of weights."""
+    if not file.is_file():
+        raise OptionError("--encoder-weights", str(file), "a file of weights", "Check the path.")
+    for flag, given in (("--no-pretrained", options.pretrained is False), ("--from", options.start_from is not None)):
+        if given:
+            raise OptionError("--encoder-weights", f"{flag} beside it", "one of the two", "Leave one of the two out.")
 
 
 def repeat_command(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import OptionError, RunError
+from pixelwise.files import sha256
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset
 from pixelwise.models import parse_options
@@ -28,8 +29,22 @@ from pixelwise.training.plan import (
 
 NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
 """What a config.yaml settles and nothing typed beside it changes."""
-TRAINING = ("seed", "start_from", "class_weights", "reduction", "border_weight", "elastic", "rotate", "folds")
+TRAINING = (
+    "seed",
+    "start_from",
+    "encoder_weights",
+    "freeze_through",
+    "class_weights",
+    "reduction",
+    "border_weight",
+    "elastic",
+    "rotate",
+    "folds",
+)
 """What a run keeps, and what another run by its config.yaml may have otherwise."""
+
+
+PATHS = ("start_from", "encoder_weights")
 
 
 def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
@@ -56,12 +71,15 @@ def inherited(options: TrainOptions, config: RunConfig, names: Sequence[str]) ->
     stored = {name: _stored(config, name) for name in names}
     if "class_weights" in stored:  # not the default, which is that of the recipe
         stored["class_weights"] = config.asked.get("class_weights")
+    if "freeze_through" in stored:
+        stored["freeze_through"] = config.asked.get("freeze_through")
     if options.minutes is None and options.epochs is None:
         stored |= {name: config.asked.get(name) for name in ("minutes", "epochs")}
     if "model_options" in stored:
         stored["model_options"] = tuple(f"{key}={value}" for key, value in config.options.items())
-    if stored.get("start_from") is not None:
-        stored["start_from"] = Path(str(stored["start_from"]))
+    for name in PATHS:
+        if stored.get(name) is not None:
+            stored[name] = Path(str(stored[name]))
     missing: dict[str, Any] = {name: value for name, value in stored.items() if getattr(options, name) is None}
     return replace(options, **missing)
 
@@ -125,6 +143,9 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
         update["seed"] = options.seed
     if options.start_from is not None:
         update["start_from"] = str(options.start_from)
+    if options.encoder_weights is not None:
+        file = options.encoder_weights.resolve()
+        update |= {"encoder_weights": str(file), "encoder_weights_sha256": sha256(file)}
     return config.model_copy(update=update)
 
 
@@ -144,7 +165,7 @@ def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names:
         asked, stored = getattr(options, name), _stored(config, name)
         if name == "model_options" and asked is not None:
             asked = parse_options(config.model, asked)
-        if name == "start_from" and asked is not None:
+        if name in PATHS and asked is not None:
             asked, stored = asked.resolve(), stored and Path(str(stored)).resolve()
         if asked is not None and asked != stored:
             flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
@@ -157,6 +178,8 @@ def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names:
 def _stored(config: RunConfig, name: str) -> object:
     if name == "model_options":
         return config.options
+    if name == "freeze_through":
+        return config.recipe.frozen_stride
     if name in ("recipe", "folds"):
         return config.asked.get(name)
     if name == "class_weights":

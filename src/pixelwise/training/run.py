@@ -19,7 +19,7 @@ from pixelwise.losses.cross_entropy import Reduction
 from pixelwise.metrics.pixels import count_of
 from pixelwise.predict.evaluate import scored
 from pixelwise.predict.loading import load
-from pixelwise.training import processes
+from pixelwise.training import authors, processes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.board import Board
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
@@ -54,9 +54,15 @@ from pixelwise.training.resume import (
 from pixelwise.training.stages import staged
 from pixelwise.training.stopping import noted_stops
 from pixelwise.training.validation import validated
-from pixelwise.training.weights import build_pipeline, save_weights, start_from
+from pixelwise.training.weights import (
+    build_pipeline,
+    require_freezable,
+    save_weights,
+    start_encoder_from,
+    start_from,
+)
 
-OF_STAGES = ("seed", "class_weights", "reduction", "border_weight", "elastic", "rotate")
+OF_STAGES = ("pretrained", "freeze_through", "seed", "class_weights", "reduction", "border_weight", "elastic", "rotate")
 """What every stage has as the first."""
 
 
@@ -86,6 +92,8 @@ def train(
     epochs: int | None = None,
     seed: int | None = None,
     pretrained: bool | None = None,
+    encoder_weights: str | Path | None = None,
+    freeze_through: int | None = None,
     start_from: str | Path | None = None,
     config: str | Path | None = None,
     resume: bool = False,
@@ -106,9 +114,12 @@ def train(
     `minutes` (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the
     training images. With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config`
     repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
-    the same family as far as they fit. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
+    the same family as far as they fit. `encoder_weights` is a file that the encoder starts from in place of ImageNet's
+    weights: a state dict (.safetensors, or .pth of tensors alone) of the encoder in torchvision's or timm's layout.
+    `freeze_through` is the stride up to which the encoder's layers stay as they are, 0 for none: by default all of a
+    pretrained encoder, but none of an FCN's, which is fine-tuned. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
     of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
-    pixels (mean, sum), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
+    pixels (mean, sum, pixels), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
     for images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
     `stages` an FCN is trained from the coarsest on, each stage from the last. `folds` is for sets that are too small to
     split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
@@ -132,6 +143,8 @@ def train(
         epochs=epochs,
         seed=seed,
         pretrained=pretrained,
+        encoder_weights=None if encoder_weights is None else Path(encoder_weights),
+        freeze_through=freeze_through,
         start_from=None if start_from is None else Path(start_from),
         config=None if config is None else Path(config),
         resume=resume,
@@ -252,12 +265,15 @@ def _train(
             options, dataset, survey, repeat_command(run, dataset, options), train_store, val_store, started
         )
     config = processes.as_first(config)
-    trainers = _trainers(run, config)
+    trainers = _trainers(run, config, display)
     trainer = next(trainers)
     if accelerator.is_main_process:
         run.begin(config)
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
     display.message(_announcement(config, train_store, val_store) + precision)
+    asked_recipe = config.asked.get("recipe")
+    for remark in authors.remarks(None if asked_recipe is None else str(asked_recipe), config):
+        display.message(remark)
     for warning in warnings_of_length(config.recipe, len(train_store)):
         display.message(f"warning: {warning}")
     if trainer.progress.step:
@@ -294,22 +310,27 @@ def _in_words(metrics: dict[str, Any], measure: str) -> list[str]:
     return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]
 
 
-def _trainers(run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
+def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
     """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
     be written by then."""
     for part in recipes.parts(config.recipe):
         processes.joined().wait_for_everyone()
-        trainer = _trainer(run, config, part)
+        trainer = _trainer(run, config, part, display)
         if trainer.progress.step < part.steps or part == config.recipe:
             yield trainer
 
 
-def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe) -> Trainer:
+def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe, display: Display) -> Trainer:
     """Return the trainer of a recipe as the last checkpoint left it, or at the start."""
     resumed = run.checkpoint.is_file()
-    pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed)
+    lent = config.start_from is not None or config.encoder_weights is not None
+    pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed and not lent)
+    require_freezable(pipeline, config)
     if config.start_from is not None and not resumed:
         start_from(pipeline, config, Path(config.start_from))
+    if config.encoder_weights is not None and not resumed:
+        taken = start_encoder_from(pipeline, config, Path(config.encoder_weights))
+        display.message(f"encoder weights: {taken} ({config.encoder_weights})")
     trainer = Trainer(pipeline, recipe, config.seed)
     if resumed:
         trainer.restore(run.checkpoint)
@@ -377,7 +398,8 @@ def _announcement(config: RunConfig, train_store: SampleStore, val_store: Sample
     recipe = config.recipe
     encoder = f" on {config.encoder}" if config.encoder else ""
     epochs = crops_before(recipe, recipe.steps) / len(train_store)
+    frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
     return (
-        f"training {config.model}{encoder}: {config.class_map.num_classes} classes, {len(train_store)} images "
+        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {len(train_store)} images "
         f"({len(val_store)} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
     )

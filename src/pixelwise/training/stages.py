@@ -21,7 +21,8 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
 
     The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
-    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has.
+    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has. What
+    learns is the same in all: a stage that starts from the last one's weights is fine-tuned as the first was.
     Raises `OptionError` for a model without stages.
     """
     names = ORDER.get(options.model or "")
@@ -33,7 +34,7 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
     pairs = options.model_options or ()
     parse_options(names[-1], pairs)
     minutes = None if options.minutes is None else options.minutes / len(names)
-    start_from, pretrained = options.start_from, options.pretrained
+    start_from = options.start_from
     for name in names:
         own = tuple(pair for pair in pairs if pair.partition("=")[0] in own_options(name))
         directory = run if name == options.model else RunDirectory(run.path / STAGES / name)
@@ -45,8 +46,8 @@ def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirect
                 model_options=own,
                 minutes=minutes,
                 start_from=start_from,
-                pretrained=pretrained,
+                encoder_weights=options.encoder_weights if name == names[0] else None,
                 resume=True,
             ),
         )
-        start_from, pretrained = directory.path, False
+        start_from = directory.path

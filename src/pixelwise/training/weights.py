@@ -10,11 +10,14 @@ import torch
 from pixelwise.bands import channel_count, over_channels
 from pixelwise.encoders.padding import pad_symmetrically
 from pixelwise.encoders.timm import PACKAGED, Encoder
-from pixelwise.errors import RunError
+from pixelwise.encoders.weightfile import Taken, fill_net, read_weights
+from pixelwise.errors import OptionError, RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.files import sha256
 from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
+from pixelwise.models.segnet import SegNet
 from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
@@ -126,6 +129,37 @@ def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
     if other.model != config.model:
         weights = own | {name: lent for name, lent in weights.items() if _fits(lent, own.get(name))}
     _fill(pipeline, weights, run.weights)
+
+
+def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
+    """Raise `OptionError` where `--freeze-through` asks for a stride that the encoder has no map at: nothing would be
+    frozen."""
+    stride, encoder = config.asked.get("freeze_through"), getattr(pipeline.model, "encoder", None)
+    if stride and isinstance(encoder, Encoder) and int(stride) < encoder.strides[0]:
+        strides = ", ".join(map(str, dict.fromkeys(encoder.strides)))
+        remedy = "Give one of these, or 0 to let all layers learn."
+        raise OptionError("--freeze-through", str(stride), f"one of {config.encoder}'s strides: {strides}", remedy)
+
+
+def start_encoder_from(pipeline: Pipeline, config: RunConfig, path: Path) -> Taken:
+    """Fill the encoder of `pipeline` from the file at `path`, and return what was taken of it.
+
+    SegNet's encoder, which is VGG16's convolutions with batch norm, takes those of torchvision's `vgg16_bn`. Raises
+    `OptionError` for a model without an encoder or weights of another net, and `RunError` for another file than the
+    run's.
+    """
+    if config.encoder_weights_sha256 not in (None, sha256(path)):
+        remedy = "Restore the file, or start a new run."
+        raise RunError(path, "weights with another SHA-256", str(config.encoder_weights_sha256), remedy)
+    weights, model = read_weights(path), pipeline.model
+    if isinstance(encoder := getattr(model, "encoder", None), Encoder):
+        return fill_net(encoder.net, weights, path, config.encoder)
+    if isinstance(model, SegNet):
+        features = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
+        model.fill(features, path)
+        return Taken(len(features), tuple(name for name in weights if name not in features))
+    found, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
+    raise OptionError("--encoder-weights", found, "a model on an encoder", remedy)
 
 
 def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:
