@@ -45,6 +45,7 @@ def inspect(
         tuple[int, int] | None,
         typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
     ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Draw the stages into this .png file as well.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a model file holds, count its parameters and multiply-adds, and measure how much of the image each
@@ -56,6 +57,8 @@ def inspect(
 
     if size is not None and min(size) < 1:
         raise OptionError("--size", f"{size[0]}x{size[1]}", "sides of at least 1", "Try --size 224 224.")
+    if picture is not None and picture.suffix != ".png":
+        raise OptionError("--picture", str(picture), "a .png file", f"Write --picture {picture.with_suffix('.png')}.")
     path = Path(model)
     if model in MODELS or not (path.exists() or path.suffix == ".onnx"):
         classes, channels = CLASSES if classes is None else classes, CHANNELS if channels is None else channels
@@ -64,6 +67,11 @@ def inspect(
         _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
         subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
+    if picture is not None:
+        from pixelwise.raster.image import write_png
+        from pixelwise.models.picture import draw_net
+
+        write_png(picture, draw_net(summary, subject.description))
     if as_json:
         print(json.dumps(summary.to_json_dict() | {"file": _file_content(subject)}))
     else:

@@ -32,12 +32,22 @@ def output_field(
     """Return the field of an operation's output from those of its inputs; `None` for an operation without a rule."""
     field = reduce(Field.joined, fields)
     packet = operation.overloadpacket
-    if torch.Tag.pointwise in operation.tags:
+    if _is_pointwise(operation):
         return _expand(field, arguments, output)
     if packet in _PRODUCTS:
         return _times_weights(field, arguments, output) if len(fields) == 1 else None
     rule = _RULES.get(packet)
     return rule(field, arguments, output) if rule else None
+
+
+def _is_pointwise(operation: torch._ops.OpOverload) -> bool:
+    """Return whether an operation works value by value; one that writes in place, which torch seldom marks as such,
+    does if its twin that does not, such as `hardswish` of `hardswish_`, is marked."""
+    if torch.Tag.pointwise in operation.tags:
+        return True
+    name = operation.overloadpacket.__name__
+    twin = getattr(aten, name.removesuffix("_"), None) if name.endswith("_") else None
+    return twin is not None and any(torch.Tag.pointwise in getattr(twin, way).tags for way in twin.overloads())
 
 
 def _same(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
