@@ -96,7 +96,7 @@ def test_the_nets_separable_block_keeps_the_names_that_weights_are_stored_under(
 def test_kernels_that_make_no_sense_are_refused() -> None:
     with pytest.raises(OptionError, match="kernel_size: found 4; expected an odd number"):
         depthwise_convolution(3, 4)
-    with pytest.raises(OptionError, match="dilation: found 0; expected at least 1"):
+    with pytest.raises(OptionError, match="dilation: found 0; expected a whole number of at least 1"):
         dilated_convolution(3, 3, dilation=0)
-    with pytest.raises(OptionError, match="kernel_size: found -1; expected at least 1"):
+    with pytest.raises(OptionError, match="kernel_size: found -1; expected a whole number of at least 1"):
         depthwise_separable_convolution(3, 3, -1)

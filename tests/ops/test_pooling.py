@@ -101,7 +101,7 @@ def test_the_exported_graph_remembers_the_same_places(window: int, stride: int, 
 
 @pytest.mark.parametrize("pool", [max_pool, max_pool_with_indices, average_pool])
 def test_windows_that_make_no_sense_are_refused(pool: object) -> None:
-    with pytest.raises(OptionError, match="window: found 0; expected at least 1"):
+    with pytest.raises(OptionError, match="window: found 0; expected a whole number of at least 1"):
         pool(PLANE, 0)
-    with pytest.raises(OptionError, match="stride: found -1; expected at least 1"):
+    with pytest.raises(OptionError, match="stride: found -1; expected a whole number of at least 1"):
         pool(PLANE, 2, -1)

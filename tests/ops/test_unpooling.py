@@ -101,5 +101,5 @@ def test_the_gradient_of_a_value_is_that_of_its_places() -> None:
 
 @pytest.mark.parametrize("unpool", [nearest_unpool, bed_of_nails])
 def test_a_window_that_makes_no_sense_is_refused(unpool: object) -> None:
-    with pytest.raises(OptionError, match="window: found 0; expected at least 1"):
+    with pytest.raises(OptionError, match="window: found 0; expected a whole number of at least 1"):
         unpool(FOUR, 0)

@@ -121,7 +121,7 @@ def test_learnt_weights_receive_a_gradient() -> None:
 
 
 def test_sizes_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(OptionError, match="factor: found 0; expected at least 1"):
+    with pytest.raises(OptionError, match="factor: found 0; expected a whole number of at least 1"):
         BilinearUpsampling(3, 0)
-    with pytest.raises(OptionError, match="size: found 0; expected at least 1"):
+    with pytest.raises(OptionError, match="size: found 0; expected a whole number of at least 1"):
         bilinear_kernel(0)

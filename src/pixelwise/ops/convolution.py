@@ -17,6 +17,9 @@ from __future__ import annotations
 from torch import nn
 
 from pixelwise.errors import OptionError
+from pixelwise.ops.arguments import require_counts
+
+WHOLE = "Give the channels of the maps, and 1 for a stride that keeps the sides."
 
 
 def span(kernel_size: int, dilation: int = 1) -> int:
@@ -24,9 +27,8 @@ def span(kernel_size: int, dilation: int = 1) -> int:
 
     Raises `OptionError` for a kernel size or dilation below 1.
     """
-    for name, value in {"kernel_size": kernel_size, "dilation": dilation}.items():
-        if value < 1:
-            raise OptionError(name, str(value), "at least 1", "A 3x3 kernel of dilation 2 reaches over 5x5 pixels.")
+    remedy = "A 3x3 kernel of dilation 2 reaches over 5x5 pixels."
+    require_counts(remedy, kernel_size=kernel_size, dilation=dilation)
     return dilation * (kernel_size - 1) + 1
 
 
@@ -39,6 +41,7 @@ def dilated_convolution(
     dilation, the weights do not. Raises `OptionError` for an even kernel size or a number below 1.
     """
     padding = _same_padding(kernel_size, dilation)
+    require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels, stride=stride)
     return nn.Conv2d(
         in_channels, out_channels, kernel_size, stride=stride, padding=padding, dilation=dilation, bias=False
     )
@@ -51,6 +54,7 @@ def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int 
     size or a number below 1.
     """
     padding = _same_padding(kernel_size, dilation)
+    require_counts(WHOLE, channels=channels, stride=stride)
     return nn.Conv2d(channels, channels, kernel_size, stride, padding, dilation=dilation, groups=channels, bias=False)
 
 
@@ -62,6 +66,7 @@ def depthwise_separable_convolution(
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even
     kernel size or a number below 1.
     """
+    require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels)
     return nn.Sequential(
         depthwise_convolution(in_channels, kernel_size, dilation=dilation, stride=stride),
         nn.Conv2d(in_channels, out_channels, 1, bias=False),
@@ -70,7 +75,7 @@ def depthwise_separable_convolution(
 
 def _same_padding(kernel_size: int, dilation: int) -> int:
     """Return the zeros that every side needs for an output as large as the input."""
-    if kernel_size % 2 == 0:
+    if isinstance(kernel_size, int) and kernel_size % 2 == 0:
         remedy = "An even kernel has no middle pixel: take one more or one less."
         raise OptionError("kernel_size", str(kernel_size), "an odd number", remedy)
     return span(kernel_size, dilation) // 2

@@ -12,15 +12,15 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from pixelwise.errors import OptionError
+from pixelwise.ops.arguments import require_counts, require_fitting_window, require_maps
 
 
 def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
     """Return the largest value of every window: (N, C, H, W) -> (N, C, H', W').
 
-    Raises `OptionError` for a window or stride below 1.
+    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
     """
-    return F.max_pool2d(features, window, _stride(window, stride))
+    return F.max_pool2d(features, window, _stride(features, window, stride))
 
 
 def max_pool_with_indices(
@@ -29,23 +29,23 @@ def max_pool_with_indices(
     """Pool (N, C, H, W) to the maxima (N, C, H', W') and, int64 of the same shape, where each stood.
 
     An index is a position in the flattened H*W plane. Of equal values the first in reading order wins. Raises
-    `OptionError` for a window or stride below 1.
+    `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
     """
-    return F.max_pool2d(features, window, _stride(window, stride), return_indices=True)
+    return F.max_pool2d(features, window, _stride(features, window, stride), return_indices=True)
 
 
 def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
     """Return the mean of every window: (N, C, H, W) -> (N, C, H', W').
 
-    Raises `OptionError` for a window or stride below 1.
+    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
     """
-    return F.avg_pool2d(features, window, _stride(window, stride))
+    return F.avg_pool2d(features, window, _stride(features, window, stride))
 
 
-def _stride(window: int, stride: int | None) -> int:
-    """Return the stride, by default the window's side, once both are found to make sense."""
+def _stride(features: torch.Tensor, window: int, stride: int | None) -> int:
+    """Return the stride, by default the window's side, once both and the maps are found to make sense."""
     stride = window if stride is None else stride
-    for name, value in {"window": window, "stride": stride}.items():
-        if value < 1:
-            raise OptionError(name, str(value), "at least 1", "A window of 2 and a stride of 2 halve the sides.")
+    require_counts("A window of 2 and a stride of 2 halve the sides.", window=window, stride=stride)
+    require_maps(features)
+    require_fitting_window(features, window)
     return stride

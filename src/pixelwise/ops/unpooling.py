@@ -10,15 +10,19 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-from pixelwise.errors import OptionError, ShapeError
+from pixelwise.errors import ShapeError
+from pixelwise.ops.arguments import require_counts, require_maps, require_size
+
+DOUBLING = "A window of 2 doubles the sides."
 
 
 def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
     """Fill a whole window with each value: (N, C, H, W) -> (N, C, window * H, window * W).
 
-    Raises `OptionError` for a window below 1.
+    Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
     """
-    _require_window(window)
+    require_counts(DOUBLING, window=window)
+    require_maps(features)
     n, channels, height, width = features.shape
     windows = features[:, :, :, None, :, None].expand(-1, -1, -1, window, -1, window)
     return windows.reshape(n, channels, window * height, window * width)
@@ -27,9 +31,10 @@ def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
 def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
     """Put each value at its window's top left, zeros elsewhere: (N, C, H, W) -> (N, C, window * H, window * W).
 
-    Raises `OptionError` for a window below 1.
+    Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
     """
-    _require_window(window)
+    require_counts(DOUBLING, window=window)
+    require_maps(features)
     n, channels, height, width = features.shape
     windows = F.pad(features[:, :, :, None, :, None], (0, window - 1, 0, 0, 0, window - 1))
     return windows.reshape(n, channels, window * height, window * width)
@@ -43,6 +48,8 @@ def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, i
     place, and one of them, not said which, stays. Written as a scatter, which has an ONNX counterpart; equal to
     `torch.nn.functional.max_unpool2d`. Raises `ShapeError` where `indices` have another shape or reach beyond `size`.
     """
+    require_maps(features)
+    require_size(size)
     n, channels = features.shape[:2]
     rows, columns = size
     if indices.shape != features.shape:
@@ -56,8 +63,3 @@ def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, i
         remedy = "Pass the plane's (height, width) from before the pooling, and its int64 indices."
         raise ShapeError("size", found, "the size of the plane that was pooled", remedy) from error
     return planes.view(n, channels, rows, columns)
-
-
-def _require_window(window: int) -> None:
-    if window < 1:
-        raise OptionError("window", str(window), "at least 1", "A window of 2 doubles the sides.")

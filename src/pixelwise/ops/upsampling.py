@@ -19,11 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelwise.errors import OptionError
+from pixelwise.ops.arguments import require_counts, require_maps, require_size
 
 
 def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align_corners: bool = False) -> torch.Tensor:
-    """Resize (N, C, H, W) to (N, C, *size), each value from its four neighbours by fixed weights of distance."""
+    """Resize (N, C, H, W) to (N, C, *size), each value from its four neighbours by fixed weights of distance.
+
+    Raises `ShapeError` for anything but maps, `OptionError` for a size that is not (height, width).
+    """
+    require_maps(features)
+    require_size(size)
     return F.interpolate(features, size=size, mode="bilinear", align_corners=align_corners)
 
 
@@ -33,8 +38,7 @@ def bilinear_kernel(size: int) -> torch.Tensor:
     Along a side, weight t is 1 - |t - centre| / reach with centre (size - 1) / 2 and reach (size + 1) // 2. Raises
     `OptionError` for a size below 1.
     """
-    if size < 1:
-        raise OptionError("size", str(size), "at least 1", "Up-sampling by a factor f takes a kernel of size 2f.")
+    require_counts("Up-sampling by a factor f takes a kernel of size 2f.", size=size)
     side = 1 - (torch.arange(size) - (size - 1) / 2).abs() / ((size + 1) // 2)
     return side[:, None] * side
 
@@ -53,8 +57,7 @@ class BilinearUpsampling(nn.ConvTranspose2d):
     """
 
     def __init__(self, channels: int, factor: int, *, on_pixels: bool = False, learnt: bool = False) -> None:
-        if factor < 1:
-            raise OptionError("factor", str(factor), "at least 1", "Give the factor by which the sides grow.")
+        require_counts("Give the channels of the maps, and the factor by which sides grow.", channels=channels, factor=factor)
         kernel_size = 2 * factor - (on_pixels or factor % 2)
         super().__init__(channels, channels, kernel_size, stride=factor, groups=channels, bias=False)
         self.crop = factor // 2
