@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw, ImageFont
+from drawing import Box, UInt8, arrow, in_a_column, in_a_row, panel, photo
+from drawing import save as save_picture
 
 from pixelwise import ops
-from pixelwise.render import UInt8, side_by_side, stacked
 from pixelwise.scenes import scene
 
 OUT = Path(__file__).parent / "operations"
-CELL, GAP, TITLE = 68, 28, 26
-"""Pixels of a number's square, between panels, and of a title's letters; the page shows the pictures at half size."""
-PAPER, GRID, INK, FAINT = (255, 255, 255), (221, 226, 236), (38, 46, 66), (160, 168, 184)
-POSITIVE, NEGATIVE = np.array((38, 98, 190)), np.array((214, 96, 40))
-WINDOWS = ((0, 150, 136), (230, 126, 34), (142, 68, 173), (214, 51, 108))
-Box = tuple[int, int, int, int]
-"""Top row, left column, rows and columns of an outline."""
-
 FOUR = torch.tensor([[1.0, 2], [3, 4]])
 PLANE = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 4, 0, 0], [8, 3, 0, 2]])
 QUARTERS: tuple[Box, ...] = ((0, 0, 2, 2), (0, 2, 2, 2), (2, 0, 2, 2), (2, 2, 2, 2))
@@ -32,65 +23,8 @@ def batch(plane: torch.Tensor) -> torch.Tensor:
     return plane[None, None]
 
 
-def panel(
-    values: torch.Tensor, title: str, outlines: tuple[Box, ...] = (), peak: float = 9.0, color: bool = True
-) -> UInt8:
-    """Draw a plane (H, W) as squares with their numbers, tinted by size up to `peak`, under its title."""
-    rows, columns = values.shape
-    font, head = _font(TITLE), 2 * TITLE
-    wide = max(columns * CELL, int(font.getlength(title))) + 6
-    left = (wide - columns * CELL) // 2
-    sheet = Image.new("RGB", (wide, head + rows * CELL + 6), PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((wide / 2, TITLE * 0.7), title, fill=INK, font=font, anchor="mm")
-    for row, column in np.ndindex(rows, columns):
-        value = float(values[row, column])
-        x, y = left + column * CELL, head + row * CELL
-        fill, ink = _tint(value / peak) if color else (PAPER, INK)
-        draw.rectangle((x, y, x + CELL, y + CELL), fill=fill, outline=GRID, width=2)
-        text = f"{value:.2f}".rstrip("0").rstrip(".")
-        draw.text((x + CELL / 2, y + CELL / 2), text, fill=ink, font=_font(29 if len(text) < 4 else 23), anchor="mm")
-    for number, (row, column, height, width) in enumerate(outlines):
-        x, y = left + column * CELL, head + row * CELL
-        corner = x + width * CELL - 3, y + height * CELL - 3
-        draw.rounded_rectangle((x + 3, y + 3, *corner), 12, outline=WINDOWS[number % 4], width=5)
-    return np.array(sheet)
-
-
-def photo(pixels: torch.Tensor, title: str) -> UInt8:
-    """Show a plane of 0..255 as a grey picture, three times as large, under its title."""
-    gray = pixels.round().clamp(0, 255).numpy().astype(np.uint8)
-    large = Image.fromarray(gray).resize((3 * gray.shape[1], 3 * gray.shape[0]), Image.Resampling.NEAREST)
-    sheet = Image.new("RGB", (large.width, large.height + 2 * TITLE), PAPER)
-    sheet.paste(large, (0, 2 * TITLE))
-    draw = ImageDraw.Draw(sheet)
-    draw.text((large.width / 2, TITLE * 0.7), title, fill=INK, font=_font(TITLE), anchor="mm")
-    return np.array(sheet)
-
-
-def arrow() -> UInt8:
-    sheet = Image.new("RGB", (72, 2 * TITLE + 40), PAPER)
-    draw, y = ImageDraw.Draw(sheet), 2 * TITLE + 20
-    draw.line((4, y, 54, y), fill=FAINT, width=5)
-    draw.polygon(((50, y - 12), (68, y), (50, y + 12)), fill=FAINT)
-    return np.array(sheet)
-
-
-def in_a_row(*pictures: UInt8) -> UInt8:
-    """Join pictures left to right, their middles at one height."""
-    height = max(len(picture) for picture in pictures)
-    return side_by_side([_centred(picture, height, axis=0) for picture in pictures], GAP)
-
-
-def in_a_column(*pictures: UInt8) -> UInt8:
-    """Join pictures top to bottom, their middles above each other."""
-    width = max(picture.shape[1] for picture in pictures)
-    return stacked([_centred(picture, width, axis=1) for picture in pictures], GAP)
-
-
 def save(name: str, picture: UInt8) -> None:
-    framed = np.pad(picture, ((16, 16), (16, 16), (0, 0)), constant_values=255)
-    Image.fromarray(framed).quantize(64, dither=Image.Dither.NONE).save(OUT / f"{name}.png", optimize=True)
+    save_picture(OUT / f"{name}.png", picture)
 
 
 def draw_pooling() -> None:
@@ -139,7 +73,7 @@ def draw_unpooling() -> None:
     filled = panel(ops.nearest_unpool(batch(FOUR))[0, 0], "output", QUARTERS)
     nails = panel(ops.bed_of_nails(batch(FOUR))[0, 0], "output", QUARTERS)
     _, indices = ops.max_pool_with_indices(batch(PLANE))
-    placed = panel(ops.max_unpool(batch(FOUR), indices)[0, 0], "output", QUARTERS)
+    placed = panel(ops.max_unpool(batch(FOUR), indices, (4, 4))[0, 0], "output", QUARTERS)
     save("nearest_unpooling", in_a_row(before, arrow(), filled))
     save("bed_of_nails", in_a_row(before, arrow(), nails))
     where = panel(indices[0, 0], "indices of max pooling", CORNERS, color=False)
@@ -194,26 +128,6 @@ def draw_deconvolution() -> None:
         print(f"{title:28} RMS error {float((plane - gray).square().mean().sqrt()):.3g} grey levels")
     shown = [photo(plane, title) for title, plane in pictures.items()]
     save("deconvolution_of_an_image", in_a_column(in_a_row(*shown[:3]), in_a_row(*shown[3:])))
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=size)
-
-
-def _tint(share: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return a square's colour and its number's, for a value of -1..1 times the peak."""
-    if abs(share) < 1e-6:
-        return PAPER, FAINT
-    strength = 0.12 + 0.8 * min(abs(share), 1.0)
-    color = 255 + (np.where(share > 0, POSITIVE, NEGATIVE) - 255) * strength
-    return tuple(color.round().astype(int).tolist()), PAPER if strength > 0.75 else INK
-
-
-def _centred(picture: UInt8, length: int, axis: int) -> UInt8:
-    missing = length - picture.shape[axis]
-    borders = [(0, 0), (0, 0), (0, 0)]
-    borders[axis] = (missing // 2, missing - missing // 2)
-    return np.pad(picture, borders, constant_values=255)
 
 
 if __name__ == "__main__":
