@@ -44,9 +44,9 @@ def room(rng: np.random.Generator, index: int) -> tuple[np.ndarray, np.ndarray]:
     labels[int(height * rng.uniform(0.65, 0.8)) :] = FLOOR
     for number in range(5):
         top, left = int(rng.integers(8, height - 28)), int(rng.integers(2, width - 30))
-        labels[top : top + int(rng.integers(14, 26)), left : left + int(rng.integers(14, 28))] = (
-            1 + (5 * index + number) % len(NAMES)
-        )
+        labels[top : top + int(rng.integers(14, 26)), left : left + int(rng.integers(14, 28))] = 1 + (
+            5 * index + number
+        ) % len(NAMES)
     colors = np.random.default_rng(37).integers(30, 226, (len(NAMES) + 1, 3))
     light = np.linspace(rng.uniform(0.8, 1.0), rng.uniform(0.8, 1.0), width)[None, :, None]
     image = colors[labels] * light + rng.normal(0, 8, (height, width, 3))

@@ -197,7 +197,9 @@ def test_weights_that_cannot_be_had_are_named_with_what_to_do(
             torch.save(NETS["alexnet"]().state_dict(), damaged)
         else:
             damaged.write_bytes(content)
-        with pytest.raises(MissingDependencyError, match=r"7be5be79\.pth: found weights with another SHA-256; .*7be5be79"):
+        with pytest.raises(
+            MissingDependencyError, match=r"7be5be79\.pth: found weights with another SHA-256; .*7be5be79"
+        ):
             build_classifier("alexnet", pretrained=True)
 
 

@@ -7,8 +7,8 @@ import hashlib
 import socket
 from pathlib import Path
 
-import pytest
 import huggingface_hub
+import pytest
 import timm
 import torch
 from torch import nn
@@ -294,7 +294,9 @@ def test_without_a_network_weights_of_the_hub_are_given_up_at_once(
     monkeypatch.setattr("pixelwise.encoders.timm.getproxies", dict)
     monkeypatch.setattr(socket, "create_connection", unreachable)
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
-    with pytest.raises(MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*--encoder-weights"):
+    with pytest.raises(
+        MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*--encoder-weights"
+    ):
         build_encoder("resnet18", pretrained=True)
 
 

@@ -103,7 +103,10 @@ def test_a_timm_encoder_takes_its_classifiers_entries(name: str) -> None:
 
 def test_torchvisions_resnet_is_timms() -> None:
     weights = random_weights(torchvision.models.resnet18())
-    assert fill_net(build_encoder("resnet18").net, weights, Path("w.pth"), "resnet18").unused == ("fc.weight", "fc.bias")
+    assert fill_net(build_encoder("resnet18").net, weights, Path("w.pth"), "resnet18").unused == (
+        "fc.weight",
+        "fc.bias",
+    )
 
 
 def test_the_file_of_a_packaged_net_gives_what_the_package_gives() -> None:
@@ -124,10 +127,14 @@ def test_a_first_convolution_of_more_channels_repeats_those_of_the_file() -> Non
 def test_weights_of_another_net_are_refused_and_change_nothing() -> None:
     net = build_encoder("resnet18").net
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    with pytest.raises(OptionError, match=r"w\.pth without conv1.weight \(.*; expected the entries of resnet18.*features\.0"):
+    with pytest.raises(
+        OptionError, match=r"w\.pth without conv1.weight \(.*; expected the entries of resnet18.*features\.0"
+    ):
         fill_net(net, random_weights(NETS["alexnet"]()), Path("w.pth"), "resnet18")
     wider = random_weights(timm.create_model("resnet18"))
     wider["layer4.1.conv2.weight"] = torch.zeros(4, 4, 3, 3)
-    with pytest.raises(OptionError, match=r"layer4.1.conv2.weight of shape \(4, 4, 3, 3\) in w\.pth; expected \(512, 512, 3, 3\)"):
+    with pytest.raises(
+        OptionError, match=r"layer4.1.conv2.weight of shape \(4, 4, 3, 3\) in w\.pth; expected \(512, 512, 3, 3\)"
+    ):
         fill_net(net, wider, Path("w.pth"), "resnet18")
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())

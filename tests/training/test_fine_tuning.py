@@ -131,7 +131,11 @@ def test_the_authors_recipes_halve_the_loss_of_eight_images(
 ) -> None:
     """`factor` is by how much the authors' rate is raised, for nets narrower than theirs; 1 where it is theirs."""
     config, store = configured(data, recipe=recipe, pretrained=False, **options)
-    scaled = {"steps": steps, "learning_rate": factor * config.recipe.learning_rate, "batch": min(8, config.recipe.batch)}
+    scaled = {
+        "steps": steps,
+        "learning_rate": factor * config.recipe.learning_rate,
+        "batch": min(8, config.recipe.batch),
+    }
     trainer = Trainer(build_pipeline(config, pretrained=False), config.recipe.model_copy(update=scaled), 0)
     trainer.pipeline.train()
     losses = [trainer.train_step(batch_at(store, trainer.recipe, 0, step)) for step in range(steps)]

@@ -136,7 +136,10 @@ def test_classics_are_fine_tuned_and_what_is_frozen_can_be_named(tmp_path: Path)
 
 
 def test_random_layers_are_not_frozen(tmp_path: Path) -> None:
-    for options, found in (({"model": "segnet"}, "a model without an encoder"), ({"pretrained": False}, "random weights")):
+    for options, found in (
+        ({"model": "segnet"}, "a model without an encoder"),
+        ({"pretrained": False}, "random weights"),
+    ):
         with pytest.raises(OptionError, match=f"--freeze-through: found 8 with {found}; expected a pretrained encoder"):
             recipe_of(tmp_path / "data", freeze_through=8, **options)
 

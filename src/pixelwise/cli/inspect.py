@@ -68,8 +68,8 @@ def inspect(
         subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if picture is not None:
-        from pixelwise.raster.image import write_png
         from pixelwise.models.picture import draw_net
+        from pixelwise.raster.image import write_png
 
         write_png(picture, draw_net(summary, subject.description))
     if as_json:

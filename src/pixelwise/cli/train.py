@@ -53,7 +53,9 @@ def train(
     ] = None,
     reduction: Annotated[
         Literal["mean", "sum", "pixels"] | None,
-        typer.Option(help="The sum of the pixels' losses, over their weight, not divided, or over their number. [default: mean]"),
+        typer.Option(
+            help="The sum of the pixels' losses, over their weight, not divided, or over their number. [default: mean]"
+        ),
     ] = None,
     border_weight: Annotated[
         float | None, typer.Option(help="w0 of U-Net's weights between touching objects. [default: 0, none]")

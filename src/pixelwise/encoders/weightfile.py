@@ -94,7 +94,9 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
         sources, missing = ordered, []
     if missing:
         found = f"{path} without {missing[0]} ({len(missing)} of {len(wanted)} entries are missing)"
-        remedy = f"The file's first entries are {', '.join(list(weights)[:SHOWN])}. Name the encoder that they belong to."
+        remedy = (
+            f"The file's first entries are {', '.join(list(weights)[:SHOWN])}. Name the encoder that they belong to."
+        )
         raise OptionError(OPTION, found, f"the entries of {encoder or 'vgg16_bn'}", remedy)
     fitted = {name: _fitted(name, weights[source], wanted[name], path) for name, source in sources.items()}
     net.load_state_dict(wanted | fitted)

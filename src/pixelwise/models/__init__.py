@@ -29,8 +29,8 @@ MODELS = {
 }
 DEFAULT_MODEL = "fpn"
 FINE_TUNED = ("fcn32s", "fcn16s", "fcn8s")
-"""The models all of whose layers learn from pretrained weights too: that is their method (arXiv:1411.4038, section 4.3).
-In the others a pretrained encoder stays as it is."""
+"""The models all of whose layers learn from pretrained weights too, which is their method (arXiv:1411.4038, section
+4.3). In the others a pretrained encoder stays as it is."""
 Option = bool | int | float | str
 _BOOLEANS = {"true": True, "false": False}
 COMMON = ("num_classes", "in_channels", "encoder", "width", "pretrained")

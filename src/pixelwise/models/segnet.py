@@ -113,9 +113,7 @@ class SegNetBasic(nn.Module):
     mean = (0.0, 0.0, 0.0)
     std = (1 / 255, 1 / 255, 1 / 255)
 
-    def __init__(
-        self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, bayesian: bool = False
-    ) -> None:
+    def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, bayesian: bool = False) -> None:
         super().__init__()
         channels = scaled(BASIC[-1][-1], width)
         self.normalisation = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)

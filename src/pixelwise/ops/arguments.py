@@ -18,7 +18,9 @@ def require_maps(features: torch.Tensor, name: str = "features") -> None:
     """Raise `ShapeError` unless `features` are maps (N, C, H, W) with at least one position."""
     shape = features.shape
     if len(shape) != 4 or (are_sizes_known() and 0 in shape[1:]):
-        raise ShapeError(name, f"shape {tuple(shape)}", "(N, C, height, width)", "Write a single plane as plane[None, None].")
+        raise ShapeError(
+            name, f"shape {tuple(shape)}", "(N, C, height, width)", "Write a single plane as plane[None, None]."
+        )
 
 
 def require_fitting_window(features: torch.Tensor, window: int) -> None:
@@ -39,4 +41,6 @@ def require_counts(remedy: str, **counts: int) -> None:
 def require_size(size: Sequence[int]) -> None:
     """Raise `OptionError` unless `size` is (height, width), each at least 1."""
     if len(size) != 2 or (are_sizes_known() and not all(side >= 1 for side in size)):
-        raise OptionError("size", repr(tuple(size)), "(height, width) of at least 1", "Give the size of the maps to make.")
+        raise OptionError(
+            "size", repr(tuple(size)), "(height, width) of at least 1", "Give the size of the maps to make."
+        )

@@ -57,7 +57,9 @@ class BilinearUpsampling(nn.ConvTranspose2d):
     """
 
     def __init__(self, channels: int, factor: int, *, on_pixels: bool = False, learnt: bool = False) -> None:
-        require_counts("Give the channels of the maps, and the factor by which sides grow.", channels=channels, factor=factor)
+        require_counts(
+            "Give the channels of the maps, and the factor by which sides grow.", channels=channels, factor=factor
+        )
         kernel_size = 2 * factor - (on_pixels or factor % 2)
         super().__init__(channels, channels, kernel_size, stride=factor, groups=channels, bias=False)
         self.crop = factor // 2

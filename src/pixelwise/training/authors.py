@@ -144,7 +144,7 @@ def _pixels(image_sizes: list[tuple[int, int]]) -> float:
 
 
 def remarks(name: str | None, config: RunConfig) -> list[str]:
-    """Return what a training by the recipe of the authors called `name`, or of their net, does otherwise than theirs."""
+    """Return what a run by the recipe of the authors called `name`, or of their net, does otherwise than theirs."""
     told, recipe = [], config.recipe
     if config.options.get("at_once") is True:
         told.append(
@@ -154,7 +154,11 @@ def remarks(name: str | None, config: RunConfig) -> list[str]:
     if name == "fcn" and recipe.reduction == "sum":
         rate = f"learning rate {recipe.learning_rate:.3g}, the authors' {_FCN_VGG16.learning_rate:g} of 500x375 pixels"
         stage = FCN_STAGES[config.model]
-        lower = "" if stage == _FCN_VGG16.learning_rate else f"; their {stage:g} for {config.model} belongs to Caffe's VGG16"
+        lower = (
+            ""
+            if stage == _FCN_VGG16.learning_rate
+            else f"; their {stage:g} for {config.model} belongs to Caffe's VGG16"
+        )
         told.append(f"recipe fcn: {rate}{lower}")
     return told
 

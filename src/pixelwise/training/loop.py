@@ -220,7 +220,7 @@ def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:
-    """Split parameters by learning rate (encoder, biases) and by decay (matrices, kernels and what `norm_decay` names)."""
+    """Split parameters by learning rate (encoder, biases) and decay (matrices, kernels, what `norm_decay` names)."""
     norms = {
         parameter: name
         for layer in pipeline.modules()

@@ -339,7 +339,9 @@ def require_sensible(options: TrainOptions) -> None:
         known = ", ".join(CLASS_WEIGHT_POWERS)
         raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
     if options.reduction not in (None, *get_args(Reduction)):
-        raise OptionError("--reduction", repr(options.reduction), f"one of {', '.join(get_args(Reduction))}", "Leave it out.")
+        raise OptionError(
+            "--reduction", repr(options.reduction), f"one of {', '.join(get_args(Reduction))}", "Leave it out."
+        )
     if options.freeze_through not in (None, *STRIDES):
         expected = f"one of {', '.join(map(str, STRIDES))}"
         raise OptionError("--freeze-through", str(options.freeze_through), expected, "0 lets all layers learn.")

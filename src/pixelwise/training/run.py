@@ -110,17 +110,17 @@ def train(
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
 
-    The `task` is semantic, a class for each pixel, or instance: which pixels belong to the same object, too.
-    `minutes` (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the
-    training images. With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config`
-    repeats the run of a config.yaml; `start_from` begins with another run's weights, also those of another model of
-    the same family as far as they fit. `encoder_weights` is a file that the encoder starts from in place of ImageNet's
-    weights: a state dict (.safetensors, or .pth of tensors alone) of the encoder in torchvision's or timm's layout.
-    `freeze_through` is the stride up to which the encoder's layers stay as they are, 0 for none: by default all of a
-    pretrained encoder, but none of an FCN's, which is fine-tuned. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
-    of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over
-    pixels (mean, sum, pixels), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is
-    for images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
+    The `task` is semantic, a class for each pixel, or instance: which pixels belong to the same object, too. `minutes`
+    (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the training images.
+    With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config` repeats the run of a
+    config.yaml; `start_from` begins with another run's weights, also those of another model of the same family as far
+    as they fit. `encoder_weights` is a file that the encoder starts from in place of ImageNet's weights: a state dict
+    (.safetensors, or .pth of tensors alone) of the encoder in torchvision's or timm's layout. `freeze_through` is the
+    stride up to which the encoder's layers stay as they are, 0 for none: by default all of a pretrained encoder, but
+    none of an FCN's, which is fine-tuned. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
+    of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over pixels
+    (mean, sum, pixels), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is for
+    images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
     `stages` an FCN is trained from the coarsest on, each stage from the last. `folds` is for sets that are too small to
     split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
     on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
