@@ -62,3 +62,13 @@ def test_a_stage_holds_its_modules_and_nothing_of_a_like_name() -> None:
     assert stage.holds("up.1.weight")
     assert stage.holds("up.1")
     assert not stage.holds("up.10.weight")
+
+
+@pytest.mark.parametrize("encoder", ["mobilenetv3_small_100", "lcnet_050", "hardcorenas_a", "efficientvit_b0"])
+def test_nets_with_activations_in_place_are_cut_into_their_stages(encoder: str) -> None:
+    """Five strides, from 2 to 32, and no operation without a rule."""
+    net = build("fpn", 3, encoder=encoder)
+    traced = trace(net, (64, 64))
+    assert traced.unknown == []
+    strides = {traced.outputs[stage.output].field.jump for stage in find_stages(net, traced) if "encoder" in stage.name}
+    assert strides >= {4, 8, 16, 32}

@@ -1,0 +1,52 @@
+"""The page on `pixelwise inspect`, and the sizes that other pages tell: what the command prints today."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from pixelwise.cli.app import app
+from pixelwise.models import MODELS, build
+from pixelwise.ops.counting import count_parameters
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "inspect.md").read_text(encoding="utf-8")
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the cells of a printed table by the name of the stage, without what is measured on noise."""
+    table: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in re.split("[│┃]", line)[1:-1]]
+        if len(cells) == 7 and cells[0]:
+            table[cells[0]] = cells[1:4] + cells[5:]
+    return table
+
+
+def test_the_table_of_the_page_is_what_the_command_prints() -> None:
+    command, shown = re.findall(r"\n\$ pixelwise (inspect [^\n]*)\n(.*?)```", PAGE, flags=re.DOTALL)[0]
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0
+    assert len(rows(shown)) > 10
+    assert rows(result.stdout) == rows(shown)
+    notes = [line for line in shown.splitlines() if "convolutions" in line]
+    assert notes
+    for line in notes:
+        assert line in result.stdout
+
+
+@pytest.mark.parametrize("title", json.loads((DOCS / "classics.json").read_text(encoding="utf-8")))
+def test_the_sizes_of_the_classics_are_those_of_the_nets(title: str) -> None:
+    measured = json.loads((DOCS / "classics.json").read_text(encoding="utf-8"))[title]
+    name, *rest = title.split()
+    width = float(rest.pop()) if "width" in rest else None
+    encoder = next((word for word in rest if word != "width"), None)
+    assert name in MODELS
+    with torch.device("meta"):
+        net = build(name, 11, encoder=encoder, width=width)
+    assert count_parameters(net) == measured["costs"]["parameters"]
