@@ -148,12 +148,22 @@ def finish(
         tell(f"  {remark}")
 
 
+def _encoder_facts(config: RunConfig) -> dict[str, str]:
+    """Return what an encoder started from, and what of it stayed so."""
+    if config.encoder is None:
+        return {}
+    started = config.encoder_weights or config.start_from or ("ImageNet" if config.pretrained else "random weights")
+    stride = config.recipe.frozen_stride
+    return {"encoder from": started, "frozen": f"layers up to stride {stride}" if stride else "nothing"}
+
+
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
     minutes = progress.seconds / 60
     images, runtime = crops_before(config.recipe, progress.step), import_silently("onnxruntime")
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
+        **_encoder_facts(config),
         "steps": f"{progress.step} of {crops_of(config.recipe)}",
         "best step": str(progress.best_step),
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
