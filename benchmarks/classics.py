@@ -63,6 +63,14 @@ multiply-adds | images/s in training | ms a prediction | papers |
 
 The picture's nets were trained for 2 minutes each on the embedded landscapes.
 
+## Pretrained weights
+
+An FCN's encoder starts from torchvision's ImageNet weights, where they are in the cache (`TORCH_HOME`) or a network is
+there, or from a file: `--encoder-weights vgg16.pth` takes a state dict of the classifier as torchvision lays it out, or
+`.safetensors`; SegNet takes that of `vgg16_bn`, any other encoder one of timm's layout. Entries are matched by name and
+shape; one that is missing is an error, and what the encoder has no use for is told. All layers of an FCN learn from
+there, as in the paper; `--freeze-through 32` keeps the encoder as it is, which is the paper's "fixed" ablation.
+
 ## As the authors trained them
 
 {recipes}
