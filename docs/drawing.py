@@ -99,14 +99,14 @@ def heat(values: np.ndarray | torch.Tensor, title: str, times: int = 2) -> UInt8
 def curves(lines: Mapping[str, Sequence[float]], title: str) -> UInt8:
     """Draw values by their position, a line each with its name, under a title; the axis begins at 0."""
     width, height = CHART
-    left, top, most = 70, 2 * TITLE + 10, max(max(line) for line in lines.values())
+    left, top, most = 110, 2 * TITLE + 10, max(max(line) for line in lines.values())
     sheet = Image.new("RGB", (left + width + 260, top + height + 40), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((sheet.width / 2, TITLE * 0.7), title, fill=INK, font=_font(TITLE), anchor="mm")
     for tick in range(5):
         y = top + height - height * tick / 4
         draw.line((left, y, left + width, y), fill=GRID, width=2)
-        draw.text((left - 10, y), f"{most * tick / 4:.2g}", fill=FAINT, font=_font(20), anchor="rm")
+        draw.text((left - 10, y), _amount(most * tick / 4), fill=FAINT, font=_font(20), anchor="rm")
     for number, (name, line) in enumerate(lines.items()):
         color = CURVES[number % len(CURVES)]
         xs = np.linspace(left, left + width, len(line))
@@ -114,6 +114,10 @@ def curves(lines: Mapping[str, Sequence[float]], title: str) -> UInt8:
         draw.line(points, fill=color, width=4, joint="curve")
         draw.text((left + width + 14, top + 20 + 34 * number), name, fill=color, font=_font(22), anchor="lm")
     return np.array(sheet)
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def save(path: Path | str, drawn: UInt8) -> None:

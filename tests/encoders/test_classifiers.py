@@ -139,6 +139,7 @@ def test_pretrained_googlenet_comes_from_torchvisions_cache(monkeypatch: pytest.
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / "googlenet-1378be20.pth")
+    monkeypatch.setattr("pixelwise.encoders.classifiers.sha256", lambda _: "1378be20" + 56 * "0")
     encoder = build_classifier("googlenet", pretrained=True).eval()
 
     assert all(torch.equal(tensor, theirs.state_dict()[name]) for name, tensor in encoder.net.state_dict().items())

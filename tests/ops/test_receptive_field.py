@@ -183,7 +183,7 @@ def test_models_see_what_their_gradients_reach(
     found = receptive_field(model)[0]
     monkeypatch.setattr(F, "max_pool2d", average_pool)
     monkeypatch.setattr(segnet_module, "max_pool_with_indices", lambda features: (average_pool(features), features))
-    monkeypatch.setattr(segnet_module, "max_unpool", lambda features, _: F.interpolate(features, scale_factor=2))
+    monkeypatch.setattr(segnet_module, "max_unpool", lambda features, *_: F.interpolate(features, scale_factor=2))
     assert found == brute_force(model, 32 * (int(found) // 32 + 3), 32, model.stride)
     assert expected in (None, found)
 

@@ -4,12 +4,11 @@ wrote it.
 
 from __future__ import annotations
 
-import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from pixelwise.encoders.timm import PACKAGED, repeated_over_channels
 from pixelwise.errors import OptionError
 
 OPTION = "--encoder-weights"
+PICKLES = (".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which checkpoints of other trainings keep the weights."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "encoder.")
@@ -49,14 +49,12 @@ def read_weights(path: Path) -> Weights:
     file runs. Raises `OptionError` for a file that cannot be read or holds no weights.
     """
     expected = "a .safetensors file, or a .pth file of tensors"
+    if path.suffix not in (".safetensors", *PICKLES):
+        raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
     try:
-        if path.suffix == ".safetensors":
-            content: object = safetensors.torch.load_file(path)
-        elif path.suffix in (".pth", ".pt", ".bin"):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
-    except (OSError, EOFError, ValueError, RuntimeError, pickle.UnpicklingError, safetensors.SafetensorError) as error:
+        with warnings.catch_warnings(action="ignore"):  # of pickles that torch did not write
+            content: object = _read(path)
+    except Exception as error:  # a damaged file shows in errors of many kinds
         found = f"{path}, which cannot be read ({str(error).partition(chr(10))[0][:200]})"
         raise OptionError(OPTION, found, expected, "Save the net's state_dict() alone.") from error
     while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
@@ -72,6 +70,12 @@ def read_weights(path: Path) -> Weights:
         if all(str(name).startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
     return weights
+
+
+def _read(path: Path) -> object:
+    if path.suffix in PICKLES:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    return safetensors.torch.load_file(path)
 
 
 def _wrapped(content: Mapping[object, object]) -> Mapping[object, object] | None:

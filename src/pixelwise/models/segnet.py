@@ -147,9 +147,9 @@ def _encoded_and_decoded(
     """Run each stage of the encoder with a pooling behind it, then the decoder's with the matching unpooling before."""
     winners = []
     for number, stage in enumerate(encoder, start=1):
-        size = features.shape[-2:]
+        height, width = features.shape[-2:]
         features, indices = max_pool_with_indices(stage(features))
-        winners.append((indices, size))
+        winners.append((indices, (height, width)))
         if number >= FIRST_DROPPED:
             features = dropout(features)
     for number, stage in zip(range(len(decoder), 0, -1), decoder, strict=True):

@@ -11,7 +11,7 @@ from pixelwise.errors import OptionError, ShapeError
 
 def are_sizes_known() -> bool:
     """Return whether sizes are numbers: while a net is exported they are symbols, which a comparison would pin down."""
-    return not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+    return not torch.compiler.is_compiling()
 
 
 def require_maps(features: torch.Tensor, name: str = "features") -> None:

@@ -32,22 +32,12 @@ def output_field(
     """Return the field of an operation's output from those of its inputs; `None` for an operation without a rule."""
     field = reduce(Field.joined, fields)
     packet = operation.overloadpacket
-    if _is_pointwise(operation):
+    if torch.Tag.pointwise in operation.tags or packet in _UNMARKED:
         return _expand(field, arguments, output)
     if packet in _PRODUCTS:
-        return _times_weights(field, arguments, output) if len(fields) == 1 else None
+        return _times_weights(field, arguments, output) if len(fields) == 1 else _attention(packet, fields)
     rule = _RULES.get(packet)
     return rule(field, arguments, output) if rule else None
-
-
-def _is_pointwise(operation: torch._ops.OpOverload) -> bool:
-    """Return whether an operation works value by value; one that writes in place, which torch seldom marks as such,
-    does if its twin that does not, such as `hardswish` of `hardswish_`, is marked."""
-    if torch.Tag.pointwise in operation.tags:
-        return True
-    name = operation.overloadpacket.__name__
-    twin = getattr(aten, name.removesuffix("_"), None) if name.endswith("_") else None
-    return twin is not None and any(torch.Tag.pointwise in getattr(twin, way).tags for way in twin.overloads())
 
 
 def _same(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
@@ -201,6 +191,18 @@ def _times_weights(field: Field, arguments: Arguments, output: torch.Tensor) -> 
     return Field.everything(output.ndim) if field.dims[-1] else field.laid_out([*field.dims[:-1], ()])
 
 
+def _attention(packet: Any, fields: Sequence[Field]) -> Field | None:
+    """A product of two tensors that both depend on the image, as in attention, sees all of it; the output has the rows
+    of the first and the columns of the second."""
+    if packet not in (aten.mm, aten.bmm) or len(fields) != 2:
+        return None
+    first, second = fields
+    places = first.joined(second.laid_out(first.dims)).unbounded
+    return places.laid_out([*first.dims[:-1], *second.dims[-1:]])
+
+
+_UNMARKED = {aten.hardswish, aten.hardswish_, aten.mish_, aten.gelu_}
+"""Operations that work value by value although torch does not mark them so."""
 _PRODUCTS = {aten.mm, aten.addmm, aten.bmm, aten.baddbmm}
 _RULES: dict[Any, Rule] = {
     **dict.fromkeys(

@@ -14,7 +14,6 @@ Differs from the papers, since torchvision's classifiers see pixels of deviation
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -140,7 +139,8 @@ def _require_model(recipe: str, model: str, known: Mapping[str, object] | tuple[
 
 def _pixels(image_sizes: list[tuple[int, int]]) -> float:
     """Return the area of an image of the median height and width."""
-    return math.prod(np.median(np.array(image_sizes), axis=0).tolist())
+    height, width = np.median(np.array(image_sizes), axis=0).tolist()
+    return float(height * width)
 
 
 def remarks(name: str | None, config: RunConfig) -> list[str]:
