@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.errors import DataError
+from pixelwise.formats import open_dataset, write_dataset
 from pixelwise.formats.check import check
 from pixelwise.formats.layouts.folders import open_folders, write_folders
 
@@ -135,3 +136,16 @@ def test_instance_maps_without_an_image_are_named(save, tmp_path: Path) -> None:
         save(f"{folder}/a.png", pixels)
     stray = save("instances/b.png", IDS)
     assert open_folders(tmp_path).stray_masks == (stray,)
+
+
+@pytest.mark.parametrize("layout", ["voc", "labelme", "dsb"])
+def test_layouts_without_instance_maps_refuse_what_is_said_of_them(save, tmp_path: Path, layout: str) -> None:
+    for stem in "abcd":
+        save(f"in/images/{stem}.png")
+        save(f"in/instances/{stem}.png", IDS)
+    out = tmp_path / "out"
+    write_dataset(open_folders(tmp_path / "in"), layout, out)
+    assert open_dataset(out).format == layout
+    (out / "classes.yaml").write_text("classes: [background, object]\nignore_ids: 255")
+    with pytest.raises(DataError, match="'ignore_ids'; expected none in this layout"):
+        open_dataset(out)

@@ -263,3 +263,11 @@ def test_inverted_masks_among_others_are_told(save, discs, tmp_path: Path, liste
         save(f"y{i}.png", np.pad(np.full((60, 60), 255), 2)) for i in range(3)
     ]  # fill the image but for its border
     assert coding_of(tmp_path, upright + large).problems == ()
+
+
+def test_one_mask_of_another_kind_among_many_is_told(masks: Masks, tmp_path: Path) -> None:
+    """A trimap counted from 1, or object ids."""
+    for odd, values in (([1, 2, 3], "2..3"), ([0, 1, 2, 3, 4, 5, 6, 7], "2..7")):
+        coding = coding_of(tmp_path, masks([[0, 1]] * 11 + [odd]))
+        assert f"found {values} in 1 of 12 masks alone (11.png)" in coding.problems[0].message
+    assert coding_of(tmp_path, masks([[0, 1]] * 6 + [[0, 1, 2, 3]] * 6)).problems == ()

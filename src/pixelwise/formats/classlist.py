@@ -44,19 +44,29 @@ class ClassList:
     ignore_ids: tuple[int, ...] | None = None
 
 
-def read_object_classes(root: Path) -> ClassMap:
+def read_object_classes(root: Path, id_maps: bool = False) -> ClassMap:
     """Return the classes of data that has objects and no masks: background and object, or the two of a list in `root`.
 
-    Raises `DataError` for a list of another number of classes, and as `read_class_list`.
+    id_maps: whether its objects lie in instance maps. Raises `DataError` for a list of another number of classes, as
+    `read_class_list` and, without instance maps, as `require_no_ids`.
     """
     class_list = read_class_list(root)
     if class_list is None:
         return OBJECT_CLASSES
+    if not id_maps:
+        require_no_ids(class_list)
     if class_list.classes.num_classes != 2:
         found = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
         expected = "two classes: background and that of objects"
         raise DataError(class_list.path, found, expected, "Add masks/ or correct the list.")
     return class_list.classes
+
+
+def require_no_ids(class_list: ClassList) -> None:
+    """Raise `DataError` for a list with `ignore_ids` in a layout that has no effect of it."""
+    if class_list.ignore_ids is not None:
+        expected = "none in this layout, which has no folder instances/"
+        raise DataError(class_list.path, "'ignore_ids'", expected, "Take it out, or pass --format folders.")
 
 
 def read_class_list(root: Path) -> ClassList | None:

@@ -146,12 +146,13 @@ def perhaps_multiples(root: Path, factor: int, holding: Sequence[Look], looks: S
     return Problem(root, "assumed", message)
 
 
-def perhaps_another_kind(root: Path, odd: Sequence[Look], looks: Sequence[Look], value: int) -> Problem:
-    """Return what to say of a third value in a few masks among others of two."""
+def perhaps_another_kind(root: Path, odd: Sequence[Look], values: Sequence[int], looks: Sequence[Look]) -> Problem:
+    """Return what to say of other values in a few masks among others of two."""
     message = (
-        f"found {value} in {len(odd):,} of {len(looks):,} masks alone ({names(root, odd)}), while the others hold two "
-        f"values; expected masks of one kind. It is read as a class of its own. If it marks borders, or pixels that "
-        f"nobody is sure of, write 'ignore: {value}' below the classes in classes.yaml."
+        f"found {ranges(values)} in {len(odd):,} of {len(looks):,} masks alone ({names(root, odd)}), while the others "
+        f"hold two values; expected masks of one kind. Each value is read as a class of its own. If it marks borders, "
+        f"or pixels that nobody is sure of, write 'ignore: {values[0] if len(values) == 1 else [*values]}' below the "
+        "classes in classes.yaml; if these masks are of another kind, take them away."
     )
     return Problem(root, "assumed", message)
 

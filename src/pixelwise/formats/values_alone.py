@@ -156,8 +156,8 @@ def _doubts(root: Path, looks: Sequence[Look], values: list[int], coding: Coding
     problems: list[Problem] = []
     if len(values) == 3 and values[-1] - values[0] >= 2 * APART and only_between(looks, values[1]):
         problems.append(remarks.perhaps_soft(root, values))
-    elif (odd := _odd_masks(looks, values)) is not None and coding.values.get(odd[1]) != IGNORE_INDEX:
-        problems.append(remarks.perhaps_another_kind(root, odd[0], looks, odd[1]))
+    elif (odd := _odd_masks(looks, values, coding)) is not None:
+        problems.append(remarks.perhaps_another_kind(root, *odd, looks))
     elif len(values) == 3 and coding.values[values[-1]] == 2 and far_apart(values) and _are_alternatives(looks, values):
         problems.append(remarks.perhaps_alternatives(root, values[1], values[2]))
     classes = [value for value in values if coding.values.get(value) != IGNORE_INDEX]
@@ -175,14 +175,15 @@ def _doubts(root: Path, looks: Sequence[Look], values: list[int], coding: Coding
     return tuple(problems)
 
 
-def _odd_masks(looks: Sequence[Look], values: list[int]) -> tuple[list[Look], int] | None:
-    """Return the few masks with a third value among masks of two, and the value; `None` where there are none."""
-    if len(values) != 3:
-        return None
+def _odd_masks(looks: Sequence[Look], values: list[int], coding: Coding) -> tuple[list[Look], list[int]] | None:
+    """Return the few masks with other classes than the two that all others hold, and the values of these; `None` where
+    there are none."""
+    classes = [value for value in values if coding.values.get(value, IGNORE_INDEX) != IGNORE_INDEX]
     counts = masks_of(looks)
-    rare = min(values[1:], key=lambda value: counts[value])
-    odd = [look for look in looks if rare in look.pixels]
-    return (odd, rare) if len(looks) >= _ODD and len(odd) <= len(looks) // _ODD else None
+    usual = {0, max(classes, key=lambda value: (value != 0) * counts[value])}
+    rare = sorted({*classes} - usual)
+    odd = [look for look in looks if look.pixels.keys() & set(rare)]
+    return (odd, rare) if len(looks) >= _ODD and 0 < len(odd) <= len(looks) // _ODD else None
 
 
 def _are_alternatives(looks: Sequence[Look], values: list[int]) -> bool:

@@ -66,7 +66,7 @@ def open_folders(root: Path) -> Dataset:
         else sorted({item.instances for items in splits.values() for item in items if item.instances is not None})
     )
     if not has_masks:
-        classes = read_object_classes(home_of_list)
+        classes = read_object_classes(home_of_list, id_maps=True)
         ids = decide_ids(root, maps, class_list)
         read_objects = partial(_read_objects, ids=ids)
         coding = ids.coding(classes)

@@ -25,7 +25,7 @@ from typing import Any
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import DataError, MaskError
 from pixelwise.files import write_text
-from pixelwise.formats.classlist import read_class_list, write_classes
+from pixelwise.formats.classlist import read_class_list, require_no_ids, write_classes
 from pixelwise.formats.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.formats.drawn import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.formats.layout import ROLES
@@ -88,6 +88,8 @@ def open_labelme(root: Path) -> Dataset:
         for image in image_files(folder):
             found.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
     listed_classes = read_class_list(root)
+    if listed_classes is not None:
+        require_no_ids(listed_classes)
     classes = drawn_classes(
         listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)],
         listed_classes.path if listed_classes else root,

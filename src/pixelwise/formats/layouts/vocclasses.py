@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.errors import DataError
-from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list
+from pixelwise.formats.classlist import VOID_NAMES, ClassList, read_class_list, require_no_ids
 from pixelwise.formats.coding import Coding, packed
 from pixelwise.formats.mask_values import decide
 from pixelwise.formats.splits import lines_of
@@ -63,9 +63,7 @@ def read_coding(
     for folder in places:
         found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if found is not None:
-            if found.ignore_ids is not None:
-                expected = "no 'ignore_ids': in object masks of VOC 255 is no object"
-                raise DataError(found.path, "'ignore_ids'", expected, "Take it out, or pass --format folders.")
+            require_no_ids(found)
             return decide(folder, masks, found, has_objects)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
