@@ -82,7 +82,7 @@ def test_what_a_model_file_holds_is_shown(config_of: Callable[..., RunConfig], t
     spans = "red 33,010 to 33,900, green 100 to 4,000, blue 100.5 to 4,000"
     assert facts["values"] == f"8 bits as they are; of deeper images {spans} become 0 to 255"
     assert facts["normalisation"].startswith("mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225, of values from 0 to 1")
-    assert facts["tiles"] == "64 pixels a side, overlap 16, where an image is larger; stride 32"
+    assert facts["tiles"] == "64 pixels a side, overlap 16, where an image is larger"
     assert "padding" not in facts
     table = rows(run(str(run_path), "--size", "32", "64"))
     assert table["0"][1:] == ["sky", "0, 20, 255"]

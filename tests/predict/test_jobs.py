@@ -11,7 +11,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from pixelwise.errors import DataError, ImageError, OptionError
-from pixelwise.predict.jobs import plan
+from pixelwise.predict.jobs import plan, require_files
 from pixelwise.raster.image import read_image
 
 TREE = ("a.jpg", "b.PNG", "notes.txt", "left/a.jpg", "left/deep/c.tiff", ".hidden.jpg", ".cache/d.jpg")
@@ -201,3 +201,18 @@ def test_each_frame_of_an_animation_is_an_image(tmp_path: Path) -> None:
     assert outputs([tmp_path / "b.gif"], tmp_path / "out") == {"b.gif": ["b.png"]}
     with pytest.raises(DataError, match="no such page"):
         plan([str(tmp_path / "b.gif/1")], tmp_path / "out", ("mask",))
+
+
+def test_pages_and_frames_are_nothing_that_labelme_opens(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 200))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    first.save(tmp_path / "b.png")
+    save_pages(tmp_path / "c.tif", 1)
+    for name in ("a.gif", "b.png", "c.tif"):
+        jobs = plan([str(tmp_path / name)], tmp_path / "out", ("mask", "labelme"))
+        if name == "a.gif":
+            with pytest.raises(OptionError, match=r"--as labelme: found .*a\.gif/0, a page or frame of a file"):
+                require_files(jobs)
+        else:
+            require_files(jobs)
+    require_files(plan([str(tmp_path / "a.gif")], tmp_path / "out", ("mask", "gpkg")))

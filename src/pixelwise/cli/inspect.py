@@ -114,7 +114,7 @@ def _facts(info: ModelInfo, padding: str | None) -> Iterator[tuple[str, str]]:
         yield "objects", f"{things}; {info.grouping}"
     yield from (("channels", "red, green, blue"), ("values", _values(info))) if info.bands is None else _bands(info)
     yield "normalisation", f"mean {_listed(info.mean)}, std {_listed(info.std)}, of values from 0 to 1; in the graph"
-    yield "tiles", f"{info.tile} pixels a side, overlap {info.overlap}, where an image is larger; stride {info.stride}"
+    yield "tiles", f"{info.tile} pixels a side, overlap {info.overlap}, where an image is larger"
     if padding is not None:
         yield "padding", PADDINGS[padding]
 

@@ -54,7 +54,7 @@ def predict(
     """
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.predict.batch import predict_files
-    from pixelwise.predict.jobs import plan, remaining, require_new
+    from pixelwise.predict.jobs import plan, remaining, require_files, require_new
     from pixelwise.predict.loading import load
     from pixelwise.predict.remarks import remarks
     from pixelwise.predict.sampling import Sampling
@@ -68,6 +68,7 @@ def predict(
     predictor = load(model, engine, at_once=len(jobs))
     if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
         jobs = plan(images, out, asked, paged=False)
+    require_files(jobs)
     if not (resume or overwrite):
         require_new(jobs)
     missing = remaining(jobs) if resume else jobs

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
-from pixelwise.predict.writers import MASK, WRITERS
+from pixelwise.predict.writers import LABELME, MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS, frame_count
 from pixelwise.raster.place import place_of
 from pixelwise.raster.scan import is_scan
@@ -68,6 +68,15 @@ def _page_numbers(file: Path) -> Sequence[int]:
 def remaining(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs of which a file is missing: files appear whole, so that the others are done."""
     return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
+
+
+def require_files(jobs: Sequence[Job]) -> None:
+    """Raise `OptionError` where a page or frame of a file is to be written for labelme, which opens whole files."""
+    for job in jobs:
+        if LABELME in job.outputs and located(job.image)[0] != job.image:
+            found = f"{job.image}, a page or frame of a file, which labelme cannot open"
+            remedy = "Save the pages as files and predict these, or leave labelme out."
+            raise OptionError(f"--as {LABELME}", found, "images that are files of their own", remedy)
 
 
 def require_new(jobs: Sequence[Job]) -> None:
