@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.transform import GCPTransformer
 from rasterio.warp import transform as reprojected
 
 from pixelwise.raster.geotiff import write_geotiff
@@ -22,6 +23,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
 POINTS = [GroundControlPoint(row, column, 10 + column / 10, 50 - row / 20) for row, column in ((0, 0), (0, 6), (4, 0))]
+UNSOLVABLE = {
+    "one": POINTS[:1],
+    "on a line": [GroundControlPoint(i, i, 10 + i, 50 - i) for i in range(3)],
+    "one place": POINTS[:1] * 4,
+    "six in two columns": [GroundControlPoint(i // 2, i % 2, 10 + i % 2, 50 - i // 2) for i in range(6)],
+}
 LOCAL = 'LOCAL_CS["site grid",UNIT["metre",1]]'
 UNNAMED = "+proj=tmerc +lat_0=46 +lon_0=11 +k=1 +x_0=1000 +y_0=2000 +ellps=bessel +units=m +no_defs"
 
@@ -127,3 +134,26 @@ def test_a_turned_image_lies_where_its_pixels_are(orientation: int) -> None:
         assert_allclose(place.to_earth(np.array([[column + 0.5, row + 0.5]])), expected)
     corners = {(point.x, point.y): (point.col, point.row) for point in place.points}
     assert all(0 <= x <= seen.shape[1] and 0 <= y <= seen.shape[0] for x, y in corners.values())
+
+
+@pytest.mark.parametrize("points", UNSOLVABLE.values(), ids=UNSOLVABLE)
+def test_control_points_that_lead_nowhere_are_no_place(points: list[GroundControlPoint], tmp_path: Path) -> None:
+    """GDAL fits no polynomial to them, which would stop whatever asks where on earth a pixel lies."""
+    with (
+        pytest.raises(Exception, match=r"Not enough points|not solvable"),
+        rasterio.Env(),
+        GCPTransformer(points) as own,
+    ):
+        own.xy([1.0], [1.0])
+    assert place_of(write(tmp_path / "a.tif", crs="EPSG:4326", gcps=points)) is None
+
+
+@pytest.mark.parametrize("count", [3, 5, 6, 9, 12])
+def test_control_points_on_a_grid_are_a_place(count: int, tmp_path: Path) -> None:
+    """Rows of three, the second of them bent a little: six of them determine a polynomial of order 2."""
+    places = [(i // 3, i % 3 + (i // 3 == 1) * 0.5) for i in range(count)]
+    points = [GroundControlPoint(row, column, 10 + column, 50 - row) for row, column in places]
+    points[2] = GroundControlPoint(3, 1, 11, 47)
+    place = place_of(write(tmp_path / "a.tif", crs="EPSG:4326", gcps=points))
+    assert place is not None
+    assert_allclose(place.to_earth(np.array([[1.5, 2.0]])), [[11.5, 48]], atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,11 +152,25 @@ def place_in(file: DatasetReader) -> PlaceOnEarth | None:
     points, system = file.gcps
     if not file.transform.is_identity:
         return PlaceOnEarth(file.crs, file.transform)
-    if points:
+    if points and _are_solvable(points):
         return PlaceOnEarth(system or file.crs, None, tuple(points), file.rpcs)
     if file.rpcs is not None:
         return PlaceOnEarth(file.crs, None, rpcs=file.rpcs)
     return PlaceOnEarth(file.crs, file.transform) if file.crs else None
+
+
+def _are_solvable(points: Sequence[GroundControlPoint]) -> bool:
+    """Return whether a polynomial goes through control points as GDAL fits one: of order 1, or 2 from six points on.
+
+    It does not for fewer than three, for points on a line, and for numbers that are none.
+    """
+    numbers = np.array([(own.col, own.row, own.x, own.y) for own in points], np.float64)
+    if not np.isfinite(numbers).all():
+        return False
+    centred = numbers[:, :2] - numbers[:, :2].mean(axis=0)
+    x, y = (centred / max(float(np.abs(centred).max()), 1e-9)).T
+    terms = [np.ones(len(x)), x, y] + ([x * y, x**2, y**2] if len(x) >= 6 else [])
+    return bool(np.linalg.matrix_rank(np.stack(terms)) == len(terms))
 
 
 def may_be_placed(path: Path) -> bool:
