@@ -30,7 +30,7 @@ Color = tuple[int, int, int]
 class ClassMap:
     """Names and RGB colours (0..255) of the classes; the position is the class index.
 
-    Raises `DataError` for no class, more than 255, a name twice, or a colour outside 0..255.
+    Raises `DataError` for no class, more than 255, an empty name, a name twice, or a colour outside 0..255.
     """
 
     names: tuple[str, ...]
@@ -42,6 +42,8 @@ class ClassMap:
         if len(self.names) != len(self.colors):
             found = f"{len(self.names)} names and {len(self.colors)} colours"
             raise DataError(where, found, "as many colours as names", "Give each class one colour.")
+        if unnamed := [index for index, name in enumerate(self.names) if not name.strip()]:
+            raise DataError(where, f"no name for the class {unnamed[0]}", "a name for each class", "Name the class.")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
             raise DataError(where, f"the name {twice[0]!r} twice", "different names", "Rename one of the classes.")

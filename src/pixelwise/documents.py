@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ MAX_DIGITS = 100
 """Of a number in YAML; a longer one in JSON becomes a float, which may be infinite."""
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _REASON = 300
+_TOKEN = re.compile(r",?[^\s,:{}\[\]\"]{0,12}")
+"""What may be left of JSON where it was cut off."""
+_UNFINISHED = (3, 5, 6, 20)
+"""Expat's codes of XML that ends too early: no element, an unclosed token, half a character, an unclosed section."""
 
 
 def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
@@ -62,6 +67,8 @@ def json_value(text: str) -> Any:
             raise
         except ValueError:  # a whole number of more digits than Python turns into one
             return json.loads(text, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise ValueError(_damage_in_json(text, error)) from error
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
@@ -92,8 +99,35 @@ def xml_root(text: str) -> ElementTree.Element:
         parser.feed(text)
         root: ElementTree.Element = parser.close()
     except ElementTree.ParseError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(_damage_in_xml(text, error)) from error
     return root
+
+
+def _damage_in_json(text: str, error: json.JSONDecodeError) -> str:
+    """Return what is wrong with a text that is no JSON: it is empty, cut off, or wrong at a line and column."""
+    end = len(text.rstrip(" \t\r\n\0"))
+    if not end:
+        return "it is empty"
+    rest = text[error.pos : end]
+    if (
+        error.pos
+        and error.msg != "Extra data"
+        and (error.msg.startswith("Unterminated string") or _TOKEN.fullmatch(rest))
+    ):
+        return _cut_off(text[:end])
+    return f"line {error.lineno:,}, column {error.colno:,}: {error.msg}"
+
+
+def _damage_in_xml(text: str, error: ElementTree.ParseError) -> str:
+    """Return what is wrong with a text that is no XML, as `_damage_in_json`."""
+    if not text.strip():
+        return "it is empty"
+    return _cut_off(text.rstrip()) if error.code in _UNFINISHED else str(error)
+
+
+def _cut_off(text: str) -> str:
+    size, line = len(text.encode("utf-8", "surrogatepass")), text.count("\n") + 1
+    return f"it is cut off: its text ends at byte {size:,}, on line {line:,}, in the middle; copy it again, whole"
 
 
 def _integer(digits: str) -> int | float:

@@ -95,7 +95,7 @@ def test_missing_partners(clean: Path) -> None:
 def test_names_in_lists_without_an_image(clean: Path) -> None:
     (clean / "train.txt").write_text("a\ngone.png\n")
     (clean / "val.txt").write_text("d\n")
-    assert problems(clean) == [("train/images/gone.png", "missing_image")]
+    assert problems(clean) == [(".", "passed_over"), ("train/images/gone.png", "missing_image")]
 
 
 def test_copies_in_two_splits_are_found_by_their_pixels(clean: Path, save) -> None:

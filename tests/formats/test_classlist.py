@@ -135,3 +135,22 @@ def test_numbers_may_leave_gaps_and_one_line_without_makes_them_names(tmp_path: 
 def test_comments_and_labelmes_ignore_line_are_no_classes(tmp_path: Path) -> None:
     found = read(tmp_path, "classes.txt", "# animals\n__ignore__\n_background_\ncat\n")
     assert (found.classes.names, found.values) == (("_background_", "cat"), {0: 0, 1: 1})
+
+
+def test_roboflows_values_and_ade20ks_indices(tmp_path: Path) -> None:
+    found = read(tmp_path, "_classes.csv", 'Pixel Value, Class\n0, background\n2, "cat, wet"\n1, dog\n')
+    assert (found.classes.names, found.values) == (("background", "dog", "cat, wet"), {0: 0, 1: 1, 2: 2})
+    assert found.stated
+    (tmp_path / "_classes.csv").unlink()
+    text = "Idx\tRatio\tTrain\tVal\tName\n1\t0.1576\t11664\t1172\twall\n2\t0.1072\t6046\t612\tbuilding, edifice\n"
+    found = read(tmp_path, "objectInfo150.txt", text)
+    assert (found.classes.names, found.values) == (("wall", "building"), {0: IGNORE_INDEX, 1: 0, 2: 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("classes.yaml", "classes: [a, '']"), ("class_dict.csv", "name,r,g,b\n ,0,0,0")]
+)
+def test_a_class_without_a_name_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match="found no name for the class"):
+        read_class_list(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.errors import DataError
-from pixelwise.formats.partners import image_files, partners, told_apart
+from pixelwise.formats.partners import image_files, partners, several_masks, told_apart
 
 
 def paths(*names: str) -> list[Path]:
@@ -75,3 +75,24 @@ def test_hidden_and_other_files_are_no_images(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpeg", ".c.png", "._b.png", "notes.txt", "d.webp"):
         (tmp_path / name).touch()
     assert [file.name for file in image_files(tmp_path)] == ["a.jpeg", "b.PNG", "d.webp"]
+
+
+def test_masks_with_numbers_follow_the_one_without() -> None:
+    images, masks = (
+        paths("a.jpg", "b.jpg"),
+        paths("a_mask_10.png", "a_mask_2.png", "a_mask.png", "b_mask.png", "c_mask_1.png"),
+    )
+    pairs = partners(images, masks)
+    assert several_masks(images, masks, pairs) == {images[0]: paths("a_mask.png", "a_mask_2.png", "a_mask_10.png")}
+    assert told_apart([*images, *masks]) == (images, masks)
+
+
+def test_numbers_of_other_observers_and_of_images_are_none() -> None:
+    images = paths("a.png", "a_1.png")
+    masks = paths("m/a_manual1.png", "m/a_mask_1.png", "m/a_L1.png")
+    assert several_masks(images, masks, partners(images, masks)) == {}
+
+
+@pytest.mark.parametrize("mask", ["a_lab.png", "a_lbl.png", "a_ground_truth.png", "a_groundtruth.png"])
+def test_further_suffixes(mask: str) -> None:
+    assert partners(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}

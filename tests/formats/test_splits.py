@@ -16,6 +16,7 @@ from pixelwise.formats.splits import (
     part_size,
     part_sizes,
     read_split_lists,
+    unread_split_lists,
 )
 
 
@@ -119,3 +120,13 @@ def test_a_large_set_tops_up_what_its_hashes_leave_short() -> None:
     ordered = sorted((item.name for item in low), key=hashed_fraction)
     assert {item.name for item in found["test"]} == set(ordered[-5:])
     assert {item.name for item in found["val"]} == set(ordered[-10:-5])
+
+
+def test_lists_in_other_forms_are_named(tmp_path: Path) -> None:
+    (tmp_path / "splits").mkdir()
+    for name in ("train.csv", "splits/val_ids.txt", "splits/fold.json", "notes.txt", "training.png"):
+        (tmp_path / name).touch()
+    (problem,) = unread_split_lists(tmp_path)
+    assert "(splits/fold.json, splits/val_ids.txt, train.csv)" in problem.message
+    (tmp_path / "train.lst").write_text("a.png\tb.png\n")
+    assert read_split_lists(tmp_path) == {"train": ["a.png\tb.png"]}

@@ -29,8 +29,10 @@ from pixelwise.formats.layouts.sunrgbd import is_sunrgbd, open_sunrgbd, open_sun
 from pixelwise.formats.layouts.via import is_via, open_via
 from pixelwise.formats.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.formats.layouts.yolo import is_yolo, open_yolo, write_yolo
+from pixelwise.formats.other_lists import other_lists
 from pixelwise.formats.refusal import is_archive, kind_of_json
 from pixelwise.formats.stratify import stratified
+from pixelwise.formats.turned import with_turning
 
 _READERS = {
     "camvid": open_camvid,
@@ -114,6 +116,8 @@ def open_dataset(
     other = None if images_root is None else Path(images_root)
     # YOLO's file names folders, which are searched: where they may lie is settled before
     dataset = open_yolo(root, other) if format == "yolo" else _READERS[format](root)
+    problems = (*dataset.problems, *other_lists(dataset))
+    dataset = replace(dataset, read_labels=with_turning(dataset.read_labels), problems=problems)
     if other is not None:
         dataset = replace(dataset, images_root=other)
     require_inside(dataset, dataset.images_root)

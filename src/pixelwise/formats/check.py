@@ -21,6 +21,7 @@ from pixelwise.formats.lost_objects import Numbering, missing_objects
 from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import LEAST, SMALL
+from pixelwise.formats.turned import tell_ambiguous
 from pixelwise.value_range import ValueRange
 
 Int64 = npt.NDArray[np.int64]
@@ -182,7 +183,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
         if lacking is not None:
             result.without_objects.add(lacking.image)
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
-    result.problems += [*dataset.problems, *_similar_names(dataset)]
+    result.problems += [*dataset.problems, *_similar_names(dataset), *tell_ambiguous(dataset)]
     result.problems += [*_empty_splits(dataset), *_missing_classes(result)]
     result.remarks += splits_in_words(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))

@@ -1,11 +1,12 @@
-"""Class lists beside the data: `classes.yaml`, `classes.txt`, `label_colors.txt`, `class_dict.csv`."""
+"""Class lists beside the data: `classes.yaml`, `classes.txt`, `label_colors.txt`, `class_dict.csv`, and those that
+Roboflow and the challenge of ADE20K write."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -70,21 +71,35 @@ def require_no_ids(class_list: ClassList) -> None:
 
 
 def read_class_list(root: Path) -> ClassList | None:
-    """Return the first class list found in `root`, in the order of `CLASS_LISTS`; `None` without one.
+    """Return the first class list found in `root`, in the order of `CLASS_LISTS`; `None` without one. One without
+    colours gets those of another list there that names the same classes in the same order.
 
     Raises `DataError` for a list that cannot be read or whose names or colours make no sense.
     """
-    for name, read in CLASS_LISTS.items():
-        path = root / name
-        if path.is_file():
-            try:
-                return read(path, read_text(path, MAX_LIST_BYTES))
-            except DataError as error:
-                raise DataError(path, error.found, error.expected, error.remedy) from error
-            except (OSError, ValueError, csv.Error) as error:
-                reason = " ".join(str(error).split())
-                raise DataError(path, f"a list that cannot be read ({reason})", FORMS[name], "Correct it.") from error
-    return None
+    paths = [path for name in CLASS_LISTS if (path := root / name).is_file()]
+    if not paths:
+        return None
+    first = _read_list(paths[0])
+    if first.colors or first.thresholds:
+        return first
+    for path in paths[1:]:
+        try:
+            other = _read_list(path)
+        except DataError:  # told where the lists are compared (see `other_lists`)
+            continue
+        if other.colors and (other.classes.names, other.values) == (first.classes.names, first.values):
+            return replace(first, classes=other.classes, colors=other.colors)
+    return first
+
+
+def _read_list(path: Path) -> ClassList:
+    try:
+        return CLASS_LISTS[path.name](path, read_text(path, MAX_LIST_BYTES))
+    except DataError as error:
+        raise DataError(path, error.found, error.expected, error.remedy) from error
+    except (OSError, ValueError, csv.Error) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(path, f"a list that cannot be read ({reason})", FORMS[path.name], "Correct it.") from error
 
 
 def to_yaml(classes: ClassMap) -> str:
@@ -215,6 +230,30 @@ def _read_class_dict(path: Path, text: str) -> ClassList:
     return _from_color_rows(path, [(row[0], row[1:4]) for row in rows[1:] if _of_length(row, 4)])
 
 
+def _read_object_info(path: Path, text: str) -> ClassList:
+    """Read the list of ADE20K's challenge: a header, then index, three numbers and names of a class; 0 is no label."""
+    rows = [line.split("\t") for line in text.splitlines() if line.strip()]
+    pairs = [(int(row[0]), row[-1].split(",")[0].strip()) for row in rows[1:] if _of_length(row, 2)]
+    return _from_values(path, pairs, {0: IGNORE_INDEX})
+
+
+def _read_class_values(path: Path, text: str) -> ClassList:
+    """Read what Roboflow writes beside semantic masks: a header, then lines of value and name."""
+    rows = [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if any(row)]
+    return _from_values(path, [(int(row[0]), row[1].strip()) for row in rows[1:] if _of_length(row, 2)], {})
+
+
+def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int, int]) -> ClassList:
+    """Return the classes of (value, name) pairs, in the order of the values; `others` are values without a class."""
+    rows = sorted(pairs)
+    values = {value: index for index, (value, _) in enumerate(rows)}
+    if len(values) < len(rows) or not all(0 <= value <= IGNORE_INDEX for value in values):
+        raise ValueError(
+            f"the values {', '.join(str(value) for value, _ in rows[:8])}; expected different ones, 0..255"
+        )
+    return ClassList(path, ClassMap.named([name for _, name in rows]), {**others, **values}, {}, stated=True)
+
+
 def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> ClassList:
     """Return the classes of (name, [r, g, b]) rows; a row's position is its mask value, void rows included."""
     names: list[str] = []
@@ -257,6 +296,9 @@ CLASS_LISTS: dict[str, Callable[[Path, str], ClassList]] = {
     "classes.txt": _read_names,
     "label_colors.txt": _read_label_colors,
     "class_dict.csv": _read_class_dict,
+    "class_dict_seg.csv": _read_class_dict,
+    "_classes.csv": _read_class_values,
+    "objectInfo150.txt": _read_object_info,
 }
 """The readers of the lists, by file name."""
 
@@ -268,4 +310,7 @@ FORMS = {
     "classes.txt": "one class name a line",
     "label_colors.txt": "lines of red, green, blue and name",
     "class_dict.csv": "a header line, then lines of name,red,green,blue",
+    "class_dict_seg.csv": "a header line, then lines of name,red,green,blue",
+    "_classes.csv": "a header line, then lines of value,name",
+    "objectInfo150.txt": "a header line, then lines of index, three numbers and name, divided by tabs",
 }

@@ -27,7 +27,7 @@ Int32 = npt.NDArray[np.int32]
 class Item:
     """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none.
 
-    drawn: whether its split was drawn here, since the data name none for it.
+    drawn: whether its split was drawn here, since the data name none for it. more: masks that are united with `mask`.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Item:
     mask: Path | None = None
     instances: Path | None = None
     drawn: bool = field(default=False, compare=False)
+    more: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

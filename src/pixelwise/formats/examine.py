@@ -42,6 +42,7 @@ KINDS = {
     "no_train": "no image to train on",
     "no_val": "no image to choose the best weights by",
     "empty_class": "a class without a pixel in any split",
+    "class_lists": "lists of classes that contradict each other",
     "one_class": "training images that show a single class",
     "class_not_in_train": "a class that occurs in other splits alone",
     "class_not_in_val": "a class of which validation shows nothing",

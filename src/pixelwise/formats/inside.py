@@ -52,7 +52,7 @@ def _refusal(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
 
 def _files(item: Item) -> Iterator[Path]:
     """Yield the files that an item names, of a folder what is linked in it too."""
-    for path in dict.fromkeys((item.image, item.mask, item.instances)):
+    for path in dict.fromkeys((item.image, item.mask, item.instances, *item.more)):
         if path is None:
             continue
         file, _ = located(path)

@@ -26,15 +26,14 @@ ROLES = {
 }
 """What a folder holds, by its name in lower case; the first name is the one that is written."""
 
-BY_HAND = ("1st_manual", "manual1", "manual")
-"""Folders of labels that are read, the first of them, although others lie beside them:"""
-BESIDE_BY_HAND = ("2nd_manual", "manual2", "mask", "masks")
-"""a second observer's, and the field of view of the camera."""
 OTHER_ROLES = {
-    "images": ("img_dir", "images_png", "original", "originals", "rgb", "input", "inputs"),
+    "images": (
+        *("img_dir", "images_png", "original", "originals", "original_images", "org-img", "rgb", "input", "inputs"),
+    ),
     "masks": (
         *("ann_dir", "masks_png", "ground_truth", "ground-truth", "groundtruth", "gts", "truth", "target", "targets"),
-        *("label_images", "mask_images", "segmentationclasspng", "segs"),
+        *("label_images", "label_images_semantic", "mask_images", "masks_machine", "label-img", "segs", "lab"),
+        *("segmentationclasspng", "segmentationclasscontext"),
     ),
     "instances": ("instance_maps",),
 }
@@ -81,8 +80,10 @@ def find_places(root: Path) -> tuple[list[Place], list[Problem]]:
     places = _near(root, passed_over)
     if any(place.masks or place.instances for place in places):
         return _without_hidden_labels(places, passed_over), passed_over
-    deeper = _anywhere(root)
-    return (deeper, _read_as_one(root, deeper)) if deeper else (places, passed_over)
+    left_out: list[tuple[Path, int]] = []
+    deeper = _anywhere(root, left_out)
+    remarks = [*_read_as_one(root, deeper), *_without_masks(root, left_out)]
+    return (deeper, remarks) if deeper else (places, passed_over)
 
 
 def home_of(root: Path, places: list[Place]) -> Path:
@@ -192,8 +193,9 @@ def _within(
     return places
 
 
-def _anywhere(root: Path) -> list[Place]:
-    """Return the folders at any depth that hold images and their masks, by the names that stand above them."""
+def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
+    """Return the folders at any depth that hold images and their masks, by the names that stand above them; `left_out`
+    gets those with images alone, and how many."""
     found: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
     for folder, _ in walk(root):
         split: str | None = None
@@ -227,6 +229,8 @@ def _anywhere(root: Path) -> list[Place]:
             images_here, masks_here = told_apart(files)
             if masks_here or (split, within, "images") in found:
                 places.append(Place(split, folder, images_here, masks_here, [], within))
+            else:
+                left_out.append((folder, len(files)))
     if not any(place.masks or place.instances for place in places):
         return []
     levels = zip(*(place.within for place in places), strict=False)
@@ -246,6 +250,19 @@ def _read_as_one(root: Path, places: list[Place]) -> list[Problem]:
     return [
         Problem(root, "assumed", f"{message}set, which has one list of classes; pass one of them to read it alone.")
     ]
+
+
+def _without_masks(root: Path, left_out: list[tuple[Path, int]]) -> list[Problem]:
+    """Return a remark on folders of images that have no masks, as those without a fault in MVTec AD."""
+    if not left_out:
+        return []
+    count = sum(number for _, number in left_out)
+    names = ", ".join(f"{folder.relative_to(root).as_posix()}/ ({number:,})" for folder, number in left_out[:5])
+    message = (
+        f"found {count:,} images in folders without masks: {names}{' ...' if len(left_out) > 5 else ''}; expected "
+        "masks of them. They were not read; if they show background alone, add masks of zeros."
+    )
+    return [Problem(root, "passed_over", message)]
 
 
 def _only(
@@ -323,7 +340,7 @@ _NAMES = [re.compile(rf"{_SPLIT}(?:[_-]?{_ROLE})?"), re.compile(rf"{_ROLE}(?:[_-
 def _parsed(name: str) -> tuple[str | None, str | None] | None:
     """Return (split, role) of a folder's name such as `train`, `images` or `train_masks`; `None` if it says neither."""
     for pattern in _NAMES:
-        if match := pattern.fullmatch(name.lower()):
+        if match := pattern.fullmatch(name.lower().replace(" ", "_")):
             role = _meaning(match["role"], ROLES) or _meaning(match["role"], OTHER_ROLES)
             return _meaning(match["split"], SPLITS), role
     return None

@@ -13,7 +13,7 @@ from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SUFFIX = re.compile(
     r"[_-](cp_masks?|masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L|manual\d?|simple[ _]segmentation"
-    r"|object[ _]identities)$",
+    r"|object[ _]identities|lab|lbl|ground[ _]?truth)$",
     re.IGNORECASE,
 )
 """What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
@@ -21,6 +21,10 @@ _IMAGE_SUFFIX = re.compile(
     r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|photo|sat)$", re.IGNORECASE
 )
 """What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
+_NUMBERED = re.compile(
+    r"[_-](masks?|labels?|seg|segmentation|annotations?)([ _-]?\d{1,3}|[ _-]?\(\d{1,3}\))$", re.IGNORECASE
+)
+"""What several masks of an image have in place of one's suffix, as `x_mask_1.png` of breast ultrasound (BUSI)."""
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -55,6 +59,28 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     return pairs
 
 
+def several_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
+    """Return the masks of images that have several, in the order of their numbers: the one in `pairs`, as `partners`
+    gives them, and those with a number after the suffix (`x_mask.png`, `x_mask_1.png`).
+
+    A number is none where it may be part of an image's name: of `x_mask_1`, where there is an image `x_1`.
+    """
+    stems = {stem_of(image): image for image in images}
+    used = set(pairs.values())
+    numbered: defaultdict[Path, list[Path]] = defaultdict(list)
+    for mask in masks:
+        stem = stem_of(mask)
+        match = _NUMBERED.search(stem)
+        if mask in used or match is None or _SUFFIX.search(stem) or (image := stems.get(stem[: match.start()])) is None:
+            continue
+        if stem[: match.start()] + match[2] not in stems:
+            numbered[image].append(mask)
+    return {
+        image: [*([pairs[image]] if image in pairs else []), *sorted(own, key=_number)]
+        for image, own in numbered.items()
+    }
+
+
 def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the images and the masks among files that lie in one folder.
 
@@ -68,7 +94,7 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     suffixes: set[str] = set()
     bases = {_image_base(file) for file in files if not _suffix(file)}
     for file in files:
-        if (suffix := _suffix(file)) and ((base := _SUFFIX.sub("", stem_of(file))) in groups or base in bases):
+        if (suffix := _suffix(file)) and ((base := _mask_base(file)) in groups or base in bases):
             suffixes.add(suffix)
         others = [other for other in groups[stem_of(file)] if other != file]
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
@@ -77,9 +103,22 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [file for file in files if file not in masks], [file for file in files if file in masks]
 
 
+def _number(mask: Path) -> tuple[int, str]:
+    found = _NUMBERED.search(stem_of(mask))
+    return int(re.sub(r"\D", "", found[2])) if found else 0, mask.name
+
+
 def _suffix(file: Path) -> str:
-    found = _SUFFIX.search(stem_of(file))
-    return found.group().lower() if found else ""
+    """Return what tells a mask, less a number after it."""
+    stem = stem_of(file)
+    if found := _SUFFIX.search(stem):
+        return found.group().lower()
+    return f"_{found[1].lower()}" if (found := _NUMBERED.search(stem)) else ""
+
+
+def _mask_base(file: Path) -> str:
+    stem = stem_of(file)
+    return _SUFFIX.sub("", stem) if _SUFFIX.search(stem) else _NUMBERED.sub("", stem)
 
 
 def _image_base(file: Path) -> str:

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from pixelwise.formats.classlist import CLASS_LISTS
-from pixelwise.formats.names import walk
+from pixelwise.formats.names import stem_of, walk
 from pixelwise.formats.partners import partners
-from pixelwise.formats.problem import Problem
-from pixelwise.formats.textfiles import keys_in
+from pixelwise.formats.textfiles import keys_in, parse_json
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 SHOWN = 8
 """Folders, and endings of one, that a message names."""
-DEPTH = 3
-"""Of folders in which lists of classes are noticed."""
 MOST_FOLDERS = 2000
 """That are looked at."""
 MOST_PAIRED = 12
 """Folders of images that are compared with one another."""
 VOLUMES = (".nii", ".gz", ".dcm", ".mha", ".nrrd", ".npy", ".npz", ".mat", ".h5", ".zarr", ".czi", ".lif", ".nd2")
-OTHER_CLASS_LISTS = re.compile(
-    r"(class(es)?(_?(names?|dict|list))?|labels?(_?(map|names?|list|colou?rs))?|categories|palette|colou?r(s|_?map)?|obj)"
-    r"(\.names|\.txt|\.csv|\.tsv|\.json|\.ya?ml|\.pbtxt|\.xml)",
-    re.IGNORECASE,
-)
-"""Names under which other tools keep lists of classes."""
-
+OTHER_TOOLS = {"classTitle": "a file of Supervisely's", "boundingBox": "a file of VoTT's", "DataRow ID": "Labelbox's"}
+"""Keys of the JSON files of tools that are not read."""
+MOST_BYTES = 1 << 24
+"""Of a file that is searched for damage."""
 Folders = dict[Path, list[str]]
 
 LAYOUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
@@ -60,25 +53,10 @@ def describe(root: Path) -> str:
 def remedy_for(root: Path) -> str:
     """Return what can be done about it: which folders could be paired, which layouts come near, and what they lack."""
     folders = _folders(root)
-    hints = [*_annotation_files(root, folders), *_pairs(root, folders), *_near(root, folders), *_not_images(folders)]
+    hints = [*_annotation_files(root, folders), *_pairs(root, folders), *_near(root, folders)]
+    hints += [*_within_one(root, folders), *_not_images(folders)]
     hints = hints[:4] or ["Arrange the files like this, or pass the directory that holds both."]
     return " ".join(hints)
-
-
-def unread_class_lists(root: Path) -> list[Problem]:
-    """Return a remark on each file that looks like a list of classes and was not read: in a format that is not known,
-    or in a folder where none is looked for."""
-    files = (folder / name for folder, names in walk(root, DEPTH) for name in names)
-    return [
-        Problem(
-            file,
-            "passed_over",
-            f"found what looks like a list of classes; expected one of {', '.join(CLASS_LISTS)} in {root.name}/. It "
-            "was not read: write the names there, in classes.txt one a line in the order of the masks' values.",
-        )
-        for file in files
-        if OTHER_CLASS_LISTS.fullmatch(file.name)
-    ]
 
 
 def _folders(root: Path) -> Folders:
@@ -129,15 +107,48 @@ def _shared(images: list[Path], masks: list[Path]) -> int:
 
 
 def _annotation_files(root: Path, folders: Folders) -> Iterator[str]:
-    for folder, files in folders.items():
-        for file in (folder / name for name in files[:SHOWN] if name.lower().endswith(".json")):
-            if (kind := kind_of_json(file)) is not None:
-                yield f"{file.relative_to(root)} is {kind}: pass the directory in which it lies with its images."
-                return
+    paths = [folder / name for folder, files in folders.items() for name in files[:SHOWN]]
+    for file in (path for path in paths if path.suffix.lower() == ".json"):
+        shown = file.relative_to(root)
+        if (tool := _other_tool(file)) is not None:
+            yield f"{shown} is {tool}, which is not read: export the data from there as masks, COCO or Pascal VOC."
+            break
+        if (damage := _damage(file)) is not None:
+            yield f"{shown} cannot be read: {damage}."
+            break
+        if (kind := kind_of_json(file)) is not None:
+            yield f"{shown} is {kind}: pass the directory in which it lies with its images."
+            break
+    if boxes := next((path for path in paths if path.suffix.lower() in (".xml", ".csv") and _has_boxes(path)), None):
+        yield f"{boxes.relative_to(root)} holds boxes, which detection needs: export outlines or masks."
     if archive := next(
         (folder / file for folder, files in folders.items() for file in files if is_archive(file)), None
     ):
         yield f"Unpack {archive.relative_to(root)} first."
+
+
+def _other_tool(file: Path) -> str | None:
+    keys = keys_in(file, OTHER_TOOLS)
+    return next((tool for key, tool in OTHER_TOOLS.items() if key in keys), None)
+
+
+def _damage(file: Path) -> str | None:
+    """Return what is wrong with a JSON file; `None` where nothing is, or where it is too large to be looked at."""
+    try:
+        if file.stat().st_size <= MOST_BYTES:
+            parse_json(file)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _has_boxes(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(MOST_BYTES)
+            return b"<bndbox>" in text or b"xmin,ymin" in text
+    except OSError:
+        return False
 
 
 def kind_of_json(file: Path) -> str | None:
@@ -151,6 +162,33 @@ def kind_of_json(file: Path) -> str | None:
 def is_archive(name: str) -> bool:
     """Return whether a file is an archive by its name."""
     return name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"))
+
+
+def endings_of_masks(images: Sequence[Path], masks: Sequence[Path]) -> list[str]:
+    """Return what the names of masks have more than those of their images, where no mask is called as one image is:
+    `_liver` and `_tumour` of `a_liver.png`, `a_tumour.png` and `a.jpg`."""
+    stems = {stem_of(image) for image in images}
+    endings: Counter[str] = Counter()
+    for mask in masks:
+        stem = stem_of(mask)
+        places = [place for place, letter in enumerate(stem) if letter in "_- ." and stem[:place] in stems]
+        if places and not stem[places[-1] + 1 :].isdigit():
+            endings[stem[places[-1] :]] += 1
+    return [ending for ending, _ in endings.most_common()]
+
+
+def _within_one(root: Path, folders: Folders) -> Iterator[str]:
+    """Yield the endings by which files of one folder may be masks of others there."""
+    for folder, files in folders.items():
+        images = _images(folder, files)
+        if endings := endings_of_masks(images, images):
+            shown = ", ".join(endings[:SHOWN]) + (" ..." if len(endings) > SHOWN else "")
+            place = "Files" if folder == root else f"Files in {_name(root, folder)}"
+            yield (
+                f"{place} are called as others there with {shown} after it: if these are masks, "
+                "call the one mask of each image a_mask.png of a.png, with a value a class."
+            )
+            return
 
 
 def _near(root: Path, folders: Folders) -> Iterator[str]:

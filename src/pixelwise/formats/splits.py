@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pixelwise.documents import read_text
 from pixelwise.errors import DataError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.names import distinct_names
+from pixelwise.formats.problem import Problem
 
 SPLITS = {
     "train": ("train", "training"),
@@ -19,8 +21,13 @@ SPLITS = {
 }
 """Each split's names in folders and lists; the first is the one that is written."""
 
-LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation")
+LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation", "ImageSets/SegmentationContext", "ImageSets", "lists")
 """Where lists are looked for; the first folder that has one counts."""
+
+LIST_NAMES = ("{}.txt", "{}_list.txt", "{}.lst")
+"""What the list of a split is called; those of Paddle end in `_list`, those of HRNet in `.lst`."""
+LIST_ENDINGS = (".csv", ".tsv", ".json", ".lst", ".list", ".txt", ".yaml", ".yml")
+"""Of files that may be lists of splits."""
 
 
 SMALL = 100
@@ -119,16 +126,40 @@ def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[t
 
 
 def read_split_lists(root: Path) -> dict[str, list[str]]:
-    """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them."""
+    """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them.
+
+    Raises `DataError` for lists that cannot be read, and for two that name different images of one split.
+    """
     for folder in LIST_FOLDERS:
         lists: dict[str, list[str]] = {}
         for split, names in SPLITS.items():
-            files = [root / folder / f"{name}.txt" for name in names]
-            for file in (file for file in files if file.is_file()):
-                lists[split] = lines_of(file)
+            named = (root / folder / form.format(name) for form in LIST_NAMES for name in names)
+            files = [file for file in named if file.is_file()]
+            for file in files:
+                lines = lines_of(file)
+                if lists.setdefault(split, lines) != lines:
+                    found = f"another list of {split} than {files[0].name} beside it"
+                    raise DataError(file, found, "one list of a split", "Move one of them elsewhere.")
         if lists:
             return lists
     return {}
+
+
+def unread_split_lists(root: Path) -> list[Problem]:
+    """Return a remark on files that may be lists of splits in a form that is not read; none where there are none."""
+    names = "|".join(name for spellings in SPLITS.values() for name in spellings)
+    called = re.compile(rf"(({names})([_-]?(list|files|images|ids|names|split|set))?|splits?|folds?)", re.IGNORECASE)
+    folders = [root / folder for folder in LIST_FOLDERS if (root / folder).is_dir()]
+    files = sorted(file for folder in folders for file in folder.iterdir() if file.suffix.lower() in LIST_ENDINGS)
+    found = [file for file in files if called.fullmatch(file.stem) and file.is_file()]
+    if not found:
+        return []
+    shown = ", ".join(file.relative_to(root).as_posix() for file in found[:4]) + (" ..." if len(found) > 4 else "")
+    message = (
+        f"found what may be lists of the splits ({shown}); expected train.txt, val.txt and test.txt, an image a line. "
+        "They were not read: write them so if they are lists of splits."
+    )
+    return [Problem(root, "passed_over", message)]
 
 
 def lines_of(file: Path) -> list[str]:

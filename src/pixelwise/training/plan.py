@@ -308,7 +308,7 @@ def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 over the splits, names and sizes of a data set's files: other data give another one."""
     digest = hashlib.sha256(repr(dataset.classes).encode())
     for split, item in dataset.items():
-        files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances)]
+        files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances, *item.more)]
         sizes = [_sizes(file) if file else None for file in files]
         digest.update(repr((split, item.name, sizes)).encode())
     return digest.hexdigest()

@@ -109,3 +109,18 @@ def test_other_classes_do_not_fit(camvid: Path, tmp_path: Path) -> None:
         write_camvid(other, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert CLASSES.num_classes == 11
+
+
+def test_names_with_spaces_and_images_that_no_list_names(camvid: Path, save) -> None:
+    for name in ("b 1", "left out"):
+        save(f"train/{name}.png")
+        save(f"trainannot/{name}.png", MASK)
+    (camvid / "train.txt").write_text("x/train/b 1.png x/trainannot/b 1.png\nx/train/a.png x/trainannot/a.png\n")
+    dataset = open_camvid(camvid)
+    assert names(dataset)["train"] == ["a", "b 1"]
+    assert all(item.mask is not None for item in dataset.splits["train"])
+    (problem,) = dataset.problems
+    assert "found 2 images (train/b.png, train/left out.png), 2 with a mask" in problem.message
+    (camvid / "val.txt").write_text("x/val/gone 1.png x/valannot/gone 1.png\n")
+    with pytest.raises(DataError, match=r"the line 'x/val/gone 1\.png .*' for val, no part of which is an image"):
+        open_camvid(camvid)

@@ -292,3 +292,15 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
             assert pairs.shape[1] == len(np.unique(first.instance_map)) == len(np.unique(second.instance_map))
     write_cvat(data, tmp_path / "again")
     assert (tmp_path / "again/annotations.xml").read_bytes() == (tmp_path / "out/annotations.xml").read_bytes()
+
+
+def test_a_file_that_breaks_off(write: Write) -> None:
+    root = write(image(SQUARE))
+    path = root / "annotations.xml"
+    text = path.read_text()
+    for length in (len(text) - 3, len(text) // 2):
+        path.write_text(text[:length])
+        with pytest.raises(
+            DataError, match=rf"\(it is cut off: its text ends at byte {len(text[:length].rstrip()):,}, "
+        ):
+            open_cvat(root)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixelwise.classes import ClassMap
 from pixelwise.errors import DataError, ImageError, MaskError, OutputError
+from pixelwise.formats import open_dataset
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.layouts.folders import open_folders, write_folders
 from pixelwise.formats.splits import hashed_fraction
@@ -399,8 +400,9 @@ def test_a_list_of_classes_that_is_not_read_is_named(save, tmp_path: Path) -> No
     save("images/a.png")
     save("masks/a.png", MASK)
     (tmp_path / "classes.json").write_text("[]")
-    assert [(own.kind, own.file.name) for own in open_folders(tmp_path).problems] == [("passed_over", "classes.json")]
+    assert [(own.kind, own.file.name) for own in open_dataset(tmp_path).problems] == [("passed_over", "classes.json")]
     (tmp_path / "classes.json").rename(tmp_path / "masks/label_colors.txt")
-    assert [own.file.name for own in open_folders(tmp_path).problems] == ["label_colors.txt"]
+    assert [own.file.name for own in open_dataset(tmp_path).problems] == ["label_colors.txt"]
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
-    assert open_folders(tmp_path).problems == ()
+    (problem,) = open_dataset(tmp_path).problems
+    assert "It was not compared: classes.txt counts" in problem.message

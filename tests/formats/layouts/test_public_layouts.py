@@ -268,3 +268,86 @@ def test_deepglobe_has_suffixes_of_images_and_masks(save, tmp_path: Path) -> Non
     assert (data.classes.names, splits(data)) == (("urban", "water"), {"train": 2})
     assert_array_equal(read(data)["119_sat"].label_map, [[0, 1] * 4] * 6)
     assert [(problem.kind, problem.file.name) for problem in data.problems] == [("passed_over", "valid")]
+
+
+def test_ade20k_has_no_label_at_0_and_its_names(save, tmp_path: Path) -> None:
+    for split in ("training", "validation"):
+        save(f"images/{split}/ADE_{split}_1.jpg")
+        save(f"annotations/{split}/ADE_{split}_1.png", [[0, 1, 2, 3, 3, 2, 1, 0]] * 6)
+    rows = "".join(f"{i}\t0.1\t9\t9\t{name}\n" for i, name in enumerate(("wall", "building, edifice", "sky"), 1))
+    (tmp_path / "objectInfo150.txt").write_text(f"Idx\tRatio\tTrain\tVal\tName\n{rows}")
+    data = open_dataset(tmp_path)
+    assert (data.classes.names, splits(data)) == (("wall", "building", "sky"), {"train": 1, "val": 1})
+    assert_array_equal(read(data)["ADE_training_1"].label_map, [[255, 0, 1, 2, 2, 1, 0, 255]] * 6)
+    assert data.problems == ()
+
+
+def test_roboflows_semantic_masks(save, tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        for name in ("a_jpg.rf.0f1", "b_png.rf.7c2"):
+            save(f"{split}/{name}.jpg")
+            save(f"{split}/{name}_mask.png", [[0, 0, 1, 1, 2, 2, 0, 0]] * 6)
+        (tmp_path / split / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, cat\n2, dog\n")
+    data = open_dataset(tmp_path)
+    assert (data.classes.names, splits(data)) == (("background", "cat", "dog"), {"train": 2, "val": 2, "test": 2})
+    assert_array_equal(read(data)["a_jpg.rf.0f1"].label_map, [[0, 0, 1, 1, 2, 2, 0, 0]] * 6)
+    assert data.problems == ()
+    (tmp_path / "valid/_classes.csv").write_text("Pixel Value, Class\n0, background\n1, dog\n2, cat\n")
+    (problem,) = open_dataset(tmp_path).problems
+    assert (problem.kind, problem.file.parent.name) == ("class_lists", "valid")
+
+
+def test_pascal_context_as_mmsegmentation_has_it(save, tmp_path: Path) -> None:
+    for number in range(6):
+        save(f"JPEGImages/2008_{number:06}.jpg")
+        save(f"SegmentationClassContext/2008_{number:06}.png", HALVES)
+    for split, numbers in (("train", (0, 1, 2)), ("val", (3, 4))):
+        path = tmp_path / f"ImageSets/SegmentationContext/{split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"2008_{number:06}\n" for number in numbers))
+    data = open_dataset(tmp_path)
+    assert splits(data) == {"train": 3, "val": 2}
+    assert_array_equal(read(data)["2008_000003"].label_map, HALVES)
+    (problem,) = data.problems
+    assert "found 1 image (JPEGImages/2008_000005.jpg), 1 with a mask" in problem.message
+
+
+def test_floodnet_has_folders_and_suffixes_of_its_own(save, tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for number in (6279, 6280):
+            save(f"{split}/{split}-org-img/{number}.jpg")
+            save(f"{split}/{split}-label-img/{number}_lab.png", HALVES)
+    data = open_dataset(tmp_path)
+    assert splits(data) == {"train": 2, "val": 2}
+    assert all((sample.label_map == HALVES).all() for sample in read(data).values())
+
+
+def test_tools_whose_files_are_not_read_are_named(save, tmp_path: Path) -> None:
+    save("supervisely/ds0/img/a.jpg")
+    annotation = {"size": {"height": 6, "width": 8}, "objects": [{"classTitle": "cat", "bitmap": {"data": "eJ"}}]}
+    (tmp_path / "supervisely/ds0/ann").mkdir()
+    (tmp_path / "supervisely/ds0/ann/a.jpg.json").write_text(json.dumps(annotation))
+    with pytest.raises(DataError, match=r"a\.jpg\.json is a file of Supervisely's, which is not read: export"):
+        open_dataset(tmp_path / "supervisely")
+    save("boxes/train/a.jpg")
+    (tmp_path / "boxes/train/a.xml").write_text("<annotation><object><bndbox></bndbox></object></annotation>")
+    with pytest.raises(DataError, match=r"train/a\.xml holds boxes, which detection needs"):
+        open_dataset(tmp_path / "boxes")
+    save("cut/a.jpg")
+    (tmp_path / "cut/instances.json").write_text('{"images": [{"id": 1, "file_na')
+    with pytest.raises(DataError, match=r"instances\.json cannot be read: it is cut off: its text ends at byte 30"):
+        open_dataset(tmp_path / "cut")
+
+
+def test_mvtec_has_images_without_a_fault_and_without_masks(save, tmp_path: Path) -> None:
+    for folder in ("train/good", "test/good", "test/crack"):
+        for number in range(3):
+            save(f"{folder}/{number:03}.png")
+    for number in range(3):
+        save(f"ground_truth/crack/{number:03}_mask.png", HALVES * 255)
+    data = open_dataset(tmp_path)
+    assert splits(data) == {"test": 3}
+    assert all((sample.label_map == HALVES).all() for sample in read(data).values())
+    (problem,) = data.problems
+    assert "found 6 images in folders without masks: test/good/ (3), train/good/ (3)" in problem.message
+    assert "no_train" in kinds(data)

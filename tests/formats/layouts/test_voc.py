@@ -324,3 +324,29 @@ def test_more_objects_than_8_bits_number(save, tmp_path: Path, count: int) -> No
     write_voc(data, tmp_path / "out")
     assert_array_equal(first(open_voc(tmp_path / "out")).instance_map, ids // 3)
     assert_array_equal(first(open_voc(tmp_path / "out")).label_map, label_map)
+
+
+def test_images_that_no_list_names_are_counted(add, root: Path) -> None:
+    add("2008_000009")
+    add("2008_000010", None, None)
+    (problem,) = open_voc(root).problems
+    assert problem.kind == "passed_over"
+    assert "found 2 images (JPEGImages/2008_000009.jpg, JPEGImages/2008_000010.jpg), 1 with a mask" in problem.message
+
+
+def test_second_columns_are_followed(add, save, root: Path) -> None:
+    """As DeepLab lists the masks of more images, in a folder of their own."""
+    name = PHOTOS["train"]
+    save(f"SegmentationClassAug/{name}.png", np.where(CLASS_MASK == 15, 3, CLASS_MASK))
+    write_list(root, "train", f"/JPEGImages/{name}.jpg /SegmentationClassAug/{name}.png")
+    data = open_voc(root)
+    assert_array_equal(first(data).label_map, np.where(CLASS_MASK == 15, 3, CLASS_MASK))
+    assert [own.kind for own in data.problems] == ["assumed"]
+    write_list(root, "train", f"{name} 1")
+    assert_array_equal(first(open_voc(root)).label_map, CLASS_MASK)
+
+
+def test_an_image_that_a_list_names_and_that_is_not_there(root: Path) -> None:
+    write_list(root, "val", "2011_000001", "gone.png")
+    problems = [own for own in check(open_voc(root)).problems if own.kind == "missing_image"]
+    assert [own.file.name for own in problems] == ["2011_000001.jpg", "gone.png"]

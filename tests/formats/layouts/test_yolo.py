@@ -188,11 +188,23 @@ def test_what_lies_a_little_outside_is_cut(root: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (YAML + "nc: 3\n", "2 names and nc: 3"),
-        (YAML.replace("[cell, disc]", "{0: cell, 2: disc}"), "names that are no list, lack an id"),
-        (YAML.replace("[cell, disc]", "[cell, no]"), "names that are no list, lack an id, or need quotes"),
+        (YAML + "nc: 3\n", "2 names and nc: 3; expected as many names as nc"),
+        (YAML + "nc: two\n", "2 names and nc: 'two'"),
+        (
+            YAML.replace("[cell, disc]", "{0: cell, 2: disc}"),
+            "names that lack an id: 2 names for the ids 0, 2, none for 1",
+        ),
+        (YAML.replace("[cell, disc]", "{0: a, 5: b}"), "names that lack an id: 2 names for the ids 0, 5, none for 1"),
+        (YAML.replace("[cell, disc]", "{cell: 0}"), "names that lack an id: 1 names for the ids cell, none for 0"),
+        (YAML.replace("[cell, disc]", "[cell, no]"), "False, which needs quotes to be a name, for the id 1"),
+        (YAML.replace("[cell, disc]", "[cell, , disc]"), "a file that cannot be read"),
+        (YAML.replace("[cell, disc]", "[cell, null]"), "no name for the id 1"),
+        (YAML.replace("[cell, disc]", "['', disc]"), "an empty name for the id 0"),
+        (YAML.replace("[cell, disc]", "[]"), "names that are no list, or an empty one"),
         (YAML.replace("[cell, disc]", "cell"), "names that are no list"),
-        (YAML.replace("disc", "cell"), "the name 'cell' twice"),
+        (YAML.replace("names: [cell, disc]", "nc: 1000000000"), "nc: 1000000000 and no names"),
+        (YAML.replace("names: [cell, disc]", "nc: two"), "nc: 'two' and no names"),
+        (YAML.replace("disc", "cell"), "the name 'cell' twice, for the ids 0 and 1"),
         (YAML.replace("disc", "background"), r"the name 'background' twice \(background is one\)"),
         (YAML + "kpt_shape: [17, 3]\n", "keypoints"),
         (YAML.replace("images/val", "valid"), "val: valid, which is not there"),
@@ -323,3 +335,25 @@ def test_yaml_nested_too_deep(save, tmp_path: Path) -> None:
     write(tmp_path, "data.yaml", f"names: {'[' * 3000}\ntrain: images\n")
     with pytest.raises(DataError, match=r"data\.yaml: found a file that cannot be read"):
         open_yolo(tmp_path)
+
+
+def test_images_that_a_list_does_not_name_are_counted(save, root: Path) -> None:
+    for name in ("b", "c", "d e"):
+        save(f"images/train/{name}.png")
+    write(root, "labels/train/c.txt", f"{SQUARE}\n")
+    write(root, "data.yaml", YAML.replace("images/train", "train.txt"))
+    write(root, "train.txt", "./images/train/a.png\n./images/train/d e.png\n")
+    data = open_yolo(root)
+    assert names(data)["train"] == ["a", "d e"]
+    (problem,) = data.problems
+    assert problem.kind == "passed_over"
+    assert "found 2 images (images/train/b.png, images/train/c.png), 1 with a mask" in problem.message
+    write(root, "data.yaml", YAML)
+    assert open_yolo(root).problems == ()
+
+
+def test_masks_in_place_of_texts_are_named(save, root: Path) -> None:
+    (root / "labels/train/a.txt").unlink()
+    save("labels/train/a.png", np.zeros((HEIGHT, WIDTH)))
+    with pytest.raises(DataError, match=r"train/ holds images: if these are masks, pass --format folders"):
+        open_yolo(root)

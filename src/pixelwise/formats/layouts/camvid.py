@@ -19,8 +19,10 @@ from pixelwise.files import write_text
 from pixelwise.formats.classlist import CLASS_LISTS
 from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
+from pixelwise.formats.names import parts_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.split_lines import divisions, tell_unlisted
 from pixelwise.formats.splits import SPLITS, in_splits, read_split_lists
 from pixelwise.formats.textfiles import shown
 from pixelwise.raster.image import write_png
@@ -63,9 +65,12 @@ def open_camvid(root: Path) -> Dataset:
     used = {item.mask for _, item in items}
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
+    masked = _masked(root) if lists else {}
+    problems = tuple(tell_unlisted(root, masked, (item.image for _, item in items)))
     values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
     coding = Coding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
-    return Dataset(root, "camvid", CLASSES, in_splits(items), files_of(coding.read), strays, coding=coding)
+    read_labels = files_of(coding.read)
+    return Dataset(root, "camvid", CLASSES, in_splits(items), read_labels, strays, coding=coding, problems=problems)
 
 
 def write_camvid(dataset: Dataset, out: Path) -> None:
@@ -93,12 +98,26 @@ def write_camvid(dataset: Dataset, out: Path) -> None:
 def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
     for split, lines in lists.items():
         for line in lines:
-            paths = [root.joinpath(*path.split("/")[-2:]) for path in line.split()]
-            if len(paths) != 2:
+            pairs = [(_place(root, left), _place(root, right)) for left, right in divisions(line)]
+            there = [(image, mask) for image, mask in pairs if os.path.isfile(image) and os.path.isfile(mask)]
+            if not pairs or (len(pairs) > 1 and not there):
+                found = f"the line {shown(line)} for {split}"
+                found += ", no part of which is an image that is there" if pairs else ""
                 remedy = "Correct the list, or pass --format folders."
-                raise DataError(root, f"the line {shown(line)} for {split}", "an image's path and its mask's", remedy)
-            image, mask = paths
+                raise DataError(root, found, "an image's path and its mask's", remedy)
+            image, mask = (there or pairs)[0]
             yield split, Item(image.stem, image, mask if os.path.isfile(mask) else None)
+
+
+def _place(root: Path, path: str) -> Path:
+    return root.joinpath(*(parts_of(path)[-2:] or ["_"]))
+
+
+def _masked(root: Path) -> dict[Path, bool]:
+    """Return the images of all splits, and whether each has a mask."""
+    folders = [root / split for split in SPLITS if (root / split).is_dir()]
+    images = (image for folder in folders for image in image_files(folder))
+    return {image: (root / f"{image.parent.name}annot" / f"{image.stem}.png").is_file() for image in images}
 
 
 def _paired(root: Path) -> Iterator[tuple[str, Item]]:

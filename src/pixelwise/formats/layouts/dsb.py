@@ -32,6 +32,7 @@ from pixelwise.formats.partners import image_files
 from pixelwise.formats.soft_edges import soft_binary
 from pixelwise.formats.splits import SPLITS, in_splits
 from pixelwise.formats.survey import survey
+from pixelwise.formats.turned import drawn_size
 from pixelwise.instances.objects import Piece, numbered
 from pixelwise.raster.image import image_size, read_values, write_png
 
@@ -86,9 +87,11 @@ def read_labels(item: Item) -> Labels:
     Raises `ImageError` for a file that cannot be read and `MaskError` for a mask of another size than the image, in
     colours, or of other values than 0 and one of `SET`.
     """
-    folder, size = mask_of(item), image_size(item.image)
+    folder = mask_of(item)
+    files = image_files(folder)
+    size = drawn_size(item.image, files[0]) if files else image_size(item.image)
     soft: dict[str, int] = {}
-    labels = painted([_marked(file, size, soft) for file in image_files(folder)], size, str(folder))
+    labels = painted([_marked(file, size, soft) for file in files], size, str(folder))
     if not soft:
         return labels
     found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({listed(list(soft))})"

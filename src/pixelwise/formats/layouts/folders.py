@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,18 +11,23 @@ import numpy as np
 
 from pixelwise.classes import IGNORE_INDEX
 from pixelwise.errors import DataError
-from pixelwise.formats.classlist import read_class_list, read_object_classes, write_classes
+from pixelwise.formats.classlist import ClassList, read_class_list, read_object_classes, write_classes
+from pixelwise.formats.coding import Coding
 from pixelwise.formats.dataset import Dataset, Item, Labels, files_of, mask_of
 from pixelwise.formats.instance_maps import IdReading, decide_ids
 from pixelwise.formats.layout import EXPECTED, Place, find_places, home_of
+from pixelwise.formats.layouts.folderlists import listed_items, names_pairs
 from pixelwise.formats.layouts.vocclasses import read_label_map
 from pixelwise.formats.mask_values import decide
-from pixelwise.formats.names import nfc, parts_of, stem_of
+from pixelwise.formats.names import stem_of
+from pixelwise.formats.other_lists import class_list_of_splits, files_like_lists
 from pixelwise.formats.output import copy_image, new_directory
-from pixelwise.formats.partners import partners
-from pixelwise.formats.refusal import describe, remedy_for, unread_class_lists
-from pixelwise.formats.splits import assigned, in_splits, read_split_lists
-from pixelwise.raster.image import IMAGE_ENDINGS, write_png
+from pixelwise.formats.partners import partners, several_masks
+from pixelwise.formats.problem import shown
+from pixelwise.formats.refusal import describe, endings_of_masks, remedy_for
+from pixelwise.formats.splits import assigned, in_splits, read_split_lists, unread_split_lists
+from pixelwise.formats.united import read_united, tell_united, with_several
+from pixelwise.raster.image import write_png
 
 Assigned = list[tuple[str | None, Item]]
 """Items with the split that their folder names, if it names one."""
@@ -31,40 +36,51 @@ Assigned = list[tuple[str | None, Item]]
 def open_folders(root: Path) -> Dataset:
     """Read the mask folders in `root` (see `layout` for the names that are understood).
 
-    Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. A test folder
-    without masks has nothing to measure and is no split. Data with instance maps and no masks has the classes
-    background and object. Raises `DataError` where no images with masks are found or their partners are ambiguous.
+    Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. Lists of images and
+    masks may name files in any folders. A test folder without masks has nothing to measure and is no split. Data with
+    instance maps and no masks has the classes background and object. Raises `DataError` where no images with masks are
+    found or their partners are ambiguous.
     """
-    places, passed_over = find_places(root)
-    if not any(place.masks or place.instances for place in places):
+    lists = read_split_lists(root)
+    try:
+        places, passed_over = find_places(root)
+    except DataError:
+        if not names_pairs(root, lists):
+            raise
+        places, passed_over = [], []
+    has_labels = any(place.masks or place.instances for place in places)
+    if not has_labels and not names_pairs(root, lists):
         raise DataError(root, describe(root), EXPECTED, remedy_for(root))
     home = home_of(root, places)
-    has_masks = any(place.masks for place in places)
+    lists = lists or read_split_lists(home)
+    has_masks = not has_labels or any(place.masks for place in places)
     found: Assigned = []
     labelling: set[Path] = set()
     for place in places:
         items = _items(place, has_masks)
-        if place.split in ("train", "val") or not items or any(item.mask for item in items):
+        if place.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
             found += [(place.split, item) for item in items]
             labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
-    used = {path for _, item in found for path in (item.mask, item.instances) if path is not None}
-    if not any(item.mask for _, item in found):
+    used = {path for _, item in found for path in (item.mask, item.instances, *item.more) if path is not None}
+    if not any(item.mask for _, item in found) and not names_pairs(root, lists):
         raise _no_pair(root, places)
     strays = tuple(sorted(labelling - used))
-    _require_own(root, found)
-    if lists := read_split_lists(root) or read_split_lists(home):
-        splits, strays = in_splits(_listed(root, found, lists)), ()
+    if lists:
+        listed, remarks = listed_items(root, found, lists)
+        _require_own(root, listed)
+        passed_over += remarks
+        splits, strays = in_splits(listed), ()
     else:
+        _require_own(root, found)
         splits = in_splits(assigned(root, found))
-    masks = sorted({item.mask for items in splits.values() for item in items if item.mask is not None})
+        passed_over += unread_split_lists(root)
+    all_items = [item for items in splits.values() for item in items]
+    passed_over += tell_united(root, all_items)
+    masks = sorted({mask for item in all_items for mask in (item.mask, *item.more) if mask is not None})
     class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
-    passed_over += [] if class_list else unread_class_lists(root)
+    class_list = class_list or class_list_of_splits(root)
     home_of_list = root if class_list is None else class_list.path.parent
-    maps = (
-        masks
-        if not has_masks
-        else sorted({item.instances for items in splits.values() for item in items if item.instances is not None})
-    )
+    maps = sorted({item.instances for item in all_items if item.instances is not None}) if has_masks else masks
     if not has_masks:
         classes = read_object_classes(home_of_list, id_maps=True)
         ids = decide_ids(root, maps, class_list)
@@ -72,15 +88,18 @@ def open_folders(root: Path) -> Dataset:
         coding = ids.coding(classes)
         problems = (*passed_over, *ids.problems)
         return Dataset(root, "folders", classes, splits, read_objects, strays, coding=coding, problems=problems)
-    coding = decide(root, masks, class_list, bool(maps))
+    coding = _decide(root, masks, class_list, bool(maps))
     if coding.objects:
-        void = tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX)
-        ids = IdReading(void)
-        read_labels: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
+        ids = IdReading(tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX))
+        read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
     else:
         ids = decide_ids(root, maps, class_list)
         coding = replace(coding, ignored_ids=ids.void)
-        read_labels = files_of(coding.read, ids.read)
+        read_single = files_of(coding.read, ids.read)
+
+    def read_labels(item: Item) -> Labels:
+        return read_united(item, coding, ids) if item.more else read_single(item)
+
     problems = (*passed_over, *coding.problems, *ids.problems)
     return Dataset(
         root,
@@ -123,10 +142,23 @@ def _items(place: Place, has_masks: bool) -> list[Item]:
     masks = partners(place.images, place.masks) if has_masks else instances
     names = ["_".join((*place.within, stem_of(image))) for image in place.images]
     pairs = zip(names, place.images, strict=True)
-    return [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
+    items = [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
+    return with_several(items, several_masks(place.images, place.masks, masks)) if has_masks else items
 
 
-def _require_own(root: Path, found: Assigned) -> None:
+def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> Coding:
+    """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
+    try:
+        return decide(root, masks, class_list, has_objects)
+    except DataError as error:
+        others = [] if class_list else [shown(root, path) for path in files_like_lists(root)]
+        if not others:
+            raise
+        hint = f"There are lists of classes in forms that are not read: {', '.join(others[:3])}."
+        raise DataError(error.where, error.found, error.expected, f"{hint} {error.remedy}") from error
+
+
+def _require_own(root: Path, found: Iterable[tuple[str | None, Item]]) -> None:
     """Raise `DataError` where two images have one mask: their names are equal in folders that differ."""
     images: dict[Path, Path] = {}
     for _, item in found:
@@ -138,41 +170,14 @@ def _require_own(root: Path, found: Assigned) -> None:
 
 
 def _no_pair(root: Path, places: list[Place]) -> DataError:
-    mask = next(mask for place in places for mask in (*place.masks, *place.instances))
-    image = next((image for place in places for image in place.images), None)
-    first = (
-        f"the first are {mask.name} and {image.name}" if image else f"the first is {mask.name}, and there is no image"
-    )
-    found = f"no mask that belongs to an image; {first}"
-    return DataError(root, found, "masks with their images' stems", "Give each mask its image's stem.")
-
-
-def _listed(root: Path, found: Assigned, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
-    """Yield the items that the lists name; one that is not there is an item whose files are missing."""
-    by_name = {item.name: item for _, item in found}
-    by_place = {(split, item.name): item for split, item in found}
-    if not any(name in by_name for lines in lists.values() for line in lines for name in _names(line)):
-        raise DataError(root, f"{', '.join(lists)} lists that name no image here", "stems of images", "Correct them.")
-    for split, lines in lists.items():
-        folder = next((item.image.parent for place, item in found if place == split), found[0][1].image.parent)
-        members: dict[str, Item] = {}
-        for line in lines:
-            names = _names(line)
-            known = (by_place.get((split, name)) or by_name.get(name) for name in names)
-            item = next((item for item in known if item), Item(names[-1], folder / names[-2]))
-            members[item.name] = item
-        yield from ((split, item) for item in members.values())
-
-
-def _names(line: str) -> list[str]:
-    """Return what a line's image may be called: the whole line or its first word, with and without the folders before
-    it, as it is and as a file's stem."""
-    names: list[str] = []
-    for path in (line, line.split()[0]):
-        *folders, file = map(nfc, parts_of(path) or [path])
-        stem = Path(file).stem if Path(file).suffix.lower() in IMAGE_ENDINGS else file
-        names += ["_".join((*folders[first:], stem)) for first in range(len(folders))]
-    for path in (line, line.split()[0]):
-        name = path.replace("\\", "/").rsplit("/", 1)[-1]
-        names += [nfc(name), nfc(Path(name).stem) if Path(name).suffix.lower() in IMAGE_ENDINGS else nfc(name)]
-    return names
+    images = [image for place in places for image in place.images]
+    masks = [mask for place in places for mask in (*place.masks, *place.instances)]
+    mask = masks[0]
+    other = f"are {mask.name} and {images[0].name}" if images else f"is {mask.name}, and there is no image"
+    first = f"the first {other}"
+    remedy = "Give each mask its image's stem."
+    if endings := endings_of_masks(images, masks):
+        shown_endings = ", ".join(endings[:8]) + (" ..." if len(endings) > 8 else "")
+        first += f", and masks are called as images with {shown_endings} after it"
+        remedy = "Give each image one mask of its stem; unite several, such as one a class, with a value a class."
+    return DataError(root, f"no mask that belongs to an image; {first}", "masks with their images' stems", remedy)

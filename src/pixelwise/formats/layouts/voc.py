@@ -18,7 +18,7 @@ masks is no split. An object over several classes has that of most of its pixels
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,10 +32,12 @@ from pixelwise.formats.classlist import write_classes
 from pixelwise.formats.coding import Coding, read_instance_map
 from pixelwise.formats.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.formats.layouts.vocclasses import CLASSES, PALETTE, indices_of_colors, read_coding
-from pixelwise.formats.names import nfc, stem_of
+from pixelwise.formats.names import stem_of
 from pixelwise.formats.output import copy_image, new_directory
 from pixelwise.formats.painting import remark
 from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.problem import Problem
+from pixelwise.formats.split_lines import Line, follow_lists, names_of, parse_line, tell_unlisted
 from pixelwise.formats.splits import in_splits, lines_of, read_split_lists
 from pixelwise.instances.objects import numbered
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
@@ -70,7 +72,8 @@ def open_voc(root: Path) -> Dataset:
         raise DataError(root, found, EXPECTED, "Pass the directory of one of them.")
     (home,) = homes
     items, strays = _items(home)
-    splits = in_splits(_assigned(home, items))
+    pairs, remarks = _assigned(home, items)
+    splits = in_splits(pairs)
     if not any(item.mask for item in splits.get("test", ())):
         splits.pop("test", None)
     masks = [item.mask for members in splits.values() for item in members if item.mask is not None]
@@ -96,7 +99,7 @@ def open_voc(root: Path) -> Dataset:
         read_labels,
         strays,
         coding=coding,
-        problems=coding.problems,
+        problems=(*remarks, *coding.problems),
         id_files=id_files,
     )
 
@@ -188,27 +191,32 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
 
 
-def _assigned(home: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
-    """Yield every listed image once a split; one that is not there is an item whose files are missing."""
-    lists = {
-        split: dict.fromkeys(_name(line, items) for line in lines) for split, lines in read_split_lists(home).items()
-    }
+def _assigned(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
+    """Return every listed image once a split, one that is not there as an item whose files are missing; and remarks."""
+
+    def listed(split: str, texts: list[str]) -> list[Line]:
+        return [parse_line(split, text, lambda name: _item_of(name, items)) for text in texts]
+
+    lists = read_split_lists(home)
+    lines = [line for split, texts in lists.items() for line in listed(split, texts)]
+    named, remarks = follow_lists(home, lines, lambda _: home / IMAGES)
+    pairs: list[tuple[str | None, Item]] = [*named]
     whole = next((home / LISTS / name for name in WHOLE_LISTS if (home / LISTS / name).is_file()), None)
-    others: list[str] = []
     if whole is not None and not {"train", "val"} <= lists.keys():
-        known = {name for names in lists.values() for name in names}
-        others = [name for name in (_name(line, items) for line in lines_of(whole)) if name not in known]
+        others, told = follow_lists(home, listed("", lines_of(whole)), lambda _: home / IMAGES)
+        known = {item.name for _, item in pairs}
+        pairs += [(_split(lists.keys()), item) for _, item in others if item.name not in known]
+        remarks += told
     elif not lists:
-        others = list(items)
-    pairs: list[tuple[str | None, str]] = [(split, name) for split, names in lists.items() for name in names]
-    pairs += [(_split(lists), name) for name in dict.fromkeys(others)]
-    if not any(name in items for _, name in pairs):
+        return [(None, item) for item in items.values()], []
+    if not any(item.name in items for _, item in pairs):
         raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
-    for split, name in pairs:
-        yield split, items.get(name) or Item(name, home / IMAGES / f"{name}.jpg")
+    masked = {item.image: item.mask is not None for item in items.values()}
+    remarks += tell_unlisted(home, masked, (item.image for _, item in pairs))
+    return [(split, _with_ending(item)) for split, item in pairs], remarks
 
 
-def _split(lists: dict[str, dict[str, None]]) -> str | None:
+def _split(lists: Collection[str]) -> str | None:
     """Return the split of an image that only a list of the whole, or none, names: the missing one of train and val;
     train, of which val is drawn, beside a list of test alone; else none."""
     missing = [split for split in ("train", "val") if split not in lists]
@@ -217,8 +225,11 @@ def _split(lists: dict[str, dict[str, None]]) -> str | None:
     return "train" if "test" in lists else None
 
 
-def _name(line: str, items: dict[str, Item]) -> str:
-    """Return the image that a line names: all of it or its first word, a path, a file or a stem."""
-    files = [part.replace("\\", "/").rsplit("/", 1)[-1] for part in (line, line.split()[0])]
-    names = [Path(file).stem if Path(file).suffix.lower() in IMAGE_ENDINGS else file for file in files]
-    return next((name for name in map(nfc, names) if name in items), names[0])
+def _item_of(text: str, items: dict[str, Item]) -> Item | None:
+    return next((items[name] for name in names_of(text) if name in items), None)
+
+
+def _with_ending(item: Item) -> Item:
+    """Return an item under the name that the image of a stem has in VOC."""
+    has_ending = item.image.suffix.lower() in IMAGE_ENDINGS
+    return item if has_ending else replace(item, image=item.image.with_name(f"{item.image.name}.jpg"))

@@ -36,6 +36,7 @@ from pixelwise.formats.layouts.yoloyaml import (
     read_items,
     read_yaml,
     stray_texts,
+    unlisted_images,
     yaml_file,
 )
 from pixelwise.formats.output import copy_image, new_directory
@@ -78,7 +79,9 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
         lines = [] if text == item.image else lines_of(text)
         return painted([_marked(text, classes, size, *line) for line in lines], size, str(text))
 
-    return Dataset(root, "yolo", classes, in_splits(items), read_labels, stray_texts(item for _, item in items))
+    strays = stray_texts(item for _, item in items)
+    problems = tuple(unlisted_images(root, content, [item for _, item in items]))
+    return Dataset(root, "yolo", classes, in_splits(items), read_labels, strays, problems=problems)
 
 
 def write_yolo(dataset: Dataset, out: Path) -> None:

@@ -15,6 +15,9 @@ from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.drawn import BACKGROUND
 from pixelwise.formats.names import holds, is_usable, parts_of, stem_of, walk
+from pixelwise.formats.partners import image_files
+from pixelwise.formats.problem import Problem
+from pixelwise.formats.split_lines import tell_unlisted
 from pixelwise.formats.splits import SPLITS
 from pixelwise.formats.textfiles import parse_yaml, shortened, shown
 from pixelwise.raster.image import IMAGE_ENDINGS
@@ -59,27 +62,53 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
     """Return background and the named classes; raise `DataError` for names that make no sense."""
     names, count = content.get("names"), content.get("nc")
-    if count is not None and type(count) is not int:
-        raise DataError(path, f"nc: {shown(count)}", "the number of names", "Correct it.")
     if names is None and count is not None:
-        if not 0 < count < MAX_CLASSES:
-            expected = f"1 to {MAX_CLASSES - 1} classes beside {BACKGROUND}"
-            raise DataError(path, f"nc: {shown(count)}", expected, "Merge or drop classes.")
+        if type(count) is not int or not 0 < count < MAX_CLASSES:
+            expected = f"a whole number from 1 to {MAX_CLASSES - 1}, or names"
+            raise DataError(path, f"nc: {shown(count)} and no names", expected, "Correct it.")
         names = [f"class_{index}" for index in range(count)]
-    if isinstance(names, dict):
-        by_id = {str(key): name for key, name in names.items()}
-        names = [by_id.get(str(index)) for index in range(len(names))]
-    if not isinstance(names, list) or any(type(name) not in (str, int, float) for name in names):
-        expected = "names: [sky, ...] or {0: sky, 1: ...}, no id left out"
-        raise DataError(path, "names that are no list, lack an id, or need quotes", expected, "Correct them.")
-    if count is not None and count != len(names):
+    named = _names(path, names)
+    if count is not None and count != len(named):
         raise DataError(
-            path, f"{len(names)} names and nc: {shown(count)}", "as many names as nc", "Correct one of them."
+            path,
+            f"{len(named)} names and nc: {shown(count)}",
+            "as many names as nc",
+            "Correct the one that is wrong: texts number the classes in the order of the names, from 0.",
         )
     try:
-        return ClassMap.named((BACKGROUND, *map(str, names)))
+        return ClassMap.named((BACKGROUND, *named))
     except DataError as error:
         raise DataError(path, f"{error.found} ({BACKGROUND} is one)", error.expected, error.remedy) from error
+
+
+def _names(path: Path, names: Any) -> list[str]:
+    """Return the names in the order of their ids; raise `DataError` where one is missing, twice there or no text."""
+    expected = "names: [sky, ...] or {0: sky, 1: ...}, no id left out"
+    remedy = "Correct them: texts number the classes in this order, from 0."
+    if isinstance(names, dict):
+        by_id = {str(key): name for key, name in names.items()}
+        missing = [str(index) for index in range(len(names)) if str(index) not in by_id]
+        if missing:
+            given, absent = (", ".join([*ids[:8], *(["..."] if len(ids) > 8 else [])]) for ids in ([*by_id], missing))
+            found = shortened(f"names that lack an id: {len(names)} names for the ids {given}, none for {absent}")
+            raise DataError(path, found, expected, remedy)
+        names = [by_id[str(index)] for index in range(len(names))]
+    if not isinstance(names, list) or not names:
+        raise DataError(path, "names that are no list, or an empty one", expected, remedy)
+    if len(names) >= MAX_CLASSES:
+        found = f"{len(names) + 1} classes ({BACKGROUND} is one)"
+        raise DataError(path, found, f"1 to {MAX_CLASSES}", "Merge or drop classes.")
+    seen: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if type(name) not in (str, int, float):
+            found = "no name" if name is None else f"{shown(name)}, which needs quotes to be a name,"
+            raise DataError(path, f"{found} for the id {index}", expected, remedy)
+        if not str(name).strip():
+            raise DataError(path, f"an empty name for the id {index}", expected, remedy)
+        if (first := seen.setdefault(str(name), index)) != index:
+            found = f"the name {shown(str(name))} twice, for the ids {first} and {index}"
+            raise DataError(path, found, "different names", remedy)
+    return [str(name) for name in names]
 
 
 def read_items(path: Path, content: dict[str, Any], split: str, images_root: Path | None = None) -> list[Item]:
@@ -104,6 +133,8 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
         if split == "test":
             return []
         remedy = "Add the texts, empty ones for images without objects, or correct the path."
+        if any(text.parent.is_dir() and image_files(text.parent) for text in texts[:1]):
+            remedy = f"{texts[0].parent.name}/ holds images: if these are masks, pass --format folders. {remedy}"
         raise DataError(texts[0], f"no such file, and no text of {split} at all", "a text for each image", remedy)
     stems = Counter(image.stem for image in images)
     names = [image.stem if stems[image.stem] == 1 else _long_name(path.parent, image) for image in images]
@@ -127,6 +158,21 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
             stems = {stem_of(file) for file in images.iterdir() if file.suffix.lower() in IMAGE_ENDINGS}
             strays += [text for text in labels.glob("*.txt") if stem_of(text) not in stems and text.name != CLASS_NAMES]
     return tuple(sorted(strays))
+
+
+def unlisted_images(root: Path, content: dict[str, Any], items: Iterable[Item]) -> list[Problem]:
+    """Return a remark on images beside those that lists name, where a split is a list."""
+    entries = [entry for split in SPLITS for name in SPLITS[split] for entry in _listed_entries(content.get(name))]
+    if not any(entry.lower().endswith(".txt") for entry in entries):
+        return []
+    used = {item.image for item in items}
+    folders = sorted({image.parent for image in used if os.path.isfile(image)})
+    images = {image: os.path.isfile(_text(image)) for folder in folders for image in image_files(folder)}
+    return tell_unlisted(root, images, used)
+
+
+def _listed_entries(entry: Any) -> list[str]:
+    return [str(own) for own in (entry if isinstance(entry, list) else [entry])]
 
 
 def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Sequence[str]) -> list[Path]:
