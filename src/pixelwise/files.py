@@ -6,7 +6,9 @@ import contextlib
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,27 @@ os.umask(_UMASK)
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def irregular(path: Path) -> str | None:
+    """Return what stands at a path, links followed, in words, where it is there and no regular file: opening it may
+    wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # what opens it tells of that
+        return None
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return None if stat.S_ISREG(mode) else kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a regular file, or a link to one, to read its bytes. Raises `OSError` where that is not possible, and for
+    anything else."""
+    if kind := irregular(path):
+        raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
+    return path.open("rb")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import OptionError
+from pixelwise.lookup import looked_up, rows_of
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
@@ -31,17 +32,22 @@ class ValueRange:
     def scaled(self, values: Values) -> UInt8:
         """Return values (height, width, 1 or 3) as uint8 (height, width, 3); what is no number becomes 0."""
         if values.dtype == np.uint8:
-            return np.repeat(values, 3 // values.shape[2], axis=2)
+            return np.ascontiguousarray(values) if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
         channels = range(values.shape[2])
         if len(channels) == 1 and len(set(self.low)) == len(set(self.high)) == 1:
             return np.repeat(self._spread(values[..., 0], 0)[..., None], 3, axis=2)
-        return np.stack([self._spread(values[..., min(own, channels[-1])], own) for own in range(3)], axis=2)
+        scaled = np.empty((*values.shape[:2], 3), np.uint8)
+        for own in range(3):
+            scaled[..., own] = self._spread(values[..., min(own, channels[-1])], own)
+        return scaled
 
     def _spread(self, values: Values, channel: int) -> UInt8:
         low, high = self.low[channel], self.high[channel]
-        if values.dtype != np.uint16:
-            return _eight_bits(values, low, high)
-        spread: UInt8 = _eight_bits(np.arange(2**16), low, high)[values]
+        if values.dtype == np.uint16:
+            return looked_up(_eight_bits(np.arange(2**16), low, high), values)
+        spread = np.empty(values.shape, np.uint8)
+        for rows in rows_of(values.shape):
+            spread[rows] = _eight_bits(values[rows], low, high)
         return spread
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from pixelwise import lookup
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.errors import ImageError, MaskError
 from pixelwise.formats.coding import Coding, is_gray, packed, read_instance_map, unpacked
@@ -99,3 +100,21 @@ def test_object_ids_with_a_value_without_a_label(save) -> None:
     coding = Coding(CLASSES, {255: IGNORE_INDEX}, objects=True)
     assert_array_equal(coding.read(save("a.png", [[0, 3, 254, 255]])), [[0, 1, 1, 255]])
     assert [coding.values_of(label) for label in (0, 255)] == ["0", "255"]
+
+
+def test_masks_are_read_some_rows_at_a_time(save, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookup, "AT_ONCE", 20)
+    values = np.random.default_rng(0).choice([0, 1, 2, 255], (30, 7))
+    table = np.array([[10, 20, 30], [255, 0, 0], [0, 255, 0], *[[0, 0, 0]] * 253])
+    for coding, stored in ((INDEX, values), (INDEX, values.astype(np.uint16)), (COLORS, table[values])):
+        assert_array_equal(coding.read(save("a.png", stored)), values)
+    values[[17, 28], [3, 5]] = 77
+    for dtype in (np.uint8, np.uint16):
+        with pytest.raises(MaskError, match="value 77 in 2 pixels, the first at row 17, column 3 "):
+            INDEX.read(save("a.png", values.astype(dtype)))
+    table[77] = 9
+    with pytest.raises(MaskError, match=r"colour \[9, 9, 9\] in 2 pixels, the first at row 17, column 3 "):
+        COLORS.read(save("a.png", table[values]))
+    jpeg_like = np.random.default_rng(1).integers(0, 256, (30, 7, 3))
+    smooth = Coding(CLASSES, {value: int(value > 127) for value in range(256)}, smooth=True)
+    assert_array_equal(smooth.read(save("a.png", jpeg_like)), jpeg_like.mean(axis=2).round() > 127)

@@ -3,7 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from pixelwise import lookup
+from pixelwise.formats.coding import packed
 from pixelwise.formats.survey import masks_of, pixels_of, survey
 
 
@@ -40,3 +43,18 @@ def test_the_colours_of_a_palette_that_occur(save_palette) -> None:
     look = survey([save_palette("a.png", [[0, 2, 2]], [(1, 2, 3), (4, 5, 6), (7, 8, 9)])]).looks[0]
     assert look.palette_colors == {0: (1, 2, 3), 2: (7, 8, 9)}
     assert look.pixels == {0: 1, 2: 2}
+
+
+@pytest.mark.parametrize("kind", ["gray", "deep", "colours"])
+def test_counts_are_those_of_the_whole_mask_some_rows_at_a_time(
+    kind: str, save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "AT_ONCE", 50)
+    shape = (40, 21, 3) if kind == "colours" else (40, 21)
+    top = 2 if kind == "colours" else 200
+    values = np.random.default_rng(0).integers(0, top, shape).astype(np.uint16 if kind == "deep" else np.uint8)
+    values[20:] = values[19]  # runs that go on over the border of two parts
+    look = survey([save("a.png", values)]).looks[0]
+    codes = packed(values) if kind == "colours" else values
+    assert look.pixels == dict(zip(*(own.tolist() for own in np.unique(codes, return_counts=True)), strict=True))
+    assert (look.rgb, look.gray) == (kind == "colours", kind != "colours")

@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.testing import assert_array_equal
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
-from pixelwise.errors import ModelFileError
+from pixelwise.errors import ModelFileError, PixelwiseError
 from pixelwise.modelfile.info import METADATA_KEY
 from pixelwise.predict.engine import OnnxRuntimeEngine, available_cores, providers
+from pixelwise.predict.loading import load
 from pixelwise.predict.openvino_engine import OpenVinoEngine
+from pixelwise.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from tests.predict.conftest import ColourModel, UInt8
@@ -70,6 +74,93 @@ def test_a_missing_file_and_a_directory_are_told_apart(kind: Kind, tmp_path: Pat
         kind(tmp_path / "none.onnx")
     with pytest.raises(ModelFileError, match="found a directory"):
         kind(tmp_path)
+
+
+def test_a_pipe_is_no_model(kind: Kind, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "model.onnx")
+    for path in (tmp_path / "model.onnx", tmp_path):
+        with pytest.raises(PixelwiseError):
+            load(path, engine="auto")
+    with pytest.raises(ModelFileError, match="found a named pipe; expected a model file"):
+        kind(tmp_path / "model.onnx")
+
+
+def test_an_endless_graph_and_weights_elsewhere_are_refused(kind: Kind, model_file: Path, tmp_path: Path) -> None:
+    model = onnx.load(str(model_file))
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    model.graph.initializer[0].external_data.add(key="location", value="../../../etc/passwd")
+    (tmp_path / "elsewhere.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ModelFileError, match=r"elsewhere\.onnx: found weights in another file"):
+        kind(tmp_path / "elsewhere.onnx")
+    model = onnx.load(str(model_file))
+    model.graph.node[0].op_type = "Loop"
+    onnx.save(model, str(tmp_path / "endless.onnx"))
+    with pytest.raises(ModelFileError, match=r"endless\.onnx: found the operation Loop"):
+        kind(tmp_path / "endless.onnx")
+
+
+def test_metadata_that_is_not_utf_8_is_refused(kind: Kind, model_file: Path) -> None:
+    content = model_file.read_bytes()
+    assert content.count(b'"colour"') == 1
+    model_file.write_bytes(content.replace(b'"colour"', b'"col\xffur"'))
+    with pytest.raises(ModelFileError, match=r"colour\.onnx"):
+        kind(model_file)
+
+
+def test_an_opset_that_onnxruntime_does_not_know_is_refused(model_file: Path) -> None:
+    model = onnx.load(str(model_file))
+    model.opset_import[0].version = 999
+    onnx.save(model, str(model_file))
+    with pytest.raises(
+        ModelFileError, match=r"colour\.onnx: found a file that onnxruntime cannot load \(ONNX Runtime only .*opset"
+    ):
+        OnnxRuntimeEngine(model_file)
+
+
+def broken(path: Path, nodes: list[onnx.NodeProto], tensors: dict[str, Any]) -> Path:
+    """Put nodes behind the logits, which then are called "plain"."""
+    model = onnx.load(str(path))
+    model.graph.node[-1].output[0] = "plain"
+    model.graph.node.extend(nodes)
+    for name, value in tensors.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    onnx.save(model, str(path))
+    return path
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_are_refused(kind: Kind, model_file: Path, image: UInt8, value: float) -> None:
+    node = helper.make_node("Mul", ["plain", "factor"], ["logits"])
+    path = broken(model_file, [node], {"factor": np.full((1, 4, 1, 1), [[[1.0]], [[value]], [[1.0]], [[1.0]]], "f4")})
+    image = np.maximum(image, 1)
+    expected = r"colour\.onnx: found scores that are no finite numbers in 30,150 pixels; expected a number for each"
+    with pytest.raises(ModelFileError, match=expected):
+        kind(path)(image[None])
+    Image.fromarray(image).save(path.with_name("a.png"))
+    predictor = Predictor(kind(path), kind(path).info, path)
+    with pytest.raises(ModelFileError, match=r"colour\.onnx on .*a\.png: found scores that are no finite numbers"):
+        predictor.predict(path.with_name("a.png"))
+
+
+def test_huge_scores_are_numbers(kind: Kind, model_file: Path, image: UInt8) -> None:
+    node = helper.make_node("Mul", ["plain", "factor"], ["logits"])
+    logits = kind(broken(model_file, [node], {"factor": np.float32(3e35)}))(image[None])
+    assert np.isfinite(logits).all()
+    with np.errstate(over="ignore"):
+        assert not np.isfinite(logits.sum(dtype=np.float32))  # which the check must not trust
+
+
+def test_a_graph_that_fails_on_an_image_names_file_and_size(kind: Kind, model_file: Path, image: UInt8) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["plain"], ["turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("Add", ["plain", "turned"], ["logits"]),
+    ]
+    path = broken(model_file, nodes, {})
+    engine = kind(path)
+    assert engine(image[None, :7, :7]).shape == (1, 4, 7, 7)
+    expected = rf"colour\.onnx: found a model that {NAMES[kind]} cannot run on 150 x 201 pixels \(\w"
+    with pytest.raises(ModelFileError, match=expected):
+        engine(image[None])
 
 
 @pytest.mark.parametrize("content", [b"", b"this is no model, whatever its name says", bytes(1000)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 import rasterio
 from numpy.testing import assert_array_equal
@@ -16,6 +17,7 @@ from PIL import Image
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
+from pixelwise.errors import ModelFileError
 from pixelwise.predict.batch import predict_files
 from pixelwise.predict.jobs import plan, remaining
 from pixelwise.predict.loading import load
@@ -210,3 +212,28 @@ def test_resumed_jobs_are_those_without_their_files(folder: Path, tmp_path: Path
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.tif").touch()
     assert [job.image.name for job in remaining(jobs)] == ["b.png"]
+
+
+def test_a_scan_too_wide_for_a_row_of_tiles_is_refused(
+    model_file: Path, image: UInt8, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """201 columns, tiles of 64 rows."""
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    monkeypatch.setenv("PIXELWISE_MAX_PIXELS", str(201 * 64))
+    assert predict_scans(load(model_file), jobs) == {}
+    monkeypatch.setenv("PIXELWISE_MAX_PIXELS", str(201 * 64 - 1))
+    (error,) = predict_scans(load(model_file), jobs).values()
+    assert "found 201 columns, of which 64 rows are worked on at a time; expected at most 200 columns" in str(error)
+
+
+def test_scores_of_a_scan_that_are_no_numbers_name_model_and_scan(
+    model_file: Path, folder: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(str(model_file))
+    (bias,) = (own for own in model.graph.initializer if own.name == "bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.array([0, np.nan, 0, 0], np.float32), "bias"))
+    onnx.save(model, str(model_file))
+    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    with pytest.raises(ModelFileError, match=r"colour\.onnx on .*a\.tif: found scores that are no finite numbers"):
+        predict_scans(load(model_file), jobs)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix == ".tif"]

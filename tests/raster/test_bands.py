@@ -92,7 +92,7 @@ def test_files_that_cannot_be_read_are_passed_over_while_one_can(values: np.ndar
     good, bad = write(tmp_path / "a.tif", values), tmp_path / "b.tif"
     bad.write_text("no TIFF")
     assert measured_bands([bad, good], (1,)) == measured_bands([good], (1,))
-    with pytest.raises(ImageError, match=r"b\.tif: found a file that cannot be read, damaged or truncated"):
+    with pytest.raises(ImageError, match=r"b\.tif: found a .*damaged or truncated"):
         measured_bands([bad, bad], (1,))
 
 
@@ -105,7 +105,7 @@ def test_a_file_with_too_few_bands_is_named(values: np.ndarray, tmp_path: Path) 
 def test_a_truncated_file_is_named(values: np.ndarray, tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", values)
     path.write_bytes(path.read_bytes()[:6000])
-    with pytest.raises(ImageError, match=r"a\.tif: found a file that cannot be read, damaged or truncated"):
+    with pytest.raises(ImageError, match=r"a\.tif: found a .*damaged or truncated"):
         read_bands(path, Bands((6,), (0.0,), (1.0,)))
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
 from pixelwise.errors import OutputError, RunError
-from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from pixelwise.training.checkpoint import (
+    load_tensors,
+    optimizer_tensors,
+    require_types,
+    restore_optimizer,
+    save_tensors,
+)
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -115,3 +123,25 @@ def test_an_optimiser_that_took_no_step_has_nothing_to_restore() -> None:
     assert optimizer_tensors(optimizer) == {}
     restore_optimizer(optimizer, {})
     assert not optimizer.state
+
+
+def test_a_header_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for text in ("[]", "7", "no json", "[" * 100_000):
+        content = safetensors.torch.save({"w": torch.zeros(2)}, {"pixelwise": text})
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=r"a\.safetensors: found a damaged file"):
+            load_tensors(path)
+
+
+def test_a_pipe_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(RunError, match="found a named pipe"):
+        load_tensors(tmp_path / "a.safetensors")
+
+
+def test_tensors_of_another_type_are_refused() -> None:
+    layer = nn.Linear(2, 1)
+    require_types(layer, {name: value.clone() for name, value in layer.state_dict().items()})
+    with pytest.raises(TypeError, match=r"weight in torch\.float64 for torch\.float32"):
+        require_types(layer, {"weight": torch.zeros(1, 2, dtype=torch.float64)})

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from pixelwise.classes import IGNORE_INDEX
+from pixelwise.errors import RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.instances.rule import Grouping
 from pixelwise.models import build
+from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
-from pixelwise.training.loop import Trainer
+from pixelwise.training.loop import Progress, Trainer, fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -87,3 +93,58 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
         0.25 * 2 * F.l1_loss(logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside])
     )  # of both ways together
     assert trainer.train_step(batch._replace(centres=centres)) == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_path: Path) -> None:
+    """The weights are spoilt: nothing of them is kept, and the last checkpoint stays."""
+
+    def train_step(batch: int) -> float:
+        progress.step += 1
+        return loss if progress.step == 3 else 0.5
+
+    progress, seen = Progress(), []
+    pipeline = SimpleNamespace(train=lambda: None)
+    saved = SimpleNamespace(recipe=recipe, progress=progress, pipeline=pipeline, train_step=train_step)
+    with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*--seed"):
+        fit(
+            cast(Trainer, saved),
+            cast(Any, iter(range(9))),
+            train_images=6,
+            measured="miou",
+            validate=lambda own: None,
+            keep_best=lambda own: None,
+            checkpoint=tmp_path / "checkpoint.safetensors",
+            on_row=lambda own: None,
+            on_step=lambda own, value: seen.append(value),
+        )
+    assert seen == [0.5, 0.5]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_checkpoint_of_other_tensors_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    pipeline = Pipeline(build("segnet", 3, width=0.0625), IMAGENET_MEAN, IMAGENET_STD)
+    trainer = Trainer(pipeline, recipe, seed=0)
+    trainer.train_step(batch_of(torch.Generator().manual_seed(1)))
+    trainer.save(path)
+    trainer.restore(path)
+    whole, header = load_tensors(path)
+    weight = next(name for name in whole if name.startswith("model/") and whole[name].dim() == 4)
+    moment = next(name for name in whole if name.endswith(".exp_avg"))
+    damaged: list[tuple[dict[str, torch.Tensor], dict[str, Any]]] = [
+        (whole | {weight: whole[weight].double()}, header),
+        (whole | {weight: whole[weight][:1]}, header),
+        (whole | {moment: whole[moment].flatten()[:1].clone()}, header),
+        (whole | {"optimizer/999.exp_avg": whole[moment]}, header),
+        (whole | {"optimizer/a.exp_avg": whole[moment]}, header),
+        (whole | {"elsewhere/weight": whole[weight]}, header),
+        ({name: own for name, own in whole.items() if name != weight}, header),
+        (whole, {}),
+        (whole, {"progress": [1]}),
+        (whole, {"progress": {"step": "one"}}),
+    ]
+    for tensors, own in damaged:
+        save_tensors(path, tensors, own)
+        with pytest.raises(RunError, match=r"checkpoint\.safetensors: found a checkpoint of another model"):
+            trainer.restore(path)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ import numpy.typing as npt
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap
 from pixelwise.formats.coding import Coding
-from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.dataset import Dataset, Item
 from pixelwise.formats.examine import HARMLESS, Examined, examine
 from pixelwise.formats.lost_objects import Numbering, missing_objects
 from pixelwise.formats.names import nfc
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.splits import LEAST, SMALL
 from pixelwise.formats.turned import tell_ambiguous
+from pixelwise.raster.image import pixels_in
+from pixelwise.raster.limits import Turns
 from pixelwise.value_range import ValueRange
 
 Int64 = npt.NDArray[np.int64]
@@ -152,7 +155,8 @@ class CheckResult:
 def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = None) -> CheckResult:
     """Read every file of a data set and report what is in it and what is wrong.
 
-    `on_progress` is told (done, total) after every image. At most one image a processor is in memory at a time.
+    `on_progress` is told (done, total) after every image. At most one image a processor is in memory at a time, of
+    large ones fewer.
     """
     dataset = dataset.with_value_range()
     result = _nothing_yet(dataset)
@@ -162,7 +166,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     seen: dict[bytes, tuple[str, Path]] = {}
     numberings: list[Numbering] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        examined = pool.map(lambda pair: examine(dataset, pair[1]), items)
+        examined = pool.map(partial(_examined, dataset, Turns()), [item for _, item in items])
         for done, ((split, item), found) in enumerate(zip(items, examined, strict=True), start=1):
             problems = list(found.problems)
             if found.digest is not None:
@@ -189,6 +193,12 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
+
+
+def _examined(dataset: Dataset, turns: Turns, item: Item) -> Examined:
+    """Examine an item when it is its turn."""
+    with turns.of(pixels_in(item.image)):
+        return examine(dataset, item)
 
 
 def _nothing_yet(dataset: Dataset) -> CheckResult:

@@ -13,6 +13,7 @@ from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
 from pixelwise.errors import MaskError
 from pixelwise.formats.problem import Problem
 from pixelwise.instances.objects import MAX_ID
+from pixelwise.lookup import rows_of
 from pixelwise.raster.image import is_jpeg, read_values, read_values_and_palette
 
 UInt8 = npt.NDArray[np.uint8]
@@ -82,14 +83,17 @@ class Coding:
             raise MaskError(path, "a JPEG, which smears class values", expected, remedy)
         stored, palette = read_values_and_palette(path)
         if self.smooth and stored.ndim == 3:
-            stored = stored.mean(axis=2).round().astype(np.uint8)
+            gray = np.empty(stored.shape[:2], np.uint8)
+            for rows in rows_of(stored.shape):
+                gray[rows] = stored[rows].mean(axis=2).round()
+            stored = gray
         if stored.ndim == 2:
             if palette is not None and self.palette is not None:
                 table = self._table_of(path, np.unique(stored).tolist(), palette)
                 return self._looked_up(path, stored, table, as_colors=False)
             return self._looked_up(path, stored, self.values, as_colors=False)
         if self.colors is not None:
-            return self._looked_up(path, packed(stored), self.colors, as_colors=True)
+            return self._looked_up(path, stored, self.colors, as_colors=True)
         if not is_gray(stored):
             remedy = "Save it like the other masks, or leave the pair out (train --skip-bad)."
             raise MaskError(path, "a mask in colours", "one value a pixel, as in the other masks", remedy)
@@ -147,19 +151,29 @@ class Coding:
             "mask again.",
         )
 
-    def _looked_up(self, path: Path, codes: Codes, table: Mapping[int, int], as_colors: bool) -> UInt8:
-        labels = _labels(codes, table)
-        unknown = labels < 0
-        if unknown.any():
-            remedy = _REMEDY_OF_COLORS if as_colors else self.remedy
-            if as_colors and all(_reversed(code) in table for code in np.unique(codes).tolist()):
-                remedy = f"Red and blue seem to be exchanged, as OpenCV writes them: exchange them again. {remedy}"
-            raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), remedy)
-        if table is self.values and sum(bool(np.isin(codes, list(group)).any()) for group in self.apart) > 1:
-            held = [ranges(group & set(np.unique(codes).tolist())) for group in self.apart]
-            found = f"values of two codings in one mask: {' and '.join(filter(None, held))}"
+    def _looked_up(self, path: Path, stored: Codes, table: Mapping[int, int], as_colors: bool) -> UInt8:
+        label_map = np.empty(stored.shape[:2], np.uint8)
+        present: set[int] = set()
+        for rows in rows_of(stored.shape):  # whole, a large mask would take many times its bytes
+            codes = packed(stored[rows]) if as_colors else stored[rows]
+            labels = _labels(codes, table)
+            if (labels < 0).any():
+                codes = packed(stored) if as_colors else stored
+                unknown = np.empty(codes.shape, bool)
+                for own in rows_of(codes.shape):
+                    unknown[own] = _labels(codes[own], table) < 0
+                remedy = _REMEDY_OF_COLORS if as_colors else self.remedy
+                if as_colors and all(_reversed(code) in table for code in np.unique(codes).tolist()):
+                    remedy = f"Red and blue seem to be exchanged, as OpenCV writes them: exchange them again. {remedy}"
+                raise MaskError(path, _found(codes, unknown, as_colors), _expected(table, as_colors), remedy)
+            label_map[rows] = labels
+            if self.apart and table is self.values:
+                present.update(np.unique(codes).tolist())
+        held = [ranges(group & present) for group in self.apart if group & present]
+        if len(held) > 1:
+            found = f"values of two codings in one mask: {' and '.join(held)}"
             raise MaskError(path, found, "one coding of the classes in a mask", self.remedy)
-        return labels.astype(np.uint8)
+        return label_map
 
 
 def read_instance_map(path: Path) -> Int32:
@@ -179,8 +193,11 @@ def read_instance_map(path: Path) -> Int32:
 
 def packed(rgb: Codes) -> Int32:
     """Return (height, width, 3) RGB as one int32 a pixel: red * 65536 + green * 256 + blue."""
-    red, green, blue = (rgb[..., channel].astype(np.int32) for channel in range(3))
-    return red << 16 | green << 8 | blue
+    codes = rgb[..., 0].astype(np.int32)
+    for channel in (1, 2):
+        codes <<= 8
+        codes |= rgb[..., channel]
+    return codes
 
 
 def unpacked(code: int) -> Color:
@@ -235,7 +252,7 @@ def _labels(codes: Codes, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
 
 
 def _found(codes: Codes, unknown: npt.NDArray[np.bool_], as_colors: bool) -> str:
-    values, counts = np.unique(codes.astype(np.int64)[unknown], return_counts=True)
+    values, counts = np.unique(codes[unknown], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
     shown = ", ".join(str(list(unpacked(int(values[i])))) if as_colors else str(int(values[i])) for i in order)
     noun = "colour" if as_colors else "value"

@@ -17,6 +17,7 @@ from pixelwise.formats.lost_objects import Numbering, numbering_of
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.values import SizeMismatchError
 from pixelwise.instances.objects import objects_of
+from pixelwise.lookup import counted, rows_of
 from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import frame_count, is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, located
@@ -80,10 +81,10 @@ class Examined:
 def examine(dataset: Dataset, item: Item) -> Examined:
     """Read an item's files and name their problems; raises none of them."""
     problems: list[Problem] = []
-    image = _read_image(dataset, item, problems)
+    size, digest, depth = _facts(dataset, item, problems)  # the image itself is not kept while the labels are read
     labels: Labels | None = None
     if item.mask is not None:
-        labels = _read_labels(dataset, item, image, problems)
+        labels = _read_labels(dataset, item, size, problems)
     elif os.path.exists(located(item.image)[0]):
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
@@ -91,7 +92,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     areas = np.zeros(0, np.int64)
     numbering: Numbering | None = None
     if labels is not None:
-        class_pixels += np.bincount(labels.label_map.ravel(), minlength=256)[: len(class_pixels)]
+        class_pixels += counted(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
             message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
             problems.append(Problem(item.image, "unlabelled", message))
@@ -101,24 +102,36 @@ def examine(dataset: Dataset, item: Item) -> Examined:
             areas = found.areas()
         if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
             numbering = numbering_of(item, labels, class_pixels, class_objects)
-    if image is None:
-        return Examined(item, None, None, class_pixels, class_objects, areas, tuple(problems), numbering=numbering)
-    height, width = image.shape[:2]
-    depth = None if image.dtype == np.uint8 else depth_of(image)
     if depth is not None and (remark := _narrow(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", remark))
     counts = (class_pixels, class_objects, areas)
-    return Examined(item, (height, width), _digest(image), *counts, tuple(problems), depth, numbering)
+    return Examined(item, size, digest, *counts, tuple(problems), depth, numbering)
+
+
+def _facts(
+    dataset: Dataset, item: Item, problems: list[Problem]
+) -> tuple[tuple[int, int] | None, bytes | None, Depth | None]:
+    """Return the size, digest and depth of an item's image, `None` each where it cannot be read."""
+    image = _read_image(dataset, item, problems)
+    if image is None:
+        return None, None, None
+    height, width = image.shape[:2]
+    depth = None if image.dtype == np.uint8 else depth_of(image)
+    return (height, width), _digest(image), depth
 
 
 def _digest(image: Values) -> bytes:
     """Return what is the same for the same picture: gray in one channel or three, 8 bits or those times 257."""
-    if image.shape[2] == 3 and (image == image[..., :1]).all():
+    strips = list(rows_of(image.shape))
+    if image.shape[2] == 3 and all((image[rows] == image[rows, :, :1]).all() for rows in strips):
         image = image[..., :1]
-    if image.dtype == np.uint16 and not np.any(image % 257):
-        image = (image // 257).astype(np.uint8)
-    digest = hashlib.blake2b(f"{image.shape} {image.dtype}".encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
+    dtype = image.dtype
+    if dtype == np.uint16 and not any((image[rows] % 257).any() for rows in strips):
+        dtype = np.dtype(np.uint8)
+    digest = hashlib.blake2b(f"{image.shape} {dtype}".encode(), digest_size=16)
+    for rows in strips:
+        strip = image[rows] if dtype == image.dtype else (image[rows] // 257).astype(dtype)
+        digest.update(np.ascontiguousarray(strip).data)
     return digest.digest()
 
 
@@ -163,7 +176,7 @@ def _pages(path: Path) -> list[Problem]:
     return [Problem(path, "pages", message)]
 
 
-def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: list[Problem]) -> Labels | None:
+def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, problems: list[Problem]) -> Labels | None:
     try:
         labels = dataset.read_labels(item)
     except ImageError as error:
@@ -177,9 +190,9 @@ def _read_labels(dataset: Dataset, item: Item, image: Values | None, problems: l
         return None
     problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
     problems += _pages(mask_of(item))
-    if image is not None:
+    if size is not None:
         try:
-            require_sizes(item, labels, image.shape[:2])
+            require_sizes(item, labels, size)
         except MaskError as error:
             problems.append(_problem(Path(error.where), "size_mismatch", error))
     return labels

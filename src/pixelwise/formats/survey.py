@@ -7,16 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.classes import MAX_CLASSES, Color
 from pixelwise.errors import ImageError
 from pixelwise.formats.coding import Codes, is_gray, packed
-from pixelwise.raster.image import is_jpeg, read_values_and_palette
+from pixelwise.lookup import counted, rows_of
+from pixelwise.raster.image import is_jpeg, pixels_in, read_values_and_palette
+from pixelwise.raster.limits import Turns
 
+Int64 = npt.NDArray[np.int64]
 _MOST_COLORS = MAX_CLASSES + 2
 """More colours than this in one mask are not told apart: it is a photo, not a mask."""
 
@@ -82,7 +86,7 @@ class Survey:
 def survey(masks: Sequence[Path]) -> Survey:
     """Look at the masks; JPEG files and those that cannot be read say nothing here (`check` names them)."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return Survey(tuple(look for look in pool.map(_look, masks) if look is not None))
+        return Survey(tuple(look for look in pool.map(partial(_look, Turns()), masks) if look is not None))
 
 
 def pixels_of(looks: Iterable[Look]) -> Counter[int]:
@@ -102,17 +106,20 @@ def _as_values(look: Look) -> Look:
     return Look(look.path, {code & 255: count for code, count in look.pixels.items()}) if look.rgb else look
 
 
-def _look(mask: Path) -> Look | None:
+def _look(turns: Turns, mask: Path) -> Look | None:
     if is_jpeg(mask):
         return None
-    try:
-        stored, palette = read_values_and_palette(mask)
-    except ImageError:
-        return None
-    if stored.ndim == 2:
-        colors = None if palette is None else _colors(palette.tobytes())
-        return Look(mask, _counted(stored), palette=colors, deep=stored.dtype != np.uint8)
-    return Look(mask, _counted(packed(stored), _MOST_COLORS), rgb=True, gray=is_gray(stored))
+    with turns.of(pixels_in(mask)):
+        try:
+            stored, palette = read_values_and_palette(mask)
+        except ImageError:
+            return None
+        if stored.ndim == 2:
+            colors = None if palette is None else _colors(palette.tobytes())
+            return Look(mask, _counted(stored), palette=colors, deep=stored.dtype != np.uint8)
+        strips = (stored[rows] for rows in rows_of(stored.shape))
+        gray = all(is_gray(strip) for strip in strips)
+        return Look(mask, _counted(stored, _MOST_COLORS), rgb=True, gray=gray)
 
 
 @lru_cache(maxsize=64)
@@ -121,15 +128,28 @@ def _colors(palette: bytes) -> tuple[Color, ...]:
     return tuple((palette[i], palette[i + 1], palette[i + 2]) for i in range(0, len(palette), 3))
 
 
-def _counted(codes: Codes, most: int | None = None) -> dict[int, int]:
-    """Return the number of pixels of the different values, or of the first `most` of them."""
-    flat = codes.ravel()
-    if flat.dtype == np.uint8:
-        counts = np.bincount(flat, minlength=256)
+def _counted(stored: Codes, most: int | None = None) -> dict[int, int]:
+    """Return the number of pixels of the different values, or packed colours, or of the first `most` of them."""
+    if stored.dtype == np.uint8 and stored.ndim == 2:
+        counts = counted(stored)
         present = np.flatnonzero(counts)
         counts = counts[present]
-    else:  # masks are runs of one value: the first pixel of each run is enough, and quick to sort
-        starts = np.flatnonzero(np.diff(flat, prepend=~flat[:1]))
-        present, runs = np.unique(flat[starts], return_inverse=True)
-        counts = np.bincount(runs.ravel(), weights=np.diff(starts, append=flat.size)).astype(np.int64)
+    else:
+        present = counts = np.zeros(0, np.int64)
+        for rows in rows_of(stored.shape):
+            own, pixels = _of_runs(stored[rows] if stored.ndim == 2 else packed(stored[rows]))
+            present, where = np.unique(np.concatenate([present, own]), return_inverse=True)
+            joined = np.concatenate([counts, pixels])
+            counts = np.zeros(len(present), np.int64)
+            np.add.at(counts, where.ravel(), joined)
     return dict(zip(present[:most].tolist(), counts[:most].tolist(), strict=True))
+
+
+def _of_runs(codes: Codes) -> tuple[Int64, Int64]:
+    """Return the values that occur, and the number of pixels of each: masks are runs of one value, of which the first
+    pixel is enough, and quick to sort."""
+    flat = codes.ravel()
+    starts = np.flatnonzero(np.diff(flat, prepend=~flat[:1]))
+    present, runs = np.unique(flat[starts], return_inverse=True)
+    pixels = np.bincount(runs.ravel(), weights=np.diff(starts, append=flat.size)).astype(np.int64)
+    return present.astype(np.int64), pixels

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from pixelwise.errors import ImageError, MaskError
 from pixelwise.formats.textfiles import shortened, shown
 from pixelwise.instances.polygons import FARTHEST, Ring
-from pixelwise.raster.image import MAX_PIXELS, image_size
+from pixelwise.raster.image import image_size
+from pixelwise.raster.limits import max_pixels
 
 Id = int | str
 MAX_UNSEEN = 2**26
@@ -52,7 +53,7 @@ def declared_size(stated: tuple[object, object], image: Path, where: Path) -> tu
         return image_size(image)
     height, width = (as_id(side) for side in stated)
     if not (
-        isinstance(height, int) and isinstance(width, int) and min(height, width) > 0 and height * width <= MAX_PIXELS
+        isinstance(height, int) and isinstance(width, int) and min(height, width) > 0 and height * width <= max_pixels()
     ):
         raise _no_size(stated, where)
     try:

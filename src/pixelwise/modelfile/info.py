@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from math import isfinite
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.bands import Bands, channel_count
-from pixelwise.classes import ClassMap
+from pixelwise.classes import MAX_CLASSES, ClassMap
 from pixelwise.documents import json_value
 from pixelwise.errors import DataError, ModelFileError, OptionError
 from pixelwise.instances.rule import CENTRES, CHANNELS, Grouping
@@ -25,6 +26,10 @@ the bottom and right to multiples of its stride: that map, float32 (N, K, h, w).
 FORMAT_VERSION = 2
 """Of files whose objects are not grouped by centres alone, which an earlier reader would not know; the others are 1."""
 TASKS = ("semantic", "instance")
+WIDEST = 64
+"""Times the channels of a model as it was published."""
+LARGEST = 2**14
+"""Side of a tile, and radius of a centre, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -82,32 +87,32 @@ class ModelInfo:
             raise ModelFileError(path, "an ONNX file without pixelwise metadata", "a pixelwise model file", remedy)
         try:
             content: dict[str, Any] = json_value(text)
-            version = int(content["format_version"])
-        except (ValueError, LookupError, TypeError, OverflowError) as error:
+            version = _whole(content["format_version"], 1)
+        except (ValueError, LookupError, TypeError) as error:
             raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", remedy) from error
         if version > FORMAT_VERSION:
             found = f"model file format {version}"
             raise ModelFileError(path, found, f"at most {FORMAT_VERSION}", "Upgrade pixelwise to read this model.")
         try:
             info = cls(
-                model=str(content["model"]),
-                encoder=None if content["encoder"] is None else str(content["encoder"]),
-                task=str(content["task"]),
-                classes=ClassMap.from_dict(content["classes"]),
-                mean=tuple(float(value) for value in content["mean"]),
-                std=tuple(float(value) for value in content["std"]),
-                stride=int(content["stride"]),
-                tile=int(content["tile"]),
-                overlap=int(content["overlap"]),
-                width=None if content.get("width") is None else float(content["width"]),
-                options=dict(content.get("options", {})),
+                model=_text(content["model"]),
+                encoder=None if content["encoder"] is None else _text(content["encoder"]),
+                task=_text(content["task"]),
+                classes=_classes(content["classes"]),
+                mean=_numbers(content["mean"]),
+                std=_numbers(content["std"]),
+                stride=_whole(content["stride"]),
+                tile=_whole(content["tile"]),
+                overlap=_whole(content["overlap"]),
+                width=None if content.get("width") is None else _number(content["width"]),
+                options=_options(content.get("options", {})),
                 grouping=_grouping(content.get("grouping")),
                 bands=_bands(content.get("bands")),
                 value_range=_value_range(content["value_range"]) if "value_range" in content else FULL,
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
-        except (TypeError, ValueError, OverflowError) as error:
+        except (TypeError, ValueError) as error:
             found = f"metadata with an unusable value ({error})"
             raise ModelFileError(path, found, "all fields of a model file", remedy) from error
         except DataError as error:
@@ -123,23 +128,84 @@ class ModelInfo:
 def _grouping(content: Any) -> Grouping | None:
     if content is None:
         return None
-    things = tuple(int(index) for index in content["things"])
-    numbers = int(content["radius"]), float(content["least_heat"]), int(content["least_area"])
-    return Grouping(things, *numbers, by=str(content.get("by", CENTRES)))
+    own = _object(content)
+    things = tuple(_whole(index) for index in _list(own["things"]))
+    numbers = _whole(own["radius"], most=LARGEST), _number(own["least_heat"]), _whole(own["least_area"])
+    return Grouping(things, *numbers, by=_text(own.get("by", CENTRES)))
 
 
 def _bands(content: Any) -> Bands | None:
     if content is None:
         return None
-    low, high = (tuple(float(value) for value in content[key]) for key in ("low", "high"))
-    return Bands(tuple(int(number) for number in content["numbers"]), low, high)
+    own = _object(content)
+    return Bands(tuple(_whole(number) for number in _list(own["numbers"])), _numbers(own["low"]), _numbers(own["high"]))
 
 
 def _value_range(content: Any) -> ValueRange | None:
     if content is None:
         return None
-    low, high = (tuple(float(value) for value in content[key]) for key in ("low", "high"))
-    return ValueRange(low, high)
+    own = _object(content)
+    return ValueRange(_numbers(own["low"]), _numbers(own["high"]))
+
+
+def _classes(content: Any) -> ClassMap:
+    entries = [_object(entry) for entry in _list(content)[: MAX_CLASSES + 1]]
+    for entry in entries:
+        _text(entry["name"])
+        for channel in _list(entry.get("color", [])):
+            _whole(channel)
+    return ClassMap.from_dict(entries)
+
+
+def _options(content: Any) -> dict[str, bool | int | float | str]:
+    for value in _object(content).values():
+        if not isinstance(value, bool | int | float | str):
+            raise TypeError(f"{_shown(value)} among the options")
+    return dict(content)
+
+
+def _object(content: Any) -> dict[str, Any]:
+    if not isinstance(content, dict):
+        raise TypeError(f"{_shown(content)} in the place of an object")
+    return content
+
+
+def _list(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise TypeError(f"{_shown(content)} in the place of a list")
+    return content
+
+
+def _text(content: Any) -> str:
+    if not isinstance(content, str):
+        raise TypeError(f"{_shown(content)} in the place of a text")
+    content.encode()  # half a character has no place in a file
+    return content
+
+
+def _whole(content: Any, least: int | None = None, most: int | None = None) -> int:
+    if not isinstance(content, int) or isinstance(content, bool):
+        raise TypeError(f"{_shown(content)} in the place of a whole number")
+    if least is not None and content < least:
+        raise ValueError(f"{_shown(content)}, which is too small")
+    if most is not None and content > most:
+        raise ValueError(f"{_shown(content)}, which is too large")
+    return content
+
+
+def _number(content: Any) -> float:
+    if not isinstance(content, int | float) or isinstance(content, bool) or abs(content) > sys.float_info.max:
+        raise TypeError(f"{_shown(content)} in the place of a number")
+    return float(content)
+
+
+def _numbers(content: Any) -> tuple[float, ...]:
+    return tuple(_number(value) for value in _list(content))
+
+
+def _shown(content: Any) -> str:
+    text = repr(content)
+    return text if len(text) <= 40 else f"{text[:40]} ..."
 
 
 def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
@@ -154,7 +220,12 @@ def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
     if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:
         found = f"mean {info.mean} and std {info.std}"
         raise ModelFileError(path, found, f"{count} finite values each, std above 0", remedy)
-    if info.stride < 1 or info.tile % info.stride or not 0 <= info.overlap <= info.tile - info.stride:
+    if info.width is not None and not 0 < info.width <= WIDEST:
+        raise ModelFileError(path, f"width {info.width}", f"more than 0, at most {WIDEST}", remedy)
+    fits = info.stride >= 1 and info.tile <= LARGEST and not info.tile % info.stride
+    if not fits or not 0 <= info.overlap <= info.tile - info.stride:
         found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
-        expected = "a tile that is a multiple of the stride, and an overlap of at most one stride less"
+        expected = (
+            f"a tile of at most {LARGEST} that is a multiple of the stride, and an overlap of at most one stride less"
+        )
         raise ModelFileError(path, found, expected, remedy)

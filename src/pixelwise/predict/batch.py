@@ -16,6 +16,8 @@ from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling
 from pixelwise.predict.writers import WRITERS
+from pixelwise.raster.image import pixels_in
+from pixelwise.raster.limits import Turns
 
 OnProgress = Callable[[int, int], None]
 """Told (done, total) after every image."""
@@ -29,13 +31,14 @@ def predict_files(
 ) -> dict[Path, ImageError]:
     """Predict every job's image and write its files; return the images that could not be read, each with its error.
 
-    As many images are in memory as the predictor works on `at_once`.
+    As many images are in memory as the predictor works on `at_once`, of large ones fewer.
     Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
     sampling from a model without dropout; images under way are done first.
     """
     failures: dict[Path, ImageError] = {}
+    turns = Turns()
     with ThreadPoolExecutor(predictor.at_once, "predict") as pool:
-        under_way = {pool.submit(_predict_file, predictor, job, sampling): job.image for job in jobs}
+        under_way = {pool.submit(_predict_in_turn, turns, predictor, job, sampling): job.image for job in jobs}
         try:
             for done, ended in enumerate(as_completed(under_way), start=1):
                 try:
@@ -47,6 +50,11 @@ def predict_files(
         finally:
             pool.shutdown(cancel_futures=True)
     return {job.image: failures[job.image] for job in jobs if job.image in failures}
+
+
+def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: Sampling | None) -> None:
+    with turns.of(pixels_in(job.image)):
+        _predict_file(predictor, job, sampling)
 
 
 def _predict_file(predictor: Predictor, job: Job, sampling: Sampling | None) -> None:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ModelFileError, OptionError
+from pixelwise.files import irregular
+from pixelwise.modelfile.graph import REMEDY, require_plain
 from pixelwise.modelfile.info import COARSE, DROPOUT_SEED, METADATA_KEY, ModelInfo
 from pixelwise.telemetry import import_silently
 
 if TYPE_CHECKING:
     import onnxruntime
 
-REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _ERRORS_ONLY = 3
+_PLACES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/\S+:\d+ \S.*?\) (?=\S)")
+"""What onnxruntime puts before its words: a number, and a place and function in its source code."""
+MOST_WORDS = 300
+"""Letters of an engine's own words that are shown."""
 
 
 class Engine(Protocol):
@@ -39,7 +47,7 @@ class OnnxRuntimeEngine:
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
         self._session = _open_session(path, threads or available_cores())
-        self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+        self.info = ModelInfo.from_json(_metadata(self._session, path), path)
         inputs = [_signature(node) for node in self._session.get_inputs()]
         require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
         self._path = path
@@ -47,13 +55,11 @@ class OnnxRuntimeEngine:
         self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        logits: npt.NDArray[np.float32] = self._session.run(["logits"], {"image": images})[0]
-        return logits
+        return self._run("logits", {"image": images})
 
     def coarse(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Return the logits (N, K, h, w) that the others are up-sampled from, where the file `has_coarse` ones."""
-        logits: npt.NDArray[np.float32] = self._session.run([COARSE], {"image": images})[0]
-        return logits
+        return self._run(COARSE, {"image": images})
 
     def sample(self, images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float32]:
         """Return logits as a call does, with dropout on: what is dropped depends on `seed`, 1..2**32 - 1, alone.
@@ -66,9 +72,14 @@ class OnnxRuntimeEngine:
                 "Train a model that has it, such as bayesian_segnet or unet; export a run of an older version again."
             )
             raise OptionError(f"--uncertainty with {self._path}", found, "a model with dropout", remedy)
-        inputs = {"image": images, DROPOUT_SEED: np.array(seed, np.int64)}
-        logits: npt.NDArray[np.float32] = self._session.run(["logits"], inputs)[0]
-        return logits
+        return self._run("logits", {"image": images, DROPOUT_SEED: np.array(seed, np.int64)})
+
+    def _run(self, output: str, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
+        try:
+            (logits,) = self._session.run([output], inputs)
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise run_error(self._path, "onnxruntime", inputs["image"], error) from error
+        return checked(logits, self.info, self._path)
 
 
 def available_cores() -> int:
@@ -81,8 +92,56 @@ def available_cores() -> int:
 def require_file(path: Path) -> None:
     """Raise `ModelFileError` where there is no file."""
     if not path.is_file():
-        found = "a directory" if path.is_dir() else "no such file"
-        raise ModelFileError(path, found, "a model file", REMEDY)
+        raise ModelFileError(path, irregular(path) or "no such file", "a model file", REMEDY)
+
+
+def require_model(path: Path) -> None:
+    """Raise `ModelFileError` where there is no file, or one with a graph that pixelwise does not write."""
+    require_file(path)
+    try:
+        require_plain(path)
+    except OSError as error:
+        found = f"a file that cannot be read ({error.strerror or error})"
+        raise ModelFileError(path, found, "a model file", "Check its permissions.") from error
+
+
+def checked(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -> npt.NDArray[np.float32]:
+    """Return what a model file gave of some images. Raises `ModelFileError` for what are no logits, or no numbers."""
+    if logits.ndim != 4 or logits.dtype != np.float32 or logits.shape[1] != info.channels or not logits.size:
+        found = f"a model that gives {logits.dtype} of {' x '.join(map(str, logits.shape))}"
+        raise ModelFileError(path, found, f"float32 of images x {info.channels} x height x width", REMEDY)
+    # A sum is not finite where one of its terms is not, and is quick; of huge terms it may overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = logits.sum()
+    if not np.isfinite(total) and not (finite := np.isfinite(logits)).all():
+        found = f"scores that are no finite numbers in {np.count_nonzero(~finite.all(axis=1)):,} pixels"
+        remedy = "Train or export it again; one that openvino-bf16 runs, with --engine onnxruntime."
+        raise ModelFileError(path, found, "a number for each class and pixel", remedy)
+    return logits
+
+
+def run_error(path: Path, runtime: str, images: npt.NDArray[np.uint8], error: Exception) -> ModelFileError:
+    """Return the error of a model file that its engine could not run on some images."""
+    reason = shortened(str(error) or type(error).__name__)
+    _, height, width, _ = images.shape
+    found = f"a model that {runtime} cannot run on {height} x {width} pixels ({reason})"
+    remedy = "Where memory is short, close other programs; otherwise train or export the model again."
+    return ModelFileError(path, found, "one that gives logits", remedy)
+
+
+@contextlib.contextmanager
+def naming(image: Path) -> Iterator[None]:
+    """Let a `ModelFileError` that comes while a model looks at an image name that too."""
+    try:
+        yield
+    except ModelFileError as error:
+        raise ModelFileError(f"{error.where} on {image}", error.found, error.expected, error.remedy) from error
+
+
+def shortened(reason: str) -> str:
+    """Return an engine's own words in one line, without its places in source code."""
+    reason = " ".join(_PLACES.sub("", reason.rpartition("failed:")[2]).split()).strip(" .")
+    return reason if len(reason) <= MOST_WORDS else f"{reason[:MOST_WORDS]} ..."
 
 
 def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, path: Path) -> None:
@@ -105,7 +164,7 @@ def providers() -> list[str]:
 
 
 def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    require_file(path)
+    require_model(path)
     runtime = import_silently("onnxruntime")
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -118,14 +177,26 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # threads that read and write files.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     try:
-        session: onnxruntime.InferenceSession = runtime.InferenceSession(str(path), options, providers=providers())
+        known = providers()
+        # From the CPU it would fall back to the CPU, and print that.
+        fallback = int(len(known) > 1)
+        session: onnxruntime.InferenceSession = runtime.InferenceSession(
+            str(path), options, providers=known, enable_fallback=fallback
+        )
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        reason = str(error).rpartition("failed:")[2].strip(" .")
-        found = f"a file that onnxruntime cannot load ({reason})"
+        found = f"a file that onnxruntime cannot load ({shortened(str(error) or type(error).__name__)})"
         raise ModelFileError(path, found, "an ONNX model", REMEDY) from error
     return session
 
 
+def _metadata(session: onnxruntime.InferenceSession, path: Path) -> str | None:
+    try:
+        text: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    except UnicodeDecodeError as error:
+        raise ModelFileError(path, "metadata that is not UTF-8", "a pixelwise model file", REMEDY) from error
+    return text
+
+
 def _signature(node: onnxruntime.NodeArg) -> str:
-    sides = ", ".join(str(side) if isinstance(side, int) else "any" for side in node.shape)
+    sides = ", ".join(str(side) if isinstance(side, int) else "any" for side in node.shape or ())
     return f"{node.name}: {node.type} ({sides})"

@@ -15,6 +15,7 @@ from pixelwise.instances.objects import objects_of
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.scores import Scores, SemanticScorer
+from pixelwise.predict.engine import naming
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.result import Result
 
@@ -57,7 +58,8 @@ def scored(
 
     def predicted(item: Item) -> tuple[Sample, Result]:
         sample = dataset.read(item)
-        return sample, predictor.predict(sample.image)
+        with naming(item.image):
+            return sample, predictor.predict(sample.image)
 
     for done, (item, coming) in enumerate(ahead(predicted, items, predictor.at_once), start=1):
         sample, prediction = coming.result()

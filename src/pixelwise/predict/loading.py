@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pixelwise.errors import ModelFileError, OptionError, RunError
-from pixelwise.predict.engine import available_cores
+from pixelwise.predict.engine import available_cores, require_file
 from pixelwise.predict.engines import ENGINES, HALF_ENGINE, opened
 from pixelwise.predict.predictor import Predictor
 
@@ -48,6 +48,7 @@ def model_path(path: str | Path) -> Path:
         remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
         raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
     if not path.is_dir():
+        require_file(path)
         return path
     model = path / "model.onnx"
     if not model.is_file():

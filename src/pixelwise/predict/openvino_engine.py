@@ -10,8 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import MissingDependencyError, ModelFileError, OptionError
+from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
-from pixelwise.predict.engine import REMEDY, available_cores, require_file, require_signature
+from pixelwise.predict.engine import (
+    available_cores,
+    checked,
+    require_model,
+    require_signature,
+    run_error,
+    shortened,
+)
 from pixelwise.telemetry import import_silently
 
 if TYPE_CHECKING:
@@ -31,7 +39,7 @@ class OpenVinoEngine:
 
     def __init__(self, path: str | Path, at_once: int = 1, *, half: bool = False) -> None:
         path = Path(path)
-        require_file(path)
+        require_model(path)
         core = _openvino().Core()
         if half and not multiplies_bfloat16(core):
             remedy = "Take openvino or onnxruntime."
@@ -39,10 +47,9 @@ class OpenVinoEngine:
             raise OptionError("--engine openvino-bf16", found, expected, remedy)
         try:
             model = core.read_model(path)
-        except RuntimeError as error:
-            found = f"a file that OpenVINO cannot load ({str(error).strip().splitlines()[-1].strip()})"
-            raise ModelFileError(path, found, "an ONNX model", REMEDY) from error
-        self.info = ModelInfo.from_json(_metadata(model), path)
+        except Exception as error:  # of the binding, which share no base class of their own
+            raise _cannot_load(path, error) from error
+        self.info = ModelInfo.from_json(_metadata(model, path), path)
         inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
         require_signature(inputs, outputs, self.info, path)
         options = {
@@ -50,14 +57,21 @@ class OpenVinoEngine:
             "NUM_STREAMS": at_once,
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         }
-        self._compiled = core.compile_model(model, "CPU", options)
+        try:
+            self._compiled = core.compile_model(model, "CPU", options)
+        except Exception as error:
+            raise _cannot_load(path, error) from error
+        self._path = path
         self._own = threading.local()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        if not hasattr(self._own, "request"):
-            self._own.request = self._compiled.create_infer_request()
-        logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
-        return logits
+        try:
+            if not hasattr(self._own, "request"):
+                self._own.request = self._compiled.create_infer_request()
+            logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
+        except Exception as error:
+            raise run_error(self._path, "OpenVINO", images, error) from error
+        return checked(logits, self.info, self._path)
 
 
 def multiplies_bfloat16(core: openvino.Core) -> bool:
@@ -73,13 +87,23 @@ def _openvino() -> Any:
         raise MissingDependencyError("--engine openvino", "no package openvino", "OpenVINO", remedy) from error
 
 
-def _metadata(model: openvino.Model) -> str | None:
+def _cannot_load(path: Path, error: Exception) -> ModelFileError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    found = f"a file that OpenVINO cannot load ({shortened(lines[-1])})"
+    return ModelFileError(path, found, "an ONNX model", REMEDY)
+
+
+def _metadata(model: openvino.Model, path: Path) -> str | None:
     """Return what the ONNX file says of itself under pixelwise's key."""
     place = ["framework", METADATA_KEY]
-    return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
+    try:
+        return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
+    except UnicodeDecodeError as error:
+        raise ModelFileError(path, "metadata that is not UTF-8", "a pixelwise model file", REMEDY) from error
 
 
 def _signature(port: Any) -> str:
-    sides = ", ".join(str(side.get_length()) if side.is_static else "any" for side in port.get_partial_shape())
+    shape = port.get_partial_shape()
+    sides = "" if shape.rank.is_dynamic else ", ".join(str(s.get_length()) if s.is_static else "any" for s in shape)
     kind = port.get_element_type().get_type_name()
     return f"{port.get_any_name()}: tensor({TYPES.get(kind, kind)}) ({sides})"

@@ -16,7 +16,7 @@ from pixelwise.errors import OptionError, ShapeError
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
+from pixelwise.predict.engine import Engine, OnnxRuntimeEngine, naming
 from pixelwise.predict.result import Result
 from pixelwise.predict.sampling import Sampling, sampled_moments, softmax
 from pixelwise.raster.bands import read_channels
@@ -89,10 +89,14 @@ class Predictor:
 
         An instance model's result holds the objects too. With `sampling` it carries a variance as well, and with
         `probabilities` those of all classes, 4 K bytes a pixel, which otherwise cost a second run. Raises `ImageError`
-        for a file that cannot be read, `ShapeError` for any other array, and `OptionError` for sampling from a model
-        without dropout or from an instance model.
+        for a file that cannot be read, `ShapeError` for any other array, `OptionError` for sampling from a model
+        without dropout or from an instance model, and `ModelFileError` for a model file that fails on the image or
+        gives what are no numbers.
         """
-        pixels = image if isinstance(image, np.ndarray) else self.read(Path(image))
+        if not isinstance(image, np.ndarray):
+            with naming(Path(image)):
+                return self.predict(self.read(Path(image)), sampling, probabilities=probabilities)
+        pixels = image
         work_out = partial(self.probabilities, pixels, sampling)
         if self.info.grouping is not None:
             if sampling is not None:

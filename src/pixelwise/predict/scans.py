@@ -14,10 +14,11 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ImageError, OutputError
+from pixelwise.errors import ImageError, ModelFileError, OutputError
 from pixelwise.files import output_errors, sha256
 from pixelwise.instances.fields import Fields
 from pixelwise.locks import open_locked, remove_locked
+from pixelwise.predict.engine import naming
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.polygons import KINDS, polygon_files
 from pixelwise.predict.predictor import Predictor
@@ -26,6 +27,7 @@ from pixelwise.predict.sampling import softmax
 from pixelwise.predict.writers import MASK
 from pixelwise.raster.gdal import open_file, readable
 from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.limits import require_width
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
 from pixelwise.raster.stack import located
 from pixelwise.render import overlay, visible
@@ -68,19 +70,32 @@ def _failure(
 ) -> ImageError | None:
     """Predict a job's scan, and return what was wrong with it."""
     try:
-        _require_kinds(predictor, job)
-        if predictor.info.grouping is None:
-            _predict_classes(predictor, job, on_pixels, resume=resume)
-        else:
-            cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
-            if cuts:
-                on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
-        if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
-            with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
-                _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
+        with naming(job.image):
+            _predict_all(predictor, job, on_pixels, on_remark, resume=resume)
     except ImageError as error:
         return error
     return None
+
+
+def _predict_all(
+    predictor: Predictor,
+    job: Job,
+    on_pixels: OnPixels | None,
+    on_remark: Callable[[str], None],
+    *,
+    resume: bool,
+) -> None:
+    """Predict a job's scan, and write its files."""
+    _require_kinds(predictor, job)
+    if predictor.info.grouping is None:
+        _predict_classes(predictor, job, on_pixels, resume=resume)
+    else:
+        cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
+        if cuts:
+            on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
+    if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
+        with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
+            _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
 
 
 def _require_kinds(predictor: Predictor, job: Job) -> None:
@@ -144,6 +159,7 @@ def _predicted_rows(
     """
     kept = out.with_name(f".{out.stem}.rows")
     height, width, _ = scan.shape
+    require_width(scan.path, width, predictor.info.tile)
     pixel = LABELS if predictor.info.grouping is None else FIELDS
     with output_errors(out, "go on with --resume"):
         header = _header(predictor, scan.path)
@@ -168,7 +184,7 @@ def _predicted_rows(
                     if on_pixels is not None:
                         on_pixels((row + len(rows)) * width, height * width)
             yield KeptRows(kept, len(header), width, pixel)
-        except ImageError:
+        except (ImageError, ModelFileError):
             remove_locked(handle, kept)
             raise
         except BaseException:

@@ -7,12 +7,16 @@ raster behind `.tif` names.
 from __future__ import annotations
 
 import contextlib
+import threading
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from pixelwise.errors import ImageError
+from pixelwise.files import irregular, open_regular
+from pixelwise.raster.limits import max_pixels
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -35,7 +39,11 @@ GDAL_DRIVERS = {
 """What GDAL opens a file with first, by its ending in lower case; the drivers of the others come next."""
 SENSORS = ("ENVI", "HFA")
 """Drivers of sensors' own formats, which have many endings."""
+FILTERING = threading.Lock()
+"""Python's filters of warnings are the whole process's: two threads that change and restore them undo each other."""
 HEAD = 1024
+COMPANIONS = (".aux.xml", ".ovr", ".msk")
+"""What GDAL opens beside a file of the same name."""
 BEGINNINGS = {
     b"%!PS": "PostScript",
     b"\xc5\xd0\xd3\xc6": "PostScript",
@@ -56,7 +64,12 @@ def open_pillow(file: Path, path: Path | None = None) -> Image.Image:
     """Open an image file, its header read, as Pillow does, which raises as ever. Raises `ImageError`, which names
     `path`, for content that is known to be no image."""
     require_image(file, path)
-    return Image.open(file, formats=PILLOW_FORMATS)
+    # Pillow's own limit can only be set for the whole process: it is moved up to ours, which is told in our words.
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
+    with FILTERING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file, formats=PILLOW_FORMATS)
 
 
 def open_gdal(source: Path) -> DatasetReader:
@@ -70,7 +83,11 @@ def open_gdal(source: Path) -> DatasetReader:
 
     if not source.exists():
         raise ImageError(source, "no such file", "an image file on this machine", "Check the path.")
-    require_image(source)
+    if not source.is_dir():
+        require_image(source)
+    for companion in (source.with_name(source.name + ending) for ending in COMPANIONS):
+        if (kind := irregular(companion)) and not companion.is_dir():
+            raise ImageError(companion, kind, "a file", f"Remove it: it is read with {source.name}.")
     path = source.absolute()  # no prefix of GDAL's begins with a slash but /vsi
     if source.is_dir():
         return rasterio.open(path, driver="Zarr")
@@ -83,11 +100,14 @@ def open_gdal(source: Path) -> DatasetReader:
 
 
 def require_image(file: Path, path: Path | None = None) -> None:
-    """Raise `ImageError` for a file that begins as one of another kind does; one that cannot be read passes."""
+    """Raise `ImageError` for a file that begins as one of another kind does, and for a directory, pipe, socket or
+    device; one that cannot be read passes."""
+    if kind := irregular(file):
+        raise ImageError(path or file, kind, "an image file", "Check the path, or leave it out.")
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             head = stream.read(HEAD)
-    except OSError:
+    except (OSError, ValueError):
         return
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"<?xml"):

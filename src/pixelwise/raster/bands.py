@@ -18,6 +18,7 @@ from pixelwise.bands import Bands, require_numbers
 from pixelwise.errors import ImageError, OptionError
 from pixelwise.raster.gdal import open_file, readable, require_rasterio
 from pixelwise.raster.image import read_image
+from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.source import open_source, sample_places
 from pixelwise.value_range import ValueRange
 
@@ -132,6 +133,7 @@ def values_of(file: DatasetReader, numbers: Sequence[int], **window: Any) -> Val
 
 def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
     require_bands(path, file, numbers)
+    require_moderate(path, file.height * file.width, len(numbers) * type_bits(file.dtypes[0]))
     return values_of(file, numbers)
 
 
@@ -145,7 +147,9 @@ def opened(path: Path) -> Iterator[DatasetReader]:
 
 def open_bands(path: Path) -> DatasetReader:
     """Open a file that GDAL reads. The pages of a TIFF that has a band in each, as an OME-TIFF does, are its bands."""
+    require_whole_index(path)
     file = open_file(path)
+    require_parts(path, file)
     pages = [name for name in file.subdatasets if name.startswith("GTIFF_DIR:")]
     if file.count > 1 or len(pages) < 2 or file.dtypes[0] not in GDAL_TYPES:
         return file

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import ImageError
+from pixelwise.files import open_regular
 from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
 from pixelwise.raster.source import Source, open_source
 from pixelwise.raster.stack import located
@@ -64,7 +65,7 @@ def is_deep(path: Path) -> bool:
         page = tiff_page(path)
         if page is not None:
             return page.dtype != "uint8" and page.palette is None
-        with located(path)[0].open("rb") as file:
+        with open_regular(located(path)[0]) as file:
             head = file.read(26)
         if head.startswith(PNG_START):
             return head[24:25] == b"\x10"

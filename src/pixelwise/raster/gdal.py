@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.errors import ImageError, MissingDependencyError
-from pixelwise.raster.allowed import open_gdal
+from pixelwise.raster.allowed import FILTERING, open_gdal
 from pixelwise.raster.zarr import full_size, is_zarr
 
 if TYPE_CHECKING:
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 CACHE_MIB = "256"
 """What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
 row of tiles of a scan that is stored in strips."""
-
-
-_FILTERING = threading.Lock()
-"""Python's filters of warnings are the whole process's: two threads that change and restore them undo each other."""
 
 
 def has_rasterio() -> bool:
@@ -46,7 +41,7 @@ def open_file(source: Path | str) -> DatasetReader:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with _FILTERING, warnings.catch_warnings():
+    with FILTERING, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         if not (isinstance(source, Path) and is_zarr(source)):
             return open_gdal(source) if isinstance(source, Path) else rasterio.open(source)
@@ -69,3 +64,6 @@ def readable(path: Path) -> Iterator[None]:
     except RasterioError as error:
         found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
         raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error
+    except MemoryError as error:
+        remedy = "Close other programs, cut the image into parts, or leave it out."
+        raise ImageError(path, "an image that does not fit into the memory", "one that does", remedy) from error

@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pixelwise.errors import ImageError, ShapeError
-from pixelwise.files import written_whole
+from pixelwise.errors import ImageError, PixelwiseError, ShapeError
+from pixelwise.files import open_regular, written_whole
+from pixelwise.lookup import rows_of
 from pixelwise.raster.allowed import open_pillow
 from pixelwise.raster.gdal import has_rasterio, open_file, readable
+from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, too_large
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, count_pages, read_page
 from pixelwise.value_range import ValueRange
@@ -30,12 +32,6 @@ IMAGE_ENDINGS = (
     *(".tga", ".tif", ".tiff", ".webp"),
 )
 """Of files that are taken for images, in lower case."""
-
-MAX_PIXELS = 2**29
-"""The largest image that is decoded, in pixels (1.5 GiB as RGB); a header that promises more is refused unread."""
-
-# Pillow's own limit is lower, warns below it and can only be set for the whole process: it is moved up to ours, once.
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -52,7 +48,7 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
     Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Deeper values than 8 bits are spread
     over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.assumed_range`). Of several
     pages or frames the first counts; each has a path of its own (see `stack`). Raises `ImageError` for a file
-    that is missing, no image, damaged or truncated, or has more than `MAX_PIXELS` pixels.
+    that is missing, no image, damaged or truncated, or has more pixels than are read whole (see `limits`).
     """
     from pixelwise.raster.depth import range_of  # which reads images through this module
     from pixelwise.raster.source import open_source
@@ -85,24 +81,23 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
         remedy = "Save the labels as whole numbers of 8 or 16 bits."
         raise ImageError(path, "floating-point pixels", "8- or 16-bit pixels", remedy)
     if image.mode == "1":
-        return np.array(image.convert("L")), None
+        return _array(image, "L"), None
     if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
-        rgb = np.array(image.convert("RGB"))
-        if (rgb == rgb[..., :1]).all():
+        rgb = _array(image, "RGB")
+        if all((rgb[rows] == rgb[rows, :, :1]).all() for rows in rows_of(rgb.shape)):
             return rgb[..., 0].copy(), None
     if image.mode == "L":
-        return np.array(image), None
+        return _array(image), None
     if image.mode in ("P", "PA"):
         palette = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-        return np.array(image.getchannel(0) if image.mode == "PA" else image), palette
+        return _array(image), palette
     if image.mode == "LA":
-        return np.array(image.getchannel(0)), None
+        return _array(image), None
     if image.mode == "I":
-        return np.array(image, np.int32), None
+        return _array(image).astype(np.int32, copy=False), None
     if image.mode.startswith("I"):
-        return np.array(image, np.uint16), None
-    image.info.pop("transparency", None)
-    return np.array(image.convert("RGB")), None
+        return _array(image).astype(np.uint16, copy=False), None
+    return _array(image, "RGB"), None
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -114,12 +109,22 @@ def image_size(path: Path) -> tuple[int, int]:
     page = tiff_page(path)
     if page is not None:
         require_moderate(path, page.size[0] * page.size[1])
+        require_whole_index(path)
         return page.size
     with _opened(path) as image:
         width, height = image.size
         if image.format == "TIFF":  # Pillow has turned it already
             return height, width
         return (width, height) if _orientation(image) in _TURNED else (height, width)
+
+
+def pixels_in(path: Path) -> int:
+    """Return how many pixels a file states to have; 0 where its header cannot be read."""
+    try:
+        height, width = image_size(path)
+    except ImageError:
+        return 0
+    return height * width
 
 
 def image_mode(path: Path) -> str:
@@ -160,12 +165,12 @@ def frame_count(path: Path) -> int:
     What a camera stores behind the picture in a JPEG (MPO), a preview or another view, is no frame.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if not file.read(len(PNG_START)).startswith(ANIMATED_STARTS):
                 return 1
         with _opened(path) as image:
             return int(getattr(image, "n_frames", 1))
-    except (ImageError, OSError):
+    except (ImageError, OSError, ValueError):
         return 1
 
 
@@ -178,7 +183,7 @@ def tiff_page(path: Path) -> Page | None:
 def is_jpeg(path: Path) -> bool:
     """Return whether the file starts as JPEG files do, whatever its name; `False` where it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(3) == JPEG_START
     except (OSError, ValueError):  # no such file, or a name that none can have
         return False
@@ -229,21 +234,28 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with open_pillow(file, path) as image:
             if page:
+                if image.format != "TIFF":  # whose pages have sizes of their own; a frame is decoded on the way to it
+                    require_moderate(path, image.width * image.height)
                 image.seek(page)
             require_moderate(path, image.width * image.height)
+            if image.format == "TIFF":
+                require_whole_index(path)
             yield image
-    except ImageError:
+    except PixelwiseError:
         raise
     except FileNotFoundError as error:
         raise ImageError(path, "no such file", "an image file", "Check the path.") from error
-    except (IsADirectoryError, PermissionError) as error:
-        found = "a directory" if isinstance(error, IsADirectoryError) else "a file that may not be read"
-        raise ImageError(path, found, "an image file", "Check the path and its permissions.") from error
+    except PermissionError as error:
+        remedy = "Check the path and its permissions."
+        raise ImageError(path, "a file that may not be read", "an image file", remedy) from error
     except UnidentifiedImageError as error:
         remedy = "Save it as PNG or JPEG, or leave the file out."
         raise ImageError(path, "a file that is no image or is damaged", "a PNG, JPEG, TIFF ...", remedy) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(path, f"more than {MAX_PIXELS:,} pixels") from error
+        raise too_large(path, "too many pixels") from error
+    except MemoryError as error:
+        remedy = "Close other programs, scale the image down, or leave it out."
+        raise ImageError(path, "an image that does not fit into the memory", "one that does", remedy) from error
     except Exception as error:  # damaged files make Pillow's readers raise nearly anything
         found = f"a damaged or truncated image ({error})"
         raise ImageError(path, found, "a complete image", "Copy or export it again, or leave it out.") from error
@@ -263,47 +275,67 @@ def decoded(path: Path, page: Page | None) -> Values:
     """
     image = _loaded(path)
     if image.mode in ("L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa") and _bits(path, page) == 16:
-        return _sixteen_bits(path, image)
+        values = _array(image)
+        del image  # before the file is decoded once more
+        return _sixteen_bits(path, values)
     if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image)[..., None]
+        values = _array(image)[..., None]
         if page is not None:
-            return page.as_seen(values.astype(page.dtype))
+            return page.as_seen(values.astype(page.dtype, copy=False))
         # PNG and PNM have no more than 16 bits.
-        return values.astype(np.float32 if image.mode == "F" else np.uint16)
+        return values.astype(np.float32 if image.mode == "F" else np.uint16, copy=False)
+    if image.mode in ("1", "L", "LA", "La"):
+        return _array(image, "L" if image.mode == "1" else None)[..., None]
+    return _array(image, "RGB")
+
+
+def _array(image: Image.Image, mode: str | None = None) -> Values:
+    """Return the pixels of a loaded image, converted to another mode or not, (height, width), or (height, width, 3) of
+    red, green and blue; transparency is dropped, with its own channel too.
+
+    It is done some rows at a time: Pillow and numpy would hold three copies of the whole image.
+    """
     image.info.pop("transparency", None)
-    gray = {"1": None, "L": None, "LA": 0, "La": 0}
-    if image.mode not in gray:
-        return np.array(image.convert("RGB"))
-    band = gray[image.mode]
-    return np.array(image.convert("L") if band is None else image.getchannel(band))[..., None]
+    values: Values | None = None
+    for rows in rows_of((image.height, image.width)):
+        strip = image.crop((0, rows.start, image.width, rows.stop))
+        own = np.asarray(strip if mode in (None, image.mode) else strip.convert(mode))
+        own = own if own.ndim == 2 else own[..., 0] if own.shape[2] == 2 else own[..., :3]
+        if values is None:
+            values = np.empty((image.height, *own.shape[1:]), own.dtype)
+        values[rows] = own
+    return np.empty((image.height, image.width), np.uint8) if values is None else values
 
 
 def _bits(path: Path, page: Page | None) -> int:
     """Return how many bits a channel has, where Pillow may hand out fewer: in TIFF and PNG; else 8."""
     if page is not None:
         return page.bits
-    with located(path)[0].open("rb") as file:
+    with open_regular(located(path)[0]) as file:
         head = file.read(26)
     return head[24] if head.startswith(PNG_START) and len(head) == 26 else 8
 
 
-def _sixteen_bits(path: Path, high: Image.Image) -> Values:
-    """Return 16-bit values, of which Pillow hands out the high bytes.
+def _sixteen_bits(path: Path, high: Values) -> Values:
+    """Return 16-bit values, (height, width, 1 or 3), of which Pillow hands out the high bytes.
 
     Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
     red, green, blue and transparency of 8 bits, which has the same bytes.
     """
-    with located(path)[0].open("rb") as file:
+    with open_regular(located(path)[0]) as file:
         head = file.read(26)
     if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
+    high = high if high.ndim == 3 else high[..., None]
     with _opened(path) as image:
         own: Any = image
         own.tile = [_in_other_order(tile) for tile in own.tile]
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        low = np.asarray(image)[..., :3].astype(np.uint16)
-    return np.asarray(high)[..., :3].astype(np.uint16) << 8 | low
+        values = high.astype(np.uint16)
+        values <<= 8
+        values |= _array(image).reshape(values.shape)
+    return values
 
 
 def _in_other_order(tile: Any) -> Any:
@@ -321,8 +353,8 @@ def _gray_and_alpha(path: Path) -> Values:
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        pairs = np.asarray(image).astype(np.uint16)
-    return (pairs[..., 0] << 8 | pairs[..., 1])[..., None]
+        pairs = _array(image)
+    return (pairs[..., 0].astype(np.uint16) << 8 | pairs[..., 1])[..., None]
 
 
 def _values_by_gdal(path: Path) -> Values | None:
@@ -333,19 +365,13 @@ def _values_by_gdal(path: Path) -> Values | None:
     from pixelwise.raster.source import TURNS, turned
 
     file, number = located(path)
+    require_whole_index(path)
+    require_moderate(path, page.size[0] * page.size[1])
     with readable(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
+        require_parts(path, source)
         values: Values = turned(source.read().transpose(1, 2, 0), TURNS[page.orientation])
     if values.dtype.kind == "f":
         return None
     if values.shape[2] < 3:
         return values[..., 0] if values.dtype in (np.uint8, np.uint16) else values[..., 0].astype(np.int32)
     return values[..., :3] if values.dtype == np.uint8 else (values[..., :3] >> 8).astype(np.uint8)
-
-
-def require_moderate(path: Path, pixels: int) -> None:
-    if pixels > MAX_PIXELS:
-        raise _too_large(path, f"{pixels:,} pixels")
-
-
-def _too_large(path: Path, found: str) -> ImageError:
-    return ImageError(path, found, f"at most {MAX_PIXELS:,}", "Cut the image into parts or scale it down.")

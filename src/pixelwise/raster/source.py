@@ -18,7 +18,8 @@ from PIL import UnidentifiedImageError
 
 from pixelwise.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
-from pixelwise.raster.image import decoded, require_moderate
+from pixelwise.raster.image import decoded
+from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, read_page
 from pixelwise.raster.zarr import is_zarr
@@ -41,6 +42,8 @@ class Source:
     shape: tuple[int, int]
     is_deep: bool
     """Whether values have more than 8 bits."""
+    bits = 24
+    """How many bits a pixel takes, at least."""
 
     def read(self, place: Place) -> Values:
         """Return rows and columns, (height, width, 1) of a gray image, else (height, width, 3), in the stored type."""
@@ -52,7 +55,7 @@ class Source:
 
     def whole(self) -> Values:
         """Return the whole image as `read` does. Raises `ImageError` for one that is too large."""
-        require_moderate(self.path, self.shape[0] * self.shape[1])
+        require_moderate(self.path, self.shape[0] * self.shape[1], self.bits)
         return self.read((slice(0, self.shape[0]), slice(0, self.shape[1])))
 
     def sample(self) -> Values:
@@ -141,11 +144,18 @@ class GdalSource(Source):
         self.path, self.page = path, page
         self._turn = TURNS[page.orientation if page else 1]
         file, number = located(path)
+        require_whole_index(path)
         with readable(path):
             self.file = open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file)
+        try:
+            require_parts(path, self.file)
+        except ImageError:
+            self.close()
+            raise
         height, width = self.file.height, self.file.width
         self.shape = (width, height) if self._turn[0] else (height, width)
         self._bands = self._picture()
+        self.bits = len(self._bands) * type_bits(self.file.dtypes[0])
         self.is_deep = self.file.dtypes[0] != "uint8" and (page is None or page.palette is None)
 
     def _picture(self) -> list[int]:

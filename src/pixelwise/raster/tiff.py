@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from pixelwise.files import open_regular
+from pixelwise.lookup import looked_up
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
@@ -26,6 +29,20 @@ KINDS = {1: "uint", 2: "int", 3: "float"}
 """Sample formats."""
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT = 274, 277, 320, 338, 339
+_OF_PAGE = {
+    *(_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC),
+    *(_ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT),
+}
+_STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _PLANES = 273, 278, 279, 284
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES = 322, 323, 324, 325
+_OF_PARTS = {
+    *(_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _STRIP_OFFSETS, _STRIP_ROWS, _STRIP_BYTES, _PLANES),
+    *(_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES),
+}
+_SEPARATE = 2
+"""Planar configuration of channels that are stored one after the other."""
+_MOST_TAGS, _MOST_VALUES = 2**16, 2**18
+"""More tags, or values of one that are looked at, no page needs."""
 _DAMAGE = (struct.error, ValueError, OverflowError)
 """What a header that is cut off or nonsense makes Python raise."""
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
@@ -107,8 +124,7 @@ class Page:
         looked up in the palette, up to white for the largest value of less than 8 bits, transparency dropped.
         """
         if self.palette is not None:
-            colors: Values = self.palette[values[..., 0].astype(np.int64)]
-            return colors
+            return looked_up(self.palette, values[..., 0])
         values = values[..., : 3 if values.shape[2] >= 3 else 1]
         if self.bits < 8:
             values = values.astype(np.uint8) * np.uint8(255 // (2**self.bits - 1))
@@ -122,10 +138,75 @@ class Page:
         return inverted
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The strips or tiles of a page: what is read of it at least.
+
+    size: (height, width) of the page as it is stored, shape that of a part. count: how many the size needs, listed: how
+    many the file lists. sample_bits: of all samples of a pixel in a part.
+    """
+
+    size: tuple[int, int]
+    shape: tuple[int, int]
+    count: int
+    listed: int
+    compression: int
+    sample_bits: int
+    stored: tuple[int, ...]
+    file_bytes: int
+
+    def stored_bytes(self) -> Iterator[tuple[int, int]]:
+        """Yield the bytes of pixels, and those of the file, of each part whose bytes are known."""
+        height, width = self.size
+        across = -(-width // self.shape[1])
+        down = -(-height // self.shape[0])
+        for index, stored in enumerate(self.stored[: self.count]):
+            last = index // across % down == down - 1 and self.shape[1] >= width
+            rows = height - (down - 1) * self.shape[0] if last else self.shape[0]
+            yield rows * (-(-self.shape[1] * self.sample_bits // 8)), stored
+
+
+def read_parts(path: Path, number: int = 0) -> Parts | None:
+    """Return how a page of a TIFF is stored; `None` as `read_page`, and where the header does not say."""
+    try:
+        with open_regular(path) as file:
+            for index, (form, offset) in enumerate(_directories(file)):
+                if index == number:
+                    return _parts(file, form, offset)
+    except (OSError, *_DAMAGE):
+        pass
+    return None
+
+
+def _parts(file: BinaryIO, form: _Form, offset: int) -> Parts | None:
+    tags = _tags(file, form, offset, _OF_PARTS)
+    counts = {tag: number for tag, _, number, _ in _entries(file, form, offset)}
+    own = {tag: values[0] for tag, values in tags.items() if values}
+    height, width = own.get(_HEIGHT, 0), own.get(_WIDTH, 0)
+    tiled = _TILE_WIDTH in own
+    shape = (own.get(_TILE_HEIGHT, 0), own[_TILE_WIDTH]) if tiled else (own.get(_STRIP_ROWS, height), width)
+    offsets, stored = (_TILE_OFFSETS, _TILE_BYTES) if tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
+    if min(height, width, *shape) < 1 or offsets not in counts:
+        return None
+    shape = shape if tiled else (min(shape[0], height), width)
+    samples = own.get(_SAMPLES, 1)
+    planes = samples if own.get(_PLANES) == _SEPARATE else 1
+    return Parts(
+        size=(height, width),
+        shape=shape,
+        count=-(-height // shape[0]) * -(-width // shape[1]) * planes,
+        listed=counts[offsets],
+        compression=own.get(_COMPRESSION, 1),
+        sample_bits=own.get(_BITS, 1) * (samples // planes),
+        stored=tags.get(stored, ()),
+        file_bytes=file.seek(0, 2),
+    )
+
+
 def read_page(path: Path, number: int = 0) -> Page | None:
     """Return one page of a TIFF, counted from 0; `None` for a file that is none, is damaged, or has no such page."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for index, (form, offset) in enumerate(_directories(file)):
                 if index == number:
                     return Page(_tags(file, form, offset))
@@ -137,7 +218,7 @@ def read_page(path: Path, number: int = 0) -> Page | None:
 def count_pages(path: Path) -> int:
     """Return how many pages a TIFF has, overviews included; 0 for a file that is none or is damaged."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return sum(1 for _ in _directories(file))
     except (OSError, *_DAMAGE):
         return 0
@@ -151,7 +232,7 @@ def image_pages(path: Path) -> tuple[int, ...]:
     offsets: list[tuple[_Form, int]] = []
     broken = True
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             with contextlib.suppress(*_DAMAGE):
                 offsets.extend(_directories(file))  # those before the break stay
                 broken = False
@@ -207,18 +288,23 @@ def _directories(file: BinaryIO) -> Iterator[tuple[_Form, int]]:
         (offset,) = form.read(file, form.offset)
 
 
-def _tags(file: BinaryIO, form: _Form, offset: int) -> dict[int, tuple[int, ...]]:
-    """Return the tags that `Page` asks for, with their values."""
+def _entries(file: BinaryIO, form: _Form, offset: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield the tags of a page, each with its type, the number of its values, and where these are."""
     file.seek(offset)
     (count,) = form.read(file, form.count)
-    entries = file.read(count * form.entry_bytes)
-    wanted = {_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC}
-    wanted |= {_ORIENTATION, _SAMPLES, _COLORS, _EXTRA, _FORMAT}
-    tags = {}
+    entries = file.read(min(count, _MOST_TAGS) * form.entry_bytes)
     for start in range(0, len(entries), form.entry_bytes):
         entry = entries[start : start + form.entry_bytes]
-        tag, kind, number = struct.unpack_from(f"{form.order}HH{form.offset}", entry)
-        if tag not in wanted or kind not in _TYPES or number > 2**18:
+        yield *struct.unpack_from(f"{form.order}HH{form.offset}", entry), entry
+
+
+def _tags(
+    file: BinaryIO, form: _Form, offset: int, wanted: Container[int] = frozenset(_OF_PAGE)
+) -> dict[int, tuple[int, ...]]:
+    """Return the tags that are asked for, with their values."""
+    tags = {}
+    for tag, kind, number, entry in _entries(file, form, offset):
+        if tag not in wanted or kind not in _TYPES or number > _MOST_VALUES:
             continue
         codes = f"{form.order}{number}{_TYPES[kind]}"
         inline = entry[-struct.calcsize(form.order + form.offset) :]

@@ -9,10 +9,11 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from torch import nn
 
 from pixelwise.documents import json_value
 from pixelwise.errors import RunError
-from pixelwise.files import written_whole
+from pixelwise.files import irregular, written_whole
 
 Tensors = dict[str, torch.Tensor]
 
@@ -30,15 +31,22 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Read what `save_tensors` wrote. Raises `RunError` for a file that is missing or damaged."""
     remedy = "Train again, or take the file from a copy of the run directory."
     if not path.is_file():
-        raise RunError(path, "no such file", "weights that `pixelwise train` wrote", remedy)
+        raise RunError(path, irregular(path) or "no such file", "weights that `pixelwise train` wrote", remedy)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json_value((file.metadata() or {}).get("pixelwise", "{}"))
             if not isinstance(header, dict):
                 raise ValueError("a header that is no object")
             return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
+    except (safetensors.SafetensorError, ValueError, TypeError, RecursionError, OSError) as error:
         raise RunError(path, f"a damaged file ({error})", "a whole safetensors file", remedy) from error
+
+
+def require_types(module: nn.Module, tensors: Tensors) -> None:
+    """Raise `TypeError` for a tensor of another type than the one of its name in a module, which would be rounded."""
+    for name, own in module.state_dict().items():
+        if name in tensors and tensors[name].dtype != own.dtype:
+            raise TypeError(f"{name} in {tensors[name].dtype} for {own.dtype}")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
@@ -51,13 +59,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
     """Put back what `optimizer_tensors` returned.
 
     Moments take the memory layout of their parameters: the optimiser's arithmetic, and so the last bit of the
-    weights, depends on it.
+    weights, depends on it. Raises `ValueError` or `LookupError` for tensors that are none of its own.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
         if value.dim():
+            if value.shape != parameters[int(index)].shape:
+                raise ValueError(f"{name} of shape {tuple(value.shape)}")
             value = torch.empty_like(parameters[int(index)]).copy_(value)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,13 @@ from pixelwise.losses import centre_errors, counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.models.blocks import UpsampledModel
 from pixelwise.training import batch_norm, processes
-from pixelwise.training.checkpoint import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
+from pixelwise.training.checkpoint import (
+    load_tensors,
+    optimizer_tensors,
+    require_types,
+    restore_optimizer,
+    save_tensors,
+)
 from pixelwise.training.config import Recipe
 from pixelwise.training.data import Batch
 from pixelwise.training.directory import History
@@ -135,6 +142,8 @@ class Trainer:
             for name, tensor in tensors.items():
                 part, _, rest = name.partition("/")
                 parts[part][rest] = tensor
+            require_types(self.accelerator.unwrap_model(self.pipeline), parts["model"])
+            require_types(self.averaged, parts["averaged"])
             self.accelerator.unwrap_model(self.pipeline).load_state_dict(parts["model"])
             self.averaged.load_state_dict(parts["averaged"])
             restore_optimizer(self.optimizer, parts["optimizer"])
@@ -172,6 +181,9 @@ def fit(
     trainer.pipeline.train()
     for batch in batches:
         loss = trainer.train_step(batch)
+        if not math.isfinite(loss):
+            remedy = "Start a new run with another --seed, or with --config and a lower learning_rate in its recipe."
+            raise RunError(checkpoint.parent, f"a loss of {loss} in step {progress.step}", "a number", remedy)
         progress.loss_sum += loss
         progress.loss_count += 1
         progress.seconds = time.perf_counter() - started

@@ -15,16 +15,17 @@ from torch import nn
 from pixelwise.encoders.padding import SamePaddedConv2d
 from pixelwise.errors import ModelFileError
 from pixelwise.export.int8 import CONVOLUTIONS
+from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.models import build, default_encoder, parse_options
 from pixelwise.ops.tracing import trace
+from pixelwise.predict.engine import require_model
 from pixelwise.training.config import EncoderPadding
 from pixelwise.training.weights import load_run, model_info
 
 SIZE = (224, 224)
 """The size that classifiers are compared at, (height, width)."""
 _Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
-_REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,11 @@ def from_model_file(path: Path) -> Subject:
 
     Raises `ModelFileError` for a file that pixelwise did not write, or whose convolutions are not the net's.
     """
+    require_model(path)
     try:
         graph = onnx.load(path, load_external_data=False)
-    except FileNotFoundError as error:
-        raise ModelFileError(path, "no such file", "a model file", _REMEDY) from error
     except (OSError, DecodeError) as error:
-        raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", _REMEDY) from error
+        raise ModelFileError(path, f"a file that is no ONNX ({error})", "an ONNX model", REMEDY) from error
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
     in_channels, classes = len(info.mean), info.channels
@@ -125,10 +125,14 @@ def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
     """Count the (weight's shape, stride, dilation) of the graph's convolutions; one that sees an image several times
     counts once, by its weights, which of a file in 8 bits stand behind a node that makes numbers of them."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
-    stored = {node.output[0]: node.input[0] for node in graph.graph.node if node.op_type == "DequantizeLinear"}
+    stored = {
+        node.output[0]: node.input[0]
+        for node in graph.graph.node
+        if node.op_type == "DequantizeLinear" and node.output and node.input
+    }
     found: dict[str, _Shape] = {}
     for node in graph.graph.node:
-        if node.op_type not in CONVOLUTIONS:
+        if node.op_type not in CONVOLUTIONS or len(node.input) < 2:
             continue
         given = {attribute.name: tuple(attribute.ints) for attribute in node.attribute}
         weight = stored.get(node.input[1], node.input[1])

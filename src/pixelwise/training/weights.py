@@ -18,7 +18,7 @@ from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
 from pixelwise.models.segnet import SegNet
-from pixelwise.training.checkpoint import Tensors, load_tensors, save_tensors
+from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.directory import RunDirectory
 from pixelwise.training.recipe import flipped_axes, seen_once
@@ -104,7 +104,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
         if header.get("grouping") is not None:
             pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
         return pipeline.biased(header.get("class_bias")).eval(), config
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, OptionError) as error:
         found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
         raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error
 
@@ -169,8 +169,9 @@ def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:
 
 def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:
     try:
+        require_types(pipeline.model, weights)
         pipeline.model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise RunError(
             path, "weights of another model", "the run's own", "Restore the file, or train again."
         ) from error
