@@ -15,6 +15,7 @@ from torch import nn
 
 from pixelwise.encoders.timm import PACKAGED, repeated_over_channels
 from pixelwise.errors import OptionError
+from pixelwise.files import irregular
 
 OPTION = "--encoder-weights"
 PICKLES = (".pth", ".pt", ".bin")
@@ -49,6 +50,8 @@ def read_weights(path: Path) -> Weights:
     file runs. Raises `OptionError` for a file that cannot be read or holds no weights.
     """
     expected = "a .safetensors file, or a .pth file of tensors"
+    if kind := irregular(path):  # a pipe would never end
+        raise OptionError(OPTION, f"{path}, {kind}", expected, "Check the path.")
     if path.suffix not in (".safetensors", *PICKLES):
         raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
     try:
