@@ -61,7 +61,7 @@ def headline(out: Path, number: int, epochs: int, model: str) -> Headline:
     count = COUNTS[number % len(COUNTS)]
     data = small_set(out / f"data-{number}", number, count, split=number % 2 == 1)
     run = out / f"run-{number}"
-    train(data, out=run, model=model, epochs=epochs, seed=number, resume=True, quiet=True)
+    train(data, out=run, model=model, epochs=epochs, seed=number, resume=(run / "config.yaml").is_file(), quiet=True)
     metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     fresh = evaluate(load(run, at_once=4), open_dataset(out / "fresh"), "test").to_json_dict()["miou"]
     low, high = metrics["intervals"]["miou"]

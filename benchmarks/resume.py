@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 
 
-def command(data: Path, out: Path, epochs: int, resume: bool) -> list[str]:
+def command(data: Path, out: Path, epochs: int) -> list[str]:
     line = [sys.executable, "-m", "pixelwise", "train", str(data), "--out", str(out), "--epochs", str(epochs)]
-    return [*line, "--resume"] if resume else line
+    return [*line, "--resume"] if (out / "config.yaml").is_file() else line
 
 
 def digest(run: Path) -> str:
@@ -41,12 +41,12 @@ def main() -> None:
     whole, broken = folder / "whole", folder / "broken"
 
     started = time.perf_counter()
-    subprocess.run(command(arguments.data, whole, arguments.epochs, resume=False), check=True)
+    subprocess.run(command(arguments.data, whole, arguments.epochs), check=True)
     seconds = time.perf_counter() - started
     print(f"uninterrupted: {seconds:.0f} s")
     for _ in range(arguments.kills):
         moment = chance.uniform(0.2, 0.4) * seconds
-        process = subprocess.Popen(command(arguments.data, broken, arguments.epochs, resume=True))
+        process = subprocess.Popen(command(arguments.data, broken, arguments.epochs))
         try:
             process.wait(timeout=moment)
             print(f"ended before it could be killed after {moment:.0f} s")
@@ -54,7 +54,7 @@ def main() -> None:
             process.kill()
             process.wait()
             print(f"kill -9 after {moment:.0f} s; left: {sorted(p.name for p in broken.glob('*'))}")
-    subprocess.run(command(arguments.data, broken, arguments.epochs, resume=True), check=True)
+    subprocess.run(command(arguments.data, broken, arguments.epochs), check=True)
     same = digest(whole) == digest(broken)
     print(f"weights bit-identical: {same}  {digest(whole)[:16]} {digest(broken)[:16]}")
     shutil.rmtree(folder)

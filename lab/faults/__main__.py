@@ -98,7 +98,8 @@ def _undisturbed(command: Command, start: Path, folder: Path) -> tuple[Snapshot,
 def _next_run(command: Command, folder: Path, reference: Snapshot) -> list[str]:
     """Run the command again, as one does after a fault, and return what is wrong then."""
     done = command.makes is not None and (folder / command.makes).exists()
-    ended = Process(command.again, folder).wait()
+    begun = command.arguments[0] != "train" or (folder / DISK / "run").is_dir()  # else there is nothing to resume
+    ended = Process(command.again if begun else command.arguments, folder).wait()
     wrong = told(ended, {2} if done else {0}) + same(folder, command, reference)
     return [f"in the next run: {sentence}" for sentence in wrong]
 

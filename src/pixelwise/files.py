@@ -88,6 +88,8 @@ def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
     elif error.errno in (errno.EMFILE, errno.ENFILE):
         expected = "files that can be opened"
         remedy = f"Raise the limit (ulimit -n 4096) or close other programs, and {go_on or 'start again'}."
+    elif error.errno == errno.ENAMETOOLONG:
+        expected, remedy = "a name that the file system takes", f"Choose a shorter name, or {other}."
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         remedy = f"Get the right to write there, or {other}."
     elif error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR):
@@ -105,9 +107,12 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    r"""Write `text` as UTF-8 to `path`, whole or not at all.
+
+    The bytes of a file name that are not UTF-8 are written as `\udce9`, in JSON the escape of what Python has for them.
+    """
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _sync_directory(folder: Path) -> None:

@@ -48,6 +48,20 @@ def test_a_directory_with_files_and_a_file_are_not(tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == "mine"
 
 
+def test_a_run_that_was_stopped_before_its_plan_can_be_resumed(tmp_path: Path) -> None:
+    RunDirectory(tmp_path).require_started()
+    (tmp_path / ".config.left.yaml").touch()
+    RunDirectory(tmp_path).require_started()
+    assert not RunDirectory(tmp_path).has_begun
+    with pytest.raises(
+        RunError, match=r"no such directory; expected a run that was started\. There is nothing to resume"
+    ):
+        RunDirectory(tmp_path / "new").require_started()
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(RunError, match=r"no config\.yaml; expected a run that was started"):
+        RunDirectory(tmp_path).require_started()
+
+
 def test_weights_need_their_configuration(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
     for present in ((), (run.config,), (run.weights,)):

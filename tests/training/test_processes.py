@@ -45,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def command(data: Path, out: Path, launcher: Sequence[str] = LAUNCHER, *, half: bool = False) -> list[str]:
     script = out.with_suffix(".py")
     script.write_text(SCRIPT.format(half=half))
-    arguments = [*ARGUMENTS, "--recipe", "segnet", "--resume"]
+    arguments = [*ARGUMENTS, "--recipe", "segnet", *(["--resume"] if (out / "config.yaml").is_file() else [])]
     return [sys.executable, *launcher, str(script), "train", str(data), "--out", str(out), *arguments]
 
 

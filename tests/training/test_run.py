@@ -38,10 +38,12 @@ EPOCHS = 12
 SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
 SCRIPT = """
 import sys
+from pathlib import Path
 from pixelwise.training import loop, processes, train
 loop.CHECKPOINT_SECONDS = 0.0
 processes.multiplies_bfloat16 = lambda: False
-train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=True, quiet=True)
+resume = Path(sys.argv[2], "config.yaml").is_file()
+train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=resume, quiet=True)
 """
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
+import os
 import sys
+import warnings
+from typing import Annotated, TextIO
 
 import typer
 
+from pixelwise import __version__
 from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
+from pixelwise.cli.output import note
 from pixelwise.cli.stopping import Stopped, stops_raised
-from pixelwise.errors import PixelwiseError
+from pixelwise.errors import OptionError, PixelwiseError
 
 app = typer.Typer(
     name="pixelwise",
-    help="Image segmentation on the machine you have: check, train, evaluate, predict, export.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
@@ -31,22 +38,91 @@ app.command("models")(models.models)
 app.command("encoders")(models.encoders)
 app.command("convert")(convert.convert)
 
+DEBUG = "--debug"
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"pixelwise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show where an error comes from, and warnings of libraries. Before or after.")
+    ] = False,
+) -> None:
+    """Image segmentation on the machine you have: check, train, evaluate, predict, export."""
+
 
 def main() -> None:
-    """Run the command line. A user's mistake ends with its message on standard error and exit code 2, Ctrl-C and
-    SIGTERM with how to go on, and 130 or 143.
+    """Run the command line.
 
-    What the encoding of standard output or error cannot show is replaced.
+    A user's mistake ends with its message on standard error and exit code 2, a fault of pixelwise itself with a message
+    that says so and 70, Ctrl-C and SIGTERM with how to go on and 130 or 143. `--debug`, before or after the command,
+    shows the traceback of an error. What the encoding of standard output or error cannot show is written as an escape.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="backslashreplace")
+    arguments = sys.argv[1:]
+    options_end = arguments.index("--") if "--" in arguments else len(arguments)
+    debug = DEBUG in arguments[:options_end]
+    if debug:  # wherever it stands
+        arguments = [text for place, text in enumerate(arguments) if text != DEBUG or place > options_end]
+    else:  # what libraries warn of is for who debugs
+        warnings.showwarning = lambda *args, **kwargs: None
     try:
+        _run(arguments, debug)
+    finally:
+        _flush(sys.stdout)
+        _flush(sys.stderr)
+
+
+def _run(arguments: list[str], debug: bool) -> None:
+    """Run a command; it always ends in `SystemExit`."""
+    try:
+        if any("\0" in text for text in arguments):
+            raise OptionError("the command line", "a NUL character", "text without", "Leave that character out.")
         with stops_raised():
-            app()
+            app(args=arguments)
     except PixelwiseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(error, str(error), 2, debug)
     except Stopped as stop:
-        print(stop.message(next(iter(sys.argv[1:]), "")), file=sys.stderr)
+        note(stop.message(next(iter(arguments), "")))
         sys.exit(stop.code)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            sys.exit(1)
+        from pixelwise.cli.fault import explained  # which few see
+
+        _end(error, *explained(error), debug)
+
+
+def _end(error: Exception, message: str, code: int, debug: bool) -> None:
+    if debug:
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            note(line)
+    note(f"error: {message}")
+    sys.exit(code)
+
+
+def _flush(stream: TextIO | None) -> None:
+    """Write out what waits. Where the other end was closed (`| head`) nobody misses it."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+        if error.errno == errno.EPIPE:
+            sys.exit(1)
+        note(f"error: standard output: found {error.strerror}; expected a place that can be written.")
+        sys.exit(2)

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Data = Annotated[Path, typer.Argument(help="Directory of photos and masks.")]
-Model = Annotated[Path, typer.Argument(help="A run directory or an .onnx file.")]
+from pixelwise.errors import OptionError
+from pixelwise.text import MOST_NAME_BYTES, name_bytes
+
+MOST_PATH_BYTES = 4095
+"""What Linux takes."""
+
+
+def nameable(param: typer.CallbackParam, value: Any) -> Any:
+    """Return the path, text or list of them that was typed.
+
+    Raises `OptionError` for one that is longer than file systems allow: it would come out somewhere deep, as another
+    error in each place.
+    """
+    for text in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(text, (str, Path)):
+            _require_nameable(param, str(text))
+    return value
+
+
+def _require_nameable(param: typer.CallbackParam, text: str) -> None:
+    where = param.opts[0] if param.opts[0].startswith("-") else param.opts[0].upper()
+    longest = max(map(name_bytes, Path(text).parts), default=0)
+    if longest > MOST_NAME_BYTES:
+        found, expected = f"a path with a name of {longest} bytes", f"names of {MOST_NAME_BYTES} bytes at most"
+    elif (length := name_bytes(text)) > MOST_PATH_BYTES:
+        found, expected = f"a path of {length} bytes", f"{MOST_PATH_BYTES} at most"
+    else:
+        return
+    raise OptionError(where, found, expected, "Check the path.")
+
+
+Data = Annotated[Path, typer.Argument(help="Directory of photos and masks.", callback=nameable)]
+Model = Annotated[Path, typer.Argument(help="A run directory or an .onnx file.", callback=nameable)]
 Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")]
-ImagesRoot = Annotated[Path | None, typer.Option(help="A folder outside DATA that its annotations or links may name.")]
+ImagesRoot = Annotated[
+    Path | None,
+    typer.Option(help="A folder outside DATA that its annotations or links may name.", callback=nameable),
+]
 BandNumbers = Annotated[
     str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
 ]

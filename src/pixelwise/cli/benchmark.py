@@ -18,6 +18,7 @@ def benchmark(
     as_json: AsJson = False,
 ) -> None:
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
+    from pixelwise.cli.output import say
     from pixelwise.errors import MissingDependencyError, OptionError
     from pixelwise.predict.engine import available_cores
     from pixelwise.predict.engines import HALF_ENGINE
@@ -33,7 +34,8 @@ def benchmark(
     if as_json:
         print(json.dumps({"size": size, "cores": available_cores(), "engines": [asdict(row) for row in rows]}))
         return
-    print(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor()}\n")
+    say(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor()}")
+    print()
     print(f"{'engine':13} {'to open, ms':>12} {'an image, ms':>13} {'megapixels/s':>13}")
     for row in rows:
         pixels = size[0] * size[1] / row.image_ms / 1000

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
+from pixelwise.cli.output import cells, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,26 +47,24 @@ def check(
 
 
 def _print_report(result: CheckResult) -> None:
-    from rich.console import Console
-
-    console = Console(markup=False, highlight=False)
     splits = ", ".join(f"{split} {count:,}" for split, count in result.splits.items())
-    console.print(f"{result.root} (layout: {result.format})", soft_wrap=True)
-    console.print(f"images    {result.images:,} ({splits})")
-    console.print(f"sizes     {_sizes(result)} (height x width)", soft_wrap=True)
+    say(f"{result.root} (layout: {result.format})")
+    say(f"images    {result.images:,} ({splits})")
+    say(f"sizes     {_sizes(result)} (height x width)")
     for line in _depths(result):
-        console.print(line, soft_wrap=True)
-    console.print(f"labelled  {result.labelled_share:.1%} of the pixels")
-    console.print(_class_table(result))
+        say(line)
+    say(f"labelled  {result.labelled_share:.1%} of the pixels")
+    print_table(_class_table(result))
     for line in _mask_values(result):
-        console.print(line, soft_wrap=True)
+        say(line)
     for remark in result.remarks:
-        console.print(remark, soft_wrap=True)
+        say(remark)
     for problem in result.problems:
         inside = problem.file != result.root and problem.file.is_relative_to(result.root)
         file = problem.file.relative_to(result.root) if inside else problem.file
-        console.print(f"{file}  [{problem.kind}]\n    {problem.message}", soft_wrap=True)
-    console.print(_summary(result), soft_wrap=True)
+        say(f"{file}  [{problem.kind}]")
+        say(f"    {problem.message}")
+    say(_summary(result))
 
 
 def _sizes(result: CheckResult) -> str:
@@ -101,7 +100,8 @@ def _class_table(result: CheckResult) -> Table:
     from rich.text import Text
 
     block = _block()
-    table = Table("", "class", title_justify="left")
+    table = Table("", title_justify="left")
+    table.add_column("class", overflow="fold")
     table.add_column("share of labelled pixels", justify="right")
     table.add_column("")
     objects = result.class_objects.tolist() if result.class_objects.any() else []
@@ -113,7 +113,7 @@ def _class_table(result: CheckResult) -> Table:
         bar = block * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
-        table.add_row(Text(2 * block, style=f"rgb({color})"), name, f"{share:.2%}", bar, *counted)
+        table.add_row(Text(2 * block, style=f"rgb({color})"), *cells(name, f"{share:.2%}", bar, *counted))
     return table
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.arguments import Data, Format, ImagesRoot
+from pixelwise.cli.arguments import Data, Format, ImagesRoot, nameable
+from pixelwise.cli.output import say
 
 
 def convert(
     data: Data,
     to: Annotated[str, typer.Option(help="The layout to write: folders, coco, voc, yolo, cvat, labelme ...")],
-    out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.")],
+    out: Annotated[Path, typer.Option(help="The directory to write into, new or empty.", callback=nameable)],
     format: Format = None,
     images_root: ImagesRoot = None,
 ) -> None:
@@ -29,6 +30,6 @@ def convert(
     tell_harmful(source)
     write_dataset(dataset, to, out)
     written = check(open_dataset(out, format=to))
-    print(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
+    say(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
     for sentence in (*new_names(dataset), *lost(source, written)):
-        print(f"  {sentence}")
+        say(f"  {sentence}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.arguments import AsJson
+from pixelwise.cli.arguments import AsJson, nameable
 from pixelwise.cli.extras import require_train_extra
+from pixelwise.cli.output import note, say
 
 if TYPE_CHECKING:
     from pixelwise.metrics.instances import InstanceScores
@@ -22,9 +22,9 @@ SCENES: dict[str, Literal["landscapes", "fruit"]] = {"semantic": "landscapes", "
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Directory to make: data/, run/ and predictions/.")] = Path(
-        "pixelwise-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Directory to make: data/, run/ and predictions/.", callback=nameable)
+    ] = Path("pixelwise-demo"),
     minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
     task: Annotated[
         Literal["semantic", "instance"], typer.Option(help="A class for each pixel, or the objects, too.")
@@ -44,12 +44,12 @@ def demo(
 
     if out.exists():
         raise OutputError(out, "something there", "a directory to make", "Remove it, or choose another --out.")
-    _say(f"drawing {SCENES[task]}")
+    note(f"drawing {SCENES[task]}")
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
     run = train(dataset, out=out / "run", task=task, minutes=minutes)
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
-    _say("measuring on the test images, and predicting them")
+    note("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")
     jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])
     predict_files(predictor, jobs)
@@ -57,11 +57,10 @@ def demo(
     if as_json:
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
-    print(
-        f"\ntest {_in_words(scores)} on {scores.images} unseen images\n"
-        f"predictions: {out / 'predictions'}\n"
-        f"report:      {report.resolve().as_uri()}"
-    )
+    print()
+    say(f"test {_in_words(scores)} on {scores.images} unseen images")
+    say(f"predictions: {out / 'predictions'}")
+    say(f"report:      {report.resolve().as_uri()}")
 
 
 def _in_words(scores: Scores | InstanceScores) -> str:
@@ -69,7 +68,3 @@ def _in_words(scores: Scores | InstanceScores) -> str:
     if "ap" in values:
         return f"AP {values['ap']:.3f}, AP at IoU 0.5 {values['ap50']:.3f}"
     return f"mIoU {values['miou']:.3f}, boundary F1 {values['boundary_f1']:.3f}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
+from pixelwise.cli.output import cells, note, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def evaluate(
     if tta:
         predictor = predictor.augmented()
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
-        print(f"note: {remark}", file=sys.stderr)
+        note(f"note: {remark}")
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
     remarks = [*scores.remarks, *_of_training(model, dataset, split)]
@@ -72,16 +72,13 @@ def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
 
 
 def _print_tables(scores: Scores | InstanceScores, title: str, remarks: Sequence[str]) -> None:
-    from rich.console import Console
-
     from pixelwise.metrics.instances import InstanceScores
 
-    console = Console(markup=False)
-    console.print(title, soft_wrap=True)
+    say(title)
     for table in _of_objects(scores) if isinstance(scores, InstanceScores) else _of_pixels(scores):
-        console.print(table)
+        print_table(table)
     for remark in remarks:
-        console.print(remark, soft_wrap=True)
+        say(remark)
 
 
 def _of_pixels(scores: Scores) -> tuple[Table, Table]:
@@ -134,11 +131,12 @@ def _between(scores: Scores | InstanceScores, key: str) -> str:
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     from rich.table import Table
 
-    table = Table(columns[0])
+    table = Table()
+    table.add_column(columns[0], overflow="fold")
     for column in columns[1:]:
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*cells(*row))
     return table
 
 

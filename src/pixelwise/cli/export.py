@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson
+from pixelwise.cli.arguments import AsJson, nameable
 from pixelwise.cli.extras import require_train_extra
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Directory that `pixelwise train` filled.")],
-    out: Annotated[Path, typer.Option(help="The .onnx file to write.")],
+    run: Annotated[Path, typer.Argument(help="Directory that `pixelwise train` filled.", callback=nameable)],
+    out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=nameable)],
     fast: Annotated[
         bool, typer.Option("--fast", help="See an image once, as large as it is: a third of the time or less.")
     ] = False,
@@ -24,11 +23,15 @@ def export(
         bool, typer.Option("--int8", help="In 8 bits, as much as the accuracy on validation images allows: faster.")
     ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="With --int8: the data to calibrate and to judge with, if they have moved.")
+        Path | None,
+        typer.Option(
+            help="With --int8: the data to calibrate and to judge with, if they have moved.", callback=nameable
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the model of RUN as one self-describing .onnx file, for images of any size."""
+    from pixelwise.cli.output import note, say
     from pixelwise.errors import OptionError
 
     if out.suffix != ".onnx":
@@ -43,11 +46,14 @@ def export(
         def tell(tried: Int8) -> None:
             kept = f"the first {tried.kept} convolutions in float" if tried.kept else "all in 8 bits"
             scores = f"val {tried.measure} {tried.score:.4f}, in float {tried.float_score:.4f}"
-            print(f"{kept}: {scores}, {tried.images} images", file=sys.stderr)
+            note(f"{kept}: {scores}, {tried.images} images")
 
         report["int8"] = asdict(export_int8(run, out, fast=fast, data=data, on_try=tell))
     else:
         from pixelwise.training.finish import export_run
 
         export_run(run, out, fast=fast)
-    print(json.dumps({"model": str(out), "bytes": out.stat().st_size, **report}) if as_json else out)
+    if as_json:
+        print(json.dumps({"model": str(out), "bytes": out.stat().st_size, **report}))
+    else:
+        say(out)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, ModelOptions, Width
+from pixelwise.cli.arguments import AsJson, ModelOptions, Width, nameable
 from pixelwise.cli.extras import require_train_extra
+from pixelwise.cli.output import cells, print_table, say
 from pixelwise.errors import OptionError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PADDINGS = {
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(help="A model's name, a run directory or an .onnx file.")],
+    model: Annotated[str, typer.Argument(help="A model's name, a run directory or an .onnx file.", callback=nameable)],
     classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
     channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
     encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,
@@ -86,17 +86,15 @@ def _refuse(model: str, **given: object) -> None:
 
 
 def _print_report(summary: Summary, subject: Subject) -> None:
-    from rich.console import Console
-
     height, width = summary.size
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-    console.print(f"{subject.description}; image {height}x{width} (height x width)", soft_wrap=True)
+    say(f"{subject.description}; image {height}x{width} (height x width)")
     if subject.info is not None:
         for heading, text in _facts(subject.info, subject.encoder_padding):
-            console.print(f"{heading:<14} {text}", soft_wrap=True)
-        console.print(_class_table(subject.info.classes))
-    console.print(_table(summary))
-    console.print(_notes(summary), soft_wrap=True)
+            say(f"{heading:<14} {text}")
+        print_table(_class_table(subject.info.classes), PIPED_WIDTH)
+    print_table(_table(summary), PIPED_WIDTH)
+    for line in _notes(summary):
+        say(line)
 
 
 def _file_content(subject: Subject) -> dict[str, Any] | None:
@@ -151,7 +149,7 @@ def _class_table(classes: ClassMap) -> Table:
     table.columns[0].justify = "right"
     for index, (name, color) in enumerate(zip(classes.names, classes.colors, strict=True)):
         swatch = Text("  ", style=f"on rgb({','.join(map(str, color))})")
-        table.add_row(str(index), swatch, name, ", ".join(map(str, color)))
+        table.add_row(str(index), swatch, *cells(name, ", ".join(map(str, color))))
     return table
 
 
@@ -162,7 +160,7 @@ def _table(summary: Summary) -> Table:
     for heading in ("channels", "stride", "receptive\nfield", "effective\nfield", "parameters", "multiply-\nadds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for stage in summary.stages:
-        table.add_row(stage.name, str(stage.channels), *_cells(stage))
+        table.add_row(*cells(stage.name, stage.channels, *_cells(stage)))
     table.add_section()
     table.add_row("the whole net", "", *_cells(summary))
     return table
@@ -179,7 +177,7 @@ def _cells(row: StageSummary | Summary) -> tuple[str, ...]:
     )
 
 
-def _notes(summary: Summary) -> str:
+def _notes(summary: Summary) -> list[str]:
     height, width = summary.size
     notes = ["Receptive fields are sides in pixels of the image; all: the whole image, whatever its size."]
     if summary.samples:
@@ -189,7 +187,7 @@ def _notes(summary: Summary) -> str:
         notes.append(f"Taken to see the whole image, for want of a rule: {', '.join(summary.unknown)}.")
     notes.append(_saved("depthwise separable", "of the same channels", summary.separable))
     notes.append(_saved("dilated", "of the same span", summary.dilated))
-    return "\n".join(notes)
+    return notes
 
 
 def _saved(kind: str, alike: str, saving: Saving) -> str:

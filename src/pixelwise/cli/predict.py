@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Model, Tta
-from pixelwise.errors import ImageError
+from pixelwise.cli.arguments import AsJson, Model, Tta, nameable
+from pixelwise.cli.output import note, say
+from pixelwise.errors import ImageError, OptionError
 
 if TYPE_CHECKING:
     from pixelwise.predict.jobs import Job
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 def predict(
     model: Model,
-    images: Annotated[list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.")],
-    out: Annotated[Path, typer.Option(help="The directory to write into.")],
+    images: Annotated[
+        list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=nameable)
+    ],
+    out: Annotated[Path, typer.Option(help="The directory to write into.", callback=nameable)],
     kinds: Annotated[
         str,
         typer.Option(
@@ -31,7 +33,9 @@ def predict(
     uncertainty: Annotated[
         int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="With --uncertainty: the seed of what the passes drop.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="With --uncertainty: the seed of what the passes drop. [default: 0]")
+    ] = None,
     tta: Tta = False,
     threshold: Annotated[
         list[str] | None,
@@ -62,7 +66,11 @@ def predict(
     from pixelwise.predict.thresholds import parse_thresholds
     from pixelwise.predict.writers import parse_kinds
 
-    sampling = None if uncertainty is None else Sampling(uncertainty, seed)
+    if seed is not None and uncertainty is None:
+        raise OptionError("--seed", str(seed), "--uncertainty beside it", "Leave it out: nothing else is drawn.")
+    if resume and overwrite:
+        raise OptionError("--resume", "--overwrite", "one of the two", "Leave one of the two out.")
+    sampling = None if uncertainty is None else Sampling(uncertainty, seed or 0)
     asked = parse_kinds(kinds, sampled=sampling is not None)
     jobs = plan(images, out, asked)
     predictor = load(model, engine, at_once=len(jobs))
@@ -74,7 +82,7 @@ def predict(
     missing = remaining(jobs) if resume else jobs
     photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
     for remark in remarks(predictor.info, missing):
-        _note(remark)
+        _tell(remark)
     if tta:
         predictor = predictor.augmented()
     if threshold:
@@ -82,19 +90,19 @@ def predict(
     with progress_bar("predict") as on_image:
         failures = predict_files(predictor, photos, on_image, sampling)
     with megapixel_bar("scan") as on_pixels:
-        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_note)
+        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_tell)
     for error in failures.values():
-        print(f"error: {error}", file=sys.stderr)
+        note(f"error: {error}")
     if as_json:
         print(json.dumps(_report(jobs, failures)))
     else:
-        print(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
+        say(_summary(len(missing), len(failures), out, len(jobs) - len(missing)))
     if failures:
         raise typer.Exit(1)
 
 
-def _note(text: str) -> None:
-    print(f"note: {text}", file=sys.stderr)
+def _tell(remark: str) -> None:
+    note(f"note: {remark}")
 
 
 def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+from pixelwise.cli.output import note
 
 if TYPE_CHECKING:
     from pixelwise.formats.check import CheckResult
@@ -16,12 +16,12 @@ SHOWN = 5
 def tell_assumptions(dataset: Dataset) -> None:
     """Print what was assumed when the data set was opened, a line each, to standard error."""
     for problem in dataset.problems:
-        typer.echo(f"{problem.kind}: {problem.file}: {problem.message}", err=True)
+        note(f"{problem.kind}: {problem.file}: {problem.message}")
 
 
 def tell_harmful(result: CheckResult) -> None:
     """Print what would spoil a training, as far as `SHOWN`, to standard error."""
     for problem in result.harmful[:SHOWN]:
-        typer.echo(f"{problem.kind}: {problem.file}: {problem.message}", err=True)
+        note(f"{problem.kind}: {problem.file}: {problem.message}")
     if len(result.harmful) > SHOWN:
-        typer.echo(f"... and {len(result.harmful) - SHOWN} more: pixelwise check {result.root}", err=True)
+        note(f"... and {len(result.harmful) - SHOWN} more: pixelwise check {result.root}")

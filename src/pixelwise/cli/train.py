@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, ModelOptions, Width
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, ModelOptions, Width, nameable
 from pixelwise.cli.extras import require_train_extra
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def train(
     data: Data,
-    out: Annotated[Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.")],
+    out: Annotated[
+        Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.", callback=nameable)
+    ],
     model: Annotated[str | None, typer.Option(help="See `pixelwise models`. [default: fpn]")] = None,
     encoder: Annotated[str | None, typer.Option(help="See `pixelwise encoders`. [default: the model's]")] = None,
     width: Width = None,
@@ -28,9 +30,12 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out; more --epochs extend it.")
     ] = False,
-    start_from: Annotated[Path | None, typer.Option("--from", help="Run whose weights to start from.")] = None,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="Run whose weights to start from.", callback=nameable)
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Repeat the run of this config.yaml, but for what else is typed.")
+        Path | None,
+        typer.Option(help="Repeat the run of this config.yaml, but for what else is typed.", callback=nameable),
     ] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out images that would spoil training.")] = False,
     pretrained: Annotated[

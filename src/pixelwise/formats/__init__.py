@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.dataset import Dataset
+from pixelwise.formats.file_names import with_file_names
 from pixelwise.formats.inside import require_inside
 from pixelwise.formats.layouts.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.formats.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
@@ -128,11 +129,13 @@ def open_dataset(
 def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
     """Write a data set in the layout `format`, one of `WRITTEN_FORMATS`, into `out`, a new or empty directory.
 
+    Images get other names where file systems, lists or annotations do not take theirs (see `with_file_names`).
+
     Raises `OptionError` for a format that does not exist, `OutputError` for `out`, `DataError` where the layout
     cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read.
     """
     _require_known(format, "--to", WRITTEN_FORMATS)
-    _WRITERS[format](dataset, Path(out))
+    _WRITERS[format](with_file_names(dataset), Path(out))
 
 
 def _no_directory(path: Path) -> DataError:

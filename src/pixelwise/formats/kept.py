@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from pixelwise.formats.check import CheckResult
 from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.formats.file_names import with_file_names
 from pixelwise.formats.names import flat_name, nfc
 
 
 def new_names(dataset: Dataset) -> list[str]:
-    """Return a sentence on images whose names got a number, since they would be one name in a folder of files."""
-    renamed = [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]
-    if not renamed:
-        return []
-    first = renamed[0]
-    image = first.image.relative_to(dataset.root) if first.image.is_relative_to(dataset.root) else first.image
-    return [f"{len(renamed):,} names got a number, since others are equal: {image} is called {first.name}"]
+    """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
+    on those whose names not every file can have."""
+    told = []
+    if numbered := [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]:
+        first = numbered[0]
+        image = _place(dataset, first)
+        told.append(f"{len(numbered):,} names got a number, since others are equal: {image} is called {first.name}")
+    pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
+    if unfit := [(item, own) for (_, item), (_, own) in pairs if item.name != own.name]:
+        item, own = unfit[0]
+        reason = "since they are too long, or hold what lists and annotations cannot"
+        told.append(f"{len(unfit):,} names were changed, {reason}: {_place(dataset, item)} is called {own.name}")
+    return told
+
+
+def _place(dataset: Dataset, item: Item) -> Path:
+    return item.image.relative_to(dataset.root) if item.image.is_relative_to(dataset.root) else item.image
 
 
 def _is_own(item: Item) -> bool:

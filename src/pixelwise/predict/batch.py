@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.classes import IGNORE_INDEX
-from pixelwise.errors import ImageError
+from pixelwise.errors import ImageError, OutputError
 from pixelwise.predict.jobs import Job
 from pixelwise.predict.predictor import Predictor
 from pixelwise.predict.result import Result
@@ -29,7 +30,8 @@ def predict_files(
     on_progress: OnProgress | None = None,
     sampling: Sampling | None = None,
 ) -> dict[Path, ImageError]:
-    """Predict every job's image and write its files; return the images that could not be read, each with its error.
+    """Predict every job's image and write its files; return the images that could not be read, or whose files cannot be
+    called as they would be, each with its error.
 
     As many images are in memory as the predictor works on `at_once`, of large ones fewer.
     Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
@@ -45,6 +47,10 @@ def predict_files(
                     ended.result()
                 except ImageError as error:
                     failures[under_way[ended]] = error
+                except OutputError as error:
+                    if not _is_about_the_name(error):
+                        raise
+                    failures[under_way[ended]] = ImageError(error.where, error.found, error.expected, error.remedy)
                 if on_progress is not None:
                     on_progress(done, len(jobs))
         finally:
@@ -64,6 +70,11 @@ def _predict_file(predictor: Predictor, job: Job, sampling: Sampling | None) -> 
         result = _placed(result, job.image)
     for kind, path in job.outputs.items():
         WRITERS[kind].write(path, result)
+
+
+def _is_about_the_name(error: OutputError) -> bool:
+    """Return whether a file could not be written for its own name: the next has another."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENAMETOOLONG, errno.EILSEQ)
 
 
 def _placed(result: Result, image: Path) -> Result:

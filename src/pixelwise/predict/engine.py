@@ -17,6 +17,7 @@ from pixelwise.files import irregular
 from pixelwise.modelfile.graph import REMEDY, require_plain
 from pixelwise.modelfile.info import COARSE, DROPOUT_SEED, METADATA_KEY, ModelInfo
 from pixelwise.telemetry import import_silently
+from pixelwise.text import is_text
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -90,9 +91,12 @@ def available_cores() -> int:
 
 
 def require_file(path: Path) -> None:
-    """Raise `ModelFileError` where there is no file."""
+    """Raise `ModelFileError` where there is no file, or one whose name no engine takes."""
     if not path.is_file():
         raise ModelFileError(path, irregular(path) or "no such file", "a model file", REMEDY)
+    if not is_text(path):
+        remedy = "Rename it, or its folder; where the locale is not UTF-8, set LC_ALL=C.UTF-8."
+        raise ModelFileError(path, "a name that is not UTF-8", "one that engines take", remedy)
 
 
 def require_model(path: Path) -> None:

@@ -16,17 +16,20 @@ from pixelwise.raster.scan import is_scan
 from pixelwise.raster.stack import ANNOTATION_ENDINGS, STACK_ENDINGS, located, page_path
 from pixelwise.raster.tiff import image_pages
 from pixelwise.raster.zarr import is_zarr
+from pixelwise.text import file_name
 
 
 @dataclass(frozen=True)
 class Job:
     """One image, or page of a file, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
-    somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask."""
+    somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask.
+    shortened: the image's name is so long that a file of it is not called by the whole of it."""
 
     image: Path
     outputs: dict[str, Path]
     placed: bool = False
     scan: bool = False
+    shortened: bool = False
 
 
 def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
@@ -131,12 +134,14 @@ def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
     placed = scan or is_zarr(image) or place_of(image) is not None
     if scan:  # whose other files come of its mask
         kinds = tuple(dict.fromkeys((MASK, *kinds)))
-    return Job(image, {kind: _output(place, kind, placed) for kind in kinds}, placed, scan)
+    outputs = {kind: _output(place, kind, placed) for kind in kinds}
+    shortened = any(not path.name.startswith(place.stem) for path in outputs.values())
+    return Job(image, outputs, placed, scan, shortened)
 
 
 def _output(place: Path, kind: str, placed: bool) -> Path:
     writer = WRITERS[kind]
-    return place.with_name(place.stem + ((placed and writer.placed) or writer.ending))
+    return place.with_name(file_name(place.stem, (placed and writer.placed) or writer.ending))
 
 
 def _require_no_overwriting(jobs: list[Job]) -> None:

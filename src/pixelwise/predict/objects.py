@@ -20,6 +20,7 @@ from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.instances.rle import as_coco, compressed
 from pixelwise.predict.result import Result
 from pixelwise.raster.image import write_png, write_tiff
+from pixelwise.text import as_cell
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
 COCO_ENDING = "_coco.json"
@@ -57,7 +58,8 @@ def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any
 
 
 def write_table(path: Path, result: Result) -> None:
-    """Write a CSV with a row an object: its id in the instance map, class, score, and `Measures`, in pixels."""
+    """Write a CSV with a row an object: its id in the instance map, class (see `as_cell`), score, and `Measures`, in
+    pixels."""
     objects = objects_in(result)
     with open_table(path) as write_rows:
         write_rows(table_rows(objects, result.image, result.info.classes.names, range(1, len(objects) + 1)))
@@ -83,7 +85,7 @@ def table_rows(
     for index, number in enumerate(ids):
         middle = (f"{place:.2f}" for place in centres[index])
         lengths = (f"{own.perimeter[index]:.2f}", f"{own.intensity[index]:.2f}")
-        name, score = names[objects.class_index[index]], f"{objects.score[index]:.4f}"
+        name, score = as_cell(names[objects.class_index[index]]), f"{objects.score[index]:.4f}"
         yield (number, name, score, own.area[index], *middle, *boxes[index], *lengths)
 
 

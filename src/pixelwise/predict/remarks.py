@@ -23,6 +23,7 @@ from pixelwise.raster.gdal import has_rasterio
 from pixelwise.raster.place import has_world_file, place_of
 from pixelwise.raster.source import open_source
 from pixelwise.raster.stack import STACK_ENDINGS, located, page_path
+from pixelwise.text import MOST_NAME_BYTES, is_text
 from pixelwise.value_range import FULL, ValueRange
 
 LOOKS = 32
@@ -39,6 +40,7 @@ def remarks(info: ModelInfo, jobs: Sequence[Job]) -> Iterator[str]:
     yield from remarks_on_depth(info, [job.image for job in jobs])
     yield from _on_places(jobs)
     yield from _on_labelme(jobs)
+    yield from _on_names(jobs)
     if info.bands is None:
         yield from _on_pages(jobs)
 
@@ -149,6 +151,8 @@ def _on_places(jobs: Sequence[Job]) -> Iterator[str]:
             texts.setdefault(text, []).append(job.image)
     if not has_rasterio() and (lost := [job.image for job in jobs if has_world_file(job.image)]):
         texts["a world file or .aux.xml says where it lies; pip install 'pixelwise[geo]' to keep the place"] = lost
+    if unnamed := [own.image for own in jobs if not is_text(own.image) and has_world_file(own.image)]:
+        texts["its name is not UTF-8, so that GDAL cannot tell where it lies: rename it to keep the place"] = unnamed
     for text, images in texts.items():
         yield f"{_named(images)}: {text}"
 
@@ -169,6 +173,13 @@ def _on_labelme(jobs: Sequence[Job]) -> Iterator[str]:
 
 def _shared(folders: Iterable[Path]) -> Path:
     return Path(os.path.commonpath([os.path.realpath(folder) for folder in folders]))
+
+
+def _on_names(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield whose files are not called as their images are."""
+    for job in (job for job in jobs if job.shortened):
+        names = ", ".join(path.name for path in job.outputs.values())
+        yield f"{job.image}: names of files have {MOST_NAME_BYTES} bytes at most, so that its own are called {names}"
 
 
 def _on_pages(jobs: Sequence[Job]) -> Iterator[str]:

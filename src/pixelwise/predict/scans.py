@@ -32,6 +32,7 @@ from pixelwise.raster.scan import Scan, write_label_map, write_polygons
 from pixelwise.raster.stack import located
 from pixelwise.render import overlay, visible
 from pixelwise.temporary import temporary_beside
+from pixelwise.text import file_name
 
 UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
@@ -157,7 +158,7 @@ def _predicted_rows(
     The file is this process's alone meanwhile. It is removed at the end, and left for `--resume` where something went
     wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
     """
-    kept = out.with_name(f".{out.stem}.rows")
+    kept = out.with_name(file_name(f".{out.stem}", ".rows"))
     height, width, _ = scan.shape
     require_width(scan.path, width, predictor.info.tile)
     pixel = LABELS if predictor.info.grouping is None else FIELDS

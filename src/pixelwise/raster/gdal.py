@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pixelwise.errors import ImageError, MissingDependencyError
 from pixelwise.raster.allowed import FILTERING, open_gdal
 from pixelwise.raster.zarr import full_size, is_zarr
+from pixelwise.text import is_text
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -36,7 +37,11 @@ def require_rasterio(what: str) -> None:
 
 def open_file(source: Path | str) -> DatasetReader:
     """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
-    array of full size. Raises `ImageError` for a group of arrays that does not say which that is."""
+    array of full size. Raises `ImageError` for a group of arrays that does not say which that is, and for a name that
+    is not UTF-8, which GDAL does not take."""
+    if not is_text(source):
+        found, expected = "a name that is not UTF-8", "one that GDAL takes"
+        raise ImageError(Path(source), found, expected, "Rename the file, or its folder.")
     os.environ.setdefault("GDAL_CACHEMAX", CACHE_MIB)  # read once, before a process's first pixels
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pixelwise.errors import OutputError
 from pixelwise.files import written_whole
 from pixelwise.raster.place import PlaceOnEarth
+from pixelwise.text import is_text
 
 UInt8 = npt.NDArray[np.uint8]
 BLOCK = 512
@@ -42,6 +43,9 @@ def write_geotiff(
     from rasterio.enums import Resampling
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+    if not is_text(path):
+        remedy = "Choose another --out, or rename the image."
+        raise OutputError(path, "a name that is not UTF-8", "one that GDAL takes", remedy)
     count, height, width = shape
     form: dict[str, Any] = {
         "driver": "GTiff", "height": height, "width": width, "count": count, "dtype": dtype, "nodata": nodata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,7 +181,7 @@ def may_be_placed(path: Path) -> bool:
 
 def has_world_file(path: Path) -> bool:
     """Return whether a file that says where it lies may stand beside an image: a world file or `.aux.xml`."""
-    return any(own.is_file() for own in _companions(path))
+    return any(os.path.isfile(own) for own in _companions(path))  # whose names may be too long to ask for
 
 
 def _companions(path: Path) -> Iterator[Path]:

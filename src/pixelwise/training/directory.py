@@ -149,6 +149,20 @@ class RunDirectory:
                 with contextlib.suppress(OSError):  # it holds something
                     folder.rmdir()
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a run, or one of its folds or stages, was planned here."""
+        return self.config.is_file() or self.is_folded or self.is_staged
+
+    def require_started(self) -> None:
+        """Raise `RunError` if no run was ever started here: a directory of hidden files is left of one that was stopped
+        before its plan was stored."""
+        if self.has_begun or (self.path.is_dir() and all(path.name[0] == "." for path in self.path.iterdir())):
+            return
+        found = "no config.yaml" if self.path.is_dir() else "no such directory"
+        remedy = "There is nothing to resume: check the path, or leave --resume out to start a new run."
+        raise RunError(self.path, found, "a run that was started", remedy)
+
     def clear_leftovers(self) -> None:
         """Remove the half-written files of processes that were killed."""
         for file in (self.draft, *self.halves):

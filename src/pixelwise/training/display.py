@@ -9,6 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pixelwise.text import printable
 from pixelwise.training.config import MEASURES, Recipe
 from pixelwise.training.loop import Progress as TrainingProgress
 from pixelwise.training.recipe import crops_before
@@ -20,13 +21,14 @@ class Display:
     """A progress bar in a terminal; elsewhere one line for each validation, and messages."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(file=sys.stderr, quiet=quiet, highlight=False)
+        self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
         self._bar: Progress | None = None
         self._shown = self._window_start = 0.0
         self._window_step = 0
 
     def message(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        """Show a line."""
+        self._console.print(printable(text), soft_wrap=True)
 
     def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
         """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by

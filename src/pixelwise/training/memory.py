@@ -36,9 +36,9 @@ def available_bytes() -> int:
     """Return the bytes of memory that could be used without swapping; 4 GiB where the system does not tell."""
     free = 4 * 2**30
     with contextlib.suppress(OSError, IndexError, ValueError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     with contextlib.suppress(OSError, ValueError):  # a container's limit, where there is one
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text(encoding="ascii") for name in ("max", "current"))
         free = min(free, max(0, int(limit) - int(used)))
     return free

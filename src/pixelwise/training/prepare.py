@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from pixelwise.errors import DataError
+from pathlib import Path
+
+from pixelwise.errors import DataError, OptionError
 from pixelwise.formats.check import CheckResult, check
 from pixelwise.formats.dataset import Dataset
+from pixelwise.text import is_text
 from pixelwise.training.display import Display
 from pixelwise.training.options import TrainOptions
 
 SHOWN_PROBLEMS = 5
 OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
 """Kinds of problems that a cross-validation, which deals images out itself, has not."""
+
+
+def require_text(name: str, path: Path | None) -> None:
+    """Raise `OptionError` for a path, of the option `name`, that files of text cannot hold, such as config.yaml."""
+    if not is_text(path):
+        remedy = "Rename it; where the locale is not UTF-8, set LC_ALL=C.UTF-8."
+        raise OptionError(name, f"{path}, which is not UTF-8", "a path in UTF-8", remedy)
 
 
 def usable_data(

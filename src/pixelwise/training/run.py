@@ -40,7 +40,7 @@ from pixelwise.training.plan import (
     warnings_of_length,
     with_length,
 )
-from pixelwise.training.prepare import usable_data
+from pixelwise.training.prepare import require_text, usable_data
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.resume import (
     NET,
@@ -160,6 +160,8 @@ def train(
     require_sensible(asked)
     run = RunDirectory(Path(out))
     first = processes.joined().is_main_process
+    if resume:
+        run.require_started()
     if first:
         if resume:
             run.require_idle()
@@ -174,6 +176,9 @@ def train(
         found = "a run that was started with --folds, and none" if run.is_folded else "a run that was started without"
         raise OptionError("--folds", found, "both or neither", "Give the same options, or choose another --out.")
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    paths = {"--out": run.path, "DATA": dataset.root, "--images-root": dataset.images_root, "--from": asked.start_from}
+    for name, path in paths.items():
+        require_text(name, path)
     stored = run.config if resume and run.config.is_file() else asked.config
     if stored is None:
         dataset = dataset.with_value_range()
@@ -185,6 +190,8 @@ def train(
         display = stack.enter_context(Display(quiet=quiet or not first))
         if not has_lock:
             display.message("note: this file system has no locks: see to it that nobody trains this run twice at once")
+        if resume and not run.has_begun:
+            display.message("nothing was saved yet: starting from the beginning")
         if folds is not None:
             return _train_folds(run, dataset, asked, folds, display)
         if not stages:
@@ -292,7 +299,8 @@ def _train(
     metrics = run.read_metrics()
     for line in _in_words(metrics, config.measure):
         display.message(line)
-    display.message(f"report: {run.report}\nmodel:  {run.model}")
+    display.message(f"report: {run.report}")
+    display.message(f"model:  {run.model}")
     score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
     return Run(run.path, split=metrics.get("split"), val_score=chosen, **{config.measure: score})
 

@@ -350,3 +350,26 @@ def test_scores_come_with_their_interval_where_they_are_from_and_the_images(page
         ["good", "90.0", "50.0", "–", "", ""],
         ["void", "–", "50.0", "–", "", ""],
     ]
+
+
+def test_names_are_text_on_the_page_whatever_they_are(page, report):
+    names = ("<script>alert(1)</script>", "a\x1b[31m\u202eb", "caf\udce9")
+    scores = _scores(names, (0.5, 0.75, NAN), [[90, 9, 1], [1, 398, 1], [0, 0, 0]])
+    scores = replace(scores, per_image=tuple({"name": name, "miou": 0.5} for name in names))
+    written = page(
+        title=names[0],
+        command=f"pixelwise train '{names[0]}'",
+        config={"data": names[0], "other": names[1]},
+        classes=ClassMap.named(names),
+        scores=scores,
+        class_pixels=dict.fromkeys(names, 0.25),
+        examples_worst=[_example(name, 1) for name in names],
+        skipped=[(name, name) for name in names],
+        warnings=list(names),
+        facts={"model": names[0], "machine": names[1]},
+    )
+    assert written.attributes("script") == []
+    assert "&lt;script&gt;" in written.text
+    assert r"a\x1b[31m\u202eb" in written.text
+    assert r"caf\xe9" in written.text
+    assert not set("\x1b\u202e\udce9") & set(written.text)

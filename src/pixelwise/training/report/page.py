@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import yaml
+from markupsafe import Markup
 
 from pixelwise.classes import ClassMap
 from pixelwise.files import write_text
@@ -19,6 +20,7 @@ from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.pixels import count_of
 from pixelwise.metrics.scores import Scores
 from pixelwise.render import OBJECT_FATES, is_tinted
+from pixelwise.text import printable
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
 from pixelwise.training.report.pictures import Example, ObjectExample, pictures
 from pixelwise.training.report.tables import (
@@ -82,6 +84,7 @@ def write_report(report: Report, path: Path) -> None:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     measured = ("val_ap", "AP") if isinstance(report.scores, InstanceScores) else ("val_miou", "mean IoU")
     environment.filters |= {"percent": percent, "share": share}
@@ -111,6 +114,11 @@ def share(value: float | None) -> str:
     if value < 0.0001:
         return "< 0.01"
     return percent(value, 1 if value >= 0.01 else 2)
+
+
+def _shown(value: object) -> object:
+    """Return what the page writes of a value: no control characters, which names of files may have."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value, lines=True)
 
 
 def _own_file(name: str) -> str:

@@ -1,0 +1,72 @@
+"""Errors that no code foresaw: what they say, and what they may say of their cause."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from pixelwise import __version__
+
+USER, FAULT = 2, 70
+"""Exit codes: of a mistake in what was given, and of a fault of pixelwise itself (sysexits.h: EX_SOFTWARE)."""
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "bad allocation")
+"""How libraries say it, in lower case."""
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """Return the message of an error that is none of pixelwise's own, and the exit code."""
+    places = _places(error)
+    file = _busy_with([frame for frame, _ in places])
+    busy = f", while it was busy with {file}" if file else ""
+    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+        remedy = (
+            "Give smaller images, or cut large ones into parts; with PIXELWISE_MAX_PIXELS larger ones are refused by "
+            "name. Close programs that hold memory."
+        )
+        return f"too little memory{busy}: {_first_line(error) or 'no more could be had'}. {remedy}", USER
+    if isinstance(error, OSError) and error.strerror:
+        named = error.filename if isinstance(error.filename, (str, bytes)) else file
+        at = "" if named is None else f"{os.fsdecode(named)}: "
+        remedy = "The system refuses that: check the path and your rights. --debug shows where."
+        return f"{at}{error.strerror}. {remedy}", USER
+    frame, line = places[-1]
+    share = ", and the file, if you may share it" if file else ""
+    return (
+        f"this is a fault of pixelwise {__version__}, not yours: {type(error).__name__}: {_first_line(error)} "
+        f"({frame.f_globals['__name__']}:{line}{busy}). Please report it to the maintainers, with the command, what "
+        f"--debug shows{share}.",
+        FAULT,
+    )
+
+
+def _places(error: Exception) -> list[tuple[FrameType, int]]:
+    """Return the frames of pixelwise's own code that the error came through, with their lines, the innermost last."""
+    every = list(traceback.walk_tb(error.__traceback__))
+    return [(frame, line) for frame, line in every if _is_own(frame)] or every
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "pixelwise"
+
+
+def _busy_with(frames: list[FrameType]) -> Path | None:
+    """Return the file, else the directory, that the innermost code knows of."""
+    paths = [path for frame in reversed(frames) for path in _paths(frame)]
+    files = (path for path in paths if os.path.isfile(path))
+    return next(files, next(iter(paths), None))
+
+
+def _paths(frame: FrameType) -> Iterator[Path]:
+    """Yield the paths among a frame's variables, and those of the images that its variables are about."""
+    for value in frame.f_locals.values():
+        if isinstance(value, Path):
+            yield value
+        elif isinstance(image := getattr(value, "__dict__", {}).get("image"), Path):
+            yield image
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "").rstrip(". ")

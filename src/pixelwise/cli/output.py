@@ -1,0 +1,35 @@
+"""What the commands print: text from files shows as what it is, and does nothing to the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pixelwise.text import printable
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def say(text: object) -> None:
+    """Print a line to standard output."""
+    print(printable(text))
+
+
+def note(text: object) -> None:
+    """Print a line to standard error, where it is in nobody's way."""
+    print(printable(text), file=sys.stderr)
+
+
+def print_table(table: Table, width: int | None = None) -> None:
+    """Print a table, `width` characters wide where standard output is no terminal."""
+    from rich.console import Console
+
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    Console(markup=False, emoji=False, highlight=False, width=None if terminal else width).print(table)
+
+
+def cells(*texts: object) -> Sequence[str]:
+    """Return the cells of a table's row."""
+    return [printable(text) for text in texts]
