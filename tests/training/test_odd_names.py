@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(root / split / "images" / file)
             Image.fromarray(rng.integers(0, 3, (32, 32), np.uint8)).save(root / split / "masks" / file)
     (root / f"train/images/{ESCAPE}bad.png").write_bytes(b"no image")
-    (root / "classes.yaml").write_text(json.dumps({"classes": ["=1+1", SCRIPT, ESCAPE]}), encoding="utf-8")
+    (root / "classes.yaml").write_text(json.dumps({"classes": ["=1+1", SCRIPT, "[red]x:smile:"]}), encoding="utf-8")
     return root
 
 
@@ -60,7 +60,7 @@ def test_it_ends_well_and_its_messages_act_on_nothing(done: subprocess.Completed
 def test_its_metrics_have_the_names_themselves(done: subprocess.CompletedProcess[bytes], data: Path) -> None:
     metrics = json.loads((data.parent / "run/metrics.json").read_text(encoding="utf-8"))
     assert {row["name"] for row in metrics["per_image"]} == set(NAMES)
-    assert set(metrics["per_class"]) == {"=1+1", SCRIPT, ESCAPE}
+    assert set(metrics["per_class"]) == {"=1+1", SCRIPT, "[red]x:smile:"}
 
 
 class _Tags(HTMLParser):
@@ -92,7 +92,7 @@ def test_its_report_shows_names_and_runs_none(done: subprocess.CompletedProcess[
 
 
 def test_a_resumed_run_knows_its_classes(done: subprocess.CompletedProcess[bytes], data: Path) -> None:
-    assert RunConfig.load(data.parent / "run/config.yaml").class_map.names == ("=1+1", SCRIPT, ESCAPE)
+    assert RunConfig.load(data.parent / "run/config.yaml").class_map.names == ("=1+1", SCRIPT, "[red]x:smile:")
 
 
 def test_a_folder_that_config_yaml_cannot_name_is_refused(data: Path, tmp_path: Path) -> None:
