@@ -50,7 +50,7 @@ def data(tmp_path: Path) -> Path:
         mask[: number + 1] = 0
         Image.fromarray(mask).save(root / f"train/masks/{name}.png")
     classes = ["sky", "\N{SMILING FACE WITH SMILING EYES}", "[bold]z[/bold]:smile:"]
-    (root / "classes.yaml").write_text(json.dumps({"classes": classes}), encoding="utf-8")
+    (root / "classes.yaml").write_text(json.dumps({"classes": classes}, ensure_ascii=False), encoding="utf-8")
     return root
 
 
