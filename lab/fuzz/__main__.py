@@ -35,12 +35,13 @@ def fuzz(
     """Run so many inputs of each kind, from number `first` on, and return what came of them.
 
     `out` gets the model files that are mutated and, meanwhile, the inputs. `plant` is a module that each worker imports
-    before it begins: a fault that the suite must find.
+    before it begins: a fault that the suite must find. Ctrl-C ends it with what there is.
     """
     cache, summary, started = made((out / "cache").absolute()), Summary(seed), time.monotonic()
 
     def tell(result: Result) -> None:
-        summary.add(result)
+        if summary.add(result):
+            summary.save(out)
         if not quiet and (summary.inputs % EVERY == 0 or result.outcome.is_fault):
             pace = 1000 * (time.monotonic() - started) / summary.inputs
             print(
@@ -50,7 +51,10 @@ def fuzz(
     for torch in (False, True):
         own = {kind: count for kind, count in counts.items() if (kind in TORCH) == torch}
         start = partial(_worker, seed, cache, out.absolute(), limits, torch, plant)
-        run_all(_tasks(own, first), min(workers, sum(own.values())), start, tell)
+        try:
+            run_all(_tasks(own, first), min(workers, sum(own.values())), start, tell)
+        except KeyboardInterrupt:
+            break
     return summary
 
 

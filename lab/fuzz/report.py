@@ -35,16 +35,18 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)
     faults: dict[tuple[str, str, str], Fault] = field(default_factory=dict)
 
-    def add(self, result: Result) -> None:
-        """Count a result."""
+    def add(self, result: Result) -> bool:
+        """Count a result; return whether it is a new fault."""
         outcome = result.outcome
         self.counts.setdefault(result.kind, Counter())[outcome.outcome] += 1
         self.seconds[result.kind] = self.seconds.get(result.kind, 0.0) + result.seconds
         if not outcome.is_fault:
-            return
+            return False
+        new = _key(outcome) not in self.faults
         fault = self.faults.setdefault(_key(outcome), Fault(result, self.seed))
         fault.count += 1
         fault.kinds[result.kind] += 1
+        return new
 
     @property
     def inputs(self) -> int:
