@@ -97,7 +97,8 @@ def test_names_without_a_list_are_named_and_not_read(root: Path) -> None:
         ("passed_over", "labels.csv"),
     ]
     assert (
-        "found names of 3 classes (background, cat, dog); expected them in one of classes.yaml" in problems[0].message
+        "found names of 3 classes (background, cat, dog); expected them in classes.yaml or classes.txt in"
+        in problems[0].message
     )
     assert open_dataset(root).classes.names == ("0", "1", "2")
 

@@ -223,7 +223,7 @@ def _differing(dataset: Dataset, own: Listing, used: Listing | None, difference:
     names = f"{len(own.names)} classes ({_shown(own.names)})"
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
-            f"found names of {names}; expected them in one of {', '.join(CLASS_LISTS)} in {dataset.root.name}/. They "
+            f"found names of {names}; expected them in classes.yaml or classes.txt in {dataset.root.name}/. They "
             "were not read: write them there, in classes.txt one a line in the order of the masks' values."
         )
         return Problem(own.path, "passed_over", message)

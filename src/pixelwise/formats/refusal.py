@@ -55,7 +55,10 @@ def remedy_for(root: Path) -> str:
     folders = _folders(root)
     hints = [*_annotation_files(root, folders), *_pairs(root, folders), *_near(root, folders)]
     hints += [*_within_one(root, folders), *_not_images(folders)]
-    hints = hints[:4] or ["Arrange the files like this, or pass the directory that holds both."]
+    hints = hints[:4] or [
+        "Arrange the files like this, pass the directory that holds both, or write train.txt and val.txt, an image and "
+        "its mask a line."
+    ]
     return " ".join(hints)
 
 

@@ -158,6 +158,8 @@ def test_oxford_pets_borders_have_no_label(save, tmp_path: Path) -> None:
     assert len(data.splits["test"]) == 8
     for sample in read(data).values():
         assert_array_equal(sample.label_map, [[1, 1, IGNORE_INDEX, 0, 0, 0, 0, 0]] * 6)
+    (problem,) = data.problems
+    assert "found 2 images (images/Abyssinian_28.jpg, images/Abyssinian_29.jpg), 2 with a mask" in problem.message
 
 
 def test_loveda_has_seven_classes_and_no_data_at_0(save, tmp_path: Path) -> None:

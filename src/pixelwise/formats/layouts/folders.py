@@ -175,7 +175,7 @@ def _no_pair(root: Path, places: list[Place]) -> DataError:
     mask = masks[0]
     other = f"are {mask.name} and {images[0].name}" if images else f"is {mask.name}, and there is no image"
     first = f"the first {other}"
-    remedy = "Give each mask its image's stem."
+    remedy = "Give each mask its image's stem, or write train.txt and val.txt, an image and its mask a line."
     if endings := endings_of_masks(images, masks):
         shown_endings = ", ".join(endings[:8]) + (" ..." if len(endings) > 8 else "")
         first += f", and masks are called as images with {shown_endings} after it"

@@ -21,6 +21,7 @@ from pixelwise.formats.coding import OF_LAYOUT, Coding
 from pixelwise.formats.dataset import Dataset, Item, files_of
 from pixelwise.formats.names import nfc, stem_of
 from pixelwise.formats.partners import image_files, partners
+from pixelwise.formats.split_lines import tell_unlisted
 from pixelwise.formats.splits import in_splits, lines_of
 
 IMAGES, TRIMAPS = "images", "annotations/trimaps"
@@ -45,8 +46,12 @@ def open_pets(root: Path) -> Dataset:
         raise DataError(root, "no image with a trimap", EXPECTED, "Copy the data again.")
     items = {stem_of(image): Item(stem_of(image), image, pairs.get(image)) for image in images}
     strays = tuple(sorted({*masks} - {*pairs.values()}))
-    splits = in_splits(_assigned(root, items))
-    return Dataset(root, "pets", CLASSES, splits, files_of(CODING.read), strays, coding=CODING)
+    pairs_of_splits = list(_assigned(root, items))
+    splits = in_splits(pairs_of_splits)
+    masked = {item.image: item.mask is not None for item in items.values()}
+    problems = tuple(tell_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
+    read_labels = files_of(CODING.read)
+    return Dataset(root, "pets", CLASSES, splits, read_labels, strays, coding=CODING, problems=problems)
 
 
 def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
