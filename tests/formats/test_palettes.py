@@ -279,3 +279,13 @@ def test_red_and_blue_that_were_exchanged_are_answered_with_that(save, tmp_path:
     mask = save("a.png", np.array(COLORS)[PIXELS][..., ::-1])
     with pytest.raises(MaskError, match="Red and blue seem to be exchanged, as OpenCV writes them"):
         coding_of(tmp_path, [mask]).read(mask)
+
+
+def test_colours_that_count_are_near_no_other(save, tmp_path: Path) -> None:
+    """Red channels of 1, 2, 3 are numbers; 5 is none of the list."""
+    (tmp_path / "classes.yaml").write_text(
+        "classes: [{name: a, color: [0, 0, 0]}, {name: b, color: [1, 0, 0]}, {name: c, color: [2, 0, 0]}]"
+    )
+    mask = save("a.png", [[(0, 0, 0), (1, 0, 0), (2, 0, 0), (5, 0, 0)]])
+    with pytest.raises(MaskError, match=r"found colour \[5, 0, 0\]"):
+        coding_of(tmp_path, [mask]).read(mask)

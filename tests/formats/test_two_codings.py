@@ -271,3 +271,12 @@ def test_one_mask_of_another_kind_among_many_is_told(masks: Masks, tmp_path: Pat
         coding = coding_of(tmp_path, masks([[0, 1]] * 11 + [odd]))
         assert f"found {values} in 1 of 12 masks alone (11.png)" in coding.problems[0].message
     assert coding_of(tmp_path, masks([[0, 1]] * 6 + [[0, 1, 2, 3]] * 6)).problems == ()
+
+
+def test_255_of_two_meanings_is_refused(masks: Masks, tmp_path: Path) -> None:
+    paths = masks([[0, 1, 2, 255]] * 3 + [[0, 127, 255]] * 3)
+    for listed in (None, "classes: [a, b, c]"):
+        if listed:
+            (tmp_path / "classes.yaml").write_text(listed)
+        with pytest.raises(DataError, match=r"255 beside 127 in 3 masks \(3\.png.* class indices in 3 masks \(0\.png"):
+            coding_of(tmp_path, paths)

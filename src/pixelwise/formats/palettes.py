@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,7 @@ def palette_problems(
 def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) -> tuple[dict[int, int], list[Problem]]:
     """Return the labels of packed colours that are not in the list at `path` and near those of one class, of palettes
     and of RGB masks, and what to say of them."""
+    reach = _reach(colors)
     labels: dict[int, int] = {}
     nearest: dict[int, int] = {}
     holding: list[Look] = []
@@ -151,7 +153,7 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
             continue
         for code in (code for code in codes if code not in colors and code not in nearest):
             distances = {other: _differ(unpacked(code), unpacked(other)) for other in colors}
-            near = [other for other, distance in distances.items() if distance <= NEAR]
+            near = [other for other, distance in distances.items() if distance <= reach]
             beside = not look.rgb and any(
                 other in codes for other in near
             )  # two entries of one palette are two colours
@@ -166,10 +168,16 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
     message = (
         f"found colours near those of {path.name} in {len(holding):,} of the masks "
         f"({_names(path.parent, _paths(holding))}): {pairs}; expected the colours of the list. Colours that differ by "
-        f"{NEAR} at most in each channel from those of one class are read as that class. Give them in the list, or "
+        f"{reach} at most in each channel from those of one class are read as that class. Give them in the list, or "
         "under ignore:, to say otherwise."
     )
     return labels, [Problem(path, "mended", message)]
+
+
+def _reach(colors: Mapping[int, int]) -> int:
+    """Return how far a colour may lie from that of a class: less than half as far as the classes from one another."""
+    pairs = ((a, b) for a, b in combinations(colors, 2) if colors[a] != colors[b])
+    return min([NEAR, *((_differ(unpacked(a), unpacked(b)) - 1) // 2 for a, b in pairs)])
 
 
 def _colors_in(look: Look) -> set[int]:

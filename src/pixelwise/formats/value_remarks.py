@@ -114,6 +114,27 @@ def several_codings(root: Path, looks: Sequence[Look], codings: Codings, classes
     return Problem(root, "assumed", message)
 
 
+def require_one_255(root: Path, looks: Sequence[Look], codings: Codings) -> None:
+    """Raise `DataError` where 255 lies beside class indices in some masks, as what has no label, and beside gray levels
+    in others, as the brightest of them."""
+    if IGNORE_INDEX in codings.values:
+        return
+    with_255 = [look for look in looks if IGNORE_INDEX in look.pixels]
+    for table in codings.tables:
+        levels = {value for value, index in table.items() if index and value > codings.num_classes}
+        beside = [look for look in with_255 if look.pixels.keys() & levels]
+        others = [look for look in with_255 if look not in beside and look.pixels.keys() - {0, IGNORE_INDEX}]
+        if beside and others and codings.num_classes - 1 not in table.values():
+            raise DataError(
+                root,
+                f"255 beside {ranges(levels)} in {masks(len(beside))} ({names(root, beside)}), as the brightest of "
+                f"gray levels, and beside class indices in {masks(len(others))} ({names(root, others)}), as what has no "
+                "label",
+                "one meaning of 255 in all masks",
+                "Save all masks by the same values, such as class indices with 255 for no label.",
+            )
+
+
 def perhaps_codings(root: Path, looks: Sequence[Look], indices: Sequence[int], others: Sequence[int]) -> Problem:
     """Return what to say of class indices and far higher values that lie in no mask together."""
     holding = [look for look in looks if look.pixels.keys() & set(others)]

@@ -59,6 +59,7 @@ def _read(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
     values = sorted(pixels_of(looks).keys() - smoothed - stray_values(looks, smoothed))
     codings = find_codings(looks, values)
     if codings is not None:
+        remarks.require_one_255(root, looks, codings)
         longest = max(codings.tables, key=len)
         indices = dict(zip(longest.values(), longest, strict=True))
         names = [str(indices.get(index, index)) for index in range(codings.num_classes)]

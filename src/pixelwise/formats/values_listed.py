@@ -48,6 +48,7 @@ def read_with_list(root: Path, looks: Sequence[Look], known: ClassList, has_obje
     if IGNORE_INDEX not in known.values and not values <= indices.keys():
         codings = find_codings(looks, values, known.classes.num_classes)
         if codings is not None:
+            remarks.require_one_255(root, looks, codings)
             problem = remarks.several_codings(root, looks, codings, known.classes)
             problems = (*coding.problems, problem)
             coding = replace(coding, values=codings.values, apart=codings.apart, problems=problems)
