@@ -128,8 +128,8 @@ def require_one_255(root: Path, looks: Sequence[Look], codings: Codings) -> None
             raise DataError(
                 root,
                 f"255 beside {ranges(levels)} in {masks(len(beside))} ({names(root, beside)}), as the brightest of "
-                f"gray levels, and beside class indices in {masks(len(others))} ({names(root, others)}), as what has no "
-                "label",
+                f"gray levels, and beside class indices in {masks(len(others))} ({names(root, others)}), as what has "
+                "no label",
                 "one meaning of 255 in all masks",
                 "Save all masks by the same values, such as class indices with 255 for no label.",
             )
