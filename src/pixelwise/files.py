@@ -12,6 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from pixelwise.documents import json_value, read_text
 from pixelwise.errors import OutputError
 from pixelwise.temporary import temporary_beside
 
@@ -98,8 +99,6 @@ def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
 
 def read_json_object(path: Path) -> dict[str, Any]:
     """Return the object that a JSON file holds; an empty one where it is missing, damaged or holds something else."""
-    from pixelwise.documents import json_value, read_text  # yaml, which few predictions need
-
     try:
         found = json_value(read_text(path))
     except (OSError, ValueError):

@@ -177,6 +177,8 @@ def test_help_and_version(run: Run, capsys: pytest.CaptureFixture[str], option: 
         (["export", "run", "--out", LONG], "--out"),
         (["export", "run", "--out", "m.onnx", "--int8", "--data", LONG], "--data"),
         (["inspect", LONG], "MODEL"),
+        (["inspect", "fpn", "--picture", LONG], "--picture"),
+        (["train", "data", "--out", "out", "--encoder-weights", LONG], "--encoder-weights"),
         (["benchmark", LONG], "MODEL"),
         (["demo", "--out", LONG], "--out"),
     ],

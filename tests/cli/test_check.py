@@ -107,3 +107,23 @@ def test_a_bad_file_outside_the_data_is_named_by_its_path(tmp_path: Path) -> Non
     assert f"{image}  [unreadable]" in result.stdout
     with pytest.raises(DataError, match="outside the data set"):
         CliRunner().invoke(APP, [str(tmp_path / "data")], catch_exceptions=False)
+
+
+def test_bands_without_a_place_on_earth_are_no_news(tmp_path: Path) -> None:
+    """rasterio warns of each such file, here as loudly as it can."""
+    rasterio = pytest.importorskip("rasterio")
+    for folder in ("images", "masks"):
+        (tmp_path / "train" / folder).mkdir(parents=True)
+    form = {"driver": "GTiff", "width": 8, "height": 6, "count": 5, "dtype": "uint16"}
+    for number in range(3):
+        values = np.random.default_rng(number).integers(0, 9000, (5, 6, 8), np.uint16)
+        with (
+            pytest.warns(rasterio.errors.NotGeoreferencedWarning),
+            rasterio.open(tmp_path / f"train/images/{number}.tif", "w", **form) as file,
+        ):
+            file.write(values)
+        Image.fromarray((values[0] % 2).astype(np.uint8)).save(tmp_path / f"train/masks/{number}.png")
+    command = [sys.executable, "-W", "always", "-m", "pixelwise", "check", str(tmp_path), "--bands", "5,3,1", "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "NotGeoreferenced" not in done.stderr

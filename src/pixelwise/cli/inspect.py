@@ -45,7 +45,9 @@ def inspect(
         tuple[int, int] | None,
         typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Draw the stages into this .png file as well.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the stages into this .png file as well.", callback=nameable)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a model file holds, count its parameters and multiply-adds, and measure how much of the image each

@@ -43,7 +43,10 @@ def train(
         typer.Option("--pretrained/--no-pretrained", help="Start the encoder from ImageNet weights. [default: yes]"),
     ] = None,
     encoder_weights: Annotated[
-        Path | None, typer.Option(help="File to start the encoder from, as torchvision or timm lays weights out.")
+        Path | None,
+        typer.Option(
+            help="File to start the encoder from, as torchvision or timm lays weights out.", callback=nameable
+        ),
     ] = None,
     freeze_through: Annotated[
         int | None,
