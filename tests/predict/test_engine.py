@@ -107,6 +107,16 @@ def test_metadata_that_is_not_utf_8_is_refused(kind: Kind, model_file: Path) -> 
         kind(model_file)
 
 
+def test_names_that_are_not_utf_8_are_refused(kind: Kind, model_file: Path) -> None:
+    """Protocol buffers tell that as damage, or the engine when it is asked for the name."""
+    for name in (b"\x05image", b"\x06logits"):
+        whole = model_file.read_bytes()
+        model_file.write_bytes(whole.replace(name, name[:-1] + b"\xff"))
+        with pytest.raises(ModelFileError, match=r"colour\.onnx: found "):
+            kind(model_file)
+        model_file.write_bytes(whole)
+
+
 def test_an_opset_that_onnxruntime_does_not_know_is_refused(model_file: Path) -> None:
     model = onnx.load(str(model_file))
     model.opset_import[0].version = 999

@@ -48,12 +48,13 @@ class OnnxRuntimeEngine:
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
         self._session = _open_session(path, threads or available_cores())
-        self.info = ModelInfo.from_json(_metadata(self._session, path), path)
-        inputs = [_signature(node) for node in self._session.get_inputs()]
-        require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
         self._path = path
-        self.has_coarse = COARSE in {node.name for node in self._session.get_outputs()}
-        self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
+        with in_utf8(path):
+            self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
+            inputs = [_signature(node) for node in self._session.get_inputs()]
+            require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
+            self.has_coarse = COARSE in {node.name for node in self._session.get_outputs()}
+            self._has_dropout = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self._run("logits", {"image": images})
@@ -193,12 +194,13 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     return session
 
 
-def _metadata(session: onnxruntime.InferenceSession, path: Path) -> str | None:
+@contextlib.contextmanager
+def in_utf8(path: Path) -> Iterator[None]:
+    """Make what an engine raises of texts in a model file that are damaged a `ModelFileError`."""
     try:
-        text: str | None = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        yield
     except UnicodeDecodeError as error:
-        raise ModelFileError(path, "metadata that is not UTF-8", "a pixelwise model file", REMEDY) from error
-    return text
+        raise ModelFileError(path, "metadata or names that are not UTF-8", "a pixelwise model file", REMEDY) from error
 
 
 def _signature(node: onnxruntime.NodeArg) -> str:

@@ -15,6 +15,7 @@ from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.predict.engine import (
     available_cores,
     checked,
+    in_utf8,
     require_model,
     require_signature,
     run_error,
@@ -49,9 +50,10 @@ class OpenVinoEngine:
             model = core.read_model(path)
         except Exception as error:  # of the binding, which share no base class of their own
             raise _cannot_load(path, error) from error
-        self.info = ModelInfo.from_json(_metadata(model, path), path)
-        inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
-        require_signature(inputs, outputs, self.info, path)
+        with in_utf8(path):
+            self.info = ModelInfo.from_json(_metadata(model), path)
+            inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
+            require_signature(inputs, outputs, self.info, path)
         options = {
             "INFERENCE_NUM_THREADS": available_cores(),
             "NUM_STREAMS": at_once,
@@ -93,13 +95,10 @@ def _cannot_load(path: Path, error: Exception) -> ModelFileError:
     return ModelFileError(path, found, "an ONNX model", REMEDY)
 
 
-def _metadata(model: openvino.Model, path: Path) -> str | None:
+def _metadata(model: openvino.Model) -> str | None:
     """Return what the ONNX file says of itself under pixelwise's key."""
     place = ["framework", METADATA_KEY]
-    try:
-        return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
-    except UnicodeDecodeError as error:
-        raise ModelFileError(path, "metadata that is not UTF-8", "a pixelwise model file", REMEDY) from error
+    return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
 
 
 def _signature(port: Any) -> str:
