@@ -23,7 +23,7 @@ MAX_LIST_BYTES = 2**19
 """Of a YAML file or a list of classes."""
 MAX_DEPTH = 64
 """Of YAML and XML; JSON may be as deep as Python reads it, some hundreds of levels."""
-MAX_VALUES = 200_000
+MAX_VALUES = 50_000
 """Of a YAML file, with everything written out that its aliases stand for."""
 MAX_DIGITS = 100
 """Of a number in YAML; a longer one in JSON becomes a float, which may be infinite."""

@@ -273,3 +273,14 @@ def test_lists_of_images_with_names_that_no_system_has(line: str, tmp_path: Path
     write(tmp_path / "val.txt", "c\n")
     result = check(open_dataset(tmp_path))
     assert [problem.kind for problem in result.harmful] == ["missing_image"]
+
+
+def test_a_list_of_deep_paths_is_read_soon(tmp_path: Path) -> None:
+    for name in "abc":
+        save(tmp_path / f"images/{name}.png")
+        save(tmp_path / f"masks/{name}.png", np.eye(HEIGHT, WIDTH))
+    write(tmp_path / "train.txt", "a\nb\n" + "".join(f"{'d/' * 900}{number}\n" for number in range(200)))
+    write(tmp_path / "val.txt", "c\n")
+    start = time.monotonic()
+    assert len(open_dataset(tmp_path).splits["train"]) == 202
+    assert time.monotonic() - start < 5

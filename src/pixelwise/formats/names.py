@@ -20,6 +20,8 @@ from pixelwise.formats.problem import Problem
 
 MAX_PART, MAX_PATH = 255, 2000
 """The longest name of a file, in bytes, and the longest path that is looked for."""
+MAX_LEVELS = 32
+"""The most folders in a path that are compared one by one."""
 MOST_LINKED = 50_000
 """Folders outside of a data set that links in it may lead to."""
 
@@ -49,6 +51,11 @@ def is_usable(name: object) -> bool:
     except UnicodeEncodeError:
         return False
     return 0 < sum(lengths) + len(lengths) <= MAX_PATH and 0 < max(lengths, default=0) <= MAX_PART
+
+
+def last_levels(parts: Sequence[str]) -> range:
+    """Return the places in a path from which its ends are looked for: of so many folders no data set is."""
+    return range(max(0, len(parts) - MAX_LEVELS), len(parts))
 
 
 def flat_name(name: str) -> str:
@@ -170,7 +177,7 @@ class FileFinder:
         index = self._files()
         for own in dict.fromkeys((name, unquote(name))):
             parts = [nfc(part) for part in parts_of(own)]
-            for first in range(len(parts)):
+            for first in last_levels(parts):
                 for folder in folders:
                     if not folder.is_relative_to(self._root):
                         continue

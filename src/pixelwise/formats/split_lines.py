@@ -6,16 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from pixelwise.errors import DataError
 from pixelwise.formats.dataset import Item
-from pixelwise.formats.names import FileFinder, Match, nfc, parts_of
+from pixelwise.formats.names import FileFinder, Match, last_levels, nfc, parts_of
 from pixelwise.formats.problem import Problem, shown
 from pixelwise.raster.image import IMAGE_ENDINGS
 
 _SEPARATOR = re.compile(r"\s*[\t,;]\s*|\s+")
 _SHOWN = 3
+MAX_DIVISIONS = 32
+"""No name has more spaces or commas."""
 
 Listed = list[tuple[str, Item]]
 
@@ -36,7 +39,7 @@ def names_of(text: str) -> list[str]:
     file's stem."""
     *folders, file = map(nfc, parts_of(text) or [text])
     stem = stem_in(file)
-    return [*("_".join((*folders[first:], stem)) for first in range(len(folders))), file, stem]
+    return [*("_".join((*folders[first:], stem)) for first in last_levels(folders)), file, stem]
 
 
 def stem_in(file: str) -> str:
@@ -161,8 +164,8 @@ def _require_own_masks(root: Path, masks_of: Mapping[Path, Path]) -> None:
 
 
 def divisions(line: str) -> Iterator[tuple[str, str]]:
-    """Yield the line in two parts, divided at each separator."""
-    for match in _SEPARATOR.finditer(line):
+    """Yield the line in two parts, divided at each of the first `MAX_DIVISIONS` separators."""
+    for match in islice(_SEPARATOR.finditer(line), MAX_DIVISIONS):
         left, right = (part.strip("\"' ") for part in (line[: match.start()], line[match.end() :]))
         if left and right:
             yield left, right

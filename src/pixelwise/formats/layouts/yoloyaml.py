@@ -14,7 +14,7 @@ from pixelwise.documents import MAX_LIST_BYTES, read_text
 from pixelwise.errors import DataError, MaskError
 from pixelwise.formats.dataset import Item
 from pixelwise.formats.drawn import BACKGROUND
-from pixelwise.formats.names import holds, is_usable, parts_of, stem_of, walk
+from pixelwise.formats.names import holds, is_usable, last_levels, parts_of, stem_of, walk
 from pixelwise.formats.partners import image_files
 from pixelwise.formats.problem import Problem
 from pixelwise.formats.split_lines import tell_unlisted
@@ -222,7 +222,7 @@ def _listed(bases: Sequence[Path], line: str) -> Path:
 def _ends(path: str) -> list[str]:
     """Return the path without `..`, and what remains of it folder by folder."""
     parts = parts_of(path)
-    return ["/".join(parts[first:]) for first in range(len(parts))]
+    return ["/".join(parts[first:]) for first in last_levels(parts)]
 
 
 def _texts(images: Sequence[Path]) -> list[Path]:
