@@ -46,14 +46,14 @@ class ClassMap:
             raise DataError(where, f"no name for the class {unnamed[0]}", "a name for each class", "Name the class.")
         twice = sorted({name for name in self.names if self.names.count(name) > 1})
         if twice:
-            raise DataError(where, f"the name {twice[0]!r} twice", "different names", "Rename one of the classes.")
+            raise DataError(where, f"the name {twice[0][:80]!r} twice", "different names", "Rename one of the classes.")
         if (bad := next((name for name in self.names if not is_class_name(name)), None)) is not None:
             found = f"the name {bad[:40]!a}"
             expected = f"text on one line, of at most {MAX_NAME} characters"
             raise DataError(where, found, expected, "Correct the name.")
         for name, color in zip(self.names, self.colors, strict=True):
             if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
-                raise DataError(where, f"colour {color} of {name!r}", "three values in 0..255", "Correct the colour.")
+                raise DataError(where, f"colour {color} of {name[:80]!r}", "three values in 0..255", "Correct the colour.")
 
     @property
     def num_classes(self) -> int:

@@ -1,7 +1,7 @@
-"""JSON, YAML and XML of anybody's, read within bounds.
+"""JSON and XML of anybody's, read within bounds; YAML in `safe_yaml`.
 
-No text makes its reader run on, fill the memory, or open another file: sizes, depths, numbers and what YAML's aliases
-stand for are limited, and XML has no DOCTYPE, so no entities. Every reader of such texts goes through this module.
+No text makes its reader run on, fill the memory, or open another file: sizes, depths and numbers are limited, and XML
+has no DOCTYPE, so no entities. Every reader of such texts goes through these two modules.
 """
 
 from __future__ import annotations
@@ -15,20 +15,15 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import yaml
-
 MAX_BYTES = 2**31
 """Of a file that is read as a whole: the largest public ones of COCO's kind have 1.8 GB."""
 MAX_LIST_BYTES = 2**19
 """Of a YAML file or a list of classes."""
 MAX_DEPTH = 64
 """Of YAML and XML; JSON may be as deep as Python reads it, some hundreds of levels."""
-MAX_VALUES = 50_000
-"""Of a YAML file, with everything written out that its aliases stand for."""
 MAX_DIGITS = 100
 """Of a number in YAML; a longer one in JSON becomes a float, which may be infinite."""
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-_REASON = 300
 _TOKEN = re.compile(r",?[^\s,:{}\[\]\"]{0,12}")
 """What may be left of JSON where it was cut off."""
 _UNFINISHED = (3, 5, 6, 20)
@@ -73,23 +68,6 @@ def json_value(text: str) -> Any:
         raise ValueError("nested too deep") from error
 
 
-def yaml_value(text: str) -> Any:
-    """Return what YAML says. Raises `ValueError` for what is none or is beyond the bounds of this module."""
-    if len(text) > MAX_LIST_BYTES:
-        raise ValueError(f"{len(text):,} characters, more than {MAX_LIST_BYTES:,}")
-    try:
-        loader = _Loader(text)
-        try:
-            return loader.get_single_data()
-        finally:
-            loader.dispose()
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    # PyYAML's own constructors raise all of these for values that contradict their tags, as `!!bool x`
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        raise ValueError(" ".join(str(error).split())[:_REASON] or type(error).__name__) from error
-
-
 def xml_root(text: str) -> ElementTree.Element:
     """Return the root of XML. Raises `ValueError` for what is none, has a DOCTYPE, or is nested too deep."""
     if "<!DOCTYPE" in text:
@@ -132,59 +110,6 @@ def _cut_off(text: str) -> str:
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that counts what it reads."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = 0
-        self._values = 0
-        self._sizes: dict[str, int] = {}
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        anchor = getattr(event, "anchor", None)
-        if isinstance(event, yaml.AliasEvent):
-            if anchor in self.anchors and anchor not in self._sizes:
-                raise ValueError(f"an alias to what holds it (*{anchor})")
-            self._count(self._sizes.get(str(anchor), 0))
-            return super().compose_node(parent, index)
-        before = self._values
-        self._count(1)
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise ValueError("nested too deep")
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        if anchor is not None:
-            self._sizes[str(anchor)] = self._values - before
-        return node
-
-    def _count(self, values: int) -> None:
-        self._values += values
-        if self._values > MAX_VALUES:
-            raise ValueError(f"more than {MAX_VALUES:,} values, with aliases written out")
-
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        _require_short(node)
-        number: int = super().construct_yaml_int(node)
-        return number
-
-    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        _require_short(node)
-        number: float = super().construct_yaml_float(node)
-        return number
-
-
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
-_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
-
-
-def _require_short(node: yaml.Node) -> None:
-    if len(str(node.value)) > MAX_DIGITS:
-        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
 
 
 class _Builder(ElementTree.TreeBuilder):

@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 
 from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
-from pixelwise.documents import MAX_LIST_BYTES, read_text, yaml_value
+from pixelwise.documents import MAX_LIST_BYTES, read_text
 from pixelwise.errors import DataError
 from pixelwise.files import write_text
 from pixelwise.formats.textfiles import shown
+from pixelwise.safe_yaml import yaml_value
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
 """Names under which colour lists carry the pixels that belong to no class."""

@@ -22,8 +22,8 @@ from pixelwise.documents import (
     json_value,
     read_bytes,
     read_text,
-    yaml_value,
 )
+from pixelwise.safe_yaml import yaml_value
 
 _SHOWN = 80
 _SHOWN_VALUES = 6
@@ -39,7 +39,7 @@ def parse_json(path: Path) -> Any:
 
 
 def parse_yaml(path: Path) -> Any:
-    """Return what a YAML file holds. Raises as `parse_json`, and for one beyond the bounds of `documents`."""
+    """Return what a YAML file holds. Raises as `parse_json`, and for one beyond the bounds of `safe_yaml`."""
     return yaml_value(read_text(path, MAX_LIST_BYTES))
 
 

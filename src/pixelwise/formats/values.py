@@ -19,7 +19,7 @@ from pixelwise.raster.image import image_size
 from pixelwise.raster.limits import max_pixels
 
 Id = int | str
-MAX_UNSEEN = 2**26
+MAX_UNSEEN = 2**24
 """The largest size, in pixels, that an annotation file is believed of an image that cannot be read."""
 
 

@@ -10,11 +10,12 @@ import yaml
 
 from pixelwise.bands import Bands
 from pixelwise.classes import ClassMap
-from pixelwise.documents import MAX_LIST_BYTES, read_text, yaml_value
+from pixelwise.documents import MAX_LIST_BYTES, read_text
 from pixelwise.errors import RunError
 from pixelwise.files import write_text
 from pixelwise.instances.rule import Grouping
 from pixelwise.losses.cross_entropy import Reduction
+from pixelwise.safe_yaml import yaml_value
 from pixelwise.value_range import FULL, ValueRange
 
 MAX_SEED = 2**32 - 1
