@@ -53,7 +53,9 @@ class ClassMap:
             raise DataError(where, found, expected, "Correct the name.")
         for name, color in zip(self.names, self.colors, strict=True):
             if len(color) != 3 or not all(0 <= channel <= 255 for channel in color):
-                raise DataError(where, f"colour {color} of {name[:80]!r}", "three values in 0..255", "Correct the colour.")
+                raise DataError(
+                    where, f"colour {color} of {name[:80]!r}", "three values in 0..255", "Correct the colour."
+                )
 
     @property
     def num_classes(self) -> int:

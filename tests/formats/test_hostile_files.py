@@ -284,3 +284,14 @@ def test_a_list_of_deep_paths_is_read_soon(tmp_path: Path) -> None:
     start = time.monotonic()
     assert len(open_dataset(tmp_path).splits["train"]) == 202
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("letter", ["x ", " ,", "x"])
+def test_a_list_with_an_endless_line_is_an_error_soon(letter: str, tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png")
+    save(tmp_path / "masks/a.png", np.eye(HEIGHT, WIDTH))
+    write(tmp_path / "train.txt", "a\n" + letter * 250_000 + "x\n")
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"train\.txt: found a file that cannot be read \(a line of [25]\d\d,\d\d\d"):
+        open_dataset(tmp_path)
+    assert time.monotonic() - start < 5

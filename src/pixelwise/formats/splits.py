@@ -30,6 +30,9 @@ LIST_ENDINGS = (".csv", ".tsv", ".json", ".lst", ".list", ".txt", ".yaml", ".yml
 """Of files that may be lists of splits."""
 
 
+MAX_LINE = 8000
+"""Characters of a line in a list: two of the longest paths."""
+
 SMALL = 100
 """A set of fewer images is small: its parts have fixed sizes, and its classes are spread over them."""
 
@@ -168,7 +171,10 @@ def lines_of(file: Path) -> list[str]:
         text = read_text(file)
         if "\0" in text:
             raise ValueError("a NUL, which no text has")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if (longest := max(map(len, lines), default=0)) > MAX_LINE:
+            raise ValueError(f"a line of {longest:,} characters")
     except (OSError, ValueError) as error:
         found = f"a file that cannot be read ({error})"
         raise DataError(file, found, "one image's name a line, UTF-8", "Write the list again.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    return lines

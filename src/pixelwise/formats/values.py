@@ -16,7 +16,6 @@ from pixelwise.errors import ImageError, MaskError
 from pixelwise.formats.textfiles import shortened, shown
 from pixelwise.instances.polygons import FARTHEST, Ring
 from pixelwise.raster.image import image_size
-from pixelwise.raster.limits import max_pixels
 
 Id = int | str
 MAX_UNSEEN = 2**24
@@ -53,7 +52,7 @@ def declared_size(stated: tuple[object, object], image: Path, where: Path) -> tu
         return image_size(image)
     height, width = (as_id(side) for side in stated)
     if not (
-        isinstance(height, int) and isinstance(width, int) and min(height, width) > 0 and height * width <= max_pixels()
+        isinstance(height, int) and isinstance(width, int) and min(height, width) > 0 and max(height, width) < 2**31
     ):
         raise _no_size(stated, where)
     try:
