@@ -275,9 +275,9 @@ def decoded(path: Path, page: Page | None) -> Values:
     """
     image = _loaded(path)
     if image.mode in ("L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa") and _bits(path, page) == 16:
-        values = _array(image)
+        high = _array(image, dtype=np.uint16)
         del image  # before the file is decoded once more
-        return _sixteen_bits(path, values)
+        return _sixteen_bits(path, high)
     if image.mode.startswith("I") or image.mode == "F":
         values = _array(image)[..., None]
         if page is not None:
@@ -289,22 +289,27 @@ def decoded(path: Path, page: Page | None) -> Values:
     return _array(image, "RGB")
 
 
-def _array(image: Image.Image, mode: str | None = None) -> Values:
-    """Return the pixels of a loaded image, converted to another mode or not, (height, width), or (height, width, 3) of
-    red, green and blue; transparency is dropped, with its own channel too.
+def _array(image: Image.Image, mode: str | None = None, dtype: npt.DTypeLike = None) -> Values:
+    """Return the pixels of a loaded image, converted to another mode and type or not, (height, width), or (height,
+    width, 3) of red, green and blue; transparency is dropped, with its own channel too.
 
     It is done some rows at a time: Pillow and numpy would hold three copies of the whole image.
     """
-    image.info.pop("transparency", None)
     values: Values | None = None
+    for rows, own in _strips(image, mode):
+        if values is None:
+            values = np.empty((image.height, *own.shape[1:]), dtype or own.dtype)
+        values[rows] = own
+    return np.empty((image.height, image.width), np.uint8) if values is None else values
+
+
+def _strips(image: Image.Image, mode: str | None = None) -> Iterator[tuple[slice, Values]]:
+    """Yield rows of a loaded image, each with its pixels as `_array` has them."""
+    image.info.pop("transparency", None)
     for rows in rows_of((image.height, image.width)):
         strip = image.crop((0, rows.start, image.width, rows.stop))
         own = np.asarray(strip if mode in (None, image.mode) else strip.convert(mode))
-        own = own if own.ndim == 2 else own[..., 0] if own.shape[2] == 2 else own[..., :3]
-        if values is None:
-            values = np.empty((image.height, *own.shape[1:]), own.dtype)
-        values[rows] = own
-    return np.empty((image.height, image.width), np.uint8) if values is None else values
+        yield rows, own if own.ndim == 2 else own[..., 0] if own.shape[2] == 2 else own[..., :3]
 
 
 def _bits(path: Path, page: Page | None) -> int:
@@ -316,8 +321,8 @@ def _bits(path: Path, page: Page | None) -> int:
     return head[24] if head.startswith(PNG_START) and len(head) == 26 else 8
 
 
-def _sixteen_bits(path: Path, high: Values) -> Values:
-    """Return 16-bit values, (height, width, 1 or 3), of which Pillow hands out the high bytes.
+def _sixteen_bits(path: Path, values: Values) -> Values:
+    """Return 16-bit values, (height, width, 1 or 3), of which Pillow hands out the high bytes, `values`, uint16.
 
     Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
     red, green, blue and transparency of 8 bits, which has the same bytes.
@@ -326,16 +331,15 @@ def _sixteen_bits(path: Path, high: Values) -> Values:
         head = file.read(26)
     if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
-    high = high if high.ndim == 3 else high[..., None]
     with _opened(path) as image:
         own: Any = image
         own.tile = [_in_other_order(tile) for tile in own.tile]
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
-        values = high.astype(np.uint16)
         values <<= 8
-        values |= _array(image).reshape(values.shape)
-    return values
+        for rows, low in _strips(image):
+            values[rows] |= low
+    return values if values.ndim == 3 else values[..., None]
 
 
 def _in_other_order(tile: Any) -> Any:
