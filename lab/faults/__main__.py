@@ -20,7 +20,7 @@ from lab.faults.process import MODULES, Process
 from lab.faults.report import Cell, write_report
 from lab.faults.rules import Snapshot, intact, same, snapshot, told, whole
 
-LARGE_PIXELS = 2**20
+LARGE_PIXELS = 2**19
 """From so many on an image is a scan here: a smaller one takes seconds."""
 
 

@@ -18,9 +18,9 @@ INPUTS, DISK = "inputs", "disk"
 EARLIER = {"disk/notes.txt": b"mine\n", "disk/.draft.png": b"mine too\n", "disk/masks/earlier.png": b"of yesterday\n"}
 """What lies there before, and has to stay."""
 TRAIN = ("train", f"{INPUTS}/data", "--out", f"{DISK}/run", "--model", "segnet", "--width", "0.06", "--epochs", "8")
-ENLARGED = 16
+ENLARGED = 12
 """How often a pixel of a scene stands in a scan, down and right."""
-PHOTOS = 16
+PHOTOS = 8
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def prepare(folder: Path, names: set[str]) -> None:
     sizes = {"train": 8, "val": 3}
     base = folder / "base"
     write_scenes(base / INPUTS / "data", 0, sizes, size=(64, 96))
-    _require(Process(TRAIN, base).wait())
+    if names != {"convert"}:
+        _require(Process(TRAIN, base).wait())
     for command in COMMANDS:
         if command.name not in names:
             continue
@@ -79,7 +80,7 @@ def prepare(folder: Path, names: set[str]) -> None:
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             (place / name).write_bytes(content)
         if command.name == "convert":
-            write_scenes(place / INPUTS / "data", 1, {"train": 60, "val": 12}, size=(128, 192))
+            write_scenes(place / INPUTS / "data", 1, {"train": 20, "val": 4}, size=(64, 96))
         elif command.name.startswith("train"):
             shutil.copytree(base / INPUTS / "data", place / INPUTS / "data")
         elif command.name == "export":
