@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lab.faults.commands import COMMANDS, DISK, INPUTS, Command, prepare
@@ -39,23 +39,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prepare(folder, {command.name for command in COMMANDS if _is_asked(options.only, command.name)})
         for command in COMMANDS:
             kinds = [kind for kind in KINDS if _is_asked(options.only, command.name, kind)]
-            if kinds:
-                cells += _cells(command, kinds, folder / command.name, options.moments)
+            for cell in _cells(command, kinds, folder / command.name, options.moments) if kinds else ():
+                cells.append(cell)
                 write_report(options.out, cells, _machine())
     broken = sum(len(cell.violations) for cell in cells)
     print(f"{sum(cell.moments for cell in cells)} moments, {broken} violations: {options.out / 'faults.md'}")
     return int(broken > 0)
 
 
-def _cells(command: Command, kinds: list[str], start: Path, moments: int) -> list[Cell]:
-    """Return how a command fares with each of the faults."""
+def _cells(command: Command, kinds: list[str], start: Path, moments: int) -> Iterator[Cell]:
+    """Yield how a command fares with each of the faults."""
     folder = start.with_name("trial")
     reference, seconds, need = _undisturbed(command, start, folder)
     inputs = snapshot(start, INPUTS)
-    cells = []
     for kind in kinds:
         if kind in MOUNTING and not can_mount():
-            cells.append(Cell(command.name, kind, 0, seconds, ["left out: no right to mount a disk"]))
+            yield Cell(command.name, kind, 0, seconds, ["left out: no right to mount a disk"])
             continue
         began = time.monotonic()
         cell = Cell(command.name, kind, moments, seconds)
@@ -71,14 +70,13 @@ def _cells(command: Command, kinds: list[str], start: Path, moments: int) -> lis
                 *intact(folder, inputs),
             ]
             cell.violations += [f"at {moment:.3f}: {sentence}" for sentence in wrong]
-        cells.append(cell)
         took = time.monotonic() - began
         print(
             f"{command.name} / {kind}: {moments} moments, {len(cell.violations)} violations, {took:.0f} s", flush=True
         )
         for sentence in cell.violations[:5]:
             print(f"    {sentence}", flush=True)
-    return cells
+        yield cell
 
 
 def _undisturbed(command: Command, start: Path, folder: Path) -> tuple[Snapshot, float, int]:
