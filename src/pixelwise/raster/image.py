@@ -289,7 +289,7 @@ def decoded(path: Path, page: Page | None) -> Values:
     return _array(image, "RGB")
 
 
-def _array(image: Image.Image, mode: str | None = None, dtype: npt.DTypeLike = None) -> Values:
+def _array(image: Image.Image, mode: str | None = None, dtype: type[np.generic] | None = None) -> Values:
     """Return the pixels of a loaded image, converted to another mode and type or not, (height, width), or (height,
     width, 3) of red, green and blue; transparency is dropped, with its own channel too.
 
