@@ -264,7 +264,7 @@ def test_what_has_no_label_may_be_one_value_or_nothing(text: str, tmp_path: Path
     assert open_dataset(tmp_path).classes.names == ("a", "b")
 
 
-@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/root/x.png", "../../../etc/passwd", "~"])
+@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/root/x.png", "../../../etc/passwd", "~", "/", ".."])
 def test_lists_of_images_with_names_that_no_system_has(line: str, tmp_path: Path) -> None:
     for name in "abc":
         save(tmp_path / f"images/{name}.png")
@@ -295,3 +295,25 @@ def test_a_list_with_an_endless_line_is_an_error_soon(letter: str, tmp_path: Pat
     with pytest.raises(DataError, match=r"train\.txt: found a file that cannot be read \(a line of [25]\d\d,\d\d\d"):
         open_dataset(tmp_path)
     assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("name", ["x" * 3000, "é" * 200, "/", "..", "/root/x.png"])
+@pytest.mark.parametrize("layout", ["voc", "camvid", "pets"])
+def test_lists_of_layouts_with_names_that_no_system_has(layout: str, name: str, tmp_path: Path) -> None:
+    """Each is an image that is missing, or a line that is refused."""
+    if layout == "voc":
+        for own in "abc":
+            save(tmp_path / f"JPEGImages/{own}.png")
+            save(tmp_path / f"SegmentationClass/{own}.png", np.eye(HEIGHT, WIDTH))
+        write(tmp_path / "ImageSets/Segmentation/train.txt", f"a\n{name}\n")
+    elif layout == "camvid":
+        for folder in ("train", "trainannot"):
+            save(tmp_path / f"{folder}/a.png", np.eye(HEIGHT, WIDTH))
+        write(tmp_path / "train.txt", f"train/a.png trainannot/a.png\n{name} {name}\n")
+    else:
+        save(tmp_path / "images/a.png")
+        save(tmp_path / "annotations/trimaps/a.png", 1 + np.eye(HEIGHT, WIDTH))
+        write(tmp_path / "annotations/trainval.txt", f"a 1 1 1\n{name} 1 1 1\n")
+    result = check(open_dataset(tmp_path))
+    assert result.format == layout
+    assert "missing_image" in {problem.kind for problem in result.harmful}

@@ -220,3 +220,9 @@ def test_bands_come_back_and_count_the_channels() -> None:
     damaged["bands"]["numbers"] = [4, 4]
     with pytest.raises(ModelFileError, match="found 4, 4 in its grouping, bands or value range"):
         ModelInfo.from_json(json.dumps(damaged), PATH)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"format_version": [1]}', '{"format_version": 1e999}'])
+def test_metadata_of_any_json(text: str) -> None:
+    with pytest.raises(ModelFileError, match=r"a\.onnx: found damaged metadata"):
+        ModelInfo.from_json(text, Path("a.onnx"))

@@ -145,3 +145,11 @@ def test_tensors_of_another_type_are_refused() -> None:
     require_types(layer, {name: value.clone() for name, value in layer.state_dict().items()})
     with pytest.raises(TypeError, match=r"weight in torch\.float64 for torch\.float32"):
         require_types(layer, {"weight": torch.zeros(1, 2, dtype=torch.float64)})
+
+
+@pytest.mark.parametrize("header", ["[]", "{", "[" * 100_000, "1"])
+def test_a_header_that_is_no_object(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "last.ckpt"
+    safetensors.torch.save_file({"a": torch.zeros(1)}, path, {"pixelwise": header})
+    with pytest.raises(RunError, match=r"last\.ckpt: found a damaged file"):
+        load_tensors(path)

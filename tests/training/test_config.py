@@ -95,3 +95,22 @@ def test_a_file_that_is_no_configuration_is_refused(content: bytes | None, found
         path.write_bytes(content)
     with pytest.raises(RunError, match=found):
         RunConfig.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            "a: &a [x]\nb: &b [*a, *a]\n" + "c: [" + "*b, " * 60_000 + "]",
+            "an unreadable file .*more than 50,000 values",
+        ),
+        ("[" * 100_000, r"an unreadable file \(nested too deep\)"),
+        ("a: !!bool x", "an unreadable file"),
+        ("a" * 600_000, r"an unreadable file \(600,000 bytes, more than 524,288\)"),
+        ("[]", "the file: Input should be"),
+    ],
+)
+def test_a_file_beyond_bounds_is_no_configuration(tmp_path: Path, text: str, found: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(RunError, match=rf"config\.yaml: found {found}"):
+        RunConfig.load(tmp_path / "config.yaml")

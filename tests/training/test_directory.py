@@ -193,3 +193,17 @@ print(ascii(run.read_metrics()))
     )
     assert done.stdout.strip() == r"{'per_class': {'\u9053\u8def': 1}}"
     assert "道路" in (tmp_path / "metrics.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\0"])
+def test_damaged_metrics_are_named(tmp_path: Path, text: str) -> None:
+    run = RunDirectory(tmp_path)
+    assert run.read_metrics() == {}
+    run.write_metrics({"größe": 0.5})
+    assert run.read_metrics() == {"größe": 0.5}
+    run.metrics.write_text(text)
+    with pytest.raises(RunError, match=r"metrics\.json: found a file that cannot be read"):
+        run.read_metrics()
+    run.metrics.write_text("[]")
+    with pytest.raises(RunError, match="expected a JSON object"):
+        run.read_metrics()

@@ -18,7 +18,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
 
     Raises `OptionError` for an `images_root` that is no directory or under which no file of the data set lies.
     """
-    if images_root is not None and not images_root.is_dir():
+    if images_root is not None and not os.path.isdir(images_root):
         remedy = "Name the folder that holds the images, or leave it out."
         raise OptionError("--images-root", f"{images_root}, which is no directory", "a directory", remedy)
     home, other = _end(dataset.root), None if images_root is None else _end(images_root)

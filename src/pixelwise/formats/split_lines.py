@@ -37,7 +37,7 @@ class Line:
 def names_of(text: str) -> list[str]:
     """Return what the image that a text names may be called: with and without the folders before it, as it is and as a
     file's stem."""
-    *folders, file = map(nfc, parts_of(text) or [text])
+    *folders, file = map(nfc, parts_of(text) or ["_"])
     stem = stem_in(file)
     return [*("_".join((*folders[first:], stem)) for first in last_levels(folders)), file, stem]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -138,7 +139,7 @@ def orientation_of(path: Path) -> int:
     page = tiff_page(path)
     if page is not None:
         return page.orientation
-    if path.is_dir():  # a Zarr
+    if os.path.isdir(path):  # a Zarr
         return 1
     with _opened(path) as image:
         own = _orientation(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pixelwise.files import read_json_object
@@ -12,7 +13,7 @@ ARRAY, GROUP, EITHER = ".zarray", ".zgroup", "zarr.json"
 
 def is_zarr(path: Path) -> bool:
     """Return whether a directory is a Zarr array or a group of such."""
-    return any((path / name).is_file() for name in (ARRAY, GROUP, EITHER))
+    return any(os.path.isfile(path / name) for name in (ARRAY, GROUP, EITHER))
 
 
 def full_size(path: Path) -> Path:
