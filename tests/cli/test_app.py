@@ -57,7 +57,7 @@ def break_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], Non
 
     def break_with(error: BaseException) -> None:
         def read_stored(*_: Any) -> NoReturn:
-            raise error
+            raise type(error)(*error.args)  # several threads read
 
         monkeypatch.setattr("pixelwise.formats.dataset.read_stored", read_stored)
 
@@ -236,9 +236,9 @@ def test_output_that_cannot_be_written_is_an_error(data: Path) -> None:
 
 def test_an_interrupt_ends_it_without_a_traceback(data: Path) -> None:
     script = (
-        "import time, pixelwise.formats.dataset as dataset\n"
+        "import os, time, pixelwise.formats.dataset as dataset\n"
         "def read_stored(*_):\n"
-        "    print('busy', flush=True)\n"
+        "    os.write(1, b'busy\\n')\n"
         "    time.sleep(0.5)\n"
         "    return read(*_)\n"
         "read, dataset.read_stored = dataset.read_stored, read_stored\n"
