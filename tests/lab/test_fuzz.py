@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.fuzz.__main__ import fuzz
-from lab.fuzz.inputs import KINDS, LAYOUTS, make, seeds
+from lab.fuzz.inputs import KINDS, LAYOUTS, make, seeds, shares
 from lab.fuzz.models import made
 from lab.fuzz.outcome import OK
 from lab.fuzz.pictures import HEIGHT, WIDTH
@@ -20,6 +20,7 @@ from pixelwise.formats.check import check
 from pixelwise.predict.loading import load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory and time are counted as Linux counts them")
+INPUTS = 2000
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,8 @@ def test_planted_faults_are_found(out: Path) -> None:
     assert faults[1].first.outcome.error == "KeyError"
     assert faults[1].repeat == "python -m lab.fuzz --repeat folders 0 1"
     assert summary.to_dict()["inputs"] == 8
+
+
+def test_2000_mutated_inputs_end_in_a_result_or_a_typed_error(out: Path) -> None:
+    summary = fuzz(out, shares(INPUTS), seed=0, workers=2, quiet=True)
+    assert not summary.faults, summary.to_markdown()
