@@ -62,7 +62,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def scored(*scores: float) -> None:
         given = iter(scores)
         monkeypatch.setattr(int8, "export_run", lambda run, out, fast: None)
-        monkeypatch.setattr(int8, "quantise", lambda source, images, out, kept: kept <= 4)
+        monkeypatch.setattr(int8, "quantise", lambda source, images, out, kept: out.write_bytes(b"8") and kept <= 4)
         monkeypatch.setattr(int8, "_score", lambda path, dataset, config: next(given))
 
     return scored
