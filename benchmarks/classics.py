@@ -55,7 +55,7 @@ chooses, and CamVid's 367 training images at {size}; CamVid's columns are scores
 `deeplabv3plus` start from an encoder with ImageNet weights, which learns in its last layers alone; all others start
 from random ones, and a width below 1 is what such cores train in the time. A prediction is one CamVid image on all
 cores. "Papers" is what the authors report, under their own conditions. A cell is blank where nothing has been measured.
-
+{outdated}
 | net | 5 min mIoU | mIoU | accuracy | class accuracy | BF | ISBI mIoU | ISBI accuracy | ISBI BF | parameters | \
 multiply-adds | images/s in training | ms a prediction | papers |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|
@@ -303,6 +303,7 @@ def measure(args: argparse.Namespace) -> Measured:
         if not job.done or job.run.name == "landscapes":
             continue
         of_net = measured.setdefault(job.net.title, {})
+        of_net.pop("outdated", None)
         scores = json.loads((job.run / "test.json").read_text())
         speed = {"images_per_second": images_per_second(job.run)}
         of_net[job.run.name] = {key: scores[key] for key in SCORES} | speed
@@ -388,7 +389,9 @@ def main() -> None:
     cores = "one core each" if args.cores else "all cores of the machine"
     size = "x".join(map(str, scaled_size(args)))
     recipes = recipes_section(gathered(RECIPES) or None)
-    page = PAGE.format(table=table, minutes=args.minutes, size=size, cores=cores, recipes=recipes)
+    old = [f"`{title}`" for title, of_net in measured.items() if of_net.get("outdated")]
+    outdated = f"Measured on an earlier version of the net: {', '.join(old)}.\n" if old else ""
+    page = PAGE.format(table=table, minutes=args.minutes, size=size, cores=cores, recipes=recipes, outdated=outdated)
     (DOCS / "classics.md").write_text(page, encoding="utf-8")
     if args.recipes is None:
         draw(args)

@@ -40,13 +40,18 @@ def test_the_table_of_the_page_is_what_the_command_prints() -> None:
         assert line in result.stdout
 
 
-@pytest.mark.parametrize("title", json.loads((DOCS / "classics.json").read_text(encoding="utf-8")))
-def test_the_sizes_of_the_classics_are_those_of_the_nets(title: str) -> None:
-    measured = json.loads((DOCS / "classics.json").read_text(encoding="utf-8"))[title]
+CLASSICS = json.loads((DOCS / "classics.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("title", CLASSICS)
+def test_the_sizes_of_the_classics_are_those_of_the_nets_or_said_to_be_outdated(title: str) -> None:
+    measured, page = CLASSICS[title], (DOCS / "classics.md").read_text(encoding="utf-8")
+    stated = f"Measured on an earlier version of the net: `{title}`." in page
+    assert stated == measured.get("outdated", False)
     name, *rest = title.split()
     width = float(rest.pop()) if "width" in rest else None
     encoder = next((word for word in rest if word != "width"), None)
     assert name in MODELS
     with torch.device("meta"):
         net = build(name, 11, encoder=encoder, width=width)
-    assert count_parameters(net) == measured["costs"]["parameters"]
+    assert (count_parameters(net) != measured["costs"]["parameters"]) == stated
