@@ -62,11 +62,12 @@ def open_file(source: Path | str) -> DatasetReader:
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
     """Make what GDAL raises of a file an `ImageError`."""
+    from rasterio._err import CPLE_BaseError  # what GDAL says of tags it cannot take comes as it is
     from rasterio.errors import RasterioError
 
     try:
         yield
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         found = f"a file that cannot be read, damaged or truncated ({error.__cause__ or error})"
         raise ImageError(path, found, "a TIFF, or another file of bands", "Copy or export it again.") from error
     except MemoryError as error:

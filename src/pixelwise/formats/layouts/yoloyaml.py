@@ -215,8 +215,9 @@ def _listed(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
     if not is_usable(line):
         return bases[0] / shortened(line)[:60]
-    places = [base / name for name in (line, *(end for end in _ends(line) if "/" in end)) for base in bases]
-    return next((place for place in places if os.path.isfile(place)), places[0])
+    names = (line, *(end for end in _ends(line) if "/" in end))
+    places = (os.path.join(base, name) for name in names for base in bases)  # a Path of each takes long
+    return Path(next(filter(os.path.isfile, places), os.path.join(bases[0], line)))
 
 
 def _ends(path: str) -> list[str]:
