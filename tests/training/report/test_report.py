@@ -354,15 +354,16 @@ def test_scores_come_with_their_interval_where_they_are_from_and_the_images(page
 
 def test_names_are_text_on_the_page_whatever_they_are(page, report):
     names = ("<script>alert(1)</script>", "a\x1b[31m\u202eb", "caf\udce9")
-    scores = _scores(names, (0.5, 0.75, NAN), [[90, 9, 1], [1, 398, 1], [0, 0, 0]])
+    classes = (names[0], "b", "c")  # a class list takes printable names alone
+    scores = _scores(classes, (0.5, 0.75, NAN), [[90, 9, 1], [1, 398, 1], [0, 0, 0]])
     scores = replace(scores, per_image=tuple({"name": name, "miou": 0.5} for name in names))
     written = page(
         title=names[0],
         command=f"pixelwise train '{names[0]}'",
         config={"data": names[0], "other": names[1]},
-        classes=ClassMap.named(names),
+        classes=ClassMap.named(classes),
         scores=scores,
-        class_pixels=dict.fromkeys(names, 0.25),
+        class_pixels=dict.fromkeys(classes, 0.25),
         examples_worst=[_example(name, 1) for name in names],
         skipped=[(name, name) for name in names],
         warnings=list(names),
