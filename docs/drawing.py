@@ -82,22 +82,28 @@ def in_a_column(*pictures: UInt8) -> UInt8:
 def picture(image: UInt8, title: str, times: int = 2) -> UInt8:
     """Show uint8 (height, width, 3), each side `times` as long, under its title."""
     large = np.repeat(np.repeat(image, times, axis=0), times, axis=1)
-    sheet = Image.new("RGB", (large.shape[1], large.shape[0] + 2 * TITLE), PAPER)
-    sheet.paste(Image.fromarray(large), (0, 2 * TITLE))
-    ImageDraw.Draw(sheet).text((large.shape[1] / 2, TITLE * 0.7), title, fill=INK, font=_font(TITLE), anchor="mm")
+    wide = max(large.shape[1], int(_font(TITLE).getlength(title)) + 6)
+    sheet = Image.new("RGB", (wide, large.shape[0] + 2 * TITLE), PAPER)
+    sheet.paste(Image.fromarray(large), ((wide - large.shape[1]) // 2, 2 * TITLE))
+    ImageDraw.Draw(sheet).text((wide / 2, TITLE * 0.7), title, fill=INK, font=_font(TITLE), anchor="mm")
     return np.array(sheet)
 
 
 def heat(values: np.ndarray | torch.Tensor, title: str, times: int = 2) -> UInt8:
-    """Show a plane (height, width) from white, its least, to blue, its largest value."""
+    """Show a plane (height, width) from white, its least, to blue, its largest value, in a thin frame."""
     plane = np.asarray(values, dtype=np.float64)
     share = (plane - plane.min()) / max(float(np.ptp(plane)), 1e-12)
     colors = 255 + share[..., None] * (POSITIVE - 255.0)
-    return picture(np.rint(colors).astype(np.uint8), title, times)
+    large = np.repeat(np.repeat(np.rint(colors).astype(np.uint8), times, axis=0), times, axis=1)
+    large[[0, -1]] = large[:, [0, -1]] = GRID
+    return picture(large, title, times=1)
 
 
-def curves(lines: Mapping[str, Sequence[float]], title: str) -> UInt8:
-    """Draw values by their position, a line each with its name, under a title; the axis begins at 0."""
+def curves(lines: Mapping[str, Sequence[float]], title: str, ends: tuple[str, str]) -> UInt8:
+    """Draw values by their position, a line each with its name, under a title; the axis of values begins at 0.
+
+    `ends` stand below the first and the last position.
+    """
     width, height = CHART
     left, top, most = 110, 2 * TITLE + 10, max(max(line) for line in lines.values())
     sheet = Image.new("RGB", (left + width + 260, top + height + 40), PAPER)
@@ -107,6 +113,8 @@ def curves(lines: Mapping[str, Sequence[float]], title: str) -> UInt8:
         y = top + height - height * tick / 4
         draw.line((left, y, left + width, y), fill=GRID, width=2)
         draw.text((left - 10, y), _amount(most * tick / 4), fill=FAINT, font=_font(20), anchor="rm")
+    for x, end in zip((left, left + width), ends, strict=True):
+        draw.text((x, top + height + 20), end, fill=FAINT, font=_font(20), anchor="mm")
     for number, (name, line) in enumerate(lines.items()):
         color = CURVES[number % len(CURVES)]
         xs = np.linspace(left, left + width, len(line))
@@ -123,7 +131,7 @@ def _amount(value: float) -> str:
 def save(path: Path | str, drawn: UInt8) -> None:
     """Write a drawing as a small PNG."""
     framed = np.pad(drawn, ((16, 16), (16, 16), (0, 0)), constant_values=255)
-    Image.fromarray(framed).quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.fromarray(framed).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
