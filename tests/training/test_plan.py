@@ -149,7 +149,7 @@ def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> N
     for other, flag in (({"pretrained": False}, "--no-pretrained"), ({"start_from": Path("run")}, "--from")):
         with pytest.raises(OptionError, match=f"--encoder-weights: found {flag} beside it"):
             plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "w.pth", **other))
-    with pytest.raises(OptionError, match=r"--encoder-weights: found .*none\.pth"):
+    with pytest.raises(OptionError, match=r"--encoder-weights: found no file .*none\.pth"):
         plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "none.pth"))
     with pytest.raises(OptionError, match="--freeze-through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
         plan.require_sensible(TrainOptions(freeze_through=5))

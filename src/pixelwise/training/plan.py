@@ -361,7 +361,7 @@ def require_sensible(options: TrainOptions) -> None:
 def _require_usable_weights(options: TrainOptions, file: Path) -> None:
     """Raise `OptionError` for a file of encoder weights that is not there, or beside another source of weights."""
     if not file.is_file():
-        raise OptionError("--encoder-weights", str(file), "a file of weights", "Check the path.")
+        raise OptionError("--encoder-weights", f"no file {file}", "a file of weights", "Check the path.")
     for flag, given in (("--no-pretrained", options.pretrained is False), ("--from", options.start_from is not None)):
         if given:
             raise OptionError("--encoder-weights", f"{flag} beside it", "one of the two", "Leave one of the two out.")
