@@ -61,6 +61,14 @@ def test_few_objects_leave_a_doubt_but_for_deep_files_and_names_of_tools(verdict
     assert verdict(arrays, "uint8", "{}_Object Identities.png") is True
 
 
+def test_layers_that_cross_the_image_leave_a_doubt(verdict) -> None:
+    """Twelve layers of one thickness, each from side to side, at another height in every image: their columns and sizes
+    tell nothing."""
+    layers = np.repeat(np.arange(12), 8)[:, None].repeat(64, 1)
+    arrays: Arrays = [np.roll(layers, shift, 0) for shift in range(0, 64, 8)]
+    assert verdict(arrays) is False
+
+
 def test_classes_in_pieces(verdict, discs) -> None:
     assert verdict([discs(seed, [1, 2, 3, 4, 5, 6] * 2, 128) for seed in range(5)]) is None
     assert verdict([discs(seed, [1, 2, 3] * 2, 128) for seed in range(5)], "uint8", "{}_cp_masks.png") is None

@@ -96,6 +96,13 @@ def test_masks_counted_from_1_among_others() -> None:
     assert counted_from_1(looks_of([[0, 1, 2], [0, 1, 2], [1, 2, 3], [1, 2]]), {0, 1, 2, 3}) == []
 
 
+def test_a_few_masks_that_lack_the_last_class_hide_no_count_from_1() -> None:
+    counted = [[0, 1, 2]] * 10 + [[1, 2, 3]] * 10
+    one, four = (looks_of([*counted, *[[1, 2]] * number]) for number in (1, 4))
+    assert counted_from_1(one, {0, 1, 2, 3}) == one[10:20]
+    assert counted_from_1(four, {0, 1, 2, 3}) == []
+
+
 @pytest.fixture
 def masks(save) -> Masks:
     """Write masks of stripes, four columns of each value."""

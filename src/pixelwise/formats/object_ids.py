@@ -93,7 +93,8 @@ def _verdict(looks: Sequence[Look]) -> Verdict | None:
     many = bool(np.mean(counts) >= 2 * _MANY)
     on_background = all(0 in look.pixels for look in looks)
     if on_background and (many or _without_gaps(looks, counts)) and _unlike_classes(objects):
-        sure = bool(np.mean(counts) >= _MANY) or all(look.deep for look in looks)
+        enough = bool(np.mean(counts) >= _MANY) or all(look.deep for look in looks)
+        sure = enough and not _in_one_column(objects)
         return Verdict(
             "are in one piece each, and the piece of a number has another place and size in every image", sure
         )
@@ -153,6 +154,11 @@ def _unlike_classes(objects: Sequence[Sequence[PlacedObject]]) -> bool:
         _spread_within([[getattr(single, what) for single in group] for group in repeated]) > 0.6
         for what in ("column", "log_area")
     )
+
+
+def _in_one_column(objects: Sequence[Sequence[PlacedObject]]) -> bool:
+    """Return whether all lies in one column, as layers that cross an image do, so that the places tell nothing."""
+    return float(np.var([single.column for image in objects for single in image])) <= _ALIKE
 
 
 def _spread_within(groups: Sequence[Sequence[float]]) -> float:

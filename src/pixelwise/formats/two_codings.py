@@ -27,6 +27,8 @@ _BRIGHT = 250
 """The least white of gray levels."""
 _WHITE = 100
 """The least gray level that stands for what 1 stands for in masks of two classes."""
+_NEARLY_ALL = 0.9
+"""Share of the masks that show where classes are counted from; the others lack the last class, or the first."""
 
 Level = tuple[int, ...]
 """The values that stand for one gray level."""
@@ -84,7 +86,7 @@ def unmixed(looks: Sequence[Look], values: Collection[int]) -> tuple[list[int], 
 def counted_from_1(looks: Sequence[Look], values: Collection[int]) -> list[Look]:
     """Return the masks that hold classes from 1 on where the others hold as many from 0 on; none where none do.
 
-    Every mask holds the lowest or the highest value, and none both.
+    Nearly every mask holds the lowest or the highest value, and none both.
     """
     own = sorted(value for value in values if value != IGNORE_INDEX)
     if len(own) < 3 or own != list(range(len(own))):
@@ -92,7 +94,7 @@ def counted_from_1(looks: Sequence[Look], values: Collection[int]) -> list[Look]
     low = [look for look in looks if own[0] in look.pixels]
     high = [look for look in looks if own[-1] in look.pixels]
     whole = {value for look in low for value in look.pixels}, {value for look in high for value in look.pixels}
-    if min(len(low), len(high)) < 2 or len(low) + len(high) < len(looks):
+    if min(len(low), len(high)) < 2 or len(low) + len(high) < _NEARLY_ALL * len(looks):
         return []
     if any(own[-1] in look.pixels for look in low) or not ({*own[:-1]} <= whole[0] and {*own[1:]} <= whole[1]):
         return []
