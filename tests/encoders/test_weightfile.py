@@ -138,3 +138,41 @@ def test_weights_of_another_net_are_refused_and_change_nothing() -> None:
     ):
         fill_net(net, wider, Path("w.pth"), "resnet18")
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+
+
+@pytest.mark.parametrize("prefix", ["model._orig_mod.", "module.model.", "model.module.encoder."])
+def test_prefixes_are_taken_off_in_any_order(tmp_path: Path, prefix: str) -> None:
+    file = save(tmp_path / "w.pth", {f"{prefix}{name}": tensor for name, tensor in SMALL.items()})
+    assert list(read_weights(file)) == ["fc.weight", "fc.bias"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision_are_taken(dtype: torch.dtype) -> None:
+    net = nn.Linear(2, 2)
+    fill_net(net, {"weight": torch.full((2, 2), 0.5, dtype=dtype), "bias": torch.ones(2, dtype=dtype)}, Path("w"), "x")
+    assert (net.weight.dtype, net.weight.tolist()) == (torch.float32, [[0.5, 0.5], [0.5, 0.5]])
+
+
+def test_weights_that_are_no_numbers_or_of_8_bits_are_refused() -> None:
+    bias = torch.zeros(2)
+    wrong = {
+        "weight in torch.int8": torch.ones(2, 2, dtype=torch.int8),
+        "weight in torch.complex64": torch.ones(2, 2, dtype=torch.complex64),
+        "weight with values that are no numbers": torch.tensor([[0.0, torch.nan], [0, 0]]),
+    }
+    for found, weight in wrong.items():
+        with pytest.raises(OptionError, match=rf"found {found} in w\.pth"):
+            fill_net(nn.Linear(2, 2), {"weight": weight, "bias": bias}, Path("w.pth"), "x")
+
+
+def test_a_transposed_fully_connected_layer_becomes_a_convolution() -> None:
+    net = nn.Conv2d(2, 3, 1, bias=False)
+    weight = torch.arange(6.0).reshape(2, 3).T  # whose numbers do not lie in their order
+    fill_net(net, {"weight": weight}, Path("w.pth"), "x")
+    assert net.weight.flatten().tolist() == [0, 3, 1, 4, 2, 5]
+
+
+def test_a_whole_net_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    torch.save(nn.Linear(2, 2), tmp_path / "net.pth")
+    with pytest.raises(OptionError, match=r"cannot be read \(more than tensors, such as a whole net\); expected"):
+        read_weights(tmp_path / "net.pth")

@@ -273,6 +273,25 @@ def test_vgg16s_weights_become_the_encoder(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.equal(features, expected)
 
 
+def test_vgg16s_weights_find_their_layers_whatever_the_order_of_a_file() -> None:
+    """`.safetensors` files sort their entries; files of old versions of torch have no counters of batches."""
+    encoder = SegNet(2, width=1 / 16).encoder
+    wanted = {name: torch.randn_like(own) for name, own in encoder.state_dict().items() if own.is_floating_point()}
+    numbers = [number for number, layer in enumerate(vgg16_bn_layers()) if layer in ("conv", "norm")]
+    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in wanted))
+    theirs = dict(zip(layers, numbers, strict=True))
+    renamed = {f"features.{theirs[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": name for name in wanted}
+    fill_from_vgg16(encoder, {name: wanted[renamed[name]] for name in sorted(renamed)})
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in encoder.state_dict().items() if name in wanted)
+
+
+def vgg16_bn_layers() -> list[str]:
+    """Return the kinds of torchvision's `vgg16_bn.features`: configuration D of arXiv:1409.1556."""
+    return [
+        kind for convolutions in (2, 2, 3, 3, 3) for kind in (*(["conv", "norm", "relu"] * convolutions), "maximum")
+    ]
+
+
 def test_vgg16s_weights_fit_vgg16s_size_alone() -> None:
     with pytest.raises(OptionError, match=r"vgg16_weights: found width 0\.5 and 3 channels; expected width 1"):
         build("segnet", 2, width=0.5, options={"vgg16_weights": True})

@@ -153,6 +153,10 @@ def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> N
         plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "none.pth"))
     with pytest.raises(OptionError, match="--freeze-through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
         plan.require_sensible(TrainOptions(freeze_through=5))
+    for model in ("unet", "segnet"):
+        with pytest.raises(OptionError, match=f"--pretrained: found model {model}, which has no encoder"):
+            plan.require_sensible(TrainOptions(model=model, pretrained=True))
+        plan.require_sensible(TrainOptions(model=model, pretrained=False))
 
 
 def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) -> None:

@@ -160,6 +160,30 @@ def test_another_net_beside_config_is_an_error(short: Path, data: Path, option: 
         repeated_config(RunDirectory(short), dataset, check(dataset), asked)
 
 
+def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Path, tmp_path: Path) -> None:
+    """One source of weights takes the place of the other, and layers with random weights are not frozen."""
+    dataset, file, other = open_dataset(data), tmp_path / "w.pth", tmp_path / "other.yaml"
+    file.touch()
+    plain = RunConfig.load(short / "config.yaml").model_copy(update={"encoder_padding": "symmetric"})
+    survey = check(dataset)
+
+    def repeated(config: RunConfig, **options: Any) -> RunConfig:
+        config.save(other)
+        return repeated_config(RunDirectory(short), dataset, survey, TrainOptions(config=other, **options))
+
+    lent = repeated(plain.model_copy(update={"pretrained": False, "start_from": "old"}), encoder_weights=file)
+    assert (lent.encoder_weights, lent.start_from, lent.pretrained) == (str(file.resolve()), None, True)
+    assert lent.encoder_padding == "trained"
+    again = repeated(lent, start_from=short)
+    assert (again.encoder_weights, again.encoder_weights_sha256, again.start_from) == (None, None, str(short))
+    assert again.encoder_padding == RunConfig.load(short / "config.yaml").encoder_padding
+    assert repeated(plain, seed=3).encoder_padding == "symmetric"
+    on_encoder = plain.model_copy(update={"model": "fpn", "encoder": "resnet18", "width": None, "pretrained": False})
+    for config, found in ((plain, "a model without an encoder"), (on_encoder, "random weights")):
+        with pytest.raises(OptionError, match=f"--freeze-through: found 8 with {found}; expected a pretrained encoder"):
+            repeated(config, freeze_through=8)
+
+
 def test_a_run_in_stages_is_resumed_in_stages_and_no_other_is(short: Path, data: Path, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="started without it"):
         train(data, out=short, stages=True, model="fcn16s", resume=True, quiet=True)

@@ -12,7 +12,8 @@ from typing import NoReturn
 
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 GO_ON = "What is finished is kept; the same command with --resume goes on."
-HOW = {"train": GO_ON, "predict": GO_ON, "demo": "Remove its --out directory before you start it again."}
+TRAIN = "What is saved is kept, and the same command with --resume goes on; where nothing was, start it again."
+HOW = {"train": TRAIN, "predict": GO_ON, "demo": "Remove its --out directory before you start it again."}
 OTHERS = "Nothing half-written is left; start it again."
 
 

@@ -4,6 +4,7 @@ wrote it.
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,13 +53,15 @@ def read_weights(path: Path) -> Weights:
     expected = "a .safetensors file, or a .pth file of tensors"
     if kind := irregular(path):  # a pipe would never end
         raise OptionError(OPTION, f"{path}, {kind}", expected, "Check the path.")
-    if path.suffix not in (".safetensors", *PICKLES):
+    if path.suffix.lower() not in (".safetensors", *PICKLES):
         raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
     try:
         with warnings.catch_warnings(action="ignore"):  # of pickles that torch did not write
             content: object = _read(path)
     except Exception as error:  # a damaged file shows in errors of many kinds
-        found = f"{path}, which cannot be read ({str(error).partition(chr(10))[0][:200]})"
+        beside = isinstance(error, pickle.UnpicklingError)  # torch explains at length how to run what is in the file
+        reason = "more than tensors, such as a whole net" if beside else str(error).partition("\n")[0][:200]
+        found = f"{path}, which cannot be read ({reason})"
         raise OptionError(OPTION, found, expected, "Save the net's state_dict() alone.") from error
     while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
         content = inner
@@ -69,14 +72,13 @@ def read_weights(path: Path) -> Weights:
     )
     if not weights:
         raise OptionError(OPTION, f"{path}, without any weights", "a state dict", "Save the net's state_dict().")
-    for prefix in PREFIXES:
-        if all(str(name).startswith(prefix) for name in weights):
-            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    while prefix := next((own for own in PREFIXES if all(str(name).startswith(own) for name in weights)), ""):
+        weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
     return weights
 
 
 def _read(path: Path) -> object:
-    if path.suffix in PICKLES:
+    if path.suffix.lower() in PICKLES:
         return torch.load(path, map_location="cpu", weights_only=True)
     return safetensors.torch.load_file(path)
 
@@ -105,10 +107,25 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
             f"The file's first entries are {', '.join(list(weights)[:SHOWN])}. Name the encoder that they belong to."
         )
         raise OptionError(OPTION, found, f"the entries of {encoder or 'vgg16_bn'}", remedy)
+    require_numbers({source: weights[source] for source in sources.values()}, path)
     fitted = {name: _fitted(name, weights[source], wanted[name], path) for name, source in sources.items()}
     net.load_state_dict(wanted | fitted)
     used = set(sources.values())
     return Taken(len(fitted), tuple(name for name in weights if name not in used))
+
+
+def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raise `OptionError` for weights that are no floating point numbers, such as those of a net in 8 bits, or not
+    finite."""
+    for name, tensor in weights.items():
+        if name.endswith(COUNTER):
+            continue
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            found = f"{name} in {tensor.dtype} in {path}"
+            raise OptionError(OPTION, found, "weights in floating point", "Save the net before it is quantised.")
+        if not bool(tensor.isfinite().all()):
+            remedy = "The training that wrote the file has failed: take an earlier one."
+            raise OptionError(OPTION, f"{name} with values that are no numbers in {path}", "finite ones", remedy)
 
 
 def _canonical(name: str) -> str:
@@ -126,7 +143,7 @@ def _by_order(wanted: Weights, weights: Weights) -> dict[str, str] | None:
 def _fitted(name: str, lent: torch.Tensor, own: torch.Tensor, path: Path) -> torch.Tensor:
     """Return `lent` in the shape of the entry `own`."""
     if lent.ndim == 2 and own.ndim == 4 and lent.numel() == own.numel():  # fully connected
-        return lent.view(own.shape)
+        return lent.reshape(own.shape)
     if lent.ndim == own.ndim == 4 and lent.shape[1] == 3 != own.shape[1]:
         lent = repeated_over_channels(lent, own.shape[1])
     if lent.shape != own.shape:

@@ -28,6 +28,7 @@ import torch
 from torch import nn
 
 from pixelwise.encoders.classifiers import imagenet_weights
+from pixelwise.encoders.weightfile import COUNTER
 from pixelwise.errors import OptionError
 from pixelwise.models.blocks import he_initialise, scaled
 from pixelwise.ops import max_pool_with_indices, max_unpool
@@ -83,7 +84,7 @@ class SegNet(nn.Module):
         """
         try:
             fill_from_vgg16(self.encoder, features)
-        except (ValueError, RuntimeError) as error:
+        except (LookupError, ValueError, RuntimeError) as error:
             found = f"{path} with {len(features)} entries features.*, not those of vgg16_bn at this width"
             remedy = "Give a state dict of torchvision's vgg16_bn, for --width 1 and 3 channels."
             raise OptionError("--encoder-weights", found, f"{len(self.encoder.state_dict())}", remedy) from error
@@ -136,9 +137,17 @@ def bayesian_segnet_basic(num_classes: int, in_channels: int = 3, *, width: floa
 
 
 def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor]) -> None:
-    """Copy the convolutions and batch norms of torchvision's `vgg16_bn`, given by its state dict, into the encoder."""
-    features = [tensor for name, tensor in weights.items() if name.startswith("features.")]
-    encoder.load_state_dict(dict(zip(encoder.state_dict(), features, strict=True)))
+    """Copy the convolutions and batch norms of torchvision's `vgg16_bn`, given by its state dict, into the encoder.
+
+    Layers follow each other by the number in their names: `.safetensors` files hold entries in another order, and old
+    files no counters of batches. Raises `ValueError`, `LookupError` or `RuntimeError` for weights of another net.
+    """
+    entries = [name.rpartition(".") for name in encoder.state_dict() if not name.endswith(COUNTER)]
+    layers = sorted({int(name.split(".")[1]) for name in weights if name.startswith("features.")})
+    theirs = dict(zip(dict.fromkeys(layer for layer, _, _ in entries), layers, strict=True))
+    encoder.load_state_dict(
+        {f"{layer}.{entry}": weights[f"features.{theirs[layer]}.{entry}"] for layer, _, entry in entries}
+    )
 
 
 def _encoded_and_decoded(

@@ -97,7 +97,7 @@ def new_config(
         pretrained=options.pretrained is not False,
         encoder_weights=None if options.encoder_weights is None else str(options.encoder_weights.resolve()),
         encoder_weights_sha256=None if options.encoder_weights is None else sha256(options.encoder_weights),
-        encoder_padding=_encoder_padding(options),
+        encoder_padding=encoder_padding(options),
         task=task,
         bands=dataset.bands,
         value_range=dataset.value_range,
@@ -137,7 +137,7 @@ def _encoder(options: TrainOptions, model: str, long: bool) -> str | None:
     return default_encoder(model)
 
 
-def _encoder_padding(options: TrainOptions) -> EncoderPadding:
+def encoder_padding(options: TrainOptions) -> EncoderPadding:
     """Return the padding that the weights know which the run starts from."""
     if options.start_from is None:
         return ENCODER_PADDING
@@ -186,14 +186,20 @@ def _frozen_stride(options: TrainOptions, model: str, bands: Bands | None) -> in
     Raises `OptionError` for a stride that is asked for of a model without pretrained layers.
     """
     encoder = options.encoder or default_encoder(model)
-    random = options.pretrained is False or encoder is None
+    pretrained = options.pretrained is not False
     if options.freeze_through is None:
-        return 0 if random or bands is not None or model in FINE_TUNED else recipes.FROZEN_STRIDE
-    if options.freeze_through and random:
-        found = f"{options.freeze_through} with {'a model without an encoder' if encoder is None else 'random weights'}"
+        learns = not pretrained or encoder is None or bands is not None or model in FINE_TUNED
+        return 0 if learns else recipes.FROZEN_STRIDE
+    require_pretrained(options.freeze_through, encoder, pretrained=pretrained)
+    return options.freeze_through
+
+
+def require_pretrained(stride: int | None, encoder: str | None, *, pretrained: bool) -> None:
+    """Raise `OptionError` for a `--freeze-through` of layers that have to learn, or are not there."""
+    if stride and (encoder is None or not pretrained):
+        found = f"{stride} with {'a model without an encoder' if encoder is None else 'random weights'}"
         remedy = "Leave --freeze-through out: layers with random weights have to learn."
         raise OptionError("--freeze-through", found, "a pretrained encoder", remedy)
-    return options.freeze_through
 
 
 def with_given(recipe: Recipe, options: TrainOptions) -> Recipe:
@@ -345,6 +351,9 @@ def require_sensible(options: TrainOptions) -> None:
     if options.freeze_through not in (None, *STRIDES):
         expected = f"one of {', '.join(map(str, STRIDES))}"
         raise OptionError("--freeze-through", str(options.freeze_through), expected, "0 lets all layers learn.")
+    if options.pretrained and options.encoder is None and default_encoder(options.model or DEFAULT_MODEL) is None:
+        found, remedy = f"model {options.model}, which has no encoder", "Leave it out, or name a model on an encoder."
+        raise OptionError("--pretrained", found, "a model on an encoder", remedy)
     if options.encoder_weights is not None:
         _require_usable_weights(options, options.encoder_weights)
     for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):

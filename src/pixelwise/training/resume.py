@@ -20,8 +20,10 @@ from pixelwise.training.plan import (
     DEFAULT_MINUTES,
     class_weights,
     default_class_weights,
+    encoder_padding,
     fingerprint,
     meaning_of_labels,
+    require_pretrained,
     require_sensible,
     with_epochs,
     with_given,
@@ -141,12 +143,23 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
     update |= {"asked": asked, "skip_bad": options.skip_bad}
     if options.seed is not None:
         update["seed"] = options.seed
-    if options.start_from is not None:
-        update["start_from"] = str(options.start_from)
-    if options.encoder_weights is not None:
-        file = options.encoder_weights.resolve()
-        update |= {"encoder_weights": str(file), "encoder_weights_sha256": sha256(file)}
+    if options.start_from is not None or options.encoder_weights is not None:  # in place of what the run started from
+        update |= _start(options)
+    pretrained = bool(update.get("pretrained", config.pretrained))
+    require_pretrained(options.freeze_through, config.encoder, pretrained=pretrained)
     return config.model_copy(update=update)
+
+
+def _start(options: TrainOptions) -> dict[str, Any]:
+    """Return the fields of a configuration that say what a run starts from."""
+    file = options.encoder_weights and options.encoder_weights.resolve()
+    return {
+        "start_from": options.start_from and str(options.start_from),
+        "encoder_weights": file and str(file),
+        "encoder_weights_sha256": file and sha256(file),
+        "encoder_padding": encoder_padding(options),
+        **({"pretrained": True} if file else {}),
+    }
 
 
 def with_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Dataset:

@@ -10,10 +10,10 @@ import torch
 from pixelwise.bands import channel_count, over_channels
 from pixelwise.encoders.padding import pad_symmetrically
 from pixelwise.encoders.timm import PACKAGED, Encoder
-from pixelwise.encoders.weightfile import Taken, fill_net, read_weights
+from pixelwise.encoders.weightfile import Taken, fill_net, read_weights, require_numbers
 from pixelwise.errors import OptionError, RunError
 from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.files import sha256
+from pixelwise.files import irregular, sha256
 from pixelwise.instances.rule import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.models import MODELS, build
@@ -148,6 +148,9 @@ def start_encoder_from(pipeline: Pipeline, config: RunConfig, path: Path) -> Tak
     `OptionError` for a model without an encoder or weights of another net, and `RunError` for another file than the
     run's.
     """
+    if not path.is_file():
+        found, expected = irregular(path) or "no such file", "the weights that the run starts from"
+        raise RunError(path, found, expected, "Restore the file, or start a new run.")
     if config.encoder_weights_sha256 not in (None, sha256(path)):
         remedy = "Restore the file, or start a new run."
         raise RunError(path, "weights with another SHA-256", str(config.encoder_weights_sha256), remedy)
@@ -156,6 +159,7 @@ def start_encoder_from(pipeline: Pipeline, config: RunConfig, path: Path) -> Tak
         return fill_net(encoder.net, weights, path, config.encoder)
     if isinstance(model, SegNet):
         features = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
+        require_numbers(features, path)
         model.fill(features, path)
         return Taken(len(features), tuple(name for name in weights if name not in features))
     found, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
