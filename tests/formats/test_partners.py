@@ -66,6 +66,16 @@ def test_one_folder_is_told_apart_by_jpeg_and_png() -> None:
     assert told_apart(paths("a.jpg", "a.png", "b.png")) == (paths("a.jpg", "b.png"), paths("a.png"))
 
 
+def test_numbered_images_with_masks_of_their_own_are_images() -> None:
+    images = paths("face.png", "face_seg_1.png", "face_mask_2.png")
+    masks = paths("face_mask.png", "face_seg_1_mask.png", "face_mask_2_mask.png")
+    assert told_apart([*images, *masks]) == (images, masks)
+    photos, labels = paths("face.jpg", "face_seg_1.jpg"), paths("face.png", "face_seg_1.png")
+    assert told_apart([*photos, *labels]) == (photos, labels)
+    several = paths("a.png", "a_mask.png", "a_mask_1.png")
+    assert told_apart(several) == (several[:1], several[1:])
+
+
 def test_images_alone_hold_no_masks() -> None:
     files = paths("left_l.png", "right_r.png", "x_mask.png")
     assert told_apart(files) == (files, [])

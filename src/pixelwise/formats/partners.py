@@ -85,21 +85,25 @@ def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the images and the masks among files that lie in one folder.
 
     A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one. Files with a suffix
-    that tells masks here, but without an image, are masks too. No masks where nothing can be told.
+    that tells masks here, but without an image, are masks too. A file with a number after the suffix that has a mask of
+    its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or `a_seg_1.png`) is an image. No masks where nothing can be told.
     """
     groups: defaultdict[str, list[Path]] = defaultdict(list)
     for file in files:
         groups[stem_of(file)].append(file)
     masks: set[Path] = set()
     suffixes: set[str] = set()
-    bases = {_image_base(file) for file in files if not _suffix(file)}
+    labelled = {_mask_base(file) for file in files if _SUFFIX.search(stem_of(file))}
+    labelled |= {stem for stem, group in groups.items() if sorted(map(_is_jpeg_name, group)) == [False, True]}
+    suffix_of = {file: "" if _is_numbered(file) and stem_of(file) in labelled else _suffix(file) for file in files}
+    bases = {_image_base(file) for file in files if not suffix_of[file]}
     for file in files:
-        if (suffix := _suffix(file)) and ((base := _mask_base(file)) in groups or base in bases):
+        if (suffix := suffix_of[file]) and ((base := _mask_base(file)) in groups or base in bases):
             suffixes.add(suffix)
         others = [other for other in groups[stem_of(file)] if other != file]
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
             masks.add(file)
-    masks |= {file for file in files if _suffix(file) in suffixes}
+    masks |= {file for file in files if suffix_of[file] in suffixes}
     return [file for file in files if file not in masks], [file for file in files if file in masks]
 
 
@@ -114,6 +118,11 @@ def _suffix(file: Path) -> str:
     if found := _SUFFIX.search(stem):
         return found.group().lower()
     return f"_{found[1].lower()}" if (found := _NUMBERED.search(stem)) else ""
+
+
+def _is_numbered(file: Path) -> bool:
+    stem = stem_of(file)
+    return _SUFFIX.search(stem) is None and _NUMBERED.search(stem) is not None
 
 
 def _mask_base(file: Path) -> str:
