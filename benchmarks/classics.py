@@ -20,6 +20,7 @@ import json
 import statistics
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -253,7 +254,7 @@ def recipes_section(measured: dict[str, Any] | None) -> str:
         lines.append(f"| {entry['net']} | {entry['recipe']} | {cells[0]} | {cells[1]} |")
     fall = {name: "from {:,.0f} to {:,.0f}".format(*measured[name]["losses"]) for name in ("adapted", "published")}
     named = zip(("pool3", "pool4", "fc7"), measured["rms"], strict=True)
-    return RECIPES_PAGE.format(
+    page = RECIPES_PAGE.format(
         minutes=measured["minutes"],
         cores="one core each" if measured["cores"] else "all cores of the machine",
         table="\n".join(lines),
@@ -264,6 +265,8 @@ def recipes_section(measured: dict[str, Any] | None) -> str:
         skip_adapted=f"{measured['adapted']['score_pool3']:.1e}",
         skip_published=f"{measured['published']['score_pool3']:.1e}",
     )
+    *before, last = page.rstrip("\n").split("\n\n")
+    return "\n\n".join([*before, textwrap.fill(last, 118, break_on_hyphens=False)])
 
 
 def prepare(args: argparse.Namespace) -> None:
