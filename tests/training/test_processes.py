@@ -31,7 +31,7 @@ processes.multiplies_bfloat16 = lambda: {half}
 main()
 """
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-ARGUMENTS = ["--model", "segnet", "--width", "0.125", "--epochs", "12"]
+ARGUMENTS = ["--model", "fpn", "--encoder", "test_efficientnet", "--no-pretrained", "--epochs", "12"]
 
 
 @pytest.fixture(scope="module")

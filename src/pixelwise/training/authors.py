@@ -63,8 +63,8 @@ SEGNET_SOLVERS: Mapping[str, Solver] = {
     "segnet_basic": _SEGNET_BASIC,
     "bayesian_segnet_basic": _SEGNET_BASIC,
 }
-"""By the model; the paper's text says 0.1 and 12 images for all. The definition of SegNet spares the shift of batch
-norms from decay, that of SegNet-Basic names no factors for them: both numbers decay."""
+"""By the model, any other net as SegNet; the paper's text says 0.1 and 12 images for all. The definition of SegNet
+spares the shift of batch norms from decay, that of SegNet-Basic names no factors for them: both numbers decay."""
 
 UNET_SOLVER = Solver(1e-3, 0.99, 0.0, 1, "mean")
 """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: one tile a step, momentum 0.99. The rate is ours."""
@@ -78,7 +78,7 @@ def as_published(
 ) -> Recipe:
     """Return `recipe` with the optimiser, loss and augmentation of the authors called `name`.
 
-    Raises `OptionError` for a name that is none of `AUTHORS`, or for a model that these authors did not train.
+    Raises `OptionError` for a name that is none of `AUTHORS`, or for `fcn` with a net that is no FCN.
     """
     if name not in AUTHORS:
         raise OptionError("--recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
@@ -110,7 +110,9 @@ _Numbers = tuple[Solver, dict[str, object]]
 
 def _fcn(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
     """Shelhamer, Long, Darrell, PAMI 2017, section 4.3, and the reference code."""
-    _require_model("fcn", model, FCN_STAGES)
+    if model not in FCN_STAGES:
+        known, remedy = ", ".join(FCN_STAGES), "Name one with --model, or leave --recipe out."
+        raise OptionError("--recipe fcn", f"model {model}", f"one of {known}", remedy)
     solver = FCN_SOLVERS.get(encoder or "", _FCN_VGG16)  # other encoders are refused where the net is built
     if solver.reduction != "sum":
         return solver, {}
@@ -119,22 +121,13 @@ def _fcn(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) ->
 
 def _segnet(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
     """Badrinarayanan, Kendall, Cipolla, PAMI 2017, with the numbers of the public code."""
-    _require_model("segnet", model, SEGNET_SOLVERS)
-    return SEGNET_SOLVERS[model], {}
+    return SEGNET_SOLVERS.get(model, _SEGNET), {}
 
 
 def _unet(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
     """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: border weights with w0 = 10; section 3.1: shift and rotation,
     gray values, elastic deformation by 10 pixels. How far gray values change is ours."""
-    _require_model("unet", model, ("unet",))
     return UNET_SOLVER, {"elastic": 10.0, "border_weight": 10.0, "rotate": True, "color": COLOR}
-
-
-def _require_model(recipe: str, model: str, known: Mapping[str, object] | tuple[str, ...]) -> None:
-    if model not in known:
-        expected = f"one of {', '.join(known)}" if len(known) > 1 else next(iter(known))
-        remedy = "Name it with --model, or leave --recipe out."
-        raise OptionError(f"--recipe {recipe}", f"model {model}", expected, remedy)
 
 
 def _pixels(image_sizes: list[tuple[int, int]]) -> float:
