@@ -109,6 +109,15 @@ def test_a_listed_image_that_is_not_there_is_named(root: Path) -> None:
     ]
 
 
+def test_a_line_without_a_name_is_an_image_that_is_not_there(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(root, "data.yaml", YAML.replace("images/train", "train.txt"))
+    write(root, "train.txt", "./images/train/a.png\n.\n/\n..\n./.\n")
+    monkeypatch.chdir(root)
+    data = open_yolo(Path())
+    assert names(data)["train"][0] == "a"
+    assert {p.kind for p in check(data).problems if "class" not in p.kind} == {"missing_image"}
+
+
 def test_texts_are_found_by_the_last_folder_images_or_beside(save, tmp_path: Path) -> None:
     write(tmp_path, "my.yml", "train: [images/x/images, y]\nval: images/x/images\nnc: 2\n")
     save("images/x/images/deep/a.png")

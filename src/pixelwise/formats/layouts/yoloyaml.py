@@ -213,8 +213,8 @@ def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -
 
 def _listed(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
-    if not is_usable(line):
-        return bases[0] / shortened(line)[:60]
+    if not is_usable(line) or not Path(line).name:  # "." and "/" are no names
+        return bases[0] / (shortened(line)[:60].strip("./") or "nameless")
     names = (line, *(end for end in _ends(line) if "/" in end))
     places = (os.path.join(base, name) for name in names for base in bases)  # a Path of each takes long
     return Path(next(filter(os.path.isfile, places), os.path.join(bases[0], line)))
