@@ -291,7 +291,7 @@ def test_without_a_network_weights_of_the_hub_are_given_up_at_once(
         raise OSError(f"no route to {address[0]}")
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr("pixelwise.encoders.timm.getproxies", dict)
+    monkeypatch.setattr("pixelwise.encoders.network.getproxies", dict)
     monkeypatch.setattr(socket, "create_connection", unreachable)
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
     with pytest.raises(

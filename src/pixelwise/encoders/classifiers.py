@@ -27,6 +27,7 @@ from torch import nn
 from torchvision import models
 from torchvision.models.googlenet import BasicConv2d, Inception
 
+from pixelwise.encoders.network import why_unreachable
 from pixelwise.encoders.timm import Encoder, repeated_over_channels
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.files import sha256
@@ -263,16 +264,21 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
     if cached.is_file() and named and not sha256(cached).startswith(named[1]):
         remedy = "Remove the file, so that it is fetched again, or give your own with --encoder-weights."
         raise MissingDependencyError(cached, "weights with another SHA-256", f"one that begins {named[1]}", remedy)
+    if not cached.exists() and (reason := why_unreachable(url)) is not None:
+        raise _no_weights(where, reason, url, cached, otherwise)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
             weights: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
                 url, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
     except Exception as error:  # no network and a damaged file show in errors of many kinds
-        found = f"no pretrained weights ({type(error).__name__})"
-        remedy = f"Put {url} into {cached.parent}, name a file with --encoder-weights, or {otherwise}."
-        raise MissingDependencyError(where, found, "torchvision's ImageNet weights", remedy) from error
+        raise _no_weights(where, type(error).__name__, url, cached, otherwise) from error
     return weights
+
+
+def _no_weights(where: str, reason: str, url: str, cached: Path, otherwise: str) -> MissingDependencyError:
+    remedy = f"Put {url} into {cached.parent}, name a file with --encoder-weights, or {otherwise}."
+    return MissingDependencyError(where, f"no pretrained weights ({reason})", "torchvision's ImageNet weights", remedy)
 
 
 def _fill(net: nn.Module, weights: Mapping[str, torch.Tensor], name: str, in_channels: int) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
-import socket
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import huggingface_hub
 import timm
@@ -19,6 +16,7 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import FeatureInfo
 from torch import nn
 
+from pixelwise.encoders.network import why_unreachable
 from pixelwise.encoders.padding import fix_same_padding
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.files import sha256
@@ -56,8 +54,6 @@ PACKAGED = {
     ),
 }
 
-CONNECT_SECONDS = 3.0
-"""How long the hub may take to answer a first connection."""
 INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
 """The files of timm whose nets can give maps before a block's projection."""
 
@@ -221,13 +217,10 @@ def _require_reachable(name: str) -> None:
     """Raise `MissingDependencyError` at once where the weights are not in the cache and no network leads to their hub,
     which timm would try five times, longer and longer."""
     config = timm.get_pretrained_cfg(name)
-    if config is None or not config.hf_hub_id or getproxies() or _is_cached(config.hf_hub_id):
+    if config is None or not config.hf_hub_id or _is_cached(config.hf_hub_id):
         return
-    hub = urlsplit(huggingface_hub.constants.ENDPOINT)
-    try:
-        socket.create_connection((hub.hostname or "", hub.port or 443), CONNECT_SECONDS).close()
-    except OSError as error:
-        raise _no_weights(name, f"{hub.hostname}: {error}") from error
+    if (reason := why_unreachable(huggingface_hub.constants.ENDPOINT)) is not None:
+        raise _no_weights(name, reason)
 
 
 def _is_cached(repository: str) -> bool:
