@@ -29,7 +29,7 @@ _Sizes = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1
 
 
 class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Length(_Strict):

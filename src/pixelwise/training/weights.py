@@ -104,7 +104,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
         if header.get("grouping") is not None:
             pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
         return pipeline.biased(header.get("class_bias")).eval(), config
-    except (RuntimeError, TypeError, ValueError, OptionError) as error:
+    except (RuntimeError, TypeError, ValueError, OverflowError, OptionError) as error:
         found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
         raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error
 
