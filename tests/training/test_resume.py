@@ -81,7 +81,7 @@ def test_an_extended_run_is_repeated_by_its_config(short: Path, data: Path, tmp_
 def test_the_same_command_again_changes_nothing(short: Path, data: Path, tmp_path: Path) -> None:
     run = copy(short, tmp_path / "run")
     before = (run / "report.html").read_bytes()
-    train(data, out=run, resume=True, pretrained=True, class_weights="softened", rotate=False, **SMALL)
+    train(data, out=run, resume=True, class_weights="softened", rotate=False, **SMALL)
     assert (run / "report.html").read_bytes() == before
 
 
