@@ -20,10 +20,17 @@ _UMASK = os.umask(0)
 os.umask(_UMASK)
 
 
+HASHED_AT_ONCE = 2**20
+"""Bytes."""
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
     with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(HASHED_AT_ONCE):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def irregular(path: Path) -> str | None:

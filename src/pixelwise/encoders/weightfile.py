@@ -56,7 +56,8 @@ def read_weights(path: Path) -> Weights:
     if path.suffix.lower() not in (".safetensors", *PICKLES):
         raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of pickles that torch did not write
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that torch did not write
             content: object = _read(path)
     except Exception as error:  # a damaged file shows in errors of many kinds
         beside = isinstance(error, pickle.UnpicklingError)  # torch explains at length how to run what is in the file
