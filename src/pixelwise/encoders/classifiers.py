@@ -28,7 +28,8 @@ from torchvision import models
 from torchvision.models.googlenet import BasicConv2d, Inception
 
 from pixelwise.encoders.network import why_unreachable
-from pixelwise.encoders.timm import Encoder, repeated_over_channels
+from pixelwise.encoders.timm import Encoder
+from pixelwise.encoders.weightfile import fill_net
 from pixelwise.errors import MissingDependencyError, OptionError
 from pixelwise.files import sha256
 from pixelwise.ops.width import scaled
@@ -134,7 +135,7 @@ def build_classifier(
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             module.reset_parameters()
     if pretrained:
-        _fill(net, imagenet_weights(name, f"--encoder {name}", NO_PRETRAINED), name, in_channels)
+        _fill(net, imagenet_weights(name, f"--encoder {name}", NO_PRETRAINED), name)
     mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
     offsets = [grids[tap][1] for tap in taps]
     return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
@@ -281,19 +282,12 @@ def _no_weights(where: str, reason: str, url: str, cached: Path, otherwise: str)
     return MissingDependencyError(where, f"no pretrained weights ({reason})", "torchvision's ImageNet weights", remedy)
 
 
-def _fill(net: nn.Module, weights: Mapping[str, torch.Tensor], name: str, in_channels: int) -> None:
+def _fill(net: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> None:
     """Copy torchvision's `weights` into `net`, entry by entry under their own names."""
-    own = net.state_dict()
-    shared = {entry: tensor for entry, tensor in weights.items() if entry in own}
+    cache = Path(torch.hub.get_dir(), "checkpoints")
     try:
-        for entry, tensor in shared.items():
-            if tensor.ndim == 2:  # fully connected
-                shared[entry] = tensor.view(own[entry].shape)
-        first = next(iter(own))
-        if in_channels != 3 and first in shared:
-            shared[first] = repeated_over_channels(shared[first], in_channels)
-        net.load_state_dict(shared)
-    except RuntimeError as error:
-        remedy = f"Remove the file from {torch.hub.get_dir()}/checkpoints, so that it is fetched again."
+        fill_net(net, dict(weights), cache, name)
+    except OptionError as error:
+        remedy = f"Remove the file from {cache}, so that it is fetched again."
         found = "weights of another architecture"
         raise MissingDependencyError(f"--encoder {name}", found, f"those of torchvision's {name}", remedy) from error
