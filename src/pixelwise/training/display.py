@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pixelwise.metrics.pixels import count_of
 from pixelwise.text import printable
-from pixelwise.training.config import MEASURES, Recipe
+from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
-from pixelwise.training.recipe import crops_before
+from pixelwise.training.recipe import crops_before, crops_of
 
 REFRESH_SECONDS = 0.5
 
@@ -105,3 +107,28 @@ class Display:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def announcement(config: RunConfig, train_images: int, val_images: int) -> str:
+    """Return what is about to be trained: the net, the images and the length."""
+    recipe = config.recipe
+    encoder = f" on {config.encoder}" if config.encoder else ""
+    epochs = crops_before(recipe, recipe.steps) / train_images
+    frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
+    return (
+        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {train_images} images "
+        f"({val_images} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
+    )
+
+
+def score_lines(metrics: dict[str, Any], measure: str) -> list[str]:
+    """Return the score of a run with its interval, and what is to be said of it."""
+    score = metrics.get(measure)
+    if score is None:
+        return ["nothing was measured: there are no labelled images beside those for training"]
+    bounds = metrics.get("intervals", {}).get(measure)
+    interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
+    images = f"{interval}, {count_of(metrics['images'], 'image')}"
+    what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
+    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
+    return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]

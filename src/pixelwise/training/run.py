@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pixelwise.errors import OptionError, RunError
 from pixelwise.export.pipeline import Pipeline
@@ -16,16 +16,15 @@ from pixelwise.formats.check import check
 from pixelwise.formats.dataset import Dataset
 from pixelwise.formats.stratify import folds as deal_folds
 from pixelwise.losses.cross_entropy import Reduction
-from pixelwise.metrics.pixels import count_of
 from pixelwise.predict.evaluate import scored
 from pixelwise.predict.loading import load
 from pixelwise.training import authors, processes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.board import Board
-from pixelwise.training.config import MEASURES, Recipe, RunConfig
+from pixelwise.training.config import Recipe, RunConfig
 from pixelwise.training.data import SampleStore, batches
 from pixelwise.training.directory import RunDirectory
-from pixelwise.training.display import Display
+from pixelwise.training.display import Display, announcement, score_lines
 from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
@@ -41,7 +40,6 @@ from pixelwise.training.plan import (
     with_length,
 )
 from pixelwise.training.prepare import require_text, usable_data
-from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.resume import (
     NET,
     TRAINING,
@@ -277,7 +275,7 @@ def _train(
     if accelerator.is_main_process:
         run.begin(config)
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
-    display.message(_announcement(config, train_store, val_store) + precision)
+    display.message(announcement(config, len(train_store), len(val_store)) + precision)
     asked_recipe = config.asked.get("recipe")
     for remark in authors.remarks(None if asked_recipe is None else str(asked_recipe), config):
         display.message(remark)
@@ -297,25 +295,12 @@ def _train(
             finish(run, config, dataset, survey, progress, skipped, folds, display.message)
         accelerator.wait_for_everyone()
     metrics = run.read_metrics()
-    for line in _in_words(metrics, config.measure):
+    for line in score_lines(metrics, config.measure):
         display.message(line)
     display.message(f"report: {run.report}")
     display.message(f"model:  {run.model}")
     score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
     return Run(run.path, split=metrics.get("split"), val_score=chosen, **{config.measure: score})
-
-
-def _in_words(metrics: dict[str, Any], measure: str) -> list[str]:
-    """Return the score of a run with its interval, and what is to be said of it."""
-    score = metrics.get(measure)
-    if score is None:
-        return ["nothing was measured: there are no labelled images beside those for training"]
-    bounds = metrics.get("intervals", {}).get(measure)
-    interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
-    images = f"{interval}, {count_of(metrics['images'], 'image')}"
-    what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
-    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
-    return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]
 
 
 def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
@@ -400,14 +385,3 @@ def _fit(
         )
         stop.obey()
     return trainer.progress
-
-
-def _announcement(config: RunConfig, train_store: SampleStore, val_store: SampleStore) -> str:
-    recipe = config.recipe
-    encoder = f" on {config.encoder}" if config.encoder else ""
-    epochs = crops_before(recipe, recipe.steps) / len(train_store)
-    frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
-    return (
-        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {len(train_store)} images "
-        f"({len(val_store)} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
-    )
