@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ AT_ONCE = 50_000
 """So many corners are placed on earth at a time."""
 
 
-class Features:
+class Features(ABC):
     """A file of polygons that is written feature by feature, whole or not at all; what kind of file, its children say.
 
     Raises `OutputError` where the disk does not take it.
@@ -68,18 +69,18 @@ class Features:
             self._write(placed, properties)
         self._waiting, self._corners = [], 0
 
+    @abstractmethod
     def _begin(self, temporary: Path, stack: ExitStack) -> None:
         """Open the file; what `stack` is given is closed before it takes its place."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _placed(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return points (x, y) in pixels, float64 (n, 2), in the file's coordinates."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
         """Write a feature whose polygons are in the file's coordinates."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _end(self) -> None:
         """Write what follows the features."""
-        raise NotImplementedError
