@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +38,20 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `pixelwise ...` in this process and return its exit code."""
+    from pixelwise.cli.app import main
+
+    def run(*arguments: str | Path) -> int:
+        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
+        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0)
+
+    return run
 
 
 @pytest.fixture

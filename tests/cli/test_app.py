@@ -19,24 +19,10 @@ import pytest
 from PIL import Image
 
 import pixelwise
-from pixelwise.cli.app import main
 
 COMMAND = [sys.executable, "-m", "pixelwise"]
 LONG = "n" * 256
 Run = Callable[..., int]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `pixelwise ...` in this process and return its exit code."""
-
-    def run(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
 
 
 @pytest.fixture

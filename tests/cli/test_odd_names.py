@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.cli.app import main
 from pixelwise.formats import open_dataset
 
 BYTES = os.fsdecode(b"caf\xe9")
@@ -22,19 +19,6 @@ LONG = "l" * 249
 NAMES = (BYTES, ESCAPE, LINES, BIDI, MARKUP, LONG)
 SHOWN = (r"caf\xe9", r"a\x1b[31mb", r"c\nd", r"e\u202ef", MARKUP, LONG)
 Run = Callable[..., int]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `pixelwise ...` in this process and return its exit code."""
-
-    def run(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
 
 
 @pytest.fixture

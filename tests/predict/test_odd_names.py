@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +15,6 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from rasterio.transform import from_origin
 
-from pixelwise.cli.app import main
 from pixelwise.formats.classlist import write_classes
 
 if TYPE_CHECKING:
@@ -28,19 +25,6 @@ ESCAPE, LINES, MARKUP = "a\x1b[31mb", "c\nd", "[red]g[bold]:smile:"
 LONG = "l" * 251
 NAMES = (BYTES, ESCAPE, LINES, MARKUP, LONG)
 Run = Callable[..., int]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `pixelwise ...` in this process and return its exit code."""
-
-    def run(*arguments: str | Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["pixelwise", *map(str, arguments)])
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        return int(end.value.code or 0)
-
-    return run
 
 
 @pytest.fixture
