@@ -264,7 +264,7 @@ def test_what_has_no_label_may_be_one_value_or_nothing(text: str, tmp_path: Path
     assert open_dataset(tmp_path).classes.names == ("a", "b")
 
 
-@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/root/x.png", "../../../etc/passwd", "~", "/", ".."])
+@pytest.mark.parametrize("line", ["x" * 5000, "é" * 200, "/lost+found/x.png", "../../../etc/passwd", "~", "/", ".."])
 def test_lists_of_images_with_names_that_no_system_has(line: str, tmp_path: Path) -> None:
     for name in "abc":
         save(tmp_path / f"images/{name}.png")
@@ -297,7 +297,7 @@ def test_a_list_with_an_endless_line_is_an_error_soon(letter: str, tmp_path: Pat
     assert time.monotonic() - start < 5
 
 
-@pytest.mark.parametrize("name", ["x" * 3000, "é" * 200, "/", "..", "/root/x.png"])
+@pytest.mark.parametrize("name", ["x" * 3000, "é" * 200, "/", "..", "/lost+found/x.png"])
 @pytest.mark.parametrize("layout", ["voc", "camvid", "pets"])
 def test_lists_of_layouts_with_names_that_no_system_has(layout: str, name: str, tmp_path: Path) -> None:
     """Each is an image that is missing, or a line that is refused."""

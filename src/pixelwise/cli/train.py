@@ -72,7 +72,8 @@ def train(
         float | None, typer.Option(help="Elastic deformation by so many pixels. [default: 0, none]")
     ] = None,
     rotate: Annotated[
-        bool | None, typer.Option("--rotate/--no-rotate", help="Images have no upper side: microscopy, maps, scans.")
+        bool | None,
+        typer.Option("--rotate/--no-rotate", help="For images in any orientation: cells, maps, scans."),
     ] = None,
     stages: Annotated[bool, typer.Option("--stages", help="An FCN from the coarsest on, each from the last.")] = False,
     folds: Annotated[
