@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -90,12 +91,12 @@ class Row:
 
 
 def arranged(source: Path, out: Path, kind: str) -> Dataset:
-    """Return the data set of the images of one kind: links to their folders, and a list for each split."""
+    """Return the data set of the images of one kind: a copy of their folders, and a list for each split."""
     folder = out / kind
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("images", "instances"):
         if not (folder / name).exists():
-            (folder / name).symlink_to((source / name).resolve())
+            shutil.copytree(source / name, folder / name)
     rows = [row for row in index(source) if kind in (ALL, row["kind"])]
     for split in ("train", "val", "test"):
         names = [row["name"] for row in rows if row["split"] == split]
