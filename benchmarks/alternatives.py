@@ -12,18 +12,18 @@ import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt, find_objects
 from torch import nn
 
-from pixelwise.classes import IGNORE_INDEX
-from pixelwise.export.pipeline import Pipeline
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.instances.objects import AnyInstanceMap
 from pixelwise.instances.targets import centre_targets
-from pixelwise.losses import counted_weight, cross_entropy
 from pixelwise.metrics.pixels import counted_pixels
-from pixelwise.models.blocks import SeparableConvBNReLU
-from pixelwise.models.fpn import FPN
-from pixelwise.ops.convolution import depthwise_separable_convolution
+from pixelwise.nn.layers.convolution import depthwise_separable_convolution
+from pixelwise.nn.losses import counted_weight, cross_entropy
+from pixelwise.nn.models.blocks import SeparableConvBNReLU
+from pixelwise.nn.models.fpn import FPN
+from pixelwise.nn.pipeline import Pipeline
 from pixelwise.training.config import RunConfig
-from pixelwise.training.data import Batch
+from pixelwise.training.samples import Batch
 
 Float32 = npt.NDArray[np.float32]
 Loss = Callable[..., torch.Tensor]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from budget import on_cores, steps_and_seconds, train_and_evaluate
 
 import pixelwise as pw
-from pixelwise.formats.dataset import Dataset
+from pixelwise.data.dataset import Dataset
 from pixelwise.metrics.boundary import BoundaryF1
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.pixels import counted_pixels

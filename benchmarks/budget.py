@@ -14,9 +14,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from pixelwise.formats import open_dataset
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
+from pixelwise.data import open_dataset
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import crops_before
 

@@ -33,9 +33,9 @@ from budget import gathered, images_per_second, on_cores, steps_and_seconds, tra
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.formats.dataset import Dataset
+from pixelwise.data.dataset import Dataset
 from pixelwise.render import labelled_row, legend, overlay, side_by_side, stacked
-from pixelwise.scenes import write_scenes
+from pixelwise_scenes import write_scenes
 
 DOCS = Path(__file__).parent.parent / "docs"
 GATHERED = DOCS / "classics.json"
@@ -210,12 +210,12 @@ def activations(camvid: Path) -> dict[str, Any]:
     """Measure the maps that FCN-8s scores, and what its summed loss learns at the adapted and at the published rate."""
     import torch
 
-    from pixelwise.formats.check import check
-    from pixelwise.training.authors import FCN_STAGES
-    from pixelwise.training.data import SampleStore, batch_at
+    from pixelwise.data.check import check
     from pixelwise.training.loop import Trainer
     from pixelwise.training.options import TrainOptions
-    from pixelwise.training.plan import new_config
+    from pixelwise.training.paper_recipes import FCN_STAGES
+    from pixelwise.training.planning.plan import new_config
+    from pixelwise.training.samples import SampleStore, batch_at
     from pixelwise.training.weights import build_pipeline
 
     data = pw.open_dataset(camvid)

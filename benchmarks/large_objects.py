@@ -21,12 +21,12 @@ from PIL import Image
 from scipy import ndimage
 
 import pixelwise as pw
-from pixelwise.formats.dataset import Dataset, Sample
-from pixelwise.instances.rule import COMPONENTS, Grouping
+from pixelwise.data.dataset import Dataset, Sample
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.predictor import Predictor
+from pixelwise.instances.grouping_parameters import COMPONENTS, Grouping
 from pixelwise.metrics.instances import InstanceScores
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.predictor import Predictor
-from pixelwise.training.grouping import LEAST_AREAS, RADII, _quality, _seen
+from pixelwise.training.posthoc.grouping import LEAST_AREAS, RADII, _quality, _seen
 
 UInt8 = npt.NDArray[np.uint8]
 HEIGHT, WIDTH = 448, 576

@@ -31,11 +31,11 @@ from budget import train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.encoders.timm import PACKAGED, packaged_file
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.instances.objects import Objects, numbered, objects_of
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores, matched
-from pixelwise.predict.engine import available_cores
+from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
 from pixelwise.render import labelled_row, object_errors, object_overlay, stacked
 
 UInt8 = npt.NDArray[np.uint8]

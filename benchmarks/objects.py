@@ -21,13 +21,13 @@ import numpy as np
 from scipy import ndimage
 
 import pixelwise as pw
+from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
+from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.overlap import overlaps
-from pixelwise.instances.rule import Grouping
 from pixelwise.instances.targets import centre_targets
-from pixelwise.predict.predictor import Predictor
 
 SIDE, OBJECTS, CELL, RADIUS = 4096, 20_000, 28, 15
 MOSAIC, TILE, OVERLAP = 2048, 768, 256

@@ -26,17 +26,17 @@ from nuclei import arranged
 from recipe import ANOTHER, CONSTANTS, DILATED, LOVASZ, Variant, trained
 from recipe import VARIANTS as RECIPE
 
-from pixelwise.formats.check import check
+from pixelwise.data.check import check
 from pixelwise.instances.objects import objects_of
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.training import recipe as recipes
-from pixelwise.training.calibration import best_bias, spread
-from pixelwise.training.data import SampleStore
-from pixelwise.training.engine import torch_predictor
-from pixelwise.training.grouping import best_grouping
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import new_config
+from pixelwise.training.planning.plan import new_config
+from pixelwise.training.posthoc.class_bias import best_bias, spread
+from pixelwise.training.posthoc.grouping import best_grouping
+from pixelwise.training.samples import SampleStore
+from pixelwise.training.torch_engine import torch_predictor
 
 GATHERED = Path(__file__).parent.parent / "docs" / "objects_recipe.json"
 PAGE = GATHERED.with_suffix(".md")
@@ -72,16 +72,17 @@ SEEDS = {"": 0, ", another seed": 1, ", a third seed": 2, ", a fourth seed": 3}
 APART = "uncompressed, "
 UNCOMPRESSED = {
     "--rotate": Variant(),
-    "contrast stretched": Variant(replaced={"pixelwise.formats.dataset.Dataset.read": alternatives.read_stretched}),
+    "contrast stretched": Variant(replaced={"pixelwise.data.dataset.Dataset.read": alternatives.read_stretched}),
     "square roots of the values": Variant(
-        replaced={"pixelwise.formats.dataset.Dataset.read": alternatives.read_square_roots}
+        replaced={"pixelwise.data.dataset.Dataset.read": alternatives.read_square_roots}
     ),
     "the distance to the object's border for heat": Variant(
-        replaced={"pixelwise.training.data.centre_targets": alternatives.distance_targets}
+        replaced={"pixelwise.training.samples.centre_targets": alternatives.distance_targets}
     ),
     "heat two thirds as wide": Variant(numbers={"heat_width": 0.25}),
     "small objects count more": Variant(
-        numbers={"border_weight": 1.0}, replaced={"pixelwise.training.data.border_weights": alternatives.small_weights}
+        numbers={"border_weight": 1.0},
+        replaced={"pixelwise.training.samples.border_weights": alternatives.small_weights},
     ),
     "border weights of 5": Variant(numbers={"border_weight": 5.0}),
     LOVASZ: RECIPE[LOVASZ],

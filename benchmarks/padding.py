@@ -31,17 +31,17 @@ from budget import gathered, on_cores, own_cores
 from recipe import ANOTHER, EVERY, LEFT_OUT, VARIANTS, Variant, trained
 
 import pixelwise as pw
-from pixelwise.formats.check import check
-from pixelwise.formats.dataset import Dataset, Item
+from pixelwise.data.check import check
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.scores import SemanticScorer
-from pixelwise.predict.predictor import Predictor
 from pixelwise.training import recipe as recipes
-from pixelwise.training.calibration import best_bias
-from pixelwise.training.data import SampleStore
-from pixelwise.training.engine import torch_predictor
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import new_config
+from pixelwise.training.planning.plan import new_config
+from pixelwise.training.posthoc.class_bias import best_bias
+from pixelwise.training.samples import SampleStore
+from pixelwise.training.torch_engine import torch_predictor
 
 GATHERED = Path(__file__).parent.parent / "docs" / "padding.json"
 PAGE = GATHERED.with_suffix(".md")
@@ -97,7 +97,7 @@ TEST_STEPS = {3: 620, 10: 760, 30: 2476}
 SYMMETRIC = "symmetric"
 SAME = "same"
 PADDINGS = {
-    SYMMETRIC: Variant(replaced={"pixelwise.training.plan.ENCODER_PADDING": "symmetric"}),
+    SYMMETRIC: Variant(replaced={"pixelwise.training.planning.plan.ENCODER_PADDING": "symmetric"}),
     SAME: Variant(),
 }
 
@@ -108,15 +108,17 @@ def at_true_positions(padding: str, model: str = "fpn", stride: int = 4, last: b
     `stride` is that of the logits, `last` whether those too are up-sampled by their positions.
     """
     sign = 1 if padding == SYMMETRIC else -1
-    replaced = {f"pixelwise.models.{model}.bilinear_interpolation": partial(alternatives.interpolated_off_centre, sign)}
+    replaced = {
+        f"pixelwise.nn.models.{model}.bilinear_interpolation": partial(alternatives.interpolated_off_centre, sign)
+    }
     if last:
-        for name in ("pixelwise.models.blocks", "pixelwise.export.pipeline"):
+        for name in ("pixelwise.nn.models.blocks", "pixelwise.nn.pipeline"):
             replaced[f"{name}.bilinear_interpolation"] = partial(alternatives.logits_off_centre, sign, stride)
     return Variant(replaced=replaced)
 
 
 SEEDS = {"": Variant(), "seed 1": VARIANTS["another seed"], "seed 2": VARIANTS["a third seed"]}
-FINER = Variant(replaced={"pixelwise.models.fpn.FINEST_STRIDE": 2}, longer=0.6)
+FINER = Variant(replaced={"pixelwise.nn.models.fpn.FINEST_STRIDE": 2}, longer=0.6)
 NOTHING_FROZEN = VARIANTS["nothing frozen"]
 SHORT = {
     "symmetric": PADDINGS[SYMMETRIC],

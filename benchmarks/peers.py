@@ -25,10 +25,10 @@ from budget import images_per_second, train_and_evaluate, val_scores
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.encoders.timm import PACKAGED, packaged_file
-from pixelwise.formats.dataset import Dataset
+from pixelwise.data.dataset import Dataset
+from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.metrics.scores import SemanticScorer
-from pixelwise.predict.engine import available_cores
+from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
 
 DOCS = Path(__file__).parent.parent / "docs"
 ENCODER = "efficientnet_lite0"

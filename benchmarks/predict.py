@@ -30,25 +30,25 @@ import torch
 from budget import gathered
 from PIL import Image
 
-from pixelwise.errors import PixelwiseError
+from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.telemetry import import_silently
+from pixelwise.data import open_dataset
+from pixelwise.data.dataset import Dataset
 from pixelwise.export.onnx import export_onnx, quiet
-from pixelwise.export.pipeline import Pipeline
-from pixelwise.formats import open_dataset
-from pixelwise.formats.dataset import Dataset
-from pixelwise.models import build
-from pixelwise.predict.batch import predict_files
-from pixelwise.predict.engine import available_cores
-from pixelwise.predict.engines import ENGINES, HALF_ENGINE
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.jobs import plan
-from pixelwise.predict.loading import AUTO, load
-from pixelwise.predict.pace import processor
-from pixelwise.predict.predictor import Predictor
+from pixelwise.inference.batch import predict_files
+from pixelwise.inference.engine_benchmark import processor
+from pixelwise.inference.engines.onnxruntime import available_cores
+from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.jobs import plan
+from pixelwise.inference.loading import AUTO, load
+from pixelwise.inference.predictor import Predictor
+from pixelwise.nn.models import build
+from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import read_image
-from pixelwise.telemetry import import_silently
-from pixelwise.training.engine import TorchEngine
 from pixelwise.training.finish import export_run
-from pixelwise.training.int8 import export_int8
+from pixelwise.training.posthoc.quantization import export_int8
+from pixelwise.training.torch_engine import TorchEngine
 from pixelwise.training.weights import load_run, model_info
 
 onnxruntime = import_silently("onnxruntime")

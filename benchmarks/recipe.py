@@ -36,21 +36,21 @@ from alternatives import Augmentation, Loss
 from budget import answer_of, gathered, on_cores
 
 import pixelwise as pw
-from pixelwise.formats.check import check
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.data.check import check
+from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.models.fpn import FPN
-from pixelwise.predict.predictor import Predictor
+from pixelwise.nn.models.fpn import FPN
 from pixelwise.training import loop
 from pixelwise.training import recipe as recipes
-from pixelwise.training.calibration import best_bias
 from pixelwise.training.config import RunConfig
-from pixelwise.training.data import SampleStore, batch_at
-from pixelwise.training.engine import torch_predictor
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import new_config
+from pixelwise.training.planning.plan import new_config
+from pixelwise.training.posthoc.class_bias import best_bias
+from pixelwise.training.samples import SampleStore, batch_at
+from pixelwise.training.torch_engine import torch_predictor
 from pixelwise.training.weights import build_pipeline
 
 GATHERED = Path(__file__).parent.parent / "docs" / "recipe.json"

@@ -24,7 +24,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from pixelwise.formats import open_dataset
+from pixelwise.data import open_dataset
 from pixelwise.raster.image import read_image
 
 STRIP = 512

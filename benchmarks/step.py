@@ -24,15 +24,15 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.formats.dataset import Sample
-from pixelwise.models import build
-from pixelwise.predict.pace import processor
-from pixelwise.training import loop, processes
-from pixelwise.training.data import Batch, batch_at
+from pixelwise.data.dataset import Sample
+from pixelwise.inference.engine_benchmark import processor
+from pixelwise.nn.models import build
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.training import distributed, loop
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.recipe import make_recipe, with_steps
+from pixelwise.training.samples import Batch, batch_at
 
 ROUNDS = 3
 WARM, TIMED = 4, 12
@@ -107,7 +107,7 @@ def stepper(
     if not fused:
         mock.patch.object(loop, "fuse_frozen").start()
     if bfloat16 is not None:
-        mock.patch.object(processes, "multiplies_bfloat16", return_value=bfloat16).start()
+        mock.patch.object(distributed, "multiplies_bfloat16", return_value=bfloat16).start()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = [
@@ -189,7 +189,7 @@ def main() -> None:
         threads=torch.get_num_threads(),
         processor=processor(),
         rounds=ROUNDS,
-        precision="bfloat16" if processes.multiplies_bfloat16() else "float32",
+        precision="bfloat16" if distributed.multiplies_bfloat16() else "float32",
         ways="\n".join(ways),
         shares="\n".join(kinds),
     )

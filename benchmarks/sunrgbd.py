@@ -19,8 +19,8 @@ import numpy as np
 from budget import train_and_evaluate
 from PIL import Image
 
-from pixelwise.formats import open_dataset
-from pixelwise.formats.layouts.sunrgbd import NAMES, TEST_IMAGES
+from pixelwise.data import open_dataset
+from pixelwise.data.layouts.sunrgbd import NAMES, TEST_IMAGES
 
 PAPERS = {
     "SegNet (arXiv:1511.00561)": (72.63, 44.76, 31.84, 12.66),

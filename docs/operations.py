@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from drawing import Box, UInt8, arrow, in_a_column, in_a_row, panel, photo
 from drawing import save as save_picture
 
-from pixelwise import ops
-from pixelwise.scenes import scene
+from pixelwise.nn import layers
+from pixelwise_scenes import scene
 
 OUT = Path(__file__).parent / "operations"
 FOUR = torch.tensor([[1.0, 2], [3, 4]])
@@ -29,10 +29,10 @@ def save(name: str, picture: UInt8) -> None:
 
 def draw_pooling() -> None:
     before = panel(PLANE, "input", QUARTERS)
-    maxima, indices = (result[0, 0] for result in ops.max_pool_with_indices(batch(PLANE)))
+    maxima, indices = (result[0, 0] for result in layers.max_pool_with_indices(batch(PLANE)))
     where = panel(indices, "indices", CORNERS, color=False)
     save("max_pooling", in_a_row(before, arrow(), panel(maxima, "maxima", CORNERS), where))
-    means = ops.average_pool(batch(PLANE))[0, 0]
+    means = layers.average_pool(batch(PLANE))[0, 0]
     save("average_pooling", in_a_row(before, arrow(), panel(means, "means", CORNERS)))
 
 
@@ -42,14 +42,14 @@ def draw_convolution() -> None:
     impulse[3, 3] = 1
     responses = []
     for dilation in (1, 2, 3):
-        layer = ops.dilated_convolution(1, 1, dilation=dilation)
+        layer = layers.dilated_convolution(1, 1, dilation=dilation)
         layer.weight.fill_(1)
-        reach = ops.span(3, dilation)
+        reach = layers.span(3, dilation)
         box: Box = ((7 - reach) // 2, (7 - reach) // 2, reach, reach)
         responses.append(panel(layer(batch(impulse))[0, 0], f"dilation {dilation}: spans {reach}", (box,), peak=2))
     save("dilated_convolution", in_a_row(panel(impulse, "input", peak=2), arrow(), *responses))
 
-    separable = ops.depthwise_separable_convolution(3, 2)
+    separable = layers.depthwise_separable_convolution(3, 2)
     filters = [[[0, 0, 0], [0, 2, 0], [0, 0, 0]], [[0, 0, 0], [-1, 0, 1], [0, 0, 0]], [[0, 1, 0], [1, 1, 1], [0, 1, 0]]]
     separable[0].weight.copy_(torch.tensor(filters)[:, None])
     separable[1].weight.copy_(torch.tensor([[1, 1, 0], [0, -1, 1]])[..., None, None])
@@ -70,10 +70,10 @@ def draw_convolution() -> None:
 
 def draw_unpooling() -> None:
     before = panel(FOUR, "input", CORNERS)
-    filled = panel(ops.nearest_unpool(batch(FOUR))[0, 0], "output", QUARTERS)
-    nails = panel(ops.bed_of_nails(batch(FOUR))[0, 0], "output", QUARTERS)
-    _, indices = ops.max_pool_with_indices(batch(PLANE))
-    placed = panel(ops.max_unpool(batch(FOUR), indices, (4, 4))[0, 0], "output", QUARTERS)
+    filled = panel(layers.nearest_unpool(batch(FOUR))[0, 0], "output", QUARTERS)
+    nails = panel(layers.bed_of_nails(batch(FOUR))[0, 0], "output", QUARTERS)
+    _, indices = layers.max_pool_with_indices(batch(PLANE))
+    placed = panel(layers.max_unpool(batch(FOUR), indices, (4, 4))[0, 0], "output", QUARTERS)
     save("nearest_unpooling", in_a_row(before, arrow(), filled))
     save("bed_of_nails", in_a_row(before, arrow(), nails))
     where = panel(indices[0, 0], "indices of max pooling", CORNERS, color=False)
@@ -83,7 +83,7 @@ def draw_unpooling() -> None:
 def draw_upsampling() -> None:
     ramp = torch.tensor([[0.0, 12], [24, 36]])
     both = [
-        panel(ops.bilinear_interpolation(batch(ramp), (4, 4), align_corners=aligned)[0, 0], title, peak=48)
+        panel(layers.bilinear_interpolation(batch(ramp), (4, 4), align_corners=aligned)[0, 0], title, peak=48)
         for aligned, title in ((False, "half-pixel centres"), (True, "aligned corners"))
     ]
     save("bilinear_interpolation", in_a_row(panel(ramp, "input", peak=48), arrow(), *both))
@@ -95,10 +95,10 @@ def draw_upsampling() -> None:
     save("transposed_convolution", in_a_row(*parts, arrow(), panel(stamped, "stride 2", stamps, 20)))
 
     tiles = torch.tensor([[16.0, 32], [48, 64]])
-    layer = ops.BilinearUpsampling(1, 2)
+    layer = layers.BilinearUpsampling(1, 2)
     inside: Box = (layer.crop, layer.crop, 4, 4)
     full = panel(layer(batch(tiles))[0, 0], "output, and its crop", (inside,), 80)
-    weights = panel(16 * ops.bilinear_kernel(4), "16 x kernel", color=False)
+    weights = panel(16 * layers.bilinear_kernel(4), "16 x kernel", color=False)
     save("bilinear_upsampling", in_a_row(panel(tiles, "input", peak=80), weights, arrow(), full))
 
 
@@ -106,7 +106,7 @@ def draw_deconvolution() -> None:
     signal, blur = torch.tensor([[0.0, 0, 8, 8, 0, 4, 0, 0]]), torch.tensor([[1.0, 2, 1]]) / 4
     blurred = F.conv2d(batch(signal), batch(blur), padding=(0, 1))
     transposed = F.conv_transpose2d(blurred, batch(blur), padding=(0, 1))[0, 0]
-    restored = ops.deconvolve(blurred, blur, padding=(0, 1))[0, 0].round(decimals=4).abs()
+    restored = layers.deconvolve(blurred, blur, padding=(0, 1))[0, 0].round(decimals=4).abs()
     before = in_a_column(panel(signal, "input x"), panel(blurred[0, 0], "convolution y = A x"))
     after = in_a_column(panel(transposed, "transposed convolution of y"), panel(restored, "deconvolution of y"))
     save("deconvolution", in_a_row(before, arrow(), after))
@@ -114,15 +114,15 @@ def draw_deconvolution() -> None:
     gray = torch.from_numpy(scene(3).image[64:160, 100:196].mean(axis=2))
     side = torch.exp(-(torch.arange(-4, 5, dtype=torch.float64) ** 2) / (2 * 1.2**2))
     kernel = side[:, None] * side / side.sum() ** 2
-    blurred = ops.convolve_circular(batch(gray), kernel)
+    blurred = layers.convolve_circular(batch(gray), kernel)
     rounded = blurred.round()
     pictures = {
         "input": gray,
         "convolved": blurred[0, 0],
-        "transposed": ops.convolve_circular(blurred, kernel.flip(0, 1))[0, 0],
-        "deconvolved": ops.deconvolve_circular(blurred, kernel)[0, 0],
-        "from 8 bits": ops.deconvolve_circular(rounded, kernel)[0, 0],
-        "8 bits, regularised": ops.deconvolve_circular(rounded, kernel, regularisation=1e-3)[0, 0],
+        "transposed": layers.convolve_circular(blurred, kernel.flip(0, 1))[0, 0],
+        "deconvolved": layers.deconvolve_circular(blurred, kernel)[0, 0],
+        "from 8 bits": layers.deconvolve_circular(rounded, kernel)[0, 0],
+        "8 bits, regularised": layers.deconvolve_circular(rounded, kernel, regularisation=1e-3)[0, 0],
     }
     for title, plane in pictures.items():
         print(f"{title:28} RMS error {float((plane - gray).square().mean().sqrt()):.3g} grey levels")

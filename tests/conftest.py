@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session", autouse=True)
 def float32() -> Iterator[None]:
     """Train in float32 on every machine: what is compared with numbers worked out by hand is so."""
-    from pixelwise.training import processes
+    from pixelwise.training import distributed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "multiplies_bfloat16", lambda: False)
+        patch.setattr(distributed, "multiplies_bfloat16", lambda: False)
         yield
 
 

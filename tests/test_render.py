@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap
-from pixelwise.errors import OptionError, ShapeError
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.render import (
     OBJECT_COLORS,
     OBJECT_FATES,

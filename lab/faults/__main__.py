@@ -120,8 +120,8 @@ def _load() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in MODULES:
         importlib.import_module(name)
+    from pixelwise.core.telemetry import import_silently
     from pixelwise.raster import scan
-    from pixelwise.telemetry import import_silently
 
     import_silently("onnxruntime")
     scan.LARGE_PIXELS = LARGE_PIXELS

@@ -64,7 +64,7 @@ COMMANDS = (
 
 def prepare(folder: Path, names: set[str]) -> None:
     """Lay out for each of the commands, in a folder of its own in `folder`, what it begins with."""
-    from pixelwise.scenes import write_scenes
+    from pixelwise_scenes import write_scenes
 
     sizes = {"train": 8, "val": 3}
     base = folder / "base"

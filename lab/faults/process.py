@@ -17,8 +17,8 @@ PATIENCE_SECONDS = 300.0
 """A command that takes longer hangs."""
 PAUSE_SECONDS = 0.002
 MODULES = (
-    "pixelwise.cli.app", "pixelwise.formats", "pixelwise.formats.check", "pixelwise.predict.batch",
-    "pixelwise.predict.scans", "pixelwise.predict.evaluate", "pixelwise.training", "pixelwise.training.finish",
+    "pixelwise.cli.app", "pixelwise.data", "pixelwise.data.check", "pixelwise.inference.batch",
+    "pixelwise.inference.scans", "pixelwise.inference.evaluate", "pixelwise.training", "pixelwise.training.finish",
     "pixelwise.training.report", "pixelwise.raster.geotiff", "rasterio", "rasterio.features", "onnxscript",
     "torch.onnx", "torch.export", "torch._dynamo", "torch.onnx._internal.exporter._core",
 )  # fmt: skip

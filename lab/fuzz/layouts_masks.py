@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lab.fuzz.pictures import HEIGHT, WIDTH, encoded, photo_file
 from lab.fuzz.tree import Tree
-from pixelwise.formats.layouts.vocclasses import PALETTE
+from pixelwise.data.layouts.voc_classes import PALETTE
 
 UInt8 = npt.NDArray[np.uint8]
 SPLITS = {"train": "ab", "val": "c"}

@@ -55,12 +55,12 @@ def _export_objects(path: Path) -> None:
     """Export a small net with random weights that gives objects."""
     import torch
 
-    from pixelwise.classes import ClassMap
+    from pixelwise.core.classes import ClassMap
     from pixelwise.export.onnx import export_onnx
-    from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-    from pixelwise.instances.rule import CHANNELS, Grouping
+    from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
     from pixelwise.modelfile.info import ModelInfo
-    from pixelwise.models import build
+    from pixelwise.nn.models import build
+    from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 
     torch.manual_seed(0)
     name, width, classes = "segnet_basic", 0.05, ClassMap(("background", "cell"), ((0, 0, 0), (200, 30, 30)))

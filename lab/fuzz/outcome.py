@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import pixelwise
-from pixelwise.errors import PixelwiseError
+from pixelwise.core.errors import PixelwiseError
 
 OK, TYPED = "ok", "typed error"
 TRACEBACK, HANG, MEMORY, CRASH = "TRACEBACK", "HANG", "MEMORY", "CRASH"

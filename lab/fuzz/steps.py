@@ -16,7 +16,7 @@ from typing import Any
 from lab.fuzz.inputs import LAYOUTS, Input
 from lab.fuzz.models import RUN
 from lab.fuzz.outcome import OUTPUT, REFUSED, TRACEBACK, FaultError
-from pixelwise.errors import PixelwiseError
+from pixelwise.core.errors import PixelwiseError
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 """Characters that change what a terminal does."""
@@ -166,8 +166,8 @@ def _run_cli(arguments: tuple[str | Path, ...], options: dict[str, Any]) -> None
 
 def _read_accepted(root: Path) -> None:
     """Read every image and label map that `check` finds right."""
-    from pixelwise.formats import open_dataset
-    from pixelwise.formats.check import check
+    from pixelwise.data import open_dataset
+    from pixelwise.data.check import check
 
     dataset = open_dataset(root).with_value_range()
     result = check(dataset)

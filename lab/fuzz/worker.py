@@ -25,8 +25,8 @@ from lab.fuzz.inputs import Input, make
 from lab.fuzz.outcome import MEMORY, OK, Outcome, classified
 from lab.fuzz.steps import Step, steps
 from lab.fuzz.tree import write_tree
+from pixelwise.core.telemetry import import_silently
 from pixelwise.raster.gdal import has_rasterio
-from pixelwise.telemetry import import_silently
 
 MIB = 2**20
 HEADROOM = 1.5

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pixelwise import models as models
-    from pixelwise.classes import IGNORE_INDEX as IGNORE_INDEX
-    from pixelwise.classes import ClassMap as ClassMap
-    from pixelwise.errors import PixelwiseError as PixelwiseError
-    from pixelwise.formats import open_dataset as open_dataset
-    from pixelwise.predict.loading import load as load
-    from pixelwise.predict.sampling import Sampling as Sampling
+    from pixelwise.core.classes import IGNORE_INDEX as IGNORE_INDEX
+    from pixelwise.core.classes import ClassMap as ClassMap
+    from pixelwise.core.errors import PixelwiseError as PixelwiseError
+    from pixelwise.data import open_dataset as open_dataset
+    from pixelwise.inference.loading import load as load
+    from pixelwise.inference.mc_dropout import Sampling as Sampling
+    from pixelwise.nn import models as models
     from pixelwise.training import train as train
 
 _HOMES = {
-    "IGNORE_INDEX": "pixelwise.classes",
-    "ClassMap": "pixelwise.classes",
-    "PixelwiseError": "pixelwise.errors",
-    "Sampling": "pixelwise.predict.sampling",
-    "load": "pixelwise.predict.loading",
-    "models": "pixelwise.models",
-    "open_dataset": "pixelwise.formats",
+    "IGNORE_INDEX": "pixelwise.core.classes",
+    "ClassMap": "pixelwise.core.classes",
+    "PixelwiseError": "pixelwise.core.errors",
+    "Sampling": "pixelwise.inference.mc_dropout",
+    "load": "pixelwise.inference.loading",
+    "models": "pixelwise.nn.models",
+    "open_dataset": "pixelwise.data",
     "train": "pixelwise.training",
 }
 __all__ = [

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
-from pixelwise.errors import OptionError, ShapeError
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap, Color, distinct_colors
+from pixelwise.core.errors import OptionError, ShapeError
 
 if TYPE_CHECKING:
     from PIL import ImageFont

@@ -45,7 +45,7 @@ def break_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], Non
         def read_stored(*_: Any) -> NoReturn:
             raise type(error)(*error.args)  # several threads read
 
-        monkeypatch.setattr("pixelwise.formats.dataset.read_stored", read_stored)
+        monkeypatch.setattr("pixelwise.data.dataset.read_stored", read_stored)
 
     return break_with
 
@@ -61,7 +61,7 @@ def test_an_unforeseen_error_is_told_as_a_fault_of_pixelwise_in_one_line(
         f"error: this is a fault of pixelwise {pixelwise.__version__}, not yours: KeyError: 'width"
     )
     assert errors.count("\n") == 1
-    assert "(pixelwise.formats.dataset:" in errors
+    assert "(pixelwise.data.dataset:" in errors
     assert f"while it was busy with {data / 'images/0.png'}" in errors
     assert "report it" in errors
     assert "--debug" in errors
@@ -222,7 +222,7 @@ def test_output_that_cannot_be_written_is_an_error(data: Path) -> None:
 
 def test_an_interrupt_ends_it_without_a_traceback(data: Path) -> None:
     script = (
-        "import os, time, pixelwise.formats.dataset as dataset\n"
+        "import os, time, pixelwise.data.dataset as dataset\n"
         "def read_stored(*_):\n"
         "    os.write(1, b'busy\\n')\n"
         "    time.sleep(0.5)\n"
@@ -245,7 +245,7 @@ def test_an_interrupt_ends_it_without_a_traceback(data: Path) -> None:
 def test_warnings_of_libraries_are_for_who_debugs(
     run: Run, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import pixelwise.formats.dataset as dataset
+    import pixelwise.data.dataset as dataset
 
     def read_stored(*arguments: Any) -> Any:
         warnings.warn("from a library", UserWarning, stacklevel=1)

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from pixelwise.cli.benchmark import benchmark
-from pixelwise.errors import ModelFileError, OptionError
+from pixelwise.core.errors import ModelFileError, OptionError
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import export_run
 from pixelwise.training.weights import build_pipeline, save_weights

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.cli.check import check
-from pixelwise.errors import DataError, OptionError
+from pixelwise.core.errors import DataError, OptionError
 
 APP = typer.Typer()
 APP.command()(check)

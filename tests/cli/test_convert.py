@@ -9,8 +9,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.cli.convert import convert
-from pixelwise.errors import DataError, OptionError, OutputError
-from pixelwise.formats import open_dataset
+from pixelwise.core.errors import DataError, OptionError, OutputError
+from pixelwise.data import open_dataset
 
 APP = typer.Typer()
 APP.command()(convert)

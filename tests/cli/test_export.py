@@ -15,11 +15,11 @@ from numpy.testing import assert_allclose
 from typer.testing import CliRunner
 
 from pixelwise.cli.export import export
-from pixelwise.errors import OptionError
-from pixelwise.predict.loading import load
-from pixelwise.training import int8
+from pixelwise.core.errors import OptionError
+from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
-from pixelwise.training.int8 import Int8
+from pixelwise.training.posthoc import quantization
+from pixelwise.training.posthoc.quantization import Int8
 from pixelwise.training.weights import build_pipeline, save_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -73,7 +73,7 @@ def test_a_file_in_8_bits_says_what_it_costs(trained: Path, monkeypatch: pytest.
         on_try(found := Int8("miou", 0.59, 0.6, 2, 7))
         return found
 
-    monkeypatch.setattr(int8, "export_int8", made)
+    monkeypatch.setattr(quantization, "export_int8", made)
     out = trained / "a.onnx"
     result = CliRunner().invoke(APP, [str(trained), "--out", str(out), "--int8", "--json"])
     costs = {"measure": "miou", "score": 0.59, "float_score": 0.6, "kept": 2, "images": 7}

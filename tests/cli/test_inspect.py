@@ -8,12 +8,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from pixelwise.bands import Bands
 from pixelwise.cli.inspect import inspect
-from pixelwise.errors import ModelFileError, OptionError, RunError
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ModelFileError, OptionError, RunError
+from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.training.config import RunConfig
 from pixelwise.training.weights import build_pipeline, save_weights
-from pixelwise.value_range import FULL, ValueRange
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 APP = typer.Typer()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.formats import open_dataset
+from pixelwise.data import open_dataset
 
 BYTES = os.fsdecode(b"caf\xe9")
 ESCAPE, LINES, BIDI, MARKUP = "a\x1b[31mb", "c\nd", "e\u202ef", "[red]g[bold]:smile:"
@@ -102,7 +102,7 @@ def _as_objects_or_fixed_classes(data: Path, layout: str) -> None:
             Image.fromarray(ids.astype(np.uint8)).save(mask)
         (data / "classes.yaml").write_text("classes: [background, nucleus]", encoding="utf-8")
         return
-    from pixelwise.formats.layouts import camvid, cityscapes
+    from pixelwise.data.layouts import camvid, cityscapes
 
     classes = {"camvid": camvid, "cityscapes": cityscapes}[layout].CLASSES
     (data / "classes.yaml").write_text(json.dumps({"classes": list(classes.names)}), encoding="utf-8")

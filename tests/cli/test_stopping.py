@@ -18,7 +18,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from pixelwise.cli import app, check
-from pixelwise.files import written_whole
+from pixelwise.core.files import written_whole
 
 def slow(*args, **kwargs):
     with written_whole(Path(sys.argv[2]) / "half.txt") as path:
@@ -26,8 +26,8 @@ def slow(*args, **kwargs):
         print("writing", flush=True)
         time.sleep(60)
 
-import pixelwise.formats.check
-pixelwise.formats.check.check = slow
+import pixelwise.data.check
+pixelwise.data.check.check = slow
 app.main()
 """
 """`pixelwise check` that writes a file, slowly."""

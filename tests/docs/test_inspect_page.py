@@ -11,8 +11,8 @@ import torch
 from typer.testing import CliRunner
 
 from pixelwise.cli.app import app
-from pixelwise.models import MODELS, build
-from pixelwise.ops.counting import count_parameters
+from pixelwise.nn.models import MODELS, build
+from pixelwise.nn.parameters import count_parameters
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "inspect.md").read_text(encoding="utf-8")

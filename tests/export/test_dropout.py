@@ -14,13 +14,13 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from pixelwise.classes import ClassMap
-from pixelwise.errors import OptionError
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import OptionError
 from pixelwise.export.dropout import GOLDEN, dropout_kept
 from pixelwise.export.onnx import export_onnx
-from pixelwise.export.pipeline import Pipeline
+from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
 from pixelwise.modelfile.info import DROPOUT_SEED, ModelInfo
-from pixelwise.predict.engine import OnnxRuntimeEngine
+from pixelwise.nn.pipeline import Pipeline
 
 INFO = ModelInfo(
     model="dropping",

@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from pixelwise.export.folding import batch_norms_folded
-from pixelwise.models import build
+from pixelwise.nn.models import build
 
 Settle = Callable[[nn.Module], None]
 

@@ -18,18 +18,18 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from pixelwise.classes import ClassMap
-from pixelwise.encoders.padding import SamePaddedConv2d
-from pixelwise.errors import OutputError
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import OutputError
 from pixelwise.export.onnx import NO_BIAS, OPSET, export_onnx, with_class_bias
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine
+from pixelwise.inference.engines.openvino import OpenVinoEngine
+from pixelwise.inference.loading import load
+from pixelwise.inference.predictor import Predictor
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
-from pixelwise.models.blocks import UpsampledModel
-from pixelwise.ops.padding import pad_to_multiple
-from pixelwise.predict.engine import Engine, OnnxRuntimeEngine
-from pixelwise.predict.loading import load
-from pixelwise.predict.openvino_engine import OpenVinoEngine
-from pixelwise.predict.predictor import Predictor
+from pixelwise.nn.encoders.padding import SamePaddedConv2d
+from pixelwise.nn.layers.padding import pad_to_multiple
+from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 
 INFO = ModelInfo(
     model="tiny",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise.errors import ShapeError
+from pixelwise.core.errors import ShapeError
 from pixelwise.instances.fields import NO_THING, Fields
 
 

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped, peaks
-from pixelwise.instances.rule import BOTH, COMPONENTS, Grouping
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, Grouping
 from pixelwise.instances.targets import centre_targets
 
 TWO = Grouping((1,))

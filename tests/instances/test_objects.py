@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pixelwise.classes import IGNORE_INDEX
-from pixelwise.errors import MaskError, ShapeError
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import MaskError, ShapeError
 from pixelwise.instances.objects import Objects, Piece, numbered, objects_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise.errors import ShapeError
+from pixelwise.core.errors import ShapeError
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.overlap import overlaps
 

@@ -7,7 +7,7 @@ import pytest
 from faster_coco_eval.core import mask as coco_mask
 from numpy.testing import assert_array_equal
 
-from pixelwise.errors import MaskError
+from pixelwise.core.errors import MaskError
 from pixelwise.instances.rle import compressed, decoded, encoded, encoded_objects, uncompressed
 
 

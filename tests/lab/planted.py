@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise import formats
+from pixelwise import data
 
-original = formats.open_dataset
+original = data.open_dataset
 USED, ASKED = 500 * 2**20, 8 * 2**30
 """Bytes, of memory and of address space."""
 
@@ -36,4 +36,4 @@ def broken(path: Path, *arguments: Any, **options: Any) -> Any:
     return original(path, *arguments, **options)
 
 
-formats.open_dataset = broken
+data.open_dataset = broken

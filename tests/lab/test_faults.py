@@ -19,26 +19,26 @@ from lab.faults import rules
 from lab.faults.commands import EARLIER, Command
 from lab.faults.process import Ended
 from lab.faults.report import Cell, write_report
-from pixelwise import temporary
-from pixelwise.errors import RunError
-from pixelwise.files import write_text
+from pixelwise.core import temporary_files
+from pixelwise.core.errors import RunError
+from pixelwise.core.files import write_text
 from pixelwise.training import train
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
 SLOWED = """
 import sys, time
-import pixelwise.files
-import pixelwise.temporary
+import pixelwise.core.files
+import pixelwise.core.temporary_files
 from pixelwise.cli.app import main
-real = pixelwise.temporary._remove
+real = pixelwise.core.temporary_files._remove
 
 def slow(path):
     print("writing", flush=True)
     time.sleep(0.05)
     real(path)
 
-pixelwise.temporary._remove = slow
+pixelwise.core.temporary_files._remove = slow
 main()
 """
 """Says when it writes a file, and waits: a moment for whoever kills it. A file is then renamed, a folder is not."""
@@ -47,7 +47,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
-from pixelwise.files import written_whole
+from pixelwise.core.files import written_whole
 print("ready", flush=True)
 for number in range(10_000):
     with written_whole(Path(sys.argv[1]), durable=True) as path:
@@ -57,7 +57,7 @@ for number in range(10_000):
 HOLD = """
 import sys, time
 from pathlib import Path
-from pixelwise.locks import LockFile
+from pixelwise.core.locks import LockFile
 assert LockFile(Path(sys.argv[1])).take()
 print("held", flush=True)
 time.sleep(60)
@@ -138,7 +138,7 @@ def test_a_killed_checkpoint_is_the_one_before(tmp_path: Path, start: Start) -> 
         time.sleep(seconds)
         kill(process)
         assert len(np.unique(load_file(path)["a"])) == 1
-    temporary._cleared.discard(tmp_path)
+    temporary_files._cleared.discard(tmp_path)
     write_text(tmp_path / "notes.txt", "x")
     assert sorted(own.name for own in tmp_path.iterdir()) == ["last.ckpt", "notes.txt"]
 

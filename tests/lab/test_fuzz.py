@@ -15,9 +15,9 @@ from lab.fuzz.pictures import HEIGHT, WIDTH
 from lab.fuzz.supervisor import Limits
 from lab.fuzz.tree import write_tree
 from lab.fuzz.worker import run_input
-from pixelwise.formats import open_dataset
-from pixelwise.formats.check import check
-from pixelwise.predict.loading import load
+from pixelwise.data import open_dataset
+from pixelwise.data.check import check
+from pixelwise.inference.loading import load
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory and time are counted as Linux counts them")
 INPUTS = 2000

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import distance_transform_edt
 
-from pixelwise.errors import OptionError, ShapeError
+from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.metrics.boundary import BoundaryF1, boundary, boundary_f1, class_boundary_f1
 
 SIZE = (240, 320)

@@ -13,7 +13,7 @@ from faster_coco_eval import COCO, COCOeval_faster
 from faster_coco_eval.core import mask as coco_mask
 from scipy import ndimage
 
-from pixelwise.classes import ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.metrics import instances
 from pixelwise.metrics.instances import InstanceScorer, matched

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_array_equal
 
-from pixelwise.errors import MaskError, OptionError, ShapeError
+from pixelwise.core.errors import MaskError, OptionError, ShapeError
 from pixelwise.metrics.pixels import counted_labels, counted_pixels, require_num_classes
 
 

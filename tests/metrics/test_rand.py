@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.metrics import adapted_rand_error
 
-from pixelwise.errors import ShapeError
+from pixelwise.core.errors import ShapeError
 from pixelwise.metrics.rand import components, rand_error
 
 Int32 = npt.NDArray[np.int32]

@@ -8,8 +8,8 @@ from math import isnan
 import numpy as np
 import pytest
 
-from pixelwise.classes import ClassMap
-from pixelwise.errors import MaskError, ShapeError
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import MaskError, ShapeError
 from pixelwise.metrics.scores import SemanticScorer, mean_iou
 
 CLASSES = ClassMap.named(("sky", "road", "pole"))

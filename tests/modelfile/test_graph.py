@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pixelwise.errors import ModelFileError
+from pixelwise.core.errors import ModelFileError
 from pixelwise.modelfile import graph as graph_module
 from pixelwise.modelfile.graph import require_plain
 

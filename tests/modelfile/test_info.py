@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pixelwise.bands import Bands
-from pixelwise.classes import ClassMap
-from pixelwise.errors import ModelFileError
-from pixelwise.instances.rule import BOTH, CENTRES, COMPONENTS, Grouping
+from pixelwise.core.bands import Bands
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import ModelFileError
+from pixelwise.core.value_range import ValueRange
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
-from pixelwise.value_range import ValueRange
 
 GROUPING = {"things": [1], "radius": 3, "least_heat": 0.1, "least_area": 4}
 PATH = Path("some/model.onnx")

@@ -9,8 +9,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from pixelwise.bands import Bands
-from pixelwise.errors import ImageError
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError
 from pixelwise.raster import allowed
 from pixelwise.raster.allowed import GDAL_DRIVERS, PILLOW_FORMATS
 from pixelwise.raster.bands import band_size, read_bands

@@ -10,8 +10,8 @@ import rasterio
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from pixelwise.bands import Bands
-from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.raster import gdal
 from pixelwise.raster.bands import band_size, measured_bands, opened, read_bands
 from pixelwise.raster.scan import Scan

@@ -11,9 +11,9 @@ import rasterio
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.raster.depth import assumed_range, is_deep, measured_range
 from pixelwise.raster.image import read_image
-from pixelwise.value_range import FULL, ValueRange
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.errors import ImageError
+from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import readable
 
 

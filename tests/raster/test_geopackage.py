@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 
-from pixelwise.errors import OutputError
+from pixelwise.core.errors import OutputError
 from pixelwise.raster import features
 from pixelwise.raster.geopackage import GeoPackage
 from pixelwise.raster.place import PlaceOnEarth

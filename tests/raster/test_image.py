@@ -9,11 +9,11 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from pixelwise.errors import ImageError, ShapeError
+from pixelwise.core.errors import ImageError, ShapeError
+from pixelwise.core.value_range import FULL
 from pixelwise.raster.image import image_size, is_jpeg, read_image, read_values, write_png, write_tiff
 from pixelwise.raster.limits import DEFAULT
 from pixelwise.raster.source import open_source
-from pixelwise.value_range import FULL
 
 RGB = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
 GRAY = RGB[..., 0]

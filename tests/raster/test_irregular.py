@@ -15,9 +15,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from pixelwise.bands import Bands
-from pixelwise.errors import ImageError, PixelwiseError
-from pixelwise.files import irregular, open_regular, read_json_object
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError, PixelwiseError
+from pixelwise.core.files import irregular, open_regular, read_json_object
 from pixelwise.raster.bands import band_size, measured_bands, read_bands
 from pixelwise.raster.depth import is_deep, measured_range
 from pixelwise.raster.image import image_mode, image_size, is_jpeg, orientation_of, page_count, read_image, read_values

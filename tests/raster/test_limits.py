@@ -16,8 +16,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from pixelwise.bands import Bands
-from pixelwise.errors import ImageError, OptionError
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.raster.bands import read_bands, read_stored
 from pixelwise.raster.image import image_size, pixels_in, read_image, read_values
 from pixelwise.raster.limits import DEFAULT, VARIABLE, Turns, max_pixels
@@ -242,13 +242,14 @@ def test_reading_takes_little_more_than_the_pixels(tmp_path: Path) -> None:
     """8,192 squared in a bit each: 64 MB as gray levels; the whole pipeline holds four such at most."""
     path = png(tmp_path / "a.png", 8192, 8192, 1, 0, bytes(1024))
     assert path.stat().st_size < 100_000
-    base = peak("import pixelwise.raster.bands, pixelwise.formats.survey, pixelwise.formats.examine")
+    base = peak("import pixelwise.raster.bands, pixelwise.data.masks.statistics, pixelwise.data.item_check")
     mega = 8192**2 / 2**30
     image = (
         "from pathlib import Path; from pixelwise.raster.bands import read_stored; read_stored(Path(sys.argv[1]), None)"
     )
     assert peak(image, path) - base < 2.5 * mega
-    look = "from pathlib import Path; from pixelwise.formats.survey import survey; print(survey([Path(sys.argv[1])]))"
+    look = "from pathlib import Path; from pixelwise.data.masks import statistics; "
+    look += "print(statistics.survey([Path(sys.argv[1])]))"
     assert peak(look, path) - base < 3 * mega
 
 

@@ -12,8 +12,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 from rasterio.transform import from_origin
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap
-from pixelwise.errors import ImageError
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import ImageError
 from pixelwise.raster import geotiff
 from pixelwise.raster import scan as scans
 from pixelwise.raster.image import read_image

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
-from pixelwise.errors import ImageError
+from pixelwise.core.errors import ImageError
 from pixelwise.raster.depth import is_deep
 from pixelwise.raster.image import frame_count, image_size, is_jpeg, page_count, read_image, read_values
 from pixelwise.raster.stack import located, page_path

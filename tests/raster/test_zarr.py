@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pixelwise.bands import Bands
-from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.raster import gdal
 from pixelwise.raster.bands import read_bands
 from pixelwise.raster.scan import Scan, is_scan

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise.errors import OptionError
+from pixelwise.core.errors import OptionError
 from pixelwise.tiling.grid import spans
 
 GRIDS = [(64, 16, 8), (64, 17, 8), (64, 56, 8), (64, 0, 16), (32, 31, 1), (32, 1, 1), (7, 3, 1), (512, 128, 32)]

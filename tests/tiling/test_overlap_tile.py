@@ -8,11 +8,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.models.unet import BORDER, UNet
+from pixelwise.nn.models.unet import BORDER, UNet
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tiling.stitch import stitch_logits
-from pixelwise.training.engine import TorchEngine
 from pixelwise.training.recipe import tiling
+from pixelwise.training.torch_engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

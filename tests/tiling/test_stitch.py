@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import uniform_filter
 
-from pixelwise.errors import OptionError, ShapeError
+from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.tiling.stitch import stitch_label_map, stitch_logits, stitched
 
 Run = Callable[[np.ndarray], np.ndarray]

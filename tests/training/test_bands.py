@@ -14,9 +14,9 @@ from rasterio.transform import from_origin
 from typer.testing import CliRunner
 
 from pixelwise.cli.app import app
-from pixelwise.formats import open_dataset
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
+from pixelwise.data import open_dataset
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
 from pixelwise.training import train
 from pixelwise.training.config import RunConfig
 

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch.testing import assert_close
 
-from pixelwise.encoders.timm import build_encoder
+from pixelwise.nn.encoders.timm import build_encoder
 from pixelwise.training.batch_norm import SynchronisedBatchNorm2d, synchronise
 
 

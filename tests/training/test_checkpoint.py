@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pixelwise.errors import OutputError, RunError
+from pixelwise.core.errors import OutputError, RunError
 from pixelwise.training.checkpoint import (
     load_tensors,
     optimizer_tensors,

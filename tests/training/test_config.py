@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pixelwise.classes import ClassMap
-from pixelwise.errors import RunError
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import RunError
 from pixelwise.training.config import RunConfig
 
 ConfigOf = Callable[..., RunConfig]

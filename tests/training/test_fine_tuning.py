@@ -11,18 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from pixelwise.encoders.classifiers import build_classifier
-from pixelwise.errors import OptionError, RunError
-from pixelwise.formats import open_dataset
-from pixelwise.formats.check import check
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.data.check import check
+from pixelwise.nn.encoders.torchvision import build_classifier
 from pixelwise.training import train
-from pixelwise.training.authors import FCN_STAGES, remarks
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.data import SampleStore, batch_at
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import new_config
+from pixelwise.training.paper_recipes import FCN_STAGES, remarks
+from pixelwise.training.planning.plan import new_config
+from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.weights import build_pipeline, require_freezable, start_encoder_from
 
 pytestmark = pytest.mark.usefixtures("one_thread")

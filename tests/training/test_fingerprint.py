@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.errors import RunError
-from pixelwise.formats import open_dataset
-from pixelwise.formats.check import check
-from pixelwise.training.data import SampleStore
-from pixelwise.training.directory import RunDirectory
+from pixelwise.core.errors import RunError
+from pixelwise.data import open_dataset
+from pixelwise.data.check import check
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import fingerprint, meaning_of_labels, new_config
+from pixelwise.training.planning.plan import fingerprint, meaning_of_labels, new_config
 from pixelwise.training.resume import resumed_config
+from pixelwise.training.run_directory import RunDirectory
+from pixelwise.training.samples import SampleStore
 
 
 def save_stacks(root: Path, pages: int, size: tuple[int, int]) -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pixelwise.cli.evaluate import _of_training
-from pixelwise.errors import OptionError, RunError
-from pixelwise.formats import open_dataset
-from pixelwise.scenes import write_scenes
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.data import open_dataset
 from pixelwise.training import train
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import TrainOptions
+from pixelwise_scenes import write_scenes
 
 SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 1, "quiet": True}
 

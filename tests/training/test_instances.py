@@ -14,15 +14,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from pixelwise.cli.app import app
-from pixelwise.errors import DataError, OptionError, RunError
-from pixelwise.formats import open_dataset
+from pixelwise.core.errors import DataError, OptionError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
 from pixelwise.metrics.instances import InstanceScores
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
 from pixelwise.training import loop, train
 from pixelwise.training.checkpoint import load_tensors
-from pixelwise.training.data import Batch
 from pixelwise.training.loop import Trainer
+from pixelwise.training.samples import Batch
 from pixelwise.training.weights import load_run
 
 SMALL = {"task": "instance", "model": "fpn", "encoder": "test_resnet", "pretrained": False, "quiet": True}

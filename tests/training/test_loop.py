@@ -10,15 +10,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelwise.classes import IGNORE_INDEX
-from pixelwise.errors import RunError
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.instances.rule import Grouping
-from pixelwise.models import build
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import RunError
+from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.nn.models import build
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
-from pixelwise.training.data import Batch
 from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.samples import Batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.errors import OptionError, RunError
+from pixelwise.core.errors import OptionError, RunError
 from pixelwise.training import train
 from pixelwise.training.config import RunConfig
 

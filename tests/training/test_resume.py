@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 import torch
 
-from pixelwise.errors import OptionError, RunError
-from pixelwise.formats import open_dataset
-from pixelwise.formats.check import check
-from pixelwise.scenes import write_scenes
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.data.check import check
 from pixelwise.training import train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import class_weights
+from pixelwise.training.planning.plan import class_weights
 from pixelwise.training.resume import repeated_config, require_same
+from pixelwise.training.run_directory import RunDirectory
+from pixelwise_scenes import write_scenes
 
 SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 2, "quiet": True}
 

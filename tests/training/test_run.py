@@ -20,19 +20,20 @@ import torch
 import yaml
 from numpy.testing import assert_allclose
 
-from pixelwise.errors import DataError, OptionError, OutputError, RunError
-from pixelwise.formats import open_dataset
+from pixelwise.core.errors import DataError, OptionError, OutputError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.predict.evaluate import evaluate
-from pixelwise.predict.loading import load
-from pixelwise.scenes import write_scenes
-from pixelwise.training import loop, plan, train
-from pixelwise.training.calibration import SHARES, class_bias
+from pixelwise.training import loop, train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.data import Batch
+from pixelwise.training.planning import plan
+from pixelwise.training.posthoc.class_bias import SHARES, class_bias
 from pixelwise.training.recipe import Cost
+from pixelwise.training.samples import Batch
 from pixelwise.training.weights import build_pipeline, load_run, start_from
+from pixelwise_scenes import write_scenes
 
 EPOCHS = 12
 SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}

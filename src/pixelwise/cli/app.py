@@ -16,7 +16,7 @@ from pixelwise import __version__
 from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
 from pixelwise.cli.output import note
 from pixelwise.cli.stopping import Stopped, stops_raised
-from pixelwise.errors import OptionError, PixelwiseError
+from pixelwise.core.errors import OptionError, PixelwiseError
 
 app = typer.Typer(
     name="pixelwise",

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pixelwise.errors import OptionError
-from pixelwise.text import MOST_NAME_BYTES, name_bytes
+from pixelwise.core.errors import OptionError
+from pixelwise.core.text import MOST_NAME_BYTES, name_bytes
 
 MOST_PATH_BYTES = 4095
 """What Linux takes."""

@@ -19,11 +19,11 @@ def benchmark(
 ) -> None:
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
     from pixelwise.cli.output import say
-    from pixelwise.errors import MissingDependencyError, OptionError
-    from pixelwise.predict.engine import available_cores
-    from pixelwise.predict.engines import HALF_ENGINE
-    from pixelwise.predict.loading import model_path
-    from pixelwise.predict.pace import installed, pace, processor
+    from pixelwise.core.errors import MissingDependencyError, OptionError
+    from pixelwise.inference.engine_benchmark import installed, pace, processor
+    from pixelwise.inference.engines.onnxruntime import available_cores
+    from pixelwise.inference.engines.registry import HALF_ENGINE
+    from pixelwise.inference.loading import model_path
 
     if min(size) < 1:
         raise OptionError("--size", f"{size[0]} {size[1]}", "a height and a width of 1 or more", "Give 480 640.")

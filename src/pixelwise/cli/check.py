@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from pixelwise.formats.check import CheckResult, DepthUse
+    from pixelwise.data.check import CheckResult, DepthUse
 
 BAR_WIDTH = 30
 
@@ -30,10 +30,10 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
-    from pixelwise.bands import parse_bands
     from pixelwise.cli.progress import progress_bar
-    from pixelwise.formats import open_dataset
-    from pixelwise.formats.check import check as check_dataset
+    from pixelwise.core.bands import parse_bands
+    from pixelwise.data import open_dataset
+    from pixelwise.data.check import check as check_dataset
 
     dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     with progress_bar("check") as on_progress:

@@ -20,9 +20,9 @@ def convert(
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
     from pixelwise.cli.remarks import tell_assumptions, tell_harmful
-    from pixelwise.formats import open_dataset, write_dataset
-    from pixelwise.formats.check import check
-    from pixelwise.formats.kept import lost, new_names
+    from pixelwise.data import open_dataset, write_dataset
+    from pixelwise.data.check import check
+    from pixelwise.data.conversion_report import lost, new_names
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)

@@ -33,14 +33,14 @@ def demo(
 ) -> None:
     """Draw landscapes (for objects fruit), train on them, measure the model, predict, and say where the report is."""
     require_train_extra()
-    from pixelwise.errors import OutputError
-    from pixelwise.formats import open_dataset
-    from pixelwise.predict.batch import predict_files
-    from pixelwise.predict.evaluate import evaluate
-    from pixelwise.predict.jobs import plan
-    from pixelwise.predict.loading import load
-    from pixelwise.scenes import write_scenes
+    from pixelwise.core.errors import OutputError
+    from pixelwise.data import open_dataset
+    from pixelwise.inference.batch import predict_files
+    from pixelwise.inference.evaluate import evaluate
+    from pixelwise.inference.jobs import plan
+    from pixelwise.inference.loading import load
     from pixelwise.training import train
+    from pixelwise_scenes import write_scenes
 
     if out.exists():
         raise OutputError(out, "something there", "a directory to make", "Remove it, or choose another --out.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from pixelwise.formats.dataset import Dataset
+    from pixelwise.data.dataset import Dataset
     from pixelwise.metrics.instances import InstanceScores
     from pixelwise.metrics.scores import Scores
 
@@ -39,10 +39,10 @@ def evaluate(
     average precision, panoptic quality, and the share of matched objects at IoU thresholds."""
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.remarks import tell_assumptions
-    from pixelwise.formats import open_dataset
-    from pixelwise.predict.evaluate import evaluate as evaluate_split
-    from pixelwise.predict.loading import load
-    from pixelwise.predict.remarks import remarks_on_depth
+    from pixelwise.data import open_dataset
+    from pixelwise.inference.assumptions import remarks_on_depth
+    from pixelwise.inference.evaluate import evaluate as evaluate_split
+    from pixelwise.inference.loading import load
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)

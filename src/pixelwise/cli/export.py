@@ -32,7 +32,7 @@ def export(
 ) -> None:
     """Write the model of RUN as one self-describing .onnx file, for images of any size."""
     from pixelwise.cli.output import note, say
-    from pixelwise.errors import OptionError
+    from pixelwise.core.errors import OptionError
 
     if out.suffix != ".onnx":
         raise OptionError("--out", str(out), "a file name ending in .onnx", f"Use --out {out.with_suffix('.onnx')}.")
@@ -41,7 +41,7 @@ def export(
     require_train_extra()
     report: dict[str, object] = {}
     if int8:
-        from pixelwise.training.int8 import Int8, export_int8
+        from pixelwise.training.posthoc.quantization import Int8, export_int8
 
         def tell(tried: Int8) -> None:
             kept = f"the first {tried.kept} convolutions in float" if tried.kept else "all in 8 bits"

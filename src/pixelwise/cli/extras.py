@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from pixelwise.errors import MissingDependencyError
+from pixelwise.core.errors import MissingDependencyError
 
 
 def require_train_extra() -> None:

@@ -11,18 +11,18 @@ import typer
 from pixelwise.cli.arguments import AsJson, ModelOptions, Width, nameable
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.output import cells, print_table, say
-from pixelwise.errors import OptionError
+from pixelwise.core.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.table import Table
 
-    from pixelwise.classes import ClassMap
+    from pixelwise.analysis.counting import Saving
+    from pixelwise.analysis.inspect_target import Subject
+    from pixelwise.analysis.summary import StageSummary, Summary
+    from pixelwise.core.classes import ClassMap
     from pixelwise.modelfile.info import ModelInfo
-    from pixelwise.models.summary import StageSummary, Summary
-    from pixelwise.ops.counting import Saving
-    from pixelwise.training.subject import Subject
 
 CLASSES = 2
 CHANNELS = 3
@@ -53,9 +53,9 @@ def inspect(
     """Show what a model file holds, count its parameters and multiply-adds, and measure how much of the image each
     stage sees."""
     require_train_extra()
-    from pixelwise.models import MODELS
-    from pixelwise.models.summary import summarise
-    from pixelwise.training.subject import from_model_file, from_name, from_run
+    from pixelwise.analysis.inspect_target import from_model_file, from_name, from_run
+    from pixelwise.analysis.summary import summarise
+    from pixelwise.nn.models import MODELS
 
     if size is not None and min(size) < 1:
         raise OptionError("--size", f"{size[0]}x{size[1]}", "sides of at least 1", "Try --size 224 224.")
@@ -70,7 +70,7 @@ def inspect(
         subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if picture is not None:
-        from pixelwise.models.picture import draw_net
+        from pixelwise.analysis.diagram import draw_net
         from pixelwise.raster.image import write_png
 
         write_png(picture, draw_net(summary, subject.description))

@@ -15,7 +15,7 @@ def models(
     as_json: AsJson = False,
 ) -> None:
     """List the models, with one line each."""
-    from pixelwise.models import MODELS, describe
+    from pixelwise.nn.models import MODELS, describe
 
     if front:
         _print_front(as_json)
@@ -25,13 +25,13 @@ def models(
 
 def encoders(as_json: AsJson = False) -> None:
     """List suggested encoders, with one line each; any other convolutional net of timm works as well."""
-    from pixelwise.encoders import CLASSIFIERS, SUGGESTED
+    from pixelwise.nn.encoders import CLASSIFIERS, SUGGESTED
 
     _print(SUGGESTED | CLASSIFIERS, as_json)
 
 
 def _print_front(as_json: bool) -> None:
-    from pixelwise.models.front import best_of_front, load_front, read_front
+    from pixelwise.analysis.cost_table import best_of_front, load_front, read_front
 
     if as_json:
         print(json.dumps(read_front()))

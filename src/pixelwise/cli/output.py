@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pixelwise.text import printable
+from pixelwise.core.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table

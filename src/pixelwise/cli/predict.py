@@ -10,10 +10,10 @@ import typer
 
 from pixelwise.cli.arguments import AsJson, Model, Tta, nameable
 from pixelwise.cli.output import note, say
-from pixelwise.errors import ImageError, OptionError
+from pixelwise.core.errors import ImageError, OptionError
 
 if TYPE_CHECKING:
-    from pixelwise.predict.jobs import Job
+    from pixelwise.inference.jobs import Job
 
 
 def predict(
@@ -57,14 +57,14 @@ def predict(
     exit code is then 1.
     """
     from pixelwise.cli.progress import megapixel_bar, progress_bar
-    from pixelwise.predict.batch import predict_files
-    from pixelwise.predict.jobs import plan, remaining, require_files, require_new
-    from pixelwise.predict.loading import load
-    from pixelwise.predict.remarks import remarks
-    from pixelwise.predict.sampling import Sampling
-    from pixelwise.predict.scans import predict_scans
-    from pixelwise.predict.thresholds import parse_thresholds
-    from pixelwise.predict.writers import parse_kinds
+    from pixelwise.inference.assumptions import remarks
+    from pixelwise.inference.batch import predict_files
+    from pixelwise.inference.jobs import plan, remaining, require_files, require_new
+    from pixelwise.inference.loading import load
+    from pixelwise.inference.mc_dropout import Sampling
+    from pixelwise.inference.scans import predict_scans
+    from pixelwise.inference.thresholds import parse_thresholds
+    from pixelwise.inference.writers.registry import parse_kinds
 
     if seed is not None and uncertainty is None:
         raise OptionError("--seed", str(seed), "--uncertainty beside it", "Leave it out: nothing else is drawn.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pixelwise.cli.output import note
 
 if TYPE_CHECKING:
-    from pixelwise.formats.check import CheckResult
-    from pixelwise.formats.dataset import Dataset
+    from pixelwise.data.check import CheckResult
+    from pixelwise.data.dataset import Dataset
 
 SHOWN = 5
 

@@ -90,8 +90,8 @@ def train(
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
     require_train_extra()
-    from pixelwise.bands import parse_bands
-    from pixelwise.formats import open_dataset
+    from pixelwise.core.bands import parse_bands
+    from pixelwise.data import open_dataset
     from pixelwise.training import train as run_training
 
     run = run_training(

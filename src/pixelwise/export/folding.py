@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from pixelwise.ops.normalisation import Pair, alike, behind, folded, normalised_convolutions
+from pixelwise.nn.layers.normalisation import Pair, alike, behind, folded, normalised_convolutions
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ import numpy as np
 import onnx
 import torch
 
+from pixelwise.core.files import written_whole
 from pixelwise.export.dropout import dropout_kept, seed_dropout
 from pixelwise.export.folding import batch_norms_folded
-from pixelwise.export.pipeline import Pipeline
-from pixelwise.files import written_whole
 from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
+from pixelwise.nn.pipeline import Pipeline
 
 OPSET = 18
 CLASS_BIAS = "class_bias"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ShapeError
-from pixelwise.instances.rule import CHANNELS
+from pixelwise.core.errors import ShapeError
+from pixelwise.instances.grouping_parameters import CHANNELS
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]

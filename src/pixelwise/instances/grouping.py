@@ -18,9 +18,9 @@ from scipy import ndimage
 from scipy.spatial import KDTree
 
 from pixelwise.instances.fields import NO_THING, Fields
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, Grouping
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts
-from pixelwise.instances.rule import BOTH, COMPONENTS, Grouping
 from pixelwise.instances.targets import centres_of
 
 Float32 = npt.NDArray[np.float32]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import IGNORE_INDEX
-from pixelwise.errors import MaskError, ShapeError
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import MaskError, ShapeError
 
 AnyInstanceMap = npt.NDArray[np.integer[Any]]
 Int32 = npt.NDArray[np.int32]

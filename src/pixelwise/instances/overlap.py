@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 
-from pixelwise.errors import ShapeError
+from pixelwise.core.errors import ShapeError
 from pixelwise.instances.objects import Objects
 
 Int = npt.NDArray[np.intp]

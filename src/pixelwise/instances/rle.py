@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import MaskError
+from pixelwise.core.errors import MaskError
 from pixelwise.instances.objects import Objects
 
 Mask = npt.NDArray[np.bool_]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.overlap import Overlaps, overlaps
 from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples

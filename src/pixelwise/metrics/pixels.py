@@ -7,8 +7,8 @@ from typing import Any, TypeVar, overload
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import IGNORE_INDEX, MAX_CLASSES
-from pixelwise.errors import MaskError, OptionError, ShapeError
+from pixelwise.core.classes import IGNORE_INDEX, MAX_CLASSES
+from pixelwise.core.errors import MaskError, OptionError, ShapeError
 
 LabelMap = npt.NDArray[np.integer[Any]]
 Array = TypeVar("Array")

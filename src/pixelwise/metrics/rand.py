@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import label
 
-from pixelwise.errors import ShapeError
+from pixelwise.core.errors import ShapeError
 
 InstanceMap = npt.NDArray[np.integer[Any]]
 

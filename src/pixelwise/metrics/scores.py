@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
 from pixelwise.metrics.boundary import BoundaryF1
 from pixelwise.metrics.confusion import ConfusionMatrix

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixelwise.errors import ModelFileError
-from pixelwise.files import open_regular
+from pixelwise.core.errors import ModelFileError
+from pixelwise.core.files import open_regular
 
 REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 ENDLESS = ("Loop", "Scan", "SequenceMap")

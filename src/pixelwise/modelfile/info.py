@@ -10,12 +10,12 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from pixelwise.bands import Bands, channel_count
-from pixelwise.classes import MAX_CLASSES, ClassMap
-from pixelwise.documents import json_value
-from pixelwise.errors import DataError, ModelFileError, OptionError
-from pixelwise.instances.rule import CENTRES, CHANNELS, Grouping
-from pixelwise.value_range import FULL, ValueRange
+from pixelwise.core.bands import Bands, channel_count
+from pixelwise.core.classes import MAX_CLASSES, ClassMap
+from pixelwise.core.documents import json_value
+from pixelwise.core.errors import DataError, ModelFileError, OptionError
+from pixelwise.core.value_range import FULL, ValueRange
+from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, Grouping
 
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"

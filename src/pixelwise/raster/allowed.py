@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from pixelwise.errors import ImageError
-from pixelwise.files import irregular, open_regular
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import irregular, open_regular
 from pixelwise.raster.limits import max_pixels
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.bands import Bands, require_numbers
-from pixelwise.errors import ImageError, OptionError
+from pixelwise.core.bands import Bands, require_numbers
+from pixelwise.core.errors import ImageError, OptionError
+from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.gdal import open_file, readable, require_rasterio
 from pixelwise.raster.image import read_image
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.source import open_source, sample_places
-from pixelwise.value_range import ValueRange
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ImageError
-from pixelwise.files import open_regular
+from pixelwise.core.errors import ImageError
+from pixelwise.core.files import open_regular
+from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
 from pixelwise.raster.source import Source, open_source
 from pixelwise.raster.stack import located
 from pixelwise.raster.zarr import is_zarr
-from pixelwise.value_range import FULL, ValueRange
 
 Values = npt.NDArray[Any]
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.files import written_whole
+from pixelwise.core.files import written_whole
 from pixelwise.raster.place import PlaceOnEarth
 
 Self = TypeVar("Self", bound="Features")

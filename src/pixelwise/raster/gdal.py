@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixelwise.errors import ImageError, MissingDependencyError
+from pixelwise.core.errors import ImageError, MissingDependencyError
+from pixelwise.core.text import is_text
 from pixelwise.raster.allowed import FILTERING, open_gdal
 from pixelwise.raster.zarr import full_size, is_zarr
-from pixelwise.text import is_text
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader

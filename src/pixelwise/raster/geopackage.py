@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import OutputError
+from pixelwise.core.errors import OutputError
 from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import OutputError
-from pixelwise.files import written_whole
+from pixelwise.core.errors import OutputError
+from pixelwise.core.files import written_whole
+from pixelwise.core.text import is_text
 from pixelwise.raster.place import PlaceOnEarth
-from pixelwise.text import is_text
 
 UInt8 = npt.NDArray[np.uint8]
 BLOCK = 512

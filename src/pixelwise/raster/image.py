@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from pixelwise.errors import ImageError, PixelwiseError, ShapeError
-from pixelwise.files import open_regular, written_whole
-from pixelwise.lookup import rows_of
+from pixelwise.core.errors import ImageError, PixelwiseError, ShapeError
+from pixelwise.core.files import open_regular, written_whole
+from pixelwise.core.lookup import rows_of
+from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.allowed import open_pillow
 from pixelwise.raster.gdal import has_rasterio, open_file, readable
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, too_large
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, count_pages, read_page
-from pixelwise.value_range import ValueRange
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelwise.errors import ImageError, OptionError
+from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.raster.stack import located
 from pixelwise.raster.tiff import read_parts
 

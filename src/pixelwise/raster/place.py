@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import ImageError
+from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, open_file, readable
 from pixelwise.raster.image import orientation_of
 from pixelwise.raster.source import TURNS

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.bands import Bands, channel_count
-from pixelwise.classes import IGNORE_INDEX, ClassMap
-from pixelwise.errors import ImageError
+from pixelwise.core.bands import Bands, channel_count
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import ImageError
+from pixelwise.core.value_range import ValueRange
 from pixelwise.instances.polygons import signed_area
 from pixelwise.raster.bands import open_bands, require_bands, values_of
 from pixelwise.raster.depth import range_of
@@ -26,7 +27,6 @@ from pixelwise.raster.image import tiff_page
 from pixelwise.raster.place import PlaceOnEarth, place_in, place_of
 from pixelwise.raster.source import open_source
 from pixelwise.raster.zarr import is_zarr
-from pixelwise.value_range import ValueRange
 
 if TYPE_CHECKING:
     from affine import Affine

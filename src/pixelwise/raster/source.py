@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
-from pixelwise.errors import ImageError
+from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
 from pixelwise.raster.image import decoded
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits

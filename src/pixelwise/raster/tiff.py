@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.files import open_regular
-from pixelwise.lookup import looked_up
+from pixelwise.core.files import open_regular
+from pixelwise.core.lookup import looked_up
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pixelwise.files import read_json_object
+from pixelwise.core.files import read_json_object
 
 ARRAY, GROUP, EITHER = ".zarray", ".zgroup", "zarr.json"
 """Files that make a directory an array or a group of arrays: the first two of version 2, the last of version 3."""

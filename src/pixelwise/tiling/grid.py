@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.errors import OptionError
+from pixelwise.core.errors import OptionError
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.ahead import ahead
-from pixelwise.classes import MAX_CLASSES
-from pixelwise.errors import ShapeError
+from pixelwise.core.classes import MAX_CLASSES
+from pixelwise.core.errors import ShapeError
+from pixelwise.core.prefetch import ahead
 from pixelwise.tiling.grid import Span, spans
 
 UInt8 = npt.NDArray[np.uint8]

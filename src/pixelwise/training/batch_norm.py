@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
-from pixelwise.ops.normalisation import behind
+from pixelwise.nn.layers.normalisation import behind
 
 
 def synchronise(module: nn.Module) -> None:

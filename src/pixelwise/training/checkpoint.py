@@ -11,9 +11,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pixelwise.documents import json_value
-from pixelwise.errors import RunError
-from pixelwise.files import irregular, written_whole
+from pixelwise.core.documents import json_value
+from pixelwise.core.errors import RunError
+from pixelwise.core.files import irregular, written_whole
 
 Tensors = dict[str, torch.Tensor]
 

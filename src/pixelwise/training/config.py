@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 import pydantic
 import yaml
 
-from pixelwise.bands import Bands
-from pixelwise.classes import ClassMap
-from pixelwise.documents import MAX_LIST_BYTES, read_text
-from pixelwise.errors import RunError
-from pixelwise.files import write_text
-from pixelwise.instances.rule import Grouping
-from pixelwise.losses.cross_entropy import Reduction
-from pixelwise.safe_yaml import yaml_value
-from pixelwise.value_range import FULL, ValueRange
+from pixelwise.core.bands import Bands
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.documents import MAX_LIST_BYTES, read_text
+from pixelwise.core.errors import RunError
+from pixelwise.core.files import write_text
+from pixelwise.core.safe_yaml import yaml_value
+from pixelwise.core.value_range import FULL, ValueRange
+from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.nn.losses.cross_entropy import Reduction
 
 MAX_SEED = 2**32 - 1
 MEASURES = {"miou": "mIoU", "ap": "AP"}

@@ -12,23 +12,23 @@ from pathlib import Path
 
 import torch
 
+from pixelwise.core.telemetry import import_silently
+from pixelwise.data.check import CheckResult
+from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.export.onnx import export_onnx
-from pixelwise.formats.check import CheckResult
-from pixelwise.formats.dataset import Dataset, Item, Sample
+from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_of
 from pixelwise.metrics.instances import matched
 from pixelwise.metrics.scores import mean_iou
-from pixelwise.ops.counting import count_parameters
-from pixelwise.predict.result import Result
+from pixelwise.nn.parameters import count_parameters
 from pixelwise.render import visible
-from pixelwise.telemetry import import_silently
 from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.loop import Progress
-from pixelwise.training.measure import Measured, export_fitted, measure
-from pixelwise.training.plan import warnings_of_length
+from pixelwise.training.planning.plan import warnings_of_length
+from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, measure
 from pixelwise.training.recipe import crops_before, crops_of
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
+from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4
@@ -103,7 +103,7 @@ def finish(
 ) -> None:
     """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `tell` gets remarks on them.
 
-    The scores are those of the model file itself on the test split, else on the validation images (see `measure`); a
+    The scores are those of the model file itself on the test split, else on the validation images (see `posthoc.cross_fitting`); a
     run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)

@@ -13,14 +13,14 @@ import torch
 from pydantic import TypeAdapter
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pixelwise.encoders.fusing import fuse_frozen
-from pixelwise.encoders.timm import Encoder
-from pixelwise.errors import RunError
-from pixelwise.export.pipeline import Pipeline
-from pixelwise.losses import centre_errors, counted_weight, cross_entropy
+from pixelwise.core.errors import RunError
 from pixelwise.metrics.pixels import counted_pixels
-from pixelwise.models.blocks import UpsampledModel
-from pixelwise.training import batch_norm, processes
+from pixelwise.nn.encoders.fusing import fuse_frozen
+from pixelwise.nn.encoders.timm import Encoder
+from pixelwise.nn.losses import centre_errors, counted_weight, cross_entropy
+from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.pipeline import Pipeline
+from pixelwise.training import batch_norm, distributed
 from pixelwise.training.checkpoint import (
     load_tensors,
     optimizer_tensors,
@@ -29,9 +29,9 @@ from pixelwise.training.checkpoint import (
     save_tensors,
 )
 from pixelwise.training.config import Recipe
-from pixelwise.training.data import Batch
-from pixelwise.training.directory import History
 from pixelwise.training.recipe import crops_before, evaluation_steps, learning_rate_factor
+from pixelwise.training.run_directory import History
+from pixelwise.training.samples import Batch
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
@@ -56,8 +56,8 @@ class Trainer:
     """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
 
     def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int) -> None:
-        self.accelerator = processes.joined()
-        self.share = processes.share(recipe.batch, self.accelerator.process_index, self.accelerator.num_processes)
+        self.accelerator = distributed.joined()
+        self.share = distributed.share(recipe.batch, self.accelerator.process_index, self.accelerator.num_processes)
         self.recipe = recipe
         self.seed = seed
         self.progress = Progress()

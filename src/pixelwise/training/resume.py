@@ -7,16 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.errors import OptionError, RunError
-from pixelwise.files import sha256
-from pixelwise.formats.check import CheckResult
-from pixelwise.formats.dataset import Dataset
-from pixelwise.models import parse_options
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.core.files import sha256
+from pixelwise.data.check import CheckResult
+from pixelwise.data.dataset import Dataset
+from pixelwise.nn.models import parse_options
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.options import FLAGS, TrainOptions
-from pixelwise.training.plan import (
+from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
     class_weights,
     default_class_weights,
@@ -28,6 +27,7 @@ from pixelwise.training.plan import (
     with_epochs,
     with_given,
 )
+from pixelwise.training.run_directory import RunDirectory
 
 NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
 """What a config.yaml settles and nothing typed beside it changes."""

@@ -9,29 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pixelwise.errors import OptionError, RunError
-from pixelwise.export.pipeline import Pipeline
-from pixelwise.formats import open_dataset
-from pixelwise.formats.check import check
-from pixelwise.formats.dataset import Dataset
-from pixelwise.formats.stratify import folds as deal_folds
-from pixelwise.losses.cross_entropy import Reduction
-from pixelwise.predict.evaluate import scored
-from pixelwise.predict.loading import load
-from pixelwise.training import authors, processes
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.data.check import check
+from pixelwise.data.dataset import Dataset
+from pixelwise.data.stratify import folds as deal_folds
+from pixelwise.inference.evaluate import scored
+from pixelwise.inference.loading import load
+from pixelwise.nn.losses.cross_entropy import Reduction
+from pixelwise.nn.pipeline import Pipeline
+from pixelwise.training import distributed, paper_recipes
 from pixelwise.training import recipe as recipes
-from pixelwise.training.board import Board
 from pixelwise.training.config import Recipe, RunConfig
-from pixelwise.training.data import SampleStore, batches
-from pixelwise.training.directory import RunDirectory
-from pixelwise.training.display import Display, announcement, score_lines
-from pixelwise.training.engine import torch_predictor
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
-from pixelwise.training.measure import Measured, headline_split, together
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.plan import (
+from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
     planned,
     repeat_command,
@@ -39,7 +33,8 @@ from pixelwise.training.plan import (
     warnings_of_length,
     with_length,
 )
-from pixelwise.training.prepare import require_text, usable_data
+from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, together
+from pixelwise.training.progress_display import Display, announcement, score_lines
 from pixelwise.training.resume import (
     NET,
     TRAINING,
@@ -49,8 +44,13 @@ from pixelwise.training.resume import (
     resumed_config,
     with_stored_bands,
 )
-from pixelwise.training.stages import staged
+from pixelwise.training.run_directory import RunDirectory
+from pixelwise.training.samples import SampleStore, batches
+from pixelwise.training.staged_training import staged
 from pixelwise.training.stopping import noted_stops
+from pixelwise.training.tensorboard import Board
+from pixelwise.training.torch_engine import torch_predictor
+from pixelwise.training.usable_data import require_text, usable_data
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import (
     build_pipeline,
@@ -157,7 +157,7 @@ def train(
     )
     require_sensible(asked)
     run = RunDirectory(Path(out))
-    first = processes.joined().is_main_process
+    first = distributed.joined().is_main_process
     if resume:
         run.require_started()
     if first:
@@ -249,7 +249,7 @@ def _train(
 ) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
-    accelerator = processes.joined()
+    accelerator = distributed.joined()
     if accelerator.is_main_process:
         run.clear_leftovers()
     display.message(f"checking {dataset.root}")
@@ -269,7 +269,7 @@ def _train(
         config = planned(
             options, dataset, survey, repeat_command(run, dataset, options), train_store, val_store, started
         )
-    config = processes.as_first(config)
+    config = distributed.as_first(config)
     trainers = _trainers(run, config, display)
     trainer = next(trainers)
     if accelerator.is_main_process:
@@ -277,14 +277,14 @@ def _train(
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
     display.message(announcement(config, len(train_store), len(val_store)) + precision)
     asked_recipe = config.asked.get("recipe")
-    for remark in authors.remarks(None if asked_recipe is None else str(asked_recipe), config):
+    for remark in paper_recipes.remarks(None if asked_recipe is None else str(asked_recipe), config):
         display.message(remark)
     for warning in warnings_of_length(config.recipe, len(train_store)):
         display.message(f"warning: {warning}")
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
-    with processes.together(run, accelerator):
+    with distributed.together(run, accelerator):
         progress = _fit(run, config, trainer, train_store, val_store, display)
         for trainer in trainers:  # of a run that was extended
             progress = _fit(run, config, trainer, train_store, val_store, display)
@@ -307,7 +307,7 @@ def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterato
     """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
     be written by then."""
     for part in recipes.parts(config.recipe):
-        processes.joined().wait_for_everyone()
+        distributed.joined().wait_for_everyone()
         trainer = _trainer(run, config, part, display)
         if trainer.progress.step < part.steps or part == config.recipe:
             yield trainer

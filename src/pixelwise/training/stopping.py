@@ -33,7 +33,7 @@ def noted_stops(processes: int = 1) -> Iterator[StopRequest]:
     """Yield the request to stop, which the first of `SIGNALS` sets; a second one does what it does elsewhere, at once.
 
     A signal that is ignored stays so. Nothing is noted in another thread than the main one, where Python has no
-    signals, and in a run on several `processes`, which must stop together.
+    signals, and in a run on several `distributed`, which must stop together.
     """
     request = StopRequest()
     if processes > 1 or threading.current_thread() is not threading.main_thread():

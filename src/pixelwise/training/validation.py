@@ -8,11 +8,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from pixelwise.inference.evaluate import update
+from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.instances import InstanceScorer
-from pixelwise.predict.evaluate import update
-from pixelwise.predict.predictor import Predictor
-from pixelwise.training.data import SampleStore
+from pixelwise.training.samples import SampleStore
 
 
 def validated(predictor: Predictor, store: SampleStore, accelerator: Accelerator) -> float | None:

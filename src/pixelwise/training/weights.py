@@ -7,21 +7,21 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.bands import channel_count, over_channels
-from pixelwise.encoders.padding import pad_symmetrically
-from pixelwise.encoders.timm import PACKAGED, Encoder
-from pixelwise.encoders.weightfile import Taken, fill_net, read_weights, require_numbers
-from pixelwise.errors import OptionError, RunError
-from pixelwise.export.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-from pixelwise.files import irregular, sha256
-from pixelwise.instances.rule import CHANNELS, Grouping
+from pixelwise.core.bands import channel_count, over_channels
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.core.files import irregular, sha256
+from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.models import MODELS, build
-from pixelwise.models.segnet import SegNet
+from pixelwise.nn.encoders.padding import pad_symmetrically
+from pixelwise.nn.encoders.timm import PACKAGED, Encoder
+from pixelwise.nn.encoders.weight_file import Taken, fill_net, read_weights, require_numbers
+from pixelwise.nn.models import MODELS, build
+from pixelwise.nn.models.segnet import SegNet
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.directory import RunDirectory
 from pixelwise.training.recipe import flipped_axes, seen_once
+from pixelwise.training.run_directory import RunDirectory
 
 HEAD = "head."
 """Every model's last layer bears this name: the one that depends on the classes."""

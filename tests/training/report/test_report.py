@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.classes import IGNORE_INDEX, ClassMap
-from pixelwise.errors import OutputError
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import OutputError
 from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.scores import Scores

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from pixelwise.classes import ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.training.report.tables import (
     Confusion,
     balance_rows,

@@ -14,13 +14,13 @@ import numpy as np
 import yaml
 from markupsafe import Markup
 
-from pixelwise.classes import ClassMap
-from pixelwise.files import write_text
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.files import write_text
+from pixelwise.core.text import printable
 from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.pixels import count_of
 from pixelwise.metrics.scores import Scores
 from pixelwise.render import OBJECT_FATES, is_tinted
-from pixelwise.text import printable
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
 from pixelwise.training.report.pictures import Example, ObjectExample, pictures
 from pixelwise.training.report.tables import (

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.classes import ClassMap
+from pixelwise.core.classes import ClassMap
 from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import matched
 from pixelwise.render import errors_map, object_errors, object_overlay, overlay

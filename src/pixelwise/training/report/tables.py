@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.classes import ClassMap, Color
+from pixelwise.core.classes import ClassMap, Color
 
 Float64 = npt.NDArray[np.float64]
 

@@ -1,0 +1,123 @@
+"""A net in numbers, stage by stage: what `pixelwise inspect` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+from torch import nn
+
+from pixelwise.analysis.counting import Saving, dilation_saving, separable_saving
+from pixelwise.analysis.receptive_field import effective_side, gradient_maps, unlimited_trace
+from pixelwise.analysis.stages import Stage, find_stages
+from pixelwise.analysis.tracing import Output, Trace, trace
+from pixelwise.nn.parameters import count_parameters
+
+SAMPLES = 4
+"""Images of noise to average effective receptive fields over: enough for a table, in seconds."""
+EFFORT = 100e9
+"""Multiply-adds to spend on them: a large net gets fewer images."""
+
+
+@dataclass(frozen=True)
+class StageSummary:
+    """One row of the table.
+
+    `receptive_field` is `None` for the whole image, `effective_receptive_field` where it was not measured or where
+    weights that start at zero let no gradient through, `stride` for an output that is no map.
+    """
+
+    name: str
+    channels: int
+    stride: float | None
+    receptive_field: int | None
+    effective_receptive_field: float | None
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A net on an image of `size` (height, width) in pixels.
+
+    `parameters` are the trainable ones, `receptive_field` is `None` for the whole image, `samples` the number of
+    images that the effective receptive fields were measured on, `unknown` names operations that were taken to look at
+    the whole image because they have no rule. What the stages lack of the totals belongs to no stage.
+    """
+
+    size: tuple[int, int]
+    parameters: int
+    multiply_adds: int
+    stride: int
+    receptive_field: int | None
+    effective_receptive_field: float | None
+    samples: int
+    stages: tuple[StageSummary, ...]
+    separable: Saving
+    dilated: Saving
+    unknown: tuple[str, ...]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the summary for `json.dumps`; a receptive field of the whole image as the image's longer side."""
+        content = asdict(self)
+        for entry in (content, *content["stages"]):
+            entry["sees_whole_image"] = entry["receptive_field"] is None
+            entry["receptive_field"] = entry["receptive_field"] or max(self.size)
+        return content
+
+
+def summarise(
+    model: nn.Module, size: tuple[int, int], in_channels: int = 3, *, effective: bool = True, seed: int = 0
+) -> Summary:
+    """Count and measure `model` on images of `size` (height, width) with `in_channels` channels.
+
+    Effective receptive fields are measured with the weights that the model has, on noise drawn from `seed`; not with
+    `effective` off. Raises `OptionError` and `ShapeError` as `ops.tracing.trace` does.
+    """
+    traced = trace(model, size, in_channels)
+    unlimited = unlimited_trace(model, in_channels)
+    stages = find_stages(model, unlimited)
+    measured = [stage.output for stage in stages if _is_map(unlimited.outputs[stage.output])] if effective else []
+    total = sum(product.multiply_adds for product in traced.products)
+    samples = int(min(SAMPLES, max(1, EFFORT / max(1, total * len(measured)))))
+    paths = list(dict.fromkeys([*measured, ""])) if effective else []
+    maps = gradient_maps(model, size, paths, in_channels, samples=samples, seed=seed)
+    sides = {path: effective_side(gradients) for path, gradients in maps.items() if gradients.any()}
+    return Summary(
+        size=size,
+        parameters=count_parameters(model),
+        multiply_adds=total,
+        stride=model.stride,  # type: ignore[arg-type]  # every model has one
+        receptive_field=_pixels(unlimited.outputs[""]),
+        effective_receptive_field=sides.get(""),
+        samples=samples if effective else 0,
+        stages=tuple(_row(model, stage, traced, unlimited, sides) for stage in stages),
+        separable=separable_saving(traced.products),
+        dilated=dilation_saving(traced.products),
+        unknown=tuple(unlimited.unknown),
+    )
+
+
+def _row(model: nn.Module, stage: Stage, traced: Trace, unlimited: Trace, sides: Mapping[str, float]) -> StageSummary:
+    parameters = [own for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad]
+    jump = unlimited.outputs[stage.output].field.jump
+    return StageSummary(
+        name=stage.name,
+        channels=unlimited.outputs[stage.output].shape[1],
+        stride=(int(jump) if jump.denominator == 1 else float(jump)) or None,
+        receptive_field=_pixels(unlimited.outputs[stage.output]),
+        effective_receptive_field=sides.get(stage.output),
+        parameters=sum(parameter.numel() for parameter in parameters),
+        multiply_adds=sum(product.multiply_adds for product in traced.products if stage.holds(product.module)),
+    )
+
+
+def _is_map(output: Output) -> bool:
+    return output.field.dims == ((), (), (0,), (1,))
+
+
+def _pixels(output: Output) -> int | None:
+    extent = max(output.field.extents)
+    return int(extent) if isfinite(extent) else None

@@ -1,0 +1,169 @@
+"""A net followed operation by operation without computing it: fields of view, and what is multiplied and added.
+
+The image is a tensor without data (torch's meta device), so that a trace takes no more memory or time at 4096 pixels
+than at 64. What does not depend on the image, such as the positions that mirroring its border visits, is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from pixelwise.analysis.counting import Product, product
+from pixelwise.analysis.field_of_view import Field
+from pixelwise.analysis.operation_rules import output_field
+from pixelwise.core.errors import OptionError, ShapeError
+
+Hook = Callable[[str, torch.Tensor], None]
+aten = torch.ops.aten
+_SHAPE_ONLY = {aten.new_zeros, aten.new_ones, aten.new_full, aten.new_empty, aten.zeros_like, aten.ones_like}
+"""Operations that take of a tensor its shape and nothing else."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a module gave when it last ran: the shape of its (last) tensor, and the field of its positions."""
+
+    shape: tuple[int, ...]
+    field: Field
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One pass of an image (1, C, height, width) through a net.
+
+    `outputs` are those of the modules by path, in the order in which they last finished; "" is the net itself.
+    `unknown` names the operations without a rule, whose outputs were taken to look at the whole image.
+    """
+
+    outputs: dict[str, Output]
+    products: list[Product]
+    unknown: list[str]
+
+
+def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trace:
+    """Follow an image of `size` (height, width) through `model` in evaluation mode, computing nothing.
+
+    Raises `OptionError` for a size or a number of channels below 1, and `ShapeError` for a net that cannot take an
+    image of that shape, or whose operations depend on its values.
+    """
+    if min(size) < 1 or in_channels < 1:
+        raise OptionError("size", f"{in_channels} x {size[0]} x {size[1]}", "sides of at least 1", "Give a larger one.")
+    image = torch.empty(1, in_channels, *size, device="meta")
+    tracer = _Tracer(image, Field.of_image(*size))
+    outputs: dict[str, Output] = {}
+
+    def record(path: str, output: torch.Tensor) -> None:
+        seen = tracer.fields.get(output)
+        outputs.pop(path, None)
+        if seen is not None:
+            outputs[path] = Output(tuple(output.shape), seen)
+
+    try:
+        with evaluating(model), torch.no_grad(), hooked(model, record, tracer.path), tracer:
+            model(image)
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        found = f"a net that cannot follow it ({str(error).partition(chr(10))[0]})"
+        remedy = "Give a size that the net takes."
+        raise ShapeError(f"an image of {size[0]}x{size[1]}", found, "a net for images of any size", remedy) from error
+    return Trace(outputs, tracer.products, sorted(tracer.unknown))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set every module to evaluation mode, and back to what it was."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, was in training.items():
+            module.training = was
+
+
+@contextmanager
+def hooked(model: nn.Module, on_output: Hook, path: list[str] | None = None) -> Iterator[None]:
+    """Call `on_output(path, last tensor it gave)` whenever a module finishes; keep the running ones in `path`."""
+    running = [] if path is None else path
+    with ExitStack() as stack:
+        for name, module in model.named_modules():
+
+            def before(module: nn.Module, inputs: object, name: str = name) -> None:
+                running.append(name)
+
+            def after(module: nn.Module, inputs: object, output: object, name: str = name) -> None:
+                running.pop()
+                tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, torch.Tensor)]
+                if tensors:
+                    on_output(name, tensors[-1])
+
+            stack.callback(module.register_forward_pre_hook(before).remove)
+            stack.callback(module.register_forward_hook(after).remove)
+        yield
+
+
+@dataclass
+class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    image: torch.Tensor
+    image_field: Field
+    path: list[str] = field(default_factory=list)
+    products: list[Product] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.fields: MutableMapping[torch.Tensor, Field] = WeakTensorKeyDictionary()
+        self.fields[self.image] = self.image_field
+
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload,
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+        if not any(tensor.is_meta for tensor in tensors):
+            if kwargs.get("device") == torch.device("meta"):
+                kwargs["device"] = torch.device("cpu")
+            return func(*args, **kwargs)
+        output = func(*tree_map(_without_data, args), **tree_map(_without_data, kwargs))
+        fields = [self.fields[tensor] for tensor in tensors if tensor in self.fields]
+        if fields and func.overloadpacket not in _SHAPE_ONLY:
+            self._follow(func, _named(func, args, kwargs), fields, output)
+        return output
+
+    def _follow(
+        self, func: torch._ops.OpOverload, arguments: Mapping[str, Any], fields: list[Field], output: Any
+    ) -> None:
+        for tensor in tree_leaves(output):
+            if not isinstance(tensor, torch.Tensor):
+                continue
+            after = output_field(func, arguments, fields, tensor)
+            if after is None:
+                self.unknown.add(str(func.overloadpacket))
+                after = Field.everything(tensor.ndim)
+            self.fields[tensor] = after
+        counted = product(func, arguments, output, self.path[-1] if self.path else "")
+        if counted is not None:
+            self.products.append(counted)
+
+
+def _without_data(leaf: Any) -> Any:
+    return leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf
+
+
+def _named(func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments by the names of the operation's schema, defaults filled in."""
+    schema = func._schema.arguments
+    given = {argument.name: value for argument, value in zip(schema, args, strict=False)}
+    return {argument.name: argument.default_value for argument in schema} | given | dict(kwargs)

@@ -1,0 +1,74 @@
+"""Which channels an image has, where they are others than red, green and blue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import OptionError
+
+UInt8 = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+MAX_BANDS = 64
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which bands of a file are the channels of an image, counted from 1, and the values of each that become 0 and 255;
+    those between are spread evenly, those beyond cut off."""
+
+    numbers: tuple[int, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        require_numbers(self.numbers)
+        if not len(self.numbers) == len(self.low) == len(self.high) or not np.isfinite(self.low + self.high).all():
+            expected = f"{len(self.numbers)} finite values each"
+            raise OptionError("--bands", f"{self.low} to {self.high}", expected, "Name bands that hold values.")
+
+    def scaled(self, values: npt.NDArray[np.generic]) -> UInt8:
+        """Return values (channels, height, width) of any type as uint8 (height, width, channels); NaN becomes 0."""
+        plain = (0.0,) * len(self.low), (255.0,) * len(self.high)
+        if values.dtype == np.uint8 and (self.low, self.high) == plain:
+            return np.ascontiguousarray(values.transpose(1, 2, 0))
+        low, high = (np.array(own, np.float32)[:, None, None] for own in (self.low, self.high))
+        spread = (values.astype(np.float32) - low) * (255 / np.where(high > low, high - low, 1))
+        rounded = np.rint(np.clip(np.nan_to_num(spread, nan=0.0), 0, 255))
+        return np.ascontiguousarray(rounded.astype(np.uint8).transpose(1, 2, 0))
+
+
+def channel_count(bands: Bands | None) -> int:
+    """Return how many channels an image has; `None` stands for red, green and blue."""
+    return 3 if bands is None else len(bands.numbers)
+
+
+def over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
+    """Return values of red, green and blue over and over, one for each of so many channels."""
+    return (-(-channels // 3) * values)[:channels]
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """Return the numbers in a text such as "4,3,2". Raises `OptionError` for any other."""
+    try:
+        numbers = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise _no_numbers(repr(text)) from error
+    require_numbers(numbers)
+    return numbers
+
+
+def require_numbers(numbers: Sequence[int]) -> None:
+    """Raise `OptionError` for what are no numbers of bands."""
+    if not 1 <= len(numbers) <= MAX_BANDS or min(numbers) < 1 or len(set(numbers)) < len(numbers):
+        raise _no_numbers(", ".join(map(str, numbers)) or "none")
+
+
+def _no_numbers(found: str) -> OptionError:
+    expected = f"1 to {MAX_BANDS} different bands, counted from 1"
+    return OptionError("--bands", found, expected, "Give their numbers in the order of the channels, such as 4,3,2.")

@@ -1,0 +1,66 @@
+"""What a data set has lost on its way into another layout, which could not hold it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pixelwise.data.check import CheckResult
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.file_names import with_file_names
+from pixelwise.data.references import flat_name, nfc
+
+
+def new_names(dataset: Dataset) -> list[str]:
+    """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
+    on those whose names not every file can have."""
+    told = []
+    if numbered := [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]:
+        first = numbered[0]
+        image = _place(dataset, first)
+        told.append(f"{len(numbered):,} names got a number, since others are equal: {image} is called {first.name}")
+    pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
+    if unfit := [(item, own) for (_, item), (_, own) in pairs if item.name != own.name]:
+        item, own = unfit[0]
+        reason = "since they are too long, or hold what lists and annotations cannot"
+        told.append(f"{len(unfit):,} names were changed, {reason}: {_place(dataset, item)} is called {own.name}")
+    return told
+
+
+def _place(dataset: Dataset, item: Item) -> Path:
+    return item.image.relative_to(dataset.root) if item.image.is_relative_to(dataset.root) else item.image
+
+
+def _is_own(item: Item) -> bool:
+    """Return whether an item is called as its file is, or its file with the folders above it."""
+    return flat_name(str(item.image)).endswith(nfc(item.name))
+
+
+def lost(source: CheckResult, written: CheckResult) -> list[str]:
+    """Return a sentence for each thing that `written`, the same images in another layout, does not hold.
+
+    Classes are told apart by their names; the first may have got another one.
+    """
+    found: list[str] = []
+    names = {name: name for name in source.classes.names}
+    first, other = source.classes.names[0], written.classes.names[0]
+    if first not in written.classes.names and other not in names:
+        names[first] = other
+        found.append(f"the class {first} is called {other}")
+    place = {name: index for index, name in enumerate(written.classes.names)}
+    for index, (name, new_name) in enumerate(names.items()):
+        at = place.get(new_name)
+        pairs = (
+            ("labelled pixels", source.class_pixels, written.class_pixels),
+            ("objects", source.class_objects, written.class_objects),
+        )
+        for what, before, after in pairs:
+            gone = int(before[index]) - (0 if at is None else int(after[at]))
+            if gone > 0:
+                found.append(f"{name}: {gone:,} of {int(before[index]):,} {what} are not kept")
+    unknown, still = (own.pixels - int(own.class_pixels.sum()) for own in (source, written))
+    if unknown > still:
+        found.append(f"{unknown - still:,} of {unknown:,} pixels without a label are not kept")
+    if source.images != written.images:
+        found.append(f"{source.images - written.images:,} of {source.images:,} images are not kept")
+    return found

@@ -1,0 +1,91 @@
+"""Labels of an image as it is stored, where its EXIF orientation has viewers show it turned.
+
+Cameras store photos lying and write how to turn them; tools that pass over that draw labels on the lying photo. Labels
+of a photo that is turned by a quarter, and is no square, tell by their size which of the two they were drawn on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.errors import ImageError
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.problem import Problem
+from pixelwise.raster.image import image_size, orientation_of
+from pixelwise.raster.source import TURNS, turned
+
+
+def with_turning(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
+    """Return a `read_labels` that turns labels which fit the image as it is stored, and says so in a remark."""
+
+    def read(item: Item) -> Labels:
+        labels = read_labels(item)
+        size = labels.label_map.shape
+        orientation = _quarter_turn(item.image, size)
+        if orientation is None:
+            return labels
+        turn = TURNS[orientation]
+        label_map = np.ascontiguousarray(turned(labels.label_map, turn))
+        instance_map = labels.instance_map
+        if instance_map is not None and instance_map.shape == size:
+            instance_map = np.ascontiguousarray(turned(instance_map, turn))
+        found = f"found labels of {size[0]}x{size[1]} (height x width) in {mask_of(item).name}, as the image is stored"
+        remark = (
+            f"{found}; expected {size[1]}x{size[0]}, as it is shown by its EXIF orientation ({orientation}). They were "
+            "turned as the image is. Save the image turned, without an orientation, to have both agree in all tools."
+        )
+        return replace(labels, label_map=label_map, instance_map=instance_map, remarks=(*labels.remarks, remark))
+
+    return read
+
+
+def drawn_size(image: Path, mask: Path) -> tuple[int, int]:
+    """Return the (height, width) on which a mask was drawn: the image's as it is stored, where the mask fits that
+    alone, else as it is shown. Raises `ImageError` as `image_size`."""
+    size = image_size(mask)
+    return image_size(image) if _quarter_turn(image, size) is None else size
+
+
+def _quarter_turn(image: Path, size: tuple[int, ...]) -> int | None:
+    """Return the EXIF orientation of an image that labels of a size fit before it is turned, and not after."""
+    try:
+        shown = image_size(image)
+        if size == shown or size != shown[::-1]:
+            return None
+        orientation = orientation_of(image)
+    except ImageError:  # which is told where the image is read
+        return None
+    return orientation if TURNS[orientation][0] else None
+
+
+def tell_ambiguous(dataset: Dataset) -> list[Problem]:
+    """Return a remark on images that their EXIF orientation turns or mirrors without a change of size, so that masks in
+    files of their own may have been drawn before or after it; none where there are none."""
+    if dataset.coding is None:
+        return []
+    doubtful = [item for _, item in dataset.items() if item.mask is not None and _may_be_turned(item.image, item.mask)]
+    if not doubtful:
+        return []
+    names = ", ".join(item.image.name for item in doubtful[:3]) + (" ..." if len(doubtful) > 3 else "")
+    message = (
+        f"found {len(doubtful):,} image{'s' if len(doubtful) > 1 else ''} ({names}) whose EXIF orientation turns or "
+        "mirrors them and leaves their size; expected masks of the image as it is shown, and they are read so. Their "
+        "size does not tell whether they were drawn on the image as it is stored: look at an overlay, and save the "
+        "images turned, without an orientation."
+    )
+    return [Problem(dataset.root, "assumed", message)]
+
+
+def _may_be_turned(image: Path, mask: Path) -> bool:
+    try:
+        orientation = orientation_of(image)
+        if orientation == 1 or orientation_of(mask) != 1:
+            return False
+        height, width = image_size(image)
+    except ImageError:
+        return False
+    return not TURNS[orientation][0] or height == width

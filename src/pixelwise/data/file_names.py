@@ -1,0 +1,34 @@
+"""Names of images that any file system takes, in any layout."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from pixelwise.core.text import file_name
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.references import distinct_names
+
+MOST_BYTES = 200
+"""Of an image's name without its ending: layouts add up to 30 to it in the names of labels."""
+_UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+"""Control characters, which would end a line of a list, and bytes that are no UTF-8, which annotations cannot hold."""
+
+
+def with_file_names(dataset: Dataset) -> Dataset:
+    """Return the data set with other names for images where lists, annotations or file systems do not take theirs:
+    `%0A` for a line break, the beginning and digits of its hash for a name that is too long."""
+    splits = {split: _renamed(items) for split, items in dataset.splits.items()}
+    return dataset if splits == dataset.splits else replace(dataset, splits=splits)
+
+
+def _renamed(items: tuple[Item, ...]) -> tuple[Item, ...]:
+    names = [file_name(_UNFIT.sub(_percent, item.name), most=MOST_BYTES) for item in items]
+    if all(item.name == name for item, name in zip(items, names, strict=True)):
+        return items
+    return tuple(replace(item, name=name) for item, name in zip(items, distinct_names(names), strict=True))
+
+
+def _percent(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"%{code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code:02X}"

@@ -1,0 +1,350 @@
+"""Where a data set keeps its images, masks and instance maps, told by the names of its folders."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pixelwise.core.errors import DataError
+from pixelwise.data.pairing import image_files, told_apart
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import holds, walk
+from pixelwise.data.splits import SPLITS
+
+ROLES = {
+    "images": ("images", "image", "imgs", "img", "photos", "photo", "jpegimages"),
+    "masks": (
+        *("masks", "mask", "labels", "label", "annotations", "annotation", "annot"),
+        *("gt", "segmentations", "segmentation", "segmentationclass"),
+        *("1st_manual", "manual1", "manual", "2nd_manual", "manual2"),
+    ),
+    "instances": ("instances", "instance"),
+}
+"""What a folder holds, by its name in lower case; the first name is the one that is written."""
+
+OTHER_ROLES = {
+    "images": (
+        *("img_dir", "images_png", "original", "originals", "original_images", "org-img", "rgb", "input", "inputs"),
+    ),
+    "masks": (
+        *("ann_dir", "masks_png", "ground_truth", "ground-truth", "groundtruth", "gts", "truth", "target", "targets"),
+        *("label_images", "label_images_semantic", "mask_images", "masks_machine", "label-img", "segs", "lab"),
+        *("segmentationclasspng", "segmentationclasscontext"),
+    ),
+    "instances": ("instance_maps",),
+}
+"""Names that count where no folder has one of the names above."""
+
+BY_HAND = ("1st_manual", "manual1", "manual")
+"""Folders of labels that are read, the first of them, although others lie beside them:"""
+BESIDE_BY_HAND = ("2nd_manual", "manual2", "mask", "masks")
+"""a second observer's, and the field of view of the camera."""
+
+EXPECTED = (
+    "images/ beside masks/ (or labels/, annotations/ ...) or instances/, with or without train/, val/ and test/ above "
+    "or below them and any folders within them, or images and masks in one folder told apart by a suffix such as _mask"
+)
+Known = tuple[Path, str | None, str | None]
+"""A folder, the split that its name tells, and what it holds."""
+Files = dict[tuple[str, ...], list[Path]]
+"""The image files of a folder, by the names of the folders below it in which they lie."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one split (`None`: not told by folders): images, masks and instance maps, not yet matched.
+
+    `within` are the folders, within those that say what they hold, in which all of them lie.
+    """
+
+    split: str | None
+    folder: Path
+    images: list[Path]
+    masks: list[Path]
+    instances: list[Path]
+    within: tuple[str, ...] = ()
+
+
+def find_places(root: Path) -> tuple[list[Place], list[Problem]]:
+    """Return what the folders in `root` hold, and remarks on folders that were passed over.
+
+    `train/images`, `images/train`, `train` and `train_masks` are all understood, and so is one folder of masks for
+    several splits. Folders within them pair by their names: `images/a` with `masks/a`. Where such folders do not lie in
+    `root` or one below, they are looked for at any depth. Raises `DataError` where two folders could hold the same.
+    """
+    passed_over: list[Problem] = []
+    places = _near(root, passed_over)
+    if any(place.masks or place.instances for place in places):
+        return _without_hidden_labels(places, passed_over), passed_over
+    left_out: list[tuple[Path, int]] = []
+    deeper = _anywhere(root, left_out)
+    remarks = [*_read_as_one(root, deeper), *_without_masks(root, left_out)]
+    return (deeper, remarks) if deeper else (places, passed_over)
+
+
+def home_of(root: Path, places: list[Place]) -> Path:
+    """Return the folder that holds all files: `root`, or one below it where all lie there."""
+    folders = {path.parent for place in places for path in (*place.images[:1], *place.masks[:1], *place.instances[:1])}
+    home = Path(os.path.commonpath(folders)) if len(folders) > 1 else root
+    while home != root and _parsed(home.name) is not None:
+        home = home.parent
+    return home if home.is_relative_to(root) else root
+
+
+def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
+    found: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    folders = _without_other_observers(root, list(_known_folders(root)), passed_over)
+    known = {folder for folder, _, _ in folders}
+    names = {folder.name.lower() for folder in known}
+    by_hand = next((name for name in BY_HAND if name in names), None)
+    for folder, split, role in folders:
+        if by_hand and folder.name.lower() in BESIDE_BY_HAND + BY_HAND and folder.name.lower() != by_hand:
+            message = (
+                f"found what could be masks beside {by_hand}/, which is read; expected one folder of masks. It was "
+            )
+            message += f"taken for a field of view or another observer's labels; move {by_hand}/ elsewhere to read it."
+            passed_over.append(Problem(folder, "assumed", message))
+            continue
+        files: Files = _files_in(folder, known) if role else {(): image_files(folder)}
+        if any(files.values()):
+            found[split, role].append((folder, files))
+
+    def only(split: str | None, role: str | None) -> tuple[Path, Files] | None:
+        return _only(root, split, role, found.get((split, role), []), passed_over)
+
+    places: list[Place] = []
+    for split in (None, *SPLITS):
+        images = only(split, "images") or only(split, None)
+        if images is None:
+            continue
+        masks = only(split, "masks") or only(None, "masks") or (root, {})
+        instances = only(split, "instances") or only(None, "instances") or (root, {})
+        folder, by_folder = images
+        if masks[1] or instances[1]:
+            places += _within(split, folder, by_folder, masks[1], instances[1], passed_over)
+        elif direct := by_folder.get((), []):
+            places.append(Place(split, folder, *told_apart(direct), []))
+        else:
+            places += [Place(split, folder, inner, [], [], within) for within, inner in by_folder.items()]
+    return places
+
+
+def _without_other_observers(root: Path, folders: list[Known], passed_over: list[Problem]) -> list[Known]:
+    """Return the folders less those of a second observer's labels and of fields of view, beside labels by hand."""
+    names = {folder.name.lower() for folder, *_ in folders if image_files(folder)}
+    by_hand = next((name for name in BY_HAND if name in names), None)
+    if by_hand is None:
+        return folders
+    others = {name for name in BESIDE_BY_HAND + BY_HAND if name != by_hand}
+    unread = sorted(folder for folder, *_ in folders if folder.name.lower() in others and image_files(folder))
+    if unread:
+        chosen = _shown(root, sorted(folder for folder, *_ in folders if folder.name.lower() == by_hand))
+        message = (
+            f"found masks in {chosen}, which are read, and images in {_shown(root, unread)}, which are not, because "
+            "they hold a field of view or labels of another observer; expected one folder of masks. To read another, "
+            f"move {chosen} elsewhere."
+        )
+        passed_over.append(Problem(root, "assumed", message))
+    return [known for known in folders if known[0] not in unread]
+
+
+def _shown(root: Path, folders: list[Path]) -> str:
+    return ", ".join(f"{folder.relative_to(root).as_posix()}/" for folder in folders)
+
+
+def _without_hidden_labels(places: list[Place], passed_over: list[Problem]) -> list[Place]:
+    """Return the places less a validation folder without one mask where masks lie among the images, as challenges
+    publish it whose labels are not public."""
+    kept: list[Place] = []
+    together = any(
+        place.split == "train" and place.masks[:1] and place.masks[0].parent == place.folder for place in places
+    )
+    for place in places:
+        if together and place.split == "val" and not (place.masks or place.instances):
+            message = f"found {len(place.images):,} images and no mask; expected masks beside them, as in train. "
+            passed_over.append(Problem(place.folder, "passed_over", f"{message}It is no split; add the masks."))
+        else:
+            kept.append(place)
+    return kept
+
+
+def _within(
+    split: str | None, folder: Path, images: Files, masks: Files, instances: Files, passed_over: list[Problem]
+) -> list[Place]:
+    """Return a place for each folder within the images' folder; what lies flat goes with every one of them."""
+    nested = any(within for files in (masks, instances) for within in files)
+    places: list[Place] = []
+    for within, files in images.items():
+        if within and images.get(()) and not nested:
+            name = folder.joinpath(*within)
+            message = f"found {len(files):,} images in a folder within others and no masks in such folders; "
+            message += "expected masks at the same path. They were not read; move them elsewhere, or add their masks."
+            passed_over.append(Problem(name, "passed_over", message))
+            continue
+        own = [labels.get(within) or labels.get((), []) for labels in (masks, instances)]
+        places.append(Place(split, folder, files, own[0], own[1], within))
+    if nested:
+        unread = set(masks) - set(images)
+        places += [Place(split, folder, [], masks[within], [], within) for within in sorted(unread) if within]
+    return places
+
+
+def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
+    """Return the folders at any depth that hold images and their masks, by the names that stand above them; `left_out`
+    gets those with images alone, and how many."""
+    found: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    for folder, _ in walk(root):
+        split: str | None = None
+        role: str | None = None
+        above: list[str] = []
+        for part in folder.relative_to(root).parts:
+            says = _parsed(part) or (None, None)
+            split, role = split or says[0], says[1] or role
+            if says == (None, None):
+                above.append(part)
+        if files := image_files(folder):
+            found[split, tuple(above), role].append((folder, {(): files}))
+
+    def only(split: str | None, within: tuple[str, ...], role: str | None) -> tuple[Path, list[Path]] | None:
+        chosen = _only(root, split, role, found.get((split, within, role), []), [])
+        return None if chosen is None else (chosen[0], chosen[1][()])
+
+    places: list[Place] = []
+    for split, within in dict.fromkeys((split, within) for split, within, _ in found):
+        images = only(split, within, "images") or only(split, within, None)
+        if images is None:
+            continue
+        folder, files = images
+        masks, instances = (
+            only(split, within, role) or only(None, within, role) or only(split, (), role) or (root, [])
+            for role in ("masks", "instances")
+        )
+        if masks[1] or instances[1]:
+            places.append(Place(split, folder, files, masks[1], instances[1], within))
+        else:
+            images_here, masks_here = told_apart(files)
+            if masks_here or (split, within, "images") in found:
+                places.append(Place(split, folder, images_here, masks_here, [], within))
+            else:
+                left_out.append((folder, len(files)))
+    if not any(place.masks or place.instances for place in places):
+        return []
+    levels = zip(*(place.within for place in places), strict=False)
+    shared = next((depth for depth, names in enumerate(levels) if len(set(names)) > 1), None)
+    if shared is None:
+        shared = min(len(place.within) for place in places)
+    return [replace(place, within=place.within[shared:]) for place in places]
+
+
+def _read_as_one(root: Path, places: list[Place]) -> list[Problem]:
+    """Return a remark where several folders, each with images and masks of its own, are read together."""
+    names = list(dict.fromkeys("/".join(place.within) for place in places))
+    if len(names) < 2:
+        return []
+    shown = f"{', '.join(name or 'the one above' for name in names[:5])}{' ...' if len(names) > 5 else ''}"
+    message = f"found {len(names):,} folders of images and masks ({shown}); expected one. They were read as one data "
+    return [
+        Problem(root, "assumed", f"{message}set, which has one list of classes; pass one of them to read it alone.")
+    ]
+
+
+def _without_masks(root: Path, left_out: list[tuple[Path, int]]) -> list[Problem]:
+    """Return a remark on folders of images that have no masks, as those without a fault in MVTec AD."""
+    if not left_out:
+        return []
+    count = sum(number for _, number in left_out)
+    names = ", ".join(f"{folder.relative_to(root).as_posix()}/ ({number:,})" for folder, number in left_out[:5])
+    message = (
+        f"found {count:,} images in folders without masks: {names}{' ...' if len(left_out) > 5 else ''}; expected "
+        "masks of them. They were not read; if they show background alone, add masks of zeros."
+    )
+    return [Problem(root, "passed_over", message)]
+
+
+def _only(
+    root: Path,
+    split: str | None,
+    role: str | None,
+    folders: list[tuple[Path, Files]],
+    passed_over: list[Problem],
+) -> tuple[Path, Files] | None:
+    """Return the one folder that holds this, `None` without one; raise `DataError` where two could."""
+    usual = [own for own in folders if role is None or not _has_other_name(own[0])]
+    if len(usual) == 1 < len(folders):
+        told = {problem.file for problem in passed_over}
+        for folder in (folder for folder, _ in folders if folder != usual[0][0] and folder not in told):
+            message = f"found {role} here and in {usual[0][0].name}/; expected one folder of {role}. "
+            message += f"{usual[0][0].name}/ was read; move it elsewhere to have this one read."
+            passed_over.append(Problem(folder, "passed_over", message))
+        folders = usual
+    if len(folders) > 1:
+        names = " and ".join(f"{folder.relative_to(root)}/" for folder, _ in folders)
+        remedy = "Move all but one of them elsewhere."
+        raise DataError(root, f"{role} of {split or 'all splits'} in {names}", "one of these folders", remedy)
+    return folders[0] if folders else None
+
+
+def _has_other_name(folder: Path) -> bool:
+    names = {name for names in OTHER_ROLES.values() for name in names}
+    return any(re.fullmatch(rf"(.*[_-])?{re.escape(name)}([_-].*)?", folder.name.lower()) for name in names)
+
+
+def _files_in(folder: Path, known: set[Path]) -> Files:
+    """Return the images in a folder and in those within it, but not in folders that say what they hold themselves."""
+    files: Files = {}
+    for here, _ in walk(folder):
+        inner = here.relative_to(folder).parts
+        above = (folder.joinpath(*inner[: depth + 1]) for depth in range(len(inner)))
+        if not any(place in known for place in above) and (images := image_files(here)):
+            files[inner] = images
+    return files
+
+
+def _known_folders(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
+    """Yield (folder, split, role) for `root` and the folders in it whose names say one of them."""
+    yield root, None, None
+    for outer in _subfolders(root):
+        if (outer_says := _parsed(outer.name)) is None:
+            continue
+        yield outer, *outer_says
+        for inner in _subfolders(outer):
+            inner_says = _parsed(inner.name)
+            if inner_says is None or any(a and b for a, b in zip(outer_says, inner_says, strict=True)):
+                continue
+            yield inner, outer_says[0] or inner_says[0], outer_says[1] or inner_says[1]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, but links to one that holds it: they lead through the whole machine."""
+    home = os.path.realpath(folder)
+    return sorted(
+        f for f in folder.iterdir() if os.path.isdir(f) and not (f.is_symlink() and holds(os.path.realpath(f), home))
+    )
+
+
+def _one_of(group: str, *tables: dict[str, tuple[str, ...]]) -> str:
+    names = (name for table in tables for spellings in table.values() for name in spellings)
+    return f"(?P<{group}>{'|'.join(map(re.escape, names))})"
+
+
+_SPLIT = rf"{_one_of('split', SPLITS)}(?:[_-]?20[0-9][0-9])?"
+"""A split and a year, as COCO's `train2017`."""
+_ROLE = _one_of("role", ROLES, OTHER_ROLES)
+_NAMES = [re.compile(rf"{_SPLIT}(?:[_-]?{_ROLE})?"), re.compile(rf"{_ROLE}(?:[_-]?{_SPLIT})?")]
+
+
+def _parsed(name: str) -> tuple[str | None, str | None] | None:
+    """Return (split, role) of a folder's name such as `train`, `images` or `train_masks`; `None` if it says neither."""
+    for pattern in _NAMES:
+        if match := pattern.fullmatch(name.lower().replace(" ", "_")):
+            role = _meaning(match["role"], ROLES) or _meaning(match["role"], OTHER_ROLES)
+            return _meaning(match["split"], SPLITS), role
+    return None
+
+
+def _meaning(word: str | None, names: dict[str, tuple[str, ...]]) -> str | None:
+    return next((meaning for meaning, spellings in names.items() if word in spellings), None)

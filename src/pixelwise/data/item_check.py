@@ -1,0 +1,202 @@
+"""One item of a data set under the glass: its files read, counted, and every problem named."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
+from pixelwise.core.lookup import counted, rows_of
+from pixelwise.data.annotation_values import SizeMismatchError
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes
+from pixelwise.data.masks.missing_objects import Numbering, numbering_of
+from pixelwise.data.problem import Problem
+from pixelwise.instances.objects import objects_of
+from pixelwise.raster.depth import Depth, depth_of
+from pixelwise.raster.image import frame_count, is_jpeg
+from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.tiff import image_pages
+
+Values = npt.NDArray[Any]
+KINDS = {
+    "unreadable": "an image or mask that is damaged, truncated or of a kind that is not read",
+    "size_mismatch": "a mask of another size than its image",
+    "unknown_value": "a mask with a value or colour that is no class",
+    "jpeg_mask": "a mask stored as JPEG, which smears class values",
+    "missing_mask": "an image without a mask",
+    "missing_image": "a mask without an image, or a name in a list without one",
+    "duplicate": "an image that is in another split too",
+    "resized_mask": "masks whose values between others are traces of smoothing or resizing",
+    "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
+    "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
+    "passed_over": "files that were not read, and why",
+    "missing_objects": "objects in a mask that have no id in an instance map, or no instance map",
+    "unlabelled": "an image without one labelled pixel",
+    "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
+    "pages": "a TIFF, or an animated GIF, PNG or WebP, of several images, of which the first alone is read",
+    "no_train": "no image to train on",
+    "no_val": "no image to choose the best weights by",
+    "empty_class": "a class without a pixel in any split",
+    "class_lists": "lists of classes that contradict each other",
+    "one_class": "training images that show a single class",
+    "class_not_in_train": "a class that occurs in other splits alone",
+    "class_not_in_val": "a class of which validation shows nothing",
+}
+"""What can be wrong with a data set."""
+
+HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages", "empty_class", "class_not_in_val")
+"""The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
+
+NARROW = 1 / 16
+"""Share of the range of the training images from which on an image is told as one of few levels."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What one item's files hold.
+
+    size: (height, width) and digest: of the image as it is stored, `None` where it cannot be read. class_pixels and
+    class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
+    object_areas: int64 (objects,), in pixels. depth: `None` of an image of 8 bits. numbering: of an image of data with
+    files of object ids, whose mask can be read.
+    """
+
+    item: Item
+    size: tuple[int, int] | None
+    digest: bytes | None
+    class_pixels: npt.NDArray[np.int64]
+    class_objects: npt.NDArray[np.int64]
+    object_areas: npt.NDArray[np.int64]
+    problems: tuple[Problem, ...]
+    depth: Depth | None = None
+    numbering: Numbering | None = None
+
+
+def examine(dataset: Dataset, item: Item) -> Examined:
+    """Read an item's files and name their problems; raises none of them."""
+    problems: list[Problem] = []
+    size, digest, depth = _facts(dataset, item, problems)  # the image itself is not kept while the labels are read
+    labels: Labels | None = None
+    if item.mask is not None:
+        labels = _read_labels(dataset, item, size, problems)
+    elif os.path.exists(located(item.image)[0]):
+        message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
+        problems.append(Problem(item.image, "missing_mask", message))
+    class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
+    areas = np.zeros(0, np.int64)
+    numbering: Numbering | None = None
+    if labels is not None:
+        class_pixels += counted(labels.label_map)[: len(class_pixels)]
+        if not class_pixels.any():
+            message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
+            problems.append(Problem(item.image, "unlabelled", message))
+        if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
+            found = objects_of(labels.label_map, labels.instance_map)
+            class_objects += np.bincount(found.class_index, minlength=len(class_objects))
+            areas = found.areas()
+        if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
+            numbering = numbering_of(item, labels, class_pixels, class_objects)
+    if depth is not None and (remark := _narrow(depth, dataset)):
+        problems.append(Problem(item.image, "narrow_range", remark))
+    counts = (class_pixels, class_objects, areas)
+    return Examined(item, size, digest, *counts, tuple(problems), depth, numbering)
+
+
+def _facts(
+    dataset: Dataset, item: Item, problems: list[Problem]
+) -> tuple[tuple[int, int] | None, bytes | None, Depth | None]:
+    """Return the size, digest and depth of an item's image, `None` each where it cannot be read."""
+    image = _read_image(dataset, item, problems)
+    if image is None:
+        return None, None, None
+    height, width = image.shape[:2]
+    depth = None if image.dtype == np.uint8 else depth_of(image)
+    return (height, width), _digest(image), depth
+
+
+def _digest(image: Values) -> bytes:
+    """Return what is the same for the same picture: gray in one channel or three, 8 bits or those times 257."""
+    strips = list(rows_of(image.shape))
+    if image.shape[2] == 3 and all((image[rows] == image[rows, :, :1]).all() for rows in strips):
+        image = image[..., :1]
+    dtype = image.dtype
+    if dtype == np.uint16 and not any((image[rows] % 257).any() for rows in strips):
+        dtype = np.dtype(np.uint8)
+    digest = hashlib.blake2b(f"{image.shape} {dtype}".encode(), digest_size=16)
+    for rows in strips:
+        strip = image[rows] if dtype == image.dtype else (image[rows] // 257).astype(dtype)
+        digest.update(np.ascontiguousarray(strip).data)
+    return digest.digest()
+
+
+def _narrow(depth: Depth, dataset: Dataset) -> str | None:
+    """Return what is to be said of an image that takes little of the range of the training images."""
+    own = dataset.value_range
+    if own is None or depth.high - depth.low >= NARROW * (max(own.high) - min(own.low)):
+        return None
+    found = f"found values from {depth.low:,.6g} to {depth.high:,.6g}"
+    expected = f"a larger part of {min(own.low):,.6g} to {max(own.high):,.6g}, which become 0 to 255"
+    remedy = "It is shown in few gray levels; save all images with one exposure, or leave it out."
+    return f"{found}; expected {expected}. {remedy}"
+
+
+def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values | None:
+    path = item.image
+    if not os.path.exists(located(path)[0]):
+        message = "found no such file; expected the image that a list names. Add the image or correct the list."
+        problems.append(Problem(path, "missing_image", message))
+        return None
+    try:
+        stored = dataset.read_stored(item)
+    except ImageError as error:
+        problems.append(_problem(path, "unreadable", error))
+        return None
+    if dataset.bands is None:
+        problems += _pages(path)
+    return stored
+
+
+def _pages(path: Path) -> list[Problem]:
+    """Return what to say of a file of several images; a page of a stack that is read page by page is no file."""
+    if not os.path.isfile(path):
+        return []
+    is_tiff = path.suffix.lower() in STACK_ENDINGS
+    count, name = (len(image_pages(path)), "pages") if is_tiff else (frame_count(path), "frames")
+    if count < 2:
+        return []
+    channels = ", or name the pages as channels with --bands" if is_tiff else ""
+    remedy = f"Save each of them, and its labels, as a file{channels}."
+    message = f"found {count} {name}, of which the first alone is read; expected one image a file. {remedy}"
+    return [Problem(path, "pages", message)]
+
+
+def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, problems: list[Problem]) -> Labels | None:
+    try:
+        labels = dataset.read_labels(item)
+    except ImageError as error:
+        problems.append(_problem(Path(error.where), "unreadable", error))
+        return None
+    except MaskError as error:
+        path = Path(error.where)
+        kind = "jpeg_mask" if is_jpeg(path) else "unknown_value"
+        kind = "size_mismatch" if isinstance(error, SizeMismatchError) else kind
+        problems.append(_problem(path, kind, error))
+        return None
+    problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
+    problems += _pages(mask_of(item))
+    if size is not None:
+        try:
+            require_sizes(item, labels, size)
+        except MaskError as error:
+            problems.append(_problem(Path(error.where), "size_mismatch", error))
+    return labels
+
+
+def _problem(path: Path, kind: str, error: PixelwiseError) -> Problem:
+    return Problem(path, kind, f"found {error.found}; expected {error.expected}. {error.remedy}")

@@ -1,0 +1,235 @@
+"""One annotation file of COCO's: its images, categories and annotations, each taken as far as it makes sense.
+
+What is wrong with the file as a whole, or with its categories, is a `DataError`. What is wrong with an annotation costs
+its image: it is raised where that image's labels are read. What belongs to no image is a `Problem` of the file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.classes import is_class_name
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.data.annotation_files import parse_json, shortened, shown
+from pixelwise.data.annotation_values import Id, array_of, as_id, declared_size
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import is_usable, parts_of
+from pixelwise.data.shapes.rasterize import Marked, listed
+
+KEYS = ("images", "annotations", "categories")
+EXPECTED = "a JSON object with lists of images, annotations and categories"
+CORRECT = "Correct the annotation or delete it, or leave the image out (train --skip-bad)."
+
+OTHER_TASKS = {
+    "captions": "captions of images",
+    "person_keypoints": "keypoints",
+    "image_info": "images without annotations",
+    "panoptic": "panoptic segments; --format panoptic reads them",
+    "stuff": "stuff categories",
+}
+"""What the official files hold beside `instances_*.json`, by the beginning of their names."""
+
+
+@dataclass(frozen=True)
+class Category:
+    name: str
+    supercategory: str
+
+
+@dataclass
+class ListedImage:
+    """An image of the file, with its annotations by number and what is wrong with them."""
+
+    name: str
+    height: Any
+    width: Any
+    annotations: list[tuple[str, Id, dict[str, Any]]] = field(default_factory=list)
+    faults: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def size(self, path: Path, image: Path) -> tuple[int, int]:
+        """Return (height, width) as the file states them, or the image's where it states none.
+
+        Raises as `declared_size`.
+        """
+        return declared_size((self.height, self.width), image, path)
+
+
+@dataclass
+class AnnotationFile:
+    """What a file holds: images and categories by their ids, and the problems that belong to no image."""
+
+    path: Path
+    categories: dict[Id, Category]
+    images: list[ListedImage]
+    problems: list[Problem]
+
+    def used(self) -> set[Id]:
+        """Return the ids of the categories that annotations have."""
+        return {category for image in self.images for _, category, _ in image.annotations}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; raise `DataError` where there is none."""
+    remedy = "Export the annotations again."
+    try:
+        content = parse_json(path)
+    except (OSError, ValueError) as error:
+        raise DataError(path, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
+    if not isinstance(content, dict):
+        raise DataError(path, "something else", EXPECTED, remedy)
+    return content
+
+
+def other_task(content: dict[str, Any]) -> str | None:
+    """Return what a file holds that lists no objects, by its content; `None` for one that does."""
+    annotations = content.get("annotations")
+    some = [entry for entry in annotations if isinstance(entry, dict)] if isinstance(annotations, list) else []
+    if some and all("segments_info" in entry for entry in some):
+        return OTHER_TASKS["panoptic"]
+    if some and all("caption" in entry for entry in some):
+        return OTHER_TASKS["captions"]
+    if "annotations" not in content:
+        return OTHER_TASKS["image_info"]
+    return None
+
+
+def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
+    """Take a file's content apart; raise `DataError` for lists that are missing and categories that make no sense."""
+    for key in KEYS:
+        if not isinstance(content.get(key), list):
+            raise DataError(path, f"no list of {key}", EXPECTED, "Export the annotations again.")
+    categories = read_categories(path, content["categories"])
+    problems: list[Problem] = []
+    images, by_id = _images(path, content["images"], problems)
+    _add_annotations(path, content["annotations"], categories, by_id, problems)
+    return AnnotationFile(path, categories, images, problems)
+
+
+def marked(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> Marked:
+    """Return an annotation as an object to paint; raise `MaskError` for one without an outline that makes sense."""
+    shape = entry.get("segmentation")
+    if isinstance(shape, dict) and isinstance(shape.get("counts"), str | list):
+        return Marked(name, class_index, runs=shape["counts"], crowd=crowd)
+    where = f"{path}, object {name}"
+    if not shape and entry.get("bbox"):
+        remedy = "This is data for detection: mark the outlines, or export them for segmentation."
+        raise MaskError(where, "a box and no outline", "an outline or runs", remedy)
+    expected = "lists of x, y, x, y ... or runs with counts"
+    unreadable = MaskError(where, "a segmentation that cannot be read", expected, CORRECT)
+    if shape and not isinstance(shape, list):
+        raise unreadable
+    rings = []
+    for ring in shape or ():
+        numbers = array_of(ring, where, expected, CORRECT, "a segmentation")
+        if not numbers.ndim or numbers.size % 2:
+            raise unreadable
+        rings.append(numbers.reshape(-1, 2))
+    return Marked(name, class_index, rings, crowd=crowd)
+
+
+def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, int]) -> None:
+    """Raise `MaskError` for runs of another (height, width) than the image's."""
+    shape = entry.get("segmentation")
+    stated = shape.get("size") if isinstance(shape, dict) else None
+    if stated is not None and stated != list(size):
+        found, expected = f"runs of the size {shown(stated)}", f"[{size[0]}, {size[1]}], the image's height and width"
+        raise MaskError(f"{path}, object {name}", found, expected, CORRECT)
+
+
+def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
+    """Return the categories in the order of their ids; raise `DataError` for an entry that makes no sense."""
+    found: dict[Id, Category] = {}
+    for number, entry in enumerate(entries, 1):
+        own = entry if isinstance(entry, dict) else {}
+        category, name = as_id(own.get("id")), own.get("name")
+        if category is None or not _is_name(name):
+            key = "id" if category is None else "name"
+            missing = f"the {key} {shown(own[key])} in entry {number} of categories" if key in own else None
+            what = missing or f"an entry in categories without {key!r}"
+            raise DataError(path, what, "id and name, a number and a text", "Correct the entry.")
+        if category in found:
+            found_id = f"the id {shown(category)} twice among categories"
+            raise DataError(path, found_id, "different ids", "Number them anew.")
+        parent = own.get("supercategory")
+        found[category] = Category(str(name), parent if isinstance(parent, str) else "")
+    order = sorted(found, key=lambda own: (isinstance(own, str), own))
+    return {category: found[category] for category in order}
+
+
+def _is_name(value: Any) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return abs(value) < 1e15
+    return is_class_name(value)
+
+
+def _images(
+    path: Path, entries: list[Any], problems: list[Problem]
+) -> tuple[list[ListedImage], dict[Id, list[ListedImage]]]:
+    by_name: dict[tuple[str, ...], ListedImage] = {}
+    by_id: dict[Id, list[ListedImage]] = {}
+    for number, entry in enumerate(entries, 1):
+        own = entry if isinstance(entry, dict) else {}
+        name, image_id = own.get("file_name"), as_id(own.get("id"))
+        if not is_usable(name) or image_id is None:
+            found = f"the id {shown(own.get('id'))} and the file_name {shown(name)} in entry {number} of images"
+            problems.append(_problem(path, "unknown_value", found, "a number and a path", "Correct the entry."))
+            continue
+        image = ListedImage(str(name), own.get("height"), own.get("width"))
+        other = by_name.setdefault(tuple(parts_of(image.name)), image)
+        if other is not image:
+            other.faults.append(("two entries in images for it", "one", "Remove one of the entries."))
+        by_id.setdefault(image_id, []).append(other)
+    for image_id, images in by_id.items():
+        names = list(dict.fromkeys(image.name for image in images))
+        if len(names) > 1:
+            shared = f"the id {shown(image_id)}, which {listed(names)} share"
+            fault = (shared, "an id of its own", "Number the images anew.")
+            for image in images:
+                image.faults.append(fault)
+    return list(by_name.values()), by_id
+
+
+def _add_annotations(
+    path: Path,
+    entries: list[Any],
+    categories: dict[Id, Category],
+    images: dict[Id, list[ListedImage]],
+    problems: list[Problem],
+) -> None:
+    without_image: list[str] = []
+    twice = Counter(_twice(entries))
+    for number, entry in enumerate(entries, 1):
+        own = entry if isinstance(entry, dict) else {}
+        annotation_id = as_id(own.get("id"))
+        name = str(number) if annotation_id is None or annotation_id in twice else shortened(str(annotation_id))
+        image_id, category = as_id(own.get("image_id")), as_id(own.get("category_id"))
+        if image_id is None or image_id not in images:
+            without_image.append(f"{name} (image_id {shown(own.get('image_id'))})" if own else f"entry {number}")
+            continue
+        for image in images[image_id]:
+            if category is None or category not in categories:
+                found = f"the category_id {shown(own.get('category_id'))} in annotation {name}"
+                image.faults.append((found, "an id that is listed", CORRECT))
+            else:
+                image.annotations.append((name, category, own))
+    if without_image:
+        found = f"{len(without_image):,} annotations ({listed(without_image)}) of images that are not listed"
+        remedy = "They were left out: correct their image_id, or delete them."
+        problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
+    if twice:
+        found = f"annotation ids that occur more than once ({listed([shortened(str(own)) for own in twice])})"
+        remedy = "All annotations were read; messages call these by their places in the list, from 1."
+        problems.append(_problem(path, "assumed", found, "different ids", remedy))
+
+
+def _twice(entries: list[Any]) -> Iterator[Id]:
+    ids = Counter(as_id(entry.get("id")) for entry in entries if isinstance(entry, dict))
+    return (own for own, count in ids.items() if own is not None and count > 1)
+
+
+def _problem(path: Path, kind: str, found: str, expected: str, remedy: str) -> Problem:
+    return Problem(path, kind, f"found {found}; expected {expected}. {remedy}")

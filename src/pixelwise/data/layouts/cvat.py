@@ -1,0 +1,241 @@
+"""CVAT for images 1.1: one XML file of labels, images, and the shapes that were drawn on them.
+
+https://docs.cvat.ai/docs/other/xml_format says what is in it.
+
+    DATA/
+      annotations.xml         or one each in train/, val/ and test/
+      images/a.jpg            images/SUBSET/a.jpg for images of a subset, or beside annotations.xml
+
+Polygons, boxes, ellipses (both may be turned) and masks are read. A mask is runs of zeros and ones in turn, row by row
+within its box. Shapes of one label and one group_id are parts of one object, of which a box among them is no part but
+the frame. Polylines, points, cuboids and skeletons are no regions: a remark tells them; tags are of the whole image and
+not read. Of overlapping objects the one of the higher z_order is in front; where that is the same see `rasterize`. What
+the labels `background` and `ignore` mean is told in `annotations`; the others are classes in the file's order, in its
+colours. An image's split is its subset's, its file's, its folder's or, if none says one, by the hash of its name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.documents import decoded_text, read_bytes, read_text, xml_root
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.core.files import write_text
+from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_values import declared_size
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import FileFinder, is_usable, parts_of, told_guesses
+from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
+from pixelwise.data.shapes.rasterize import listed
+from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.writing import copy_image, new_directory
+
+FILE = "annotations.xml"
+FOLDERS = ("", *(name for names in SPLITS.values() for name in names))
+LABEL_TYPES = ("any", "bbox", "rectangle", *REGIONS)
+"""Of labels that regions may have."""
+NO_LABEL = "ignore"
+EXPECTED = "annotations.xml as CVAT for images 1.1 writes it"
+REMEDY = "Export the annotations again, as CVAT for images 1.1."
+_COLOR = re.compile("#[0-9a-fA-F]{6}")
+
+
+def is_cvat(root: Path) -> bool:
+    """Return whether `root`, or a split's folder in it, holds an annotations.xml of CVAT's."""
+    return bool(_files(root))
+
+
+def open_cvat(root: Path) -> Dataset:
+    """Read the annotation files in `root`; what is wrong with a shape is told where it is read.
+
+    Raises `DataError` where there is no such file, for one that is damaged, has a DOCTYPE, no images (a video's has
+    tracks) or no labels, for labels that differ between files, and for images of one name.
+    """
+    files = _files(root)
+    if not files:
+        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+    remarks: list[Problem] = []
+    contents = {file: _content(file, remarks) for file in files}
+    classes = {file: _classes(file, content) for file, content in contents.items()}
+    for file, own in classes.items():
+        if own != classes[files[0]]:
+            expected = f"those of {files[0]}: {', '.join(classes[files[0]].names)}"
+            raise DataError(file, f"the labels {', '.join(own.names)}", expected, "Export both from one project.")
+    elements: dict[Path, ElementTree.Element] = {}
+    found: dict[tuple[str | None, str], Item] = {}
+    finder = FileFinder(root)
+    images: list[tuple[Path, ElementTree.Element, Path]] = []
+    for file, content in contents.items():
+        by_subset: dict[str, list[ElementTree.Element]] = {}
+        for image in content.iterfind("image"):
+            by_subset.setdefault(_path(image, "subset"), []).append(image)
+        for subset, members in by_subset.items():
+            inner = (f"images/{subset}", "images", subset, "")
+            folders = [folder / name for folder in (file.parent, root) for name in inner]
+            names = [image.get("name") or "" for image in members]
+            matches = finder.find(names, folders)
+            remarks += told_guesses(root, file, names, matches)
+            images += [(file, image, match.path) for image, match in zip(members, matches, strict=True)]
+    for file, image, place in images:
+        split, item = _item(root, file, image, place)
+        if (split, item.name) in found:
+            remedy = "Remove one of the entries or rename the image."
+            raise DataError(file, f"two images called {item.name} in {split or 'one split'}", "different names", remedy)
+        found[split, item.name] = item
+        elements[mask_of(item)] = image
+
+    def read_labels(item: Item) -> Labels:
+        return _labels(elements[mask_of(item)], classes[files[0]], item.image, mask_of(item))
+
+    splits = in_splits((split, item) for (split, _), item in found.items())
+    return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
+
+
+def write_cvat(dataset: Dataset, out: Path) -> None:
+    """Write `annotations.xml` and `images/SPLIT/`; images are copied byte for byte.
+
+    Each object becomes one mask, since CVAT's polygons have neither holes nor several parts; reading gives the same
+    pixels, and its brush corrects them. What has no label becomes a mask labelled `ignore`, in objects too. An object
+    has one class, that of most of its pixels; the first class is taken for background, and what no object covers is not
+    kept. Raises `DataError` for data with one class alone or with classes named as what is none,
+    and what `Dataset.read_labels` raises.
+    """
+    classes = writable_classes(dataset)
+    content = ElementTree.Element("annotations")
+    ElementTree.SubElement(content, "version").text = "1.1"
+    task = ElementTree.SubElement(ElementTree.SubElement(content, "meta"), "task")
+    labelled = [*zip(classes.names, classes.colors, strict=True), (NO_LABEL, (0, 0, 0))]
+    with new_directory(out) as temporary:
+        for number, (split, item) in enumerate(dataset.items()):
+            labels = dataset.read_labels(item)
+            copied = copy_image(item, temporary / "images" / split)
+            height, width = map(str, labels.label_map.shape)
+            shared = {"id": str(number), "name": copied.name, "subset": split, "width": width, "height": height}
+            image = ElementTree.SubElement(content, "image", shared)
+            for class_index, piece in regions_of(labels):
+                label = NO_LABEL if class_index == IGNORE_INDEX else classes.names[class_index]
+                ElementTree.SubElement(image, "mask", mask_attributes(label, piece))
+        _describe(task, len(content.findall("image")), labelled)
+        ElementTree.indent(content)
+        text = ElementTree.tostring(content, encoding="unicode")
+        write_text(temporary / FILE, f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n')
+
+
+def _describe(task: ElementTree.Element, size: int, labelled: list[tuple[str, tuple[int, int, int]]]) -> None:
+    for key, value in (("name", "pixelwise"), ("size", str(size)), ("mode", "annotation")):
+        ElementTree.SubElement(task, key).text = value
+    labels = ElementTree.SubElement(task, "labels")
+    for name, (red, green, blue) in labelled:
+        label = ElementTree.SubElement(labels, "label")
+        ElementTree.SubElement(label, "name").text = name
+        ElementTree.SubElement(label, "color").text = f"#{red:02x}{green:02x}{blue:02x}"
+        ElementTree.SubElement(label, "type").text = "any"
+        ElementTree.SubElement(label, "attributes")
+
+
+def _files(root: Path) -> list[Path]:
+    paths = (root / folder / FILE for folder in FOLDERS)
+    return [path for path in paths if os.path.isfile(path) and _is_cvats(path)]
+
+
+def _is_cvats(path: Path) -> bool:
+    try:
+        data = read_bytes(path)
+    except (OSError, ValueError):
+        return False
+    try:
+        return "<annotations" in decoded_text(data)
+    except ValueError:
+        return b"<annotations" in data
+
+
+def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
+    """Return what a file holds, less the images without a usable name, of which a problem is told."""
+    try:
+        content = xml_root(read_text(path))
+    except (OSError, ValueError) as error:
+        raise DataError(path, f"a file that cannot be read ({error})", EXPECTED, REMEDY) from error
+    if content.find("image") is None:
+        found = "tracks through a video" if content.find("track") is not None else "no image"
+        raise DataError(path, found, f"{EXPECTED}, with images", REMEDY)
+    bad: set[ElementTree.Element] = set()
+    for number, image in enumerate(content.iterfind("image"), 1):
+        name, subset = image.get("name"), image.get("subset")
+        if not is_usable(name) or (subset and not is_usable(subset)):
+            found = f"found the name {shown(name)} and the subset {shown(subset)} of image {number}"
+            message = f"{found}; expected names of files and folders. The image was left out: correct them."
+            problems.append(Problem(path, "unknown_value", message))
+            bad.add(image)
+    content[:] = [own for own in content if own not in bad]
+    if content.find("image") is None:
+        raise DataError(path, "images without a name", EXPECTED, REMEDY)
+    return content
+
+
+def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
+    """Return the classes of the labels that regions can have; parts of skeletons and tags are none."""
+    entries: dict[str, dict[str, Any]] = {}
+    for label in content.iterfind("meta/*/labels/label"):
+        name, kind, color = (label.findtext(key) or "" for key in ("name", "type", "color"))
+        if name and label.find("parent") is None and (kind or "any") in LABEL_TYPES:
+            given = {"color": list(bytes.fromhex(color[1:]))} if _COLOR.fullmatch(color) else {}
+            entries.setdefault(name, {"name": name, **given})
+    if not entries:
+        raise DataError(path, "no labels in <meta>", EXPECTED, REMEDY)
+    return drawn_classes(entries.values(), path)
+
+
+def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
+    name, subset = _path(image, "name"), _path(image, "subset")
+    told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
+    own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
+    stem = str(Path(own_name).with_suffix("")).replace("/", "_")
+    mask = file / subset / name
+    split = next((split for split in told if split), None)
+    return split, Item(stem, place, mask, mask)
+
+
+def _path(image: ElementTree.Element, key: str) -> str:
+    return "/".join(parts_of(image.get(key) or ""))
+
+
+def _split_called(word: str) -> str | None:
+    return next((split for split, names in SPLITS.items() if word.lower() in names), None)
+
+
+def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Path) -> Labels:
+    where = str(mask)
+    height, width = (int(numbers_in(image, (key,), where)[0]) for key in ("height", "width"))
+    if min(height, width) < 1:
+        raise MaskError(where, f"a size of {height}x{width}", "a pixel or more", REMEDY)
+    declared_size((height, width), file, mask)
+    shapes: list[tuple[str, Shape]] = []
+    others: list[str] = []
+    for number, element in enumerate(image, 1):
+        name = shortened(f"{number} ({element.get('label')})")
+        if element.tag in REGIONS:
+            shapes.append((element.tag, _shape(element, name, (height, width), where)))
+        elif element.tag != "tag":
+            others.append(shortened(f"{number} ({element.tag} {element.get('label')})"))
+    grouped = {(own.label, own.group) for tag, own in shapes if tag != "box" and own.group is not None}
+    regions = [own for tag, own in shapes if tag != "box" or (own.label, own.group) not in grouped]
+    labels = drawn(regions, classes, (height, width), where)
+    if not others:
+        return labels
+    found = f"found shapes ({listed(others)}) that are no regions"
+    remark = f"{found}; expected polygons, boxes, ellipses or masks. Each of them was left out."
+    return replace(labels, remarks=(*labels.remarks, remark))
+
+
+def _shape(element: ElementTree.Element, name: str, size: tuple[int, int], where: str) -> Shape:
+    where = f"{where}, object {name}"
+    group, level = map(int, numbers_in(element, ("group_id", "z_order"), where, "0"))
+    return Shape(name, element.get("label", ""), rings_in(element, size, where), group or None, level)

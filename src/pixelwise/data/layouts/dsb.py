@@ -1,0 +1,197 @@
+"""One mask file an object, as in Kaggle's Data Science Bowl 2018: nuclei in microscope images.
+
+Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl", Nature Methods 2019,
+doi:10.1038/s41592-019-0612-7.
+
+    stage1_train/ID/images/ID.png      one image
+    stage1_train/ID/masks/ANY.png      one object each, of the image's size: 0, and 255 (or 1) on the object
+
+The ID folders may also lie in `train/`, `val/` and `test/`, or directly in the root. Where they lie in `stage1_train`
+or the root alone, the hash of each ID splits them; a test folder without masks, as Kaggle's, is no split. An image
+without a masks folder is not labelled; one with an empty masks folder has no object. What is in no mask is background.
+Where objects overlap see `rasterize`, which also tells masks without a pixel. Soft edges between 0 and 255 are divided
+in the middle, and told; masks of another size, in colours or of other values are errors. `stage1_train_labels.csv` and
+the like are not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.data.class_list import read_object_classes, write_classes
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.exif_orientation import drawn_size
+from pixelwise.data.masks.antialiasing import soft_binary
+from pixelwise.data.masks.encoding import Int32, is_gray
+from pixelwise.data.masks.statistics import survey
+from pixelwise.data.pairing import image_files
+from pixelwise.data.shapes.rasterize import Marked, listed, painted
+from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.instances.objects import Piece, numbered
+from pixelwise.raster.image import image_size, read_values, write_png
+
+IMAGES, MASKS = "images", "masks"
+KAGGLES = {"stage1_train": "train", "stage1_test": "test"}
+PLACES: dict[str, str | None] = {
+    "": None,
+    **KAGGLES,
+    **{name: split for split, names in SPLITS.items() for name in names},
+}
+"""Where ID folders may lie, and the split that it says."""
+HASHED = {"", "stage1_train"}
+"""Places that are split by the hash of IDs, each where it is the only one."""
+SET = (1, 255)
+"""The value of an object's pixels is one of these."""
+HALF = 128
+"""Where edges are soft, an object's pixels have this value or more."""
+EXPECTED = (
+    f"ID/{IMAGES}/ID.png with masks, one an object, in ID/{MASKS}/; in it, in stage1_train/, or in train/, val/ ..."
+)
+
+
+def is_dsb(root: Path) -> bool:
+    """Return whether `root` holds a folder with one image of the folder's name and a folder of masks."""
+    return any(_is_kaggles(folder) for place in PLACES for folder in _folders(root / place))
+
+
+def open_dsb(root: Path) -> Dataset:
+    """Read images with a mask file an object. Classes are background and object, or the two of a list in `root`.
+
+    Raises `DataError` where no image has a masks folder, a folder has several images, two places hold one split, or a
+    class list has another number of classes than two.
+    """
+    found: dict[str, list[Item]] = {}
+    strays: list[Path] = []
+    for place, split in PLACES.items():
+        folders = [(folder, _image(folder)) for folder in _folders(root / place)]
+        items = [_item(folder, image) for folder, image in folders if image]
+        if items and (split != "test" or any(item.mask and image_files(item.mask) for item in items)):
+            found[place] = items
+            strays += [folder / MASKS for folder, image in folders if not image]
+    if not any(item.mask for items in found.values() for item in items):
+        raise DataError(root, f"no image with a folder {MASKS}/ of its own", EXPECTED, "Pass the directory above.")
+    return Dataset(
+        root, "dsb", read_object_classes(root), in_splits(_assigned(root, found)), read_labels, tuple(strays)
+    )
+
+
+def read_labels(item: Item) -> Labels:
+    """Return an item's label map and its objects, numbered in the order of their files' names.
+
+    Raises `ImageError` for a file that cannot be read and `MaskError` for a mask of another size than the image, in
+    colours, or of other values than 0 and one of `SET`.
+    """
+    folder = mask_of(item)
+    files = image_files(folder)
+    size = drawn_size(item.image, files[0]) if files else image_size(item.image)
+    soft: dict[str, int] = {}
+    labels = painted([_marked(file, size, soft) for file in files], size, str(folder))
+    if not soft:
+        return labels
+    found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({listed(list(soft))})"
+    remark = f"{found}; expected 0 and 255 alone. Values from {HALF} on are read as the object."
+    return replace(labels, remarks=(*labels.remarks, remark))
+
+
+def write_dsb(dataset: Dataset, out: Path) -> None:
+    """Write `SPLIT/NAME/images/` and `SPLIT/NAME/masks/00001.png ...`, 0 and 255, with `classes.yaml`.
+
+    Images are copied byte for byte. Masks hold objects and nothing else: raises `DataError` for other than two
+    classes, data without instance maps, and an image with pixels that have no label, or the second class and no
+    object, or the first class inside an object; and what `write_folders` raises.
+    """
+    if dataset.classes.num_classes != 2:
+        found = f"{dataset.classes.num_classes} classes"
+        raise DataError(dataset.root, found, "background and one class of objects", "Convert to 'coco' or 'folders'.")
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            objects = _objects(item, dataset.read_labels(item))
+            folder = temporary / split / item.name
+            copy_image(item, folder / IMAGES)
+            (folder / MASKS).mkdir()
+            for number in range(1, int(objects.max()) + 1):
+                mask = np.where(objects == number, np.uint8(255), np.uint8(0))
+                write_png(folder / MASKS / f"{number:05d}.png", mask)
+        write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _objects(item: Item, labels: Labels) -> Int32:
+    """Return the item's objects, numbered from 1 without gaps, if they say all that its label map says."""
+    if labels.instance_map is None:
+        remedy = "Convert to 'folders', which holds masks alone."
+        raise DataError(item.image, "no instance map", "objects, each of which gets a mask", remedy)
+    if pixels := int((labels.label_map != (labels.instance_map > 0)).sum()):
+        found = f"{pixels:,} pixel{'s' if pixels > 1 else ''} without a label, or whose class and object contradict"
+        expected = "the second class on objects and the first elsewhere, which is all that masks of objects say"
+        raise DataError(item.image, found, expected, "Convert to 'folders', which holds labels and objects apart.")
+    return numbered(labels.instance_map)[0]
+
+
+def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
+    """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
+    values = read_values(file)
+    if values.shape[:2] != size:
+        found, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
+        remedy = "Export the mask again at the image's size, or leave the image out (train --skip-bad)."
+        raise MaskError(file, f"a mask of {found} (height x width)", f"{expected}, its image's size", remedy)
+    if values.ndim == 3:
+        if not is_gray(values):
+            raise MaskError(file, "a mask in colours", "gray, 0 and 255", "Save it like the other masks.")
+        values = values[..., 0]
+    if not values.any():
+        return Marked(file.name, 1, piece=Piece(0, 0, np.zeros((0, 0), bool)))
+    piece = Piece.of(values != 0)
+    different = np.unique(values[piece.place][piece.mask]).tolist()
+    if different[-1] == 255 and len(different) > 2 and soft_binary(survey([file]).gray_looks) == (0, 255):
+        soft[file.name] = int(((values > 0) & (values < 255)).sum())
+        return Marked(file.name, 1, piece=Piece.of(values >= HALF))
+    if len(different) > 1 or different[0] not in SET:
+        found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
+        remedy = "Save the mask with two values, as PNG, or leave the image out (train --skip-bad)."
+        raise MaskError(file, found, "255 alone, or 1 alone, on the one object of the file", remedy)
+    return Marked(file.name, 1, piece=piece)
+
+
+def _folders(place: Path) -> list[Path]:
+    """Return the folders in `place` that hold images or masks, none of them a place itself."""
+    if not place.is_dir():
+        return []
+    inner = (folder for folder in place.iterdir() if folder.name.lower() not in PLACES)
+    return sorted(folder for folder in inner if any((folder / kind).is_dir() for kind in (IMAGES, MASKS)))
+
+
+def _is_kaggles(folder: Path) -> bool:
+    files = image_files(folder / IMAGES) if (folder / IMAGES).is_dir() and (folder / MASKS).is_dir() else []
+    return [file.stem for file in files] == [folder.name]
+
+
+def _image(folder: Path) -> Path | None:
+    files = image_files(folder / IMAGES) if (folder / IMAGES).is_dir() else []
+    if len(files) > 1:
+        found = f"{len(files)} images, such as {files[0].name} and {files[1].name}"
+        raise DataError(folder / IMAGES, found, f"one, with its masks in {MASKS}/", "Give each image its own folder.")
+    return files[0] if files else None
+
+
+def _item(folder: Path, image: Path) -> Item:
+    masks = folder / MASKS if (folder / MASKS).is_dir() else None
+    return Item(folder.name, image, masks, masks)
+
+
+def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
+    """Yield every item with its place's split; none where the only place says none."""
+    splits = [PLACES[place] for place in found]
+    if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
+        named = " and in ".join(f"{place}/" if place else "the directory itself" for place in found)
+        expected = "one folder for each split, or none"
+        raise DataError(root, f"images in {named}", expected, "Move one of them elsewhere.")
+    hashed = len(found) == 1 and found.keys() <= HASHED
+    for place, items in found.items():
+        for item in items:
+            yield None if hashed else PLACES[place], item

@@ -1,0 +1,72 @@
+"""Split lists beside mask folders: which items they name, and what is to be said of the others (see `folders`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pixelwise.core.errors import DataError
+from pixelwise.data.dataset import Item
+from pixelwise.data.pairing import image_files, told_apart
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import FileFinder
+from pixelwise.data.split_lists import follow_lists, names_of, parse_line, tell_unlisted
+
+LOOKED_AT = 100
+"""Lines of each list in which pairs of files are looked for."""
+
+
+def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
+    """Return whether the lists name images and masks, both of which are there."""
+    lines = [parse_line(split, line, lambda _: None) for split, own in lists.items() for line in own[:LOOKED_AT]]
+    texts = [text for line in lines if line.mask is not None for text in (line.image, line.mask)]
+    matches = FileFinder(root).find(texts, [root]) if texts else []
+    pairs = zip(matches[::2], matches[1::2], strict=True)
+    return any(image.exists and mask.exists and image.path != mask.path for image, mask in pairs)
+
+
+def listed_items(
+    root: Path, found: Sequence[tuple[str | None, Item]], lists: dict[str, list[str]]
+) -> tuple[list[tuple[str, Item]], list[Problem]]:
+    """Return the items that the lists name, and remarks. found: those in folders, with the split that these name.
+
+    An image that is not there is an item whose files are missing; a test list without one mask is no split. Raises
+    `DataError` for lists that name no image here, and as `follow_lists`.
+    """
+    by_name = {item.name: item for _, item in found}
+    by_place = {(split, item.name): item for split, item in found}
+
+    def item_of(split: str, text: str) -> Item | None:
+        known = (by_place.get((split, name)) or by_name.get(name) for name in names_of(text))
+        return next((item for item in known if item), None)
+
+    def folder_of(split: str) -> Path:
+        places = sorted(found, key=lambda pair: pair[0] != split)
+        return places[0][1].image.parent if places else root
+
+    lines = [parse_line(split, line, partial(item_of, split)) for split, own in lists.items() for line in own]
+    listed, remarks = follow_lists(root, lines, folder_of)
+    images = {item.image: item.mask is not None for _, item in found}
+    if not any(item.image in images or item.mask is not None for _, item in listed):
+        first = next((line.text for line in lines), "nothing")
+        expected = f"stems of images, such as {found[0][1].name!r}" if found else "stems of images"
+        lacking = f"{', '.join(lists)} lists that name no image here, such as {first!r}"
+        raise DataError(root, lacking, expected, "Correct them.")
+    remarks += tell_unlisted(root, images or _beside(listed), (item.image for _, item in listed))
+    unlabelled = [item for split, item in listed if split == "test"]
+    if any(os.path.isfile(item.image) for item in unlabelled) and not any(item.mask for item in unlabelled):
+        count = f"{len(unlabelled):,} image{'s' if len(unlabelled) > 1 else ''}"
+        message = f"found {count} in the list of test and no mask of them; expected masks to measure by. "
+        remarks.append(Problem(root, "passed_over", f"{message}It is no split; add the masks."))
+        listed = [(split, item) for split, item in listed if split != "test"]
+    return listed, remarks
+
+
+def _beside(listed: Sequence[tuple[str, Item]]) -> dict[Path, bool]:
+    """Return the images in the folders of listed ones, where the names of folders do not tell what they hold."""
+    masks = {item.mask for _, item in listed}
+    folders = sorted({item.image.parent for _, item in listed if os.path.isfile(item.image)})
+    apart = (told_apart([file for file in image_files(folder) if file not in masks]) for folder in folders)
+    return {image: False for images, _ in apart for image in images}

@@ -1,0 +1,183 @@
+"""Mask folders: images and masks with equal stems, in folders whose names say what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import DataError
+from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
+from pixelwise.data.dataset import Dataset, Item, Labels, files_of, mask_of
+from pixelwise.data.folder_roles import EXPECTED, Place, find_places, home_of
+from pixelwise.data.layouts.folder_split_lists import listed_items, names_pairs
+from pixelwise.data.layouts.voc_classes import read_label_map
+from pixelwise.data.masks.encoding import Coding
+from pixelwise.data.masks.instance_maps import IdReading, decide_ids
+from pixelwise.data.masks.interpretation import decide
+from pixelwise.data.masks.union import read_united, tell_united, with_several
+from pixelwise.data.other_class_lists import class_list_of_splits, files_like_lists
+from pixelwise.data.pairing import partners, several_masks
+from pixelwise.data.problem import shown
+from pixelwise.data.references import stem_of
+from pixelwise.data.splits import assigned, in_splits, read_split_lists, unread_split_lists
+from pixelwise.data.unrecognised import describe, endings_of_masks, remedy_for
+from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.raster.image import write_png
+
+Assigned = list[tuple[str | None, Item]]
+"""Items with the split that their folder names, if it names one."""
+
+
+def open_folders(root: Path) -> Dataset:
+    """Read the mask folders in `root` (see `layout` for the names that are understood).
+
+    Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. Lists of images and
+    masks may name files in any folders. A test folder without masks has nothing to measure and is no split. Data with
+    instance maps and no masks has the classes background and object. Raises `DataError` where no images with masks are
+    found or their partners are ambiguous.
+    """
+    lists = read_split_lists(root)
+    try:
+        places, passed_over = find_places(root)
+    except DataError:
+        if not names_pairs(root, lists):
+            raise
+        places, passed_over = [], []
+    has_labels = any(place.masks or place.instances for place in places)
+    if not has_labels and not names_pairs(root, lists):
+        raise DataError(root, describe(root), EXPECTED, remedy_for(root))
+    home = home_of(root, places)
+    lists = lists or read_split_lists(home)
+    has_masks = not has_labels or any(place.masks for place in places)
+    found: Assigned = []
+    labelling: set[Path] = set()
+    for place in places:
+        items = _items(place, has_masks)
+        if place.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
+            found += [(place.split, item) for item in items]
+            labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
+    used = {path for _, item in found for path in (item.mask, item.instances, *item.more) if path is not None}
+    if not any(item.mask for _, item in found) and not names_pairs(root, lists):
+        raise _no_pair(root, places)
+    strays = tuple(sorted(labelling - used))
+    if lists:
+        listed, remarks = listed_items(root, found, lists)
+        _require_own(root, listed)
+        passed_over += remarks
+        splits, strays = in_splits(listed), ()
+    else:
+        _require_own(root, found)
+        splits = in_splits(assigned(root, found))
+        passed_over += unread_split_lists(root)
+    all_items = [item for items in splits.values() for item in items]
+    passed_over += tell_united(root, all_items)
+    masks = sorted({mask for item in all_items for mask in (item.mask, *item.more) if mask is not None})
+    class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
+    class_list = class_list or class_list_of_splits(root)
+    home_of_list = root if class_list is None else class_list.path.parent
+    maps = sorted({item.instances for item in all_items if item.instances is not None}) if has_masks else masks
+    if not has_masks:
+        classes = read_object_classes(home_of_list, id_maps=True)
+        ids = decide_ids(root, maps, class_list)
+        read_objects = partial(_read_objects, ids=ids)
+        coding = ids.coding(classes)
+        problems = (*passed_over, *ids.problems)
+        return Dataset(root, "folders", classes, splits, read_objects, strays, coding=coding, problems=problems)
+    coding = _decide(root, masks, class_list, bool(maps))
+    if coding.objects:
+        ids = IdReading(tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX))
+        read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
+    else:
+        ids = decide_ids(root, maps, class_list)
+        coding = replace(coding, ignored_ids=ids.void)
+        read_single = files_of(coding.read, ids.read)
+
+    def read_labels(item: Item) -> Labels:
+        return read_united(item, coding, ids) if item.more else read_single(item)
+
+    problems = (*passed_over, *coding.problems, *ids.problems)
+    return Dataset(
+        root,
+        "folders",
+        coding.classes,
+        splits,
+        read_labels,
+        strays,
+        coding=coding,
+        problems=problems,
+        id_files=bool(maps),
+    )
+
+
+def write_folders(dataset: Dataset, out: Path) -> None:
+    """Write `train/`, `val/` and `test/` with `images/`, `masks/` (palette PNG), `instances/`, and `classes.yaml`.
+
+    Images are copied byte for byte. Raises `MaskError` or `ImageError` for the first mask that is missing or cannot
+    be read and `OutputError` for a directory that is not empty or cannot be written; `out` is then as it was.
+    """
+    palette = dataset.classes.palette()
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            copy_image(item, temporary / split / "images")
+            labels = dataset.read_labels(item)
+            write_png(temporary / split / "masks" / f"{item.name}.png", labels.label_map, palette)
+            if labels.instance_map is not None:
+                ids = labels.instance_map.astype(np.uint16)
+                write_png(temporary / split / "instances" / f"{item.name}.png", ids)
+        write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _read_objects(item: Item, ids: IdReading) -> Labels:
+    """Return the labels of an item whose instance map is all there is."""
+    return Labels(*ids.read_alone(mask_of(item)))
+
+
+def _items(place: Place, has_masks: bool) -> list[Item]:
+    instances = partners(place.images, place.instances)
+    masks = partners(place.images, place.masks) if has_masks else instances
+    names = ["_".join((*place.within, stem_of(image))) for image in place.images]
+    pairs = zip(names, place.images, strict=True)
+    items = [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
+    return with_several(items, several_masks(place.images, place.masks, masks)) if has_masks else items
+
+
+def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> Coding:
+    """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
+    try:
+        return decide(root, masks, class_list, has_objects)
+    except DataError as error:
+        others = [] if class_list else [shown(root, path) for path in files_like_lists(root)]
+        if not others:
+            raise
+        hint = f"There are lists of classes in forms that are not read: {', '.join(others[:3])}."
+        raise DataError(error.where, error.found, error.expected, f"{hint} {error.remedy}") from error
+
+
+def _require_own(root: Path, found: Iterable[tuple[str | None, Item]]) -> None:
+    """Raise `DataError` where two images have one mask: their names are equal in folders that differ."""
+    images: dict[Path, Path] = {}
+    for _, item in found:
+        if item.mask is not None and (other := images.setdefault(item.mask, item.image)) != item.image:
+            names = " and ".join(str(image.relative_to(root)) for image in (other, item.image))
+            expected = "a mask for each image"
+            remedy = "Arrange the masks in the same folders as the images, or give the images different names."
+            raise DataError(item.mask, f"one mask for {names}", expected, remedy)
+
+
+def _no_pair(root: Path, places: list[Place]) -> DataError:
+    images = [image for place in places for image in place.images]
+    masks = [mask for place in places for mask in (*place.masks, *place.instances)]
+    mask = masks[0]
+    other = f"are {mask.name} and {images[0].name}" if images else f"is {mask.name}, and there is no image"
+    first = f"the first {other}"
+    remedy = "Give each mask its image's stem, or write train.txt and val.txt, an image and its mask a line."
+    if endings := endings_of_masks(images, masks):
+        shown_endings = ", ".join(endings[:8]) + (" ..." if len(endings) > 8 else "")
+        first += f", and masks are called as images with {shown_endings} after it"
+        remedy = "Give each image one mask of its stem; unite several, such as one a class, with a value a class."
+    return DataError(root, f"no mask that belongs to an image; {first}", "masks with their images' stems", remedy)

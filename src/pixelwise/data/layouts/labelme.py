@@ -1,0 +1,221 @@
+"""labelme: a JSON file beside each image, with the shapes that were drawn on it.
+
+https://github.com/wkentaro/labelme, whose source says what is in them.
+
+    DATA/
+      classes.yaml                             or another list of classes, or none
+      train/a.jpg   train/a.json               train/, val/ and test/, or one folder of all, split by hashes
+      val/b.jpg     val/b.json
+
+Polygons, rectangles, circles and masks are read; shapes of one label and one group_id are parts of one object. Points
+and lines are no regions: a remark tells them. `imagePath` counts from the JSON file; where no image is there, one of
+that name or of the JSON file's own beside it is taken; the copy in `imageData` is not read. Without a list of classes
+background is followed by the labels in alphabetical order. What `_background_` and `__ignore__` mean, and which of
+overlapping objects is in front, is told in `annotations`. labelme's own exports fill the outlines too, up to a pixel
+more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.core.files import write_text
+from pixelwise.data.annotation_files import first_key, parse_json, shortened, shown
+from pixelwise.data.annotation_values import declared_size
+from pixelwise.data.class_list import read_class_list, require_no_ids, write_classes
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.folder_roles import ROLES
+from pixelwise.data.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of, rings_in, shapes_of
+from pixelwise.data.pairing import image_files
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import FileFinder, is_usable, stem_of, told_guesses, walk
+from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
+from pixelwise.data.shapes.rasterize import listed
+from pixelwise.data.splits import SPLITS, assigned, in_splits
+from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.instances.objects import Piece
+from pixelwise.raster.image import image_size
+
+VERSION = "5.5.0"
+"""The version of labelme that writes such files."""
+NO_LABEL = "__ignore__"
+MAX_SIDE = 2**16
+"""Of an image that a file can be believed to have."""
+EXPECTED = "JSON files with shapes and imagePath, as labelme writes them"
+KEYS = ("shapes", "imagePath", "imageData")
+OTHER_TOOLS = ("annotations", "categories", "shape_attributes")
+"""Keys of COCO's and VIA's files."""
+DEPTH = 3
+"""Of folders in which the files are looked for."""
+_WORDS = {name for names in (*SPLITS.values(), *ROLES.values()) for name in names}
+"""Of folders, that are no part of an item's name."""
+
+
+def is_labelme(root: Path) -> bool:
+    """Return whether a JSON file in `root`, or in folders below, has a key of labelme's."""
+    return next(_files(root), None) is not None
+
+
+def open_labelme(root: Path) -> Dataset:
+    """Read the labels and image paths of the JSON files in `root`; what is wrong in one is told where it is read.
+
+    Images beside others, but without a JSON file, are items without a mask. Raises `DataError` where there is no such
+    file, two are of one image, or some lie in train/ and others in no split's folder, and as `read_class_list` does.
+    """
+    files = sorted(_files(root))
+    if not files:
+        raise DataError(root, "no such file", EXPECTED, "Check the path.")
+    labels: set[str] = set()
+    found: dict[Path, tuple[str | None, Item]] = {}
+    contents = [_content_or_nothing(file) for file in files]
+    images, remarks = _images(root, files, contents)
+    for file, content, image in zip(files, contents, images, strict=True):
+        labels.update(
+            str(own["label"])
+            for own in content["shapes"]
+            if is_label(own.get("label")) and kind_of(own) not in NO_REGIONS
+        )
+        if image in found:
+            both = f"{found[image][1].mask} and {file}"
+            raise DataError(image, f"two files for it, {both}", "one for each image", "Move one of them elsewhere.")
+        found[image] = _split(root, file), Item(_name(root, file), image, file, file)
+    for folder in {image.parent for image in found if image.is_relative_to(root) and os.path.isfile(image)}:
+        for image in image_files(folder):
+            found.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
+    listed_classes = read_class_list(root)
+    if listed_classes is not None:
+        require_no_ids(listed_classes)
+    classes = drawn_classes(
+        listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)],
+        listed_classes.path if listed_classes else root,
+    )
+
+    def read_labels(item: Item) -> Labels:
+        return _labels(item, classes)
+
+    return Dataset(
+        root, "labelme", classes, in_splits(assigned(root, found.values())), read_labels, problems=tuple(remarks)
+    )
+
+
+def write_labelme(dataset: Dataset, out: Path) -> None:
+    """Write `SPLIT/` with images, copied byte for byte, and a JSON file beside each, and `classes.yaml`.
+
+    An object becomes a polygon along its pixels' edges, in several parts as many polygons of one group_id, and a mask
+    where it has holes, which labelme's polygons cannot have; reading gives the same pixels. What has no label becomes
+    `__ignore__`, in objects too. Without instance maps the connected regions of each class are the objects. An object
+    has one class, that of most of its pixels; the first class is taken for background, and what no object covers is
+    not kept. Raises `DataError` for data with one class alone or with classes named as what is none, and what
+    `Dataset.read_labels` raises.
+    """
+    classes = writable_classes(dataset)
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            labels = dataset.read_labels(item)
+            image = copy_image(item, temporary / split)
+            text = as_labelme(regions_of(labels), classes, image.name, labels.label_map.shape)
+            write_text(temporary / split / f"{item.name}.json", text)
+        write_classes(temporary / "classes.yaml", classes)
+
+
+def as_labelme(regions: Iterable[tuple[int, Piece]], classes: ClassMap, image_path: str, size: tuple[int, ...]) -> str:
+    """Return the JSON text for an image of `size` (height, width) whose file, counted from the text's, is `image_path`,
+    with regions of these class indices (see `regions_of`).
+    """
+    shapes: list[dict[str, Any]] = []
+    for number, (class_index, piece) in enumerate(regions, 1):
+        label = NO_LABEL if class_index == IGNORE_INDEX else classes.names[class_index]
+        shapes += shapes_of(piece, label, number)
+    content: dict[str, Any] = {"version": VERSION, "flags": {}, "shapes": shapes, "imageData": None}
+    content |= {"imagePath": image_path, "imageHeight": size[0], "imageWidth": size[1]}
+    return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def _labels(item: Item, classes: ClassMap) -> Labels:
+    path = mask_of(item)
+    content = _content(path)
+    stated = [content.get(key) for key in ("imageHeight", "imageWidth")]
+    known = all(type(side) is int and 0 < side <= MAX_SIDE for side in stated)
+    size = declared_size((stated[0], stated[1]), item.image, path) if known else image_size(item.image)
+    shapes: list[Shape] = []
+    others: list[str] = []
+    for number, entry in enumerate(content["shapes"], 1):
+        label = entry.get("label")
+        name = shortened(f"{number} ({label if isinstance(label, str) else shown(label)})")
+        if kind_of(entry) in NO_REGIONS:
+            others.append(name)
+            continue
+        rings = rings_in(entry, size, f"{path}, object {name}")
+        shapes.append(Shape(name, str(entry["label"]), rings, entry.get("group_id")))
+    labels = drawn(shapes, classes, size, str(path))
+    remarks = list(labels.remarks)
+    if others:
+        found = f"found points or lines ({listed(others)})"
+        remarks.append(f"{found}; expected polygons, rectangles, circles or masks. Each of them was left out.")
+    if content.get("imageData") and not os.path.isfile(item.image):
+        found = f"found the image {item.image.name} in imageData alone"
+        remarks.append(f"{found}; expected its file beside this one. Write it there: imageData is not read.")
+    return Labels(labels.label_map, labels.instance_map, tuple(remarks))
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, names in walk(root, DEPTH):
+        for path in (folder / name for name in names if name.lower().endswith(".json")):
+            if first_key(path, (*KEYS, *OTHER_TOOLS)) in KEYS:
+                yield path
+
+
+def _content(path: Path) -> dict[str, Any]:
+    remedy = "Save it from labelme again, or leave the image out (train --skip-bad)."
+    try:
+        content = parse_json(path)
+    except (OSError, ValueError) as error:
+        raise MaskError(path, f"a file that cannot be read ({error})", EXPECTED, remedy) from error
+    shapes = content.get("shapes") if isinstance(content, dict) else None
+    if not isinstance(shapes, list):
+        raise MaskError(path, "no list of shapes", EXPECTED, remedy)
+    for number, entry in enumerate(shapes, 1):
+        if not isinstance(entry, dict):
+            raise MaskError(path, f"{shown(entry)} in place of shape {number}", EXPECTED, remedy)
+    return dict(content)
+
+
+def _content_or_nothing(path: Path) -> dict[str, Any]:
+    try:
+        return _content(path)
+    except MaskError:  # raised again when the item is read
+        return {"shapes": []}
+
+
+def _images(root: Path, files: list[Path], contents: list[dict[str, Any]]) -> tuple[list[Path], list[Problem]]:
+    """Return the image that each file speaks of: as stated, beside it, of its stem, anywhere, or where it should be;
+    and a remark on those that are anywhere."""
+    finder = FileFinder(root)
+    stated = [content.get("imagePath") for content in contents]
+    names = [str(name) if is_usable(name) else f"{file.stem}.jpg" for file, name in zip(files, stated, strict=True)]
+    images: list[Path] = []
+    for file, name in zip(files, names, strict=True):
+        (match,) = finder.find([name], [file.parent], anywhere=False)
+        same = (path for path in image_files(file.parent) if stem_of(path) == stem_of(file))
+        images.append(match.path if match.exists else next(same, match.path))
+    missing = [place for place, image in enumerate(images) if not os.path.isfile(image)]
+    matches = finder.find([names[place] for place in missing], [root])
+    for place, match in zip(missing, matches, strict=True):
+        images[place] = match.path if match.exists else images[place]
+    return images, told_guesses(root, root, [names[place] for place in missing], matches)
+
+
+def _split(root: Path, path: Path) -> str | None:
+    folders = [part.lower() for part in path.relative_to(root).parent.parts]
+    return next((split for split, names in SPLITS.items() if set(folders) & set(names)), None)
+
+
+def _name(root: Path, path: Path) -> str:
+    folders = path.relative_to(root).parent.parts
+    return "_".join([*(part for part in folders if part.lower() not in _WORDS), path.stem])

@@ -1,0 +1,101 @@
+"""The shapes in labelme's files: their outlines, and the shapes that are written for a mask.
+
+https://github.com/wkentaro/labelme, `labelme/utils/shape.py`. A mask, a PNG in base64, has two
+points, its first and last pixels. Every other shape's points lie on edges between pixels.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pixelwise.core.classes import is_class_name
+from pixelwise.core.errors import MaskError
+from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_values import corners_in
+from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of
+from pixelwise.instances.objects import Piece
+from pixelwise.instances.polygons import Mask, Ring, signed_area
+
+NO_REGIONS = ("point", "points", "line", "linestrip")
+TWO_POINTS = ("rectangle", "circle", "mask")
+CORNERED = ("polygon", "rectangle", "oriented_rectangle", "rotation")
+"""What is drawn corner by corner; a rectangle may be too."""
+REDO = "Correct the shape in labelme or delete it."
+
+
+def kind_of(entry: dict[str, Any]) -> str:
+    """Return a shape's type; the oldest files name none and hold polygons."""
+    kind = entry.get("shape_type") or "polygon"
+    return kind if isinstance(kind, str) else shown(kind)
+
+
+def is_label(value: Any) -> bool:
+    """Return whether a shape's label is one: a word, or a number."""
+    return is_class_name(value) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+
+
+def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[Ring]:
+    """Return the outlines of a shape in an image of `size` (height, width).
+
+    Raises `MaskError`, which names `where`, for a shape without a label, points or a PNG that make no sense, and a type
+    that is not known.
+    """
+    if not is_label(entry.get("label")) or not isinstance(entry.get("group_id"), int | None):
+        found = f"the label {shown(entry.get('label'))} and the group_id {shown(entry.get('group_id'))}"
+        raise MaskError(where, found, "a word and a number or null", REDO)
+    kind, points = kind_of(entry), corners_in(entry.get("points"), where, "lists of x and y", REDO)
+    if kind not in CORNERED + TWO_POINTS:
+        raise MaskError(where, f"the shape_type {shown(kind)}", "polygon, rectangle, circle or mask", REDO)
+    if kind in CORNERED and not (kind == "rectangle" and len(points) == 2):
+        return [points]
+    if len(points) != 2 or not np.isfinite(points).all():
+        raise MaskError(where, f"a {kind} of {len(points)} points", "two, which are numbers", REDO)
+    (left, top), (right, bottom) = points.tolist()
+    if kind == "rectangle":
+        return [box(left, top, right, bottom)]
+    if kind == "circle":
+        radius = float(np.hypot(right - left, bottom - top))
+        return [ellipse((left, top), (radius, radius))]
+    corners = int(left), int(top), int(right) + 1, int(bottom) + 1
+    require_inside(corners, size, where)
+    return rings_of(_mask(entry, (corners[3] - corners[1], corners[2] - corners[0]), where), *corners[:2])
+
+
+def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]:
+    """Yield the shapes of an object, which has a pixel or more: polygons, which share the group `number` if they are
+    several, or a mask where it has holes.
+    """
+    shared: dict[str, Any] = {"label": label, "group_id": None, "description": "", "flags": {}, "mask": None}
+    rings = rings_of(piece.mask, piece.left, piece.top)
+    if all(signed_area(ring) > 0 for ring in rings):
+        group_id = number if len(rings) > 1 else None
+        for ring in rings:
+            yield {**shared, "group_id": group_id, "shape_type": "polygon", "points": ring.tolist()}
+        return
+    png = io.BytesIO()
+    Image.fromarray(piece.mask.astype(np.uint8)).save(png, format="PNG")
+    height, width = piece.mask.shape
+    points = [[piece.left, piece.top], [piece.left + width - 1, piece.top + height - 1]]
+    stored = base64.b64encode(png.getvalue()).decode("ascii")
+    yield {**shared, "shape_type": "mask", "points": points, "mask": stored}
+
+
+def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(entry.get("mask") or "")), formats=("PNG",)) as image:
+            found = image.size[::-1]
+            mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
+    except Exception as error:  # damaged images make Pillow raise nearly anything
+        raise MaskError(
+            where, f"a mask that cannot be read ({shortened(str(error))})", "a PNG in base64", REDO
+        ) from error
+    if mask is None:
+        expected = f"{size[0]}x{size[1]}, as its points say"
+        raise MaskError(where, f"a mask of {found[0]}x{found[1]} (height x width)", expected, REDO)
+    return mask

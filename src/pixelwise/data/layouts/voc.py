@@ -1,0 +1,235 @@
+"""Pascal VOC: classes and objects as palette PNGs beside the photos, and lists of the images in each split.
+
+Everingham et al., "The Pascal Visual Object Classes Challenge: A Retrospective", IJCV 2015,
+doi:10.1007/s11263-014-0733-5.
+
+    JPEGImages/2007_000032.jpg     SegmentationClass/2007_000032.png     SegmentationObject/2007_000032.png
+    ImageSets/Segmentation/train.txt   val.txt   trainval.txt   test.txt
+
+all in the directory, in `VOC2012/` or in `VOCdevkit/VOC2012/`. Class masks hold 0 = background, the classes, and 255 =
+void, which borders objects and has no label. Object masks hold ids from 1; 0 and 255 are no object. Either may be RGB
+instead, in VOC's colours or those of the class list. An image without an object mask has no instance map.
+
+Images that no list names are not read; without lists all are, split by the hash of their names. `trainval.txt` (or
+CVAT's `default.txt`) counts where `train.txt` or `val.txt` is missing, less what the others name. A test set without
+masks is no split. An object over several classes has that of most of its pixels, and a remark.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.core.files import write_text
+from pixelwise.data.class_list import write_classes
+from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
+from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_coding
+from pixelwise.data.masks.encoding import Coding, read_instance_map
+from pixelwise.data.pairing import image_files, partners
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import stem_of
+from pixelwise.data.shapes.rasterize import remark
+from pixelwise.data.split_lists import Line, follow_lists, names_of, parse_line, tell_unlisted
+from pixelwise.data.splits import in_splits, lines_of, read_split_lists
+from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.instances.objects import numbered
+from pixelwise.raster.image import IMAGE_ENDINGS, write_png
+
+IMAGES, CLASS_MASKS, OBJECT_MASKS = "JPEGImages", "SegmentationClass", "SegmentationObject"
+LISTS = "ImageSets/Segmentation"
+WHOLE_LISTS = ("trainval.txt", "default.txt")
+PLACES = ("VOC[0-9]*", "VOCdevkit/VOC[0-9]*")
+"""Where else the folders may lie."""
+EXPECTED = f"{IMAGES}/ and {CLASS_MASKS}/, with {OBJECT_MASKS}/ or {LISTS}/"
+MAX_OBJECTS = 254
+VOID = 255
+"""In both kinds of masks."""
+_COLORS_OF_IDS = {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()}
+_IDS = Coding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_OF_IDS, _COLORS_OF_IDS)
+
+
+def is_voc(root: Path) -> bool:
+    """Return whether VOC's images and class masks lie in `root` or below it, and its objects or lists beside them."""
+    return any((home / name).is_dir() for home in _homes(root) for name in (OBJECT_MASKS, LISTS))
+
+
+def open_voc(root: Path) -> Dataset:
+    """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_coding`.
+
+    Raises `DataError` where the folders or all masks are missing, for several years of VOC side by side, for lists that
+    name no image here, and for classes that make no sense.
+    """
+    homes = _homes(root)
+    if len(homes) != 1:
+        found = " and ".join(f"{home.relative_to(root)}/" for home in homes) or "other files"
+        raise DataError(root, found, EXPECTED, "Pass the directory of one of them.")
+    (home,) = homes
+    items, strays = _items(home)
+    pairs, remarks = _assigned(home, items)
+    splits = in_splits(pairs)
+    if not any(item.mask for item in splits.get("test", ())):
+        splits.pop("test", None)
+    masks = [item.mask for members in splits.values() for item in members if item.mask is not None]
+    if not masks:
+        raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
+    stems = [item.name for members in splits.values() for item in members]
+    id_files = any(item.instances for members in splits.values() for item in members)
+    coding = read_coding((home, root), masks, stems, id_files)
+
+    def read_labels(item: Item) -> Labels:
+        label_map = coding.read(mask_of(item))
+        if item.instances is None:
+            ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if coding.objects else None
+            return Labels(label_map, ids)
+        instance_map = _read_objects(item.instances)
+        return Labels(label_map, instance_map, _remarks(label_map, instance_map))
+
+    return Dataset(
+        root,
+        "voc",
+        coding.classes,
+        splits,
+        read_labels,
+        strays,
+        coding=coding,
+        problems=(*remarks, *coding.problems),
+        id_files=id_files,
+    )
+
+
+def write_voc(dataset: Dataset, out: Path) -> None:
+    """Write the folders and lists of VOC, and `classes.yaml`; images are copied byte for byte.
+
+    They keep their kind: VOC's own code asks for .jpg and does not find others. It also takes the first class for
+    background. Objects are numbered anew from 1; pixels without a label are void, also among the objects where there is
+    none. All splits share one folder: where two have an image of the same name, every name begins with its split's.
+    Raises `DataError` for more than 254 objects in an image, which VOC's 8 bits cannot number, and what
+    `Dataset.read_labels` raises.
+    """
+    names = Counter(item.name.casefold() for _, item in dataset.items())
+    shared = any(count > 1 for count in names.values())
+    palette = dataset.classes.palette()
+    palette[VOID] = PALETTE[VOID]
+    lists: dict[str, list[str]] = {split: [] for split in dataset.splits}
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            name = f"{split}_{item.name}" if shared else item.name
+            lists[split].append(name)
+            labels = dataset.read_labels(item)
+            copy_image(replace(item, name=name), temporary / IMAGES)
+            write_png(temporary / CLASS_MASKS / f"{name}.png", labels.label_map, palette)
+            if labels.instance_map is not None:
+                write_png(temporary / OBJECT_MASKS / f"{name}.png", _ids(item, labels, labels.instance_map), PALETTE)
+        if {"train", "val"} <= lists.keys():
+            lists["trainval"] = sorted(lists["train"] + lists["val"])
+        for split, members in lists.items():
+            write_text(temporary / LISTS / f"{split}.txt", "".join(f"{name}\n" for name in members))
+        write_classes(temporary / "classes.yaml", dataset.classes)
+
+
+def _ids(item: Item, labels: Labels, instance_map: Int32) -> UInt8:
+    own, ids = numbered(instance_map)
+    if len(ids) > MAX_OBJECTS:
+        expected = f"{MAX_OBJECTS} at most, which VOC's 8 bits can number"
+        remedy = "Convert to 'folders', whose ids have 16 bits, or cut the image into tiles."
+        raise DataError(item.image, f"{len(ids)} objects", expected, remedy)
+    own[(own == 0) & (labels.label_map == IGNORE_INDEX)] = VOID
+    return own.astype(np.uint8)
+
+
+def _read_objects(path: Path) -> Int32:
+    try:
+        return _IDS.read(path).astype(np.int32)
+    except MaskError as error:
+        expected = f"object ids 0..{MAX_OBJECTS}, {VOID} = void, or VOC's colours of these"
+        raise MaskError(path, error.found, expected, "Export the mask again as 8-bit PNG.") from error
+
+
+def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
+    """Return what is doubtful in objects' classes; nothing for maps of two sizes, which are an error elsewhere."""
+    if label_map.shape != instance_map.shape:
+        return ()
+    pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
+    classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
+    several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
+    told = (
+        (several, "lie on several classes", "has the class of most of its pixels"),
+        (none, "have no pixel with a label", "has no class"),
+    )
+    remarks = (remark(_names(which), found, "one class an object", done) for which, found, done in told)
+    return tuple(filter(None, remarks))
+
+
+def _names(which: npt.NDArray[np.bool_]) -> list[str]:
+    return [str(number + 1) for number in np.flatnonzero(which)]
+
+
+def _homes(root: Path) -> list[Path]:
+    """Return the directories that hold the folders: `root`, else those below it."""
+    below = [place for pattern in PLACES for place in sorted(root.glob(pattern))]
+    found = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
+    return found[:1] if root in found else found
+
+
+def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
+    """Return the images by their names, with their masks, and the masks that belong to none."""
+    images = image_files(home / IMAGES)
+    masks, objects = (image_files(f) if f.is_dir() else [] for f in (home / CLASS_MASKS, home / OBJECT_MASKS))
+    by_image, objects_by_image = partners(images, masks), partners(images, objects)
+    items = {
+        stem_of(image): Item(stem_of(image), image, by_image.get(image), objects_by_image.get(image))
+        for image in images
+    }
+    used = {*by_image.values(), *objects_by_image.values()}
+    return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
+
+
+def _assigned(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
+    """Return every listed image once a split, one that is not there as an item whose files are missing; and remarks."""
+
+    def listed(split: str, texts: list[str]) -> list[Line]:
+        return [parse_line(split, text, lambda name: _item_of(name, items)) for text in texts]
+
+    lists = read_split_lists(home)
+    lines = [line for split, texts in lists.items() for line in listed(split, texts)]
+    named, remarks = follow_lists(home, lines, lambda _: home / IMAGES)
+    pairs: list[tuple[str | None, Item]] = [*named]
+    whole = next((home / LISTS / name for name in WHOLE_LISTS if (home / LISTS / name).is_file()), None)
+    if whole is not None and not {"train", "val"} <= lists.keys():
+        others, told = follow_lists(home, listed("", lines_of(whole)), lambda _: home / IMAGES)
+        known = {item.name for _, item in pairs}
+        pairs += [(_split(lists.keys()), item) for _, item in others if item.name not in known]
+        remarks += told
+    elif not lists:
+        return [(None, item) for item in items.values()], []
+    if not any(item.name in items for _, item in pairs):
+        raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
+    masked = {item.image: item.mask is not None for item in items.values()}
+    remarks += tell_unlisted(home, masked, (item.image for _, item in pairs))
+    return [(split, _with_ending(item)) for split, item in pairs], remarks
+
+
+def _split(lists: Collection[str]) -> str | None:
+    """Return the split of an image that only a list of the whole, or none, names: the missing one of train and val;
+    train, of which val is drawn, beside a list of test alone; else none."""
+    missing = [split for split in ("train", "val") if split not in lists]
+    if len(missing) == 1:
+        return missing[0]
+    return "train" if "test" in lists else None
+
+
+def _item_of(text: str, items: dict[str, Item]) -> Item | None:
+    return next((items[name] for name in names_of(text) if name in items), None)
+
+
+def _with_ending(item: Item) -> Item:
+    """Return an item under the name that the image of a stem has in VOC."""
+    has_ending = item.image.suffix.lower() in IMAGE_ENDINGS
+    return item if has_ending else replace(item, image=item.image.with_name(f"{item.image.name}.jpg"))

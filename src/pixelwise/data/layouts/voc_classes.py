@@ -1,0 +1,116 @@
+"""The classes of data in Pascal VOC's layout: VOC's own, those of a list beside the data, or counted (see `voc`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap, Color
+from pixelwise.core.errors import DataError
+from pixelwise.data.annotation_files import shown
+from pixelwise.data.class_list import VOID_NAMES, ClassList, read_class_list, require_no_ids
+from pixelwise.data.masks.encoding import Coding, packed
+from pixelwise.data.masks.interpretation import decide
+from pixelwise.data.splits import lines_of
+
+BACKGROUND = "background"
+NAMES = (
+    BACKGROUND,
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog"),
+    *("horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+LABELME_LISTS = ("class_names.txt", "labels.txt")
+"""What labelme's converter to VOC writes, and what it is given: `__ignore__`, `_background_`, then the classes."""
+LABEL_MAP = "labelmap.txt"
+"""What CVAT and Datumaro write: lines of name:r,g,b:parts:actions."""
+_PHOTO_OF_VOC = re.compile(r"20(0[789]|1[012])_\d{6}")
+_CHANNEL = re.compile(r"\s*[0-9]{1,3}\s*")
+_IGNORED = ("__ignore__", "ignored", *VOID_NAMES)
+
+
+def _palette() -> npt.NDArray[np.uint8]:
+    """Return VOC's colours, uint8 (256, 3): of a value's bits, 0, 3 and 6 are red's highest, 1, 4, 7 green's ..."""
+    values, channels = np.arange(256)[:, None], np.arange(3)
+    colors = np.zeros((256, 3), np.uint8)
+    for i in range(3):
+        colors |= ((values >> 3 * i + channels & 1) << 7 - i).astype(np.uint8)
+    return colors
+
+
+PALETTE = _palette()
+CLASSES = ClassMap.from_dict([{"name": name, "color": PALETTE[i].tolist()} for i, name in enumerate(NAMES)])
+
+
+def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
+    """Return {VOC's colour of an index, packed: the index}."""
+    return {packed(PALETTE[None, index]).item(): index for index in indices}
+
+
+def read_coding(
+    folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], has_objects: bool = False
+) -> Coding:
+    """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
+    VOC's are (2007_000032), by VOC's classes; else as in `interpretation.decide`, for data that `has_objects` or not.
+
+    255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
+    make no sense, and as `interpretation.decide` does.
+    """
+    places = list(dict.fromkeys(folders))
+    for folder in places:
+        found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
+        if found is not None:
+            require_no_ids(found)
+            return decide(folder, masks, found, has_objects)
+    if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
+        known = (*range(len(NAMES)), IGNORE_INDEX)
+        colors = indices_of_colors(known)
+        return Coding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
+    return decide(places[0], masks, None, has_objects)
+
+
+def _names_list(folder: Path) -> ClassList | None:
+    path = next((folder / name for name in LABELME_LISTS if (folder / name).is_file()), None)
+    if path is None:
+        return None
+    names = [name for name in lines_of(path) if name not in _IGNORED]
+    if not names or names[0].strip("_") != BACKGROUND:
+        expected = "_background_ first, after __ignore__"
+        raise DataError(path, f"{shown(names[0])} first" if names else "no class", expected, "Name value 0 there.")
+    return _listed(
+        path, [(name, tuple(PALETTE[index % len(PALETTE)].tolist())) for index, name in enumerate(names)], {}
+    )
+
+
+def read_label_map(folder: Path) -> ClassList | None:
+    """Return the classes of the `labelmap.txt` in `folder`, `None` without one; raise `DataError` where it makes no
+    sense."""
+    path = folder / LABEL_MAP
+    if not path.is_file():
+        return None
+    rows: list[tuple[str, Color]] = []
+    colors: dict[Color, int] = {}
+    for line in (line for line in lines_of(path) if not line.startswith("#")):
+        name, *others = line.split(":")
+        channels = others[0].split(",") if others and others[0] else list(map(str, PALETTE[len(rows) % len(PALETTE)]))
+        if len(channels) != 3 or not all(_CHANNEL.fullmatch(own) and int(own) < 256 for own in channels):
+            raise DataError(path, f"the line {shown(line)}", "name:r,g,b:parts:actions", "Correct the line.")
+        color = (int(channels[0]), int(channels[1]), int(channels[2]))
+        ignored = name in _IGNORED
+        if colors.setdefault(color, IGNORE_INDEX if ignored else len(rows)) != (IGNORE_INDEX if ignored else len(rows)):
+            raise DataError(path, f"the colour {list(color)} twice", "a colour a class", "Correct one of the lines.")
+        if not ignored:
+            rows.append((name, color))
+    return _listed(path, rows, colors)
+
+
+def _listed(path: Path, rows: Sequence[tuple[str, Color]], colors: dict[Color, int]) -> ClassList:
+    names = tuple(BACKGROUND if name.strip("_") == BACKGROUND else name for name, _ in rows)
+    try:
+        classes = ClassMap(names, tuple(color for _, color in rows))
+    except DataError as error:
+        raise DataError(path, error.found, error.expected, error.remedy) from error
+    return ClassList(path, classes, {index: index for index in range(classes.num_classes)}, colors)

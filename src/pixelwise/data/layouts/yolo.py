@@ -1,0 +1,148 @@
+"""YOLO's texts of outlines, one an image, as Ultralytics lays them out for segmentation.
+
+Ultralytics, "Instance Segmentation Datasets", docs.ultralytics.com/datasets/segment.
+
+    data.yaml                      path (optional), train, val, test, names: [sky, ...] or {0: sky, ...}, nc (optional)
+    images/train/a.jpg             labels/train/a.txt        0 0.25 0.1 0.5 0.1 0.5 0.4
+
+A split is a folder, which is searched to any depth, a text that lists images, or several of either, from `path` or
+from the YAML's folder on; `path` often names a folder of another machine, and counts where it exists. The last folder
+`images` in an image's path, replaced by `labels`, leads to its text; without one the text lies beside the image. A line
+is an object: its class, then x and y of each corner as fractions of the image's width and height from the top left.
+What is no object is background, class 0, and YOLO's classes follow.
+
+An image whose text is missing or empty has no object. A split in which every text is missing is an error; a test set
+without texts, or that is not there, is no split. Boxes (four numbers), keypoints, unknown classes and coordinates off
+by more than a hundredth are errors; what lies outside the image by less is cut. Of lines that overlap see `rasterize`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import DataError, MaskError
+from pixelwise.core.files import write_text
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layouts.yolo_config import (
+    EXPECTED,
+    FILES,
+    lines_of,
+    read_classes,
+    read_items,
+    read_yaml,
+    stray_texts,
+    unlisted_images,
+    yaml_file,
+)
+from pixelwise.data.shapes.rasterize import Marked, painted
+from pixelwise.data.shapes.regions import LabelledObjects, with_objects
+from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.writing import copy_image, new_directory
+from pixelwise.instances.objects import objects_of
+from pixelwise.instances.polygons import Ring, outlines
+from pixelwise.raster.image import image_size
+
+TOLERANCE = 0.01
+"""How far outside the image a corner may lie, as a fraction of its side; Ultralytics allows as much."""
+BOX = 4
+DECIMALS = 9
+"""Of a written fraction: a corner is less than half a pixel off, so that no pixel is, at any size that is read."""
+
+
+def is_yolo(root: Path) -> bool:
+    """Return whether a YAML file in `root` has the keys of Ultralytics' data sets."""
+    return yaml_file(root) is not None
+
+
+def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
+    """Read the YAML file in `root` and find the images and texts that it names, there or in `images_root`.
+
+    Raises `DataError` where there is none or it makes no sense, for keypoints, for a split without images or texts
+    (see the module), and for two images of one name in a split.
+    """
+    path = yaml_file(root)
+    if path is None:
+        raise DataError(root, "no such YAML file", EXPECTED, "Check the path.")
+    content = read_yaml(path)
+    classes = read_classes(path, content)
+    items = [(split, item) for split in SPLITS for item in read_items(path, content, split, images_root)]
+    if not items:
+        raise DataError(path, "no split", "train and val, folders of images", "Name the folders there.")
+
+    def read_labels(item: Item) -> Labels:
+        text, size = mask_of(item), image_size(item.image)
+        lines = [] if text == item.image else lines_of(text)
+        return painted([_marked(text, classes, size, *line) for line in lines], size, str(text))
+
+    strays = stray_texts(item for _, item in items)
+    problems = tuple(unlisted_images(root, content, [item for _, item in items]))
+    return Dataset(root, "yolo", classes, in_splits(items), read_labels, strays, problems=problems)
+
+
+def write_yolo(dataset: Dataset, out: Path) -> None:
+    """Write `images/SPLIT/`, `labels/SPLIT/` and `data.yaml`; images are copied byte for byte.
+
+    Each object becomes one line. YOLO has neither holes nor parts: further rings are joined to the first over bridges
+    of no width, which here gives back every pixel, while readers that draw outlines, as Ultralytics does, see a line
+    there. The first class is taken for background, and what no object covers becomes it, whether it had a label or
+    not; objects of the first class are left out. An object has one class, that of most of its pixels. Ultralytics asks
+    for both train and val. Raises `DataError` for data with one class alone, and what `Dataset.read_labels` raises.
+    """
+    names = dict(enumerate(dataset.classes.names[1:]))
+    if not names:
+        raise DataError(dataset.root, "one class", "background and a class of objects", "Convert to 'folders'.")
+    with new_directory(out) as temporary:
+        for split, item in dataset.items():
+            lines = _written(with_objects(dataset.read_labels(item)))
+            copy_image(item, temporary / "images" / split)
+            write_text(temporary / "labels" / split / f"{item.name}.txt", "".join(f"{line}\n" for line in lines))
+        content = {**{split: f"images/{split}" for split in dataset.splits}, "names": names}
+        write_text(temporary / FILES[0], yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def bridged(rings: Sequence[Ring]) -> Ring:
+    """Return one ring that surrounds what the rings do: each is reached, and left, over a line to its first corner."""
+    line = rings[0]
+    for ring in rings[1:]:
+        at = int(((line - ring[0]) ** 2).sum(axis=1).argmin())
+        line = np.concatenate([line[: at + 1], ring, ring[:1], line[at:]])
+    return line
+
+
+def _written(labels: LabelledObjects) -> Iterator[str]:
+    objects = objects_of(labels.label_map, labels.instance_map)
+    height, width = labels.label_map.shape
+    for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):
+        if class_index:
+            corner = np.array([piece.left, piece.top])
+            fractions = (bridged(outlines(piece.mask)) + corner) / (width, height)
+            numbers = (f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".") for value in fractions.ravel().tolist())
+            yield f"{class_index - 1} {' '.join(numbers)}"
+
+
+def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, line: str) -> Marked:
+    expected = "a class index, then x and y of three corners or more"
+    try:
+        class_id, *values = (float(word) for word in line.split())
+    except ValueError as error:
+        raise MaskError(text, f"what is no number on line {number}", expected, "Correct the line.") from error
+    if len(values) == BOX:
+        remedy = "This is data for detection: mark the outlines, or export them for segmentation."
+        raise MaskError(text, f"a box on line {number}", expected, remedy)
+    if len(values) % 2:
+        raise MaskError(text, f"{len(values)} coordinates on line {number}", expected, "Correct the line.")
+    if class_id not in range(classes.num_classes - 1):
+        remedy = "Correct the line or the names."
+        expected = f"a class of the names, 0..{classes.num_classes - 2}"
+        raise MaskError(text, f"the class {class_id:g} on line {number}", expected, remedy)
+    if outside := [value for value in values if not -TOLERANCE <= value <= 1 + TOLERANCE]:
+        expected = "fractions of the image's width and height, 0..1"
+        remedy = "Divide x by the width and y by the height."
+        raise MaskError(text, f"the coordinate {outside[0]:g} on line {number}", expected, remedy)
+    height, width = size
+    return Marked(f"on line {number}", int(class_id) + 1, [np.array(values).reshape(-1, 2) * (width, height)])

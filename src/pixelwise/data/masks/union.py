@@ -1,0 +1,93 @@
+"""Several mask files of one image, as breast ultrasound (BUSI) has one a lesion: united when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import MaskError
+from pixelwise.data.dataset import Item, Labels, mask_of
+from pixelwise.data.masks.encoding import Coding, Int32, UInt8
+from pixelwise.data.masks.instance_maps import IdReading
+from pixelwise.data.problem import Problem
+
+SAME = 0.5
+"""Share of the smaller of two masks that the other covers, or more, where they show the same and not two parts."""
+_REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (train --skip-bad)."
+
+
+def with_several(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:
+    """Return the items with the masks of images that have several (see `pairing.several_masks`)."""
+    return [
+        item
+        if item.image not in several
+        else replace(item, mask=several[item.image][0], more=(*several[item.image][1:],))
+        for item in items
+    ]
+
+
+def tell_united(root: Path, items: Iterable[Item]) -> list[Problem]:
+    """Return a remark on images of which several masks are united; none where there are none."""
+    united = [item for item in items if item.more]
+    if not united:
+        return []
+    first = united[0]
+    names = ", ".join(mask.name for mask in (mask_of(first), *first.more))
+    count = f"{len(united):,} image{'s' if len(united) > 1 else ''}"
+    message = (
+        f"found several masks of {count} ({names} of {first.image.name}); expected one mask an image. They were "
+        "united: a pixel has the class that one of them gives it. If the numbers are classes, save one mask an image "
+        "with a value a class."
+    )
+    return [Problem(root, "assumed", message)]
+
+
+def read_united(item: Item, coding: Coding, reading: IdReading) -> Labels:
+    """Return the labels of an item with several masks; objects are those of each mask, where they hold ids.
+
+    Raises `MaskError` for masks of different sizes, for pixels that have two classes, and for two that show the same,
+    as the masks of two observers do; and what `Coding.read` raises.
+    """
+    masks = (mask_of(item), *item.more)
+    label_maps = [coding.read(mask) for mask in masks]
+    background = coding.values.get(0, 0)
+    _require_parts(masks, label_maps, background)
+    united = label_maps[0].copy()
+    for label_map in label_maps[1:]:
+        united[(label_map == IGNORE_INDEX) & (united == background)] = IGNORE_INDEX
+        shows = _shows(label_map, background)
+        united[shows] = label_map[shows]
+    if not coding.objects:
+        return Labels(united, None if item.instances is None else reading.read(item.instances))
+    ids: Int32 = np.zeros(united.shape, np.int32)
+    for own in map(reading.read, masks):
+        ids[own > 0] = own[own > 0] + ids.max()
+    return Labels(united, ids)
+
+
+def _require_parts(masks: Sequence[Path], label_maps: Sequence[UInt8], background: int) -> None:
+    size = label_maps[0].shape
+    for number, (mask, label_map) in enumerate(zip(masks, label_maps, strict=True)):
+        if label_map.shape != size:
+            found, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
+            raise MaskError(mask, f"a mask of {found}", f"{expected}, as {masks[0].name} has", _REMEDY)
+        shows = _shows(label_map, background)
+        for other, other_map in zip(masks[:number], label_maps, strict=False):
+            other_shows = _shows(other_map, background)
+            both = shows & other_shows
+            if differ := int((label_map[both] != other_map[both]).sum()):
+                expected = "one class a pixel in an image's masks"
+                raise MaskError(mask, f"{differ:,} pixels of another class than in {other.name}", expected, _REMEDY)
+            if both.sum() > SAME * max(1, min(shows.sum(), other_shows.sum())):
+                found = f"an area that {other.name} shows too, as labels of two observers do"
+                raise MaskError(mask, found, "parts that lie apart in an image's masks", _REMEDY)
+
+
+def _shows(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:
+    shows: npt.NDArray[np.bool_] = (label_map != background) & (label_map != IGNORE_INDEX)
+    return shows

@@ -1,0 +1,148 @@
+"""Which mask belongs to which image: files in folders, matched by their stems."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from pixelwise.core.errors import DataError
+from pixelwise.data.references import stem_of
+from pixelwise.raster.image import IMAGE_ENDINGS
+
+_SUFFIX = re.compile(
+    r"[_-](cp_masks?|masks?|labels?|gt|seg|segmentation|annotations?|annot|labelIds|L|manual\d?|simple[ _]segmentation"
+    r"|object[ _]identities|lab|lbl|ground[ _]?truth)$",
+    re.IGNORECASE,
+)
+"""What a mask's stem may have more than its image's, those of Cellpose, ilastik and DRIVE among them."""
+_IMAGE_SUFFIX = re.compile(
+    r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|photo|sat)$", re.IGNORECASE
+)
+"""What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
+_NUMBERED = re.compile(
+    r"[_-](masks?|labels?|seg|segmentation|annotations?)([ _-]?\d{1,3}|[ _-]?\(\d{1,3}\))$", re.IGNORECASE
+)
+"""What several masks of an image have in place of one's suffix, as `x_mask_1.png` of breast ultrasound (BUSI)."""
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the image files of a folder by their extensions, sorted; hidden ones are left out."""
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_ENDINGS and not f.name.startswith("."))
+
+
+def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
+    """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
+    of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
+
+    Names are equal where they look the same. Raises `DataError` for two images of one stem or two masks that fit an
+    image equally well.
+    """
+    if not masks:
+        return {}
+    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+    by_base: defaultdict[str, list[Path]] = defaultdict(list)
+    for mask in masks:
+        by_stem[stem_of(mask)].append(mask)
+        by_base[_SUFFIX.sub("", stem_of(mask))].append(mask)
+    pairs: dict[Path, Path] = {}
+    bases = Counter(_image_base(image) for image in images)
+    for stem, image in _by_stem(images).items():
+        base = _image_base(image)
+        fitting = by_stem.get(stem) or by_base.get(stem) or (by_base.get(base, []) if bases[base] == 1 else [])
+        if len(fitting) > 1:
+            names = ", ".join(mask.name for mask in fitting)
+            raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
+        if fitting:
+            pairs[image] = fitting[0]
+    return pairs
+
+
+def several_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
+    """Return the masks of images that have several, in the order of their numbers: the one in `pairs`, as `partners`
+    gives them, and those with a number after the suffix (`x_mask.png`, `x_mask_1.png`).
+
+    A number is none where it may be part of an image's name: of `x_mask_1`, where there is an image `x_1`.
+    """
+    stems = {stem_of(image): image for image in images}
+    used = set(pairs.values())
+    numbered: defaultdict[Path, list[Path]] = defaultdict(list)
+    for mask in masks:
+        stem = stem_of(mask)
+        match = _NUMBERED.search(stem)
+        if mask in used or match is None or _SUFFIX.search(stem) or (image := stems.get(stem[: match.start()])) is None:
+            continue
+        if stem[: match.start()] + match[2] not in stems:
+            numbered[image].append(mask)
+    return {
+        image: [*([pairs[image]] if image in pairs else []), *sorted(own, key=_number)]
+        for image, own in numbered.items()
+    }
+
+
+def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the images and the masks among files that lie in one folder.
+
+    A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one. Files with a suffix
+    that tells masks here, but without an image, are masks too. A file with a number after the suffix that has a mask of
+    its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or `a_seg_1.png`) is an image. No masks where nothing can be told.
+    """
+    groups: defaultdict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        groups[stem_of(file)].append(file)
+    masks: set[Path] = set()
+    suffixes: set[str] = set()
+    labelled = {_mask_base(file) for file in files if _SUFFIX.search(stem_of(file))}
+    labelled |= {stem for stem, group in groups.items() if sorted(map(_is_jpeg_name, group)) == [False, True]}
+    suffix_of = {file: "" if _is_numbered(file) and stem_of(file) in labelled else _suffix(file) for file in files}
+    bases = {_image_base(file) for file in files if not suffix_of[file]}
+    for file in files:
+        if (suffix := suffix_of[file]) and ((base := _mask_base(file)) in groups or base in bases):
+            suffixes.add(suffix)
+        others = [other for other in groups[stem_of(file)] if other != file]
+        if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
+            masks.add(file)
+    masks |= {file for file in files if suffix_of[file] in suffixes}
+    return [file for file in files if file not in masks], [file for file in files if file in masks]
+
+
+def _number(mask: Path) -> tuple[int, str]:
+    found = _NUMBERED.search(stem_of(mask))
+    return int(re.sub(r"\D", "", found[2])) if found else 0, mask.name
+
+
+def _suffix(file: Path) -> str:
+    """Return what tells a mask, less a number after it."""
+    stem = stem_of(file)
+    if found := _SUFFIX.search(stem):
+        return found.group().lower()
+    return f"_{found[1].lower()}" if (found := _NUMBERED.search(stem)) else ""
+
+
+def _is_numbered(file: Path) -> bool:
+    stem = stem_of(file)
+    return _SUFFIX.search(stem) is None and _NUMBERED.search(stem) is not None
+
+
+def _mask_base(file: Path) -> str:
+    stem = stem_of(file)
+    return _SUFFIX.sub("", stem) if _SUFFIX.search(stem) else _NUMBERED.sub("", stem)
+
+
+def _image_base(file: Path) -> str:
+    return _IMAGE_SUFFIX.sub("", stem_of(file))
+
+
+def _is_jpeg_name(file: Path) -> bool:
+    return file.suffix.lower() in (".jpg", ".jpeg")
+
+
+def _by_stem(images: Sequence[Path]) -> dict[str, Path]:
+    stems: dict[str, Path] = {}
+    for image in images:
+        other = stems.setdefault(stem_of(image), image)
+        if other is not image:
+            found = f"the same stem as {other.name}"
+            raise DataError(image, found, "one image of a stem", "Rename one of them, and its mask.")
+    return stems

@@ -1,0 +1,180 @@
+"""Splits: how they are spelled, listed in text files, and made where there are none."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pixelwise.core.documents import read_text
+from pixelwise.core.errors import DataError
+from pixelwise.data.dataset import Item
+from pixelwise.data.problem import Problem
+from pixelwise.data.references import distinct_names
+
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""Each split's names in folders and lists; the first is the one that is written."""
+
+LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation", "ImageSets/SegmentationContext", "ImageSets", "lists")
+"""Where lists are looked for; the first folder that has one counts."""
+
+LIST_NAMES = ("{}.txt", "{}_list.txt", "{}.lst")
+"""What the list of a split is called; those of Paddle end in `_list`, those of HRNet in `.lst`."""
+LIST_ENDINGS = (".csv", ".tsv", ".json", ".lst", ".list", ".txt", ".yaml", ".yml")
+"""Of files that may be lists of splits."""
+
+
+MAX_LINE = 8000
+"""Characters of a line in a list: two of the longest paths."""
+
+SMALL = 100
+"""A set of fewer images is small: its parts have fixed sizes, and its classes are spread over them."""
+
+LEAST = 5
+"""So many images validation and test have at least, where that is at most a fifth of a set."""
+
+LEAST_FOR_TEST = 10
+"""A set of fewer images without named splits is drawn into train and val alone."""
+
+
+def part_size(count: int) -> int:
+    """Return how many of `count` images validation has, and test as many: a tenth, but 5 where a fifth allows it; none
+    of fewer than 5 images."""
+    return max(round(0.1 * count), min(LEAST, round(0.2 * count))) if count >= LEAST else 0
+
+
+def part_sizes(count: int, test: bool) -> dict[str, int]:
+    """Return how many of `count` images each split gets; with `test` the data name no split at all."""
+    sizes = {"val": part_size(count), "test": part_size(count) if test and count >= LEAST_FOR_TEST else 0}
+    return {"train": count - sum(sizes.values()), **sizes}
+
+
+def hashed_split(name: str) -> str:
+    """Return the split of an image by the hash of its name: 80 % train, 10 % val, 10 % test.
+
+    Names alone decide, so an image that is added moves no other from one split to another.
+    """
+    fraction = hashed_fraction(name)
+    return "train" if fraction < 0.8 else "val" if fraction < 0.9 else "test"
+
+
+def hashed_fraction(name: str) -> float:
+    """Return a number in 0..1 that depends on the name alone, evenly spread over many names."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def in_splits(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
+    """Return the items by split, sorted by name; train comes first and a split without an item is left out.
+
+    Items of no split (`None`) are drawn into train, val and test by the hash of their names; with `draw_val` a set
+    with train and without val gets a part of train as val. Those are marked as `drawn`. See `part_sizes`. Names of one
+    split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    """
+    given = list(items)
+    unnamed = _distinct(item for split, item in given if split is None)
+    splits = {split: [item for own, item in given if own == split] for split in SPLITS}
+    if unnamed:
+        for split, members in draw(unnamed, part_sizes(len(unnamed), test=True)).items():
+            splits[split] += members
+    elif draw_val and not splits["val"] and part_size(len(splits["train"])):
+        splits |= draw(_distinct(splits["train"]), part_sizes(len(splits["train"]), test=False))
+    return {split: tuple(_distinct(members)) for split, members in splits.items() if members}
+
+
+def _distinct(items: Iterable[Item]) -> list[Item]:
+    """Return the items under distinct names, sorted by them."""
+    members = sorted(items, key=lambda item: (item.name, item.image))
+    names = distinct_names([item.name for item in members])
+    pairs = zip(members, names, strict=True)
+    return sorted((own if own.name == name else replace(own, name=name) for own, name in pairs), key=lambda i: i.name)
+
+
+def draw(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
+    """Return the items, marked as drawn, by split: of a small set those of the highest hashes make test, the next val;
+    of a larger one each goes where its hash says, and train gives what a part has too little of."""
+    ordered = sorted(items, key=lambda item: (-hashed_fraction(item.name), item.name))
+    parts = [split for split in ("test", "val") if sizes.get(split)]
+    limits = dict(zip(parts, (1.0, 0.9), strict=False))
+    drawn: dict[str, list[Item]] = {}
+    for split in parts:
+        count, least = sizes[split], LEAST
+        if len(items) >= SMALL:
+            of_hash = sum(limits[split] - 0.1 <= hashed_fraction(item.name) < limits[split] for item in items)
+            count = max(of_hash, least)
+        drawn[split], ordered = ordered[:count], ordered[count:]
+    drawn["train"] = ordered
+    return {split: [replace(item, drawn=True) for item in drawn[split]] for split in SPLITS if split in drawn}
+
+
+def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
+    """Yield every item with the split that its folder names; where no folder names train, the others are train beside
+    val or test, and of no split (`None`) where no folder names any.
+
+    Raises `DataError` where some lie in train and others in no split's folder.
+    """
+    found = list(found)
+    named = {split for split, _ in found if split is not None}
+    if any(split is None for split, _ in found) and "train" in named:
+        expected = "either split folders or one folder of images"
+        raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
+    for split, item in found:
+        yield split or ("train" if named else None), item
+
+
+def read_split_lists(root: Path) -> dict[str, list[str]]:
+    """Return the lines, stripped, of `train.txt`, `val.txt` and `test.txt` in the first place that has one of them.
+
+    Raises `DataError` for lists that cannot be read, and for two that name different images of one split.
+    """
+    for folder in LIST_FOLDERS:
+        lists: dict[str, list[str]] = {}
+        for split, names in SPLITS.items():
+            named = (root / folder / form.format(name) for form in LIST_NAMES for name in names)
+            files = [file for file in named if file.is_file()]
+            for file in files:
+                lines = lines_of(file)
+                if lists.setdefault(split, lines) != lines:
+                    found = f"another list of {split} than {files[0].name} beside it"
+                    raise DataError(file, found, "one list of a split", "Move one of them elsewhere.")
+        if lists:
+            return lists
+    return {}
+
+
+def unread_split_lists(root: Path) -> list[Problem]:
+    """Return a remark on files that may be lists of splits in a form that is not read; none where there are none."""
+    names = "|".join(name for spellings in SPLITS.values() for name in spellings)
+    called = re.compile(rf"(({names})([_-]?(list|files|images|ids|names|split|set))?|splits?|folds?)", re.IGNORECASE)
+    folders = [root / folder for folder in LIST_FOLDERS if (root / folder).is_dir()]
+    files = sorted(file for folder in folders for file in folder.iterdir() if file.suffix.lower() in LIST_ENDINGS)
+    found = [file for file in files if called.fullmatch(file.stem) and file.is_file()]
+    if not found:
+        return []
+    shown = ", ".join(file.relative_to(root).as_posix() for file in found[:4]) + (" ..." if len(found) > 4 else "")
+    message = (
+        f"found what may be lists of the splits ({shown}); expected train.txt, val.txt and test.txt, an image a line. "
+        "They were not read: write them so if they are lists of splits."
+    )
+    return [Problem(root, "passed_over", message)]
+
+
+def lines_of(file: Path) -> list[str]:
+    """Return a text's lines, stripped, without empty ones; raise `DataError` where it cannot be read."""
+    try:
+        text = read_text(file)
+        if "\0" in text:
+            raise ValueError("a NUL, which no text has")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if (longest := max(map(len, lines), default=0)) > MAX_LINE:
+            raise ValueError(f"a line of {longest:,} characters")
+    except (OSError, ValueError) as error:
+        found = f"a file that cannot be read ({error})"
+        raise DataError(file, found, "one image's name a line, UTF-8", "Write the list again.") from error
+    return lines

@@ -1,0 +1,126 @@
+"""Splits and folds in which every class occurs in every part, as far as its images go.
+
+Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-label Data", ECML PKDD 2011, algorithm 1: the class with
+the fewest images left comes first, and each of its images goes to the part that lacks it most.
+
+Differs from the paper: a part without any image of the class comes before those with some, the largest first, so that
+no part lacks a class that has an image for each. Ties go to the part that comes first, not to one at random, so that
+the same data are split the same way each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+
+from pixelwise.core.errors import OptionError, PixelwiseError
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.splits import SMALL, SPLITS, hashed_fraction
+
+Classes = frozenset[int]
+"""The class indices that occur in an image."""
+
+
+def stratified(dataset: Dataset) -> Dataset:
+    """Return the data set with the classes of a small set spread over the splits that were drawn, whose sizes stay."""
+    drawn = {split: [item for item in items if item.drawn] for split, items in dataset.splits.items()}
+    drawn = {split: members for split, members in drawn.items() if members}
+    pool = _in_order([item for members in drawn.values() for item in members])
+    if len(drawn) < 2 or len(pool) >= SMALL:
+        return dataset
+    parts = stratify(pool, classes_of(dataset, pool), {split: len(members) for split, members in drawn.items()})
+    splits = {
+        split: tuple(
+            sorted(
+                [item for item in dataset.splits.get(split, ()) if not item.drawn] + parts.get(split, []),
+                key=lambda item: item.name,
+            )
+        )
+        for split in SPLITS
+    }
+    return replace(dataset, splits={split: members for split, members in splits.items() if members})
+
+
+def folds(dataset: Dataset, count: int) -> list[Dataset]:
+    """Return `count` data sets whose test splits are disjoint parts, equal in size by one image, of all that are not in
+    a test split of the data's own, and whose train splits are the others of them.
+
+    Raises `OptionError` for fewer than 2 folds or more than there are images.
+    """
+    pool = _in_order([item for split, item in dataset.items() if split != "test" or item.drawn])
+    if not 2 <= count <= len(pool):
+        remedy = "Give 5, or as many as there are images if these are fewer."
+        raise OptionError("--folds", str(count), f"2 to {len(pool)}, the number of images", remedy)
+    sizes = {str(fold): len(pool[fold::count]) for fold in range(count)}
+    parts = stratify(pool, classes_of(dataset, pool), sizes)
+    return [
+        replace(
+            dataset,
+            splits={
+                "train": tuple(_by_name([item for other, own in parts.items() if other != fold for item in own])),
+                "test": tuple(_by_name(members)),
+            },
+        )
+        for fold, members in parts.items()
+    ]
+
+
+def stratify(items: Sequence[Item], classes: Sequence[Classes], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
+    """Return the items by part: as many as `sizes` says, each class in proportion to them as far as possible.
+
+    items, classes: of the same length; the order decides where all else is equal.
+    """
+    places = dict(sizes)
+    total = max(1, sum(sizes.values()))
+    counts = Counter(index for own in classes for index in own)
+    wanted = {part: {index: n * size / total for index, n in counts.items()} for part, size in sizes.items()}
+    parts: dict[str, list[Item]] = {part: [] for part in sizes}
+    held: dict[str, set[int]] = {part: set() for part in sizes}
+    left = dict(enumerate(classes))
+    while left:
+        remaining = Counter(index for own in left.values() for index in own)
+        rarest = min(remaining, key=lambda index: (remaining[index], index)) if remaining else None
+        for position in [p for p, own in left.items() if rarest is None or rarest in own]:
+            part = max(
+                (part for part, free in places.items() if free),
+                key=lambda part: (
+                    (rarest is not None and rarest not in held[part]),
+                    0.0 if rarest is None else wanted[part][rarest],
+                    places[part] / sizes[part],
+                ),
+            )
+            held[part] |= left[position]
+            parts[part].append(items[position])
+            places[part] -= 1
+            for index in left.pop(position):
+                wanted[part][index] -= 1
+    return parts
+
+
+def classes_of(dataset: Dataset, items: Sequence[Item]) -> list[Classes]:
+    """Return which classes occur in each item; none where its labels cannot be read, which `check` names."""
+
+    def present(item: Item) -> Classes:
+        try:
+            label_map = dataset.read_labels(item).label_map
+        except PixelwiseError:
+            return frozenset()
+        counts = np.bincount(label_map.ravel(), minlength=256)
+        return frozenset(np.flatnonzero(counts[: dataset.classes.num_classes]).tolist())
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(present, items))
+
+
+def _in_order(items: Sequence[Item]) -> list[Item]:
+    """Return the items in an order that their names decide and that has nothing to do with the alphabet."""
+    return sorted(items, key=lambda item: (hashed_fraction(item.name), item.name))
+
+
+def _by_name(items: Sequence[Item]) -> list[Item]:
+    return sorted(items, key=lambda item: item.name)

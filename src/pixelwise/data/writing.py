@@ -1,0 +1,59 @@
+"""Writing a data set: the whole directory appears, or nothing does."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.errors import ImageError, OutputError
+from pixelwise.core.files import output_errors
+from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.data.dataset import Item
+from pixelwise.data.masks.encoding import is_gray
+from pixelwise.raster.image import read_image, write_png
+from pixelwise.raster.source import open_source
+from pixelwise.raster.stack import located
+
+
+@contextlib.contextmanager
+def new_directory(out: Path) -> Iterator[Path]:
+    """Yield a temporary directory beside `out`; on success it becomes `out`, on failure it is removed.
+
+    Raises `OutputError` where `out` is a file or not empty, and where the disk does not take what is written.
+    """
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+        found = "a file" if out.is_file() else "a directory that is not empty"
+        raise OutputError(out, found, "a new or empty directory", "Choose another --out or empty this one.")
+    place = out.resolve()
+    with output_errors(out), temporary_beside(place) as temporary:
+        temporary.mkdir()
+        yield temporary
+        temporary.replace(place)
+
+
+def copy_image(item: Item, folder: Path) -> Path:
+    """Copy an item's image, byte for byte, into `folder` under the item's name; return the new path.
+
+    A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises
+    `ImageError` where there is no such image, or a page that cannot be read.
+    """
+    file, _ = located(item.image)
+    if not file.is_file():
+        raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
+    if file != item.image:
+        copied = folder / f"{item.name}.png"
+        with open_source(item.image) as source:
+            page = source.whole()
+        if page.dtype not in (np.uint8, np.uint16) or page.shape[2] > 1:
+            page = read_image(item.image)
+        gray = page.shape[2] == 1 or is_gray(page)
+        write_png(copied, np.ascontiguousarray(page[..., 0]) if gray else page)
+        return copied
+    copied = folder / f"{item.name}{item.image.suffix}"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(item.image, copied)
+    return copied

@@ -1,0 +1,108 @@
+"""A model file in OpenVINO, which is faster than onnxruntime for some nets on some machines, and slower for others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import MissingDependencyError, ModelFileError, OptionError
+from pixelwise.core.telemetry import import_silently
+from pixelwise.inference.engines.onnxruntime import (
+    available_cores,
+    checked,
+    in_utf8,
+    require_model,
+    require_signature,
+    run_error,
+    shortened,
+)
+from pixelwise.modelfile.graph import REMEDY
+from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+
+if TYPE_CHECKING:
+    import openvino
+
+TYPES = {"u8": "uint8", "f32": "float"}
+"""OpenVINO's names of the types that a model file takes and gives, as ONNX calls them."""
+
+
+class OpenVinoEngine:
+    """Run a model file with OpenVINO on all cores that this process may use, for so many threads `at_once`: in float32,
+    or with `half` in bfloat16.
+
+    `info` is what the file says of itself. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` where
+    OpenVINO is not installed, and `OptionError` for bfloat16 on a processor that does not multiply it.
+    """
+
+    def __init__(self, path: str | Path, at_once: int = 1, *, half: bool = False) -> None:
+        path = Path(path)
+        require_model(path)
+        core = _openvino().Core()
+        if half and not multiplies_bfloat16(core):
+            remedy = "Take openvino or onnxruntime."
+            found, expected = "a processor that does not multiply bfloat16", "one that does"
+            raise OptionError("--engine openvino-bf16", found, expected, remedy)
+        try:
+            model = core.read_model(path)
+        except Exception as error:  # of the binding, which share no base class of their own
+            raise _cannot_load(path, error) from error
+        with in_utf8(path):
+            self.info = ModelInfo.from_json(_metadata(model), path)
+            inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
+            require_signature(inputs, outputs, self.info, path)
+        options = {
+            "INFERENCE_NUM_THREADS": available_cores(),
+            "NUM_STREAMS": at_once,
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+        }
+        try:
+            self._compiled = core.compile_model(model, "CPU", options)
+        except Exception as error:
+            raise _cannot_load(path, error) from error
+        self._path = path
+        self._own = threading.local()
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        try:
+            if not hasattr(self._own, "request"):
+                self._own.request = self._compiled.create_infer_request()
+            logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
+        except Exception as error:
+            raise run_error(self._path, "OpenVINO", images, error) from error
+        return checked(logits, self.info, self._path)
+
+
+def multiplies_bfloat16(core: openvino.Core) -> bool:
+    """Return whether OpenVINO finds that this processor does."""
+    return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _openvino() -> Any:
+    try:
+        return import_silently("openvino")
+    except ImportError as error:
+        remedy = "pip install 'pixelwise[openvino]', or leave --engine out."
+        raise MissingDependencyError("--engine openvino", "no package openvino", "OpenVINO", remedy) from error
+
+
+def _cannot_load(path: Path, error: Exception) -> ModelFileError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    found = f"a file that OpenVINO cannot load ({shortened(lines[-1])})"
+    return ModelFileError(path, found, "an ONNX model", REMEDY)
+
+
+def _metadata(model: openvino.Model) -> str | None:
+    """Return what the ONNX file says of itself under pixelwise's key."""
+    place = ["framework", METADATA_KEY]
+    return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
+
+
+def _signature(port: Any) -> str:
+    shape = port.get_partial_shape()
+    sides = "" if shape.rank.is_dynamic else ", ".join(str(s.get_length()) if s.is_static else "any" for s in shape)
+    kind = port.get_element_type().get_type_name()
+    return f"{port.get_any_name()}: tensor({TYPES.get(kind, kind)}) ({sides})"

@@ -1,0 +1,164 @@
+"""From what was named on the command line to images, and to the files that will hold their predictions."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixelwise.core.errors import DataError, OptionError
+from pixelwise.core.text import file_name
+from pixelwise.inference.writers.registry import LABELME, MASK, WRITERS
+from pixelwise.raster.image import IMAGE_ENDINGS, frame_count
+from pixelwise.raster.place import place_of
+from pixelwise.raster.scan import is_scan
+from pixelwise.raster.stack import ANNOTATION_ENDINGS, STACK_ENDINGS, located, page_path
+from pixelwise.raster.tiff import image_pages
+from pixelwise.raster.zarr import is_zarr
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image, or page of a file, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
+    somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask.
+    shortened: the image's name is so long that a file of it is not called by the whole of it."""
+
+    image: Path
+    outputs: dict[str, Path]
+    placed: bool = False
+    scan: bool = False
+    shortened: bool = False
+
+
+def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
+    """Find the images of `inputs` (files, folders, glob patterns) and name the files in `out` for each of them.
+
+    A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
+    itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
+    not predict the predictions. Each page of a TIFF and frame of an animation is an image of its own: page 1 of
+    stack.tif, counted from 0, is stack.tif/1 and becomes stack_1.png; where not `paged`, pages are bands of one image.
+    Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
+    image.
+    """
+    places: dict[Path, Path] = {}
+    for text in inputs:
+        for image, place in _images_of(text, out).items():
+            for page, own in _pages_of(image, place) if paged else [(image, place)]:
+                places.setdefault(page, own)
+    jobs = [_job(image, out / place, kinds) for image, place in places.items()]
+    _require_no_overwriting(jobs)
+    return jobs
+
+
+def _pages_of(image: Path, place: Path) -> list[tuple[Path, Path]]:
+    """Return the images in a file, each with its place relative to `out`: itself, or its pages or frames."""
+    pages = _page_numbers(image)
+    if len(pages) < 2:
+        return [(image, place)]
+    digits = len(str(pages[-1]))
+    names = [place.with_name(f"{place.stem}_{number:0{digits}d}{place.suffix}") for number in pages]
+    return [(page_path(image, number), name) for number, name in zip(pages, names, strict=True)]
+
+
+def _page_numbers(file: Path) -> Sequence[int]:
+    if not file.is_file():  # a Zarr, or a page
+        return ()
+    return image_pages(file) if file.suffix.lower() in STACK_ENDINGS else range(frame_count(file))
+
+
+def remaining(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs of which a file is missing: files appear whole, so that the others are done."""
+    return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
+
+
+def require_files(jobs: Sequence[Job]) -> None:
+    """Raise `OptionError` where a page or frame of a file is to be written for labelme, which opens whole files."""
+    for job in jobs:
+        if LABELME in job.outputs and located(job.image)[0] != job.image:
+            found = f"{job.image}, a page or frame of a file, which labelme cannot open"
+            remedy = "Save the pages as files and predict these, or leave labelme out."
+            raise OptionError(f"--as {LABELME}", found, "images that are files of their own", remedy)
+
+
+def require_new(jobs: Sequence[Job]) -> None:
+    """Raise `OptionError` where a file of a job is there already."""
+    for job in jobs:
+        for output in job.outputs.values():
+            if output.exists():
+                remedy = "Give --resume to predict what is missing, --overwrite to write all anew, or another --out."
+                raise OptionError("--out", f"{output}, which exists", "a place for new files", remedy)
+
+
+def _images_of(text: str, out: Path) -> dict[Path, Path]:
+    """Return the images behind one input, sorted, and the place of each relative to `out`."""
+    path = Path(text)
+    if path.is_dir() and not is_zarr(path):
+        images = {image: image.relative_to(path) for image in _images_below(path, out)}
+        found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
+    elif (file := located(path)[0]) != path and file.suffix.lower() not in ANNOTATION_ENDINGS:
+        pages = _pages_of(file, Path(file.name))
+        images = {own: place for own, place in pages if own == path or (own == file and path == page_path(file, 0))}
+        found, expected = "no such page", "a page of the file, counted from 0"
+    else:
+        matches = [path] if path.exists() else sorted(map(Path, glob.iglob(text, recursive=True)))
+        images = {image: Path(image.name) for image in matches if image.is_file() or is_zarr(image)}
+        found, expected = "no such file", "an image, a folder of images, or a pattern such as 'photos/*.jpg'"
+    if not images:
+        raise DataError(text, found, expected, "Check the path.")
+    return images
+
+
+def _images_below(folder: Path, out: Path) -> list[Path]:
+    """Return the images in a folder and its sub-folders, those behind links too, each folder once."""
+    own = out.resolve() if out.resolve() != folder.resolve() else None
+    images = []
+    visited = {folder.resolve()}
+    for directory, subfolders, names in os.walk(folder, followlinks=True):
+        here = Path(directory)
+        below = [here / name for name in sorted(subfolders) if name[0] != "." and (here / name).resolve() != own]
+        arrays = [path for path in below if is_zarr(path)]
+        subfolders[:] = []
+        for path in below:
+            if path not in arrays and path.resolve() not in visited:
+                visited.add(path.resolve())
+                subfolders.append(path.name)
+        images += arrays
+        images += [here / name for name in names if name[0] != "." and Path(name).suffix.lower() in IMAGE_ENDINGS]
+    return sorted(images)
+
+
+def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
+    scan = is_scan(image)
+    placed = scan or is_zarr(image) or place_of(image) is not None
+    if scan:  # whose other files come of its mask
+        kinds = tuple(dict.fromkeys((MASK, *kinds)))
+    outputs = {kind: _output(place, kind, placed) for kind in kinds}
+    shortened = any(not path.name.startswith(place.stem) for path in outputs.values())
+    return Job(image, outputs, placed, scan, shortened)
+
+
+def _output(place: Path, kind: str, placed: bool) -> Path:
+    writer = WRITERS[kind]
+    return place.with_name(file_name(place.stem, (placed and writer.placed) or writer.ending))
+
+
+def _require_no_overwriting(jobs: list[Job]) -> None:
+    expected = "a file of its own for each prediction"
+    remedy = "Rename one of the images, or choose another --out directory for it."
+    images = {_identity(located(job.image)[0]) for job in jobs}
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for output in job.outputs.values():
+            identity = _identity(output)
+            if identity in images:
+                raise OptionError("--out", f"{output}, an image to predict", expected, remedy)
+            if identity in owners:
+                found = f"{output} for {owners[identity]} and for {job.image}"
+                raise OptionError("--out", found, expected, remedy)
+            owners[identity] = job.image
+
+
+def _identity(path: Path) -> str:
+    return os.path.normcase(os.path.realpath(path))

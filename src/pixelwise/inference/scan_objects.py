@@ -1,0 +1,181 @@
+"""Objects of an image of any size: grouped in windows that overlap, each object by the window that holds its middle."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import OutputError
+from pixelwise.core.files import output_errors
+from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.inference.jobs import Job
+from pixelwise.inference.scan_rows import KeptRows
+from pixelwise.inference.writers.objects import open_table, table_rows
+from pixelwise.inference.writers.polygons import add_objects, polygon_files
+from pixelwise.inference.writers.registry import MASK
+from pixelwise.instances.fields import NO_THING, Fields
+from pixelwise.instances.grouping import grouped
+from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.objects import MAX_ID, Objects
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.scan import Scan
+from pixelwise.render import object_overlay, visible
+
+Place = tuple[slice, slice]
+CORE = 2048
+"""Side of the part of a window whose objects it has."""
+MARGIN = 512
+"""What a window sees around it: objects of up to half of that are the same as on the whole image."""
+ZEROS = 2**24
+"""So many bytes of zeros are written at a time."""
+MAX_MARGIN = 2048
+"""A window that cuts an object of its core is looked at again with a larger margin, up to this."""
+
+
+def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
+    """Write what is asked of a scan's objects: a map, polygons, a table, an overlay; return how many windows cut an
+    object that is larger than what they see."""
+    grouping = info.grouping
+    if grouping is None:
+        return 0
+    asked, names = job.outputs, info.classes.names
+    height, width, _ = scan.shape
+    count = cuts = 0
+    with output_errors(job.outputs[MASK]), temporary_beside(rows.path) as waiting:
+        ids = _mapped(waiting, (height, width))
+        with ExitStack() as stack:
+            files = [stack.enter_context(file) for file in polygon_files(asked, scan.place, info, job.image)]
+            write_rows = stack.enter_context(open_table(asked["objects"])) if "objects" in asked else None
+            for place, objects, is_cut in _windows(scan, rows, grouping):
+                cuts += is_cut
+                numbers = range(count + 1, count + 1 + len(objects))
+                count += len(objects)
+                _paint(ids, place, objects, numbers)
+                corner = place[0].start, place[1].start
+                if write_rows is not None and len(objects):
+                    write_rows(table_rows(objects, scan[place], names, numbers, corner))
+                if files:
+                    add_objects(files, objects, names, numbers, corner)
+        _write_maps(asked, scan, ids, count)
+    return cuts
+
+
+def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Return zeros that lie in a new file, on disk already: where a page of a file with holes finds the disk full, the
+    process ends. Raises `OSError`."""
+    size = np.dtype(np.int32).itemsize * shape[0] * shape[1]
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, ZEROS):
+                file.write(bytes(min(ZEROS, size - start)))
+    return np.memmap(path, np.int32, "r+", shape=shape)
+
+
+def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:
+    """Yield places, the objects there that have their middle in the core of a window, and whether one is cut."""
+    height, width, _ = scan.shape
+    for top in range(0, height, CORE):
+        for left in range(0, width, CORE):
+            core = slice(top, min(top + CORE, height)), slice(left, min(left + CORE, width))
+            margin = MARGIN
+            while True:
+                place = _widened(core, margin, (height, width))
+                objects = _grouped(scan, rows, place, grouping)
+                is_cut = _is_cut(objects, core, place, (height, width))
+                if margin >= MAX_MARGIN or not is_cut:
+                    break
+                margin *= 2
+            yield place, objects.kept(_in_core(objects, core, place)), is_cut
+
+
+def _grouped(scan: Scan, rows: KeptRows, place: Place, grouping: Grouping) -> Objects:
+    fields = rows.fields(place)
+    ignored = scan.blank(place) | _leads_out(fields, place, scan.shape[:2])
+    if ignored.any():
+        fields = replace(fields, class_index=np.where(ignored, np.uint8(NO_THING), fields.class_index))
+    return grouped(fields, grouping)
+
+
+def _leads_out(fields: Fields, place: Place, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return which pixels lead to a centre that the window does not see: they belong to no object of its core."""
+    height, width = fields.down.shape
+    down = np.arange(height)[:, None] + fields.down
+    right = np.arange(width)[None] + fields.right
+    outside: npt.NDArray[np.bool_] = np.zeros((height, width), np.bool_)
+    for ends, own, side, whole in zip((down, right), place, (height, width), size, strict=True):
+        outside |= (ends < 0) & (own.start > 0)
+        outside |= (ends >= side) & (own.stop < whole)
+    return outside
+
+
+def _widened(core: Place, margin: int, size: tuple[int, int]) -> Place:
+    rows, columns = (
+        slice(max(0, own.start - margin), min(side, own.stop + margin)) for own, side in zip(core, size, strict=True)
+    )
+    return rows, columns
+
+
+def _in_core(objects: Objects, core: Place, place: Place) -> npt.NDArray[np.bool_]:
+    """Return which objects have the middle of their box in the core, boolean (n,)."""
+    boxes = objects.boxes_xyxy()
+    middles = (boxes[:, [1, 0]] + boxes[:, [3, 2]]) // 2 + np.array([place[0].start, place[1].start])
+    first, last = (np.array([getattr(own, end) for own in core]) for end in ("start", "stop"))
+    inside: npt.NDArray[np.bool_] = ((middles >= first) & (middles < last)).all(axis=1)
+    return inside
+
+
+def _is_cut(objects: Objects, core: Place, place: Place, size: tuple[int, int]) -> bool:
+    """Return whether an object in the core touches an edge of the window that is none of the image."""
+    ids, (rows, columns), (height, width) = objects.instance_map, place, size
+    edges = [
+        (rows.start > 0, ids[0]),
+        (rows.stop < height, ids[-1]),
+        (columns.start > 0, ids[:, 0]),
+        (columns.stop < width, ids[:, -1]),
+    ]
+    cut = np.concatenate([np.zeros(0, np.int32), *(edge for inner, edge in edges if inner)])
+    inside = tuple(
+        slice(own.start - whole.start, own.stop - whole.start) for own, whole in zip(core, place, strict=True)
+    )
+    return bool(np.isin(np.unique(cut[cut > 0]), ids[inside]).any())
+
+
+def _paint(ids: npt.NDArray[np.int32], place: Place, objects: Objects, numbers: range) -> None:
+    table = np.concatenate([[0], np.array(numbers)]).astype(np.int32)
+    part = ids[place]
+    ids[place] = np.where(part > 0, part, table[objects.instance_map])
+
+
+def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], count: int) -> None:
+    height, width, _ = scan.shape
+    for kind, dtype in (("instances", "uint16"), ("instances32", "int32")):
+        if kind not in asked:
+            continue
+        if kind == "instances" and count > MAX_ID:
+            remedy = "Ask for --as instances32."
+            raise OutputError(asked[kind], f"{count:,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
+        write_geotiff(
+            asked[kind],
+            lambda rows, dtype=dtype: ids[rows].astype(dtype)[None],  # type: ignore[misc]
+            (1, height, width),
+            dtype,
+            scan.place,
+        )
+    if "overlay" in asked:
+
+        def drawn(rows: slice) -> npt.NDArray[np.uint8]:
+            first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines look at the rows beside
+            image = visible(scan[slice(first, last), slice(0, width)])
+            picture = object_overlay(image, np.asarray(ids[first:last]))
+            return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)
+
+        write_geotiff(asked["overlay"], drawn, (3, height, width), "uint8", scan.place, smooth=True)

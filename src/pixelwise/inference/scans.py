@@ -1,0 +1,268 @@
+"""A scan through a model: rows of tiles are kept as they are done, so that a scan that is stopped goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import ImageError, ModelFileError, OutputError
+from pixelwise.core.files import output_errors, sha256
+from pixelwise.core.locks import open_locked, remove_locked
+from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.text import file_name
+from pixelwise.inference.engines.onnxruntime import naming
+from pixelwise.inference.jobs import Job
+from pixelwise.inference.mc_dropout import softmax
+from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.scan_rows import FIELDS, LABELS, KeptRows, records_of
+from pixelwise.inference.writers.polygons import KINDS, polygon_files
+from pixelwise.inference.writers.registry import MASK
+from pixelwise.instances.fields import Fields
+from pixelwise.raster.gdal import open_file, readable
+from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.limits import require_width
+from pixelwise.raster.scan import Scan, write_label_map, write_polygons
+from pixelwise.raster.stack import located
+from pixelwise.render import overlay, visible
+
+UInt8 = npt.NDArray[np.uint8]
+OnPixels = Callable[[int, int], None]
+"""Told (done, total) of a scan's pixels after every row of tiles."""
+OVERLAY, PROBABILITIES = "overlay", "probabilities"
+SEMANTIC_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES)
+INSTANCE_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
+"""What can be written of an image that is read in parts, by task."""
+
+
+def predict_scans(
+    predictor: Predictor,
+    jobs: Sequence[Job],
+    on_pixels: OnPixels | None = None,
+    *,
+    resume: bool = False,
+    on_remark: Callable[[str], None] = lambda text: None,
+) -> dict[Path, ImageError]:
+    """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
+    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on.
+    `on_remark` is told what a person should know of the results.
+
+    Raises `OutputError` where the disk does not take it.
+    """
+    failures = ((job.image, _failure(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
+    return {image: error for image, error in failures if error is not None}
+
+
+def _failure(
+    predictor: Predictor,
+    job: Job,
+    on_pixels: OnPixels | None,
+    on_remark: Callable[[str], None],
+    *,
+    resume: bool,
+) -> ImageError | None:
+    """Predict a job's scan, and return what was wrong with it."""
+    try:
+        with naming(job.image):
+            _predict_all(predictor, job, on_pixels, on_remark, resume=resume)
+    except ImageError as error:
+        return error
+    return None
+
+
+def _predict_all(
+    predictor: Predictor,
+    job: Job,
+    on_pixels: OnPixels | None,
+    on_remark: Callable[[str], None],
+    *,
+    resume: bool,
+) -> None:
+    """Predict a job's scan, and write its files."""
+    _require_kinds(predictor, job)
+    if predictor.info.grouping is None:
+        _predict_classes(predictor, job, on_pixels, resume=resume)
+    else:
+        cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
+        if cuts:
+            on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
+    if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
+        with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
+            _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
+
+
+def _require_kinds(predictor: Predictor, job: Job) -> None:
+    known = SEMANTIC_KINDS if predictor.info.grouping is None else INSTANCE_KINDS
+    if other := [kind for kind in job.outputs if kind not in known]:
+        found = f"an image that is read in parts, of which {', '.join(other)} is asked"
+        remedy = "Leave it out, or cut the image into parts, for example with gdal_translate -srcwin."
+        raise ImageError(job.image, found, f"some of {', '.join(known)}", remedy)
+
+
+def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> None:
+    mask, shown = job.outputs[MASK], job.outputs.get(OVERLAY)
+    if not (resume and mask.is_file()):
+        predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
+    if shown is None and not job.outputs.keys() & set(KINDS):
+        return
+    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
+        if files := polygon_files(job.outputs, scan.place, predictor.info, job.image):
+            with ExitStack() as stack:
+                write_polygons(mask, predictor.classes, [stack.enter_context(file) for file in files])
+        if shown is not None:
+            _write_overlay(predictor, scan, mask, shown)
+
+
+def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
+    from pixelwise.inference.scan_objects import write_objects  # scipy, which no semantic model should load
+
+    with (
+        Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan,
+        _predicted_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume) as rows,
+    ):
+        cuts = write_objects(predictor.info, job, scan, rows)
+        write_label_map(job.outputs[MASK], rows.labels, scan, predictor.classes)
+    return cuts
+
+
+def predict_scan(
+    predictor: Predictor, image: Path, out: Path, on_pixels: OnPixels | None = None, *, resume: bool = False
+) -> None:
+    """Write the label map of a scan as a GeoTIFF.
+
+    Rows wait in a hidden file beside `out`, a byte a pixel, until all are there; with `resume`, what a stopped call of
+    the same model and scan left in it is not predicted again, and the result has the same bytes. Raises `ImageError`
+    for a scan that cannot be read and `OutputError` where the disk does not take it.
+    """
+    with (
+        Scan(image, predictor.info.bands, predictor.info.value_range) as scan,
+        _predicted_rows(predictor, scan, out, on_pixels, resume=resume) as rows,
+    ):
+        write_label_map(out, rows.labels, scan, predictor.classes)
+
+
+@contextlib.contextmanager
+def _predicted_rows(
+    predictor: Predictor, scan: Scan, out: Path, on_pixels: OnPixels | None, *, resume: bool
+) -> Iterator[KeptRows]:
+    """Predict a scan into a hidden file beside `out`, and yield its rows.
+
+    The file is this process's alone meanwhile. It is removed at the end, and left for `--resume` where something went
+    wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
+    """
+    kept = out.with_name(file_name(f".{out.stem}", ".rows"))
+    height, width, _ = scan.shape
+    require_width(scan.path, width, predictor.info.tile)
+    pixel = LABELS if predictor.info.grouping is None else FIELDS
+    with output_errors(out, "go on with --resume"):
+        header = _header(predictor, scan.path)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        opened = open_locked(kept)
+        if opened is None:
+            remedy = "Wait until it is done, or choose another --out."
+            raise OutputError(out, "a file that another process is predicting", "one that nobody is", remedy)
+        handle, _ = opened
+        try:
+            with os.fdopen(handle, "r+b", closefd=False) as file:
+                done = _rows_in(file, header, width * pixel.itemsize) if resume else 0
+                if not done:
+                    file.truncate(0)
+                file.seek(0)
+                file.write(header)
+                for row, rows in _row_bands(predictor, scan, done):
+                    file.seek(len(header) + row * width * pixel.itemsize)
+                    file.write(rows.tobytes())
+                    file.flush()
+                    os.fsync(file.fileno())
+                    if on_pixels is not None:
+                        on_pixels((row + len(rows)) * width, height * width)
+            yield KeptRows(kept, len(header), width, pixel)
+        except (ImageError, ModelFileError):
+            remove_locked(handle, kept)
+            raise
+        except BaseException:
+            os.close(handle)
+            raise
+        remove_locked(handle, kept)
+
+
+def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
+    """Yield (row, pixels (rows, width)) from top to bottom: labels, of an instance model with what grouping needs."""
+    grouping = predictor.info.grouping
+    if grouping is None:
+        yield from predictor.label_bands(scan, from_row)
+        return
+    for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
+        parts = [
+            records_of(predictor.labels_of(block.logits), Fields.of(block.logits, grouping.things)) for block in blocks
+        ]
+        yield row, np.concatenate(parts, axis=1)
+
+
+def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> None:
+    """Write a scan under the colours of the label map in a file."""
+    from rasterio.windows import Window
+
+    height, width, _ = scan.shape
+    with open_file(mask) as labels:
+
+        def rows_of(rows: slice) -> UInt8:
+            last = min(rows.stop + 1, height)  # an edge is seen from the row above it
+            place = slice(rows.start, last), slice(0, width)
+            label_map = labels.read(1, window=Window.from_slices(*place))
+            drawn = overlay(visible(scan[place]), label_map, predictor.classes)
+            return drawn[: rows.stop - rows.start].transpose(2, 0, 1)
+
+        write_geotiff(path, rows_of, (3, height, width), "uint8", scan.place, smooth=True)
+
+
+def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
+    """Write the probabilities of all classes as `write_probabilities` does; they wait in a temporary file beside."""
+    height, width, _ = scan.shape
+    count = predictor.classes.num_classes
+    with output_errors(path), temporary_beside(path) as waiting:
+        with waiting.open("wb") as file:
+            for _, blocks in itertools.groupby(predictor.blocks(scan), key=lambda block: block.row):
+                logits = np.concatenate([block.logits[:count] for block in blocks], axis=2)
+                values = np.rint(softmax(logits) * 65535).astype(np.uint16)
+                file.write(values.transpose(1, 0, 2).tobytes())
+        rows = KeptRows(waiting, 0, count * width, np.dtype(np.uint16))
+        write_geotiff(
+            path,
+            lambda own: rows[own].reshape(-1, count, width).transpose(1, 0, 2),
+            (count, height, width),
+            "uint16",
+            scan.place,
+            smooth=True,
+        )
+
+
+def _header(predictor: Predictor, image: Path) -> bytes:
+    """Return what the rows are of, in a line: rows of another are not gone on with."""
+    model = None if predictor.path is None else sha256(predictor.path)
+    own, page = located(image)
+    try:
+        file = own.stat()
+    except OSError as error:
+        found = error.strerror or str(error)
+        raise ImageError(
+            image, found, "an image file that stays in its place", "Put it back, and start again."
+        ) from error
+    asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented, "page": page}
+    return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns, **asked}).encode() + b"\n"
+
+
+def _rows_in(file: BinaryIO, header: bytes, row_bytes: int) -> int:
+    """Return how many rows of this header's scan a file holds."""
+    file.seek(0)
+    if file.read(len(header)) != header:
+        return 0
+    return (os.fstat(file.fileno()).st_size - len(header)) // row_bytes

@@ -1,0 +1,57 @@
+"""Thresholds: a class that takes a pixel by its own probability, not by being the most probable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import OptionError
+from pixelwise.tiling.stitch import labels_of
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+EXPECTED = "a class of the model and a probability between 0 and 1, as in car=0.3"
+
+
+def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
+    """Return {class: threshold} of texts such as "car=0.3". Raises `OptionError` for any other text."""
+    thresholds = {}
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            thresholds[name.strip()] = float(value)
+        except ValueError as error:
+            raise OptionError("--threshold", repr(text), EXPECTED, "Give one for each class that needs it.") from error
+    return thresholds
+
+
+def by_index(thresholds: Mapping[str, float], classes: ClassMap) -> dict[int, float]:
+    """Return {class index: threshold}.
+
+    Raises `OptionError` for a class that is none, a threshold that is not between 0 and 1, and for thresholds of all
+    classes, which would leave pixels to none.
+    """
+    for name, value in thresholds.items():
+        if name not in classes.names or not 0 < value < 1:
+            raise OptionError("--threshold", f"{name}={value:g}", EXPECTED, f"Classes: {', '.join(classes.names)}.")
+    if len(thresholds) == classes.num_classes:
+        remedy = "Leave one out: it takes what the others leave."
+        raise OptionError("--threshold", "thresholds of all classes", "a class without one", remedy)
+    return {classes.names.index(name): value for name, value in thresholds.items()}
+
+
+def labels_above(probabilities: Float32, thresholds: Mapping[int, float]) -> UInt8:
+    """Return uint8 (height, width) class indices of probabilities (K, height, width).
+
+    A class with a threshold has the pixels where its probability reaches it, the most probable one where several do,
+    and no others. The rest go to the most probable of the classes without.
+    """
+    scores = probabilities.copy()
+    for class_index, threshold in thresholds.items():
+        own = probabilities[class_index]
+        scores[class_index] = np.where(own >= threshold, 1 + own, -1)
+    return labels_of(scores)

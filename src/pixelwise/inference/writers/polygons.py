@@ -1,0 +1,139 @@
+"""Polygons of what a model found in an image, for GIS programs: GeoJSON and GeoPackage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.inference.result import Result
+from pixelwise.inference.writers.objects import score_of
+from pixelwise.instances.objects import Objects
+from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.features import Features, Polygon
+from pixelwise.raster.place import PlaceOnEarth
+from pixelwise.raster.stack import located
+
+GEOJSON, GEOPACKAGE = "geojson", "gpkg"
+KINDS = (GEOJSON, GEOPACKAGE)
+"""Kinds of output that are polygons, keys of `WRITERS`."""
+
+
+def polygon_files(
+    outputs: Mapping[str, Path], place: PlaceOnEarth | None, info: ModelInfo, image: Path | None
+) -> list[Features]:
+    """Return the files of polygons, yet to be entered, that are among an image's `outputs`, by kind.
+
+    GeoJSON is in the coordinates of `PlaceOnEarth.to_earth`, a GeoPackage in the image's own coordinate system; without
+    a place both are in pixels, (x, y) from the image's top left corner, y down.
+    """
+    return [_polygon_file(kind, outputs[kind], place, info, image) for kind in KINDS if kind in outputs]
+
+
+def _polygon_file(kind: str, path: Path, place: PlaceOnEarth | None, info: ModelInfo, image: Path | None) -> Features:
+    if kind == GEOJSON:
+        from pixelwise.raster.geojson import GeoJson
+
+        return GeoJson(path, place)
+    from pixelwise.raster.geopackage import GeoPackage  # SQLite, which nothing else needs
+
+    layer = "regions" if info.grouping is None else "objects"
+    return GeoPackage(path, place, layer, "" if image is None else _file_name(image))
+
+
+def write_geojson(path: Path, result: Result) -> None:
+    """Write a GeoJSON feature collection, a polygon along its pixels' edges, with holes, for each object; of a semantic
+    model for each 4-connected region of a class."""
+    _write_polygons(_polygon_file(GEOJSON, path, result.place, result.info, result.source), result)
+
+
+def write_geopackage(path: Path, result: Result) -> None:
+    """Write what `write_geojson` does as a GeoPackage."""
+    _write_polygons(_polygon_file(GEOPACKAGE, path, result.place, result.info, result.source), result)
+
+
+def _write_polygons(file: Features, result: Result) -> None:
+    from pixelwise.instances.parts import regions  # scipy, which no mask needs
+
+    names = result.info.classes.names
+    with file:
+        if result.instances is not None:
+            add_objects([file], result.instances, names, range(1, len(result.instances) + 1))
+            return
+        found = regions(result.label_map)
+        areas = found.areas()
+        for index, polygons in enumerate(polygons_of(found)):
+            if found.class_index[index] != IGNORE_INDEX:
+                file.add(polygons, {"class": names[found.class_index[index]], "area": int(areas[index])})
+
+
+def add_objects(
+    files: Sequence[Features],
+    objects: Objects,
+    names: Sequence[str],
+    ids: Sequence[int],
+    corner: tuple[int, int] = (0, 0),
+) -> None:
+    """Add objects to files that are open; `corner` is where their map begins in the whole image, (row, column)."""
+    areas = objects.areas()
+    for index, (number, polygons) in enumerate(zip(ids, polygons_of(objects, corner), strict=True)):
+        properties = {
+            "class": names[objects.class_index[index]],
+            "id": number,
+            "score": score_of(objects, index),
+            "area": int(areas[index]),
+        }
+        for file in files:
+            file.add(polygons, properties)
+
+
+def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[list[Polygon]]:
+    """Yield each object's polygons: closed rings of (x, y), the outer one first, then its holes. No ring touches
+    itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
+    for piece in objects.pieces():
+        moved = np.array([piece.left + corner[1], piece.top + corner[0]])
+        rings = [ring + moved for outline in outlines(piece.mask) for ring in _simple(outline)]
+        outer = [ring for ring in rings if signed_area(ring) > 0]
+        inner = [ring for ring in rings if signed_area(ring) < 0]
+        alone = len(outer) == 1  # and around every hole
+        polygons = [
+            [_closed(own), *(_closed(hole) for hole in inner if alone or _surrounds(own, hole))] for own in outer
+        ]
+        yield polygons
+
+
+def _simple(ring: Ring) -> list[Ring]:
+    """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone."""
+    path: list[tuple[float, float]] = []
+    at: dict[tuple[float, float], int] = {}
+    rings: list[Ring] = []
+    for x, y in ring.tolist():
+        start = at.setdefault((x, y), len(path))
+        if start < len(path):
+            rings.append(np.array(path[start:]))
+            for own in path[start + 1 :]:
+                del at[own]
+            del path[start + 1 :]
+        else:
+            path.append((x, y))
+    return [*rings, np.array(path)]
+
+
+def _closed(ring: Ring) -> Ring:
+    return np.concatenate([ring, ring[:1]])
+
+
+def _surrounds(ring: Ring, hole: Ring) -> bool:
+    """Return whether a hole lies in a ring: pixels left of the hole's leftmost edge are the ring's own."""
+    x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
+    size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
+    return bool(filled([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
+
+
+def _file_name(image: Path) -> str:
+    """Return a file's name, of a page with its number: `stack.tif/2`."""
+    file, _ = located(image)
+    return image.name if file == image else f"{file.name}/{image.name}"

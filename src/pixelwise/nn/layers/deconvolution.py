@@ -1,0 +1,147 @@
+"""Deconvolution: the true inverse of a convolution, which finds the input whose convolution is y.
+
+A convolution without bias is a matrix A that takes the flattened input x to y = A x. Three things are made of it:
+
+    transposed convolution    Aᵀ y: the gradient of the convolution, often called deconvolution, but no inverse
+    deconvolution             A⁻¹ y: x itself
+    regularised               (Aᵀ A + λ)⁻¹ Aᵀ y: the x that makes |A x - y|² + λ |x|² least
+
+The last is Tikhonov's, and with λ = noise power / signal power Wiener's filter. It is needed where A has no inverse,
+because the kernel's spectrum has zeros (a mean of two pixels does not see stripes), and where y is noisy: noise in a
+direction that A shrinks by s comes back 1 / s as large. `regularisation` is λ: 0 asks for the inverse itself; 1e-2 of
+the largest singular value squared is a strong one.
+
+Convolution means, as in all nets, the sum of kernel[t] * x[p + t], without flipping the kernel. With a circular border
+A is diagonal in Fourier space, so that images of any size can be inverted; with zeros outside it takes a decomposition
+of A. A. N. Tikhonov & V. Y. Arsenin, "Solutions of Ill-Posed Problems", 1977; N. Wiener, "Extrapolation, Interpolation,
+and Smoothing of Stationary Time Series", 1949.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from pixelwise.core.errors import OptionError, ShapeError
+
+LARGEST = 4096
+"""Pixels of the largest plane that is inverted by its matrix, which has this number squared of entries."""
+
+
+def convolution_matrix(
+    kernel: torch.Tensor, size: tuple[int, int], *, padding: tuple[int, int] = (0, 0), stride: int = 1
+) -> torch.Tensor:
+    """Return the matrix (H' * W', H * W) of `F.conv2d` with `kernel` (kh, kw) on flattened planes of `size` (H, W).
+
+    `padding` is (rows, columns) of zeros on each side. The matrix has the kernel's dtype; its transpose is that of
+    `F.conv_transpose2d`. Raises `ShapeError` for a kernel that is no plane or does not fit, or a plane of over 4096
+    pixels.
+    """
+    height, width = size
+    _require_plane(kernel)
+    if height * width > LARGEST:
+        remedy = "Cut the image into tiles, or use `deconvolve_circular`, which needs no matrix."
+        raise ShapeError("size", f"{height}x{width}", f"at most {LARGEST} pixels", remedy)
+    if any(pixels + 2 * zeros < side for pixels, zeros, side in zip(size, padding, kernel.shape, strict=True)):
+        _raise_too_large(kernel, f"{height}x{width} with padding {padding}")
+    unit_planes = torch.eye(height * width, dtype=kernel.dtype, device=kernel.device).view(-1, 1, height, width)
+    columns: torch.Tensor = F.conv2d(unit_planes, kernel[None, None], stride=stride, padding=padding).flatten(1)
+    return columns.T
+
+
+def deconvolve(
+    convolved: torch.Tensor, kernel: torch.Tensor, *, padding: tuple[int, int] = (0, 0), regularisation: float = 0.0
+) -> torch.Tensor:
+    """Return the planes (N, C, H, W) whose `F.conv2d` with `kernel` (kh, kw) and `padding` is `convolved`.
+
+    `convolved` is (N, C, H', W'), every channel convolved by the one kernel; H = H' + kh - 1 - 2 * padding[0]. Solved
+    in float64 by a singular value decomposition, whose time grows with (H * W)³: for small planes. Raises `OptionError`
+    for a convolution without inverse and no regularisation, `ShapeError` for shapes that do not fit or more than
+    4096 pixels.
+    """
+    _require_regularisation(regularisation)
+    _require_plane(kernel)
+    _require_planes(convolved)
+    height = convolved.shape[2] + kernel.shape[0] - 1 - 2 * padding[0]
+    width = convolved.shape[3] + kernel.shape[1] - 1 - 2 * padding[1]
+    if min(height, width) < 1:
+        _raise_too_large(kernel, f"convolved planes of {tuple(convolved.shape[2:])} with padding {padding}")
+    matrix = convolution_matrix(kernel.double(), (height, width), padding=padding)
+    u, s, v_transposed = torch.linalg.svd(matrix, full_matrices=False)
+    if regularisation == 0 and (len(s) < height * width or _vanishes(s, max(matrix.shape))):
+        _raise_singular()
+    solved: torch.Tensor = (convolved.double().flatten(2) @ u) * (s / (s.square() + regularisation)) @ v_transposed
+    return solved.view(*convolved.shape[:2], height, width).to(convolved.dtype)
+
+
+def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Convolve every channel of (N, C, H, W) with `kernel` (kh, kw), the plane going on at its other side; same size.
+
+    The kernel's middle, (kh // 2, kw // 2), lies on the output pixel. Raises `ShapeError` for shapes that do not fit.
+    """
+    return _filtered(features, _spectrum(kernel, features))
+
+
+def deconvolve_circular(convolved: torch.Tensor, kernel: torch.Tensor, *, regularisation: float = 0.0) -> torch.Tensor:
+    """Return the planes (N, C, H, W) whose `convolve_circular` with `kernel` (kh, kw) is `convolved`, of one shape.
+
+    A division in Fourier space, of any size. Raises `OptionError` for a kernel whose spectrum has zeros and no
+    regularisation, `ShapeError` for shapes that do not fit.
+    """
+    _require_regularisation(regularisation)
+    spectrum = _spectrum(kernel, convolved)
+    power = spectrum.abs().square()
+    if regularisation == 0 and _vanishes(power.sqrt(), power.numel()):
+        _raise_singular()
+    return _filtered(convolved, spectrum.conj() / (power + regularisation))
+
+
+def _filtered(planes: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """Multiply the frequencies of (N, C, H, W) by `factors` (H, W // 2 + 1)."""
+    frequencies = torch.fft.rfft2(planes.double())
+    filtered: torch.Tensor = torch.fft.irfft2(frequencies * factors, planes.shape[-2:])
+    return filtered.to(planes.dtype)
+
+
+def _spectrum(kernel: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+    """Return complex128 (H, W // 2 + 1), by which `convolve_circular` multiplies the frequencies of the planes."""
+    _require_plane(kernel)
+    _require_planes(planes)
+    size, sides = planes.shape[-2:], kernel.shape
+    if sides[0] > size[0] or sides[1] > size[1]:
+        _raise_too_large(kernel, f"planes of {tuple(size)}")
+    padded = F.pad(kernel.double(), (0, size[1] - sides[1], 0, size[0] - sides[0]))
+    centred = padded.roll((-(sides[0] // 2), -(sides[1] // 2)), (0, 1))
+    spectrum: torch.Tensor = torch.fft.rfft2(centred)
+    return spectrum.conj()  # the kernel is not flipped
+
+
+def _vanishes(factors: torch.Tensor, terms: int) -> bool:
+    """Tell whether the smallest of the factors is zero but for the rounding of sums of `terms` float64 numbers."""
+    return bool(factors.min() <= factors.max() * terms * torch.finfo(torch.float64).eps)
+
+
+def _raise_singular() -> None:
+    found = "0 with a convolution that has no inverse: it maps some images other than zero to zero"
+    raise OptionError("regularisation", found, "a number above 0", "Pass a small one, such as 1e-3.")
+
+
+def _raise_too_large(kernel: torch.Tensor, planes: str) -> None:
+    raise ShapeError("kernel", f"{tuple(kernel.shape)} on {planes}", "a kernel that fits", "Give a smaller kernel.")
+
+
+def _require_plane(kernel: torch.Tensor) -> None:
+    if kernel.ndim != 2 or kernel.numel() == 0 or not kernel.is_floating_point():
+        found = f"{kernel.dtype} {tuple(kernel.shape)}"
+        raise ShapeError("kernel", found, "floats (height, width)", "Give one plane; all channels are convolved by it.")
+
+
+def _require_planes(planes: torch.Tensor) -> None:
+    if planes.ndim != 4 or planes.numel() == 0 or not planes.is_floating_point():
+        found = f"{planes.dtype} {tuple(planes.shape)}"
+        raise ShapeError("planes", found, "floats (N, C, H, W)", "Write a signal as (1, 1, 1, length).")
+
+
+def _require_regularisation(regularisation: float) -> None:
+    if not 0 <= regularisation < float("inf"):
+        raise OptionError("regularisation", str(regularisation), "0 or a positive number", "Leave it out for none.")

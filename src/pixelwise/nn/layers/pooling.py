@@ -1,0 +1,51 @@
+"""Pooling: one value a window by a fixed rule, the largest or the mean.
+
+Windows of side `window` start every `stride` pixels (by default every `window`: they tile the plane); H pixels hold
+(H - window) // stride + 1 of them, and rows and columns that fill no window are left out.
+
+Averages: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
+Maxima that remember where they stood: SegNet (arXiv:1511.00561, section 3), to be undone by `unpooling.max_unpool`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from pixelwise.nn.layers.arguments import require_counts, require_fitting_window, require_maps
+
+
+def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
+    """Return the largest value of every window: (N, C, H, W) -> (N, C, H', W').
+
+    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    """
+    return F.max_pool2d(features, window, _stride(features, window, stride))
+
+
+def max_pool_with_indices(
+    features: torch.Tensor, window: int = 2, stride: int | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pool (N, C, H, W) to the maxima (N, C, H', W') and, int64 of the same shape, where each stood.
+
+    An index is a position in the flattened H*W plane. Of equal values the first in reading order wins. Raises
+    `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    """
+    return F.max_pool2d(features, window, _stride(features, window, stride), return_indices=True)
+
+
+def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
+    """Return the mean of every window: (N, C, H, W) -> (N, C, H', W').
+
+    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    """
+    return F.avg_pool2d(features, window, _stride(features, window, stride))
+
+
+def _stride(features: torch.Tensor, window: int, stride: int | None) -> int:
+    """Return the stride, by default the window's side, once both and the maps are found to make sense."""
+    stride = window if stride is None else stride
+    require_counts("A window of 2 and a stride of 2 halve the sides.", window=window, stride=stride)
+    require_maps(features)
+    require_fitting_window(features, window)
+    return stride

@@ -1,0 +1,37 @@
+"""How far a net is off at objects: the heat of their centres, and the offsets that lead there.
+
+Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, equation 1: the mean squared error of the heat over all
+pixels, the mean absolute error of the offsets over those of objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from pixelwise.core.errors import ShapeError
+from pixelwise.metrics.pixels import counted_pixels
+
+
+def centre_errors(
+    predicted: torch.Tensor, centres: torch.Tensor, target: torch.Tensor, things: Sequence[int] = ()
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return sums of errors, float (2,), and over how many pixels each goes, float (2,): of heat, and of offsets.
+
+    predicted and centres: float (N, 3, H, W), heat and offset (down, right), as `centre_targets` makes them; target:
+    int64 (N, H, W), whose ignored pixels do not count. A pixel of the classes `things` that is of no object lies in a
+    group of them, and nobody knows the heat there: it does not count either. A pixel's error of heat is squared; that
+    of its offset is the sum of the absolute errors of both ways, in pixels. Raises `ShapeError`.
+    """
+    expected = (target.shape[0], 3, *target.shape[1:])
+    if target.dim() != 3 or predicted.shape != expected or centres.shape != expected:
+        found = f"shapes {tuple(predicted.shape)}, {tuple(centres.shape)} and {tuple(target.shape)}"
+        raise ShapeError("centre_errors", found, "(N, 3, H, W) twice and (N, H, W)", "Pass a heat and an offset each.")
+    counted = counted_pixels(target)
+    inside = counted & (centres != 0).any(dim=1)  # a centre has heat, any other pixel of an object an offset
+    known = counted & (inside | ~torch.isin(target, target.new_tensor(things)))
+    errors = predicted - centres
+    heat = errors[:, 0].square() * known
+    offset = errors[:, 1:].abs().sum(dim=1) * inside
+    return torch.stack([heat.sum(), offset.sum()]), torch.stack([known.sum(), inside.sum()]).float()

@@ -1,0 +1,99 @@
+"""Per-pixel cross-entropy, and class weights from how often classes occur."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import OptionError, ShapeError
+from pixelwise.metrics.pixels import counted_pixels
+
+Reduction = Literal["mean", "sum", "pixels"]
+"""What the sum of the losses is divided by: the weight of the counted pixels, nothing, or their number."""
+
+
+def cross_entropy(
+    logits: torch.Tensor,
+    target: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+    *,
+    pixel_weights: torch.Tensor | None = None,
+    reduction: Reduction = "mean",
+    ignore_index: int = IGNORE_INDEX,
+) -> torch.Tensor:
+    """Return the softmax cross-entropy of logits (N, K, H, W) and target (N, H, W) int64, a scalar.
+
+    A pixel of class c counts `class_weights[c]` times, times its own of `pixel_weights`, float (N, H, W), as in U-Net
+    (arXiv:1505.04597, equation 1). `sum` adds over all counted pixels, as FCN was trained (arXiv:1605.06211); `mean`
+    divides that by the weight of the counted pixels, `pixels` by their number, as SegNet's authors did (caffe-segnet);
+    both are 0 where none counts. Raises `ShapeError`.
+    """
+    if logits.dim() != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
+        found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
+        expected = "logits (N, K, H, W) and target (N, H, W)"
+        raise ShapeError("cross_entropy", found, expected, "Pass a class index a pixel.")
+    if pixel_weights is None:
+        total = F.cross_entropy(logits, target, class_weights, reduction="sum", ignore_index=ignore_index)
+    else:
+        _require_fitting(pixel_weights, target)
+        losses = F.cross_entropy(logits, target, class_weights, reduction="none", ignore_index=ignore_index)
+        total = (losses * pixel_weights.where(counted_pixels(target, ignore_index), 0)).sum()
+    if reduction == "sum":
+        return total
+    if reduction == "pixels":
+        return total / counted_pixels(target, ignore_index).sum().clamp(min=1)
+    weight = counted_weight(target, class_weights, pixel_weights=pixel_weights, ignore_index=ignore_index)
+    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+
+
+def counted_weight(
+    target: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+    *,
+    pixel_weights: torch.Tensor | None = None,
+    ignore_index: int = IGNORE_INDEX,
+) -> torch.Tensor:
+    """Return how much the counted pixels of target (N, H, W) weigh together, a float scalar: what `mean` divides by.
+
+    Raises `ShapeError`.
+    """
+    counted = counted_pixels(target, ignore_index)
+    weight = counted.float() if class_weights is None else class_weights[target.where(counted, 0)] * counted
+    if pixel_weights is not None:
+        _require_fitting(pixel_weights, target)
+        weight = weight * pixel_weights.where(counted, 0)
+    return weight.sum()
+
+
+def _require_fitting(pixel_weights: torch.Tensor, target: torch.Tensor) -> None:
+    if pixel_weights.shape != target.shape or not pixel_weights.is_floating_point():
+        found = f"{pixel_weights.dtype} of shape {tuple(pixel_weights.shape)}"
+        expected = f"floats of shape {tuple(target.shape)}, the target's"
+        raise ShapeError("pixel_weights", found, expected, "Pass a weight a pixel.")
+
+
+def median_frequency_weights(
+    class_pixels: npt.NDArray[np.int64], class_image_pixels: npt.NDArray[np.int64], power: float = 1.0
+) -> npt.NDArray[np.float32]:
+    """Return (median(freq) / freq_c) ** power for each class, float32 (K,).
+
+    freq_c is the number of pixels of class c over the number of pixels of the images that contain it (SegNet,
+    arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, less softens it, 0 weighs all classes alike.
+    A class that never occurs weighs 1.
+    """
+    if class_pixels.shape != class_image_pixels.shape or class_pixels.ndim != 1:
+        found = f"shapes {class_pixels.shape} and {class_image_pixels.shape}"
+        raise ShapeError("median_frequency_weights", found, "two arrays of one entry a class", "Pass both counts.")
+    if not 0 <= power <= 1:
+        raise OptionError("power", str(power), "a number from 0 to 1", "Use 0.5 to soften, 1 for the full balance.")
+    occurs = class_pixels > 0
+    weights = np.ones(len(class_pixels), np.float32)
+    if occurs.any():
+        frequency = class_pixels[occurs] / class_image_pixels[occurs]
+        weights[occurs] = (np.median(frequency) / frequency) ** power
+    return weights

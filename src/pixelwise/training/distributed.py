@@ -1,0 +1,91 @@
+"""One run on several processes, on one machine or more, as `torchrun` starts them.
+
+Each process takes its share of every batch. Gradients, batch statistics and the weight of the counted pixels are those
+of the whole batch, so that the result is that of one process with the same batch, but for the order of additions.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import FrameType
+from typing import NoReturn
+
+import torch
+from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.utils import broadcast_object_list
+from torch.distributed import DistError
+
+from pixelwise.core.errors import OptionError, RunError
+from pixelwise.training.config import RunConfig
+from pixelwise.training.run_directory import RunDirectory
+
+PATIENCE = timedelta(hours=6)
+"""How long the others wait while one of them works alone, on the export and the report for instance."""
+
+
+def joined() -> Accelerator:
+    """Return the device of this process and its place among those of the run; they talk over gloo without a GPU.
+
+    Steps are taken in bfloat16 where that is what the machine is fast at.
+    """
+    cuda = torch.cuda.is_available()
+    return Accelerator(
+        cpu=_launched() and not cuda,
+        mixed_precision="bf16" if cuda or multiplies_bfloat16() else "no",
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether the processor has a unit for matrices of bfloat16 (Intel's AMX): a step takes half the time in it
+    there, and up to twenty times elsewhere. A torch that cannot tell is given none."""
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return capabilities.get("amx_bf16", False)
+
+
+def share(batch: int, index: int, count: int) -> slice:
+    """Return which samples of a batch of so many, or more, are those of process `index`. Raises `OptionError` if there
+    are too few."""
+    if batch < count:
+        raise OptionError("torchrun", f"{count} processes", f"at most {batch}, one a crop of a batch", "Start fewer.")
+    return slice(index, None, count)
+
+
+def as_first(config: RunConfig) -> RunConfig:
+    """Return the configuration of the first process, in all of them."""
+    (text,) = broadcast_object_list([config.model_dump_json()])
+    return RunConfig.model_validate_json(text)
+
+
+@contextmanager
+def together(run: RunDirectory, accelerator: Accelerator) -> Iterator[None]:
+    """Raise `RunError` if another process of the run ends before this one: by what gloo and NCCL raise then, or by the
+    signal with which `torchrun` asks those that are left to stop.
+    """
+    count = accelerator.num_processes
+    if count == 1:
+        yield
+        return
+    remedy = "Start the same command again with --resume: it goes on from the last checkpoint."
+    lost = RunError(run.path, "a process of this run that ended before its time", f"all {count} to go on", remedy)
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        raise lost
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, DistError) or "gloo" in str(error):
+            raise lost from error
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _launched() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1

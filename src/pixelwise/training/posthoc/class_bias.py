@@ -1,0 +1,138 @@
+"""A bias for each class's logits, fitted to the validation images once a net is trained.
+
+Class weights teach a net rare classes early and make it see them too often: with loss weights w it estimates
+w_c p(c | x), scaled to sum to 1, so subtracting log w_c from its logits gives p back. This is the post-hoc logit
+adjustment of Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021,
+arXiv:2007.07314, with the training's weights in place of the classes' frequencies. The mean IoU asks for something in
+between: what is gained by calling an uncertain pixel rare depends on how well the class is seen at all. So the share of
+the weights that suits the images is taken back first, and then one class after the other moves to where the mean IoU is
+highest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.predictor import Predictor
+from pixelwise.metrics.pixels import counted_pixels
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""What is tried first: from the weights as trained to none of them."""
+OFFSETS = np.linspace(-0.8, 0.8, 17)
+"""What is tried next for each class, beside the share of its weight. What is fitted to one street on CamVid helps on
+another up to here; wider, it stops to (docs/architecture.md)."""
+ROUNDS = 3
+LEAST_GAIN = 1e-4
+"""By how much the mean IoU must rise for a class to move."""
+IMAGES = 64
+"""So many images, spread over all there are, settle a bias: more take longer to predict than they add."""
+VALUES = 8_000_000
+"""Logits that are looked at: every so many rows and columns of an image, as many as there are images."""
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+Int64 = npt.NDArray[np.int64]
+Pixels = tuple[Float32, npt.NDArray[np.uint8]]
+"""Logits (K, n) and true classes (n,) of pixels of one image."""
+
+
+def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...]:
+    """Return -share log w_c for each class, to be added to its logits; 0 for a class that never counted (w_c = 0)."""
+    return tuple(share * -math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
+
+
+def spread(items: Sequence[Item]) -> list[Item]:
+    """Return the items that a bias is fitted to: all, or `IMAGES` of them at even distances."""
+    count = min(IMAGES, len(items))
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+def best_bias(
+    predictor: Predictor, samples: Iterable[Sample], count: int, class_weights: Sequence[float]
+) -> tuple[float, tuple[float, ...]]:
+    """Return the share of `class_weights` that is taken back, and the bias a class that suits the `count` samples.
+
+    Classes that occur in none of them keep what the share gives them. (0, all zeros) where no pixel counts.
+    """
+    return fitted_bias(pixels_of(predictor, samples, count), class_weights)
+
+
+def fitted_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    """Return what `best_bias` does, of the pixels of each image."""
+    if not sum(truth.size for _, truth in pixels):
+        return 0.0, (0.0,) * len(class_weights)
+    logits = np.concatenate([scores for scores, _ in pixels], axis=1)
+    truth = np.concatenate([classes for _, classes in pixels]).astype(np.int64)
+    shared = [np.array(class_bias(class_weights, share)) for share in SHARES]
+    scores = _mean_iou(np.stack([_confusion(logits, truth, bias) for bias in shared]))
+    best = int(np.argmax(scores))
+    share, start, reached = SHARES[best], shared[best], scores[best]
+    bias = start.copy()
+    for _ in range(ROUNDS):
+        before = reached
+        for class_index in np.unique(truth).tolist():
+            candidates = start[class_index] + OFFSETS
+            found = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
+            best = int(np.argmax(found))
+            if found[best] > reached + LEAST_GAIN:
+                reached, bias[class_index] = found[best], candidates[best]
+        if reached == before:
+            break
+    return share, tuple(bias.tolist())
+
+
+def pixels_of(predictor: Predictor, samples: Iterable[Sample], count: int) -> list[Pixels]:
+    """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images."""
+    num_classes = predictor.classes.num_classes
+    found: list[Pixels] = []
+    for sample in samples:
+        step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
+        blocks: list[Pixels] = []
+        for block in predictor.blocks(sample.image):
+            rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))
+            truth = sample.label_map[block.place][rows, columns]
+            counted = counted_pixels(truth)
+            blocks.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
+        found.append((np.concatenate([own for own, _ in blocks], axis=1), np.concatenate([own for _, own in blocks])))
+    return found
+
+
+def _confusion(logits: Float32, truth: Int64, bias: Float64) -> Int64:
+    """Return pixels by class of truth and of prediction, (K, K)."""
+    classes = len(logits)
+    predicted = (logits + bias.astype(np.float32)[:, None]).argmax(axis=0)
+    counts: Int64 = np.bincount(truth * classes + predicted, minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
+def _confusions(logits: Float32, truth: Int64, bias: Float64, class_index: int, candidates: Float64) -> Int64:
+    """Return `_confusion`, (T, K, K), for each of T ascending biases of one class, in one pass over the pixels.
+
+    A pixel goes from the best of the other classes to this one where its bias exceeds the distance between the two.
+    """
+    classes = len(logits)
+    others = logits + bias.astype(np.float32)[:, None]
+    others[class_index] = -np.inf
+    rival = others.argmax(axis=0)
+    distance = np.take_along_axis(others, rival[None], axis=0)[0] - logits[class_index]
+    first = np.searchsorted(candidates, distance, side="right")  # from which candidate on it is this class's
+    size = (len(candidates) + 1) * classes**2
+    moving = np.bincount((first * classes + truth) * classes + rival, minlength=size).reshape(-1, classes, classes)
+    taken = moving.cumsum(axis=0)
+    confusions: Int64 = taken[-1] - taken[:-1]
+    confusions[:, :, class_index] += taken[:-1].sum(axis=2)
+    return confusions
+
+
+def _mean_iou(confusion: Int64) -> Float64:
+    """Return the mean IoU, (...), of confusions (..., K, K) over the classes that occur in truth."""
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
+    true, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    present = true > 0
+    mean: Float64 = (hits / np.maximum(true + predicted - hits, 1) * present).sum(axis=-1) / present.sum(axis=-1)
+    return mean

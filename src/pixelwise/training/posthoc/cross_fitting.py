@@ -1,0 +1,134 @@
+"""What a trained net gets fitted afterwards, and scores on images that this was not fitted on.
+
+The class bias and the grouping of objects are fitted on validation images. Where there is a test split it is scored;
+else the validation images are, by cross-fitting: each half is scored with what was fitted on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.splits import hashed_fraction
+from pixelwise.export.onnx import NO_BIAS, export_onnx, with_class_bias
+from pixelwise.inference.evaluate import OnImage, scored
+from pixelwise.inference.loading import load
+from pixelwise.metrics.instances import InstanceScorer, InstanceScores
+from pixelwise.metrics.scores import Scores, SemanticScorer
+from pixelwise.nn.pipeline import Pipeline
+from pixelwise.training.config import RunConfig
+from pixelwise.training.posthoc.class_bias import fitted_bias, pixels_of, spread
+from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
+from pixelwise.training.run_directory import RunDirectory
+from pixelwise.training.weights import model_info, save_weights
+
+Half = tuple[Path, list[Item]]
+"""A model file, and the validation images that nothing in it was fitted on."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores of a run. split: `test`, `val`, or `folds` of a cross-validation. cross_fitted: whether each half of the
+    images was scored with what was fitted on the other."""
+
+    split: str
+    scores: Scores | InstanceScores
+    cross_fitted: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """Where the scores are from."""
+        if self.split == "folds":
+            return "cross-validation, each image scored by a model that did not see it"
+        if self.cross_fitted:
+            return "val, each half scored with what was fitted on the other"
+        return self.split
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the scores must know beside them."""
+        chosen = "The weights were chosen on these images too: add a test split for a score that owes nothing to them."
+        return [*self.scores.remarks, *([chosen] if self.split == "val" else [])]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the content of `metrics.json`."""
+        content = {"split": self.split, "cross_fitted": self.cross_fitted, **self.scores.to_json_dict()}
+        return content | {"remarks": self.remarks}
+
+
+def measure(run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_image: OnImage) -> Measured | None:
+    """Return the scores of the run's model file on the test split, else on the validation images, by halves where there
+    are any; `None` without images. Removes the files of the halves."""
+    split = headline_split(dataset)
+    if split is None:
+        return None
+    if halves and split == "val":
+        scorers = [scored(load(path, at_once=len(own)), dataset, own, on_image=on_image) for path, own in halves]
+        for path, _ in halves:
+            path.unlink()
+        return Measured(split, together(scorers).scores(intervals=True), cross_fitted=True)
+    items = dataset.splits[split]
+    scorer = scored(load(run.model, at_once=len(items)), dataset, items, on_image=on_image)
+    return Measured(split, scorer.scores(intervals=True))
+
+
+def headline_split(dataset: Dataset) -> str | None:
+    """Return the split that a run is measured on; `None` where there is none."""
+    return next((split for split in ("test", "val") if dataset.splits.get(split)), None)
+
+
+def together(scorers: Sequence[SemanticScorer | InstanceScorer]) -> SemanticScorer | InstanceScorer:
+    """Return the first of the scorers of one task with the images of the others."""
+    first, *others = scorers
+    for other in others:
+        first.add(other)  # type: ignore[arg-type]  # of one task
+    return first
+
+
+def export_fitted(
+    run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset
+) -> tuple[float, list[Half], list[str]]:
+    """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
+    there are many. Return the strength of its logit adjustment (0..1), the files that score each half of those images,
+    and remarks on the grouping.
+
+    It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
+    net's own: done again, it comes out the same.
+    """
+    val = dataset.splits.get("val", ())
+    items = spread(val)
+    if not config.recipe.calibrated or not items:
+        export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
+        return 0.0, [], []
+    info = model_info(config, pipeline)
+    pipeline.biased((NO_BIAS,) * info.channels)
+    export_onnx(pipeline, info, run.draft)
+    predictor, grouping = load(run.draft), pipeline.grouping
+    tried = config.recipe.radii, config.recipe.least_areas
+    pixels = dict(zip(items, pixels_of(predictor, map(dataset.read, items), len(items)), strict=True))
+
+    def fit(members: Sequence[Item], path: Path) -> tuple[float, tuple[float, ...]]:
+        """Write the model file with what is fitted on these items; return the share and the bias."""
+        share, bias = fitted_bias([pixels[item] for item in members], config.recipe.class_weights)
+        if grouping is not None:
+            pipeline.grouping = best_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
+        bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
+        with_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
+        return share, bias
+
+    halves: list[Half] = []
+    if headline_split(dataset) == "val":
+        ordered = sorted(val, key=lambda item: (hashed_fraction(item.name), item.name))
+        for path, own, others in zip(
+            run.halves, (ordered[::2], ordered[1::2]), (ordered[1::2], ordered[::2]), strict=True
+        ):
+            if own:
+                fit([item for item in others if item in pixels], path)
+                halves.append((path, own))
+    share, bias = fit(items, run.model)
+    run.draft.unlink()
+    save_weights(run.weights, pipeline.biased(bias), config)
+    return share, halves, [] if pipeline.grouping is None else remarks_on(pipeline.grouping, *tried)

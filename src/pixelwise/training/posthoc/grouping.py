@@ -1,0 +1,139 @@
+"""How objects are best grouped, found on the validation images once a net is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.data.dataset import Sample
+from pixelwise.inference.predictor import Predictor
+from pixelwise.instances.fields import Fields
+from pixelwise.instances.grouping import grouped
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
+from pixelwise.instances.objects import Objects, numbered, objects_of
+from pixelwise.metrics.instances import InstanceScorer
+from pixelwise.metrics.pixels import counted_pixels
+
+LEAST_HEATS = (0.1, 0.2, 0.3, 0.4, 0.5)
+RADII = (2, 3, 5, 7, 10, 14)
+LEAST_AREAS = (4, 8, 16, 32)
+"""What is tried for objects as large as nuclei, one number after the other, while it helps."""
+COARSE_RADIUS = 4
+"""Where all radii are at least twice that, the fit looks at every n-th row and column, such that the smallest radius
+still has so many pixels: large objects take no more time than small ones."""
+TINY = 4
+"""Pixels of an object: that smaller ones are not dropped either needs no word."""
+ROUNDS = 2
+PIXELS = 4_000_000
+"""So many are looked at: of the first images that have them."""
+
+Seen = tuple[Fields, Objects, npt.NDArray[np.bool_]]
+
+
+def best_grouping(
+    predictor: Predictor,
+    samples: Iterable[Sample],
+    class_bias: Sequence[float],
+    grouping: Grouping,
+    radii: Sequence[int] = RADII,
+    least_areas: Sequence[int] = LEAST_AREAS,
+) -> Grouping:
+    """Return `grouping` with the numbers by which most objects are found on the samples, or connected components where
+    they find more.
+
+    That is by the mean of TP / (TP + FN + FP) over IoU thresholds: AP hardly minds what is invented at a low score.
+    class_bias: what the model's class scores get added before. Samples without objects say nothing. Where components
+    are part of `grouping` already, it is tried without them too.
+    """
+    seen = list(_seen(predictor, samples, np.array(class_bias, np.float32), grouping.things))
+    if not seen:
+        return grouping
+    step = max(1, radii[0] // COARSE_RADIUS)
+    coarse = seen if step == 1 else [_every(step, *each) for each in seen]
+    quality = partial(_quality, predictor, coarse, step)
+    candidates: dict[str, Sequence[Any]] = {"least_heat": LEAST_HEATS, "radius": radii, "least_area": least_areas}
+    if grouping.by == BOTH:
+        candidates["by"] = (CENTRES, BOTH)
+    reached = quality(grouping)
+    for _ in range(ROUNDS):
+        before = reached
+        for name, values in candidates.items():
+            others = [replace(grouping, **{name: value}) for value in values if value != getattr(grouping, name)]
+            qualities = [quality(other) for other in others]
+            best = int(np.argmax(qualities))
+            if qualities[best] > reached:
+                reached, grouping = qualities[best], others[best]
+        if reached == before:
+            break
+    components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)), key=quality)
+    return max((grouping, components), key=partial(_quality, predictor, seen, 1))  # of two as good the first
+
+
+def remarks_on(grouping: Grouping, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS) -> list[str]:
+    """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those tried, and
+    whether centres found less than connected components."""
+    if grouping.by == COMPONENTS:
+        return [
+            "Objects are the connected components of their class: centres found fewer on the validation images. "
+            "Objects that touch come out as one. Train longer to have them parted."
+        ]
+    tried = {
+        "least heat of a centre": (grouping.least_heat, LEAST_HEATS, 0.0),
+        "distance of centres, in pixels,": (grouping.radius, radii, 0.0),
+        "least area of an object, in pixels,": (grouping.least_area, least_areas, TINY),
+    }
+    remarks = []
+    for name, (value, values, floor) in tried.items():
+        if value in (values[0], values[-1]) and value > floor:
+            which = "smallest" if value == values[0] else "largest"
+            remarks.append(
+                f"The {name} that suits the validation images is {value:g}, the {which} of those tried "
+                f"({values[0]:g} to {values[-1]:g}): a value beyond may suit better. Look at some predictions; longer "
+                "training or more validation images settle it."
+            )
+    return remarks
+
+
+def _seen(
+    predictor: Predictor,
+    samples: Iterable[Sample],
+    class_bias: npt.NDArray[np.float32],
+    things: Sequence[int],
+) -> Iterable[Seen]:
+    left = PIXELS
+    for sample in samples:
+        if sample.instance_map is None:
+            continue
+        logits = predictor.logits(sample.image)
+        logits[: len(class_bias)] += class_bias[:, None, None]
+        fields = Fields.of(logits, things)
+        yield fields, objects_of(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
+        left -= sample.label_map.size
+        if left <= 0:
+            break
+
+
+def _every(step: int, fields: Fields, target: Objects, ignored: npt.NDArray[np.bool_]) -> Seen:
+    """Return what is left of an image of every `step`-th row and column, distances in these."""
+    places = np.s_[::step, ::step]
+    best, probability, heat = fields.class_index[places], fields.probability[places], fields.heat[places]
+    down, right = (np.rint(own[places] / step).astype(np.int16) for own in (fields.down, fields.right))
+    ids, numbers = numbered(target.instance_map[places])
+    left = Objects(ids, target.class_index[numbers - 1], target.score[numbers - 1])
+    return Fields(best, probability, heat, down, right), left, ignored[places]
+
+
+def _quality(predictor: Predictor, seen: Iterable[Seen], step: int, grouping: Grouping) -> float:
+    """Return how many objects are found on images of every `step`-th row and column, in 0..1."""
+    radius, area = (max(1, round(own)) for own in (grouping.radius / step, grouping.least_area / step**2))
+    grouping = replace(grouping, radius=radius, least_area=area)
+    scorer = InstanceScorer(predictor.classes)
+    for fields, target, ignored in seen:
+        scorer.update(grouped(fields, grouping), target, ignored)
+    mean = float(np.mean(list(scorer.scores().dsb.values())))
+    return mean if np.isfinite(mean) else 0.0

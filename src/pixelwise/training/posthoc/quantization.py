@@ -1,0 +1,92 @@
+"""A run's model in 8 bits, as much of it as its accuracy allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pixelwise.core.errors import DataError, ModelFileError
+from pixelwise.core.files import written_whole
+from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.data import open_dataset
+from pixelwise.data.dataset import Dataset
+from pixelwise.export.quantization import quantise
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
+from pixelwise.training.config import RunConfig
+from pixelwise.training.finish import export_run
+from pixelwise.training.posthoc.class_bias import spread
+from pixelwise.training.run_directory import RunDirectory
+
+MOST_LOST = 0.005
+"""By how much the score on the validation images may be lower than in float."""
+KEPT = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+"""How many of the first convolutions are left in float, in the order that it is tried."""
+IMAGES = 16
+"""So many training images say which values occur."""
+
+
+@dataclass(frozen=True)
+class Int8:
+    """A model file in 8 bits: the measure (see `RunConfig.measure`) on `images` validation images, the same in float,
+    and how many convolutions on the way from the image are left in float."""
+
+    measure: str
+    score: float
+    float_score: float
+    kept: int
+    images: int
+
+
+def export_int8(
+    run: Path,
+    out: Path,
+    *,
+    fast: bool = False,
+    data: Path | None = None,
+    on_try: Callable[[Int8], None] = lambda tried: None,
+) -> Int8:
+    """Write the model of a run directory in 8 bits to the .onnx file `out`, and return what that costs.
+
+    As many convolutions, from the image on, stay in float as it takes for the score to be at most `MOST_LOST` lower.
+    It is calibrated and judged with the run's own data, or those at `data`; `on_try` is told of each attempt. Raises
+    `DataError` for data that are not there or hold no validation images, `ModelFileError` where nothing in 8 bits is
+    as good, and what reading the data raises.
+    """
+    config = RunConfig.load(RunDirectory(run).config)
+    stored = partial(open_dataset, config.data, config.format, images_root=config.images_root)
+    dataset = _few(stored() if data is None else open_dataset(data))
+    dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
+    images = len(dataset.splits["val"])
+    with written_whole(out) as temporary, temporary_beside(out) as whole:
+        export_run(run, whole, fast=fast)
+        in_float = _score(whole, dataset, config)
+        for kept in KEPT:
+            calibrating = (dataset.read(item).image for item in dataset.splits["train"])
+            if not quantise(whole, calibrating, temporary, kept):
+                break
+            tried = Int8(config.measure, _score(temporary, dataset, config), in_float, kept, images)
+            on_try(tried)
+            if tried.score >= in_float - MOST_LOST:
+                return tried
+        found = f"a model that loses more than {MOST_LOST} {config.measure} in 8 bits"
+        raise ModelFileError(run, found, "one that does not", "Leave --int8 out.")
+
+
+def _few(dataset: Dataset) -> Dataset:
+    """Return the images that calibrate, and those that judge."""
+    train, val = dataset.splits.get("train", ()), spread(dataset.splits.get("val", ()))
+    if not train or not val:
+        remedy = "Name data with both with --data."
+        raise DataError(dataset.root, "no images for training or none for validation", "both", remedy)
+    count = min(IMAGES, len(train))
+    return replace(
+        dataset, splits={"train": tuple(train[i * len(train) // count] for i in range(count)), "val": tuple(val)}
+    )
+
+
+def _score(path: Path, dataset: Dataset, config: RunConfig) -> float:
+    """Return the score of a model file on the validation images; 0 where it finds nothing to score."""
+    return float(evaluate(load(path), dataset, "val").to_json_dict()[config.measure] or 0.0)

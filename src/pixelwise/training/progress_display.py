@@ -1,0 +1,134 @@
+"""What a person sees while a model trains, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pixelwise.core.text import printable
+from pixelwise.metrics.pixels import count_of
+from pixelwise.training.config import MEASURES, Recipe, RunConfig
+from pixelwise.training.loop import Progress as TrainingProgress
+from pixelwise.training.recipe import crops_before, crops_of
+
+REFRESH_SECONDS = 0.5
+
+
+class Display:
+    """A progress bar in a terminal; elsewhere one line for each validation, and messages."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
+        self._bar: Progress | None = None
+        self._shown = self._window_start = 0.0
+        self._window_step = 0
+
+    def message(self, text: str) -> None:
+        """Show a line."""
+        self._console.print(printable(text), soft_wrap=True)
+
+    def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
+        """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by
+        `measure`."""
+        self._measured, self._name = f"val_{measure}", MEASURES[measure]
+        self._recipe, self._train_images = recipe, train_images
+        self._score = "-"
+        self._window_start, self._window_step = time.perf_counter(), done
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn(
+                f"loss {{task.fields[loss]}}  val {self._name} {{task.fields[score]}}  {{task.fields[rate]}} images/s"
+            ),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+        )
+        if self._console.is_terminal:
+            self._bar = Progress(*columns, console=self._console, transient=False)
+            self._bar.start()
+            self._task = self._bar.add_task(
+                "train", total=recipe.steps, completed=done, epoch="0", loss="-", score="-", rate="-"
+            )
+
+    def step(self, progress: TrainingProgress, loss: float) -> None:
+        """Show a step that was taken."""
+        now = time.perf_counter()
+        if self._bar is not None and now - self._shown > REFRESH_SECONDS:
+            epoch = f"{crops_before(self._recipe, progress.step) / self._train_images:.1f}"
+            self._bar.update(
+                self._task,
+                completed=progress.step,
+                epoch=epoch,
+                loss=f"{loss:.3f}",
+                score=self._score,
+                rate=f"{self._rate(progress.step, now):.1f}",
+            )
+            self._shown = now
+
+    def row(self, progress: TrainingProgress) -> None:
+        """Show a row of the history, if it was validated."""
+        row = progress.history[-1]
+        score = row[self._measured]
+        if score is None:
+            return
+        self._score = f"{score:.3f}"
+        now = time.perf_counter()
+        if self._bar is None:
+            self.message(
+                f"epoch {row['epoch']:.1f}  step {row['step']}/{self._recipe.steps}  loss {row['loss']:.4f}  "
+                f"val {self._name} {self._score}  {self._rate(progress.step, now):.1f} images/s  {row['seconds']:.0f} s"
+            )
+        self._window_start, self._window_step = now, progress.step
+
+    def _rate(self, step: int, now: float) -> float:
+        """Return the images/s since the last validation."""
+        images = crops_before(self._recipe, step) - crops_before(self._recipe, self._window_step)
+        return images / (now - self._window_start)
+
+    def stop(self, progress: TrainingProgress) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=progress.step, score=self._score)
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def announcement(config: RunConfig, train_images: int, val_images: int) -> str:
+    """Return what is about to be trained: the net, the images and the length."""
+    recipe = config.recipe
+    encoder = f" on {config.encoder}" if config.encoder else ""
+    epochs = crops_before(recipe, recipe.steps) / train_images
+    frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
+    return (
+        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {train_images} images "
+        f"({val_images} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
+    )
+
+
+def score_lines(metrics: dict[str, Any], measure: str) -> list[str]:
+    """Return the score of a run with its interval, and what is to be said of it."""
+    score = metrics.get(measure)
+    if score is None:
+        return ["nothing was measured: there are no labelled images beside those for training"]
+    bounds = metrics.get("intervals", {}).get(measure)
+    interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
+    images = f"{interval}, {count_of(metrics['images'], 'image')}"
+    what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
+    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
+    return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]

@@ -1,0 +1,156 @@
+"""Batches for training, each a pure function of (seed, step)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pixelwise.core.bands import over_channels
+from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.instances.targets import centre_targets
+from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.metrics.rand import components
+from pixelwise.nn.augment import color, crop, elastic
+from pixelwise.nn.losses.border import border_weights
+from pixelwise.training.config import Recipe
+from pixelwise.training.memory import available_bytes, processes_here
+from pixelwise.training.recipe import at_step, crops_before
+from pixelwise.training.sample_cache import SampleFile
+
+FILL = (124, 116, 104)
+"""The colour around an image that is smaller than the crop: the mean of ImageNet, over and over for more channels."""
+LABEL_BYTES = 5
+"""A pixel's, in the label map and, where there is one, the instance map."""
+CACHE_SHARE = 0.4
+"""Share of the available memory that decoded samples may take."""
+ALL = slice(None)
+"""The share of a batch that a process on its own takes."""
+
+
+class AugmentedSample(NamedTuple):
+    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), and where the recipe asks for them border
+    weights float32 (H, W), and the heat of centres with offsets to them, float32 (3, H, W)."""
+
+    image: npt.NDArray[np.uint8]
+    label_map: npt.NDArray[np.uint8]
+    border: npt.NDArray[np.float32] | None
+    centres: npt.NDArray[np.float32] | None
+
+
+class Batch(NamedTuple):
+    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and centres
+    with offsets (N, 3, H, W)."""
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    border: torch.Tensor | None = None
+    centres: torch.Tensor | None = None
+
+
+class SampleStore:
+    """The samples of one split, decoded once and kept: in memory if they fit into it, else in a file in `folder`.
+
+    Without a folder, or room in it, they are read each time.
+    """
+
+    def __init__(self, dataset: Dataset, items: Sequence[Item], folder: Path | None = None) -> None:
+        self.dataset = dataset
+        self.items = items
+        self._kept: dict[int, Sample] = {}
+        self._file: SampleFile | None = None
+        pixels = sum(height * width for height, width in map(dataset.image_size, items))
+        if pixels * (dataset.channels + LABEL_BYTES) <= CACHE_SHARE * available_bytes() / processes_here():
+            with ThreadPoolExecutor() as pool:
+                self._kept = dict(enumerate(pool.map(dataset.read, items)))
+        elif folder is not None:
+            self._file = SampleFile(folder)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._kept.get(index)
+        if sample is None and self._file is not None:
+            sample = self._file.get(index)
+        if sample is None:
+            sample = self.dataset.read(self.items[index])
+            if self._file is not None:
+                self._file.add(index, sample)
+        return sample
+
+
+@lru_cache(maxsize=2)  # a batch may span two epochs
+def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
+    """Return the order (count,) in which an epoch visits the samples; read-only, since it is remembered."""
+    order = np.random.default_rng((seed, epoch, 0)).permutation(count)
+    order.setflags(write=False)
+    return order
+
+
+def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL) -> Batch:
+    """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
+    crops = []
+    first = crops_before(recipe, step)
+    recipe = at_step(recipe, step)
+    for position in range(first, first + recipe.batch)[share]:
+        epoch, place = divmod(position, len(store))
+        index = int(sample_order(seed, epoch, len(store))[place])
+        crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
+    images, targets, border, centres = zip(*crops, strict=True)
+    return Batch(
+        torch.from_numpy(np.stack(images)),
+        torch.from_numpy(np.stack(targets)).long(),
+        torch.from_numpy(np.stack(border)) if recipe.border_weight else None,
+        torch.from_numpy(np.stack(centres)) if recipe.heat_weight else None,
+    )
+
+
+def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> AugmentedSample:
+    """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
+    height, width = sample.label_map.shape
+    window = crop.draw(rng, (height, width), recipe.crop, recipe.scale, recipe.rotate)
+    change = color.draw(rng, recipe.color) if recipe.color else None
+    image, label_map = sample.image, sample.label_map
+    instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None
+    if recipe.elastic:
+        bend = elastic.draw(rng, recipe.elastic)
+        image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
+        instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
+    border = centres = None
+    if instance_map is not None:
+        instance_map = crop.on_instance_map(instance_map, window)
+        border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
+        centres = _centres(instance_map, recipe.heat_width) if recipe.heat_weight else None
+    image = crop.on_image(image, window, over_channels(FILL, image.shape[2]))
+    if change is not None:
+        image = color.on_image(image, change)
+    return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)
+
+
+def _objects(sample: Sample) -> npt.NDArray[np.int32]:
+    """Return the sample's instance map, or without one the 4-connected parts of everything but the first class."""
+    if sample.instance_map is not None:
+        return sample.instance_map
+    return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
+
+
+def _centres(instance_map: npt.NDArray[np.int32], heat_width: float) -> npt.NDArray[np.float32]:
+    heat, offsets = centre_targets(instance_map, heat_width)
+    return np.concatenate([heat[None], offsets])
+
+
+def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: slice = ALL) -> Iterator[Batch]:
+    """Yield the batches of steps `start` to the last, or a `share` of each.
+
+    They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
+    takes more from the step than it hides (`benchmarks/step.py`).
+    """
+    for step in range(start, recipe.steps):
+        yield batch_at(store, recipe, seed, step, share)

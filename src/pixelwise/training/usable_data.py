@@ -1,0 +1,77 @@
+"""Before a training: the data less what would spoil it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwise.core.errors import DataError, OptionError
+from pixelwise.core.text import is_text
+from pixelwise.data.check import CheckResult, check
+from pixelwise.data.dataset import Dataset
+from pixelwise.training.options import TrainOptions
+from pixelwise.training.progress_display import Display
+
+SHOWN_PROBLEMS = 5
+OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
+"""Kinds of problems that a cross-validation, which deals images out itself, has not."""
+
+
+def require_text(name: str, path: Path | None) -> None:
+    """Raise `OptionError` for a path, of the option `name`, that files of text cannot hold, such as config.yaml."""
+    if not is_text(path):
+        remedy = "Rename it; where the locale is not UTF-8, set LC_ALL=C.UTF-8."
+        raise OptionError(name, f"{path}, which is not UTF-8", "a path in UTF-8", remedy)
+
+
+def usable_data(
+    dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
+) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
+    """Return the data to train on, less the bad files where `--skip-bad` asks for that.
+
+    Of a cross-validation nothing is said of its splits. Images whose objects have no ids are bad for training on
+    objects alone.
+    """
+    _judge_for_task(survey, options)
+    if options.folds is not None:
+        survey.remarks.clear()
+        survey.problems = [problem for problem in survey.problems if problem.kind not in OF_SPLITS]
+    for remark in survey.remarks:
+        display.message(f"  {remark}")
+    for problem in survey.problems[:SHOWN_PROBLEMS]:
+        display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
+    if len(survey.problems) > SHOWN_PROBLEMS:
+        display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
+    skipped: list[tuple[str, str]] = []
+    if survey.spoilt:
+        bad = [problem for problem in survey.harmful if problem.file != dataset.root]
+        if not options.skip_bad:
+            raise DataError(
+                dataset.root,
+                f"{len(survey.spoilt)} images that would spoil the training (the first: {bad[0].message})",
+                "images with fitting masks",
+                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
+            )
+        skipped = [(str(problem.file), problem.message) for problem in bad]
+        dataset = dataset.without(survey.spoilt)
+        survey = check(dataset)
+        _judge_for_task(survey, options)
+    if not dataset.splits.get("train"):
+        remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
+        raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
+    for problem in (problem for problem in survey.problems if problem.kind == "one_class"):
+        remedy = f"Run `pixelwise check {dataset.root}`."
+        raise DataError(
+            dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
+        )
+    if not dataset.splits.get("val") and options.folds is None:
+        measured = "" if dataset.splits.get("test") else " and nothing is measured"
+        display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
+    return dataset, survey, skipped
+
+
+def _judge_for_task(survey: CheckResult, options: TrainOptions) -> None:
+    """Count images whose objects have no ids among the spoilt ones where objects are learnt, else among the others."""
+    if options.task == "instance":
+        survey.spoilt |= survey.without_objects
+    else:
+        survey.problems = [problem for problem in survey.problems if problem.kind != "missing_objects"]

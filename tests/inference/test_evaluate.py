@@ -1,0 +1,119 @@
+"""Scores of a split: the same as counted by hand, and refused where they would mean nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import DataError, ImageError, OptionError
+from pixelwise.data.dataset import Dataset, Item, Sample, files_of
+from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.loading import load
+
+if TYPE_CHECKING:
+    from tests.inference.conftest import ColourModel, UInt8
+
+
+def read_label_map(path: Path) -> UInt8:
+    with Image.open(path) as mask:
+        return np.array(mask)
+
+
+@pytest.fixture
+def dataset(colour: ColourModel, image: UInt8, tmp_path: Path) -> Dataset:
+    """Three test images; the masks differ from the model's answer in one pixel of six, and ignore one of seven."""
+    rng = np.random.default_rng(3)
+    items = []
+    for i in range(3):
+        photo = image[i * 40 : i * 40 + 50]
+        mask = colour.labels(photo)
+        mask[rng.random(mask.shape) < 1 / 6] = 0
+        mask[rng.random(mask.shape) < 1 / 7] = IGNORE_INDEX
+        item = Item(f"{i}", tmp_path / f"{i}.png", tmp_path / f"{i}_mask.png")
+        Image.fromarray(photo).save(item.image)
+        Image.fromarray(mask).save(item.mask)
+        items.append(item)
+    return Dataset(
+        tmp_path,
+        "folders",
+        colour.info.classes,
+        {"train": (items[0],), "val": (), "test": tuple(items)},
+        files_of(read_label_map),
+    )
+
+
+def test_scores_are_those_counted_by_hand(model_file: Path, colour: ColourModel, dataset: Dataset) -> None:
+    samples = [dataset.read(item) for item in dataset.splits["test"]]
+    truth = np.concatenate([sample.label_map.ravel() for sample in samples])
+    predicted = np.concatenate([colour.labels(sample.image).ravel() for sample in samples])
+    known = truth != IGNORE_INDEX
+    truth, predicted = truth[known], predicted[known]
+    iou = [
+        np.sum((truth == c) & (predicted == c)) / np.sum((truth == c) | (predicted == c))
+        for c in range(colour.info.classes.num_classes)
+    ]
+    scores = evaluate(load(model_file), dataset)
+    assert scores.images == 3
+    assert scores.pixels == known.sum()
+    assert scores.global_accuracy == pytest.approx(np.mean(truth == predicted), abs=1e-12)
+    assert scores.miou == pytest.approx(np.mean(iou), abs=1e-12)
+    assert [row["iou"] for row in scores.per_class.values()] == pytest.approx(iou, abs=1e-12)
+    assert list(scores.per_class) == ["dark", "red", "green", "blue"]
+
+
+def test_every_image_is_told_with_its_prediction(model_file: Path, colour: ColourModel, dataset: Dataset) -> None:
+    told: list[tuple[Item, Sample, UInt8]] = []
+    progress: list[tuple[int, int]] = []
+    evaluate(
+        load(model_file),
+        dataset,
+        on_progress=lambda done, total: progress.append((done, total)),
+        on_image=lambda item, sample, prediction: told.append((item, sample, prediction.label_map)),
+    )
+    assert progress == [(1, 3), (2, 3), (3, 3)]
+    assert [item for item, _, _ in told] == list(dataset.splits["test"])
+    for item, sample, prediction in told:
+        assert_array_equal(sample.label_map, dataset.read(item).label_map)
+        assert_array_equal(prediction, colour.labels(dataset.read(item).image))
+
+
+def test_another_split_is_another_set_of_images(model_file: Path, dataset: Dataset) -> None:
+    assert evaluate(load(model_file), dataset, "train").images == 1
+
+
+@pytest.mark.parametrize("split", ["validation", "val"])
+def test_a_split_without_images_is_answered_with_those_that_have_some(
+    model_file: Path, dataset: Dataset, split: str
+) -> None:
+    with pytest.raises(OptionError, match=f"--split: found '{split}', .* expected one of train, test"):
+        evaluate(load(model_file), dataset, split)
+
+
+@pytest.mark.parametrize("names", [("dark", "red", "green"), ("dark", "red", "blue", "green"), ("a", "b", "c", "d")])
+def test_other_classes_are_refused_and_both_are_listed(
+    model_file: Path, dataset: Dataset, names: tuple[str, ...]
+) -> None:
+    other = dataclasses.replace(dataset, classes=ClassMap.named(names))
+    with pytest.raises(DataError) as error:
+        evaluate(load(model_file), other)
+    assert f"found the classes {', '.join(names)}; expected" in str(error.value)
+    assert "dark, red, green, blue" in str(error.value)
+
+
+def test_colours_of_classes_may_differ(model_file: Path, dataset: Dataset) -> None:
+    other = dataclasses.replace(dataset, classes=ClassMap.named(dataset.classes.names))
+    assert evaluate(load(model_file), other).miou == evaluate(load(model_file), dataset).miou
+
+
+def test_a_damaged_image_ends_the_measurement(model_file: Path, dataset: Dataset) -> None:
+    path = dataset.splits["test"][1].image
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(ImageError, match=r"1\.png"):
+        evaluate(load(model_file), dataset)

@@ -1,0 +1,113 @@
+"""Objects of scans: grouped in windows, they are those of the whole image, whatever the windows cut."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import rasterio
+from numpy.testing import assert_array_equal
+from rasterio.features import rasterize
+from rasterio.transform import from_origin
+
+from pixelwise.inference import scan_objects
+from pixelwise.inference.jobs import plan
+from pixelwise.inference.loading import load
+from pixelwise.inference.scans import predict_scans
+from pixelwise.raster import scan as raster_scan
+
+if TYPE_CHECKING:
+    from tests.inference.conftest import UInt8
+
+TRANSFORM = from_origin(500_000, 5_500_000, 2, 2)
+KINDS = ("mask", "instances", "instances32", "objects", "geojson", "overlay")
+
+
+def blobs(height: int, width: int, count: int, side: int) -> UInt8:
+    """Pairs of squares that touch, of up to `side` pixels, an odd number, each with its centre in green."""
+    rng = np.random.default_rng(3)
+    image = np.zeros((height, width, 3), np.uint8)
+    for _ in range(count):
+        own = int(rng.integers(side // 2 - 1, side // 2 + 1)) * 2 + 1
+        top, left = rng.integers(side, height - 2 * side), rng.integers(side, width - 3 * side)
+        if image[top - side : top + own + side, left - side : left + 2 * own + side, 0].any():
+            continue
+        image[top : top + own, left : left + 2 * own, 0] = 255
+        image[top + own // 2, [left + own // 2, left + own + own // 2], 1] = 255
+    return image
+
+
+def written(path: Path, image: UInt8) -> Path:
+    height, width, _ = image.shape
+    place = {"crs": "EPSG:25832", "transform": TRANSFORM}
+    with rasterio.open(path, "w", driver="GTiff", count=3, height=height, width=width, dtype="uint8", **place) as file:
+        file.write(image.transpose(2, 0, 1))
+    return path
+
+
+@pytest.mark.parametrize(("core", "margin", "side"), [(32, 24, 7), (50, 16, 5), (64, 4, 15)])
+def test_objects_in_windows_are_those_of_the_whole_image(
+    blob_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, core: int, margin: int, side: int
+) -> None:
+    for name, value in (("CORE", core), ("MARGIN", margin), ("MAX_MARGIN", 64)):
+        monkeypatch.setattr(scan_objects, name, value)
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 1000)
+    image = blobs(270, 310, 400, side)
+    whole = load(blob_file).predict(image).instances
+    assert whole is not None
+    jobs = plan([str(written(tmp_path / "a.tif", image))], tmp_path / "out", KINDS)
+    assert predict_scans(load(blob_file), jobs) == {}
+    with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
+        found = file.read(1)
+        assert (file.transform, file.dtypes) == (TRANSFORM, ("uint16",))
+    assert len(np.unique(found)) - 1 == len(whole) > 20
+    pairs = np.unique(np.stack([found, whole.instance_map]).reshape(2, -1), axis=1)
+    assert len(pairs[0]) == len(whole) + 1  # each has one partner, and nothing the nothing
+    with rasterio.open(tmp_path / "out" / "a_instances32.tif") as file:
+        assert_array_equal(file.read(1), found)
+    features = json.loads((tmp_path / "out" / "a.geojson").read_text())["features"]
+    painted = [(own["geometry"], own["properties"]["id"]) for own in features]
+    assert_array_equal(rasterize(painted, found.shape, transform=TRANSFORM), found)
+    assert [own["properties"]["area"] for own in features] == np.bincount(found.ravel())[1:].tolist()
+    rows = list(csv.DictReader((tmp_path / "out" / "a_objects.csv").read_text().splitlines()))
+    assert [int(row["id"]) for row in rows] == list(range(1, len(whole) + 1))
+    for row in rows:
+        places = np.nonzero(found == int(row["id"]))
+        assert [float(row["row"]), float(row["column"])] == pytest.approx([own.mean() for own in places], abs=0.006)
+        assert [int(row[key]) for key in ("left", "top")] == [places[1].min(), places[0].min()]
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_there_are_no_objects_where_there_is_no_data(
+    blob_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100)
+    image = blobs(60, 60, 20, 5)
+    scan = written(tmp_path / "a.tif", image)
+    with rasterio.open(scan, "r+") as file:
+        file.write_mask(np.repeat(np.arange(60)[:, None] < 30, 60, axis=1))
+    predict_scans(load(blob_file), plan([str(scan)], tmp_path / "out", ("instances",)))
+    with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
+        found = file.read(1)
+    assert found[:25].any()
+    assert not found[30:].any()
+
+
+def test_an_object_larger_than_a_window_sees_is_told(
+    blob_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("CORE", 16), ("MARGIN", 4), ("MAX_MARGIN", 8)):
+        monkeypatch.setattr(scan_objects, name, value)
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100)
+    image = np.zeros((70, 70, 3), np.uint8)
+    image[5:65, 5:65, 0] = 255
+    image[35, 35, 1] = 255
+    told: list[str] = []
+    jobs = plan([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("instances",))
+    predict_scans(load(blob_file), jobs, on_remark=told.append)
+    (text,) = told
+    assert "larger than what is looked at at once were cut" in text

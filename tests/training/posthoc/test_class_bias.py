@@ -1,0 +1,124 @@
+"""The class bias: a share of the weights by its formula, and what scores best."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from numpy.testing import assert_allclose
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.predictor import Predictor
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.training.posthoc.class_bias import IMAGES, SHARES, _confusions, best_bias, class_bias, spread
+
+UInt8 = npt.NDArray[np.uint8]
+SIZE = 8
+WEIGHTS = (1.0, math.e)
+
+
+class RedMeansRare:
+    """Scores 0 for the first class and for the second what an image's red channel says, 0..2.55."""
+
+    def __call__(self, images: UInt8) -> npt.NDArray[np.float32]:
+        red = images[..., 0].astype(np.float32) / 100
+        return np.stack([np.zeros_like(red), red], axis=1)
+
+
+def predictor(tile: int = 64, overlap: int = 32) -> Predictor:
+    classes = ClassMap(("common", "rare"), ((0, 0, 0), (255, 0, 0)))
+    info = ModelInfo("red", None, "semantic", classes, (0.0,) * 3, (1.0,) * 3, 2, tile, overlap)
+    return Predictor(RedMeansRare(), info)
+
+
+def sample(red: list[int], truth: list[int], height: int = SIZE) -> Sample:
+    """Columns two pixels wide, so that every other one shows them all."""
+    image = np.zeros((height, 2 * len(red), 3), np.uint8)
+    image[..., 0] = np.repeat(red, 2)
+    return Sample(image, np.tile(np.repeat(np.array(truth, np.uint8), 2), (height, 1)))
+
+
+def test_the_bias_takes_back_a_share_of_the_weights_logarithm() -> None:
+    assert_allclose(class_bias((1.0, math.e, 0.5), 0.5), [0, -0.5, 0.5 * math.log(2)])
+
+
+def test_weights_all_taken_back_give_the_classes_own_probabilities() -> None:
+    """By Bayes: trained with weights w, soft-max of the logits is w p over its sum."""
+    p, w = np.array([0.9, 0.07, 0.03]), np.array([0.3, 1.0, 4.0])
+    logits = np.log(w * p / (w * p).sum()) + np.array(class_bias(tuple(w), 1.0))
+    assert_allclose(np.exp(logits) / np.exp(logits).sum(), p)
+
+
+def test_a_class_that_never_counted_gets_no_bias() -> None:
+    assert class_bias((0.0, 2.0), 1.0) == (0.0, -math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("truth", "share"),
+    [
+        ([0, 1, 1, 1], 0.0),  # right as trained: red of 10 and more is rare
+        ([0, 0, 1, 1], 0.2),  # what scores 0.1 is common, what scores 0.5 is rare
+        ([0, 0, 0, 1], 0.6),  # up to 0.5 is common: the smallest share that says so
+    ],
+)
+def test_the_share_is_the_smallest_of_those_that_score_best(truth: list[int], share: float) -> None:
+    """A bias of -share on the rare class: its score must be above share. Where all is right no class moves on."""
+    assert best_bias(predictor(), [sample([0, 10, 50, 90], truth)], 1, WEIGHTS) == (share, (0.0, -share))
+
+
+def test_every_image_counts() -> None:
+    """Two images want 0.6 and one wants 0: the mean IoU over all their pixels decides."""
+    samples = [sample([0, 10, 50, 90], [0, 0, 0, 1])] * 2 + [sample([0, 10, 50, 90], [0, 1, 1, 1])]
+    assert best_bias(predictor(), samples, 3, WEIGHTS)[0] == 0.6
+
+
+def test_an_image_in_tiles_gives_the_same_bias() -> None:
+    tall = sample([0, 10, 50, 90], [0, 0, 1, 1], height=50)
+    assert best_bias(predictor(tile=16, overlap=8), [tall], 1, WEIGHTS) == (0.2, (0.0, -0.2))
+
+
+def test_a_class_moves_beyond_its_weight_where_that_scores_better() -> None:
+    """Equal weights have no share to take back; what scores 0.5 and less is common all the same."""
+    share, bias = best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, (1.0, 1.0))
+    assert share == 0
+    assert 0.5 < bias[0] - bias[1] < 0.9
+
+
+def test_a_class_that_no_image_shows_keeps_its_share() -> None:
+    """Calling nothing rare would cost nothing here, and that class elsewhere."""
+    assert best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 0])], 1, WEIGHTS) == (1.0, (0.0, -1.0))
+
+
+def test_without_a_labelled_pixel_nothing_is_biased() -> None:
+    unlabelled = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
+    assert best_bias(predictor(), [unlabelled], 1, WEIGHTS) == (0.0, (0.0, 0.0))
+    assert best_bias(predictor(), [], 0, WEIGHTS) == (0.0, (0.0, 0.0))
+
+
+def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
+    rng = np.random.default_rng(0)
+    logits, truth = rng.normal(size=(4, 500)).astype(np.float32), rng.integers(0, 4, 500)
+    bias, candidates = rng.normal(size=4).astype(np.float32), np.linspace(-2, 2, 9)
+    found = _confusions(logits, truth, bias, 2, candidates)
+    for value, confusion in zip(candidates, found, strict=True):
+        bias[2] = value
+        expected = ConfusionMatrix(4)
+        expected.update((logits + bias[:, None]).argmax(axis=0)[None], truth[None])
+        assert np.array_equal(confusion, expected.matrix)
+
+
+def test_shares_go_from_nothing_to_all() -> None:
+    assert SHARES[0] == 0
+    assert SHARES[-1] == 1
+
+
+def test_many_images_are_looked_at_at_even_distances() -> None:
+    items = [Item(str(number), Path(f"{number}.png"), None) for number in range(3 * IMAGES)]
+    assert spread(items) == items[::3]
+    assert spread(items[:5]) == items[:5]
+    assert spread([]) == []

@@ -1,0 +1,72 @@
+"""The headline is of images that nothing was fitted on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pixelwise.data import open_dataset
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.splits import hashed_fraction
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.training import train
+from pixelwise.training.posthoc.class_bias import best_bias
+from pixelwise.training.posthoc.cross_fitting import headline_split
+from pixelwise.training.torch_engine import torch_predictor
+from pixelwise.training.weights import load_run
+from pixelwise_scenes import write_scenes
+
+SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 2, "class_weights": "median", "quiet": True}
+
+
+def run_of(folder: Path, val: int) -> tuple[Path, dict[str, Any]]:
+    write_scenes(folder / "data", 0, {"train": 4, "val": val}, size=(64, 96))
+    train(folder / "data", out=folder / "run", **SMALL)
+    return folder / "run", json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))
+
+
+def expected_miou(run: Path, fits: list[tuple[list[Item], list[Item]]], dataset: Dataset) -> float:
+    """Return the mean IoU of the second items of each pair, with the bias of the first, by torch and plain numpy."""
+    pipeline, config = load_run(run)
+    predictor = torch_predictor(pipeline.biased(None), config)
+    confusion = ConfusionMatrix(dataset.classes.num_classes)
+    for fit, score in fits:
+        _, bias = best_bias(predictor, map(dataset.read, fit), len(fit), config.recipe.class_weights)
+        for item in score:
+            sample = dataset.read(item)
+            logits = predictor.logits(sample.image) + np.array(bias, np.float32)[:, None, None]
+            confusion.update(logits.argmax(axis=0), sample.label_map)
+    return confusion.miou()
+
+
+@pytest.mark.parametrize("val", [1, 3])
+def test_each_half_of_the_validation_images_is_scored_with_what_was_fitted_on_the_other(
+    val: int, tmp_path: Path
+) -> None:
+    """Of one image the other half is empty, and nothing is fitted: not on the image that is scored."""
+    run, metrics = run_of(tmp_path, val)
+    dataset = open_dataset(tmp_path / "data")
+    items = sorted(dataset.splits["val"], key=lambda item: hashed_fraction(item.name))
+    expected = expected_miou(run, [(items[1::2], items[::2]), (items[::2], items[1::2])], dataset)
+    # ONNX Runtime's logits differ from torch's in the last bits, which moves pixels at ties.
+    assert metrics["miou"] == pytest.approx(expected, abs=2e-3)
+    assert (metrics["split"], metrics["cross_fitted"], metrics["images"]) == ("val", True, val)
+    assert sorted(row["name"] for row in metrics["per_image"]) == sorted(item.name for item in items)
+    assert not list(run.glob("half*"))
+    assert any("chosen on these images" in remark for remark in metrics["remarks"])
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "val, each half scored with what was fitted on the other" in report
+
+
+def test_the_headline_is_of_test_where_there_is_one() -> None:
+    item = Item("a", Path("a"))
+    for splits, expected in (
+        ({"train": (item,), "val": (item,), "test": (item,)}, "test"),
+        ({"train": (item,), "val": (item,)}, "val"),
+        ({"train": (item,), "val": (), "test": ()}, None),
+    ):
+        assert headline_split(Dataset(Path(), "folders", None, splits, None)) == expected  # type: ignore[arg-type]

@@ -1,0 +1,130 @@
+"""How objects are best grouped: by what finds most of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from pixelwise.core.classes import ClassMap
+from pixelwise.data.dataset import Sample
+from pixelwise.inference.predictor import Predictor
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
+
+INFO = ModelInfo(
+    "red",
+    None,
+    "instance",
+    ClassMap.named(["background", "cell"]),
+    (0.0,) * 3,
+    (1.0,) * 3,
+    1,
+    64,
+    32,
+    grouping=Grouping((1,), radius=3, least_heat=0.3),
+)
+ZERO = (0.0, 0.0)
+
+
+class RedIsForeground:
+    """Scores foreground by red, 1 from 100 on; green over 255 is heat, and no pixel leads elsewhere."""
+
+    def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        red, green, _ = np.moveaxis(images.astype(np.float32), -1, 0)
+        return np.stack([np.full_like(red, 100.0), red, green / 255, 0 * red, 0 * red], axis=1)
+
+
+def sample(heats: dict[int, float], objects: list[tuple[int, int]], width: int = 60) -> Sample:
+    """Return rows of pixels with objects (start, stop), and heat at columns of the middle row."""
+    image, instance_map = np.zeros((5, width, 3), np.uint8), np.zeros((5, width), np.int32)
+    for number, (start, stop) in enumerate(objects, 1):
+        image[:, start:stop, 0], instance_map[:, start:stop] = 255, number
+    for column, heat in heats.items():
+        image[2, column, 1] = round(255 * heat)
+    return Sample(image, (instance_map > 0).astype(np.uint8), instance_map)
+
+
+def best(*samples: Sample) -> Grouping:
+    assert INFO.grouping is not None
+    return best_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping)
+
+
+def test_false_peaks_raise_the_least_heat() -> None:
+    """Two objects have a second, cooler peak each, far enough to part them."""
+    found = best(sample({5: 0.9, 15: 0.35, 35: 0.9, 45: 0.35}, [(2, 20), (30, 48)]))
+    assert found.least_heat == 0.4
+    assert found.radius == 3
+
+
+def test_peaks_side_by_side_widen_the_radius() -> None:
+    """Both are as hot as each other, and five pixels apart."""
+    found = best(sample({5: 0.9, 10: 0.8, 35: 0.9, 40: 0.8}, [(2, 20), (30, 48)]))
+    assert found.radius == 5
+    assert found.least_heat == 0.3
+
+
+def test_nothing_changes_without_gain_or_objects() -> None:
+    assert best(sample({5: 0.9}, [(2, 20)])) == INFO.grouping
+    without = dataclasses.replace(sample({5: 0.9}, [(2, 20)]), instance_map=None)
+    assert best(without) == best() == INFO.grouping
+
+
+def test_the_class_bias_counts() -> None:
+    """Dim pixels become foreground by it; their peak is false."""
+    seen = sample({5: 0.9, 35: 0.35}, [(2, 20)])
+    seen.image[:, 30:48, 0] = 60
+    assert INFO.grouping is not None
+    assert best(seen) == INFO.grouping
+    predictor = Predictor(RedIsForeground(), INFO)
+    assert best_grouping(predictor, [seen], (0.0, 50.0), INFO.grouping).least_heat == 0.4
+
+
+def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
+    """Heat is the same all over, so that a centre lies wherever noise is; the objects lie apart."""
+    rng = np.random.default_rng(0)
+    seen = sample({}, [(2, 30), (40, 58)])
+    seen.image[..., 1] = rng.integers(140, 180, seen.image.shape[:2])
+    found = best(dataclasses.replace(seen))
+    assert found.by == COMPONENTS
+    assert remarks_on(found)[0].startswith("Objects are the connected components of their class")
+
+
+def test_centres_stay_where_components_find_no_more() -> None:
+    assert best(sample({5: 0.9, 40: 0.9}, [(2, 20), (30, 48)])).by == CENTRES
+
+
+def large(radii: tuple[int, ...], grouping: Grouping) -> Grouping:
+    """Return what is fitted to two touching objects of 300 pixels with two peaks each."""
+    seen = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
+    seen.image[4] = seen.image[2]  # a row that is looked at
+    return best_grouping(Predictor(RedIsForeground(), INFO), [seen], ZERO, grouping, radii, (64, 128))
+
+
+def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
+    """Peaks 108 pixels apart on an object and 192 to that of the next, on every 4th row and column."""
+    start = Grouping((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
+    found = large((16, 60, 120, 200), start)
+    assert (found.radius, found.by) == (120, BOTH)
+    assert remarks_on(found, (16, 60, 120, 200), (32, 64, 128)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"radius": 14}, "distance of centres, in pixels, that suits the validation images is 14, the largest"),
+        ({"radius": 2}, "is 2, the smallest of those tried (2 to 14)"),
+        ({"least_heat": 0.5}, "least heat of a centre that suits the validation images is 0.5, the largest"),
+        ({"least_area": 32}, "least area of an object, in pixels, that suits the validation images is 32, the largest"),
+    ],
+)
+def test_the_end_of_a_list_is_told(changes: dict[str, float], says: str) -> None:
+    (remark,) = remarks_on(dataclasses.replace(Grouping((1,)), **changes))
+    assert says in remark
+
+
+def test_inside_its_lists_a_grouping_needs_no_remark() -> None:
+    assert remarks_on(Grouping((1,))) == []  # the least area, 4 pixels, is nearly none
