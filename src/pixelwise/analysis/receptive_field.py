@@ -1,9 +1,9 @@
 """How much of the image an output sees: in theory, from the net's operations, and in effect, from its gradients.
 
 Theory: along one axis a window of k taps, d apart, on a tensor whose neighbours lie `jump` pixels apart widens a
-receptive field r to r + (k - 1) * d * jump, and a stride multiplies the jump; see `field_of_view` for branches, up-sampling
-and crops. Effect: Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field in Deep Convolutional Neural
-Networks", NIPS 2016, arXiv:1701.04128, section 3.
+receptive field r to r + (k - 1) * d * jump, and a stride multiplies the jump; see `field_of_view` for branches,
+up-sampling and crops. Effect: Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field in Deep
+Convolutional Neural Networks", NIPS 2016, arXiv:1701.04128, section 3.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ class Result:
     (height, width) class indices.
 
     info: what the model file says of itself. work_out: what gives the probabilities when they are asked for. variance:
-    float32 (height, width), 0..0.25, of the passes that `mc_dropout` asked for (see `Predictor.sampled`). instances: the
-    objects, of an instance model. source: the image's file, where it came from one. place: where on earth it lies; what
-    is written of it is then a GeoTIFF there, and `label_map` is `IGNORE_INDEX` where the file has no data.
+    float32 (height, width), 0..0.25, of the passes that `mc_dropout` asked for (see `Predictor.sampled`). instances:
+    the objects, of an instance model. source: the image's file, where it came from one. place: where on earth it lies;
+    what is written of it is then a GeoTIFF there, and `label_map` is `IGNORE_INDEX` where the file has no data.
     """
 
     image: UInt8

@@ -103,8 +103,8 @@ def finish(
 ) -> None:
     """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `tell` gets remarks on them.
 
-    The scores are those of the model file itself on the test split, else on the validation images (see `posthoc.cross_fitting`); a
-    run without any has those of its `folds`, or none.
+    The scores are those of the model file itself on the test split, else on the validation images (see
+    `posthoc.cross_fitting`); a run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
     share, halves, remarks = export_fitted(run, pipeline, config, dataset)
