@@ -36,11 +36,11 @@ from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
 from pixelwise.export.onnx import export_onnx, quiet
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.engine_benchmark import processor
+from pixelwise.inference.engine_benchmark import processor_name
 from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE
 from pixelwise.inference.evaluate import evaluate
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import AUTO, load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.nn.models import build
@@ -55,8 +55,9 @@ onnxruntime = import_silently("onnxruntime")
 
 TEXT = f"""# What prediction is worth
 
-Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor()}), for the default model as three minutes
-of training on CamVid leave it. Photos have 360x480 pixels. What is compared took turns; figures are medians of three.
+Written by `benchmarks/predict.py`, on {available_cores()} cores ({processor_name()}), for the default model as three
+minutes of training on CamVid leave it. Photos have 360x480 pixels. What is compared took turns; figures are medians of
+three.
 `--fast` is the same net, exported to see an image once, as large as it is. The machine was up to twice as fast at one
 time as at another: compare within a row.
 """
@@ -138,7 +139,7 @@ def predict_all(bench: Bench, path: Path, engine: str) -> float:
     """Return the seconds that opening a model file in an engine and predicting all photos take."""
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        jobs = plan([str(photo) for photo in bench.photos], Path(out), ("mask",))
+        jobs = plan_jobs([str(photo) for photo in bench.photos], Path(out), ("mask",))
         predict_files(load(path, engine, at_once=len(jobs)), jobs)
         return time.perf_counter() - started
 

@@ -25,7 +25,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from pixelwise.data.dataset import Sample
-from pixelwise.inference.engine_benchmark import processor
+from pixelwise.inference.engine_benchmark import processor_name
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.training import distributed, loop
@@ -187,7 +187,7 @@ def main() -> None:
     kinds = [f"| {kind} | {share:.0%} |" for kind, share in shares().items()]
     page = TEXT.format(
         threads=torch.get_num_threads(),
-        processor=processor(),
+        processor=processor_name(),
         rounds=ROUNDS,
         precision="bfloat16" if distributed.multiplies_bfloat16() else "float32",
         ways="\n".join(ways),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pixelwise.core.errors import PixelwiseError as PixelwiseError
     from pixelwise.data import open_dataset as open_dataset
     from pixelwise.inference.loading import load as load
-    from pixelwise.inference.mc_dropout import Sampling as Sampling
+    from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
     from pixelwise.nn import models as models
     from pixelwise.training import train as train
 
@@ -29,7 +29,7 @@ _HOMES = {
     "IGNORE_INDEX": "pixelwise.core.classes",
     "ClassMap": "pixelwise.core.classes",
     "PixelwiseError": "pixelwise.core.errors",
-    "Sampling": "pixelwise.inference.mc_dropout",
+    "MonteCarloDropout": "pixelwise.inference.mc_dropout",
     "load": "pixelwise.inference.loading",
     "models": "pixelwise.nn.models",
     "open_dataset": "pixelwise.data",
@@ -38,8 +38,8 @@ _HOMES = {
 __all__ = [
     "IGNORE_INDEX",
     "ClassMap",
+    "MonteCarloDropout",
     "PixelwiseError",
-    "Sampling",
     "__version__",
     "load",
     "models",

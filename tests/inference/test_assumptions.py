@@ -19,7 +19,7 @@ from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.data import open_dataset
 from pixelwise.inference.assumptions import remarks
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def said(colour: ColourModel, folder: Path, value_range: ValueRange | None, *kinds: str) -> list[str]:
-    jobs = plan([str(folder)], folder.parent / "out", kinds or ("mask",))
+    jobs = plan_jobs([str(folder)], folder.parent / "out", kinds or ("mask",))
     return list(remarks(replace(colour.info, value_range=value_range), jobs))
 
 
@@ -158,7 +158,7 @@ def test_bands_of_another_depth_are_told(
         transform=from_origin(0, 9, 1, 1),
     ) as file:
         file.write(values)
-    jobs = plan([str(tmp_path / "a.tif")], tmp_path / "out", ("mask",), paged=False)
+    jobs = plan_jobs([str(tmp_path / "a.tif")], tmp_path / "out", ("mask",), paged=False)
     told = list(remarks(info, jobs))
     if word is None:
         assert told == []
@@ -180,7 +180,7 @@ def test_8_bit_bands_of_a_model_of_8_bits_need_no_word(colour: ColourModel, tmp_
         transform=from_origin(0, 9, 1, 1),
     ) as file:
         file.write(np.full((3, 2, 3), 7, np.uint8))
-    jobs = plan([str(tmp_path / "a.tif")], tmp_path / "out", ("mask",), paged=False)
+    jobs = plan_jobs([str(tmp_path / "a.tif")], tmp_path / "out", ("mask",), paged=False)
     assert list(remarks(info, jobs)) == []
 
 
@@ -188,7 +188,7 @@ def test_how_files_of_labelmes_are_trained_on_is_told(colour: ColourModel, model
     folder = images(tmp_path, a=np.arange(12, dtype=np.uint8).reshape(3, 4) * 20)
     (only,) = said(colour, folder, None, "labelme")
     assert f"--images-root {folder}" in only
-    jobs = plan([str(folder)], tmp_path / "out", ("labelme",))
+    jobs = plan_jobs([str(folder)], tmp_path / "out", ("labelme",))
     assert predict_files(load(model_file), jobs) == {}
     with pytest.raises(DataError, match=re.escape(f"--images-root {folder}")):
         open_dataset(tmp_path / "out")
@@ -200,9 +200,9 @@ def test_beside_their_images_files_of_labelmes_need_no_word(
 ) -> None:
     folder = images(tmp_path, a=np.arange(12, dtype=np.uint8).reshape(3, 4) * 20)
     for out in (folder, folder / "labels"):
-        jobs = plan([str(folder)], out, ("labelme",))
+        jobs = plan_jobs([str(folder)], out, ("labelme",))
         told = list(remarks(colour.info, jobs))
         assert bool(told) == (out != folder)
-    assert predict_files(load(model_file), plan([str(folder)], folder, ("labelme",))) == {}
+    assert predict_files(load(model_file), plan_jobs([str(folder)], folder, ("labelme",))) == {}
     ((_, item),) = open_dataset(folder).items()
     assert item.image == folder / "a.tif"

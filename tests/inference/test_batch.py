@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.core.errors import OutputError
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
 
@@ -41,7 +41,7 @@ def test_every_image_gets_its_own_prediction(
     model_file: Path, colour: ColourModel, photos: dict[str, UInt8], tmp_path: Path
 ) -> None:
     told: list[tuple[int, int]] = []
-    jobs = plan([str(tmp_path / "photos")], tmp_path / "out", ("mask", "overlay"))
+    jobs = plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask", "overlay"))
     failures = predict_files(load(model_file), jobs, lambda done, total: told.append((done, total)))
     assert failures == {}
     assert told == [(n, 5) for n in range(1, 6)]
@@ -57,7 +57,7 @@ def test_a_truncated_image_is_reported_and_the_others_are_done(
 ) -> None:
     for stem in bad:
         truncate(tmp_path / f"photos/{stem}.png")
-    failures = predict_files(load(model_file), plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))
+    failures = predict_files(load(model_file), plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))
     assert list(failures) == [tmp_path / f"photos/{stem}.png" for stem in bad]
     for path, error in failures.items():
         assert str(error).startswith(f"{path}: found a damaged or truncated image")
@@ -72,7 +72,7 @@ def test_a_truncated_image_is_reported_and_the_others_are_done(
 def test_an_image_that_vanished_is_reported_and_the_others_are_done(
     model_file: Path, photos: dict[str, UInt8], tmp_path: Path
 ) -> None:
-    jobs = plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",))
     (tmp_path / "photos/p1.png").unlink()
     (error,) = predict_files(load(model_file), jobs).values()
     assert str(error).startswith(f"{tmp_path / 'photos/p1.png'}: found no such file")
@@ -91,7 +91,7 @@ def test_a_full_disk_ends_the_work_and_leaves_no_half_file(
             path.write_bytes(path.read_bytes()[:50])
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    jobs = plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",))
     monkeypatch.setattr(Image.Image, "save", save_until_full)
     with pytest.raises(OutputError, match=r"p2\.png: found No space left on device"):
         predict_files(load(model_file), jobs)
@@ -105,7 +105,7 @@ def test_a_full_disk_ends_the_work_and_leaves_no_half_file(
 def test_a_place_that_cannot_be_written_is_named(model_file: Path, photos: dict[str, UInt8], tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file where the directory should be")
     with pytest.raises(OutputError, match=r"p0\.png: found "):
-        predict_files(load(model_file), plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))
+        predict_files(load(model_file), plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))
 
 
 def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
@@ -133,15 +133,15 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
 
     monkeypatch.setattr(model, "read", note_read)
     monkeypatch.setattr(model, "label_map", watched)
-    assert predict_files(model, plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",))) == {}
+    assert predict_files(model, plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",))) == {}
     assert seen == [3, 3, 3]
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 
 def test_images_at_once_have_the_same_labels(model_file: Path, photos: dict[str, UInt8], tmp_path: Path) -> None:
     one, many = tmp_path / "one", tmp_path / "many"
-    predict_files(load(model_file), plan([str(tmp_path / "photos")], one, ("mask",)))
-    predict_files(load(model_file, at_once=5), plan([str(tmp_path / "photos")], many, ("mask",)))
+    predict_files(load(model_file), plan_jobs([str(tmp_path / "photos")], one, ("mask",)))
+    predict_files(load(model_file, at_once=5), plan_jobs([str(tmp_path / "photos")], many, ("mask",)))
     assert len(list(one.iterdir())) == 5
     for path in one.iterdir():
         assert (many / path.name).read_bytes() == path.read_bytes()
@@ -155,4 +155,4 @@ def test_an_error_that_is_no_images_own_is_raised(
 
     monkeypatch.setattr(Predictor, "label_map", broken)
     with pytest.raises(RuntimeError, match="the engine broke"):
-        predict_files(load(model_file), plan([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))
+        predict_files(load(model_file), plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))

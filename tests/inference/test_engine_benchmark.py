@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.inference import engine_benchmark as paces
-from pixelwise.inference.engine_benchmark import Pace, fastest, installed, pace
+from pixelwise.inference.engine_benchmark import EngineTiming, fastest_engine, installed_engines, time_engine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 
@@ -30,22 +30,22 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The engines that are timed: OpenVINO takes 2 ms, onnxruntime 3."""
     asked: list[str] = []
 
-    def known(path: Path, engine: str, size: tuple[int, int]) -> Pace:
+    def known(path: Path, engine: str, size: tuple[int, int]) -> EngineTiming:
         asked.append(engine)
-        return Pace(engine, 1.0, {"onnxruntime": 3.0, "openvino": 2.0}[engine])
+        return EngineTiming(engine, 1.0, {"onnxruntime": 3.0, "openvino": 2.0}[engine])
 
-    monkeypatch.setattr(paces, "pace", known)
+    monkeypatch.setattr(paces, "time_engine", known)
     return asked
 
 
 def test_the_fastest_is_timed_once_and_remembered(
     model_file: Path, colour: ColourModel, tmp_path: Path, cache: Path, timed: list[str]
 ) -> None:
-    assert [fastest(model_file), fastest(model_file)] == ["openvino", "openvino"]
+    assert [fastest_engine(model_file), fastest_engine(model_file)] == ["openvino", "openvino"]
     assert timed == ["onnxruntime", "openvino"]
     other = colour.save(tmp_path / "other.onnx", output_name="logits", input_shape=("n", "h", "w", 3))
     assert other.read_bytes() != model_file.read_bytes()
-    fastest(other)
+    fastest_engine(other)
     assert len(timed) == 4
     assert sorted(json.loads(cache.read_text()).values()) == ["openvino", "openvino"]
 
@@ -54,22 +54,22 @@ def test_the_fastest_is_timed_once_and_remembered(
 def test_a_damaged_memory_is_made_anew(model_file: Path, cache: Path, timed: list[str], content: str) -> None:
     cache.parent.mkdir(parents=True)
     cache.write_text(content)
-    assert fastest(model_file) == "openvino"
+    assert fastest_engine(model_file) == "openvino"
     assert list(json.loads(cache.read_text()).values()) == ["openvino"]
 
 
 def test_without_a_place_to_remember_it_is_timed_each_time(model_file: Path, cache: Path, timed: list[str]) -> None:
     cache.parent.parent.write_text("a file where the folder should be")
-    assert [fastest(model_file), fastest(model_file)] == ["openvino", "openvino"]
+    assert [fastest_engine(model_file), fastest_engine(model_file)] == ["openvino", "openvino"]
     assert len(timed) == 4
 
 
 def test_where_one_alone_is_installed_none_is_timed(
     model_file: Path, cache: Path, timed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert installed() == ["onnxruntime", "openvino"]
+    assert installed_engines() == ["onnxruntime", "openvino"]
     monkeypatch.setattr(paces, "ENGINES", ("onnxruntime", "no_such_package"))
-    assert fastest(model_file) == "onnxruntime"
+    assert fastest_engine(model_file) == "onnxruntime"
     assert timed == []
     assert not cache.exists()
 
@@ -87,5 +87,5 @@ def test_an_engine_takes_time(model_file: Path, engine: str, monkeypatch: pytest
     """Two seconds to open by this clock, and 5, 1, 3, 4 and 2 for an image."""
     ticks = iter([0, 2, 10, 15, 20, 21, 30, 33, 40, 44, 50, 52])
     monkeypatch.setattr(paces, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
-    assert pace(model_file, engine, (40, 70)) == Pace(engine, opening_ms=2000, image_ms=3000)
+    assert time_engine(model_file, engine, (40, 70)) == EngineTiming(engine, opening_ms=2000, image_ms=3000)
     assert next(ticks, None) is None

@@ -17,7 +17,7 @@ from PIL import Image
 
 from pixelwise.core import locks
 from pixelwise.core.errors import OutputError
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.scan_objects import _mapped
 from pixelwise.inference.scans import predict_scan, predict_scans
@@ -114,7 +114,7 @@ def test_a_second_prediction_of_a_scan_does_not_spoil_the_first(
 
 def test_a_scan_that_is_gone_is_a_failure_of_its_own(model_file: Path, scan: Path, tmp_path: Path) -> None:
     predictor = load(model_file)
-    jobs = plan([str(scan)], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(scan)], tmp_path / "out", ("mask",))
     scan.unlink()
     assert list(predict_scans(predictor, jobs)) == [scan]
 

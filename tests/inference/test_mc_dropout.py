@@ -13,13 +13,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
 from pixelwise.inference.loading import load
-from pixelwise.inference.mc_dropout import Sampling, sampled_moments, softmax
+from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes, softmax
 from pixelwise.inference.predictor import Predictor
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, Float32, UInt8
 
-SAMPLING = Sampling(passes=5, seed=3)
+SAMPLING = MonteCarloDropout(passes=5, seed=3)
 TILES = 40
 PASS_OF = {SAMPLING.draw(number, tile): number for number in range(SAMPLING.passes) for tile in range(TILES)}
 
@@ -52,7 +52,7 @@ def expected_moments(colour: ColourModel, image: UInt8) -> tuple[Float32, Float3
 
 
 def test_mean_and_variance_are_those_of_the_passes(colour: ColourModel, image: UInt8) -> None:
-    moments = sampled_moments(Noisy(colour), SAMPLING)(image[None])
+    moments = moments_of_passes(Noisy(colour), SAMPLING)(image[None])
     mean, variance = expected_moments(colour, image)
     assert moments.shape == (1, 5, 150, 201)
     assert moments.dtype == np.float32
@@ -80,8 +80,8 @@ def test_labels_come_from_the_mean_and_tiled_equals_whole(colour: ColourModel, i
 
 def test_draws_are_a_function_of_seed_pass_and_tile() -> None:
     keys = [(seed, number, tile) for seed in range(3) for number in range(20) for tile in range(20)]
-    draws = [Sampling(20, seed).draw(number, tile) for seed, number, tile in keys]
-    assert draws == [Sampling(50, seed).draw(number, tile) for seed, number, tile in keys]
+    draws = [MonteCarloDropout(20, seed).draw(number, tile) for seed, number, tile in keys]
+    assert draws == [MonteCarloDropout(50, seed).draw(number, tile) for seed, number, tile in keys]
     assert len(set(draws)) == len(keys)
     assert min(draws) >= 1
     assert max(draws) < 2**32
@@ -92,7 +92,7 @@ def test_passes_that_agree_have_no_variance_at_all(colour: ColourModel, image: U
         def sample(self, images: UInt8, seed: int) -> Float32:
             return self(images)
 
-    label_map, variance = Predictor(Settled(colour), colour.info).sampled(image, Sampling(7))
+    label_map, variance = Predictor(Settled(colour), colour.info).sampled(image, MonteCarloDropout(7))
     assert_array_equal(label_map, colour.labels(image))
     assert variance.dtype == np.float32
     assert_array_equal(variance, np.zeros((150, 201)))
@@ -103,10 +103,10 @@ def test_two_passes_that_disagree_have_the_most_variance_there_is() -> None:
 
     class Undecided:
         def sample(self, images: UInt8, seed: int) -> Float32:
-            first = seed == Sampling(2).draw(0, 0)
+            first = seed == MonteCarloDropout(2).draw(0, 0)
             return np.array([200.0, 0.0] if first else [0.0, 200.0], np.float32).reshape(1, 2, 1, 1)
 
-    moments = sampled_moments(Undecided(), Sampling(2))(np.zeros((1, 1, 1, 3), np.uint8))
+    moments = moments_of_passes(Undecided(), MonteCarloDropout(2))(np.zeros((1, 1, 1, 3), np.uint8))
     assert_array_equal(moments.ravel(), np.array([0.5, 0.5, 0.25], np.float32))
 
 
@@ -117,26 +117,26 @@ def test_soft_max_sums_to_one_however_large_the_scores() -> None:
 @pytest.mark.parametrize("passes", [1, 0, -5])
 def test_fewer_than_two_passes_are_refused(passes: int) -> None:
     with pytest.raises(OptionError, match=f"--uncertainty: found {passes}; expected at least 2 passes"):
-        Sampling(passes)
+        MonteCarloDropout(passes)
 
 
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(OptionError, match="--seed: found -1; expected at least 0"):
-        Sampling(20, -1)
+        MonteCarloDropout(20, -1)
 
 
 def test_a_model_without_dropout_is_refused_with_the_remedy(model_file: Path, image: UInt8) -> None:
     message = r"colour\.onnx: found colour, a model file without dropout; .* Train a model that has it"
     with pytest.raises(OptionError, match=message):
-        load(model_file).predict(image, Sampling(2))
+        load(model_file).predict(image, MonteCarloDropout(2))
 
 
 def test_an_engine_without_dropout_and_a_bad_array_are_refused(colour: ColourModel, image: UInt8) -> None:
     predictor = Predictor(lambda images: np.stack([colour.logits(one) for one in images]), colour.info)
     with pytest.raises(OptionError, match="--uncertainty: found an engine without dropout"):
-        predictor.probabilities(image, Sampling(2))
+        predictor.probabilities(image, MonteCarloDropout(2))
     with pytest.raises(ShapeError, match="found an array of float32"):
-        predictor.sampled(image.astype(np.float32), Sampling(2))
+        predictor.sampled(image.astype(np.float32), MonteCarloDropout(2))
 
 
 def test_the_engine_hands_the_seed_to_a_graph_that_takes_one(

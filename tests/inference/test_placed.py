@@ -16,7 +16,7 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def save(path: Path, image: UInt8, **place: Any) -> Path:
 
 
 def predicted(model: Path, image: Path, out: Path, *kinds: str) -> dict[str, Path]:
-    (job,) = plan([str(image)], out, kinds)
+    (job,) = plan_jobs([str(image)], out, kinds)
     assert job.placed
     assert not job.scan
     assert predict_files(load(model), [job]) == {}
@@ -131,7 +131,7 @@ def test_every_page_of_a_stack_is_predicted(
     pages = [image[: 40 + i, i:60] for i in range(3)]
     first, *others = map(Image.fromarray, pages)
     first.save(tmp_path / "s.tif", save_all=True, append_images=others)
-    jobs = plan([str(tmp_path / "s.tif")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(tmp_path / "s.tif")], tmp_path / "out", ("mask",))
     assert predict_files(load(model_file), jobs) == {}
     for number, page in enumerate(pages):
         assert_array_equal(np.asarray(Image.open(tmp_path / "out" / f"s_{number}.png")), colour.labels(page))

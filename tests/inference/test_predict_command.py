@@ -15,8 +15,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.cli.app import main
-from pixelwise.inference.mc_dropout import Sampling, softmax
-from pixelwise.inference.thresholds import labels_above
+from pixelwise.inference.mc_dropout import MonteCarloDropout, softmax
+from pixelwise.inference.thresholds import apply_thresholds
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
@@ -101,7 +101,7 @@ def test_thresholds_and_augmentation_change_what_is_written(
 ) -> None:
     assert predict(photos / "p0.png", "--threshold", "red=0.01", "--threshold", "blue=0.9") == 0
     with Image.open(tmp_path / "out/p0.png") as mask:
-        expected = labels_above(softmax(colour.logits(image[:40])), {1: 0.01, 3: 0.9})
+        expected = apply_thresholds(softmax(colour.logits(image[:40])), {1: 0.01, 3: 0.9})
         assert_array_equal(np.asarray(mask), expected)
     before = (tmp_path / "out/p0.png").read_bytes()
     assert predict(photos / "p0.png", "--tta", "--overwrite") == 0
@@ -168,7 +168,7 @@ def test_uncertainty_is_written_beside_the_mask_and_again_the_same(
     assert told["uncertainty"] == str(tmp_path / "out/p0_uncertainty.png")
     assert files(tmp_path / "out") == ["p0.png", "p0_uncertainty.png"]
 
-    odd = [Sampling(5, 3).draw(number, 0) % 2 for number in range(5)]
+    odd = [MonteCarloDropout(5, 3).draw(number, 0) % 2 for number in range(5)]
     scores = [colour.logits(photo).astype(np.float64) * (1 + factor) for factor in odd]
     passes = [np.exp(s - s.max(axis=0)) / np.exp(s - s.max(axis=0)).sum(axis=0) for s in scores]
     assert 0 < sum(odd) < 5

@@ -15,7 +15,7 @@ from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
 from pixelwise.inference import scan_objects
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.scans import predict_scans
 from pixelwise.raster import scan as raster_scan
@@ -59,7 +59,7 @@ def test_objects_in_windows_are_those_of_the_whole_image(
     image = blobs(270, 310, 400, side)
     whole = load(blob_file).predict(image).instances
     assert whole is not None
-    jobs = plan([str(written(tmp_path / "a.tif", image))], tmp_path / "out", KINDS)
+    jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", KINDS)
     assert predict_scans(load(blob_file), jobs) == {}
     with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
         found = file.read(1)
@@ -90,7 +90,7 @@ def test_there_are_no_objects_where_there_is_no_data(
     scan = written(tmp_path / "a.tif", image)
     with rasterio.open(scan, "r+") as file:
         file.write_mask(np.repeat(np.arange(60)[:, None] < 30, 60, axis=1))
-    predict_scans(load(blob_file), plan([str(scan)], tmp_path / "out", ("instances",)))
+    predict_scans(load(blob_file), plan_jobs([str(scan)], tmp_path / "out", ("instances",)))
     with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
         found = file.read(1)
     assert found[:25].any()
@@ -107,7 +107,7 @@ def test_an_object_larger_than_a_window_sees_is_told(
     image[5:65, 5:65, 0] = 255
     image[35, 35, 1] = 255
     told: list[str] = []
-    jobs = plan([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("instances",))
+    jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("instances",))
     predict_scans(load(blob_file), jobs, on_remark=told.append)
     (text,) = told
     assert "larger than what is looked at at once were cut" in text

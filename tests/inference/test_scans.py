@@ -19,7 +19,7 @@ from rasterio.transform import from_origin
 
 from pixelwise.core.errors import ModelFileError
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan, remaining
+from pixelwise.inference.jobs import plan_jobs, unfinished_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.scans import predict_scan, predict_scans
@@ -54,7 +54,7 @@ def test_a_scan_becomes_a_geotiff_at_its_place(
     model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
 ) -> None:
     told: list[tuple[int, int]] = []
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask",))
     assert predict_scans(load(model_file), jobs, lambda *pixels: told.append(pixels)) == {}
     height, width, _ = image.shape
     assert [done for done, _ in told] == sorted({done for done, _ in told})
@@ -71,21 +71,21 @@ def test_a_zarr_becomes_a_tiff(model_file: Path, colour: ColourModel, image: UIn
     form = {"driver": "Zarr", "count": 3, "height": height, "width": width, "dtype": "uint8"}
     with rasterio.open(tmp_path / "slide.zarr", "w", **form) as file:
         file.write(image.transpose(2, 0, 1))
-    jobs = plan([str(tmp_path / "slide.zarr")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(tmp_path / "slide.zarr")], tmp_path / "out", ("mask",))
     assert predict_scans(load(model_file), jobs) == {}
     with rasterio.open(tmp_path / "out" / "slide.tif") as mask:
         assert_array_equal(mask.read(1), colour.labels(image))
 
 
 def test_photos_and_scans_are_told_apart(folder: Path, tmp_path: Path) -> None:
-    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(folder)], tmp_path / "out", ("mask",))
     assert [(job.image.name, job.scan) for job in jobs] == [("a.tif", True), ("b.png", False)]
 
 
 def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: Path, tmp_path: Path) -> None:
     scan = folder / "a.tif"
     shutil.copy(scan, folder / "c.tif")
-    jobs = plan([str(folder / "*.tif")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(folder / "*.tif")], tmp_path / "out", ("mask",))
     scan.write_bytes(scan.read_bytes()[: scan.stat().st_size // 2])
     failures = predict_scans(load(model_file), jobs)
     assert list(failures) == [scan]
@@ -93,7 +93,7 @@ def test_a_damaged_scan_is_reported_and_the_rest_done(model_file: Path, folder: 
 
 
 def test_what_needs_the_whole_image_fails_for_the_scan_alone(model_file: Path, folder: Path, tmp_path: Path) -> None:
-    jobs = plan([str(folder)], tmp_path / "out", ("mask", "entropy"))
+    jobs = plan_jobs([str(folder)], tmp_path / "out", ("mask", "entropy"))
     scans = [job for job in jobs if job.scan]
     (error,) = predict_scans(load(model_file), scans).values()
     assert "read in parts, of which entropy is asked; expected some of mask, geojson, gpkg, overlay, prob" in str(error)
@@ -105,7 +105,10 @@ def test_overlay_and_probabilities_of_a_scan_are_those_of_the_image(
     model_file: Path, image: UInt8, folder: Path, tmp_path: Path
 ) -> None:
     predictor = load(model_file)
-    assert predict_scans(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("overlay", "probabilities"))) == {}
+    assert (
+        predict_scans(predictor, plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("overlay", "probabilities")))
+        == {}
+    )
     result = predictor.predict(image)
     with rasterio.open(tmp_path / "out" / "a_overlay.tif") as file:
         assert_array_equal(file.read().transpose(1, 2, 0), result.overlay())
@@ -120,7 +123,7 @@ def test_overlay_and_probabilities_of_a_scan_are_those_of_the_image(
 
 
 def test_polygons_of_a_scan_are_its_mask_at_its_place(model_file: Path, folder: Path, tmp_path: Path) -> None:
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
+    jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
     assert predict_scans(load(model_file), jobs) == {}
     found = json.loads((tmp_path / "out" / "a.geojson").read_text())
     assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4326"
@@ -134,12 +137,12 @@ def test_polygons_that_are_missing_are_made_of_the_mask_that_is_there(
     model_file: Path, colour: ColourModel, image: UInt8, folder: Path, tmp_path: Path
 ) -> None:
     predictor = load(model_file)
-    predict_scans(predictor, plan([str(folder / "a.tif")], tmp_path / "out", ("mask",)))
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask", "geojson"))
-    assert remaining(jobs) == jobs
+    predict_scans(predictor, plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask",)))
+    jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask", "geojson"))
+    assert unfinished_jobs(jobs) == jobs
     idle = Predictor(Stops(colour, 0), predictor.info, model_file)
     predict_scans(idle, jobs, resume=True)
-    assert remaining(jobs) == []
+    assert unfinished_jobs(jobs) == []
     (tmp_path / "out" / "a.geojson").unlink()
     (tmp_path / "out" / "a.tif").write_text("no TIFF")
     (error,) = predict_scans(idle, jobs, resume=True).values()
@@ -207,18 +210,18 @@ def test_rows_of_other_thresholds_are_predicted_anew(
 
 
 def test_resumed_jobs_are_those_without_their_files(folder: Path, tmp_path: Path) -> None:
-    jobs = plan([str(folder)], tmp_path / "out", ("mask",))
-    assert remaining(jobs) == jobs
+    jobs = plan_jobs([str(folder)], tmp_path / "out", ("mask",))
+    assert unfinished_jobs(jobs) == jobs
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.tif").touch()
-    assert [job.image.name for job in remaining(jobs)] == ["b.png"]
+    assert [job.image.name for job in unfinished_jobs(jobs)] == ["b.png"]
 
 
 def test_a_scan_too_wide_for_a_row_of_tiles_is_refused(
     model_file: Path, image: UInt8, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """201 columns, tiles of 64 rows."""
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask",))
     monkeypatch.setenv("PIXELWISE_MAX_PIXELS", str(201 * 64))
     assert predict_scans(load(model_file), jobs) == {}
     monkeypatch.setenv("PIXELWISE_MAX_PIXELS", str(201 * 64 - 1))
@@ -233,7 +236,7 @@ def test_scores_of_a_scan_that_are_no_numbers_name_model_and_scan(
     (bias,) = (own for own in model.graph.initializer if own.name == "bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(np.array([0, np.nan, 0, 0], np.float32), "bias"))
     onnx.save(model, str(model_file))
-    jobs = plan([str(folder / "a.tif")], tmp_path / "out", ("mask",))
+    jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask",))
     with pytest.raises(ModelFileError, match=r"colour\.onnx on .*a\.tif: found scores that are no finite numbers"):
         predict_scans(load(model_file), jobs)
     assert not [path for path in (tmp_path / "out").iterdir() if path.suffix == ".tif"]

@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.loading import load
 from pixelwise.inference.mc_dropout import softmax
-from pixelwise.inference.thresholds import labels_above, parse_thresholds
+from pixelwise.inference.thresholds import apply_thresholds, parse_thresholds
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
@@ -35,14 +35,14 @@ PROBABILITIES = np.array(
 )
 def test_a_class_takes_what_reaches_its_threshold(thresholds: dict[int, float], labels: list[int]) -> None:
     before = PROBABILITIES.copy()
-    assert_array_equal(labels_above(PROBABILITIES, thresholds), [labels])
+    assert_array_equal(apply_thresholds(PROBABILITIES, thresholds), [labels])
     assert_array_equal(PROBABILITIES, before)
 
 
 def test_of_two_classes_a_threshold_is_what_it_is_everywhere_else() -> None:
     foreground = np.random.default_rng(0).random((20, 30), np.float32)
     probabilities = np.stack([1 - foreground, foreground])
-    assert_array_equal(labels_above(probabilities, {1: 0.3}), foreground >= np.float32(0.3))
+    assert_array_equal(apply_thresholds(probabilities, {1: 0.3}), foreground >= np.float32(0.3))
 
 
 def test_texts_are_read() -> None:
@@ -57,7 +57,7 @@ def test_a_predictor_keeps_them_whole_in_tiles_and_beside_probabilities(
 ) -> None:
     predictor = load(model_file)
     predictor_of_red = predictor.with_thresholds({"red": 0.001})
-    expected = labels_above(softmax(colour.logits(image)), {1: 0.001})
+    expected = apply_thresholds(softmax(colour.logits(image)), {1: 0.001})
     assert (expected != colour.labels(image)).sum() > 100
     assert_array_equal(predictor_of_red.label_map(image), expected)
     assert_array_equal(predictor_of_red.predict(image, probabilities=True).label_map, expected)

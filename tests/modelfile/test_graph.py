@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pixelwise.core.errors import ModelFileError
 from pixelwise.modelfile import graph as graph_module
-from pixelwise.modelfile.graph import require_plain
+from pixelwise.modelfile.graph import require_safe_graph
 
 INT, FLOAT, BOOL = TensorProto.INT64, TensorProto.FLOAT, TensorProto.BOOL
 
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 def test_what_pixelwise_does_not_write_is_refused(name: str, tmp_path: Path) -> None:
     write, found = REFUSED[name]
     with pytest.raises(ModelFileError, match=rf"model\.onnx: found {found}"):
-        require_plain(write(tmp_path / "model.onnx"))
+        require_safe_graph(write(tmp_path / "model.onnx"))
 
 
 def test_a_condition_a_slice_to_the_end_and_a_moderate_size_pass(tmp_path: Path) -> None:
@@ -121,18 +121,18 @@ def test_a_condition_a_slice_to_the_end_and_a_moderate_size_pass(tmp_path: Path)
         constant("whole", [-1, 1, 2**20]),
         helper.make_node("Expand", ["x", "whole"], ["z"]),
     ]
-    require_plain(saved(tmp_path / "model.onnx", nodes))
+    require_safe_graph(saved(tmp_path / "model.onnx", nodes))
 
 
 def test_more_fields_than_any_model_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])] * 100)
-    require_plain(path)
-    monkeypatch.setattr(graph_module, "MOST_FIELDS", 300)
+    require_safe_graph(path)
+    monkeypatch.setattr(graph_module, "MAX_FIELDS", 300)
     with pytest.raises(ModelFileError, match="found more than 300 fields"):
-        require_plain(path)
+        require_safe_graph(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", bytes(100), b"\xff" * 50, b"\x3a\xff\xff\xff\xff\x0f"])
 def test_what_is_no_onnx_is_left_to_the_engines(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
-    require_plain(tmp_path / "model.onnx")
+    require_safe_graph(tmp_path / "model.onnx")

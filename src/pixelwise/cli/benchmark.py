@@ -20,7 +20,7 @@ def benchmark(
     """Time MODEL in every engine that is installed here, on an image of noise in memory."""
     from pixelwise.cli.output import say
     from pixelwise.core.errors import MissingDependencyError, OptionError
-    from pixelwise.inference.engine_benchmark import installed, pace, processor
+    from pixelwise.inference.engine_benchmark import installed_engines, processor_name, time_engine
     from pixelwise.inference.engines.onnxruntime import available_cores
     from pixelwise.inference.engines.registry import HALF_ENGINE
     from pixelwise.inference.loading import model_path
@@ -28,13 +28,13 @@ def benchmark(
     if min(size) < 1:
         raise OptionError("--size", f"{size[0]} {size[1]}", "a height and a width of 1 or more", "Give 480 640.")
     path = model_path(model)
-    rows = [pace(path, engine, size) for engine in installed()]
+    rows = [time_engine(path, engine, size) for engine in installed_engines()]
     with contextlib.suppress(MissingDependencyError, OptionError):  # it is not for every processor
-        rows.append(pace(path, HALF_ENGINE, size))
+        rows.append(time_engine(path, HALF_ENGINE, size))
     if as_json:
         print(json.dumps({"size": size, "cores": available_cores(), "engines": [asdict(row) for row in rows]}))
         return
-    say(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor()}")
+    say(f"{path}, an image of {size[0]}x{size[1]}, {available_cores()} cores of {processor_name()}")
     print()
     print(f"{'engine':13} {'to open, ms':>12} {'an image, ms':>13} {'megapixels/s':>13}")
     for row in rows:

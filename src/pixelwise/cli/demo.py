@@ -37,7 +37,7 @@ def demo(
     from pixelwise.data import open_dataset
     from pixelwise.inference.batch import predict_files
     from pixelwise.inference.evaluate import evaluate
-    from pixelwise.inference.jobs import plan
+    from pixelwise.inference.jobs import plan_jobs
     from pixelwise.inference.loading import load
     from pixelwise.training import train
     from pixelwise_scenes import write_scenes
@@ -51,7 +51,7 @@ def demo(
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
     note("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")
-    jobs = plan([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])
+    jobs = plan_jobs([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])
     predict_files(predictor, jobs)
     report = run.path / "report.html"
     if as_json:

@@ -59,9 +59,9 @@ def predict(
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.inference.assumptions import remarks
     from pixelwise.inference.batch import predict_files
-    from pixelwise.inference.jobs import plan, remaining, require_files, require_new
+    from pixelwise.inference.jobs import plan_jobs, require_files, require_new, unfinished_jobs
     from pixelwise.inference.loading import load
-    from pixelwise.inference.mc_dropout import Sampling
+    from pixelwise.inference.mc_dropout import MonteCarloDropout
     from pixelwise.inference.scans import predict_scans
     from pixelwise.inference.thresholds import parse_thresholds
     from pixelwise.inference.writers.registry import parse_kinds
@@ -70,16 +70,16 @@ def predict(
         raise OptionError("--seed", str(seed), "--uncertainty beside it", "Leave it out: nothing else is drawn.")
     if resume and overwrite:
         raise OptionError("--resume", "--overwrite", "one of the two", "Leave one of the two out.")
-    sampling = None if uncertainty is None else Sampling(uncertainty, seed or 0)
+    sampling = None if uncertainty is None else MonteCarloDropout(uncertainty, seed or 0)
     asked = parse_kinds(kinds, sampled=sampling is not None)
-    jobs = plan(images, out, asked)
+    jobs = plan_jobs(images, out, asked)
     predictor = load(model, engine, at_once=len(jobs))
     if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
-        jobs = plan(images, out, asked, paged=False)
+        jobs = plan_jobs(images, out, asked, paged=False)
     require_files(jobs)
     if not (resume or overwrite):
         require_new(jobs)
-    missing = remaining(jobs) if resume else jobs
+    missing = unfinished_jobs(jobs) if resume else jobs
     photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
     for remark in remarks(predictor.info, missing):
         _tell(remark)

@@ -13,7 +13,7 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import ImageError, OutputError
 from pixelwise.inference.jobs import Job
-from pixelwise.inference.mc_dropout import Sampling
+from pixelwise.inference.mc_dropout import MonteCarloDropout
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.registry import WRITERS
@@ -28,7 +28,7 @@ def predict_files(
     predictor: Predictor,
     jobs: Sequence[Job],
     on_progress: OnProgress | None = None,
-    sampling: Sampling | None = None,
+    sampling: MonteCarloDropout | None = None,
 ) -> dict[Path, ImageError]:
     """Predict every job's image and write its files; return the images that could not be read, or whose files cannot be
     called as they would be, each with its error.
@@ -58,12 +58,12 @@ def predict_files(
     return {job.image: failures[job.image] for job in jobs if job.image in failures}
 
 
-def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: Sampling | None) -> None:
+def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
     with turns.of(pixels_in(job.image)):
         _predict_file(predictor, job, sampling)
 
 
-def _predict_file(predictor: Predictor, job: Job, sampling: Sampling | None) -> None:
+def _predict_file(predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
     asked = any(WRITERS[kind].probabilities for kind in job.outputs)
     result = replace(predictor.predict(job.image, sampling, probabilities=asked), source=job.image)
     if job.placed:

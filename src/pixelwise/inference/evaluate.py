@@ -11,7 +11,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.prefetch import ahead
 from pixelwise.data.dataset import Dataset, Item, Sample
-from pixelwise.inference.engines.onnxruntime import naming
+from pixelwise.inference.engines.onnxruntime import name_image_in_errors
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_of
@@ -41,10 +41,10 @@ def evaluate(
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
         raise OptionError("--split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
-    return scored(predictor, dataset, items, on_progress, on_image).scores(intervals=True)
+    return score_items(predictor, dataset, items, on_progress, on_image).scores(intervals=True)
 
 
-def scored(
+def score_items(
     predictor: Predictor,
     dataset: Dataset,
     items: Sequence[Item],
@@ -58,7 +58,7 @@ def scored(
 
     def predicted(item: Item) -> tuple[Sample, Result]:
         sample = dataset.read(item)
-        with naming(item.image):
+        with name_image_in_errors(item.image):
             return sample, predictor.predict(sample.image)
 
     for done, (item, coming) in enumerate(ahead(predicted, items, predictor.at_once), start=1):

@@ -32,7 +32,7 @@ class Job:
     shortened: bool = False
 
 
-def plan(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
+def plan_jobs(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
     """Find the images of `inputs` (files, folders, glob patterns) and name the files in `out` for each of them.
 
     A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
@@ -68,7 +68,7 @@ def _page_numbers(file: Path) -> Sequence[int]:
     return image_pages(file) if file.suffix.lower() in STACK_ENDINGS else range(frame_count(file))
 
 
-def remaining(jobs: Sequence[Job]) -> list[Job]:
+def unfinished_jobs(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs of which a file is missing: files appear whole, so that the others are done."""
     return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
 

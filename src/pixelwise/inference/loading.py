@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixelwise.core.errors import ModelFileError, OptionError, RunError
 from pixelwise.inference.engines.onnxruntime import available_cores, require_file
-from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE, opened
+from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE, open_engine
 from pixelwise.inference.predictor import Predictor
 
 AUTO = "auto"
@@ -30,11 +30,11 @@ def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Pre
         raise OptionError("--engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
     path = model_path(path)
     if engine == AUTO:
-        from pixelwise.inference.engine_benchmark import fastest  # which only this asks for
+        from pixelwise.inference.engine_benchmark import fastest_engine  # which only this asks for
 
-        engine = fastest(path)
+        engine = fastest_engine(path)
     at_once = max(1, min(at_once, available_cores(), AT_ONCE))
-    own = opened(path, engine, at_once)
+    own = open_engine(path, engine, at_once)
     return Predictor(own, own.info, path, at_once)
 
 

@@ -19,7 +19,7 @@ from pixelwise.core.errors import OptionError
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
-MOST_VARIANCE = 0.25
+MAX_VARIANCE = 0.25
 """No variance of probabilities in 0..1, and so no mean of such, is larger."""
 
 
@@ -34,7 +34,7 @@ class SamplingEngine(Protocol):
 
 
 @dataclass(frozen=True)
-class Sampling:
+class MonteCarloDropout:
     """How many passes with dropout on, at least 2, and the seed, at least 0, of what they drop.
 
     What a pass drops depends on the seed, the pass and the tile alone: the same image is always answered alike.
@@ -57,7 +57,7 @@ class Sampling:
         return max(1, int(bits))
 
 
-def sampled_moments(engine: object, sampling: Sampling) -> Callable[[UInt8], Float32]:
+def moments_of_passes(engine: object, sampling: MonteCarloDropout) -> Callable[[UInt8], Float32]:
     """Return a function from one image or tile, uint8 (1, height, width, 3), to float32 (1, K + 1, height, width).
 
     The first K channels are the mean of the passes' probabilities; the last is their variance over the passes (divided

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine, naming
-from pixelwise.inference.mc_dropout import Sampling, sampled_moments, softmax
+from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine, name_image_in_errors
+from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes, softmax
 from pixelwise.inference.result import Result
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.objects import Objects
@@ -57,17 +57,18 @@ class Predictor:
         return changed
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Predictor:
-        """Return one whose label maps keep thresholds, by class (see `labels_above`).
+        """Return one whose label maps keep thresholds, by class (see `apply_thresholds`).
 
-        Raises `OptionError` for an instance model, and for thresholds that the classes cannot have (see `by_index`).
+        Raises `OptionError` for an instance model, and for thresholds that the classes cannot have (see
+        `thresholds_by_index`).
         """
-        from pixelwise.inference.thresholds import by_index  # which few ask for
+        from pixelwise.inference.thresholds import thresholds_by_index  # which few ask for
 
         if self.info.grouping is not None:
             remedy = "Leave --threshold out; every object comes with its score."
             raise OptionError("--threshold", "an instance model", "a semantic one", remedy)
         changed = self._with(self._engine)
-        changed.thresholds = by_index(thresholds, self.classes)
+        changed.thresholds = thresholds_by_index(thresholds, self.classes)
         return changed
 
     def _with(self, engine: Engine) -> Predictor:
@@ -83,7 +84,7 @@ class Predictor:
         return read_channels(path, self.info.bands, self.info.value_range)
 
     def predict(
-        self, image: str | Path | UInt8, sampling: Sampling | None = None, *, probabilities: bool = False
+        self, image: str | Path | UInt8, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
     ) -> Result:
         """Label an image file, or a uint8 (height, width, 3) RGB array; of a model of bands (height, width, C).
 
@@ -94,7 +95,7 @@ class Predictor:
         gives what are no numbers.
         """
         if not isinstance(image, np.ndarray):
-            with naming(Path(image)):
+            with name_image_in_errors(Path(image)):
                 return self.predict(self.read(Path(image)), sampling, probabilities=probabilities)
         pixels = image
         work_out = partial(self.probabilities, pixels, sampling)
@@ -173,7 +174,7 @@ class Predictor:
             labels = [self.labels_of(block.logits) for block in blocks]
             yield row, np.concatenate(labels, axis=1)
 
-    def sampled(self, image: UInt8, sampling: Sampling) -> tuple[UInt8, Float32]:
+    def sampled(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
 
         The variance, float32 (height, width), is that of a class's probability over the passes, averaged over the
@@ -182,13 +183,13 @@ class Predictor:
         self._require_image(image)
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
-        info, run = self.info, sampled_moments(self._engine, sampling)
+        info, run = self.info, moments_of_passes(self._engine, sampling)
         for block in stitched(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
             label_map[block.place] = self._chosen(block.logits[:-1])
             variance[block.place] = block.logits[-1]
         return label_map, variance
 
-    def probabilities(self, image: UInt8, sampling: Sampling | None = None) -> Float32:
+    def probabilities(self, image: UInt8, sampling: MonteCarloDropout | None = None) -> Float32:
         """Return float32 (K, height, width) that sum to 1 over the K classes, with `sampling` the mean of its passes.
 
         Errors as for `predict`.
@@ -196,7 +197,7 @@ class Predictor:
         if sampling is None:
             return softmax(self.logits(image)[: self.classes.num_classes])
         self._require_image(image)
-        return self._stitched(sampled_moments(self._engine, sampling), image)[:-1]
+        return self._stitched(moments_of_passes(self._engine, sampling), image)[:-1]
 
     def labels_of(self, logits: Float32) -> UInt8:
         """Return the class indices, uint8 (height, width), that logits (K or more, height, width) stand for."""
@@ -206,9 +207,9 @@ class Predictor:
     def _chosen(self, probabilities: Float32) -> UInt8:
         if not self.thresholds:
             return labels_of(probabilities)
-        from pixelwise.inference.thresholds import labels_above
+        from pixelwise.inference.thresholds import apply_thresholds
 
-        return labels_above(probabilities, self.thresholds)
+        return apply_thresholds(probabilities, self.thresholds)
 
     def _require_image(self, image: Image) -> None:
         channels = self.info.in_channels

@@ -15,9 +15,9 @@ from pixelwise.core.errors import OutputError
 from pixelwise.core.files import output_errors
 from pixelwise.core.temporary_files import temporary_beside
 from pixelwise.inference.jobs import Job
-from pixelwise.inference.scan_rows import KeptRows
+from pixelwise.inference.scan_rows import StoredRows
 from pixelwise.inference.writers.objects import open_table, table_rows
-from pixelwise.inference.writers.polygons import add_objects, polygon_files
+from pixelwise.inference.writers.polygons import add_objects, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
 from pixelwise.instances.fields import NO_THING, Fields
 from pixelwise.instances.grouping import grouped
@@ -39,7 +39,7 @@ MAX_MARGIN = 2048
 """A window that cuts an object of its core is looked at again with a larger margin, up to this."""
 
 
-def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
+def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> int:
     """Write what is asked of a scan's objects: a map, polygons, a table, an overlay; return how many windows cut an
     object that is larger than what they see."""
     grouping = info.grouping
@@ -51,7 +51,7 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: KeptRows) -> int:
     with output_errors(job.outputs[MASK]), temporary_beside(rows.path) as waiting:
         ids = _mapped(waiting, (height, width))
         with ExitStack() as stack:
-            files = [stack.enter_context(file) for file in polygon_files(asked, scan.place, info, job.image)]
+            files = [stack.enter_context(file) for file in open_polygon_files(asked, scan.place, info, job.image)]
             write_rows = stack.enter_context(open_table(asked["objects"])) if "objects" in asked else None
             for place, objects, is_cut in _windows(scan, rows, grouping):
                 cuts += is_cut
@@ -80,7 +80,7 @@ def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     return np.memmap(path, np.int32, "r+", shape=shape)
 
 
-def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:
+def _windows(scan: Scan, rows: StoredRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:
     """Yield places, the objects there that have their middle in the core of a window, and whether one is cut."""
     height, width, _ = scan.shape
     for top in range(0, height, CORE):
@@ -97,7 +97,7 @@ def _windows(scan: Scan, rows: KeptRows, grouping: Grouping) -> Iterator[tuple[P
             yield place, objects.kept(_in_core(objects, core, place)), is_cut
 
 
-def _grouped(scan: Scan, rows: KeptRows, place: Place, grouping: Grouping) -> Objects:
+def _grouped(scan: Scan, rows: StoredRows, place: Place, grouping: Grouping) -> Objects:
     fields = rows.fields(place)
     ignored = scan.blank(place) | _leads_out(fields, place, scan.shape[:2])
     if ignored.any():

@@ -19,7 +19,7 @@ FIELDS = np.dtype(
 """A pixel of an instance model's rows: its label, and what `Fields` has of it."""
 
 
-def records_of(labels: UInt8, fields: Fields) -> npt.NDArray[Any]:
+def pack_records(labels: UInt8, fields: Fields) -> npt.NDArray[Any]:
     """Return pixels as `FIELDS` has them, (height, width)."""
     records = np.empty(labels.shape, FIELDS)
     records["label"] = labels
@@ -31,7 +31,7 @@ def records_of(labels: UInt8, fields: Fields) -> npt.NDArray[Any]:
 FIELD_NAMES = ("class_index", "probability", "heat", "down", "right")
 
 
-class KeptRows:
+class StoredRows:
     """Rows in a file, read when they are asked for: a mapped file would count as memory."""
 
     def __init__(self, path: Path, start: int, width: int, pixel: np.dtype[Any]) -> None:
@@ -60,14 +60,14 @@ class KeptRows:
         return Fields(*(np.ascontiguousarray(window[name]) for name in FIELD_NAMES))
 
     @property
-    def labels(self) -> KeptLabels:
-        return KeptLabels(self)
+    def labels(self) -> StoredLabels:
+        return StoredLabels(self)
 
 
-class KeptLabels:
+class StoredLabels:
     """The labels of kept rows, uint8 (rows, width)."""
 
-    def __init__(self, rows: KeptRows) -> None:
+    def __init__(self, rows: StoredRows) -> None:
         self._rows = rows
 
     def __getitem__(self, rows: slice) -> UInt8:

@@ -19,12 +19,12 @@ from pixelwise.core.files import output_errors, sha256
 from pixelwise.core.locks import open_locked, remove_locked
 from pixelwise.core.temporary_files import temporary_beside
 from pixelwise.core.text import file_name
-from pixelwise.inference.engines.onnxruntime import naming
+from pixelwise.inference.engines.onnxruntime import name_image_in_errors
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.scan_rows import FIELDS, LABELS, KeptRows, records_of
-from pixelwise.inference.writers.polygons import KINDS, polygon_files
+from pixelwise.inference.scan_rows import FIELDS, LABELS, StoredRows, pack_records
+from pixelwise.inference.writers.polygons import KINDS, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
 from pixelwise.instances.fields import Fields
 from pixelwise.raster.gdal import open_file, readable
@@ -71,7 +71,7 @@ def _failure(
 ) -> ImageError | None:
     """Predict a job's scan, and return what was wrong with it."""
     try:
-        with naming(job.image):
+        with name_image_in_errors(job.image):
             _predict_all(predictor, job, on_pixels, on_remark, resume=resume)
     except ImageError as error:
         return error
@@ -114,7 +114,7 @@ def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
     if shown is None and not job.outputs.keys() & set(KINDS):
         return
     with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
-        if files := polygon_files(job.outputs, scan.place, predictor.info, job.image):
+        if files := open_polygon_files(job.outputs, scan.place, predictor.info, job.image):
             with ExitStack() as stack:
                 write_polygons(mask, predictor.classes, [stack.enter_context(file) for file in files])
         if shown is not None:
@@ -152,7 +152,7 @@ def predict_scan(
 @contextlib.contextmanager
 def _predicted_rows(
     predictor: Predictor, scan: Scan, out: Path, on_pixels: OnPixels | None, *, resume: bool
-) -> Iterator[KeptRows]:
+) -> Iterator[StoredRows]:
     """Predict a scan into a hidden file beside `out`, and yield its rows.
 
     The file is this process's alone meanwhile. It is removed at the end, and left for `--resume` where something went
@@ -184,7 +184,7 @@ def _predicted_rows(
                     os.fsync(file.fileno())
                     if on_pixels is not None:
                         on_pixels((row + len(rows)) * width, height * width)
-            yield KeptRows(kept, len(header), width, pixel)
+            yield StoredRows(kept, len(header), width, pixel)
         except (ImageError, ModelFileError):
             remove_locked(handle, kept)
             raise
@@ -202,7 +202,8 @@ def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tupl
         return
     for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
         parts = [
-            records_of(predictor.labels_of(block.logits), Fields.of(block.logits, grouping.things)) for block in blocks
+            pack_records(predictor.labels_of(block.logits), Fields.of(block.logits, grouping.things))
+            for block in blocks
         ]
         yield row, np.concatenate(parts, axis=1)
 
@@ -234,7 +235,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
                 logits = np.concatenate([block.logits[:count] for block in blocks], axis=2)
                 values = np.rint(softmax(logits) * 65535).astype(np.uint16)
                 file.write(values.transpose(1, 0, 2).tobytes())
-        rows = KeptRows(waiting, 0, count * width, np.dtype(np.uint16))
+        rows = StoredRows(waiting, 0, count * width, np.dtype(np.uint16))
         write_geotiff(
             path,
             lambda own: rows[own].reshape(-1, count, width).transpose(1, 0, 2),

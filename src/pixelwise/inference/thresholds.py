@@ -29,7 +29,7 @@ def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
     return thresholds
 
 
-def by_index(thresholds: Mapping[str, float], classes: ClassMap) -> dict[int, float]:
+def thresholds_by_index(thresholds: Mapping[str, float], classes: ClassMap) -> dict[int, float]:
     """Return {class index: threshold}.
 
     Raises `OptionError` for a class that is none, a threshold that is not between 0 and 1, and for thresholds of all
@@ -44,7 +44,7 @@ def by_index(thresholds: Mapping[str, float], classes: ClassMap) -> dict[int, fl
     return {classes.names.index(name): value for name, value in thresholds.items()}
 
 
-def labels_above(probabilities: Float32, thresholds: Mapping[int, float]) -> UInt8:
+def apply_thresholds(probabilities: Float32, thresholds: Mapping[int, float]) -> UInt8:
     """Return uint8 (height, width) class indices of probabilities (K, height, width).
 
     A class with a threshold has the pixels where its probability reaches it, the most probable one where several do,

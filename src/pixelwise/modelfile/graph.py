@@ -23,11 +23,11 @@ ENDLESS = ("Loop", "Scan", "SequenceMap")
 DOMAINS = ("", "ai.onnx")
 SIZES = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "Pad": 1, "Resize": 3}
 """Operations whose input of this number says how large their result is."""
-MOST_ELEMENTS = 2**31
+MAX_ELEMENTS = 2**31
 """Of a result whose size stands in the file."""
-MOST_FIELDS = 2**20
+MAX_FIELDS = 2**20
 """Of the messages that are looked at; those of the largest models have a tenth."""
-DEEPEST = 16
+MAX_DEPTH = 16
 
 _GRAPH, _FUNCTIONS = 7, 25
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15
@@ -49,7 +49,7 @@ class _Look:
         return ModelFileError(self.path, found, "a graph as pixelwise writes it", REMEDY)
 
 
-def require_plain(path: Path) -> None:
+def require_safe_graph(path: Path) -> None:
     """Raise `ModelFileError` for a graph that pixelwise does not write, since it may never end or take any memory.
 
     A file that is damaged, or no ONNX at all, passes: the engine that opens it tells of that.
@@ -70,8 +70,8 @@ def require_plain(path: Path) -> None:
 
 
 def _require_graph(graph: memoryview, look: _Look, depth: int) -> None:
-    if depth > DEEPEST:
-        raise look.refuse(f"graphs nested more than {DEEPEST} deep")
+    if depth > MAX_DEPTH:
+        raise look.refuse(f"graphs nested more than {MAX_DEPTH} deep")
     nodes = []
     for number, value in _fields(graph, look):
         if not isinstance(value, memoryview):
@@ -118,7 +118,7 @@ def _require_node(node: memoryview, look: _Look, depth: int) -> None:
                 _look_at_tensor(value, look, outputs[0] if operation == "Constant" and outputs else None)
     place = SIZES.get(operation, len(inputs))
     size = look.numbers.get(inputs[place], ()) if place < len(inputs) else ()
-    if math.prod(side for side in size if side > 0) > MOST_ELEMENTS:
+    if math.prod(side for side in size if side > 0) > MAX_ELEMENTS:
         raise look.refuse(f"the operation {operation} to a size of {' x '.join(map(str, size))}")
 
 
@@ -148,8 +148,8 @@ def _fields(message: memoryview, look: _Look) -> Iterator[tuple[int, int | memor
     place = 0
     while place < len(message):
         look.fields += 1
-        if look.fields > MOST_FIELDS:
-            raise look.refuse(f"more than {MOST_FIELDS:,} fields")
+        if look.fields > MAX_FIELDS:
+            raise look.refuse(f"more than {MAX_FIELDS:,} fields")
         key, place = _varint(message, place)
         number, kind = key >> 3, key & 7
         if kind == 0:

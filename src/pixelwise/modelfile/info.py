@@ -26,9 +26,9 @@ the bottom and right to multiples of its stride: that map, float32 (N, K, h, w).
 FORMAT_VERSION = 2
 """Of files whose objects are not grouped by centres alone, which an earlier reader would not know; the others are 1."""
 TASKS = ("semantic", "instance")
-WIDEST = 64
+MAX_WIDTH = 64
 """Times the channels of a model as it was published."""
-LARGEST = 2**14
+MAX_SIDE = 2**14
 """Side of a tile, and radius of a centre, in pixels."""
 
 
@@ -130,7 +130,7 @@ def _grouping(content: Any) -> Grouping | None:
         return None
     own = _object(content)
     things = tuple(_whole(index) for index in _list(own["things"]))
-    numbers = _whole(own["radius"], most=LARGEST), _number(own["least_heat"]), _whole(own["least_area"])
+    numbers = _whole(own["radius"], most=MAX_SIDE), _number(own["least_heat"]), _whole(own["least_area"])
     return Grouping(things, *numbers, by=_text(own.get("by", CENTRES)))
 
 
@@ -220,12 +220,12 @@ def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
     if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:
         found = f"mean {info.mean} and std {info.std}"
         raise ModelFileError(path, found, f"{count} finite values each, std above 0", remedy)
-    if info.width is not None and not 0 < info.width <= WIDEST:
-        raise ModelFileError(path, f"width {info.width}", f"more than 0, at most {WIDEST}", remedy)
-    fits = info.stride >= 1 and info.tile <= LARGEST and not info.tile % info.stride
+    if info.width is not None and not 0 < info.width <= MAX_WIDTH:
+        raise ModelFileError(path, f"width {info.width}", f"more than 0, at most {MAX_WIDTH}", remedy)
+    fits = info.stride >= 1 and info.tile <= MAX_SIDE and not info.tile % info.stride
     if not fits or not 0 <= info.overlap <= info.tile - info.stride:
         found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
         expected = (
-            f"a tile of at most {LARGEST} that is a multiple of the stride, and an overlap of at most one stride less"
+            f"a tile of at most {MAX_SIDE} that is a multiple of the stride, and an overlap of at most one stride less"
         )
         raise ModelFileError(path, found, expected, remedy)

@@ -14,7 +14,7 @@ from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.stratify import folds as deal_folds
-from pixelwise.inference.evaluate import scored
+from pixelwise.inference.evaluate import score_items
 from pixelwise.inference.loading import load
 from pixelwise.nn.losses.cross_entropy import Reduction
 from pixelwise.nn.pipeline import Pipeline
@@ -229,7 +229,7 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
         display.message(f"fold {number} of {count}")
         _train(run.fold(number), part, own, display)
         model = load(run.fold(number).model, at_once=len(part.splits["test"]))
-        scorers.append(scored(model, part, part.splits["test"]))
+        scorers.append(score_items(model, part, part.splits["test"]))
     measured = Measured("folds", together(scorers).scores(intervals=True))
     every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
     test = [item for item in dataset.splits.get("test", ()) if not item.drawn]

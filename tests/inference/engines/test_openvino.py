@@ -16,7 +16,7 @@ from pixelwise.core.errors import MissingDependencyError, ModelFileError, Option
 from pixelwise.inference.engines import openvino as openvino_engine
 from pixelwise.inference.engines.openvino import OpenVinoEngine, multiplies_bfloat16
 from pixelwise.inference.loading import load
-from pixelwise.inference.mc_dropout import Sampling
+from pixelwise.inference.mc_dropout import MonteCarloDropout
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
@@ -68,7 +68,7 @@ def test_a_predictor_labels_in_tiles_with_it_from_several_threads(
 
 def test_it_leaves_no_dropout_on(model_file: Path, image: UInt8) -> None:
     with pytest.raises(OptionError, match="Use --engine onnxruntime"):
-        load(model_file, engine="openvino").predict(image, Sampling(4, 0))
+        load(model_file, engine="openvino").predict(image, MonteCarloDropout(4, 0))
 
 
 def test_an_engine_that_is_none_of_them_is_refused(model_file: Path) -> None:

@@ -22,9 +22,9 @@ from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.data.shapes.annotations import is_background
 from pixelwise.inference.batch import predict_files
 from pixelwise.inference.evaluate import evaluate
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
-from pixelwise.inference.mc_dropout import Sampling
+from pixelwise.inference.mc_dropout import MonteCarloDropout
 from pixelwise.inference.writers.objects import (
     COCO_ENDING,
     write_coco_results,
@@ -114,7 +114,7 @@ def test_a_semantic_model_has_no_objects(model_file: Path, image: UInt8, tmp_pat
 
 def test_an_instance_model_is_not_sampled(blob_file: Path, blob_image: UInt8) -> None:
     with pytest.raises(OptionError, match="an instance model"):
-        load(blob_file).predict(blob_image, Sampling(2))
+        load(blob_file).predict(blob_image, MonteCarloDropout(2))
 
 
 def test_objects_are_scored_against_those_of_the_data(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_cocos_results_are_what_its_own_code_reads(blob_file: Path, blob_image: 
 def test_what_is_written_for_labelme_is_data_to_train_on(blob_file: Path, blob_image: UInt8, tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     Image.fromarray(blob_image).save(tmp_path / "images" / "a.png")
-    jobs = plan([str(tmp_path / "images")], tmp_path / "found", ["labelme"])
+    jobs = plan_jobs([str(tmp_path / "images")], tmp_path / "found", ["labelme"])
     predict_files(load(blob_file), jobs)
     data = open_dataset(tmp_path / "found", images_root=tmp_path / "images")
     assert data.format == "labelme"

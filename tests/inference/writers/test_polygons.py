@@ -15,7 +15,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.scans import predict_scans
 from pixelwise.inference.writers.polygons import polygons_of
@@ -74,7 +74,7 @@ def test_regions_of_a_semantic_model(
 ) -> None:
     monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100 if scan else 10**9)
     path = save(tmp_path / "a.tif", image[:40, :50], "EPSG:25832")
-    (job,) = plan([str(path)], tmp_path / "out", ("geojson", "gpkg"))
+    (job,) = plan_jobs([str(path)], tmp_path / "out", ("geojson", "gpkg"))
     assert job.scan == scan
     predictor = load(model_file)
     assert (predict_scans if scan else predict_files)(predictor, [job]) == {}
@@ -90,7 +90,7 @@ def test_objects_of_an_instance_model(
 ) -> None:
     monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100 if scan else 10**9)
     path = save(tmp_path / "a.tif", blob_image, "EPSG:25832")
-    (job,) = plan([str(path)], tmp_path / "out", ("geojson", "gpkg"))
+    (job,) = plan_jobs([str(path)], tmp_path / "out", ("geojson", "gpkg"))
     predictor = load(blob_file)
     assert (predict_scans if scan else predict_files)(predictor, [job]) == {}
     expected = in_json(job.outputs["geojson"])
@@ -104,7 +104,7 @@ def test_images_without_a_place_and_pages(model_file: Path, image: UInt8, tmp_pa
     first, second = Image.fromarray(image[:20, :30]), Image.fromarray(image[20:40, :30])
     first.save(tmp_path / "s.tif", save_all=True, append_images=[second])
     first.save(tmp_path / "a.png")
-    jobs = plan([str(tmp_path / "s.tif"), str(tmp_path / "a.png")], tmp_path / "out", ("geojson", "gpkg"))
+    jobs = plan_jobs([str(tmp_path / "s.tif"), str(tmp_path / "a.png")], tmp_path / "out", ("geojson", "gpkg"))
     assert predict_files(load(model_file), jobs) == {}
     names = []
     for job in jobs:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.jobs import plan
+from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
@@ -124,7 +124,7 @@ def test_maps_of_probabilities_take_one_run(model_file: Path, image: UInt8, tmp_
 
     Image.fromarray(image[:40, :100]).save(tmp_path / "a.png")
     for kinds in (("mask",), ("mask", "entropy", "probabilities")):
-        jobs = plan([str(tmp_path / "a.png")], tmp_path / "-".join(kinds), kinds)
+        jobs = plan_jobs([str(tmp_path / "a.png")], tmp_path / "-".join(kinds), kinds)
         predict_files(Predictor(counted, predictor.info), jobs)
     assert len(calls) % 2 == 0
     assert calls[: len(calls) // 2] == calls[len(calls) // 2 :]

@@ -16,7 +16,7 @@ from pixelwise.core.errors import ModelFileError, OptionError
 from pixelwise.core.files import irregular
 from pixelwise.core.telemetry import import_silently
 from pixelwise.core.text import is_text
-from pixelwise.modelfile.graph import REMEDY, require_plain
+from pixelwise.modelfile.graph import REMEDY, require_safe_graph
 from pixelwise.modelfile.info import COARSE, DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _ERRORS_ONLY = 3
 _PLACES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/\S+:\d+ \S.*?\) (?=\S)")
 """What onnxruntime puts before its words: a number, and a place and function in its source code."""
-MOST_WORDS = 300
+MAX_REASON_LENGTH = 300
 """Letters of an engine's own words that are shown."""
 
 
@@ -49,7 +49,7 @@ class OnnxRuntimeEngine:
         path = Path(path)
         self._session = _open_session(path, threads or available_cores())
         self._path = path
-        with in_utf8(path):
+        with require_utf8(path):
             self.info = ModelInfo.from_json(self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY), path)
             inputs = [_signature(node) for node in self._session.get_inputs()]
             require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
@@ -81,7 +81,7 @@ class OnnxRuntimeEngine:
             (logits,) = self._session.run([output], inputs)
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise run_error(self._path, "onnxruntime", inputs["image"], error) from error
-        return checked(logits, self.info, self._path)
+        return check_logits(logits, self.info, self._path)
 
 
 def available_cores() -> int:
@@ -104,13 +104,13 @@ def require_model(path: Path) -> None:
     """Raise `ModelFileError` where there is no file, or one with a graph that pixelwise does not write."""
     require_file(path)
     try:
-        require_plain(path)
+        require_safe_graph(path)
     except OSError as error:
         found = f"a file that cannot be read ({error.strerror or error})"
         raise ModelFileError(path, found, "a model file", "Check its permissions.") from error
 
 
-def checked(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -> npt.NDArray[np.float32]:
+def check_logits(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -> npt.NDArray[np.float32]:
     """Return what a model file gave of some images. Raises `ModelFileError` for what are no logits, or no numbers."""
     if logits.ndim != 4 or logits.dtype != np.float32 or logits.shape[1] != info.channels or not logits.size:
         found = f"a model that gives {logits.dtype} of {' x '.join(map(str, logits.shape))}"
@@ -127,7 +127,7 @@ def checked(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -> npt
 
 def run_error(path: Path, runtime: str, images: npt.NDArray[np.uint8], error: Exception) -> ModelFileError:
     """Return the error of a model file that its engine could not run on some images."""
-    reason = shortened(str(error) or type(error).__name__)
+    reason = shorten_reason(str(error) or type(error).__name__)
     _, height, width, _ = images.shape
     found = f"a model that {runtime} cannot run on {height} x {width} pixels ({reason})"
     remedy = "Where memory is short, close other programs; otherwise train or export the model again."
@@ -135,7 +135,7 @@ def run_error(path: Path, runtime: str, images: npt.NDArray[np.uint8], error: Ex
 
 
 @contextlib.contextmanager
-def naming(image: Path) -> Iterator[None]:
+def name_image_in_errors(image: Path) -> Iterator[None]:
     """Let a `ModelFileError` that comes while a model looks at an image name that too."""
     try:
         yield
@@ -143,10 +143,10 @@ def naming(image: Path) -> Iterator[None]:
         raise ModelFileError(f"{error.where} on {image}", error.found, error.expected, error.remedy) from error
 
 
-def shortened(reason: str) -> str:
+def shorten_reason(reason: str) -> str:
     """Return an engine's own words in one line, without its places in source code."""
     reason = " ".join(_PLACES.sub("", reason.rpartition("failed:")[2]).split()).strip(" .")
-    return reason if len(reason) <= MOST_WORDS else f"{reason[:MOST_WORDS]} ..."
+    return reason if len(reason) <= MAX_REASON_LENGTH else f"{reason[:MAX_REASON_LENGTH]} ..."
 
 
 def require_signature(inputs: list[str], outputs: list[str], info: ModelInfo, path: Path) -> None:
@@ -189,13 +189,13 @@ def _open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
             str(path), options, providers=known, enable_fallback=fallback
         )
     except Exception as error:  # onnxruntime's errors share no base class of their own
-        found = f"a file that onnxruntime cannot load ({shortened(str(error) or type(error).__name__)})"
+        found = f"a file that onnxruntime cannot load ({shorten_reason(str(error) or type(error).__name__)})"
         raise ModelFileError(path, found, "an ONNX model", REMEDY) from error
     return session
 
 
 @contextlib.contextmanager
-def in_utf8(path: Path) -> Iterator[None]:
+def require_utf8(path: Path) -> Iterator[None]:
     """Make what an engine raises of texts in a model file that are damaged a `ModelFileError`."""
     try:
         yield

@@ -13,12 +13,12 @@ from pixelwise.core.errors import MissingDependencyError, ModelFileError, Option
 from pixelwise.core.telemetry import import_silently
 from pixelwise.inference.engines.onnxruntime import (
     available_cores,
-    checked,
-    in_utf8,
+    check_logits,
     require_model,
     require_signature,
+    require_utf8,
     run_error,
-    shortened,
+    shorten_reason,
 )
 from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
@@ -50,7 +50,7 @@ class OpenVinoEngine:
             model = core.read_model(path)
         except Exception as error:  # of the binding, which share no base class of their own
             raise _cannot_load(path, error) from error
-        with in_utf8(path):
+        with require_utf8(path):
             self.info = ModelInfo.from_json(_metadata(model), path)
             inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
             require_signature(inputs, outputs, self.info, path)
@@ -73,7 +73,7 @@ class OpenVinoEngine:
             logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
         except Exception as error:
             raise run_error(self._path, "OpenVINO", images, error) from error
-        return checked(logits, self.info, self._path)
+        return check_logits(logits, self.info, self._path)
 
 
 def multiplies_bfloat16(core: openvino.Core) -> bool:
@@ -91,7 +91,7 @@ def _openvino() -> Any:
 
 def _cannot_load(path: Path, error: Exception) -> ModelFileError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    found = f"a file that OpenVINO cannot load ({shortened(lines[-1])})"
+    found = f"a file that OpenVINO cannot load ({shorten_reason(lines[-1])})"
     return ModelFileError(path, found, "an ONNX model", REMEDY)
 
 

@@ -16,7 +16,7 @@ HALF_ENGINE = "openvino-bf16"
 """OpenVINO in bfloat16: faster where the processor multiplies it, and a little less exact."""
 
 
-def opened(path: Path, engine: str, at_once: int = 1) -> OnnxRuntimeEngine | OpenVinoEngine:
+def open_engine(path: Path, engine: str, at_once: int = 1) -> OnnxRuntimeEngine | OpenVinoEngine:
     """Return a model file in one of `ENGINES`, or `HALF_ENGINE`, for so many threads that call it at once. Raises what
     that does."""
     if engine == "onnxruntime":

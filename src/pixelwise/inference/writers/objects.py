@@ -29,7 +29,7 @@ Corner = tuple[int, int]
 
 def write_instances(path: Path, result: Result) -> None:
     """Write the instance map as a 16-bit gray PNG: 0 = no object. Raises `OutputError` for more objects than that."""
-    objects = objects_in(result)
+    objects = require_objects(result)
     if len(objects) > MAX_ID:
         remedy = "Ask for --as instances32, a TIFF."
         raise OutputError(path, f"{len(objects):,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
@@ -42,7 +42,7 @@ def write_instances(path: Path, result: Result) -> None:
 
 def write_instances32(path: Path, result: Result) -> None:
     """Write the instance map as a 32-bit gray TIFF: 0 = no object."""
-    instance_map = objects_in(result).instance_map
+    instance_map = require_objects(result).instance_map
     if result.place is not None:
         write_bands(path, instance_map[None], result)
     else:
@@ -60,7 +60,7 @@ def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any
 def write_table(path: Path, result: Result) -> None:
     """Write a CSV with a row an object: its id in the instance map, class (see `as_cell`), score, and `Measures`, in
     pixels."""
-    objects = objects_in(result)
+    objects = require_objects(result)
     with open_table(path) as write_rows:
         write_rows(table_rows(objects, result.image, result.info.classes.names, range(1, len(objects) + 1)))
 
@@ -112,10 +112,10 @@ def write_coco_results(path: Path, result: Result) -> None:
 
     The image's stem stands for its id, as a number where it is one.
     """
-    objects = objects_in(result)
+    objects = require_objects(result)
     stem = path.name.removesuffix(COCO_ENDING)
     entries = [
-        {"image_id": int(stem) if stem.isdecimal() else stem, "score": score_of(objects, index), **own}
+        {"image_id": int(stem) if stem.isdecimal() else stem, "score": rounded_score(objects, index), **own}
         for index, own in enumerate(as_coco(objects))
     ]
     for entry in entries:
@@ -123,12 +123,12 @@ def write_coco_results(path: Path, result: Result) -> None:
     write_text(path, json.dumps(entries))
 
 
-def score_of(objects: Objects, index: int) -> float:
+def rounded_score(objects: Objects, index: int) -> float:
     """Return an object's score with four digits, as files have it."""
     return round(float(objects.score[index]), 4)
 
 
-def objects_in(result: Result) -> Objects:
+def require_objects(result: Result) -> Objects:
     """Return the objects of a result. Raises `OptionError` for that of a semantic model."""
     if result.instances is None:
         remedy = "Leave it out, or train with --task instance."

@@ -9,7 +9,7 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.inference.result import Result
-from pixelwise.inference.writers.objects import score_of
+from pixelwise.inference.writers.objects import rounded_score
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
 from pixelwise.modelfile.info import ModelInfo
@@ -22,7 +22,7 @@ KINDS = (GEOJSON, GEOPACKAGE)
 """Kinds of output that are polygons, keys of `WRITERS`."""
 
 
-def polygon_files(
+def open_polygon_files(
     outputs: Mapping[str, Path], place: PlaceOnEarth | None, info: ModelInfo, image: Path | None
 ) -> list[Features]:
     """Return the files of polygons, yet to be entered, that are among an image's `outputs`, by kind.
@@ -83,7 +83,7 @@ def add_objects(
         properties = {
             "class": names[objects.class_index[index]],
             "id": number,
-            "score": score_of(objects, index),
+            "score": rounded_score(objects, index),
             "area": int(areas[index]),
         }
         for file in files:

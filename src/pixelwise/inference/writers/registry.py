@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import OptionError
-from pixelwise.inference.mc_dropout import MOST_VARIANCE
+from pixelwise.inference.mc_dropout import MAX_VARIANCE
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.objects import (
     COCO_ENDING,
@@ -58,7 +58,7 @@ def write_uncertainty(path: Path, result: Result) -> None:
     """Write the variance as a 16-bit gray PNG: a value v stands for v / 65535 / 4, so that 65535 is the most, 0.25."""
     if result.variance is None:
         raise _unsampled()
-    _write_deep(path, np.rint(result.variance * (65535 / MOST_VARIANCE)).astype(np.uint16), result)
+    _write_deep(path, np.rint(result.variance * (65535 / MAX_VARIANCE)).astype(np.uint16), result)
 
 
 def write_probabilities(path: Path, result: Result) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hashed_fraction
 from pixelwise.export.onnx import NO_BIAS, export_onnx, with_class_bias
-from pixelwise.inference.evaluate import OnImage, scored
+from pixelwise.inference.evaluate import OnImage, score_items
 from pixelwise.inference.loading import load
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 from pixelwise.metrics.scores import Scores, SemanticScorer
@@ -66,12 +66,12 @@ def measure(run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_imag
     if split is None:
         return None
     if halves and split == "val":
-        scorers = [scored(load(path, at_once=len(own)), dataset, own, on_image=on_image) for path, own in halves]
+        scorers = [score_items(load(path, at_once=len(own)), dataset, own, on_image=on_image) for path, own in halves]
         for path, _ in halves:
             path.unlink()
         return Measured(split, together(scorers).scores(intervals=True), cross_fitted=True)
     items = dataset.splits[split]
-    scorer = scored(load(run.model, at_once=len(items)), dataset, items, on_image=on_image)
+    scorer = score_items(load(run.model, at_once=len(items)), dataset, items, on_image=on_image)
     return Measured(split, scorer.scores(intervals=True))
 
 
