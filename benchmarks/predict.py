@@ -34,7 +34,6 @@ from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.telemetry import import_silently
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
-from pixelwise.export.onnx import export_onnx, quiet
 from pixelwise.inference.batch import predict_files
 from pixelwise.inference.engine_benchmark import processor_name
 from pixelwise.inference.engines.onnxruntime import available_cores
@@ -43,6 +42,7 @@ from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import AUTO, load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.model_export.onnx import export_onnx, quiet
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import read_image

@@ -56,8 +56,8 @@ def _export_objects(path: Path) -> None:
     import torch
 
     from pixelwise.core.classes import ClassMap
-    from pixelwise.export.onnx import export_onnx
     from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
+    from pixelwise.model_export.onnx import export_onnx
     from pixelwise.modelfile.info import ModelInfo
     from pixelwise.nn.models import build
     from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline

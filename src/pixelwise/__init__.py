@@ -16,31 +16,83 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pixelwise.api import check as check
+    from pixelwise.api import convert as convert
+    from pixelwise.api import evaluate as evaluate
+    from pixelwise.api import export as export
     from pixelwise.core.classes import IGNORE_INDEX as IGNORE_INDEX
     from pixelwise.core.classes import ClassMap as ClassMap
+    from pixelwise.core.errors import DataError as DataError
+    from pixelwise.core.errors import ImageError as ImageError
+    from pixelwise.core.errors import MaskError as MaskError
+    from pixelwise.core.errors import MissingDependencyError as MissingDependencyError
+    from pixelwise.core.errors import ModelFileError as ModelFileError
+    from pixelwise.core.errors import OptionError as OptionError
+    from pixelwise.core.errors import OutputError as OutputError
     from pixelwise.core.errors import PixelwiseError as PixelwiseError
+    from pixelwise.core.errors import RunError as RunError
+    from pixelwise.core.errors import ShapeError as ShapeError
     from pixelwise.data import open_dataset as open_dataset
+    from pixelwise.data.dataset import Dataset as Dataset
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
+    from pixelwise.inference.predictor import Predictor as Predictor
+    from pixelwise.inference.result import Result as Result
     from pixelwise.nn import models as models
+    from pixelwise.training import Run as Run
     from pixelwise.training import train as train
 
 _HOMES = {
-    "IGNORE_INDEX": "pixelwise.core.classes",
     "ClassMap": "pixelwise.core.classes",
+    "DataError": "pixelwise.core.errors",
+    "Dataset": "pixelwise.data.dataset",
+    "IGNORE_INDEX": "pixelwise.core.classes",
+    "ImageError": "pixelwise.core.errors",
+    "MaskError": "pixelwise.core.errors",
+    "MissingDependencyError": "pixelwise.core.errors",
+    "ModelFileError": "pixelwise.core.errors",
+    "OptionError": "pixelwise.core.errors",
+    "OutputError": "pixelwise.core.errors",
     "PixelwiseError": "pixelwise.core.errors",
+    "Predictor": "pixelwise.inference.predictor",
+    "Result": "pixelwise.inference.result",
+    "Run": "pixelwise.training",
+    "RunError": "pixelwise.core.errors",
     "MonteCarloDropout": "pixelwise.inference.mc_dropout",
+    "ShapeError": "pixelwise.core.errors",
+    "check": "pixelwise.api",
+    "convert": "pixelwise.api",
+    "evaluate": "pixelwise.api",
+    "export": "pixelwise.api",
     "load": "pixelwise.inference.loading",
     "models": "pixelwise.nn.models",
     "open_dataset": "pixelwise.data",
     "train": "pixelwise.training",
 }
+"""The module that defines each public name."""
 __all__ = [
     "IGNORE_INDEX",
     "ClassMap",
+    "DataError",
+    "Dataset",
+    "ImageError",
+    "MaskError",
+    "MissingDependencyError",
+    "ModelFileError",
     "MonteCarloDropout",
+    "OptionError",
+    "OutputError",
     "PixelwiseError",
+    "Predictor",
+    "Result",
+    "Run",
+    "RunError",
+    "ShapeError",
     "__version__",
+    "check",
+    "convert",
+    "evaluate",
+    "export",
     "load",
     "models",
     "open_dataset",

@@ -12,7 +12,7 @@ import torch
 
 from pixelwise.analysis.inspect_target import from_model_file, from_name, from_run
 from pixelwise.core.errors import ModelFileError, OptionError, RunError
-from pixelwise.export.onnx import export_onnx
+from pixelwise.model_export.onnx import export_onnx
 from pixelwise.training.config import RunConfig
 from pixelwise.training.weights import build_pipeline, model_info, save_weights
 

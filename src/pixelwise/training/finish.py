@@ -15,11 +15,11 @@ import torch
 from pixelwise.core.telemetry import import_silently
 from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset, Item, Sample
-from pixelwise.export.onnx import export_onnx
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_of
 from pixelwise.metrics.instances import matched
 from pixelwise.metrics.scores import mean_iou
+from pixelwise.model_export.onnx import export_onnx
 from pixelwise.nn.parameters import count_parameters
 from pixelwise.render import visible
 from pixelwise.training.config import RunConfig

@@ -14,9 +14,9 @@ from torch.testing import assert_close
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.export.onnx import export_onnx
 from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
+from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline

@@ -13,11 +13,11 @@ from typing import Any
 
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hashed_fraction
-from pixelwise.export.onnx import NO_BIAS, export_onnx, with_class_bias
 from pixelwise.inference.evaluate import OnImage, score_items
 from pixelwise.inference.loading import load
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 from pixelwise.metrics.scores import Scores, SemanticScorer
+from pixelwise.model_export.onnx import NO_BIAS, export_onnx, with_class_bias
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.training.config import RunConfig
 from pixelwise.training.posthoc.class_bias import fitted_bias, pixels_of, spread

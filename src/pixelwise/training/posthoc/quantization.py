@@ -12,9 +12,9 @@ from pixelwise.core.files import written_whole
 from pixelwise.core.temporary_files import temporary_beside
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
-from pixelwise.export.quantization import quantise
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
+from pixelwise.model_export.quantization import quantise
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import export_run
 from pixelwise.training.posthoc.class_bias import spread

@@ -20,11 +20,11 @@ from torch import nn
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OutputError
-from pixelwise.export.onnx import NO_BIAS, OPSET, export_onnx, with_class_bias
 from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.model_export.onnx import NO_BIAS, OPSET, export_onnx, with_class_bias
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.layers.padding import pad_to_multiple

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from pixelwise.export.quantization import quantise
+from pixelwise.model_export.quantization import quantise
 from pixelwise.modelfile.info import METADATA_KEY
 
 UInt8 = npt.NDArray[np.uint8]

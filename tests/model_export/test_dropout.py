@@ -16,9 +16,9 @@ from torch import nn
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.export.dropout import GOLDEN, dropout_kept
-from pixelwise.export.onnx import export_onnx
 from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
+from pixelwise.model_export.dropout import GOLDEN, dropout_kept
+from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import DROPOUT_SEED, ModelInfo
 from pixelwise.nn.pipeline import Pipeline
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from pixelwise.export.folding import batch_norms_folded
+from pixelwise.model_export.folding import batch_norms_folded
 from pixelwise.nn.models import build
 
 Settle = Callable[[nn.Module], None]

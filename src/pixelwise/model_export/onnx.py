@@ -14,8 +14,8 @@ import onnx
 import torch
 
 from pixelwise.core.files import written_whole
-from pixelwise.export.dropout import dropout_kept, seed_dropout
-from pixelwise.export.folding import batch_norms_folded
+from pixelwise.model_export.dropout import dropout_kept, seed_dropout
+from pixelwise.model_export.folding import batch_norms_folded
 from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
 from pixelwise.nn.pipeline import Pipeline
 

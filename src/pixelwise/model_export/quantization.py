@@ -18,7 +18,7 @@ import onnx
 from pixelwise.core.files import written_whole
 from pixelwise.core.telemetry import import_silently
 from pixelwise.core.temporary_files import temporary_beside
-from pixelwise.export.onnx import quiet
+from pixelwise.model_export.onnx import quiet
 
 UInt8 = npt.NDArray[np.uint8]
 CONVOLUTIONS = ("Conv", "ConvTranspose")
