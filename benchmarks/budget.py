@@ -18,7 +18,7 @@ from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
-from pixelwise.training.recipe import crops_before
+from pixelwise.training.recipe import count_crops
 
 
 def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
@@ -84,7 +84,7 @@ def steps_and_seconds(run: Path) -> tuple[int, float]:
 def images_per_second(run: Path) -> float:
     """Return how many crops a second a run trained on, validations included."""
     steps, seconds = steps_and_seconds(run)
-    return crops_before(RunConfig.load(run / "config.yaml").recipe, steps) / seconds
+    return count_crops(RunConfig.load(run / "config.yaml").recipe, steps) / seconds
 
 
 def val_scores(run: Path) -> dict[str, Any]:

@@ -214,13 +214,13 @@ def activations(camvid: Path) -> dict[str, Any]:
     from pixelwise.training.loop import Trainer
     from pixelwise.training.options import TrainOptions
     from pixelwise.training.paper_recipes import FCN_STAGES
-    from pixelwise.training.planning.plan import new_config
+    from pixelwise.training.planning.plan import make_config
     from pixelwise.training.samples import SampleStore, batch_at
     from pixelwise.training.weights import build_pipeline
 
     data = pw.open_dataset(camvid)
     options = TrainOptions(model="fcn8s", encoder="vgg16", width=0.25, pretrained=False, recipe="fcn")
-    config = new_config(options, data, check(data), "", long=False)
+    config = make_config(options, data, check(data), "", long=False)
     store = SampleStore(data, data.splits["train"][:64])
     result: dict[str, Any] = {"steps": RECIPE_STEPS}
     for name, rate in (("adapted", config.recipe.learning_rate), ("published", FCN_STAGES["fcn8s"])):

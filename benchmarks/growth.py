@@ -94,7 +94,7 @@ def measured(data: Path, case: Case) -> dict[str, float]:
     from pixelwise.training import samples as training_data
     from pixelwise.training.loop import Trainer
     from pixelwise.training.memory import keep_freed_memory
-    from pixelwise.training.recipe import make_recipe, with_steps
+    from pixelwise.training.recipe import make_recipe, with_length
 
     torch.set_num_threads(case.threads)
     keep_freed_memory()
@@ -105,7 +105,7 @@ def measured(data: Path, case: Case) -> dict[str, float]:
     if case.kept == "disk":
         for index in range(len(store)):
             store[index]
-    recipe = with_steps(make_recipe(case.crop, len(store), (1.0,) * case.num_classes), steps=100, evaluations=1)
+    recipe = with_length(make_recipe(case.crop, len(store), (1.0,) * case.num_classes), steps=100, evaluations=1)
     trainer = Trainer(Pipeline(build("fpn", case.num_classes), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
     trainer.pipeline.train()
     seconds = []

@@ -32,7 +32,7 @@ from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.training import recipe as recipes
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import new_config
+from pixelwise.training.planning.plan import make_config
 from pixelwise.training.posthoc.class_bias import best_bias, spread
 from pixelwise.training.posthoc.grouping import best_grouping
 from pixelwise.training.samples import SampleStore
@@ -163,8 +163,10 @@ def scores(args: argparse.Namespace, variant: Variant) -> dict[str, Any]:
     keep_freed_memory()
     data = arranged(args.dsb2018, args.out, "fluorescence")
     options = TrainOptions(task="instance", minutes=MINUTES, **variant.options)
-    config = new_config(options, data, check(data), "", long=True)
-    recipe = recipes.with_steps(config.recipe.model_copy(update=variant.numbers), round(variant.longer * args.steps), 0)
+    config = make_config(options, data, check(data), "", long=True)
+    recipe = recipes.with_length(
+        config.recipe.model_copy(update=variant.numbers), round(variant.longer * args.steps), 0
+    )
     config = config.model_copy(update={"recipe": recipe})
     pipeline = trained(config, variant, SampleStore(data, data.splits["train"])).averaged_pipeline()
     predictor = torch_predictor(pipeline, config)

@@ -38,7 +38,7 @@ from pixelwise.metrics.scores import SemanticScorer
 from pixelwise.training import recipe as recipes
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import new_config
+from pixelwise.training.planning.plan import make_config
 from pixelwise.training.posthoc.class_bias import best_bias
 from pixelwise.training.samples import SampleStore
 from pixelwise.training.torch_engine import torch_predictor
@@ -254,9 +254,9 @@ def scores(args: argparse.Namespace, row: Row) -> dict[str, Any]:
         if row.table != "test":
             data = data.without({item.image for item in left_out})
         options = TrainOptions(minutes=row.minutes or (30 if long else 5), **variant.options)
-        config = new_config(options, data, check(data), "", long=long)
+        config = make_config(options, data, check(data), "", long=long)
         recipe = config.recipe.model_copy(update=variant.numbers)
-        recipe = recipes.with_steps(recipe, round(variant.longer * steps), 1)
+        recipe = recipes.with_length(recipe, round(variant.longer * steps), 1)
         config = config.model_copy(update={"recipe": recipe})
         trainer = trained(config, variant, SampleStore(data, data.splits["train"]))
         pipeline = trainer.averaged_pipeline()

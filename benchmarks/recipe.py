@@ -47,7 +47,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import new_config
+from pixelwise.training.planning.plan import make_config
 from pixelwise.training.posthoc.class_bias import best_bias
 from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.torch_engine import torch_predictor
@@ -471,7 +471,7 @@ def speed(camvid: Path, variant: Variant, minutes: int) -> dict[str, Any]:
     config, data, _ = configured(camvid, variant, minutes)
     store = SampleStore(data, data.splits["train"][:: len(data.splits["train"]) // 64])
     steps = WARM_STEPS + TIMED_STEPS
-    config = config.model_copy(update={"recipe": recipes.with_steps(config.recipe, steps, 1)})
+    config = config.model_copy(update={"recipe": recipes.with_length(config.recipe, steps, 1)})
     times: list[float] = []
     trained(config, variant, store, lambda: times.append(time.perf_counter()))
     return {"images_per_second": TIMED_STEPS * config.recipe.batch / (times[-1] - times[-1 - TIMED_STEPS])}
@@ -485,9 +485,9 @@ def configured(camvid: Path, variant: Variant, minutes: int) -> tuple[RunConfig,
     data = data.without({item.image for item in left_out})
     with variant.applied():
         options = TrainOptions(minutes=minutes, **variant.options)
-        config = new_config(options, data, check(data), "", long=minutes >= LONG_MINUTES)
+        config = make_config(options, data, check(data), "", long=minutes >= LONG_MINUTES)
         recipe = config.recipe.model_copy(update=variant.numbers)
-        recipe = recipes.with_steps(recipe, round(variant.longer * STEPS[minutes]), 1)
+        recipe = recipes.with_length(recipe, round(variant.longer * STEPS[minutes]), 1)
     return config.model_copy(update={"recipe": recipe}), data, left_out
 
 

@@ -31,7 +31,7 @@ from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.training import distributed, loop
 from pixelwise.training.loop import Trainer
 from pixelwise.training.memory import keep_freed_memory
-from pixelwise.training.recipe import make_recipe, with_steps
+from pixelwise.training.recipe import make_recipe, with_length
 from pixelwise.training.samples import Batch, batch_at
 
 ROUNDS = 3
@@ -107,14 +107,14 @@ def stepper(
     if not fused:
         mock.patch.object(loop, "fuse_frozen").start()
     if bfloat16 is not None:
-        mock.patch.object(distributed, "multiplies_bfloat16", return_value=bfloat16).start()
+        mock.patch.object(distributed, "has_bfloat16_unit", return_value=bfloat16).start()
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = [
         Sample(rng.integers(0, 256, (360, 480, 3), np.uint8), rng.integers(0, 11, (360, 480), np.uint8))
         for _ in range(16)
     ]
-    recipe = with_steps(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
+    recipe = with_length(make_recipe((256, 320), 100, (1.0,) * 11), steps=100, evaluations=1)
     recipe = recipe.model_copy(update={"frozen_stride": frozen_stride, "loss_step": loss_step})
     pipeline = ChannelsFirst if channels_first else Pipeline
     trainer = Trainer(pipeline(build("fpn", 11), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
@@ -189,7 +189,7 @@ def main() -> None:
         threads=torch.get_num_threads(),
         processor=processor_name(),
         rounds=ROUNDS,
-        precision="bfloat16" if distributed.multiplies_bfloat16() else "float32",
+        precision="bfloat16" if distributed.has_bfloat16_unit() else "float32",
         ways="\n".join(ways),
         shares="\n".join(kinds),
     )

@@ -25,7 +25,7 @@ def float32() -> Iterator[None]:
     from pixelwise.training import distributed
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(distributed, "multiplies_bfloat16", lambda: False)
+        patch.setattr(distributed, "has_bfloat16_unit", lambda: False)
         yield
 
 

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from pixelwise.nn.models.unet import BORDER, UNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tiling.stitch import stitch_logits
-from pixelwise.training.recipe import tiling
+from pixelwise.training.recipe import tile_and_overlap
 from pixelwise.training.torch_engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,7 +54,7 @@ def test_tiles_of_the_paper_equal_one_pass_over_1000_by_777() -> None:
 
 
 def test_the_grid_of_the_default_recipe_is_exact_as_well() -> None:
-    tile, overlap = tiling((1.0,))
+    tile, overlap = tile_and_overlap((1.0,))
     net, image = pipeline(), picture(tile + 64, 40)
     tiled = stitch_logits(TorchEngine(net), image, tile=tile, overlap=overlap, stride=net.model.stride)
     assert_allclose(tiled, in_one_pass(net, image), rtol=0, atol=1e-5)

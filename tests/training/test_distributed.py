@@ -19,15 +19,15 @@ import torch
 from pixelwise.core.errors import OptionError
 from pixelwise.training import distributed
 from pixelwise.training.checkpoint import load_tensors
-from pixelwise.training.distributed import multiplies_bfloat16, share
+from pixelwise.training.distributed import batch_share, has_bfloat16_unit
 from pixelwise_scenes import write_scenes
 
 SCRIPT = """
 import sys
 from pixelwise.cli.app import main
-from pixelwise.training import loop, processes
+from pixelwise.training import distributed, loop
 loop.CHECKPOINT_SECONDS = 0.0
-distributed.multiplies_bfloat16 = lambda: {half}
+distributed.has_bfloat16_unit = lambda: {half}
 main()
 """
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
@@ -131,13 +131,13 @@ def test_steps_are_in_bfloat16_where_the_processor_multiplies_it(
     monkeypatch.setattr(torch.cpu, "get_capabilities", capabilities, raising=False)
     if capabilities is None:
         monkeypatch.delattr(torch.cpu, "get_capabilities")
-    monkeypatch.setattr(distributed, "multiplies_bfloat16", multiplies_bfloat16)
+    monkeypatch.setattr(distributed, "has_bfloat16_unit", has_bfloat16_unit)
     monkeypatch.setattr(distributed, "Accelerator", lambda **options: options)
-    assert distributed.joined()["mixed_precision"] == precision
+    assert distributed.join_processes()["mixed_precision"] == precision
 
 
 def test_shares_of_a_batch_are_all_of_it_and_none_is_empty() -> None:
-    shares = [share(7, index, 3) for index in range(3)]
+    shares = [batch_share(7, index, 3) for index in range(3)]
     assert [list(range(7)[own]) for own in shares] == [[0, 3, 6], [1, 4], [2, 5]]
     with pytest.raises(OptionError, match="at most 2"):
-        share(2, 0, 3)
+        batch_share(2, 0, 3)

@@ -20,10 +20,10 @@ from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.paper_recipes import FCN_STAGES, remarks
-from pixelwise.training.planning.plan import new_config
+from pixelwise.training.paper_recipes import FCN_STAGES, paper_remarks
+from pixelwise.training.planning.plan import make_config
 from pixelwise.training.samples import SampleStore, batch_at
-from pixelwise.training.weights import build_pipeline, require_freezable, start_encoder_from
+from pixelwise.training.weights import build_pipeline, load_encoder_weights, require_freezable
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WIDTH = {"alexnet": 1 / 16, "vgg16": 1 / 16, "googlenet": 1 / 4}
@@ -57,7 +57,7 @@ def weights_file(path: Path, encoder: str, width: float) -> Path:
 
 def configured(data: Path, **options: Any) -> tuple[RunConfig, SampleStore]:
     dataset = open_dataset(data)
-    config = new_config(TrainOptions(**options), dataset, check(dataset), "", long=False)
+    config = make_config(TrainOptions(**options), dataset, check(dataset), "", long=False)
     return config, SampleStore(dataset, dataset.splits["train"])
 
 
@@ -70,7 +70,7 @@ def test_every_layer_of_an_encoder_with_the_weights_of_a_file_learns(
     file = weights_file(tmp_path / "w.pth", encoder, width)
     config, store = configured(data, model=model, encoder=encoder, width=width, encoder_weights=file)
     pipeline = build_pipeline(config, pretrained=False)
-    taken = start_encoder_from(pipeline, config, file)
+    taken = load_encoder_weights(pipeline, config, file)
     assert taken.unused == ("fc.weight",)
     lent = torch.load(file, weights_only=True)
     before = {name: tensor.clone() for name, tensor in pipeline.model.encoder.net.state_dict().items()}
@@ -107,10 +107,10 @@ def test_a_file_that_changed_and_a_stride_without_a_map_are_refused(data: Path, 
         require_freezable(pipeline, config)
     file.write_bytes(file.read_bytes() + b"0")
     with pytest.raises(RunError, match=r"w\.pth: found weights with another SHA-256"):
-        start_encoder_from(pipeline, config, file)
+        load_encoder_weights(pipeline, config, file)
     config, _ = configured(data, model="unet", width=1 / 16)
     with pytest.raises(OptionError, match="--encoder-weights: found model unet, which has no encoder"):
-        start_encoder_from(build_pipeline(config, pretrained=False), config, file)
+        load_encoder_weights(build_pipeline(config, pretrained=False), config, file)
 
 
 @pytest.mark.parametrize(
@@ -144,10 +144,10 @@ def test_the_authors_recipes_halve_the_loss_of_eight_images(
 
 def test_what_differs_from_the_authors_is_told(data: Path) -> None:
     small: dict[str, Any] = {"encoder": "vgg16", "width": 1 / 16, "recipe": "fcn"}
-    told = {model: remarks("fcn", configured(data, model=model, **small)[0]) for model in FCN_STAGES}
+    told = {model: paper_remarks("fcn", configured(data, model=model, **small)[0]) for model in FCN_STAGES}
     rate = f"recipe fcn: learning rate {1e-10 * 500 * 375 / (64 * 96):.3g}, the authors' 1e-10 of 500x375 pixels"
     assert told["fcn32s"] == [rate]
     assert told["fcn8s"] == [f"{rate}; their 1e-14 for fcn8s belongs to Caffe's VGG16"]
     at_once = configured(data, model="fcn8s", model_options=("at_once=true",), encoder="vgg16", width=1 / 16)[0]
-    assert ["at_once scales" in remark for remark in remarks(None, at_once)] == [True]
-    assert remarks("fcn", configured(data, model="fcn32s", recipe="fcn", encoder="alexnet")[0]) == []
+    assert ["at_once scales" in remark for remark in paper_remarks(None, at_once)] == [True]
+    assert paper_remarks("fcn", configured(data, model="fcn32s", recipe="fcn", encoder="alexnet")[0]) == []

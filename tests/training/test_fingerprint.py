@@ -10,8 +10,8 @@ from pixelwise.core.errors import RunError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import fingerprint, meaning_of_labels, new_config
-from pixelwise.training.resume import resumed_config
+from pixelwise.training.planning.plan import fingerprint, hash_label_values, make_config
+from pixelwise.training.resume import resume_config
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore
 
@@ -51,12 +51,12 @@ def test_a_run_does_not_go_on_with_masks_that_mean_something_else(tmp_path: Path
     first = open_dataset(tmp_path / "data")
     run = RunDirectory(tmp_path / "run")
     options = TrainOptions(model="segnet", width=0.06, epochs=1)
-    new_config(options, first, check(first), "", long=False).save(run.config)
-    assert resumed_config(run, first, TrainOptions(resume=True)).labels == meaning_of_labels(first)
+    make_config(options, first, check(first), "", long=False).save(run.config)
+    assert resume_config(run, first, TrainOptions(resume=True)).labels == hash_label_values(first)
     (tmp_path / "data/classes.yaml").write_text("classes: [ground, cell]\nthreshold: 50\n")
     second = open_dataset(tmp_path / "data")
     assert fingerprint(second) == fingerprint(first)
     with pytest.raises(
         RunError, match=r"found a run whose mask values stood for other classes; .*Restore classes\.yaml"
     ):
-        resumed_config(run, second, TrainOptions(resume=True))
+        resume_config(run, second, TrainOptions(resume=True))

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pixelwise.training import finish
-from pixelwise.training.finish import EXAMPLES, Extremes
+from pixelwise.training.finish import EXAMPLES, BestAndWorst
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, *scores: float) -> tuple[list[float], list[float]]:
     """The scores of the worst and of the best of images that are seen in this order."""
-    extremes = Extremes()
+    extremes = BestAndWorst()
     seen: Any = None
     for score in scores:
         monkeypatch.setattr(finish, "_example", lambda *_, score=score: SimpleNamespace(score=score))

@@ -10,8 +10,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Trainer
-from pixelwise.training.paper_recipes import AUTHORS, FCN_STAGES, as_published
-from pixelwise.training.recipe import learning_rate_factor, make_recipe, with_steps
+from pixelwise.training.paper_recipes import AUTHORS, FCN_STAGES, apply_paper_recipe
+from pixelwise.training.recipe import learning_rate_factor, make_recipe, with_length
 from pixelwise.training.samples import Batch
 
 SIZES = [(360, 480), (360, 480), (64, 64)]
@@ -19,7 +19,7 @@ VOC = [(375, 500)]
 
 
 def published(name: str, model: str, encoder: str | None = None, sizes: list[tuple[int, int]] = SIZES) -> Recipe:
-    return as_published(name, make_recipe((256, 320), 50, (1.0, 2.0)), model, encoder, sizes)
+    return apply_paper_recipe(name, make_recipe((256, 320), 50, (1.0, 2.0)), model, encoder, sizes)
 
 
 def test_an_image_is_seen_whole() -> None:
@@ -73,7 +73,7 @@ def test_the_rate_of_a_summed_loss_moves_small_images_as_far() -> None:
 
 
 def test_a_constant_rate_has_no_warm_up_and_no_average() -> None:
-    recipe = with_steps(published("segnet", "segnet"), 1000, 5)
+    recipe = with_length(published("segnet", "segnet"), 1000, 5)
     assert (recipe.steps, recipe.warmup_steps, recipe.ema_decay) == (1000, 0, 0.0)
     assert [learning_rate_factor(step, recipe) for step in (0, 500, 999)] == [1.0, 1.0, 1.0]
 

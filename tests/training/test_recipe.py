@@ -12,28 +12,28 @@ from pixelwise.training.config import Recipe
 from pixelwise.training.recipe import (
     MAX_EVALUATIONS,
     Cost,
-    at_step,
     batch_size,
+    count_crops,
     crop_size,
-    crops_before,
-    crops_of,
-    enlargement,
-    evaluation_steps,
-    extended,
-    is_long,
+    describe_crops,
+    extend,
+    image_scale,
+    is_long_run,
     learning_rate_factor,
     make_recipe,
-    object_enlargement,
-    parts,
-    steps_for,
-    steps_in,
-    tiling,
-    with_steps,
+    object_scale,
+    recipe_at_step,
+    steps_for_crops,
+    steps_in_time,
+    tile_and_overlap,
+    training_parts,
+    validation_steps,
+    with_length,
 )
 
 
 def recipe(steps: int = 100, evaluations: int = 5, train_images: int = 50) -> Recipe:
-    return with_steps(make_recipe((256, 320), train_images, (1.0, 2.0)), steps, evaluations)
+    return with_length(make_recipe((256, 320), train_images, (1.0, 2.0)), steps, evaluations)
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_a_crop_has_the_median_shape_in_multiples_of_32(
 def test_the_first_half_of_a_run_may_have_smaller_crops_and_more_of_them() -> None:
     whole = recipe(steps=9).model_copy(update={"crop": (544, 736), "batch": 2})
     halved = whole.model_copy(update={"early_split": 2})
-    early = at_step(halved, 3)  # 544 / 2 and 736 / 2, down to multiples of 32
+    early = recipe_at_step(halved, 3)  # 544 / 2 and 736 / 2, down to multiples of 32
     assert (early.crop, early.batch) == ((256, 352), 8)
-    assert at_step(halved, 4) == halved
-    assert at_step(whole, 0) == whole
-    assert [crops_before(halved, step) for step in range(10)] == [0, 8, 16, 24, 32, 34, 36, 38, 40, 42]
-    assert crops_before(whole, 9) == 18
-    assert crops_of(halved) == "8 crops 256x352, then 2 crops 544x736"
-    assert crops_of(whole) == "2 crops 544x736"
+    assert recipe_at_step(halved, 4) == halved
+    assert recipe_at_step(whole, 0) == whole
+    assert [count_crops(halved, step) for step in range(10)] == [0, 8, 16, 24, 32, 34, 36, 38, 40, 42]
+    assert count_crops(whole, 9) == 18
+    assert describe_crops(halved) == "8 crops 256x352, then 2 crops 544x736"
+    assert describe_crops(whole) == "2 crops 544x736"
 
 
 @pytest.mark.parametrize(
@@ -85,17 +85,17 @@ def test_a_batch_has_up_to_eight_crops_that_two_cores_can_take_and_never_one(
 
 def test_the_time_is_shared_between_steps_and_evaluations() -> None:
     # 4 % of 600 s are 24 s: two validations of 10 s; the other 580 s hold 1160 steps
-    assert steps_in(600, Cost(step=0.5, validation=10)) == (1160, 2)
+    assert steps_in_time(600, Cost(step=0.5, validation=10)) == (1160, 2)
     # 4 % of 600 s would pay 240 validations: 20 are enough
-    assert steps_in(600, Cost(step=0.5, validation=0.1)) == (int((600 - 2) / 0.5), MAX_EVALUATIONS)
+    assert steps_in_time(600, Cost(step=0.5, validation=0.1)) == (int((600 - 2) / 0.5), MAX_EVALUATIONS)
     # one alone would have nothing to choose from, and without validation images there is none: all goes into steps
-    assert steps_in(499, Cost(step=0.5, validation=10)) == (998, 0)
-    assert steps_in(60, Cost(step=0.5, validation=0)) == (120, 0)
+    assert steps_in_time(499, Cost(step=0.5, validation=10)) == (998, 0)
+    assert steps_in_time(60, Cost(step=0.5, validation=0)) == (120, 0)
 
 
 @pytest.mark.parametrize("seconds", [-30.0, 0.0, 0.1])
 def test_a_time_too_short_for_anything_still_takes_a_step(seconds: float) -> None:
-    assert steps_in(seconds, Cost(step=0.5, validation=10)) == (1, 0)
+    assert steps_in_time(seconds, Cost(step=0.5, validation=10)) == (1, 0)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_quarter() -> None:
@@ -123,14 +123,14 @@ def test_a_warm_up_takes_100_steps_at_most_and_none_in_a_short_run() -> None:
     [(100, 4, {25, 50, 75, 100}), (10, 1, {10}), (5, 2, {2, 5}), (3, 3, {1, 2, 3}), (10, 0, set())],
 )
 def test_validations_are_evenly_spaced_and_the_last_ends_the_run(steps: int, evaluations: int, after: set[int]) -> None:
-    assert evaluation_steps(recipe(steps, evaluations)) == after
+    assert validation_steps(recipe(steps, evaluations)) == after
 
 
 def test_as_many_validations_as_asked_for_whatever_the_length() -> None:
     for steps in range(1, 60):
         for evaluations in range(1, MAX_EVALUATIONS + 1):
             run = recipe(steps, evaluations)
-            after = evaluation_steps(run)
+            after = validation_steps(run)
             assert run.evaluations == len(after) == min(steps, evaluations)
             assert max(after) == steps
             assert min(after) >= 1
@@ -158,8 +158,8 @@ def test_tiles_suit_every_stride_and_overlap() -> None:
 def test_in_long_runs_small_images_are_seen_enlarged_in_training_and_prediction(
     size: tuple[int, int], factor: float, magnification: float
 ) -> None:
-    assert enlargement([size], long=True) == pytest.approx(factor)
-    assert enlargement([size], long=False) == 1
+    assert image_scale([size], long=True) == pytest.approx(factor)
+    assert image_scale([size], long=False) == 1
     run = make_recipe(crop_size([size], long=True), 10, (1.0,), enlargement=factor)
     assert run.scale == pytest.approx((0.667 * factor, 2.0))
     assert run.magnifications == (magnification,)  # in quarters
@@ -175,7 +175,7 @@ def test_in_long_runs_small_images_are_seen_enlarged_in_training_and_prediction(
     ],
 )
 def test_small_objects_are_enlarged_to_24_pixels(areas: list[list[int]], factor: float) -> None:
-    assert object_enlargement([np.array(own) for own in areas]) == factor
+    assert object_scale([np.array(own) for own in areas]) == factor
 
 
 def test_what_is_enlarged_much_is_drawn_at_like_magnifications() -> None:
@@ -191,7 +191,7 @@ def test_what_is_enlarged_much_is_drawn_at_like_magnifications() -> None:
 def test_tiles_are_as_large_enlarged_and_share_as_much(
     magnifications: tuple[float, ...], tile: int, overlap: int
 ) -> None:
-    assert tiling(magnifications) == (tile, overlap)
+    assert tile_and_overlap(magnifications) == (tile, overlap)
     assert tile * max(magnifications) <= 1792
     assert overlap * min(magnifications) >= 480
 
@@ -199,7 +199,7 @@ def test_tiles_are_as_large_enlarged_and_share_as_much(
 def test_a_run_is_long_where_there_is_time_for_six_hundred_million_pixels() -> None:
     short = make_recipe((352, 480), 100, (1.0,))
     assert short.batch == 4
-    assert [is_long(with_steps(short, steps, 1)) for steps in (887, 888)] == [False, True]
+    assert [is_long_run(with_length(short, steps, 1)) for steps in (887, 888)] == [False, True]
 
 
 def test_the_weights_of_the_data_are_the_recipes() -> None:
@@ -209,7 +209,7 @@ def test_the_weights_of_the_data_are_the_recipes() -> None:
 
 
 def batches_of(recipe: Recipe) -> list[int]:
-    return [at_step(recipe, step).batch for step in range(recipe.steps)]
+    return [recipe_at_step(recipe, step).batch for step in range(recipe.steps)]
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def batches_of(recipe: Recipe) -> list[int]:
 )
 def test_epochs_are_counted_to_the_crop(recipe: Recipe, crops: int, split: int, batches: list[int]) -> None:
     recipe = recipe.model_copy(update={"early_split": split, "crop": (64, 64)})
-    steps, exact = steps_for(recipe, crops)
-    recipe = with_steps(recipe, steps, 0, exact)
+    steps, exact = steps_for_crops(recipe, crops)
+    recipe = with_length(recipe, steps, 0, exact)
     assert batches_of(recipe) == batches
-    assert crops_before(recipe, steps) == sum(batches)
+    assert count_crops(recipe, steps) == sum(batches)
 
 
 def test_an_epoch_is_an_epoch_whatever_the_number_of_images(recipe: Recipe) -> None:
@@ -236,9 +236,9 @@ def test_an_epoch_is_an_epoch_whatever_the_number_of_images(recipe: Recipe) -> N
         for split in (1, 2):
             one = recipe.model_copy(update={"batch": min(8, max(2, images)), "early_split": split})
             for epochs in (1, 2, 7):
-                steps, exact = steps_for(one, epochs * images)
-                length = with_steps(one, steps, 0, exact)
-                assert crops_before(length, steps) == epochs * images
+                steps, exact = steps_for_crops(one, epochs * images)
+                length = with_length(one, steps, 0, exact)
+                assert count_crops(length, steps) == epochs * images
                 assert min(batches_of(length)) >= one.batch // 2
 
 
@@ -246,27 +246,27 @@ def test_no_step_has_one_crop(recipe: Recipe) -> None:
     """11 crops in batches of two are five steps, not six."""
     for split, expected in ((1, [2, 2, 2, 2, 3]), (2, [7, 2, 2])):
         two = recipe.model_copy(update={"batch": 2, "early_split": split, "crop": (64, 64)})
-        steps, exact = steps_for(two, 11)
-        assert batches_of(with_steps(two, steps, 0, exact)) == expected
+        steps, exact = steps_for_crops(two, 11)
+        assert batches_of(with_length(two, steps, 0, exact)) == expected
 
 
 def test_an_extended_run_goes_on_where_it_was_and_counts_its_crops(recipe: Recipe) -> None:
     """7 crops in two steps, then 20 in all: 13 more in four steps of 4 at most, then 25 with 5 more in two."""
-    first = with_steps(recipe, *(2, 0), 7)
-    second = with_steps(extended(first), 6, 0, 20)
-    third = with_steps(extended(second), 8, 0, 25)
+    first = with_length(recipe, *(2, 0), 7)
+    second = with_length(extend(first), 6, 0, 20)
+    third = with_length(extend(second), 8, 0, 25)
     assert batches_of(first) == [3, 4]
     assert batches_of(second) == [3, 4, 3, 3, 3, 4]
     assert batches_of(third) == [*batches_of(second), 2, 3]
-    assert [crops_before(third, step) for step in (0, 2, 6, 8)] == [0, 7, 20, 25]
-    assert parts(third) == [first, second, third]
-    assert steps_for(extended(first), 20) == (6, 20)
-    assert steps_for(extended(first), 23) == (6, None)
+    assert [count_crops(third, step) for step in (0, 2, 6, 8)] == [0, 7, 20, 25]
+    assert training_parts(third) == [first, second, third]
+    assert steps_for_crops(extend(first), 20) == (6, 20)
+    assert steps_for_crops(extend(first), 23) == (6, None)
 
 
 def test_the_smaller_crops_of_the_first_half_stay_those_of_the_first_length(recipe: Recipe) -> None:
-    first = with_steps(recipe.model_copy(update={"early_split": 2, "crop": (64, 64)}), 4, 0)
-    longer = with_steps(extended(first), 10, 0)
+    first = with_length(recipe.model_copy(update={"early_split": 2, "crop": (64, 64)}), 4, 0)
+    longer = with_length(extend(first), 10, 0)
     assert batches_of(first) == [16, 16, 4, 4]
     assert batches_of(longer) == [16, 16, *[4] * 8]
-    assert [at_step(longer, step).crop for step in (1, 2)] == [(32, 32), (64, 64)]
+    assert [recipe_at_step(longer, step).crop for step in (1, 2)] == [(32, 32), (64, 64)]

@@ -18,8 +18,8 @@ from pixelwise.training import train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import class_weights
-from pixelwise.training.resume import repeated_config, require_same
+from pixelwise.training.planning.plan import compute_class_weights
+from pixelwise.training.resume import repeat_config, require_same
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise_scenes import write_scenes
 
@@ -135,7 +135,7 @@ def test_what_is_typed_beside_config_takes_effect(short: Path, data: Path, tmp_p
     train(data, out=out, config=short / "config.yaml", quiet=True, **options)
     config = RunConfig.load(out / "config.yaml")
     assert (config.recipe.rotate, config.recipe.elastic, config.seed) == (True, 2.0, 3)
-    assert config.recipe.class_weights == class_weights("median", check(open_dataset(data)))
+    assert config.recipe.class_weights == compute_class_weights("median", check(open_dataset(data)))
     assert config.recipe.steps * config.recipe.batch == 3 * 4
     assert config.asked == {"epochs": 3, "class_weights": "median"}
     assert [float(row["epoch"]) for row in rows(out)] == [1, 2, 3]
@@ -157,7 +157,7 @@ def test_another_net_beside_config_is_an_error(short: Path, data: Path, option: 
     dataset = open_dataset(data)
     asked = TrainOptions(config=short / "config.yaml", **option)
     with pytest.raises((RunError, OptionError), match=flag):
-        repeated_config(RunDirectory(short), dataset, check(dataset), asked)
+        repeat_config(RunDirectory(short), dataset, check(dataset), asked)
 
 
 def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Path, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Pat
 
     def repeated(config: RunConfig, **options: Any) -> RunConfig:
         config.save(other)
-        return repeated_config(RunDirectory(short), dataset, survey, TrainOptions(config=other, **options))
+        return repeat_config(RunDirectory(short), dataset, survey, TrainOptions(config=other, **options))
 
     lent = repeated(plain.model_copy(update={"pretrained": False, "start_from": "old"}), encoder_weights=file)
     assert (lent.encoder_weights, lent.start_from, lent.pretrained) == (str(file.resolve()), None, True)

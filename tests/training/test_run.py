@@ -32,7 +32,7 @@ from pixelwise.training.planning import plan
 from pixelwise.training.posthoc.class_bias import SHARES, class_bias
 from pixelwise.training.recipe import Cost
 from pixelwise.training.samples import Batch
-from pixelwise.training.weights import build_pipeline, load_run, start_from
+from pixelwise.training.weights import build_pipeline, load_run, load_starting_weights
 from pixelwise_scenes import write_scenes
 
 EPOCHS = 12
@@ -40,9 +40,9 @@ SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
 SCRIPT = """
 import sys
 from pathlib import Path
-from pixelwise.training import loop, processes, train
+from pixelwise.training import distributed, loop, train
 loop.CHECKPOINT_SECONDS = 0.0
-processes.multiplies_bfloat16 = lambda: False
+distributed.has_bfloat16_unit = lambda: False
 resume = Path(sys.argv[2], "config.yaml").is_file()
 train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=resume, quiet=True)
 """
@@ -216,7 +216,7 @@ def test_minutes_become_steps_once(
     # the model file takes in 3/4 of the third of a second that torch does; one validation more would be none to choose
     # from, so steps of 2 s get the other 31.75 s, less what reading the data took. Where validation takes longer than
     # there is, half of the time goes into steps.
-    monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step=2.0, validation=validation))
+    monkeypatch.setattr(plan, "measure_cost", lambda *_: Cost(step=2.0, validation=validation))
     train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=1, quiet=True)
     steps = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["recipe"]["steps"]
     assert 8 <= steps <= 15
@@ -321,7 +321,7 @@ def test_an_fcn_is_trained_in_stages_each_from_the_last(data: Path, tmp_path: Pa
 
     fresh = build_pipeline(second, pretrained=False)
     untouched = {name: tensor.clone() for name, tensor in fresh.model.state_dict().items()}
-    start_from(fresh, second, coarse)
+    load_starting_weights(fresh, second, coarse)
     lent, _ = load_tensors(coarse / "weights.safetensors")
     state = fresh.model.state_dict()
     shared = set(lent) & set(state)

@@ -9,12 +9,12 @@ import pytest
 from pixelwise.core.errors import OptionError
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.run_directory import RunDirectory
-from pixelwise.training.staged_training import staged
+from pixelwise.training.staged_training import plan_stages
 
 
 def test_each_stage_starts_from_the_last_and_has_its_share_of_the_minutes() -> None:
     options = TrainOptions(model="fcn8s", encoder="alexnet", minutes=30, start_from=Path("before"))
-    coarse, middle, fine = staged(options, RunDirectory(Path("out")))
+    coarse, middle, fine = plan_stages(options, RunDirectory(Path("out")))
     assert [run.path for run, _ in (coarse, middle, fine)] == [
         Path("out/stages/fcn32s"),
         Path("out/stages/fcn16s"),
@@ -33,22 +33,22 @@ def test_each_stage_starts_from_the_last_and_has_its_share_of_the_minutes() -> N
 
 def test_a_file_of_weights_starts_the_first_stage_alone() -> None:
     options = TrainOptions(model="fcn8s", encoder_weights=Path("vgg16.pth"), freeze_through=8)
-    stages = [stage for _, stage in staged(options, RunDirectory(Path("out")))]
+    stages = [stage for _, stage in plan_stages(options, RunDirectory(Path("out")))]
     assert [stage.encoder_weights for stage in stages] == [Path("vgg16.pth"), None, None]
     assert {stage.freeze_through for stage in stages} == {8}
 
 
 def test_epochs_are_those_of_every_stage() -> None:
-    stages = list(staged(TrainOptions(model="fcn16s", epochs=7), RunDirectory(Path("out"))))
+    stages = list(plan_stages(TrainOptions(model="fcn16s", epochs=7), RunDirectory(Path("out"))))
     assert [(stage.epochs, stage.minutes) for _, stage in stages] == [(7, None), (7, None)]
 
 
 def test_a_model_without_stages_is_refused() -> None:
     for model, found in (("fcn32s", "model fcn32s"), (None, "model by default")):
         with pytest.raises(OptionError, match=f"--stages: found {found}; expected one of fcn16s, fcn8s"):
-            list(staged(TrainOptions(model=model), RunDirectory(Path("out"))))
+            list(plan_stages(TrainOptions(model=model), RunDirectory(Path("out"))))
 
 
 def test_stages_and_a_stored_configuration_exclude_each_other() -> None:
     with pytest.raises(OptionError, match="--stages: found --config"):
-        list(staged(TrainOptions(model="fcn8s", config=Path("config.yaml")), RunDirectory(Path("out"))))
+        list(plan_stages(TrainOptions(model="fcn8s", config=Path("config.yaml")), RunDirectory(Path("out"))))

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from pixelwise.training.stopping import StopRequest, noted_stops
+from pixelwise.training.stopping import StopRequest, catch_stop_signals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_noted_and_obeyed_afterwards(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with noted_stops() as stop:
+    with catch_stop_signals() as stop:
         assert not stop
         signal.raise_signal(number)
         assert stop
@@ -24,7 +24,7 @@ def test_the_first_signal_is_noted_and_obeyed_afterwards(number: signal.Signals)
 def test_the_second_does_what_it_does_elsewhere() -> None:
 
     def press_twice() -> None:
-        with noted_stops():
+        with catch_stop_signals():
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
 
@@ -36,7 +36,7 @@ def test_the_second_does_what_it_does_elsewhere() -> None:
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with noted_stops() as stop:
+        with catch_stop_signals() as stop:
             signal.raise_signal(signal.SIGINT)
         assert not stop
     finally:
@@ -47,7 +47,7 @@ def test_several_processes_and_other_threads_are_left_alone() -> None:
     handlers = []
 
     def look(processes: int) -> None:
-        with noted_stops(processes):
+        with catch_stop_signals(processes):
             handlers.append(signal.getsignal(signal.SIGINT))
 
     look(2)

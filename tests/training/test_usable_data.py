@@ -12,7 +12,7 @@ from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.progress_display import Display
-from pixelwise.training.usable_data import usable_data
+from pixelwise.training.usable_data import select_usable_data
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def dataset(tmp_path: Path) -> Dataset:
 
 
 def usable(dataset: Dataset, options: TrainOptions) -> tuple[list[str], list[str], list[tuple[str, str]]]:
-    left, survey, skipped = usable_data(dataset, check(dataset), options, Display(quiet=True))
+    left, survey, skipped = select_usable_data(dataset, check(dataset), options, Display(quiet=True))
     return [item.name for _, item in left.items()], [problem.kind for problem in survey.problems], skipped
 
 

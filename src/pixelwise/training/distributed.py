@@ -27,7 +27,7 @@ PATIENCE = timedelta(hours=6)
 """How long the others wait while one of them works alone, on the export and the report for instance."""
 
 
-def joined() -> Accelerator:
+def join_processes() -> Accelerator:
     """Return the device of this process and its place among those of the run; they talk over gloo without a GPU.
 
     Steps are taken in bfloat16 where that is what the machine is fast at.
@@ -35,19 +35,19 @@ def joined() -> Accelerator:
     cuda = torch.cuda.is_available()
     return Accelerator(
         cpu=_launched() and not cuda,
-        mixed_precision="bf16" if cuda or multiplies_bfloat16() else "no",
+        mixed_precision="bf16" if cuda or has_bfloat16_unit() else "no",
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
 
 
-def multiplies_bfloat16() -> bool:
+def has_bfloat16_unit() -> bool:
     """Return whether the processor has a unit for matrices of bfloat16 (Intel's AMX): a step takes half the time in it
     there, and up to twenty times elsewhere. A torch that cannot tell is given none."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return capabilities.get("amx_bf16", False)
 
 
-def share(batch: int, index: int, count: int) -> slice:
+def batch_share(batch: int, index: int, count: int) -> slice:
     """Return which samples of a batch of so many, or more, are those of process `index`. Raises `OptionError` if there
     are too few."""
     if batch < count:
@@ -55,14 +55,14 @@ def share(batch: int, index: int, count: int) -> slice:
     return slice(index, None, count)
 
 
-def as_first(config: RunConfig) -> RunConfig:
+def broadcast_config(config: RunConfig) -> RunConfig:
     """Return the configuration of the first process, in all of them."""
     (text,) = broadcast_object_list([config.model_dump_json()])
     return RunConfig.model_validate_json(text)
 
 
 @contextmanager
-def together(run: RunDirectory, accelerator: Accelerator) -> Iterator[None]:
+def watch_processes(run: RunDirectory, accelerator: Accelerator) -> Iterator[None]:
     """Raise `RunError` if another process of the run ends before this one: by what gloo and NCCL raise then, or by the
     signal with which `torchrun` asks those that are left to stop.
     """

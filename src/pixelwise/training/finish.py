@@ -24,9 +24,9 @@ from pixelwise.nn.parameters import count_parameters
 from pixelwise.render import visible
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Progress
-from pixelwise.training.planning.plan import warnings_of_length
+from pixelwise.training.planning.plan import length_warnings
 from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, measure
-from pixelwise.training.recipe import crops_before, crops_of
+from pixelwise.training.recipe import count_crops, describe_crops
 from pixelwise.training.report import Example, ObjectExample, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import load_run, model_info
@@ -35,7 +35,7 @@ EXAMPLES = 4
 """Best and worst predictions that the report shows, each."""
 
 
-class Extremes:
+class BestAndWorst:
     """Keeps the best and the worst predicted images while an evaluation goes by."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def finish(
     """
     pipeline, _ = load_run(run.path)
     share, halves, remarks = export_fitted(run, pipeline, config, dataset)
-    extremes = Extremes()
+    extremes = BestAndWorst()
     measured = measure(run, dataset, halves, extremes.see) or folds
     if measured is not None:
         more = {f"val_{config.measure}": progress.best_score}
@@ -130,7 +130,7 @@ def finish(
         examples_worst=extremes.worst(),
         skipped=list(skipped),
         warnings=[
-            *(own[:1].upper() + own[1:] for own in warnings_of_length(config.recipe, len(dataset.splits["train"]))),
+            *(own[:1].upper() + own[1:] for own in length_warnings(config.recipe, len(dataset.splits["train"]))),
             *([] if measured is None else measured.remarks),
             *remarks,
             *survey.remarks,
@@ -159,12 +159,12 @@ def _encoder_facts(config: RunConfig) -> dict[str, str]:
 
 def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
     minutes = progress.seconds / 60
-    images, runtime = crops_before(config.recipe, progress.step), import_silently("onnxruntime")
+    images, runtime = count_crops(config.recipe, progress.step), import_silently("onnxruntime")
     return {
         "model": config.model,
         "encoder": config.encoder or "of its own",
         **_encoder_facts(config),
-        "steps": f"{progress.step} of {crops_of(config.recipe)}",
+        "steps": f"{progress.step} of {describe_crops(config.recipe)}",
         "best step": str(progress.best_step),
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
         "minutes": f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2f}",

@@ -29,7 +29,7 @@ from pixelwise.training.checkpoint import (
     save_tensors,
 )
 from pixelwise.training.config import Recipe
-from pixelwise.training.recipe import crops_before, evaluation_steps, learning_rate_factor
+from pixelwise.training.recipe import count_crops, learning_rate_factor, validation_steps
 from pixelwise.training.run_directory import History
 from pixelwise.training.samples import Batch
 
@@ -56,8 +56,10 @@ class Trainer:
     """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
 
     def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int) -> None:
-        self.accelerator = distributed.joined()
-        self.share = distributed.share(recipe.batch, self.accelerator.process_index, self.accelerator.num_processes)
+        self.accelerator = distributed.join_processes()
+        self.share = distributed.batch_share(
+            recipe.batch, self.accelerator.process_index, self.accelerator.num_processes
+        )
         self.recipe = recipe
         self.seed = seed
         self.progress = Progress()
@@ -174,7 +176,7 @@ def fit(
     validation and at the end; where it falls changes nothing in the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
-    validated_after = evaluation_steps(recipe)
+    validated_after = validation_steps(recipe)
     row_every = max(1, recipe.steps // HISTORY_ROWS)
     started = time.perf_counter() - progress.seconds
     saved = time.perf_counter()
@@ -212,7 +214,7 @@ def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
     progress = trainer.progress
     return {
         "step": progress.step,
-        "epoch": round(crops_before(trainer.recipe, progress.step) / train_images, 3),
+        "epoch": round(count_crops(trainer.recipe, progress.step) / train_images, 3),
         "loss": progress.loss_sum / progress.loss_count,
         "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
         "seconds": round(progress.seconds, 2),

@@ -27,7 +27,7 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def processes_here() -> int:
+def count_local_processes() -> int:
     """Return how many processes of the run share this machine's memory: `torchrun` says."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 

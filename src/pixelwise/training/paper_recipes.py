@@ -23,7 +23,7 @@ import numpy as np
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.losses.cross_entropy import Reduction
 from pixelwise.training.config import Recipe, RunConfig
-from pixelwise.training.recipe import COLOR, seen_once, whole_crop
+from pixelwise.training.recipe import COLOR, full_crop_size, without_tta
 
 FCN_PIXELS = 500 * 375
 """Of an image of PASCAL VOC, over which the FCN's authors summed their loss."""
@@ -73,7 +73,7 @@ CLASS_WEIGHTS = {"fcn": "none", "segnet": "median", "unet": "median"}
 """The class weights of each, by the names of `--class-weights`."""
 
 
-def as_published(
+def apply_paper_recipe(
     name: str, recipe: Recipe, model: str, encoder: str | None, image_sizes: list[tuple[int, int]]
 ) -> Recipe:
     """Return `recipe` with the optimiser, loss and augmentation of the authors called `name`.
@@ -84,7 +84,7 @@ def as_published(
         raise OptionError("--recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
     solver, more = AUTHORS[name](model, encoder, image_sizes)
     update = {
-        "crop": whole_crop(image_sizes),
+        "crop": full_crop_size(image_sizes),
         "scale": (1.0, 1.0),
         "color": 0.0,
         "early_split": 1,
@@ -102,7 +102,7 @@ def as_published(
         "norm_decay": solver.norm_decay,
         "reduction": solver.reduction,
     }
-    return seen_once(recipe).model_copy(update=update | more)
+    return without_tta(recipe).model_copy(update=update | more)
 
 
 _Numbers = tuple[Solver, dict[str, object]]
@@ -136,7 +136,7 @@ def _pixels(image_sizes: list[tuple[int, int]]) -> float:
     return float(height * width)
 
 
-def remarks(name: str | None, config: RunConfig) -> list[str]:
+def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
     """Return what a run by the recipe of the authors called `name`, or of their net, does otherwise than theirs."""
     told, recipe = [], config.recipe
     if config.options.get("at_once") is True:

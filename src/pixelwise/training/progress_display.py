@@ -14,7 +14,7 @@ from pixelwise.core.text import printable
 from pixelwise.metrics.pixels import count_of
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
-from pixelwise.training.recipe import crops_before, crops_of
+from pixelwise.training.recipe import count_crops, describe_crops
 
 REFRESH_SECONDS = 0.5
 
@@ -61,7 +61,7 @@ class Display:
         """Show a step that was taken."""
         now = time.perf_counter()
         if self._bar is not None and now - self._shown > REFRESH_SECONDS:
-            epoch = f"{crops_before(self._recipe, progress.step) / self._train_images:.1f}"
+            epoch = f"{count_crops(self._recipe, progress.step) / self._train_images:.1f}"
             self._bar.update(
                 self._task,
                 completed=progress.step,
@@ -89,7 +89,7 @@ class Display:
 
     def _rate(self, step: int, now: float) -> float:
         """Return the images/s since the last validation."""
-        images = crops_before(self._recipe, step) - crops_before(self._recipe, self._window_step)
+        images = count_crops(self._recipe, step) - count_crops(self._recipe, self._window_step)
         return images / (now - self._window_start)
 
     def stop(self, progress: TrainingProgress) -> None:
@@ -109,15 +109,15 @@ class Display:
             self._bar.stop()
 
 
-def announcement(config: RunConfig, train_images: int, val_images: int) -> str:
+def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:
     """Return what is about to be trained: the net, the images and the length."""
     recipe = config.recipe
     encoder = f" on {config.encoder}" if config.encoder else ""
-    epochs = crops_before(recipe, recipe.steps) / train_images
+    epochs = count_crops(recipe, recipe.steps) / train_images
     frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
     return (
         f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {train_images} images "
-        f"({val_images} for validation), {recipe.steps} steps of {crops_of(recipe)}, {epochs:.1f} epochs"
+        f"({val_images} for validation), {recipe.steps} steps of {describe_crops(recipe)}, {epochs:.1f} epochs"
     )
 
 

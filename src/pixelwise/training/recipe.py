@@ -77,19 +77,19 @@ class Cost:
     validation: float
 
 
-def is_long(short: Recipe) -> bool:
+def is_long_run(short: Recipe) -> bool:
     """Return whether the steps that a short run would have leave time for a long one."""
     return short.steps * short.batch * math.prod(short.crop) >= LONG_PIXELS
 
 
-def enlargement(image_sizes: Sequence[tuple[float, float]], long: bool) -> float:
+def image_scale(image_sizes: Sequence[tuple[float, float]], long: bool) -> float:
     """Return what images of these (height, width) are enlarged by, 1 or more."""
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     fitting = math.sqrt(LARGE_CROP_PIXELS / (height * width))
     return min(max(1.0, fitting), ENLARGEMENT) if long else 1.0
 
 
-def object_enlargement(areas: Sequence[npt.NDArray[np.int64]]) -> float:
+def object_scale(areas: Sequence[npt.NDArray[np.int64]]) -> float:
     """Return what images are enlarged by, 1 to 3 in quarters, for objects of these areas in pixels: the diameter of a
     disc as large counts, which a quarter of the objects stay below."""
     diameter = 2 * math.sqrt(float(np.quantile(np.concatenate(areas), 0.25)) / math.pi)
@@ -105,14 +105,14 @@ def crop_size(image_sizes: Sequence[tuple[float, float]], long: bool) -> tuple[i
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     shrink = math.sqrt(area / (height * width))
     if shrink >= 1:
-        factor = enlargement(image_sizes, long)
-        return whole_crop([(factor * height, factor * width)])
+        factor = image_scale(image_sizes, long)
+        return full_crop_size([(factor * height, factor * width)])
     longest = area // CROP_MULTIPLE
     sides = [_multiple(round(min(side * shrink, longest) / CROP_MULTIPLE)) for side in (height, width)]
     return sides[0], min(sides[1], _multiple(area // sides[0] // CROP_MULTIPLE))
 
 
-def whole_crop(image_sizes: Sequence[tuple[float, float]]) -> tuple[int, int]:
+def full_crop_size(image_sizes: Sequence[tuple[float, float]]) -> tuple[int, int]:
     """Return (height, width), multiples of 32, that take in an image of the median size whole."""
     height, width = np.median(np.array(image_sizes), axis=0).tolist()
     return _multiple(math.ceil(height / CROP_MULTIPLE)), _multiple(math.ceil(width / CROP_MULTIPLE))
@@ -122,7 +122,7 @@ def _multiple(count: int) -> int:
     return max(1, count) * CROP_MULTIPLE
 
 
-def steps_in(seconds: float, cost: Cost) -> tuple[int, int]:
+def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
     """Return how many steps, at least one, and evaluations fit into `seconds`.
 
     One evaluation alone, of the last step, would have nothing to choose from: there are two or none.
@@ -138,21 +138,21 @@ def make_recipe(
     train_images: int,
     class_weights: tuple[float, ...],
     processes: int = 1,
-    enlargement: float = 1.0,
+    image_scale: float = 1.0,
     minutes: float | None = None,
     early_split: int = 1,
 ) -> Recipe:
     """Return the recipe for these data, whose crops are those of images enlarged so much, and so many `minutes`, over a
-    single step; `with_steps` gives it its length.
+    single step; `with_length` gives it its length.
 
     Several processes share a batch so many times as large, at a rate that grows with its square root.
     """
-    one = max(MAGNIFICATION, round(4 * enlargement) / 4)
+    one = max(MAGNIFICATION, round(4 * image_scale) / 4)
     magnifications = (one - 0.25, one + 0.25) if (minutes or 0.0) >= PATIENT_MINUTES else (one,)
-    tile, overlap = tiling(magnifications)
+    tile, overlap = tile_and_overlap(magnifications)
     return Recipe(
         crop=crop,
-        scale=(SCALE[0] * enlargement, SCALE[1] * max(1.0, enlargement / ENLARGEMENT)),
+        scale=(SCALE[0] * image_scale, SCALE[1] * max(1.0, image_scale / ENLARGEMENT)),
         color=0.0,
         batch=processes * batch_size(crop, train_images),
         early_split=early_split,
@@ -174,7 +174,7 @@ def make_recipe(
     )
 
 
-def tiling(magnifications: Sequence[float], ways: int = 2) -> tuple[int, int]:
+def tile_and_overlap(magnifications: Sequence[float], ways: int = 2) -> tuple[int, int]:
     """Return the side of tiles and what they share, in pixels, for a model that sees images enlarged so, and each so
     many ways round at once."""
     fitting = TILE_ENLARGED * math.sqrt(2 / ways) / max(magnifications)
@@ -182,30 +182,30 @@ def tiling(magnifications: Sequence[float], ways: int = 2) -> tuple[int, int]:
     return side, math.ceil(SEEN_AROUND / min(magnifications) / OVERLAP_MULTIPLE) * OVERLAP_MULTIPLE
 
 
-def seen_at(recipe: Recipe, magnifications: tuple[float, ...]) -> Recipe:
+def with_test_scales(recipe: Recipe, magnifications: tuple[float, ...]) -> Recipe:
     """Return `recipe` for a model that sees images enlarged so, in tiles that suit."""
-    tile, overlap = tiling(magnifications, ways=2 ** len(flipped_axes(recipe)))
+    tile, overlap = tile_and_overlap(magnifications, ways=2 ** len(flip_axes(recipe)))
     return recipe.model_copy(update={"magnifications": magnifications, "tile": tile, "overlap": overlap})
 
 
-def seen_once(recipe: Recipe) -> Recipe:
+def without_tta(recipe: Recipe) -> Recipe:
     """Return `recipe` for a model that sees an image once, as large as it is and one way round."""
-    return seen_at(recipe.model_copy(update={"mirrored": False}), (1.0,))
+    return with_test_scales(recipe.model_copy(update={"mirrored": False}), (1.0,))
 
 
-def flipped_axes(recipe: Recipe) -> tuple[int, ...]:
+def flip_axes(recipe: Recipe) -> tuple[int, ...]:
     """Return the axes, of (..., height, width), along which an image is flipped too when it is predicted."""
     if not recipe.mirrored:
         return ()
     return (-2, -1) if recipe.rotate else (-1,)
 
 
-def for_objects(recipe: Recipe) -> Recipe:
+def for_instances(recipe: Recipe) -> Recipe:
     """Return `recipe` for an instance model, which learns centres and offsets beside classes."""
     return recipe.model_copy(update={"heat_weight": HEAT_WEIGHT, "offset_weight": OFFSET_WEIGHT})
 
 
-def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:
+def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:
     """Return `recipe` over `steps` steps, warm-up and moving average in proportion; a constant rate has neither."""
     update: dict[str, int | float | None] = {"steps": steps, "evaluations": min(evaluations, steps), "crops": crops}
     if recipe.schedule == "cosine":
@@ -214,17 +214,17 @@ def with_steps(recipe: Recipe, steps: int, evaluations: int, crops: int | None =
     return recipe.model_copy(update=update)
 
 
-def steps_for(recipe: Recipe, crops: int) -> tuple[int, int | None]:
+def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
     """Return in how many steps, one or more, a run by `recipe` sees so many crops, and `crops` where whole batches are
     more. A step less where one would have a single crop, since batch norm needs two."""
 
     def seen(steps: int) -> int:
-        return crops_before(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
+        return count_crops(recipe.model_copy(update={"steps": steps, "crops": None}), steps)
 
     steps = 1 + bisect.bisect_left(range(1, math.ceil(crops / recipe.batch) + 1), crops, key=seen)
     exact = recipe.model_copy(update={"steps": steps, "crops": crops})
     first = _trained(recipe)
-    sizes = [at_step(exact, step).batch for step in range(first, min(steps, first + SHORT_STEPS))]
+    sizes = [recipe_at_step(exact, step).batch for step in range(first, min(steps, first + SHORT_STEPS))]
     if crops == seen(steps):
         return steps, None
     if min(sizes) >= min(2, recipe.batch):
@@ -236,14 +236,14 @@ SHORT_STEPS = 100
 """In more steps than these no batch is much smaller than a whole one."""
 
 
-def extended(recipe: Recipe) -> Recipe:
-    """Return `recipe` for `with_steps` to give it a larger length: what is added goes on at the learning rate that a
+def extend(recipe: Recipe) -> Recipe:
+    """Return `recipe` for `with_length` to give it a larger length: what is added goes on at the learning rate that a
     run of the whole length has there."""
     before = Length(**{name: getattr(recipe, name) for name in Length.model_fields})
     return recipe.model_copy(update={"earlier": (*recipe.earlier, before), "crops": None})
 
 
-def parts(recipe: Recipe) -> list[Recipe]:
+def training_parts(recipe: Recipe) -> list[Recipe]:
     """Return the recipe of each part of a run that was extended, each with the length that it was trained at; of
     another run `recipe` alone."""
     before = [
@@ -253,9 +253,9 @@ def parts(recipe: Recipe) -> list[Recipe]:
     return [*before, recipe]
 
 
-def at_step(recipe: Recipe, step: int) -> Recipe:
+def recipe_at_step(recipe: Recipe, step: int) -> Recipe:
     """Return `recipe` with the crops and the batch that `step` has."""
-    batch = crops_before(recipe, step + 1) - crops_before(recipe, step)
+    batch = count_crops(recipe, step + 1) - count_crops(recipe, step)
     if step >= _early_steps(recipe):
         return recipe.model_copy(update={"batch": batch})
     split = recipe.early_split
@@ -263,12 +263,12 @@ def at_step(recipe: Recipe, step: int) -> Recipe:
     return recipe.model_copy(update={"crop": (height, width), "batch": batch})
 
 
-def crops_before(recipe: Recipe, step: int) -> int:
+def count_crops(recipe: Recipe, step: int) -> int:
     """Return how many crops are seen before `step`."""
     first = _trained(recipe)
     if step <= first:
-        return crops_before(parts(recipe)[-2], step) if step else 0
-    before = crops_before(recipe, first)
+        return count_crops(training_parts(recipe)[-2], step) if step else 0
+    before = count_crops(recipe, first)
     whole, every = (_whole_batches(recipe, own) - _whole_batches(recipe, first) for own in (step, recipe.steps))
     if recipe.crops is None or step > recipe.steps:
         return before + whole
@@ -288,10 +288,10 @@ def _whole_batches(recipe: Recipe, step: int) -> int:
     return recipe.batch * (step + (recipe.early_split**2 - 1) * early)
 
 
-def crops_of(recipe: Recipe) -> str:
+def describe_crops(recipe: Recipe) -> str:
     """Return how many crops of which size a step has, in words."""
     whole = recipe.model_copy(update={"crops": None, "earlier": ()})
-    early, late = (f"{own.batch} crops {own.crop[0]}x{own.crop[1]}" for own in (at_step(whole, 0), recipe))
+    early, late = (f"{own.batch} crops {own.crop[0]}x{own.crop[1]}" for own in (recipe_at_step(whole, 0), recipe))
     most = "" if recipe.crops is None else "at most "
     return f"{most}{late}" if recipe.early_split == 1 else f"{most}{early}, then {late}"
 
@@ -320,6 +320,6 @@ def learning_rate_factor(step: int, recipe: Recipe) -> float:
     return FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + float(np.cos(np.pi * progress)))
 
 
-def evaluation_steps(recipe: Recipe) -> set[int]:
+def validation_steps(recipe: Recipe) -> set[int]:
     """Return after how many steps the model is validated: evenly spaced, the last step among them; or never."""
     return {round((i + 1) * recipe.steps / recipe.evaluations) for i in range(recipe.evaluations)}

@@ -17,15 +17,15 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.options import FLAGS, TrainOptions
 from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
-    class_weights,
+    apply_options,
+    check_options,
+    compute_class_weights,
     default_class_weights,
     encoder_padding,
     fingerprint,
-    meaning_of_labels,
+    hash_label_values,
+    plan_epochs,
     require_pretrained,
-    require_sensible,
-    with_epochs,
-    with_given,
 )
 from pixelwise.training.run_directory import RunDirectory
 
@@ -49,7 +49,7 @@ TRAINING = (
 PATHS = ("start_from", "encoder_weights")
 
 
-def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
+def resume_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
     """Return the configuration of the run to go on with, with more steps where `--epochs` asks for more.
 
     Raises `RunError` for other data, and for an option that is not what the run was started with.
@@ -58,7 +58,7 @@ def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -
     if config.fingerprint != fingerprint(dataset):
         remedy = "Point to the data the run was started with, or start a new run in another --out."
         raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
-    if config.labels is not None and config.labels != meaning_of_labels(dataset):
+    if config.labels is not None and config.labels != hash_label_values(dataset):
         remedy = f"Restore classes.yaml in {dataset.root}, or start a new run in another --out."
         raise RunError(run.path, "a run whose mask values stood for other classes", "those of the run", remedy)
     require_same(run, config, options)
@@ -67,7 +67,7 @@ def resumed_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -
     return _extended(run, config, len(dataset.splits["train"]), options.epochs)
 
 
-def inherited(options: TrainOptions, config: RunConfig, names: Sequence[str]) -> TrainOptions:
+def inherit_options(options: TrainOptions, config: RunConfig, names: Sequence[str]) -> TrainOptions:
     """Return the options for a run that follows the one of `config`, as the next fold or stage does: those called
     `names`, and the length, are the stored ones where nothing is typed."""
     stored = {name: _stored(config, name) for name in names}
@@ -106,18 +106,18 @@ def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *,
 
 
 def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
-    length = recipes.crops_before(config.recipe, config.recipe.steps)
+    length = recipes.count_crops(config.recipe, config.recipe.steps)
     if epochs * train_images <= length:
         remedy = (
             "Give more --epochs to extend it, leave --epochs out to finish it, or start a new run in another --out."
         )
         found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than --epochs {epochs}"
         raise RunError(run.path, found, expected, remedy)
-    recipe = with_epochs(recipes.extended(config.recipe), epochs, train_images)
+    recipe = plan_epochs(recipes.extend(config.recipe), epochs, train_images)
     return config.model_copy(update={"recipe": recipe, "asked": {**config.asked, "epochs": epochs}})
 
 
-def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
+def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
     """Return the configuration of `--config` for these data, with what else was typed in place of its own; its steps
     are the file's.
 
@@ -129,17 +129,17 @@ def repeated_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, op
         found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
         raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
     _refuse_others(file, config, options, NET, "train without --config")
-    require_sensible(replace(options, task=config.task))
-    recipe = with_given(config.recipe, options)
+    check_options(replace(options, task=config.task))
+    recipe = apply_options(config.recipe, options)
     if options.class_weights is not None:
-        recipe = recipe.model_copy(update={"class_weights": class_weights(options.class_weights, survey)})
+        recipe = recipe.model_copy(update={"class_weights": compute_class_weights(options.class_weights, survey)})
     other = {"folds"}
     if options.minutes is not None or options.epochs is not None:
         recipe = recipe.model_copy(update={"earlier": (), "crops": None})
         other |= {"minutes", "epochs"}
     asked = {name: value for name, value in config.asked.items() if name not in other} | options.asked
     update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
-    update["labels"] = meaning_of_labels(dataset)
+    update["labels"] = hash_label_values(dataset)
     update |= {"asked": asked, "skip_bad": options.skip_bad}
     if options.seed is not None:
         update["seed"] = options.seed
@@ -162,7 +162,7 @@ def _start(options: TrainOptions) -> dict[str, Any]:
     }
 
 
-def with_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Dataset:
+def use_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Dataset:
     """Return the data set in the bands of a configuration. Raises `RunError` where others were asked for."""
     if dataset.bands is not None and (config.bands is None or dataset.bands.numbers != config.bands.numbers):
         stored = "red, green and blue" if config.bands is None else ",".join(map(str, config.bands.numbers))

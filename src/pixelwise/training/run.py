@@ -27,37 +27,37 @@ from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
-    planned,
+    check_options,
+    length_warnings,
+    plan_length,
+    plan_run,
     repeat_command,
-    require_sensible,
-    warnings_of_length,
-    with_length,
 )
 from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, together
-from pixelwise.training.progress_display import Display, announcement, score_lines
+from pixelwise.training.progress_display import Display, describe_run, score_lines
 from pixelwise.training.resume import (
     NET,
     TRAINING,
-    inherited,
-    repeated_config,
+    inherit_options,
+    repeat_config,
     require_same,
-    resumed_config,
-    with_stored_bands,
+    resume_config,
+    use_stored_bands,
 )
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore, batches
-from pixelwise.training.staged_training import staged
-from pixelwise.training.stopping import noted_stops
+from pixelwise.training.staged_training import plan_stages
+from pixelwise.training.stopping import catch_stop_signals
 from pixelwise.training.tensorboard import Board
 from pixelwise.training.torch_engine import torch_predictor
-from pixelwise.training.usable_data import require_text, usable_data
+from pixelwise.training.usable_data import require_text, select_usable_data
 from pixelwise.training.validation import validated
 from pixelwise.training.weights import (
     build_pipeline,
+    load_encoder_weights,
+    load_starting_weights,
     require_freezable,
     save_weights,
-    start_encoder_from,
-    start_from,
 )
 
 OF_STAGES = ("pretrained", "freeze_through", "seed", "class_weights", "reduction", "border_weight", "elastic", "rotate")
@@ -155,9 +155,9 @@ def train(
         rotate=rotate,
         folds=folds,
     )
-    require_sensible(asked)
+    check_options(asked)
     run = RunDirectory(Path(out))
-    first = distributed.joined().is_main_process
+    first = distributed.join_processes().is_main_process
     if resume:
         run.require_started()
     if first:
@@ -182,7 +182,7 @@ def train(
         dataset = dataset.with_value_range()
     else:
         earlier = RunConfig.load(stored)
-        dataset = replace(with_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
+        dataset = replace(use_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
     with contextlib.ExitStack() as stack:
         has_lock = not first or stack.enter_context(run.locked(new=not resume))
         display = stack.enter_context(Display(quiet=quiet or not first))
@@ -198,9 +198,9 @@ def train(
             remedy = "Leave --stages out, or choose another --out."
             raise OptionError("--stages", "a run that was started without it", "one in stages", remedy)
         begun: RunConfig | None = None
-        for directory, stage in staged(asked, run):
+        for directory, stage in plan_stages(asked, run):
             if begun is not None:
-                stage = inherited(stage, begun, ("task", "encoder", "width", "recipe", *OF_STAGES))
+                stage = inherit_options(stage, begun, ("task", "encoder", "width", "recipe", *OF_STAGES))
             if directory.config.is_file():
                 require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
             if directory == run or not directory.finished:
@@ -217,13 +217,13 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
         remedy = "Give the same --folds, or start a new run in another --out."
         raise RunError(run.path, f"a run with --folds {first.asked.get('folds')}", f"--folds {count}", remedy)
     judged = options if first is None else replace(options, task=first.task)
-    dataset, _, _ = usable_data(dataset, check(dataset), judged, display)
+    dataset, _, _ = select_usable_data(dataset, check(dataset), judged, display)
     parts = deal_folds(dataset, count)
     own = replace(options, resume=True)
     if options.minutes is not None or (options.epochs is None and first is None):
         own = replace(own, minutes=(options.minutes or DEFAULT_MINUTES) / (count + 1))
     if first is not None:
-        own = inherited(own, first, (*NET, *TRAINING))
+        own = inherit_options(own, first, (*NET, *TRAINING))
     scorers = []
     for number, part in enumerate(parts, start=1):
         display.message(f"fold {number} of {count}")
@@ -249,42 +249,42 @@ def _train(
 ) -> Run:
     started = time.perf_counter()
     keep_freed_memory()
-    accelerator = distributed.joined()
+    accelerator = distributed.join_processes()
     if accelerator.is_main_process:
         run.clear_leftovers()
     display.message(f"checking {dataset.root}")
     survey = check(dataset)
     judged = replace(options, task=_task_of(run, options))
-    dataset, survey, skipped = usable_data(dataset, survey, judged, display)
+    dataset, survey, skipped = select_usable_data(dataset, survey, judged, display)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
     if options.resume and run.config.is_file():
-        config = resumed_config(run, dataset, options)
+        config = resume_config(run, dataset, options)
     elif options.config is not None:
-        config = repeated_config(run, dataset, survey, options)
+        config = repeat_config(run, dataset, survey, options)
         config = config.model_copy(update={"command": repeat_command(run, dataset, options)})
         if options.minutes is not None or options.epochs is not None:
-            config = with_length(config, options, train_store, val_store, started)
+            config = plan_length(config, options, train_store, val_store, started)
     else:
-        config = planned(
+        config = plan_run(
             options, dataset, survey, repeat_command(run, dataset, options), train_store, val_store, started
         )
-    config = distributed.as_first(config)
+    config = distributed.broadcast_config(config)
     trainers = _trainers(run, config, display)
     trainer = next(trainers)
     if accelerator.is_main_process:
         run.begin(config)
     precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
-    display.message(announcement(config, len(train_store), len(val_store)) + precision)
+    display.message(describe_run(config, len(train_store), len(val_store)) + precision)
     asked_recipe = config.asked.get("recipe")
-    for remark in paper_recipes.remarks(None if asked_recipe is None else str(asked_recipe), config):
+    for remark in paper_recipes.paper_remarks(None if asked_recipe is None else str(asked_recipe), config):
         display.message(remark)
-    for warning in warnings_of_length(config.recipe, len(train_store)):
+    for warning in length_warnings(config.recipe, len(train_store)):
         display.message(f"warning: {warning}")
     if trainer.progress.step:
         display.message(f"going on after step {trainer.progress.step}")
 
-    with distributed.together(run, accelerator):
+    with distributed.watch_processes(run, accelerator):
         progress = _fit(run, config, trainer, train_store, val_store, display)
         for trainer in trainers:  # of a run that was extended
             progress = _fit(run, config, trainer, train_store, val_store, display)
@@ -306,8 +306,8 @@ def _train(
 def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
     """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
     be written by then."""
-    for part in recipes.parts(config.recipe):
-        distributed.joined().wait_for_everyone()
+    for part in recipes.training_parts(config.recipe):
+        distributed.join_processes().wait_for_everyone()
         trainer = _trainer(run, config, part, display)
         if trainer.progress.step < part.steps or part == config.recipe:
             yield trainer
@@ -320,9 +320,9 @@ def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe, display: Disp
     pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed and not lent)
     require_freezable(pipeline, config)
     if config.start_from is not None and not resumed:
-        start_from(pipeline, config, Path(config.start_from))
+        load_starting_weights(pipeline, config, Path(config.start_from))
     if config.encoder_weights is not None and not resumed:
-        taken = start_encoder_from(pipeline, config, Path(config.encoder_weights))
+        taken = load_encoder_weights(pipeline, config, Path(config.encoder_weights))
         display.message(f"encoder weights: {taken} ({config.encoder_weights})")
     trainer = Trainer(pipeline, recipe, config.seed)
     if resumed:
@@ -363,7 +363,7 @@ def _fit(
     display.start(recipe, trainer.progress.step, len(train_store), config.measure)
     with (
         Board(run.tensorboard, trainer.progress.step + 1) if first else contextlib.nullcontext() as board,
-        noted_stops(accelerator.num_processes) as stop,
+        catch_stop_signals(accelerator.num_processes) as stop,
     ):
         fit(
             trainer,

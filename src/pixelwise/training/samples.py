@@ -20,8 +20,8 @@ from pixelwise.metrics.rand import components
 from pixelwise.nn.augment import color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.training.config import Recipe
-from pixelwise.training.memory import available_bytes, processes_here
-from pixelwise.training.recipe import at_step, crops_before
+from pixelwise.training.memory import available_bytes, count_local_processes
+from pixelwise.training.recipe import count_crops, recipe_at_step
 from pixelwise.training.sample_cache import SampleFile
 
 FILL = (124, 116, 104)
@@ -66,7 +66,7 @@ class SampleStore:
         self._kept: dict[int, Sample] = {}
         self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in map(dataset.image_size, items))
-        if pixels * (dataset.channels + LABEL_BYTES) <= CACHE_SHARE * available_bytes() / processes_here():
+        if pixels * (dataset.channels + LABEL_BYTES) <= CACHE_SHARE * available_bytes() / count_local_processes():
             with ThreadPoolExecutor() as pool:
                 self._kept = dict(enumerate(pool.map(dataset.read, items)))
         elif folder is not None:
@@ -97,8 +97,8 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
 def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL) -> Batch:
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
-    first = crops_before(recipe, step)
-    recipe = at_step(recipe, step)
+    first = count_crops(recipe, step)
+    recipe = recipe_at_step(recipe, step)
     for position in range(first, first + recipe.batch)[share]:
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])

@@ -17,7 +17,7 @@ from pixelwise.training.run_directory import STAGES, RunDirectory
 ORDER = {"fcn16s": ("fcn32s", "fcn16s"), "fcn8s": ("fcn32s", "fcn16s", "fcn8s")}
 
 
-def staged(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
+def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
     """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
 
     The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run

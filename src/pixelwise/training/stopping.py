@@ -29,7 +29,7 @@ class StopRequest:
 
 
 @contextmanager
-def noted_stops(processes: int = 1) -> Iterator[StopRequest]:
+def catch_stop_signals(processes: int = 1) -> Iterator[StopRequest]:
     """Yield the request to stop, which the first of `SIGNALS` sets; a second one does what it does elsewhere, at once.
 
     A signal that is ignored stays so. Nothing is noted in another thread than the main one, where Python has no

@@ -23,7 +23,7 @@ def require_text(name: str, path: Path | None) -> None:
         raise OptionError(name, f"{path}, which is not UTF-8", "a path in UTF-8", remedy)
 
 
-def usable_data(
+def select_usable_data(
     dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
     """Return the data to train on, less the bad files where `--skip-bad` asks for that.

@@ -20,7 +20,7 @@ from pixelwise.nn.models.segnet import SegNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.recipe import flipped_axes, seen_once
+from pixelwise.training.recipe import flip_axes, without_tta
 from pixelwise.training.run_directory import RunDirectory
 
 HEAD = "head."
@@ -51,7 +51,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     mean, std = (over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
     recipe = config.recipe
-    flipped = flipped_axes(recipe)
+    flipped = flip_axes(recipe)
     return Pipeline(model, mean, std, recipe.magnifications, flipped, config.grouping, recipe.offset_unit)
 
 
@@ -96,7 +96,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     run.require_weights()
     config = RunConfig.load(run.config)
     if fast:
-        config = config.model_copy(update={"recipe": seen_once(config.recipe)})
+        config = config.model_copy(update={"recipe": without_tta(config.recipe)})
     pipeline = build_pipeline(config, pretrained=False)
     weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)
@@ -109,7 +109,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
         raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error
 
 
-def start_from(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
+def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
     """Copy the weights of the run at `path` into `pipeline`; where its task, its classes or the unit of its offsets are
     others, the head stays new.
 
@@ -141,7 +141,7 @@ def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
         raise OptionError("--freeze-through", str(stride), f"one of {config.encoder}'s strides: {strides}", remedy)
 
 
-def start_encoder_from(pipeline: Pipeline, config: RunConfig, path: Path) -> Taken:
+def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> Taken:
     """Fill the encoder of `pipeline` from the file at `path`, and return what was taken of it.
 
     SegNet's encoder, which is VGG16's convolutions with batch norm, takes those of torchvision's `vgg16_bn`. Raises

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pixelwise.training.config import Recipe
-from pixelwise.training.planning.object_sizes import by_sizes
+from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
 from pixelwise.training.posthoc.grouping import LEAST_AREAS, RADII
-from pixelwise.training.recipe import for_objects, make_recipe
+from pixelwise.training.recipe import for_instances, make_recipe
 
-RECIPE = for_objects(make_recipe((352, 480), 50, (1.0, 1.0)))
+RECIPE = for_instances(make_recipe((352, 480), 50, (1.0, 1.0)))
 
 
 def discs(*diameters: float) -> list[np.ndarray]:
@@ -29,7 +29,7 @@ def discs(*diameters: float) -> list[np.ndarray]:
     ],
 )
 def test_objects_as_small_as_nuclei_have_the_recipes_own_numbers(areas: list[np.ndarray]) -> None:
-    assert by_sizes(RECIPE, areas) is RECIPE
+    assert adapt_to_object_sizes(RECIPE, areas) is RECIPE
     assert (RECIPE.radius, RECIPE.least_area, RECIPE.group_by) == (5, 4, "centres")
     assert (RECIPE.offset_unit, RECIPE.heat_width) == (16.0, 0.35)
     assert (RECIPE.radii, RECIPE.least_areas) == (RADII, LEAST_AREAS)
@@ -37,7 +37,7 @@ def test_objects_as_small_as_nuclei_have_the_recipes_own_numbers(areas: list[np.
 
 def test_large_objects_of_one_size() -> None:
     """Discs 240 across, ten times the usual 24: areas of 45,239 pixels."""
-    recipe = by_sizes(RECIPE, discs(*[240.0] * 9))
+    recipe = adapt_to_object_sizes(RECIPE, discs(*[240.0] * 9))
     assert recipe.offset_unit == 160.0
     assert recipe.offset_weight == pytest.approx(0.002)  # an error of half a width costs what it does of small ones
     assert recipe.radius == 60
@@ -47,7 +47,7 @@ def test_large_objects_of_one_size() -> None:
 
 
 def test_radii_span_objects_of_many_sizes() -> None:
-    recipe = by_sizes(RECIPE, discs(*np.linspace(20, 400, 101)))  # quantiles 39, 210 and 381
+    recipe = adapt_to_object_sizes(RECIPE, discs(*np.linspace(20, 400, 101)))  # quantiles 39, 210 and 381
     assert recipe.radii[0] == 7
     assert recipe.radii[-1] == 190
     assert len(recipe.radii) == 8
@@ -63,5 +63,5 @@ def test_a_recipe_of_before_replays_as_it_was() -> None:
 
 
 def test_what_goes_by_sizes_is_stored() -> None:
-    recipe = by_sizes(RECIPE, discs(*[240.0] * 9))
+    recipe = adapt_to_object_sizes(RECIPE, discs(*[240.0] * 9))
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe

@@ -17,8 +17,8 @@ from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.training.config import Recipe, RunConfig
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.planning import plan
-from pixelwise.training.planning.plan import new_config
-from pixelwise.training.recipe import Cost, flipped_axes
+from pixelwise.training.planning.plan import make_config
+from pixelwise.training.recipe import Cost, flip_axes
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore
 from pixelwise.training.weights import build_pipeline
@@ -30,7 +30,7 @@ def planned(folder: Path, size: tuple[int, int] = (64, 96), *, long: bool = True
     if not folder.exists():
         write_scenes(folder, 0, {"train": 2, "val": 1}, size=size)
     data = open_dataset(folder)
-    return new_config(TrainOptions(**options), data, check(data), "", long=long)
+    return make_config(TrainOptions(**options), data, check(data), "", long=long)
 
 
 def recipe_of(folder: Path, size: tuple[int, int] = (64, 96), **options: Any) -> Recipe:
@@ -104,7 +104,7 @@ def test_images_without_an_upper_side_are_predicted_upside_down_too(tmp_path: Pa
     }
     for axes, options in cases.items():
         found = recipe_of(tmp_path / "data", **options)
-        assert (flipped_axes(found), found.rotate) == (axes, "rotate" in options)
+        assert (flip_axes(found), found.rotate) == (axes, "rotate" in options)
 
 
 def test_tiles_that_are_seen_twice_as_many_ways_round_are_half_as_large(tmp_path: Path) -> None:
@@ -148,15 +148,15 @@ def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> N
     (tmp_path / "w.pth").touch()
     for other, flag in (({"pretrained": False}, "--no-pretrained"), ({"start_from": Path("run")}, "--from")):
         with pytest.raises(OptionError, match=f"--encoder-weights: found {flag} beside it"):
-            plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "w.pth", **other))
+            plan.check_options(TrainOptions(encoder_weights=tmp_path / "w.pth", **other))
     with pytest.raises(OptionError, match=r"--encoder-weights: found no file .*none\.pth"):
-        plan.require_sensible(TrainOptions(encoder_weights=tmp_path / "none.pth"))
+        plan.check_options(TrainOptions(encoder_weights=tmp_path / "none.pth"))
     with pytest.raises(OptionError, match="--freeze-through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
-        plan.require_sensible(TrainOptions(freeze_through=5))
+        plan.check_options(TrainOptions(freeze_through=5))
     for model in ("unet", "segnet"):
         with pytest.raises(OptionError, match=f"--pretrained: found model {model}, which has no encoder"):
-            plan.require_sensible(TrainOptions(model=model, pretrained=True))
-        plan.require_sensible(TrainOptions(model=model, pretrained=False))
+            plan.check_options(TrainOptions(model=model, pretrained=True))
+        plan.check_options(TrainOptions(model=model, pretrained=False))
 
 
 def test_long_runs_of_the_default_model_take_a_larger_encoder(tmp_path: Path) -> None:
@@ -190,8 +190,8 @@ def test_a_run_is_long_where_the_machine_has_time_for_one(
     write_scenes(tmp_path / "data", 0, {"train": 2, "val": 1}, size=(64, 96))
     data = open_dataset(tmp_path / "data")
     train, val = (SampleStore(data, data.splits[split]) for split in ("train", "val"))
-    monkeypatch.setattr(plan, "measured_cost", lambda *_: Cost(step_seconds, validation=0.0))
-    found = plan.planned(TrainOptions(**options), data, check(data), "", train, val, time.perf_counter())
+    monkeypatch.setattr(plan, "measure_cost", lambda *_: Cost(step_seconds, validation=0.0))
+    found = plan.plan_run(TrainOptions(**options), data, check(data), "", train, val, time.perf_counter())
     assert found.encoder == encoder
     assert found.recipe.early_split == 1  # crops are small
     if "epochs" not in options:

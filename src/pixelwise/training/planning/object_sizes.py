@@ -32,7 +32,7 @@ AREAS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 MOST_RADII = 8
 
 
-def by_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]) -> Recipe:
+def adapt_to_object_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]) -> Recipe:
     """Return `recipe`, one for objects, with numbers that suit training objects of these areas in pixels, (objects,) an
     image: as it is where they are small or there are none."""
     every = np.concatenate([*areas, np.empty(0, np.int64)])

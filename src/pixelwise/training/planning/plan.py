@@ -28,10 +28,10 @@ from pixelwise.raster.stack import located
 from pixelwise.training import paper_recipes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MAX_SEED, ClassEntry, EncoderPadding, Recipe, RunConfig
-from pixelwise.training.distributed import as_first, joined
+from pixelwise.training.distributed import broadcast_config, join_processes
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
-from pixelwise.training.planning.object_sizes import by_sizes
+from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
 from pixelwise.training.posthoc.class_bias import spread
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore, batch_at
@@ -55,7 +55,7 @@ FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
 
-def planned(
+def plan_run(
     options: TrainOptions,
     dataset: Dataset,
     survey: CheckResult,
@@ -65,20 +65,20 @@ def planned(
     started: float,
 ) -> RunConfig:
     """Return the configuration of a run with its steps: that of a long run where the minutes or epochs make one."""
-    new = partial(new_config, options, dataset, survey, command, joined().num_processes)
+    new = partial(make_config, options, dataset, survey, command, join_processes().num_processes)
     short, long = new(long=False), new(long=True)
     if short != long:
-        short = as_first(with_length(short, options, train, val, started))
-        if not recipes.is_long(short.recipe):
+        short = broadcast_config(plan_length(short, options, train, val, started))
+        if not recipes.is_long_run(short.recipe):
             return short
-    return with_length(long, options, train, val, started)
+    return plan_length(long, options, train, val, started)
 
 
-def new_config(
+def make_config(
     options: TrainOptions, dataset: Dataset, survey: CheckResult, command: str, processes: int = 1, *, long: bool
 ) -> RunConfig:
     """Return the configuration of a long or a short run of so many processes, whose steps are not known yet: one."""
-    weights = class_weights(options.class_weights or default_class_weights(options.recipe), survey)
+    weights = compute_class_weights(options.class_weights or default_class_weights(options.recipe), survey)
     train_images = len(dataset.splits["train"])
     task = options.task or "semantic"
     name = options.model or DEFAULT_MODEL
@@ -88,7 +88,7 @@ def new_config(
         format=dataset.format,
         images_root=None if dataset.images_root is None else str(dataset.images_root),
         fingerprint=fingerprint(dataset),
-        labels=meaning_of_labels(dataset),
+        labels=hash_label_values(dataset),
         classes=tuple(ClassEntry(**entry) for entry in dataset.classes.to_dict()),
         model=name,
         encoder=options.encoder or _encoder(options, name, long),
@@ -116,7 +116,7 @@ def default_class_weights(recipe: str | None) -> str:
     return paper_recipes.CLASS_WEIGHTS.get(recipe or "", DEFAULT_CLASS_WEIGHTS)
 
 
-def class_weights(name: str, survey: CheckResult) -> tuple[float, ...]:
+def compute_class_weights(name: str, survey: CheckResult) -> tuple[float, ...]:
     """Return the class weights that `--class-weights` calls `name` for these data."""
     power = CLASS_WEIGHT_POWERS[name]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
@@ -158,25 +158,25 @@ def _recipe(
 ) -> Recipe:
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
     long = long and is_upsampled(model)
-    crop, enlargement = recipes.crop_size(sizes, long), recipes.enlargement(sizes, long)
+    crop, enlargement = recipes.crop_size(sizes, long), recipes.image_scale(sizes, long)
     if options.task == "instance" and long:
-        wanted = recipes.object_enlargement(survey.train_object_areas)
+        wanted = recipes.object_scale(survey.train_object_areas)
         if wanted > enlargement:
             enlarged = [(wanted * height, wanted * width) for height, width in sizes]
             crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
     split = recipes.EARLY_SPLIT if long and crop[0] * crop[1] >= recipes.SPLIT_PIXELS else 1
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
     if not is_upsampled(model):  # its logits are as fine as the image
-        recipe = recipes.seen_at(recipe, (1.0,))
+        recipe = recipes.with_test_scales(recipe, (1.0,))
     if options.task == "instance":
-        recipe = by_sizes(recipes.for_objects(recipe), survey.train_object_areas)
+        recipe = adapt_to_object_sizes(recipes.for_instances(recipe), survey.train_object_areas)
     frozen = _frozen_stride(options, model, bands)
     color = recipes.COLOR if frozen < recipes.FROZEN_STRIDE and bands is None else 0.0  # of bands none is known
     recipe = recipe.model_copy(update={"frozen_stride": frozen, "color": color})
     if options.recipe is not None:
         encoder = options.encoder or default_encoder(model)
-        recipe = paper_recipes.as_published(options.recipe, recipe, model, encoder, sizes)
-    return with_given(recipe, options)
+        recipe = paper_recipes.apply_paper_recipe(options.recipe, recipe, model, encoder, sizes)
+    return apply_options(recipe, options)
 
 
 def _frozen_stride(options: TrainOptions, model: str, bands: Bands | None) -> int:
@@ -202,7 +202,7 @@ def require_pretrained(stride: int | None, encoder: str | None, *, pretrained: b
         raise OptionError("--freeze-through", found, "a pretrained encoder", remedy)
 
 
-def with_given(recipe: Recipe, options: TrainOptions) -> Recipe:
+def apply_options(recipe: Recipe, options: TrainOptions) -> Recipe:
     """Return `recipe` with the numbers of it that the options name."""
     asked = {name: getattr(options, name) for name in ("reduction", "border_weight", "elastic", "rotate")}
     given: dict[str, object] = {key: value for key, value in asked.items() if value is not None}
@@ -210,7 +210,7 @@ def with_given(recipe: Recipe, options: TrainOptions) -> Recipe:
         given["frozen_stride"] = options.freeze_through
     turned = given.get("rotate", recipe.rotate) != recipe.rotate
     recipe = recipe.model_copy(update=given)
-    return recipes.seen_at(recipe, recipe.magnifications) if turned and recipe.mirrored else recipe
+    return recipes.with_test_scales(recipe, recipe.magnifications) if turned and recipe.mirrored else recipe
 
 
 def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
@@ -222,7 +222,7 @@ def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
     return things
 
 
-def with_length(
+def plan_length(
     config: RunConfig, options: TrainOptions, train: SampleStore, val: SampleStore, started: float
 ) -> RunConfig:
     """Return `config` with its steps: from `--epochs`, or from `--minutes` and a short measurement.
@@ -230,9 +230,9 @@ def with_length(
     The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
     """
     if options.epochs is not None:
-        recipe = with_epochs(config.recipe, options.epochs, len(train))
+        recipe = plan_epochs(config.recipe, options.epochs, len(train))
     else:
-        cost = measured_cost(config, train, val)
+        cost = measure_cost(config, train, val)
         minutes = DEFAULT_MINUTES if options.minutes is None else options.minutes
         fitted = len(spread(val.items))
         test = len(val.dataset.splits.get("test", ()))
@@ -244,23 +244,23 @@ def with_length(
             finish += fits * GROUPING_SECONDS
         finish += FILE_SHARE * cost.validation * predicted / max(1, len(val))
         left = 60 * minutes - (time.perf_counter() - started) - min(finish, MOST_FINISH * 60 * minutes)
-        recipe = recipes.with_steps(config.recipe, *recipes.steps_in(left, cost))
+        recipe = recipes.with_length(config.recipe, *recipes.steps_in_time(left, cost))
     return config.model_copy(update={"recipe": recipe})
 
 
-def with_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
+def plan_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
     """Return `recipe` over as many steps as it takes to see every training image so often."""
-    steps, crops = recipes.steps_for(recipe, epochs * train_images)
-    return recipes.with_steps(recipe, steps, min(recipes.MAX_EVALUATIONS, epochs), crops)
+    steps, crops = recipes.steps_for_crops(recipe, epochs * train_images)
+    return recipes.with_length(recipe, steps, min(recipes.MAX_EVALUATIONS, epochs), crops)
 
 
 FEWEST_STEPS = 10
 """A net that took fewer has hardly changed."""
 
 
-def warnings_of_length(recipe: Recipe, train_images: int) -> list[str]:
+def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
     """Return what is to be said of a run that is too short to learn from its images; nothing of any other."""
-    epochs = recipes.crops_before(recipe, recipe.steps) / train_images
+    epochs = recipes.count_crops(recipe, recipe.steps) / train_images
     if recipe.steps >= FEWEST_STEPS and epochs >= 1:
         return []
     steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
@@ -268,7 +268,7 @@ def warnings_of_length(recipe: Recipe, train_images: int) -> list[str]:
     return [f"{length}. Give more --minutes or --epochs."]
 
 
-def measured_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
+def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
     """Time a few steps, of both halves where they differ, and one validation image on a model that is then thrown
     away."""
     halves, timed = min(2, config.recipe.early_split), WARM_STEPS + MEASURED_STEPS
@@ -299,7 +299,7 @@ def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore)
     return (time.perf_counter() - started) * len(val)
 
 
-def meaning_of_labels(dataset: Dataset) -> str | None:
+def hash_label_values(dataset: Dataset) -> str | None:
     """Return a SHA-256 of what the values and colours of mask files stand for, which a list of classes beside them can
     change without a change of any file; `None` without such files."""
     if dataset.coding is None:
@@ -327,7 +327,7 @@ def _sizes(file: Path) -> int | list[tuple[str, int]]:
     return sorted((inner.name, inner.stat().st_size) for inner in file.iterdir())
 
 
-def require_sensible(options: TrainOptions) -> None:
+def check_options(options: TrainOptions) -> None:
     """Raise `OptionError` for options that contradict each other or make no sense."""
     if options.minutes is not None and options.epochs is not None:
         raise OptionError("--minutes and --epochs", "both", "one of them", "Leave one of the two out.")
