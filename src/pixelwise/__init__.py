@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pixelwise.core.errors import ShapeError as ShapeError
     from pixelwise.data import open_dataset as open_dataset
     from pixelwise.data.dataset import Dataset as Dataset
+    from pixelwise.extensions import register_augmentation as register_augmentation
+    from pixelwise.extensions import register_loss as register_loss
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
     from pixelwise.inference.predictor import Predictor as Predictor
@@ -67,6 +69,8 @@ _HOMES = {
     "load": "pixelwise.inference.loading",
     "models": "pixelwise.nn.models",
     "open_dataset": "pixelwise.data",
+    "register_augmentation": "pixelwise.extensions",
+    "register_loss": "pixelwise.extensions",
     "train": "pixelwise.training",
 }
 """The module that defines each public name."""
@@ -96,6 +100,8 @@ __all__ = [
     "load",
     "models",
     "open_dataset",
+    "register_augmentation",
+    "register_loss",
     "train",
 ]
 

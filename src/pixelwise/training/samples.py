@@ -116,11 +116,11 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> Augme
     """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
     height, width = sample.label_map.shape
     window = crop.draw(rng, (height, width), recipe.crop, recipe.scale, recipe.rotate)
-    change = color.draw(rng, recipe.color) if recipe.color else None
+    change = color.draw(rng, (height, width), recipe.color) if recipe.color else None
     image, label_map = sample.image, sample.label_map
     instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None
     if recipe.elastic:
-        bend = elastic.draw(rng, recipe.elastic)
+        bend = elastic.draw(rng, (height, width), recipe.elastic)
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
     border = centres = None

@@ -13,6 +13,7 @@ from pixelwise.nn.augment import color
 from pixelwise.nn.augment.color import Color
 
 UInt8 = npt.NDArray[np.uint8]
+SIZE = (30, 40)
 IDENTITY = (1.0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
 
 
@@ -28,7 +29,7 @@ def test_a_matrix_row_gives_a_channel() -> None:
 
 @pytest.mark.parametrize("key", range(5))
 def test_a_drawn_matrix_equals_numpys_within_one_level(key: int) -> None:
-    change = replace(color.draw(np.random.default_rng(key)), gamma=1.0)
+    change = replace(color.draw(np.random.default_rng(key), SIZE), gamma=1.0)
     matrix = np.array(change.matrix).reshape(3, 4)
     expected = np.clip(image() @ matrix[:, :3].T + matrix[:, 3], 0, 255)
     assert_allclose(color.on_image(image(), change), expected, atol=1)
@@ -41,13 +42,13 @@ def test_gamma_is_a_power_of_values_in_0_to_1(gamma: float) -> None:
 
 
 def test_no_strength_changes_nothing() -> None:
-    assert_array_equal(color.on_image(image(), color.draw(np.random.default_rng(0), 0.0)), image())
+    assert_array_equal(color.on_image(image(), color.draw(np.random.default_rng(0), SIZE, 0.0)), image())
 
 
 def test_draws_stay_in_their_ranges() -> None:
     """Contrast c turns around 128: its offset is 128 (1 - c). What else scales a gray is brightness and balance."""
     for key in range(300):
-        change = color.draw(np.random.default_rng(key))
+        change = color.draw(np.random.default_rng(key), SIZE)
         matrix = np.array(change.matrix).reshape(3, 4)
         contrast = 1 - matrix[:, 3] / 128
         assert np.ptp(contrast) == 0
@@ -61,7 +62,7 @@ def test_draws_stay_in_their_ranges() -> None:
 def test_saturation_mixes_each_channel_with_the_luminance() -> None:
     """Divided by its sum a row is s on its own channel plus (1 - s) of BT.601's weights, one s for all three."""
     for key in range(50):
-        matrix = np.array(color.draw(np.random.default_rng(key)).matrix).reshape(3, 4)[:, :3]
+        matrix = np.array(color.draw(np.random.default_rng(key), SIZE).matrix).reshape(3, 4)[:, :3]
         mix = matrix / matrix.sum(1, keepdims=True)
         saturation = mix[0, 0] - mix[1, 0]
         assert 0.7 <= saturation <= 1.3
@@ -69,12 +70,12 @@ def test_saturation_mixes_each_channel_with_the_luminance() -> None:
 
 
 def test_a_draw_follows_from_its_key() -> None:
-    first, again, other = (color.draw(np.random.default_rng(key)) for key in (1, 1, 2))
+    first, again, other = (color.draw(np.random.default_rng(key), SIZE) for key in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_the_image_stays_untouched() -> None:
     pixels = image()
-    color.on_image(pixels, color.draw(np.random.default_rng(0)))[:] = 0
+    color.on_image(pixels, color.draw(np.random.default_rng(0), SIZE))[:] = 0
     assert_array_equal(pixels, image())

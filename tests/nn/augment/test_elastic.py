@@ -23,7 +23,7 @@ def pixels(*shape: int, seed: int = 0) -> UInt8:
 
 
 def drawn(key: int, sigma: float = 10.0) -> Elastic:
-    return elastic.draw(np.random.default_rng(key), sigma)
+    return elastic.draw(np.random.default_rng(key), (20, 30), sigma)
 
 
 def constant(down: float, right: float) -> Elastic:

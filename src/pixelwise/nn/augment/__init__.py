@@ -1,1 +1,67 @@
-"""Augmentation: parameters are drawn once from a key, then applied to each kind of array by its own rule."""
+"""Augmentation: parameters are drawn once from a key, then applied to each kind of array by its own rule.
+
+`crop` alone changes the size of an image; all others are `Augmentation`s, and stand in `AUGMENTATIONS` by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.registry import Registry
+from pixelwise.nn.augment import color, elastic
+
+UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
+
+
+class Augmentation(Protocol):
+    """What every entry of `AUGMENTATIONS` is: a module or an object with these functions.
+
+    Examples
+    --------
+    >>> class Invert:
+    ...     "Turn half of the images into their negatives."
+    ...     def draw(self, rng, size): return bool(rng.random() < 0.5)
+    ...     def on_image(self, image, inverted): return 255 - image if inverted else image
+    ...     def on_label_map(self, label_map, inverted): return label_map
+    ...     def on_instance_map(self, instance_map, inverted): return instance_map
+    """
+
+    def draw(self, rng: np.random.Generator, size: tuple[int, int], /) -> Any:
+        """Draw the parameters of one change.
+
+        Parameters
+        ----------
+        rng
+            The only source of chance. It is made anew for each crop, from the run's seed, the epoch and the sample.
+        size
+            Of the arrays that are changed: (height, width) in pixels.
+
+        Returns
+        -------
+        Any
+            The parameters, for the other functions.
+        """
+        ...
+
+    def on_image(self, image: UInt8, params: Any, /) -> UInt8:
+        """Return the changed image, uint8 (height, width, C), in the size that it has."""
+        ...
+
+    def on_label_map(self, label_map: UInt8, params: Any, /) -> UInt8:
+        """Return the changed label map, uint8 (height, width); what it does not cover is `IGNORE_INDEX`."""
+        ...
+
+    def on_instance_map(self, instance_map: Int32, params: Any, /) -> Int32:
+        """Return the changed instance map, int32 (height, width); what it does not cover is 0, no object."""
+        ...
+
+
+AUGMENTATIONS: Registry[Augmentation] = Registry(
+    "augmentation", "pixelwise.augmentations", {"color": color, "elastic": elastic}
+)
+"""The augmentations by name. `pixelwise.register_augmentation` and the entry points `pixelwise.augmentations` add to
+them."""

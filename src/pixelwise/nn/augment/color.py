@@ -1,4 +1,4 @@
-"""Photometric change: brightness, contrast, saturation and white balance as one colour matrix, and a gamma."""
+"""Photometric augmentation: brightness, contrast, saturation and white balance as one colour matrix, and a gamma."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 UInt8 = npt.NDArray[np.uint8]
+Int32 = npt.NDArray[np.int32]
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of R, G, B in luminance (ITU-R BT.601)."""
 GRAY = 128.0
@@ -23,8 +24,11 @@ class Color:
     gamma: float
 
 
-def draw(rng: np.random.Generator, strength: float = 1.0) -> Color:
-    """Draw a change; at strength 1 brightness and saturation vary by 30, contrast and gamma by 20, channels by 6 %."""
+def draw(rng: np.random.Generator, size: tuple[int, int], strength: float = 1.0) -> Color:
+    """Draw a change; at strength 1 brightness and saturation vary by 30, contrast and gamma by 20, channels by 6 %.
+
+    It does not depend on the image's `size`.
+    """
     brightness, saturation = 1 + strength * rng.uniform(-0.3, 0.3, 2)
     contrast = 1 + strength * rng.uniform(-0.2, 0.2)
     balance = 1 + strength * rng.uniform(-0.06, 0.06, 3)
@@ -41,3 +45,13 @@ def on_image(image: UInt8, color: Color) -> UInt8:
     table: UInt8 = np.rint(255 * (np.arange(256) / 255) ** color.gamma).astype(np.uint8)
     adjusted: UInt8 = table[np.asarray(changed)]
     return adjusted
+
+
+def on_label_map(label_map: UInt8, color: Color) -> UInt8:
+    """Return uint8 (H, W) as it is: colours move no pixel."""
+    return label_map
+
+
+def on_instance_map(instance_map: Int32, color: Color) -> Int32:
+    """Return int32 (H, W) as it is."""
+    return instance_map

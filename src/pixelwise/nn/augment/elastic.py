@@ -33,8 +33,8 @@ class Elastic:
     right: tuple[float, ...]
 
 
-def draw(rng: np.random.Generator, sigma: float = SIGMA) -> Elastic:
-    """Draw a deformation whose displacements have a standard deviation of `sigma` pixels."""
+def draw(rng: np.random.Generator, size: tuple[int, int], sigma: float = SIGMA) -> Elastic:
+    """Draw a deformation whose displacements have a standard deviation of `sigma` pixels, whatever the `size`."""
     down, right = sigma * rng.standard_normal((2, NODES * NODES))
     return Elastic(tuple(down.tolist()), tuple(right.tolist()))
 

@@ -1,7 +1,69 @@
 """Losses take `(logits, target)`; ignored pixels go through one helper."""
 
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from pixelwise.core.registry import Registry
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.nn.losses.centres import centre_errors
-from pixelwise.nn.losses.cross_entropy import counted_weight, cross_entropy, median_frequency_weights
+from pixelwise.nn.losses.cross_entropy import Reduction, counted_weight, cross_entropy, median_frequency_weights
 
-__all__ = ["border_weights", "centre_errors", "counted_weight", "cross_entropy", "median_frequency_weights"]
+__all__ = [
+    "DEFAULT_LOSS",
+    "LOSSES",
+    "Loss",
+    "Reduction",
+    "border_weights",
+    "centre_errors",
+    "counted_weight",
+    "cross_entropy",
+    "median_frequency_weights",
+]
+
+
+class Loss(Protocol):
+    """What every loss of `LOSSES` is: a function of class scores and the classes that pixels have.
+
+    Training asks for `reduction="sum"` and divides by the weight of the counted pixels itself: several processes share
+    a batch, and each knows its own pixels alone. A loss that is no sum over pixels, such as Dice, returns its value
+    times that weight, `counted_weight(target, pixel_weights=pixel_weights)`.
+    """
+
+    def __call__(
+        self,
+        logits: torch.Tensor,
+        target: torch.Tensor,
+        *,
+        pixel_weights: torch.Tensor | None = None,
+        reduction: Reduction = "mean",
+    ) -> torch.Tensor:
+        """Return the loss.
+
+        Parameters
+        ----------
+        logits
+            Class scores (N, K, H, W), float.
+        target
+            Class indices (N, H, W), int64; pixels of `IGNORE_INDEX` do not count (see `counted_pixels`).
+        pixel_weights
+            How often each pixel counts, float (N, H, W); `None` for once.
+        reduction
+            What the sum over pixels is divided by: `"mean"` the weight of the counted pixels, `"pixels"` their number,
+            `"sum"` nothing.
+
+        Returns
+        -------
+        torch.Tensor
+            A scalar, 0 where no pixel counts.
+        """
+        ...
+
+
+DEFAULT_LOSS = "cross_entropy"
+LOSSES: Registry[Loss] = Registry(
+    "loss", "pixelwise.losses", {DEFAULT_LOSS: "pixelwise.nn.losses.cross_entropy:cross_entropy"}
+)
+"""The losses by name. `pixelwise.register_loss` and the entry points `pixelwise.losses` add to them."""
