@@ -1,4 +1,8 @@
-"""Seeded landscapes and tables of fruit, with labels and objects: the data behind the demo, the pictures and tests."""
+"""Demo data: drawn landscapes and tables of fruit, with label maps and instance maps, from a seed.
+
+The package makes the data set of `pixelwise demo`, the pictures of the documentation and the images of many tests. It
+is no part of the library: of `pixelwise` it uses `core` alone, and only the command `demo` imports it.
+"""
 
 from __future__ import annotations
 

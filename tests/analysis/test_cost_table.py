@@ -47,7 +47,7 @@ def test_the_command_prints_the_cheapest_first_and_marks_the_best(
 
 def test_before_anything_was_measured_the_command_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost_table, "FILE", tmp_path / "front.json")
-    with pytest.raises(DataError, match=r"front\.json: found no such file; .*benchmarks/front\.py"):
+    with pytest.raises(DataError, match=r"front\.json: found no such file; .*python -m lab\.front"):
         load_front()
 
 

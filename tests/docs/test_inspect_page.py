@@ -14,7 +14,8 @@ from pixelwise.cli.app import app
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.parameters import count_parameters
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 PAGE = (DOCS / "inspect.md").read_text(encoding="utf-8")
 
 
@@ -40,12 +41,12 @@ def test_the_table_of_the_page_is_what_the_command_prints() -> None:
         assert line in result.stdout
 
 
-CLASSICS = json.loads((DOCS / "classics.json").read_text(encoding="utf-8"))
+CLASSICS = json.loads((ROOT / "lab" / "results" / "classics.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("title", CLASSICS)
 def test_the_sizes_of_the_classics_are_those_of_the_nets_or_said_to_be_outdated(title: str) -> None:
-    measured, page = CLASSICS[title], (DOCS / "classics.md").read_text(encoding="utf-8")
+    measured, page = CLASSICS[title], (DOCS / "experiments" / "classics.md").read_text(encoding="utf-8")
     stated = f"Measured on an earlier version of the net: `{title}`." in page
     assert stated == measured.get("outdated", False)
     name, *rest = title.split()

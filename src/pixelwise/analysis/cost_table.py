@@ -1,6 +1,6 @@
 """The front of models and encoders: how accurate each is after so many minutes, and what a prediction costs.
 
-The figures are those of `benchmarks/front.py`, kept in `front.json` beside this file.
+The figures are those of `python -m lab.front`, kept in `front.json` beside this file.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class FrontRow:
 def read_front() -> dict[str, Any]:
     """Return the content of `front.json`. Raises `DataError` before anything was measured."""
     if not FILE.is_file():
-        raise DataError(FILE, "no such file", "what benchmarks/front.py measured", "Run it; it writes this file.")
+        remedy = "Run `python -m lab.front`; it writes this file."
+        raise DataError(FILE, "no such file", "the figures of lab/front.py", remedy)
     content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return content
 

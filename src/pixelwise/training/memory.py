@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     """Tell glibc's malloc to keep freed blocks instead of giving them back to the kernel.
 
     A training step frees and asks for the same few hundred megabytes again and again. By default each large tensor is
-    a fresh mapping whose pages the kernel clears one fault at a time: a third of the step (`benchmarks/step.py`
+    a fresh mapping whose pages the kernel clears one fault at a time: a third of the step (docs/experiments/step.md
     measures it). Does nothing where the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):

@@ -150,7 +150,7 @@ def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: sl
     """Yield the batches of steps `start` to the last, or a `share` of each.
 
     They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
-    takes more from the step than it hides (`benchmarks/step.py`).
+    takes more from the step than it hides (docs/experiments/step.md).
     """
     for step in range(start, recipe.steps):
         yield batch_at(store, recipe, seed, step, share)

@@ -25,7 +25,7 @@ SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """What is tried first: from the weights as trained to none of them."""
 OFFSETS = np.linspace(-0.8, 0.8, 17)
 """What is tried next for each class, beside the share of its weight. What is fitted to one street on CamVid helps on
-another up to here; wider, it stops to (docs/architecture.md)."""
+another up to here; wider, it stops to (docs/experiments/trials.md)."""
 ROUNDS = 3
 LEAST_GAIN = 1e-4
 """By how much the mean IoU must rise for a class to move."""
