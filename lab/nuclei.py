@@ -27,10 +27,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from budget import train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
+from lab.schedule import train_and_evaluate
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.instances.objects import Objects, numbered, objects_of

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from budget import images_per_second, train_and_evaluate, val_scores
 from PIL import Image
 
 import pixelwise as pw
+from lab.schedule import images_per_second, train_and_evaluate, val_scores
 from pixelwise.data.dataset import Dataset
 from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.metrics.scores import SemanticScorer

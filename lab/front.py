@@ -17,10 +17,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from budget import on_cores, train_and_evaluate, val_scores
-from classics import CAMVID_SIZE, shrunk
-
 import pixelwise as pw
+from lab.classics import CAMVID_SIZE, shrunk
+from lab.schedule import on_cores, train_and_evaluate, val_scores
 from pixelwise.analysis.cost_table import FILE, FrontRow, save_front
 
 NETS = [

@@ -29,10 +29,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from budget import gathered, images_per_second, on_cores, steps_and_seconds, train_and_evaluate
 from PIL import Image
 
 import pixelwise as pw
+from lab.schedule import gathered, images_per_second, on_cores, steps_and_seconds, train_and_evaluate
 from pixelwise.data.dataset import Dataset
 from pixelwise.render import labelled_row, legend, overlay, side_by_side, stacked
 from pixelwise_scenes import write_scenes

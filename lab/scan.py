@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from memory import held
 from PIL import Image
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
+from lab.memory import held
 from pixelwise.data import open_dataset
 from pixelwise.raster.image import read_image
 

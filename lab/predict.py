@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from budget import gathered
 from PIL import Image
 
+from lab.schedule import gathered
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.telemetry import import_silently
 from pixelwise.data import open_dataset

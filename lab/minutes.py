@@ -13,7 +13,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from budget import images_per_second, train_and_evaluate, val_scores
+from lab.schedule import images_per_second, train_and_evaluate, val_scores
 
 
 def row(camvid: Path, out: Path, minutes: float, seeds: list[int]) -> str:
