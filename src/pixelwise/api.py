@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.notebook import notebook_bar
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import CheckResult
 from pixelwise.data.check import check as check_dataset
@@ -51,7 +52,7 @@ def check(data: Dataset | str | Path, *, on_progress: OnProgress | None = None) 
     data
         A directory, or a data set that `open_dataset` returned.
     on_progress
-        Called with (images done, images in all) after each image.
+        Called with (images done, images in all) after each image. A notebook shows a bar without it.
 
     Returns
     -------
@@ -72,7 +73,9 @@ def check(data: Dataset | str | Path, *, on_progress: OnProgress | None = None) 
     >>> len(result.harmful)
     0
     """
-    return check_dataset(_open(data), on_progress)
+    dataset = _open(data)
+    with notebook_bar("check") as show_progress:
+        return check_dataset(dataset, on_progress or show_progress)
 
 
 def convert(data: Dataset | str | Path, to: str, out: str | Path) -> Conversion:
@@ -135,7 +138,7 @@ def evaluate(
     split
         `"train"`, `"val"` or `"test"`.
     on_progress
-        Called with (images done, images in all) after each image.
+        Called with (images done, images in all) after each image. A notebook shows a bar without it.
 
     Returns
     -------
@@ -167,7 +170,8 @@ def evaluate(
     dataset = _open(data)
     if isinstance(model, (str, Path)):
         model = load(model, at_once=len(dataset.splits.get(split, ())))
-    return evaluate_split(model, dataset, split, on_progress)
+    with notebook_bar("evaluate") as show_progress:
+        return evaluate_split(model, dataset, split, on_progress or show_progress)
 
 
 def export(
