@@ -6,10 +6,27 @@ from pathlib import Path
 
 
 class PixelwiseError(Exception):
-    """A mistake in what pixelwise was given, told so that it can be mended.
+    """A mistake in what pixelwise was given, told so that it can be mended; the base of all others.
 
-    `where` names the file, directory or option; `found` and `expected` complete the sentences "found ..." and
-    "expected ..."; `remedy` is one full sentence. The command line prints the message and exits with code 2.
+    The command line prints the message and exits with code 2.
+
+    Parameters
+    ----------
+    where
+        The file, directory or parameter that is wrong.
+    found, expected
+        What complete the sentences "found ..." and "expected ...".
+    remedy
+        One full sentence that says what to do.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> try:
+    ...     pw.load("no-such-model.onnx")
+    ... except pw.PixelwiseError as error:
+    ...     print(error.found)
+    no such file or directory
     """
 
     def __init__(self, where: str | Path, found: str, expected: str, remedy: str) -> None:
@@ -24,36 +41,112 @@ class PixelwiseError(Exception):
 
 
 class DataError(PixelwiseError):
-    """A data set that cannot be recognised, or cannot be used as it is."""
+    """A data set that cannot be recognised, or cannot be used as it is.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.open_dataset("no-such-folder")
+    Traceback (most recent call last):
+    pixelwise.core.errors.DataError: no-such-folder: found no such directory; expected a directory ...
+    """
 
 
 class ImageError(PixelwiseError):
-    """An image file that cannot be read, or not safely."""
+    """An image file that cannot be read, or not safely.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> from pathlib import Path
+    >>> _ = Path("empty.png").write_bytes(b"")
+    >>> pw.load("runs/photos").predict("empty.png")
+    Traceback (most recent call last):
+    pixelwise.core.errors.ImageError: empty.png: found ...
+    """
 
 
 class MaskError(PixelwiseError):
-    """A mask whose values or size do not fit its classes or its image."""
+    """A mask whose values or size do not fit its classes or its image.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> data = pw.open_dataset("uneven")
+    >>> data.read(data.splits["train"][0])
+    Traceback (most recent call last):
+    pixelwise.core.errors.MaskError: uneven/masks/...: found ...
+    """
 
 
 class ModelFileError(PixelwiseError):
-    """An .onnx file that pixelwise did not write, or that was damaged."""
+    """An .onnx file that pixelwise did not write, or that was damaged.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.load("photos/classes.yaml")
+    Traceback (most recent call last):
+    pixelwise.core.errors.ModelFileError: photos/classes.yaml: found ...
+    """
 
 
 class RunError(PixelwiseError):
-    """A run directory that is missing something, or belongs to another data set or model."""
+    """A run directory that is missing something, or belongs to another data set or model.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.load("photos")
+    Traceback (most recent call last):
+    pixelwise.core.errors.RunError: photos: found no model.onnx; expected the directory of a finished run. ...
+    """
 
 
 class OptionError(PixelwiseError):
-    """An option or argument with a value that makes no sense here."""
+    """A parameter with a value that makes no sense here. `where` is its name in Python.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.models.build("fpm", num_classes=2)
+    Traceback (most recent call last):
+    pixelwise.core.errors.OptionError: model: found 'fpm'; expected one of fpn...
+    """
 
 
 class ShapeError(PixelwiseError):
-    """An array or tensor whose shape, dtype or size does not fit."""
+    """An array or tensor whose shape, dtype or size does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> pw.load("runs/photos").predict(np.zeros((8, 8, 2), np.uint8))
+    Traceback (most recent call last):
+    pixelwise.core.errors.ShapeError: image: found ...
+    """
 
 
 class OutputError(PixelwiseError):
-    """A result that cannot be written: no space, no permission, or already there."""
+    """A result that cannot be written: no space, no permission, or already there.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.convert("photos", "coco", "photos")
+    Traceback (most recent call last):
+    pixelwise.core.errors.OutputError: photos: found ...
+    """
 
 
 class MissingDependencyError(PixelwiseError):
-    """An optional package that the asked-for command needs."""
+    """An optional package that is not installed.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> raise pw.MissingDependencyError("engine", "no openvino", "the package", "Run pip install openvino.")
+    Traceback (most recent call last):
+    pixelwise.core.errors.MissingDependencyError: engine: found no openvino; expected the package. Run pip ...
+    """
