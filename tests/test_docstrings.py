@@ -76,7 +76,8 @@ def test_examples_give_what_they_say(name: str, folder: Path, monkeypatch: pytes
     for part in name.split("."):
         thing = getattr(thing, part)
     examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=_module_of(thing))
-    assert examples and examples[0].examples
+    assert examples
+    assert examples[0].examples
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     text: list[str] = []
     runner.run(examples[0], out=text.append)
