@@ -35,7 +35,7 @@ def test_numbers_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["", "red", "0,1", "1,1", "1,,2", ",".join(map(str, range(1, 66)))])
 def test_what_are_no_numbers_is_refused(text: str) -> None:
-    with pytest.raises(OptionError, match=r"--bands: found .* expected 1 to 64 different bands, counted from 1"):
+    with pytest.raises(OptionError, match=r"bands: found .* expected 1 to 64 different bands, counted from 1"):
         parse_bands(text)
 
 

@@ -62,9 +62,9 @@ def test_a_name_as_long_as_they_may_be_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "remedy"),
     [
-        (errno.ENOSPC, "Free some space or choose another --out."),
-        (errno.EROFS, "Get the right to write there, or choose another --out."),
-        (errno.EACCES, "Get the right to write there, or choose another --out."),
+        (errno.ENOSPC, "Free some space or choose another `out`."),
+        (errno.EROFS, "Get the right to write there, or choose another `out`."),
+        (errno.EACCES, "Get the right to write there, or choose another `out`."),
         (errno.EMFILE, "Raise the limit (ulimit -n 4096) or close other programs, and start again."),
         (errno.ENOTEMPTY, "Something stands in its place, perhaps of another process: remove it, or choose another"),
     ],
@@ -82,8 +82,8 @@ def test_an_input_that_is_gone_is_no_fault_of_the_output(tmp_path: Path) -> None
 
 
 def test_how_to_go_on_is_said(tmp_path: Path) -> None:
-    expected = r"Free some space, go on with --resume, or choose another --out\."
-    with pytest.raises(OutputError, match=expected), output_errors(tmp_path / "a.tif", "go on with --resume"):
+    expected = r"Free some space, go on with `resume=True`, or choose another `out`\."
+    with pytest.raises(OutputError, match=expected), output_errors(tmp_path / "a.tif", "go on with `resume=True`"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

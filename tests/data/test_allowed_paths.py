@@ -72,7 +72,7 @@ def test_what_an_annotation_names_outside_is_refused_by_name(layout: Write, far:
     layout(root, str(secret) if far else "../../secret.png")
     with pytest.raises(DataError, match=r"secret\.png: found a file outside the data set") as raised:
         open_dataset(root)
-    assert f"--images-root {tmp_path.resolve()}" in raised.value.remedy
+    assert f"`images_root={str(tmp_path.resolve())!r}`" in raised.value.remedy
     dataset = open_dataset(root, images_root=tmp_path)
     (item,) = dataset.splits["train"]
     assert_array_equal(dataset.read_image(item), SECRET)
@@ -158,7 +158,7 @@ def test_a_name_that_is_nowhere_is_a_missing_image(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "found"), [("data", "under which no file of"), ("absent", "which is no directory")])
 def test_a_root_of_images_without_effect_is_refused(name: str, found: str, tmp_path: Path) -> None:
     folders(tmp_path / "data")
-    with pytest.raises(OptionError, match=f"--images-root: found .*{found}"):
+    with pytest.raises(OptionError, match=f"images_root: found .*{found}"):
         open_dataset(tmp_path / "data", images_root=tmp_path / name)
 
 
@@ -171,5 +171,5 @@ def test_the_folder_to_allow_is_the_one_above_all_files_outside(tmp_path: Path) 
         (tmp_path / "data" / name).symlink_to(far / name)
     with pytest.raises(DataError) as raised:
         open_dataset(tmp_path / "data")
-    assert raised.value.remedy.endswith(f"--images-root {far.resolve()}.")
+    assert raised.value.remedy.endswith(f"`images_root={str(far.resolve())!r}`.")
     assert open_dataset(tmp_path / "data", images_root=far).splits["train"]

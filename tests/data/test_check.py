@@ -293,7 +293,7 @@ def test_frames_that_are_not_read_are_told(clean: Path) -> None:
     (problem,) = checked(clean).problems
     assert (problem.file.name, problem.kind) == ("a.webp", "pages")
     assert "found 3 frames, of which the first alone is read" in problem.message
-    assert "--bands" not in problem.message
+    assert "bands" not in problem.message
 
 
 def of_classes(root: Path) -> dict[str, str]:

@@ -32,7 +32,7 @@ def test_formats_that_do_not_exist(save, tmp_path: Path) -> None:
         open_dataset(tmp_path, format="nothing")
     save("images/a.png")
     save("masks/a.png", [[0] * 8] * 6)
-    with pytest.raises(OptionError, match="--to"):
+    with pytest.raises(OptionError, match="to: found"):
         write_dataset(open_dataset(tmp_path), "nothing", tmp_path / "out")
 
 

@@ -87,5 +87,5 @@ def test_a_test_split_that_the_data_name_is_in_no_fold(save, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("count", [-1, 0, 1, 7])
 def test_more_folds_than_images_are_refused(save, tmp_path: Path, count: int) -> None:
-    with pytest.raises(OptionError, match=r"--folds: found .*; expected 2 to 6, the number of images"):
+    with pytest.raises(OptionError, match=r"folds: found .*; expected 2 to 6, the number of images"):
         folds(make(save, tmp_path, 6, {1}), count)

@@ -187,10 +187,10 @@ def test_8_bit_bands_of_a_model_of_8_bits_need_no_word(colour: ColourModel, tmp_
 def test_how_files_of_labelmes_are_trained_on_is_told(colour: ColourModel, model_file: Path, tmp_path: Path) -> None:
     folder = images(tmp_path, a=np.arange(12, dtype=np.uint8).reshape(3, 4) * 20)
     (only,) = said(colour, folder, None, "labelme")
-    assert f"--images-root {folder}" in only
+    assert f"`images_root={str(folder)!r}`" in only
     jobs = plan_jobs([str(folder)], tmp_path / "out", ("labelme",))
     assert predict_files(load(model_file), jobs) == {}
-    with pytest.raises(DataError, match=re.escape(f"--images-root {folder}")):
+    with pytest.raises(DataError, match=re.escape(f"`images_root={str(folder)!r}`")):
         open_dataset(tmp_path / "out")
     assert open_dataset(tmp_path / "out", images_root=folder).format == "labelme"
 

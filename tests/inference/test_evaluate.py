@@ -92,7 +92,7 @@ def test_another_split_is_another_set_of_images(model_file: Path, dataset: Datas
 def test_a_split_without_images_is_answered_with_those_that_have_some(
     model_file: Path, dataset: Dataset, split: str
 ) -> None:
-    with pytest.raises(OptionError, match=f"--split: found '{split}', .* expected one of train, test"):
+    with pytest.raises(OptionError, match=f"split: found '{split}', .* expected one of train, test"):
         evaluate(load(model_file), dataset, split)
 
 

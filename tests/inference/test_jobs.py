@@ -97,7 +97,7 @@ def test_an_overlay_does_not_overwrite_the_mask_of_a_like_name(photos: Path, tmp
 
 def test_no_image_is_overwritten(photos: Path) -> None:
     (photos / "b.PNG").rename(photos / "b.png")
-    with pytest.raises(OptionError, match=r"--out: found .*b\.png, an image to predict"):
+    with pytest.raises(OptionError, match=r"out: found .*b\.png, an image to predict"):
         plan_jobs([str(photos)], photos, ("mask",))
 
 
@@ -211,7 +211,7 @@ def test_pages_and_frames_are_nothing_that_labelme_opens(tmp_path: Path) -> None
     for name in ("a.gif", "b.png", "c.tif"):
         jobs = plan_jobs([str(tmp_path / name)], tmp_path / "out", ("mask", "labelme"))
         if name == "a.gif":
-            with pytest.raises(OptionError, match=r"--as labelme: found .*a\.gif/0, a page or frame of a file"):
+            with pytest.raises(OptionError, match=r"as_='labelme': found .*a\.gif/0, a page or frame of a file"):
                 require_files(jobs)
         else:
             require_files(jobs)

@@ -116,12 +116,12 @@ def test_soft_max_sums_to_one_however_large_the_scores() -> None:
 
 @pytest.mark.parametrize("passes", [1, 0, -5])
 def test_fewer_than_two_passes_are_refused(passes: int) -> None:
-    with pytest.raises(OptionError, match=f"--uncertainty: found {passes}; expected at least 2 passes"):
+    with pytest.raises(OptionError, match=f"passes: found {passes}; expected at least 2 passes"):
         MonteCarloDropout(passes)
 
 
 def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(OptionError, match="--seed: found -1; expected at least 0"):
+    with pytest.raises(OptionError, match="seed: found -1; expected at least 0"):
         MonteCarloDropout(20, -1)
 
 
@@ -133,7 +133,7 @@ def test_a_model_without_dropout_is_refused_with_the_remedy(model_file: Path, im
 
 def test_an_engine_without_dropout_and_a_bad_array_are_refused(colour: ColourModel, image: UInt8) -> None:
     predictor = Predictor(lambda images: np.stack([colour.logits(one) for one in images]), colour.info)
-    with pytest.raises(OptionError, match="--uncertainty: found an engine without dropout"):
+    with pytest.raises(OptionError, match="sampling: found an engine without dropout"):
         predictor.probabilities(image, MonteCarloDropout(2))
     with pytest.raises(ShapeError, match="found an array of float32"):
         predictor.sampled(image.astype(np.float32), MonteCarloDropout(2))

@@ -48,7 +48,7 @@ def test_of_two_classes_a_threshold_is_what_it_is_everywhere_else() -> None:
 def test_texts_are_read() -> None:
     assert parse_thresholds(["car=0.3", " road sign = 0.75"]) == {"car": 0.3, "road sign": 0.75}
     for text in ("car", "car=", "car=much"):
-        with pytest.raises(OptionError, match=f"--threshold: found '{text}'; expected a class of the model"):
+        with pytest.raises(OptionError, match=f"thresholds: found '{text}'; expected a class of the model"):
             parse_thresholds([text])
 
 

@@ -103,13 +103,13 @@ def test_a_file_that_changed_and_a_stride_without_a_map_are_refused(data: Path, 
     options: dict[str, Any] = {"model": "fcn32s", "encoder": "alexnet", "width": 1 / 16}
     config, _ = configured(data, encoder_weights=file, freeze_through=4, **options)
     pipeline = build_pipeline(config, pretrained=False)
-    with pytest.raises(OptionError, match="--freeze-through: found 4; expected one of alexnet's strides: 8, 16, 32"):
+    with pytest.raises(OptionError, match="freeze_through: found 4; expected one of alexnet's strides: 8, 16, 32"):
         require_freezable(pipeline, config)
     file.write_bytes(file.read_bytes() + b"0")
     with pytest.raises(RunError, match=r"w\.pth: found weights with another SHA-256"):
         load_encoder_weights(pipeline, config, file)
     config, _ = configured(data, model="unet", width=1 / 16)
-    with pytest.raises(OptionError, match="--encoder-weights: found model unet, which has no encoder"):
+    with pytest.raises(OptionError, match="encoder_weights: found model unet, which has no encoder"):
         load_encoder_weights(build_pipeline(config, pretrained=False), config, file)
 
 

@@ -80,23 +80,27 @@ def test_a_fold_that_was_not_begun_takes_its_options_from_the_first(folded: Path
         assert (later.model, later.width, later.asked) == (first.model, first.width, first.asked)
 
 
-def test_the_report_names_the_command_with_its_options() -> None:
+def test_options_that_were_given_are_keywords_of_train() -> None:
     options = TrainOptions(
         model="fcn8s", model_options=("at_once=true",), epochs=3, pretrained=False, skip_bad=True, elastic=2.5, folds=4
     )
-    assert options.as_arguments() == [
-        *("--model", "fcn8s", "--option", "at_once=true", "--epochs", "3", "--no-pretrained", "--skip-bad"),
-        *("--elastic", "2.5", "--folds", "4"),
-    ]
-    assert TrainOptions(start_from=Path("a"), rotate=True, pretrained=True).as_arguments() == [
-        *("--pretrained", "--from", "a", "--rotate"),
-    ]
+    assert options.as_keywords() == {
+        "model": "fcn8s",
+        "options": ("at_once=true",),
+        "epochs": 3,
+        "pretrained": False,
+        "skip_bad": True,
+        "elastic": 2.5,
+        "folds": 4,
+    }
+    others = TrainOptions(start_from=Path("a"), rotate=True, pretrained=True)
+    assert others.as_keywords() == {"pretrained": True, "start_from": "a", "rotate": True}
 
 
 def test_a_run_in_folds_is_resumed_in_as_many(folded: Path, data: Path) -> None:
-    with pytest.raises(OptionError, match="started with --folds"):
+    with pytest.raises(OptionError, match="started with `folds`"):
         train(data, out=folded, resume=True, quiet=True)
-    with pytest.raises(RunError, match="--folds"):
+    with pytest.raises(RunError, match="expected `folds=3`"):
         train(data, out=folded, resume=True, folds=3, quiet=True)
 
 

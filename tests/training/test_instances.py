@@ -146,5 +146,5 @@ def test_another_task_than_the_run_to_resume(run: Path, data: Path) -> None:
 
 
 def test_authors_recipes_know_no_objects(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="unet with --task instance"):
+    with pytest.raises(OptionError, match="unet with `task='instance'`"):
         train(data, out=tmp_path / "run", task="instance", recipe="unet", quiet=True)

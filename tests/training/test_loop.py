@@ -106,7 +106,7 @@ def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_
     progress, seen = Progress(), []
     pipeline = SimpleNamespace(train=lambda: None)
     saved = SimpleNamespace(recipe=recipe, progress=progress, pipeline=pipeline, train_step=train_step)
-    with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*--seed"):
+    with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*`seed`"):
         fit(
             cast(Trainer, saved),
             cast(Any, iter(range(9))),

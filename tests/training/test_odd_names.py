@@ -96,7 +96,7 @@ def test_a_resumed_run_knows_its_classes(done: subprocess.CompletedProcess[bytes
 
 
 def test_a_folder_that_config_yaml_cannot_name_is_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match=r"--out: .*not UTF-8.*Rename it"):
+    with pytest.raises(OptionError, match=r"out: .*not UTF-8.*Rename it"):
         train(data, out=tmp_path / BYTES, epochs=1, quiet=True)
     (tmp_path / BYTES).symlink_to(data)
     with pytest.raises(OptionError, match=r"DATA: .*not UTF-8"):
@@ -107,6 +107,6 @@ def test_there_is_nothing_to_resume_where_nothing_was_started(data: Path, tmp_pa
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").touch()
     for name, found in (("new", "no such directory"), ("other", r"no config\.yaml")):
-        with pytest.raises(RunError, match=f"{name}: found {found}; .*nothing to resume: .*leave --resume out"):
+        with pytest.raises(RunError, match=f"{name}: found {found}; .*nothing to resume: .*leave `resume` out"):
             train(data, out=tmp_path / name, resume=True, epochs=1, quiet=True)
     assert not (tmp_path / "new").exists()

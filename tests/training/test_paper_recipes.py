@@ -86,9 +86,9 @@ def test_unet_turns_and_bends_its_images_changes_their_gray_values_and_weighs_it
 
 
 def test_an_unknown_recipe_or_a_model_it_is_not_for_is_refused() -> None:
-    with pytest.raises(OptionError, match=rf"--recipe: found 'fnc'; expected one of {', '.join(AUTHORS)}"):
+    with pytest.raises(OptionError, match=rf"recipe: found 'fnc'; expected one of {', '.join(AUTHORS)}"):
         published("fnc", "fcn8s")
-    with pytest.raises(OptionError, match="--recipe fcn: found model fpn; expected one of fcn32s, fcn16s, fcn8s"):
+    with pytest.raises(OptionError, match="recipe='fcn': found model fpn; expected one of fcn32s, fcn16s, fcn8s"):
         published("fcn", "fpn")
 
 

@@ -1,4 +1,4 @@
-"""What is typed beside --resume and --config: it takes effect, or is an error that names it."""
+"""What is given beside `resume` and `config`: it takes effect, or is an error that names it."""
 
 from __future__ import annotations
 
@@ -86,38 +86,40 @@ def test_the_same_command_again_changes_nothing(short: Path, data: Path, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("option", "flag"),
+    ("option", "name"),
     [
-        ({"epochs": 1}, "--epochs"),
-        ({"minutes": 3.0}, "--minutes"),
-        ({"class_weights": "median"}, "--class-weights"),
-        ({"rotate": True}, "--rotate"),
-        ({"recipe": "segnet"}, "--recipe"),
-        ({"pretrained": False}, "--no-pretrained"),
-        ({"elastic": 4.0}, "--elastic"),
-        ({"border_weight": 10.0}, "--border-weight"),
-        ({"reduction": "sum"}, "--reduction"),
-        ({"task": "instance"}, "--task"),
-        ({"model": "unet"}, "--model"),
-        ({"width": 0.5}, "--width"),
-        ({"seed": 7}, "--seed"),
-        ({"start_from": "elsewhere"}, "--from"),
+        ({"epochs": 1}, "`epochs=1`"),
+        ({"minutes": 3.0}, "`minutes=3`"),
+        ({"class_weights": "median"}, "`class_weights`"),
+        ({"rotate": True}, "`rotate`"),
+        ({"recipe": "segnet"}, "`recipe`"),
+        ({"pretrained": False}, "`pretrained=False`"),
+        ({"elastic": 4.0}, "`elastic`"),
+        ({"border_weight": 10.0}, "`border_weight`"),
+        ({"reduction": "sum"}, "`reduction`"),
+        ({"task": "instance"}, "`task`"),
+        ({"model": "unet"}, "`model`"),
+        ({"width": 0.5}, "`width`"),
+        ({"seed": 7}, "`seed`"),
+        ({"start_from": "elsewhere"}, "`start_from`"),
     ],
 )
 def test_an_option_that_a_run_was_not_started_with_is_an_error_on_resuming(
-    short: Path, data: Path, option: dict[str, Any], flag: str
+    short: Path, data: Path, option: dict[str, Any], name: str
 ) -> None:
     before = {path: path.read_bytes() for path in short.iterdir() if path.is_file()}
     with pytest.raises(RunError) as error:
         train(data, out=short, resume=True, quiet=True, **option)
-    assert flag in str(error.value)
+    assert name in str(error.value)
     assert {path: path.read_bytes() for path in before} == before
 
 
 def test_bands_that_a_run_was_not_started_with_are_an_error(short: Path, data: Path, tmp_path: Path) -> None:
     dataset = open_dataset(data, bands=(1, 2))
     for how in ({"out": short, "resume": True}, {"out": tmp_path / "new", "config": short / "config.yaml"}):
-        with pytest.raises(RunError, match=r"the bands red, green and blue; expected --bands 1,2\. Leave --bands out"):
+        with pytest.raises(
+            RunError, match=r"the bands red, green and blue; expected `bands=\[1,2\]`\. Leave `bands` out"
+        ):
             train(dataset, quiet=True, **how)
 
 
@@ -125,7 +127,7 @@ def test_another_config_beside_resume_is_an_error_and_the_runs_own_is_none(short
     run, config = RunDirectory(short), RunConfig.load(short / "config.yaml")
     require_same(run, config, TrainOptions(config=short / "config.yaml"))
     config.model_copy(update={"seed": 5}).save(tmp_path / "other.yaml")
-    with pytest.raises(RunError, match="--config"):
+    with pytest.raises(RunError, match="`config`"):
         require_same(run, config, TrainOptions(config=tmp_path / "other.yaml"))
 
 
@@ -144,19 +146,19 @@ def test_what_is_typed_beside_config_takes_effect(short: Path, data: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("option", "flag"),
+    ("option", "name"),
     [
-        ({"recipe": "segnet"}, "--recipe"),
-        ({"pretrained": False}, "--no-pretrained"),
-        ({"model": "unet"}, "--model"),
-        ({"width": 1.0}, "--width"),
+        ({"recipe": "segnet"}, "`recipe`"),
+        ({"pretrained": False}, "`pretrained=False`"),
+        ({"model": "unet"}, "`model`"),
+        ({"width": 1.0}, "`width`"),
         ({"model_options": ("at_once=true",)}, "at_once"),
     ],
 )
-def test_another_net_beside_config_is_an_error(short: Path, data: Path, option: dict[str, Any], flag: str) -> None:
+def test_another_net_beside_config_is_an_error(short: Path, data: Path, option: dict[str, Any], name: str) -> None:
     dataset = open_dataset(data)
     asked = TrainOptions(config=short / "config.yaml", **option)
-    with pytest.raises((RunError, OptionError), match=flag):
+    with pytest.raises((RunError, OptionError), match=name):
         repeat_config(RunDirectory(short), dataset, check(dataset), asked)
 
 
@@ -180,7 +182,7 @@ def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Pat
     assert repeated(plain, seed=3).encoder_padding == "symmetric"
     on_encoder = plain.model_copy(update={"model": "fpn", "encoder": "resnet18", "width": None, "pretrained": False})
     for config, found in ((plain, "a model without an encoder"), (on_encoder, "random weights")):
-        with pytest.raises(OptionError, match=f"--freeze-through: found 8 with {found}; expected a pretrained encoder"):
+        with pytest.raises(OptionError, match=f"freeze_through: found 8 with {found}; expected a pretrained encoder"):
             repeated(config, freeze_through=8)
 
 
@@ -188,5 +190,5 @@ def test_a_run_in_stages_is_resumed_in_stages_and_no_other_is(short: Path, data:
     with pytest.raises(OptionError, match="started without it"):
         train(data, out=short, stages=True, model="fcn16s", resume=True, quiet=True)
     (tmp_path / "run" / "stages").mkdir(parents=True)
-    with pytest.raises(OptionError, match="Add --stages"):
+    with pytest.raises(OptionError, match="Add `stages=True`"):
         train(data, out=tmp_path / "run", resume=True, quiet=True)

@@ -254,7 +254,7 @@ def test_other_data_or_another_model_cannot_be_resumed(whole: Path, data: Path, 
 
 
 def test_a_directory_in_use_is_not_overwritten(whole: Path, data: Path) -> None:
-    with pytest.raises(OutputError, match="--resume"):
+    with pytest.raises(OutputError, match="`resume=True`"):
         train(data, out=whole, quiet=True)
 
 
@@ -263,7 +263,7 @@ def test_bad_files_are_refused_or_left_out_and_listed(data: Path, tmp_path: Path
     write_scenes(broken, 0, {"train": 5, "val": 2}, size=(64, 96))
     victim = sorted((broken / "train" / "images").iterdir())[0]
     victim.write_bytes(victim.read_bytes()[:200])
-    with pytest.raises(DataError, match="--skip-bad"):
+    with pytest.raises(DataError, match="`skip_bad=True`"):
         train(broken, out=tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
     train(broken, out=tmp_path / "run", model="segnet", width=0.06, epochs=1, skip_bad=True, quiet=True)

@@ -41,7 +41,7 @@ def test_a_new_or_empty_directory_is_free(tmp_path: Path) -> None:
 def test_a_directory_with_files_and_a_file_are_not(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("mine", encoding="utf-8")
-    with pytest.raises(OutputError, match=r"found a directory that holds files; .*--resume"):
+    with pytest.raises(OutputError, match=r"found a directory that holds files; .*`resume=True`"):
         RunDirectory(tmp_path).require_free()
     with pytest.raises(OutputError, match=r"notes\.txt: found a file; expected a directory to make"):
         RunDirectory(file).require_free()
@@ -132,7 +132,7 @@ def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:
     with run.locked(new=True) as is_locked:
         assert is_locked
         run.history.write_text("step\n", encoding="utf-8")
-        expected = rf"found a run that is being trained by process {os.getpid()} on .*, since .*--resume goes on"
+        expected = rf"found a run that is being trained by process {os.getpid()} on .*, since .*`resume=True` goes on"
         for new in (True, False):
             with pytest.raises(RunError, match=expected), RunDirectory(run.path).locked(new=new):
                 raise AssertionError

@@ -45,10 +45,10 @@ def test_epochs_are_those_of_every_stage() -> None:
 
 def test_a_model_without_stages_is_refused() -> None:
     for model, found in (("fcn32s", "model fcn32s"), (None, "model by default")):
-        with pytest.raises(OptionError, match=f"--stages: found {found}; expected one of fcn16s, fcn8s"):
+        with pytest.raises(OptionError, match=f"stages: found {found}; expected one of fcn16s, fcn8s"):
             list(plan_stages(TrainOptions(model=model), RunDirectory(Path("out"))))
 
 
 def test_stages_and_a_stored_configuration_exclude_each_other() -> None:
-    with pytest.raises(OptionError, match="--stages: found --config"):
+    with pytest.raises(OptionError, match="stages: found `config`"):
         list(plan_stages(TrainOptions(model="fcn8s", config=Path("config.yaml")), RunDirectory(Path("out"))))

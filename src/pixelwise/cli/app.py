@@ -91,7 +91,9 @@ def _run(arguments: list[str], debug: bool) -> None:
         with stops_raised():
             app(args=arguments)
     except PixelwiseError as error:
-        _end(error, str(error), 2, debug)
+        from pixelwise.cli.flags import error_in_flags  # which few see
+
+        _end(error, error_in_flags(error, next(iter(arguments), "")), 2, debug)
     except Stopped as stop:
         note(stop.message(next(iter(arguments), "")))
         sys.exit(stop.code)

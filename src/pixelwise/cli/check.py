@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
+from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import cells, print_table, say
 
 if TYPE_CHECKING:
@@ -39,11 +40,17 @@ def check(
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:
-        print(json.dumps(result.to_json_dict()))
+        print(json.dumps(_in_flags(result.to_json_dict())))
     else:
         _print_report(result)
     if result.harmful:
         raise typer.Exit(1)
+
+
+def _in_flags(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the report with flags in its sentences."""
+    problems = [{**problem, "message": in_flags(problem["message"])} for problem in report["problems"]]
+    return report | {"remarks": [in_flags(remark) for remark in report["remarks"]], "problems": problems}
 
 
 def _print_report(result: CheckResult) -> None:
@@ -58,12 +65,12 @@ def _print_report(result: CheckResult) -> None:
     for line in _mask_values(result):
         say(line)
     for remark in result.remarks:
-        say(remark)
+        say(in_flags(remark))
     for problem in result.problems:
         inside = problem.file != result.root and problem.file.is_relative_to(result.root)
         file = problem.file.relative_to(result.root) if inside else problem.file
         say(f"{file}  [{problem.kind}]")
-        say(f"    {problem.message}")
+        say(f"    {in_flags(problem.message)}")
     say(_summary(result))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 
 from pixelwise.cli.arguments import AsJson, nameable
 from pixelwise.cli.extras import require_train_extra
+from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import note, say
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def demo(
     note(f"drawing {SCENES[task]}")
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
-    run = train(dataset, out=out / "run", task=task, minutes=minutes)
+    run = train(dataset, out=out / "run", task=task, minutes=minutes, wording=partial(in_flags, command="train"))
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
     note("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
+from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import cells, note, print_table, say
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def evaluate(
     if tta:
         predictor = predictor.augmented()
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
-        note(f"note: {remark}")
+        note(f"note: {in_flags(remark)}")
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress)
-    remarks = [*scores.remarks, *_of_training(model, dataset, split)]
+    remarks = [*map(in_flags, scores.remarks), *_of_training(model, dataset, split)]
     if as_json:
         print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.arguments import AsJson, Model, Tta, nameable
+from pixelwise.cli.flags import error_in_flags, in_flags
 from pixelwise.cli.output import note, say
 from pixelwise.core.errors import ImageError, OptionError
 
@@ -22,7 +23,7 @@ def predict(
         list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=nameable)
     ],
     out: Annotated[Path, typer.Option(help="The directory to write into.", callback=nameable)],
-    kinds: Annotated[
+    as_: Annotated[
         str,
         typer.Option(
             "--as",
@@ -71,7 +72,7 @@ def predict(
     if resume and overwrite:
         raise OptionError("--resume", "--overwrite", "one of the two", "Leave one of the two out.")
     sampling = None if uncertainty is None else MonteCarloDropout(uncertainty, seed or 0)
-    asked = parse_kinds(kinds, sampled=sampling is not None)
+    asked = parse_kinds(as_, sampled=sampling is not None)
     jobs = plan_jobs(images, out, asked)
     predictor = load(model, engine, at_once=len(jobs))
     if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
@@ -92,7 +93,7 @@ def predict(
     with megapixel_bar("scan") as on_pixels:
         failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_tell)
     for error in failures.values():
-        note(f"error: {error}")
+        note(f"error: {error_in_flags(error, 'predict')}")
     if as_json:
         print(json.dumps(_report(jobs, failures)))
     else:
@@ -102,7 +103,7 @@ def predict(
 
 
 def _tell(remark: str) -> None:
-    note(f"note: {remark}")
+    note(f"note: {in_flags(remark)}")
 
 
 def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:
@@ -112,7 +113,9 @@ def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list
             for job in jobs
             if job.image not in failures
         ],
-        "failures": [{"file": str(image), "message": str(error)} for image, error in failures.items()],
+        "failures": [
+            {"file": str(image), "message": error_in_flags(error, "predict")} for image, error in failures.items()
+        ],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import note
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ SHOWN = 5
 def tell_assumptions(dataset: Dataset) -> None:
     """Print what was assumed when the data set was opened, a line each, to standard error."""
     for problem in dataset.problems:
-        note(f"{problem.kind}: {problem.file}: {problem.message}")
+        note(f"{problem.kind}: {problem.file}: {in_flags(problem.message)}")
 
 
 def tell_harmful(result: CheckResult) -> None:
     """Print what would spoil a training, as far as `SHOWN`, to standard error."""
     for problem in result.harmful[:SHOWN]:
-        note(f"{problem.kind}: {problem.file}: {problem.message}")
+        note(f"{problem.kind}: {problem.file}: {in_flags(problem.message)}")
     if len(result.harmful) > SHOWN:
         note(f"... and {len(result.harmful) - SHOWN} more: pixelwise check {result.root}")

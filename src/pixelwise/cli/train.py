@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, ModelOptions, Width, nameable
 from pixelwise.cli.extras import require_train_extra
+from pixelwise.cli.flags import in_flags
 
 if TYPE_CHECKING:
     from pixelwise.training import Run
@@ -120,6 +122,7 @@ def train(
         rotate=rotate,
         stages=stages,
         folds=folds,
+        wording=partial(in_flags, command="train"),
     )
     if as_json:
         print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **_scores(run)}))

@@ -30,7 +30,7 @@ class Bands:
         require_numbers(self.numbers)
         if not len(self.numbers) == len(self.low) == len(self.high) or not np.isfinite(self.low + self.high).all():
             expected = f"{len(self.numbers)} finite values each"
-            raise OptionError("--bands", f"{self.low} to {self.high}", expected, "Name bands that hold values.")
+            raise OptionError("bands", f"{self.low} to {self.high}", expected, "Name bands that hold values.")
 
     def scaled(self, values: npt.NDArray[np.generic]) -> UInt8:
         """Return values (channels, height, width) of any type as uint8 (height, width, channels); NaN becomes 0."""
@@ -71,4 +71,4 @@ def require_numbers(numbers: Sequence[int]) -> None:
 
 def _no_numbers(found: str) -> OptionError:
     expected = f"1 to {MAX_BANDS} different bands, counted from 1"
-    return OptionError("--bands", found, expected, "Give their numbers in the order of the channels, such as 4,3,2.")
+    return OptionError("bands", found, expected, "Give their numbers in the order of the channels, such as 4,3,2.")

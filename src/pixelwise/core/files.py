@@ -83,7 +83,7 @@ def output_errors(path: Path, go_on: str = "") -> Iterator[None]:
 def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
     """Return what keeps `path` from being written, and what to do about it."""
     found, expected = error.strerror or str(error), "a place that can be written"
-    other = "choose another --out"
+    other = "choose another `out`"
     remedy = f"Free some space{f', {go_on},' if go_on else ''} or {other}."
     name = error.filename if isinstance(error.filename, str) else None
     is_read = name is not None and not Path(name).absolute().is_relative_to(path.parent.absolute())

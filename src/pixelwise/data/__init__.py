@@ -109,7 +109,7 @@ def open_dataset(
     """
     root = Path(path)
     if format is not None:
-        _require_known(format, "--format", FORMATS)
+        _require_known(format, "format", FORMATS)
     if not os.path.isdir(root):
         raise _no_directory(root)
     if format is None:
@@ -126,16 +126,16 @@ def open_dataset(
     return dataset if bands is None else dataset.with_bands(bands)
 
 
-def write_dataset(dataset: Dataset, format: str, out: str | Path) -> None:
-    """Write a data set in the layout `format`, one of `WRITTEN_FORMATS`, into `out`, a new or empty directory.
+def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
+    """Write a data set in the layout `to`, one of `WRITTEN_FORMATS`, into `out`, a new or empty directory.
 
     Images get other names where file systems, lists or annotations do not take theirs (see `with_file_names`).
 
     Raises `OptionError` for a format that does not exist, `OutputError` for `out`, `DataError` where the layout
     cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read.
     """
-    _require_known(format, "--to", WRITTEN_FORMATS)
-    _WRITERS[format](with_file_names(dataset), Path(out))
+    _require_known(to, "to", WRITTEN_FORMATS)
+    _WRITERS[to](with_file_names(dataset), Path(out))
 
 
 def _no_directory(path: Path) -> DataError:

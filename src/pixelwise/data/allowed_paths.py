@@ -20,7 +20,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
     """
     if images_root is not None and not os.path.isdir(images_root):
         remedy = "Name the folder that holds the images, or leave it out."
-        raise OptionError("--images-root", f"{images_root}, which is no directory", "a directory", remedy)
+        raise OptionError("images_root", f"{images_root}, which is no directory", "a directory", remedy)
     home, other = _end(dataset.root), None if images_root is None else _end(images_root)
     end_of = _ends()
     outside: list[tuple[Path, Path]] = []
@@ -38,7 +38,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
     if other is not None and not needed:
         found = f"{images_root}, under which no file of {dataset.root} lies"
         expected = "a folder outside the data set that its annotations or links name"
-        raise OptionError("--images-root", found, expected, "Leave it out, or correct it.")
+        raise OptionError("images_root", found, expected, "Leave it out, or correct it.")
 
 
 def _refusal(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
@@ -46,7 +46,7 @@ def _refusal(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
     others = f", and {more:,} more" if more else ""
     shared = Path(os.path.commonpath([own.parent for _, own in outside]))
     folder = end.parent if shared == shared.parent else shared  # never the whole machine
-    remedy = f"Copy what belongs to the data into it, or allow the folder: --images-root {folder}."
+    remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(folder)!r}`."
     return DataError(file, f"a file outside the data set ({end}{others})", f"files under {_end(root)}", remedy)
 
 

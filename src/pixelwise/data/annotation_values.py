@@ -68,7 +68,7 @@ def declared_size(stated: tuple[object, object], image: Path, where: Path) -> tu
         where,
         f"a size of {height}x{width} (height x width)",
         f"{own[0]}x{own[1]}, its image's size",
-        "Export the annotations again at the image's size, or leave the image out (train --skip-bad).",
+        "Export the annotations again at the image's size, or leave the image out (`train(skip_bad=True)`).",
     )
 
 

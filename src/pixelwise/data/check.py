@@ -126,7 +126,7 @@ class CheckResult:
         return [problem for problem in self.problems if problem.kind not in HARMLESS]
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return what `pixelwise check --json` prints."""
+        """Return what `pixelwise check` prints as JSON."""
         return {
             "format": self.format,
             "images": self.images,
@@ -249,7 +249,7 @@ def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> No
 
 def _duplicate(image: Path, split: str, first: Path, first_split: str) -> Problem:
     found = f"found the same pixels in {split} as {first.name} has in {first_split}"
-    remedy = f"Take one of them away; train --skip-bad leaves out this one, in {split}."
+    remedy = f"Take one of them away; `train(skip_bad=True)` leaves out this one, in {split}."
     return Problem(image, "duplicate", f"{found}; expected an image in one split only. {remedy}")
 
 
@@ -277,7 +277,7 @@ def _similar_names(dataset: Dataset) -> list[Problem]:
 
 def _empty_splits(dataset: Dataset) -> list[Problem]:
     remedy = "Add images, name the split folders train/, val/ and test/, or write train.txt and val.txt lists."
-    folds = "train --folds 5 measures a set that is too small to split."
+    folds = "`train(folds=5)` measures a set that is too small to split."
     wanted = {"train": "images to train on", "val": "images to choose the best weights by"}
     return [
         Problem(
@@ -313,7 +313,7 @@ def _missing_classes(result: CheckResult) -> Iterator[Problem]:
     unlearnt = "It cannot be learnt, and every pixel of it will be wrong. Move images with it into train."
     yield from problem("class_not_in_train", anywhere & ~trained, "in train, though in other splits", unlearnt)
     if validated.any():
-        unmeasured = "Nothing is measured of it. Move images with it into val, or measure with train --folds 5."
+        unmeasured = "Nothing is measured of it. Move images with it into val, or measure with `train(folds=5)`."
         yield from problem("class_not_in_val", trained & ~validated, "in val, though in train", unmeasured)
 
 
@@ -332,5 +332,5 @@ def splits_in_words(dataset: Dataset) -> list[str]:
         if 0 < counts.get(split, 0) < LEAST:
             images = "1 image" if counts[split] == 1 else f"{counts[split]} images"
             worth = f"{split} has {images}: a score on fewer than {LEAST} says little about other images"
-            remarks.append(f"{worth}. Add images, or measure on all of them with train --folds 5.")
+            remarks.append(f"{worth}. Add images, or measure on all of them with `train(folds=5)`.")
     return remarks

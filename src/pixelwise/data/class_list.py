@@ -68,7 +68,7 @@ def require_no_ids(class_list: ClassList) -> None:
     """Raise `DataError` for a list with `ignore_ids` in a layout that has no effect of it."""
     if class_list.ignore_ids is not None:
         expected = "none in this layout, which has no folder instances/"
-        raise DataError(class_list.path, "'ignore_ids'", expected, "Take it out, or pass --format folders.")
+        raise DataError(class_list.path, "'ignore_ids'", expected, "Take it out, or pass `format='folders'`.")
 
 
 def read_class_list(root: Path) -> ClassList | None:

@@ -174,5 +174,5 @@ def require_sizes(item: Item, labels: Labels, expected: tuple[int, ...]) -> None
             path,
             f"a mask of {found[0]}x{found[1]} (height x width)",
             f"{expected[0]}x{expected[1]}, its image's size",
-            "Export the mask again at the image's size, or leave the pair out (train --skip-bad).",
+            "Export the mask again at the image's size, or leave the pair out (`train(skip_bad=True)`).",
         )

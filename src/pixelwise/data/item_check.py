@@ -94,7 +94,8 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     if labels is not None:
         class_pixels += counted(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
-            message = "found no labelled pixel; expected some. Label the image or leave it out (train --skip-bad)."
+            remedy = "Label the image or leave it out (`train(skip_bad=True)`)."
+            message = f"found no labelled pixel; expected some. {remedy}"
             problems.append(Problem(item.image, "unlabelled", message))
         if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
             found = objects_of(labels.label_map, labels.instance_map)
@@ -170,7 +171,7 @@ def _pages(path: Path) -> list[Problem]:
     count, name = (len(image_pages(path)), "pages") if is_tiff else (frame_count(path), "frames")
     if count < 2:
         return []
-    channels = ", or name the pages as channels with --bands" if is_tiff else ""
+    channels = ", or name the pages as channels with `bands`" if is_tiff else ""
     remedy = f"Save each of them, and its labels, as a file{channels}."
     message = f"found {count} {name}, of which the first alone is read; expected one image a file. {remedy}"
     return [Problem(path, "pages", message)]

@@ -55,7 +55,7 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
     pool = _in_order([item for split, item in dataset.items() if split != "test" or item.drawn])
     if not 2 <= count <= len(pool):
         remedy = "Give 5, or as many as there are images if these are fewer."
-        raise OptionError("--folds", str(count), f"2 to {len(pool)}, the number of images", remedy)
+        raise OptionError("folds", str(count), f"2 to {len(pool)}, the number of images", remedy)
     sizes = {str(fold): len(pool[fold::count]) for fold in range(count)}
     parts = stratify(pool, classes_of(dataset, pool), sizes)
     return [

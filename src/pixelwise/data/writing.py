@@ -27,7 +27,7 @@ def new_directory(out: Path) -> Iterator[Path]:
     """
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         found = "a file" if out.is_file() else "a directory that is not empty"
-        raise OutputError(out, found, "a new or empty directory", "Choose another --out or empty this one.")
+        raise OutputError(out, found, "a new or empty directory", "Choose another `out` or empty this one.")
     place = out.resolve()
     with output_errors(out), temporary_beside(place) as temporary:
         temporary.mkdir()

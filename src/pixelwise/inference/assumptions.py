@@ -166,8 +166,8 @@ def _on_labelme(jobs: Sequence[Job]) -> Iterator[str]:
     images = _shared(located(job.image)[0].parent for job in labelled)
     if not images.is_relative_to(folder):
         yield (
-            f"{folder}: labelme's files will name images in {images}. Check and train on them with --images-root "
-            f"{images}, or write them beside the images with --out."
+            f"{folder}: labelme's files will name images in {images}. Check and train on them with "
+            f"`images_root={str(images)!r}`, or write them beside the images with `out`."
         )
 
 

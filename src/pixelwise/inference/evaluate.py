@@ -40,7 +40,7 @@ def evaluate(
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
-        raise OptionError("--split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
+        raise OptionError("split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
     return score_items(predictor, dataset, items, on_progress, on_image).scores(intervals=True)
 
 

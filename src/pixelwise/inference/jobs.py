@@ -79,7 +79,7 @@ def require_files(jobs: Sequence[Job]) -> None:
         if LABELME in job.outputs and located(job.image)[0] != job.image:
             found = f"{job.image}, a page or frame of a file, which labelme cannot open"
             remedy = "Save the pages as files and predict these, or leave labelme out."
-            raise OptionError(f"--as {LABELME}", found, "images that are files of their own", remedy)
+            raise OptionError(f"as_={LABELME!r}", found, "images that are files of their own", remedy)
 
 
 def require_new(jobs: Sequence[Job]) -> None:
@@ -87,8 +87,11 @@ def require_new(jobs: Sequence[Job]) -> None:
     for job in jobs:
         for output in job.outputs.values():
             if output.exists():
-                remedy = "Give --resume to predict what is missing, --overwrite to write all anew, or another --out."
-                raise OptionError("--out", f"{output}, which exists", "a place for new files", remedy)
+                remedy = (
+                    "Give `resume=True` to predict what is missing, `overwrite=True` to write all anew, or another "
+                    "`out`."
+                )
+                raise OptionError("out", f"{output}, which exists", "a place for new files", remedy)
 
 
 def _images_of(text: str, out: Path) -> dict[Path, Path]:
@@ -146,17 +149,17 @@ def _output(place: Path, kind: str, placed: bool) -> Path:
 
 def _require_no_overwriting(jobs: list[Job]) -> None:
     expected = "a file of its own for each prediction"
-    remedy = "Rename one of the images, or choose another --out directory for it."
+    remedy = "Rename one of the images, or choose another `out` directory for it."
     images = {_identity(located(job.image)[0]) for job in jobs}
     owners: dict[str, Path] = {}
     for job in jobs:
         for output in job.outputs.values():
             identity = _identity(output)
             if identity in images:
-                raise OptionError("--out", f"{output}, an image to predict", expected, remedy)
+                raise OptionError("out", f"{output}, an image to predict", expected, remedy)
             if identity in owners:
                 found = f"{output} for {owners[identity]} and for {job.image}"
-                raise OptionError("--out", found, expected, remedy)
+                raise OptionError("out", found, expected, remedy)
             owners[identity] = job.image
 
 

@@ -27,7 +27,7 @@ def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Pre
     """
     known = (*ENGINES, HALF_ENGINE, AUTO)
     if engine not in known:
-        raise OptionError("--engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
+        raise OptionError("engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
     path = model_path(path)
     if engine == AUTO:
         from pixelwise.inference.engine_benchmark import fastest_engine  # which only this asks for
@@ -45,13 +45,13 @@ def model_path(path: str | Path) -> Path:
     """
     path = Path(path)
     if not path.exists():
-        remedy = "Check the path; `pixelwise train` writes a model.onnx into its --out directory."
+        remedy = "Check the path; `pixelwise train` writes a model.onnx into its `out` directory."
         raise ModelFileError(path, "no such file or directory", "a run directory or an .onnx file", remedy)
     if not path.is_dir():
         require_file(path)
         return path
     model = path / "model.onnx"
     if not model.is_file():
-        remedy = "Finish the run with `pixelwise train ... --resume`, or name another directory."
+        remedy = "Finish the run with `train(resume=True)`, or name another directory."
         raise RunError(path, "no model.onnx", "the directory of a finished run", remedy)
     return model

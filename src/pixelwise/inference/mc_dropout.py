@@ -47,9 +47,9 @@ class MonteCarloDropout:
     def __post_init__(self) -> None:
         if self.passes < 2:
             remedy = "Ask for 20 or more: a variance of few passes says little."
-            raise OptionError("--uncertainty", str(self.passes), "at least 2 passes", remedy)
+            raise OptionError("passes", str(self.passes), "at least 2 passes", remedy)
         if self.seed < 0:
-            raise OptionError("--seed", str(self.seed), "at least 0", "Leave it out for 0.")
+            raise OptionError("seed", str(self.seed), "at least 0", "Leave it out for 0.")
 
     def draw(self, number: int, tile: int) -> int:
         """Return what the engine's dropout is seeded with in pass `number` over `tile`: 1..2**32 - 1."""
@@ -65,8 +65,8 @@ def moments_of_passes(engine: object, sampling: MonteCarloDropout) -> Callable[[
     Raises `OptionError` for an engine that cannot sample.
     """
     if not isinstance(engine, SamplingEngine):
-        remedy = "Use --engine onnxruntime, or leave --uncertainty out."
-        raise OptionError("--uncertainty", "an engine without dropout", "one that can leave dropout on", remedy)
+        remedy = "Use `engine='onnxruntime'`, or leave `sampling` out."
+        raise OptionError("sampling", "an engine without dropout", "one that can leave dropout on", remedy)
     tiles = itertools.count()
 
     def moments(images: UInt8) -> Float32:

@@ -65,8 +65,8 @@ class Predictor:
         from pixelwise.inference.thresholds import thresholds_by_index  # which few ask for
 
         if self.info.grouping is not None:
-            remedy = "Leave --threshold out; every object comes with its score."
-            raise OptionError("--threshold", "an instance model", "a semantic one", remedy)
+            remedy = "Leave `thresholds` out; every object comes with its score."
+            raise OptionError("thresholds", "an instance model", "a semantic one", remedy)
         changed = self._with(self._engine)
         changed.thresholds = thresholds_by_index(thresholds, self.classes)
         return changed
@@ -101,8 +101,8 @@ class Predictor:
         work_out = partial(self.probabilities, pixels, sampling)
         if self.info.grouping is not None:
             if sampling is not None:
-                remedy = "Leave --uncertainty out."
-                raise OptionError("--uncertainty", "an instance model", "a semantic one", remedy)
+                remedy = "Leave `sampling` out."
+                raise OptionError("sampling", "an instance model", "a semantic one", remedy)
             label_map, objects = self.label_map_and_objects(pixels)
             return Result(pixels, label_map, self.info, work_out, instances=objects)
         if sampling is not None:
@@ -137,7 +137,7 @@ class Predictor:
         """
         grouping = self.info.grouping
         if grouping is None:
-            remedy = "Train with --task instance."
+            remedy = "Train with `task='instance'`."
             raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
         from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
 

@@ -161,7 +161,7 @@ def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], 
         if kind not in asked:
             continue
         if kind == "instances" and count > MAX_ID:
-            remedy = "Ask for --as instances32."
+            remedy = "Ask for `as_='instances32'`."
             raise OutputError(asked[kind], f"{count:,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
         write_geotiff(
             asked[kind],

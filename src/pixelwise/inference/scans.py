@@ -155,19 +155,19 @@ def _predicted_rows(
 ) -> Iterator[StoredRows]:
     """Predict a scan into a hidden file beside `out`, and yield its rows.
 
-    The file is this process's alone meanwhile. It is removed at the end, and left for `--resume` where something went
-    wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
+    The file is this process's alone meanwhile. It is removed at the end, and left for `resume=True` where something
+    went wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
     """
     kept = out.with_name(file_name(f".{out.stem}", ".rows"))
     height, width, _ = scan.shape
     require_width(scan.path, width, predictor.info.tile)
     pixel = LABELS if predictor.info.grouping is None else FIELDS
-    with output_errors(out, "go on with --resume"):
+    with output_errors(out, "go on with `resume=True`"):
         header = _header(predictor, scan.path)
         out.parent.mkdir(parents=True, exist_ok=True)
         opened = open_locked(kept)
         if opened is None:
-            remedy = "Wait until it is done, or choose another --out."
+            remedy = "Wait until it is done, or choose another `out`."
             raise OutputError(out, "a file that another process is predicting", "one that nobody is", remedy)
         handle, _ = opened
         try:

@@ -25,7 +25,7 @@ def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
         try:
             thresholds[name.strip()] = float(value)
         except ValueError as error:
-            raise OptionError("--threshold", repr(text), EXPECTED, "Give one for each class that needs it.") from error
+            raise OptionError("thresholds", repr(text), EXPECTED, "Give one for each class that needs it.") from error
     return thresholds
 
 
@@ -37,10 +37,10 @@ def thresholds_by_index(thresholds: Mapping[str, float], classes: ClassMap) -> d
     """
     for name, value in thresholds.items():
         if name not in classes.names or not 0 < value < 1:
-            raise OptionError("--threshold", f"{name}={value:g}", EXPECTED, f"Classes: {', '.join(classes.names)}.")
+            raise OptionError("thresholds", f"{name}={value:g}", EXPECTED, f"Classes: {', '.join(classes.names)}.")
     if len(thresholds) == classes.num_classes:
         remedy = "Leave one out: it takes what the others leave."
-        raise OptionError("--threshold", "thresholds of all classes", "a class without one", remedy)
+        raise OptionError("thresholds", "thresholds of all classes", "a class without one", remedy)
     return {classes.names.index(name): value for name, value in thresholds.items()}
 
 

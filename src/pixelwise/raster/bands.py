@@ -56,7 +56,7 @@ def measured_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
     seen = [look for look in looks if not isinstance(look, ImageError)]
     if not seen:
         errors = (look for look in looks if isinstance(look, ImageError))
-        raise next(errors, OptionError("--bands", "no image", "images to look at", "Check the data set."))
+        raise next(errors, OptionError("bands", "no image", "images to look at", "Check the data set."))
     if all(values.dtype == np.uint8 for values in seen):
         return Bands(tuple(numbers), (0.0,) * len(numbers), (255.0,) * len(numbers))
     together = np.concatenate([values.astype(np.float64) for values in seen], axis=1)
@@ -112,7 +112,7 @@ def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
 
 def band_size(path: Path) -> tuple[int, int]:
     """Return a file's (height, width) from its header, of several pages that of the first. Raises as `read_bands`."""
-    require_rasterio("--bands")
+    require_rasterio("bands")
     with readable(path), open_file(path) as file:
         return file.height, file.width
 
@@ -140,7 +140,7 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 @contextmanager
 def opened(path: Path) -> Iterator[DatasetReader]:
     """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
-    require_rasterio("--bands")
+    require_rasterio("bands")
     with readable(path), open_bands(path) as file:
         yield file
 

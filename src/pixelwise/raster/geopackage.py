@@ -139,7 +139,7 @@ class GeoPackage(Features):
         try:
             yield
         except sqlite3.Error as error:
-            remedy = "Free some space or choose another --out."
+            remedy = "Free some space or choose another `out`."
             raise OutputError(self._path, str(error), "a place that can be written", remedy) from error
 
 

@@ -44,7 +44,7 @@ def write_geotiff(
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
     if not is_text(path):
-        remedy = "Choose another --out, or rename the image."
+        remedy = "Choose another `out`, or rename the image."
         raise OutputError(path, "a name that is not UTF-8", "one that GDAL takes", remedy)
     count, height, width = shape
     form: dict[str, Any] = {
@@ -73,7 +73,7 @@ def write_geotiff(
             if beside.is_file():  # a coordinate system that no GeoTIFF key can name
                 beside.replace(path.with_name(path.name + ".aux.xml"))
         except RasterioError as error:
-            remedy = "Free some space or choose another --out."
+            remedy = "Free some space or choose another `out`."
             raise OutputError(path, str(error.__cause__ or error), "a place that can be written", remedy) from error
         finally:
             beside.unlink(missing_ok=True)

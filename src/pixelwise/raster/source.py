@@ -165,7 +165,7 @@ class GdalSource(Source):
         if not (gray or count in (3, 4)) or len(kinds) > 1 or kinds[0].startswith("complex"):
             self.close()
             found = f"{count} bands of {', '.join(kinds)}"
-            remedy = "Choose bands, for example with --bands 3,2,1 of check and train; the model then knows them."
+            remedy = "Choose bands, for example with `bands=[3, 2, 1]` of check and train; the model then knows them."
             raise ImageError(self.path, found, "1, 3 or 4 bands of one type", remedy)
         return [1] if gray else [1, 2, 3]
 

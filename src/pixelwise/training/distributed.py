@@ -51,7 +51,8 @@ def batch_share(batch: int, index: int, count: int) -> slice:
     """Return which samples of a batch of so many, or more, are those of process `index`. Raises `OptionError` if there
     are too few."""
     if batch < count:
-        raise OptionError("torchrun", f"{count} processes", f"at most {batch}, one a crop of a batch", "Start fewer.")
+        expected = f"at most {batch}, one a crop of a batch"
+        raise OptionError("the number of processes", str(count), expected, "Start fewer.")
     return slice(index, None, count)
 
 
@@ -70,7 +71,7 @@ def watch_processes(run: RunDirectory, accelerator: Accelerator) -> Iterator[Non
     if count == 1:
         yield
         return
-    remedy = "Start the same command again with --resume: it goes on from the last checkpoint."
+    remedy = "Start the same command again with `resume=True`: it goes on from the last checkpoint."
     lost = RunError(run.path, "a process of this run that ended before its time", f"all {count} to go on", remedy)
 
     def stop(signum: int, frame: FrameType | None) -> NoReturn:

@@ -184,7 +184,7 @@ def fit(
     for batch in batches:
         loss = trainer.train_step(batch)
         if not math.isfinite(loss):
-            remedy = "Start a new run with another --seed, or with --config and a lower learning_rate in its recipe."
+            remedy = "Start a new run with another `seed`, or with `config` and a lower learning_rate in its recipe."
             raise RunError(checkpoint.parent, f"a loss of {loss} in step {progress.step}", "a number", remedy)
         progress.loss_sum += loss
         progress.loss_count += 1

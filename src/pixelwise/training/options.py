@@ -10,10 +10,7 @@ from pixelwise.nn.losses.cross_entropy import Reduction
 
 DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
-"""Names of `--class-weights`, and the power of median-frequency balancing each stands for."""
-
-FLAGS = {"start_from": "--from", "model_options": "--option"}
-"""The flags that are not called like their options."""
+"""Names of `class_weights`, and the power of median-frequency balancing each stands for."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +50,12 @@ class TrainOptions:
         names = ("minutes", "epochs", "recipe", "class_weights", "folds", "freeze_through")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def as_arguments(self) -> list[str]:
-        """Return the options as they are typed on the command line."""
-        words: list[str] = []
-        for entry in fields(self):
-            value, flag = getattr(self, entry.name), FLAGS.get(entry.name, f"--{entry.name.replace('_', '-')}")
-            if entry.name == "pretrained" and value is False:
-                words.append("--no-pretrained")
-            elif entry.name == "rotate" and value is False:
-                words.append("--no-rotate")
-            elif entry.name == "model_options":
-                words += [word for pair in value or () for word in (flag, pair)]
-            elif value is True:
-                words.append(flag)
-            elif value is not None and value is not False:
-                words += [flag, f"{value:g}" if isinstance(value, float) else str(value)]
-        return words
+    def as_keywords(self) -> dict[str, object]:
+        """Return the options that were given as keywords of `pixelwise.train`, paths as texts."""
+        names = {"model_options": "options"}
+        given = {names.get(entry.name, entry.name): getattr(self, entry.name) for entry in fields(self)}
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in given.items()
+            if value is not None and (value is not False or name in ("pretrained", "rotate"))
+        }

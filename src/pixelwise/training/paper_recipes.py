@@ -1,4 +1,4 @@
-"""The classics' training as their authors described it, by name: `pixelwise train --recipe fcn|segnet|unet`.
+"""The classics' training as their authors described it, by name: `recipe` of `train`.
 
 Solver constants are those of the authors' files (`voc-fcn*/solver.prototxt`, `segnet*_solver.prototxt`), else of the
 papers. What none of them publishes as a number (the length of a run, U-Net's learning rate) is ours. Images are
@@ -70,7 +70,7 @@ UNET_SOLVER = Solver(1e-3, 0.99, 0.0, 1, "mean")
 """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: one tile a step, momentum 0.99. The rate is ours."""
 
 CLASS_WEIGHTS = {"fcn": "none", "segnet": "median", "unet": "median"}
-"""The class weights of each, by the names of `--class-weights`."""
+"""The class weights of each, by the names of `class_weights`."""
 
 
 def apply_paper_recipe(
@@ -81,7 +81,7 @@ def apply_paper_recipe(
     Raises `OptionError` for a name that is none of `AUTHORS`, or for `fcn` with a net that is no FCN.
     """
     if name not in AUTHORS:
-        raise OptionError("--recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
+        raise OptionError("recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
     solver, more = AUTHORS[name](model, encoder, image_sizes)
     update = {
         "crop": full_crop_size(image_sizes),
@@ -111,8 +111,8 @@ _Numbers = tuple[Solver, dict[str, object]]
 def _fcn(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
     """Shelhamer, Long, Darrell, PAMI 2017, section 4.3, and the reference code."""
     if model not in FCN_STAGES:
-        known, remedy = ", ".join(FCN_STAGES), "Name one with --model, or leave --recipe out."
-        raise OptionError("--recipe fcn", f"model {model}", f"one of {known}", remedy)
+        known, remedy = ", ".join(FCN_STAGES), "Name one with `model`, or leave `recipe` out."
+        raise OptionError("recipe='fcn'", f"model {model}", f"one of {known}", remedy)
     solver = FCN_SOLVERS.get(encoder or "", _FCN_VGG16)  # other encoders are refused where the net is built
     if solver.reduction != "sum":
         return solver, {}

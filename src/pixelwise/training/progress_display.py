@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +23,9 @@ REFRESH_SECONDS = 0.5
 class Display:
     """A progress bar in a terminal; elsewhere one line for each validation, and messages."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, wording: Callable[[str], str] = str) -> None:
+        self.wording = wording
+        """Puts what messages say of options into the words of who reads them."""
         self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
         self._bar: Progress | None = None
         self._shown = self._window_start = 0.0
@@ -30,7 +33,7 @@ class Display:
 
     def message(self, text: str) -> None:
         """Show a line."""
-        self._console.print(printable(text), soft_wrap=True)
+        self._console.print(printable(self.wording(text)), soft_wrap=True)
 
     def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
         """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by

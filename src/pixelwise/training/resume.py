@@ -1,4 +1,4 @@
-"""Going on with a run, or repeating one: what is typed beside --resume or --config takes effect or is an error."""
+"""Going on with a run, or repeating one: what is typed beside `resume=True` or `config` takes effect or is an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelwise.data.dataset import Dataset
 from pixelwise.nn.models import parse_options
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import RunConfig
-from pixelwise.training.options import FLAGS, TrainOptions
+from pixelwise.training.options import TrainOptions
 from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
     apply_options,
@@ -50,16 +50,16 @@ PATHS = ("start_from", "encoder_weights")
 
 
 def resume_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
-    """Return the configuration of the run to go on with, with more steps where `--epochs` asks for more.
+    """Return the configuration of the run to go on with, with more steps where `epochs` asks for more.
 
     Raises `RunError` for other data, and for an option that is not what the run was started with.
     """
     config = RunConfig.load(run.config)
     if config.fingerprint != fingerprint(dataset):
-        remedy = "Point to the data the run was started with, or start a new run in another --out."
+        remedy = "Point to the data the run was started with, or start a new run in another `out`."
         raise RunError(run.path, "a run on other data", f"one on {dataset.root} as it is now", remedy)
     if config.labels is not None and config.labels != hash_label_values(dataset):
-        remedy = f"Restore classes.yaml in {dataset.root}, or start a new run in another --out."
+        remedy = f"Restore classes.yaml in {dataset.root}, or start a new run in another `out`."
         raise RunError(run.path, "a run whose mask values stood for other classes", "those of the run", remedy)
     require_same(run, config, options)
     if options.epochs is None or options.epochs == config.asked.get("epochs"):
@@ -87,21 +87,21 @@ def inherit_options(options: TrainOptions, config: RunConfig, names: Sequence[st
 
 
 def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *, may_extend: bool = True) -> None:
-    """Raise `RunError` for an option that is not what the run was started with; `--epochs` may be another one where the
+    """Raise `RunError` for an option that is not what the run was started with; `epochs` may be another one where the
     run can be extended."""
-    _refuse_others(run.path, config, options, (*NET, *TRAINING), "start a new run in another --out")
+    _refuse_others(run.path, config, options, (*NET, *TRAINING), "start a new run in another `out`")
     stored = {name: config.asked.get(name) for name in ("minutes", "epochs")}
     if stored["epochs"] is None and stored["minutes"] is None:
         stored["minutes"] = DEFAULT_MINUTES
     for name in ("minutes", *(() if may_extend else ("epochs",))):
         asked = getattr(options, name)
         if asked is not None and asked != stored[name]:
-            known = " and ".join(f"--{key} {value:g}" for key, value in stored.items() if value is not None)
+            known = " and ".join(f"`{key}={value:g}`" for key, value in stored.items() if value is not None)
             length = f"{config.recipe.steps} steps" + (f", from {known}" if known else "")
-            remedy = "Leave it out to finish the run" + ("; extend it with --epochs." if may_extend else ".")
-            raise RunError(run.path, f"a run of {length}", f"one of --{name} {asked:g}", remedy)
+            remedy = "Leave it out to finish the run" + ("; extend it with `epochs`." if may_extend else ".")
+            raise RunError(run.path, f"a run of {length}", f"one of `{name}={asked:g}`", remedy)
     if options.config is not None and _repeatable(RunConfig.load(options.config)) != _repeatable(config):
-        remedy = "Leave --config out, or start a new run in another --out."
+        remedy = "Leave `config` out, or start a new run in another `out`."
         raise RunError(run.path, f"a run by another configuration than {options.config}", "its own", remedy)
 
 
@@ -109,16 +109,16 @@ def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: i
     length = recipes.count_crops(config.recipe, config.recipe.steps)
     if epochs * train_images <= length:
         remedy = (
-            "Give more --epochs to extend it, leave --epochs out to finish it, or start a new run in another --out."
+            "Give more `epochs` to extend it, leave `epochs` out to finish it, or start a new run in another `out`."
         )
-        found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than --epochs {epochs}"
+        found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than `epochs={epochs}`"
         raise RunError(run.path, found, expected, remedy)
     recipe = plan_epochs(recipes.extend(config.recipe), epochs, train_images)
     return config.model_copy(update={"recipe": recipe, "asked": {**config.asked, "epochs": epochs}})
 
 
 def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
-    """Return the configuration of `--config` for these data, with what else was typed in place of its own; its steps
+    """Return the configuration of `config` for these data, with what else was typed in place of its own; its steps
     are the file's.
 
     Raises `OptionError` for data with other classes, and `RunError` for an option that asks for another net.
@@ -127,8 +127,8 @@ def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, opti
     config = RunConfig.load(file)
     if config.class_map.names != dataset.classes.names:
         found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
-        raise OptionError("--config", f"data with the classes {found}", expected, "Train without --config.")
-    _refuse_others(file, config, options, NET, "train without --config")
+        raise OptionError("config", f"data with the classes {found}", expected, "Train without `config`.")
+    _refuse_others(file, config, options, NET, "train without `config`")
     check_options(replace(options, task=config.task))
     recipe = apply_options(config.recipe, options)
     if options.class_weights is not None:
@@ -167,8 +167,8 @@ def use_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Datase
     if dataset.bands is not None and (config.bands is None or dataset.bands.numbers != config.bands.numbers):
         stored = "red, green and blue" if config.bands is None else ",".join(map(str, config.bands.numbers))
         asked = ",".join(map(str, dataset.bands.numbers))
-        remedy = "Leave --bands out, or start a new run in another --out."
-        raise RunError(where, f"the bands {stored}", f"--bands {asked}", remedy)
+        remedy = "Leave `bands` out, or start a new run in another `out`."
+        raise RunError(where, f"the bands {stored}", f"`bands=[{asked}]`", remedy)
     return replace(dataset, bands=config.bands)
 
 
@@ -181,11 +181,9 @@ def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names:
         if name in PATHS and asked is not None:
             asked, stored = asked.resolve(), stored and Path(str(stored)).resolve()
         if asked is not None and asked != stored:
-            flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-            if name == "pretrained":
-                flag = "--pretrained" if asked else "--no-pretrained"
+            option = "pretrained=False" if name == "pretrained" and not asked else name
             found, expected = f"a run with {name} {stored}", f"{name} {asked}"
-            raise RunError(where, found, expected, f"Leave {flag} out, or {other}.")
+            raise RunError(where, found, expected, f"Leave `{option}` out, or {other}.")
 
 
 def _stored(config: RunConfig, name: str) -> object:

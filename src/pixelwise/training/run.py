@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -31,7 +31,7 @@ from pixelwise.training.planning.plan import (
     length_warnings,
     plan_length,
     plan_run,
-    repeat_command,
+    repeat_call,
 )
 from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, together
 from pixelwise.training.progress_display import Display, describe_run, score_lines
@@ -105,6 +105,7 @@ def train(
     stages: bool = False,
     folds: int | None = None,
     quiet: bool = False,
+    wording: Callable[[str], str] = str,
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
 
@@ -123,6 +124,8 @@ def train(
     split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
     on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
     epochs for each.
+
+    Messages and the report name options as Python in backticks; `wording` may put them otherwise.
 
     Ctrl-C, and SIGTERM, save a checkpoint after the step under way; a second one ends at once. One process at a time
     trains in a directory.
@@ -166,15 +169,15 @@ def train(
         else:
             run.require_free()
     if run.is_staged and not stages:
-        remedy = "Add --stages, or choose another --out."
-        raise OptionError("--resume", "a run that was started with --stages, and no --stages", "both", remedy)
+        remedy = "Add `stages=True`, or choose another `out`."
+        raise OptionError("resume", "a run that was started with `stages`, and no `stages`", "both", remedy)
     if folds is not None and stages:
-        raise OptionError("--folds", "--stages", "one of the two", "Leave one of the two out.")
+        raise OptionError("folds", "`stages`", "one of the two", "Leave one of the two out.")
     if run.path.is_dir() and run.is_folded != (folds is not None) and (run.is_folded or run.config.is_file()):
-        found = "a run that was started with --folds, and none" if run.is_folded else "a run that was started without"
-        raise OptionError("--folds", found, "both or neither", "Give the same options, or choose another --out.")
+        found = "a run that was started with `folds`, and none" if run.is_folded else "a run that was started without"
+        raise OptionError("folds", found, "both or neither", "Give the same options, or choose another `out`.")
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    paths = {"--out": run.path, "DATA": dataset.root, "--images-root": dataset.images_root, "--from": asked.start_from}
+    paths = {"out": run.path, "data": dataset.root, "images_root": dataset.images_root, "start_from": asked.start_from}
     for name, path in paths.items():
         require_text(name, path)
     stored = run.config if resume and run.config.is_file() else asked.config
@@ -185,7 +188,7 @@ def train(
         dataset = replace(use_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
     with contextlib.ExitStack() as stack:
         has_lock = not first or stack.enter_context(run.locked(new=not resume))
-        display = stack.enter_context(Display(quiet=quiet or not first))
+        display = stack.enter_context(Display(quiet=quiet or not first, wording=wording))
         if not has_lock:
             display.message("note: this file system has no locks: see to it that nobody trains this run twice at once")
         if resume and not run.has_begun:
@@ -195,8 +198,8 @@ def train(
         if not stages:
             return _train(run, dataset, asked, display)
         if run.config.is_file() and not run.is_staged:
-            remedy = "Leave --stages out, or choose another --out."
-            raise OptionError("--stages", "a run that was started without it", "one in stages", remedy)
+            remedy = "Leave `stages` out, or choose another `out`."
+            raise OptionError("stages", "a run that was started without it", "one in stages", remedy)
         begun: RunConfig | None = None
         for directory, stage in plan_stages(asked, run):
             if begun is not None:
@@ -214,8 +217,8 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
     begun = run.fold(1).config
     first = RunConfig.load(begun) if begun.is_file() else None
     if first is not None and first.asked.get("folds") != count:
-        remedy = "Give the same --folds, or start a new run in another --out."
-        raise RunError(run.path, f"a run with --folds {first.asked.get('folds')}", f"--folds {count}", remedy)
+        remedy = "Give the same `folds`, or start a new run in another `out`."
+        raise RunError(run.path, f"a run with `folds={first.asked.get('folds')}`", f"`folds={count}`", remedy)
     judged = options if first is None else replace(options, task=first.task)
     dataset, _, _ = select_usable_data(dataset, check(dataset), judged, display)
     parts = deal_folds(dataset, count)
@@ -258,17 +261,16 @@ def _train(
     dataset, survey, skipped = select_usable_data(dataset, survey, judged, display)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
+    command = display.wording(repeat_call(run, dataset, options)).strip("`")
     if options.resume and run.config.is_file():
         config = resume_config(run, dataset, options)
     elif options.config is not None:
         config = repeat_config(run, dataset, survey, options)
-        config = config.model_copy(update={"command": repeat_command(run, dataset, options)})
+        config = config.model_copy(update={"command": command})
         if options.minutes is not None or options.epochs is not None:
             config = plan_length(config, options, train_store, val_store, started)
     else:
-        config = plan_run(
-            options, dataset, survey, repeat_command(run, dataset, options), train_store, val_store, started
-        )
+        config = plan_run(options, dataset, survey, command, train_store, val_store, started)
     config = distributed.broadcast_config(config)
     trainers = _trainers(run, config, display)
     trainer = next(trainers)
@@ -381,7 +383,7 @@ def _fit(
     if stop:
         step = trainer.progress.step
         display.message(
-            f"stopped after step {step} of {recipe.steps}, which is saved; the same command with --resume goes on"
+            f"stopped after step {step} of {recipe.steps}, which is saved; the same command with `resume=True` goes on"
         )
         stop.obey()
     return trainer.progress

@@ -31,7 +31,7 @@ History = list[dict[str, float | int | None]]
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory that `train --out` fills."""
+    """The directory that `train` fills."""
 
     path: Path
 
@@ -108,7 +108,7 @@ class RunDirectory:
         """Raise `OutputError` if something is there that a new run would overwrite, and `RunError` if another process
         is training there."""
         if self.path.exists() and not self.path.is_dir():
-            raise OutputError(self.path, "a file", "a directory to make", "Choose another --out.")
+            raise OutputError(self.path, "a file", "a directory to make", "Choose another `out`.")
         self.require_idle()
         self._require_empty()
 
@@ -120,7 +120,7 @@ class RunDirectory:
 
     def _require_empty(self) -> None:
         if self.path.is_dir() and any(not _is_passing(path) for path in self.path.iterdir()):
-            remedy = "Choose another --out, go on with --resume, or remove the directory."
+            remedy = "Choose another `out`, go on with `resume=True`, or remove the directory."
             raise OutputError(self.path, "a directory that holds files", "a new or empty one", remedy)
 
     @contextlib.contextmanager
@@ -160,7 +160,7 @@ class RunDirectory:
         if self.has_begun or (self.path.is_dir() and all(path.name[0] == "." for path in self.path.iterdir())):
             return
         found = "no config.yaml" if self.path.is_dir() else "no such directory"
-        remedy = "There is nothing to resume: check the path, or leave --resume out to start a new run."
+        remedy = "There is nothing to resume: check the path, or leave `resume` out to start a new run."
         raise RunError(self.path, found, "a run that was started", remedy)
 
     def clear_leftovers(self) -> None:
@@ -172,13 +172,13 @@ class RunDirectory:
 
     def _busy(self, lock: LockFile) -> RunError:
         holder = lock.holder()
-        remedy = "Wait until it ends, or stop it: it saves a checkpoint, and --resume goes on from there."
+        remedy = "Wait until it ends, or stop it: it saves a checkpoint, and `resume=True` goes on from there."
         return RunError(self.path, f"a run that is being trained by {holder}", "one that nobody is training", remedy)
 
     def require_weights(self) -> None:
         """Raise `RunError` if there are no weights to go on from."""
         if not (self.config.is_file() and self.weights.is_file()):
-            remedy = "Name the directory that `pixelwise train --out` filled."
+            remedy = "Name the directory that `pixelwise train` filled."
             raise RunError(self.path, "no config.yaml with weights.safetensors", "a run directory", remedy)
 
     def write_history(self, history: History) -> None:

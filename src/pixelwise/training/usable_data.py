@@ -26,7 +26,7 @@ def require_text(name: str, path: Path | None) -> None:
 def select_usable_data(
     dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
-    """Return the data to train on, less the bad files where `--skip-bad` asks for that.
+    """Return the data to train on, less the bad files where `skip_bad` asks for that.
 
     Of a cross-validation nothing is said of its splits. Images whose objects have no ids are bad for training on
     objects alone.
@@ -49,7 +49,7 @@ def select_usable_data(
                 dataset.root,
                 f"{len(survey.spoilt)} images that would spoil the training (the first: {bad[0].message})",
                 "images with fitting masks",
-                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with --skip-bad.",
+                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with `skip_bad=True`.",
             )
         skipped = [(str(problem.file), problem.message) for problem in bad]
         dataset = dataset.without(survey.spoilt)

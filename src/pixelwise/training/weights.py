@@ -121,7 +121,7 @@ def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> 
     other = RunConfig.load(run.config)
     if (_family(other.model), other.encoder, other.width) != (_family(config.model), config.encoder, config.width):
         found, expected = _named(other), _named(config)
-        raise RunError(path, f"weights of {found}", expected, "Ask for the same --model, --encoder and --width.")
+        raise RunError(path, f"weights of {found}", expected, "Ask for the same `model`, `encoder` and `width`.")
     weights, _ = load_tensors(run.weights)
     own = pipeline.model.state_dict()
     if _head_of(other) != _head_of(config):
@@ -132,13 +132,13 @@ def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> 
 
 
 def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
-    """Raise `OptionError` where `--freeze-through` asks for a stride that the encoder has no map at: nothing would be
+    """Raise `OptionError` where `freeze_through` asks for a stride that the encoder has no map at: nothing would be
     frozen."""
     stride, encoder = config.asked.get("freeze_through"), getattr(pipeline.model, "encoder", None)
     if stride and isinstance(encoder, Encoder) and int(stride) < encoder.strides[0]:
         strides = ", ".join(map(str, dict.fromkeys(encoder.strides)))
         remedy = "Give one of these, or 0 to let all layers learn."
-        raise OptionError("--freeze-through", str(stride), f"one of {config.encoder}'s strides: {strides}", remedy)
+        raise OptionError("freeze_through", str(stride), f"one of {config.encoder}'s strides: {strides}", remedy)
 
 
 def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> Taken:
@@ -163,7 +163,7 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> T
         model.fill(features, path)
         return Taken(len(features), tuple(name for name in weights if name not in features))
     found, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
-    raise OptionError("--encoder-weights", found, "a model on an encoder", remedy)
+    raise OptionError("encoder_weights", found, "a model on an encoder", remedy)
 
 
 def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:

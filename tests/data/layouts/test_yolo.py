@@ -364,5 +364,5 @@ def test_images_that_a_list_does_not_name_are_counted(save, root: Path) -> None:
 def test_masks_in_place_of_texts_are_named(save, root: Path) -> None:
     (root / "labels/train/a.txt").unlink()
     save("labels/train/a.png", np.zeros((HEIGHT, WIDTH)))
-    with pytest.raises(DataError, match=r"train/ holds images: if these are masks, pass --format folders"):
+    with pytest.raises(DataError, match=r"train/ holds images: if these are masks, pass `format='folders'`"):
         open_yolo(root)

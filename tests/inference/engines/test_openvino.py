@@ -67,7 +67,7 @@ def test_a_predictor_labels_in_tiles_with_it_from_several_threads(
 
 
 def test_it_leaves_no_dropout_on(model_file: Path, image: UInt8) -> None:
-    with pytest.raises(OptionError, match="Use --engine onnxruntime"):
+    with pytest.raises(OptionError, match="Use `engine='onnxruntime'`"):
         load(model_file, engine="openvino").predict(image, MonteCarloDropout(4, 0))
 
 

@@ -106,9 +106,9 @@ def test_more_objects_than_16_bits_can_number(blob_file: Path, blob_image: UInt8
 
 
 def test_a_semantic_model_has_no_objects(model_file: Path, image: UInt8, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="--task instance"):
+    with pytest.raises(OptionError, match="`task='instance'`"):
         write_table(tmp_path / "a.csv", load(model_file).predict(image))
-    with pytest.raises(OptionError, match="--task instance"):
+    with pytest.raises(OptionError, match="`task='instance'`"):
         load(model_file).label_map_and_objects(image)
 
 

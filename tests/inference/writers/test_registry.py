@@ -58,7 +58,7 @@ def test_kinds_are_separated_by_commas(text: str, kinds: tuple[str, ...]) -> Non
 
 def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
     known = f"some of {', '.join(WRITERS)}"
-    with pytest.raises(OptionError, match=rf"--as: found 'masks'; expected {known}\. Did you mean 'mask'"):
+    with pytest.raises(OptionError, match=rf"as_: found 'masks'; expected {known}\. Did you mean 'mask'"):
         parse_kinds("overlay,masks")
     with pytest.raises(OptionError, match=rf"found 'x'; expected {known}\. Choose"):
         parse_kinds("x")
@@ -66,7 +66,7 @@ def test_an_unknown_kind_is_answered_with_the_close_one() -> None:
 
 @pytest.mark.parametrize("text", ["", " , "])
 def test_no_kind_at_all_is_refused(text: str) -> None:
-    with pytest.raises(OptionError, match="--as: found nothing to write"):
+    with pytest.raises(OptionError, match="as_: found nothing to write"):
         parse_kinds(text)
 
 
@@ -83,9 +83,9 @@ def test_uncertainty_is_a_16_bit_picture_of_the_variance(model_file: Path, image
 def test_uncertainty_comes_with_sampling_and_not_without(model_file: Path, image: UInt8, tmp_path: Path) -> None:
     assert parse_kinds("mask", sampled=True) == ("mask", "uncertainty")
     assert parse_kinds("uncertainty,overlay", sampled=True) == ("uncertainty", "overlay")
-    with pytest.raises(OptionError, match=r"--as uncertainty: found a single pass; .* Add --uncertainty 20"):
+    with pytest.raises(OptionError, match=r"as_='uncertainty': found a single pass; .* Add `passes=20`"):
         parse_kinds("mask,uncertainty")
-    with pytest.raises(OptionError, match="--as uncertainty: found a single pass"):
+    with pytest.raises(OptionError, match="as_='uncertainty': found a single pass"):
         WRITERS["uncertainty"].write(tmp_path / "uncertainty.png", load(model_file).predict(image))
 
 

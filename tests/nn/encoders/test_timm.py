@@ -97,7 +97,7 @@ def without_means(encoder: Encoder) -> None:
 def test_a_net_that_cannot_be_dilated_is_refused(name: str) -> None:
     with pytest.raises(OptionError) as error:
         build_encoder(name, output_stride=16)
-    assert str(error.value).startswith(f"--encoder {name}: found a net that timm cannot dilate; expected one whose ")
+    assert str(error.value).startswith(f"encoder={name!r}: found a net that timm cannot dilate; expected one whose ")
 
 
 def test_a_net_that_ends_elsewhere_than_the_output_stride_is_refused() -> None:
@@ -263,12 +263,12 @@ def test_an_unknown_name_is_answered_with_close_ones() -> None:
 
 @pytest.mark.parametrize(("name", "strides"), [("test_vit", "16, 16, 16"), ("crossvit_9_240", "12, 17")])
 def test_a_net_without_a_pyramid_is_refused(name: str, strides: str) -> None:
-    with pytest.raises(OptionError, match=rf"--encoder {name}: found features at strides \[{strides}"):
+    with pytest.raises(OptionError, match=rf"encoder='{name}': found features at strides \[{strides}"):
         build_encoder(name)
 
 
 def test_a_net_without_weights_is_refused_before_it_is_trained() -> None:
-    with pytest.raises(OptionError, match=r"--encoder efficientnet_lite3: found no pretrained weights"):
+    with pytest.raises(OptionError, match=r"encoder='efficientnet_lite3': found no pretrained weights"):
         build_encoder("efficientnet_lite3", pretrained=True)
 
 
@@ -278,7 +278,7 @@ def test_weights_that_cannot_be_fetched_are_named(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("pixelwise.nn.encoders.timm._is_cached", lambda _: True)  # whatever the machine's network
     monkeypatch.setattr(timm, "create_model", offline)
-    with pytest.raises(MissingDependencyError, match=r"--encoder resnet18: found no pretrained weights \(Conn"):
+    with pytest.raises(MissingDependencyError, match=r"encoder='resnet18': found no pretrained weights \(Conn"):
         build_encoder("resnet18", pretrained=True)
 
 
@@ -295,7 +295,7 @@ def test_without_a_network_weights_of_the_hub_are_given_up_at_once(
     monkeypatch.setattr(socket, "create_connection", unreachable)
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
     with pytest.raises(
-        MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*--encoder-weights"
+        MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*`encoder_weights`"
     ):
         build_encoder("resnet18", pretrained=True)
 

@@ -216,11 +216,11 @@ def test_a_net_without_fully_connected_layers_is_refused(name: str) -> None:
     with pytest.raises(OptionError) as error:
         build_classifier(name)
     expected = "expected a classifier with fully connected layers to convert: alexnet, vgg16, vgg16_bn, googlenet. "
-    assert f"--encoder: found '{name}'; {expected}" in str(error.value)
+    assert f"encoder: found '{name}'; {expected}" in str(error.value)
 
 
 def test_narrower_nets_have_no_pretrained_weights() -> None:
-    with pytest.raises(OptionError, match=r"--width: found 0.5 with pretrained weights; expected 1\. Add --no-pre"):
+    with pytest.raises(OptionError, match=r"width: found 0.5 with pretrained weights; expected 1\. Add `pretrained=F"):
         build_classifier("vgg16", width=0.5, pretrained=True)
 
 

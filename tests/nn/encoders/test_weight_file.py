@@ -71,7 +71,7 @@ def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "w.h5").touch()
     cases = {"cut.safetensors": "cannot be read", "cut.pth": "cannot be read", "w.h5": "a .h5 file"}
     for name, found in cases.items():
-        with pytest.raises(OptionError, match=rf"--encoder-weights: found .*{name}.* ?{found}"):
+        with pytest.raises(OptionError, match=rf"encoder_weights: found .*{name}.* ?{found}"):
             read_weights(tmp_path / name)
     with pytest.raises(OptionError, match="without any weights"):
         read_weights(save(tmp_path / "empty.pth", {"epoch": 3}))

@@ -127,7 +127,7 @@ def test_another_output_stride_is_refused(output_stride: int) -> None:
 
 
 def test_an_encoder_that_cannot_be_dilated_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"--encoder densenet121: found a net that timm cannot dilate"):
+    with pytest.raises(OptionError, match=r"encoder='densenet121': found a net that timm cannot dilate"):
         build("deeplabv3plus", 2, encoder="densenet121")
 
 
@@ -135,5 +135,5 @@ def test_an_encoder_without_a_stride_of_4_is_refused(monkeypatch: pytest.MonkeyP
     encoder = nn.Identity()
     encoder.strides, encoder.channels = [8, 16], [1, 1]
     monkeypatch.setattr(deeplab, "build_encoder", lambda *args, **options: encoder)
-    with pytest.raises(OptionError, match=r"--encoder coarse: found features at strides \[8, 16\]; expected one at"):
+    with pytest.raises(OptionError, match=r"encoder='coarse': found features at strides \[8, 16\]; expected one at"):
         DeepLabV3Plus(2, encoder="coarse")

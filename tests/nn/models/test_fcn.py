@@ -306,5 +306,5 @@ def test_random_encoders_are_drawn_as_he_et_al_do_and_pretrained_ones_are_not(mo
 
 
 def test_an_encoder_without_fully_connected_layers_is_refused() -> None:
-    with pytest.raises(OptionError, match="--encoder: found 'resnet18'; expected a classifier with fully connected"):
+    with pytest.raises(OptionError, match="encoder: found 'resnet18'; expected a classifier with fully connected"):
         build("fcn8s", 2, encoder="resnet18")

@@ -35,7 +35,7 @@ def test_descriptions_tell_models_apart() -> None:
 
 
 def test_an_unknown_name_is_answered_with_close_ones() -> None:
-    with pytest.raises(OptionError, match=r"--model: found 'segnt'; expected one of segnet\."):
+    with pytest.raises(OptionError, match=r"model: found 'segnt'; expected one of segnet\."):
         build("segnt", 2)
     with pytest.raises(OptionError, match=rf"expected one of {', '.join(MODELS)}\."):
         build("transformer", 2)
@@ -66,10 +66,10 @@ def test_an_option_is_read_in_the_type_of_its_default() -> None:
 @pytest.mark.parametrize(
     ("pair", "message"),
     [
-        ("at_once", "--option: found 'at_once'; expected KEY=VALUE"),
-        ("once=true", "--option: found 'once'; expected an option of model fcn8s: at_once, learnt_upsampling, ref"),
-        ("width=0.5", "--option: found 'width'; expected an option of model fcn8s"),
-        ("at_once=1", "--option at_once: found '1'; expected true or false"),
+        ("at_once", "options: found 'at_once'; expected KEY=VALUE"),
+        ("once=true", "options: found 'once'; expected an option of model fcn8s: at_once, learnt_upsampling, ref"),
+        ("width=0.5", "options: found 'width'; expected an option of model fcn8s"),
+        ("at_once=1", "at_once: found '1'; expected true or false"),
     ],
 )
 def test_an_option_that_the_model_has_not_is_refused(pair: str, message: str) -> None:
@@ -78,9 +78,9 @@ def test_an_option_that_the_model_has_not_is_refused(pair: str, message: str) ->
 
 
 def test_built_options_are_checked_as_well() -> None:
-    with pytest.raises(OptionError, match="--option output_stride: found '8'; expected a value like 16"):
+    with pytest.raises(OptionError, match="output_stride: found '8'; expected a value like 16"):
         build("deeplabv3plus", 2, options={"output_stride": "8"})
-    with pytest.raises(OptionError, match="--option: found 'depth'; expected an option of model fpn: none"):
+    with pytest.raises(OptionError, match="options: found 'depth'; expected an option of model fpn: none"):
         build("fpn", 2, options={"depth": 3})
 
 

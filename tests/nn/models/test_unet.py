@@ -127,7 +127,7 @@ def test_a_relu_follows_every_convolution_but_the_last_and_the_figures_up_convol
 
 
 def test_the_released_network_stands_on_no_encoder() -> None:
-    with pytest.raises(OptionError, match="--option released: found true with an encoder"):
+    with pytest.raises(OptionError, match="released: found true with an encoder"):
         build("unet", 2, encoder="test_resnet", options={"released": True})
 
 

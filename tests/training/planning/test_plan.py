@@ -140,21 +140,21 @@ def test_random_layers_are_not_frozen(tmp_path: Path) -> None:
         ({"model": "segnet"}, "a model without an encoder"),
         ({"pretrained": False}, "random weights"),
     ):
-        with pytest.raises(OptionError, match=f"--freeze-through: found 8 with {found}; expected a pretrained encoder"):
+        with pytest.raises(OptionError, match=f"freeze_through: found 8 with {found}; expected a pretrained encoder"):
             recipe_of(tmp_path / "data", freeze_through=8, **options)
 
 
 def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> None:
     (tmp_path / "w.pth").touch()
-    for other, flag in (({"pretrained": False}, "--no-pretrained"), ({"start_from": Path("run")}, "--from")):
-        with pytest.raises(OptionError, match=f"--encoder-weights: found {flag} beside it"):
+    for other, option in (({"pretrained": False}, "pretrained=False"), ({"start_from": Path("run")}, "start_from")):
+        with pytest.raises(OptionError, match=f"encoder_weights: found `{option}` beside it"):
             plan.check_options(TrainOptions(encoder_weights=tmp_path / "w.pth", **other))
-    with pytest.raises(OptionError, match=r"--encoder-weights: found no file .*none\.pth"):
+    with pytest.raises(OptionError, match=r"encoder_weights: found no file .*none\.pth"):
         plan.check_options(TrainOptions(encoder_weights=tmp_path / "none.pth"))
-    with pytest.raises(OptionError, match="--freeze-through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
+    with pytest.raises(OptionError, match="freeze_through: found 5; expected one of 0, 2, 4, 8, 16, 32"):
         plan.check_options(TrainOptions(freeze_through=5))
     for model in ("unet", "segnet"):
-        with pytest.raises(OptionError, match=f"--pretrained: found model {model}, which has no encoder"):
+        with pytest.raises(OptionError, match=f"pretrained: found model {model}, which has no encoder"):
             plan.check_options(TrainOptions(model=model, pretrained=True))
         plan.check_options(TrainOptions(model=model, pretrained=False))
 

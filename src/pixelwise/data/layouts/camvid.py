@@ -57,7 +57,7 @@ def is_camvid(root: Path) -> bool:
 def open_camvid(root: Path) -> Dataset:
     """Read CamVid; raise `DataError` where its folders or the files in them are missing."""
     if not is_camvid(root):
-        raise DataError(root, "other files", EXPECTED, "Pass the directory that holds train/, or leave --format out.")
+        raise DataError(root, "other files", EXPECTED, "Pass the directory that holds train/, or leave `format` out.")
     lists = read_split_lists(root)
     items = list(_listed(root, lists) if lists else _paired(root))
     if not items:
@@ -103,7 +103,7 @@ def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item
             if not pairs or (len(pairs) > 1 and not there):
                 found = f"the line {shown(line)} for {split}"
                 found += ", no part of which is an image that is there" if pairs else ""
-                remedy = "Correct the list, or pass --format folders."
+                remedy = "Correct the list, or pass `format='folders'`."
                 raise DataError(root, found, "an image's path and its mask's", remedy)
             image, mask = (there or pairs)[0]
             yield split, Item(image.stem, image, mask if os.path.isfile(mask) else None)

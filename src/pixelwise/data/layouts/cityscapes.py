@@ -132,7 +132,8 @@ def read_labels(item: Item) -> Labels:
         values = np.unique(ids[class_map < 0]).tolist()
         found = f"instance id{'s' if len(values) > 1 else ''} {', '.join(map(str, values[:8]))}"
         expected = f"a label id 0..33, or one times {OBJECTS} and an object's number below {OBJECTS}"
-        raise MaskError(item.instances, found, expected, "Correct the ids, or leave the image out (train --skip-bad).")
+        remedy = "Correct the ids, or leave the image out (`train(skip_bad=True)`)."
+        raise MaskError(item.instances, found, expected, remedy)
     objects, _ = numbered(np.where((ids >= OBJECTS) & (class_map != IGNORE_INDEX), ids, 0))
     if label_map.shape != ids.shape or not (differ := int((class_map != label_map).sum())):
         return Labels(label_map, objects)

@@ -22,13 +22,13 @@ from pixelwise.data.shapes.rasterize import Marked, listed
 
 KEYS = ("images", "annotations", "categories")
 EXPECTED = "a JSON object with lists of images, annotations and categories"
-CORRECT = "Correct the annotation or delete it, or leave the image out (train --skip-bad)."
+CORRECT = "Correct the annotation or delete it, or leave the image out (`train(skip_bad=True)`)."
 
 OTHER_TASKS = {
     "captions": "captions of images",
     "person_keypoints": "keypoints",
     "image_info": "images without annotations",
-    "panoptic": "panoptic segments; --format panoptic reads them",
+    "panoptic": "panoptic segments; `format='panoptic'` reads them",
     "stuff": "stuff categories",
 }
 """What the official files hold beside `instances_*.json`, by the beginning of their names."""

@@ -138,7 +138,7 @@ def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
     values = read_values(file)
     if values.shape[:2] != size:
         found, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
-        remedy = "Export the mask again at the image's size, or leave the image out (train --skip-bad)."
+        remedy = "Export the mask again at the image's size, or leave the image out (`train(skip_bad=True)`)."
         raise MaskError(file, f"a mask of {found} (height x width)", f"{expected}, its image's size", remedy)
     if values.ndim == 3:
         if not is_gray(values):
@@ -153,7 +153,7 @@ def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
         return Marked(file.name, 1, piece=Piece.of(values >= HALF))
     if len(different) > 1 or different[0] not in SET:
         found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
-        remedy = "Save the mask with two values, as PNG, or leave the image out (train --skip-bad)."
+        remedy = "Save the mask with two values, as PNG, or leave the image out (`train(skip_bad=True)`)."
         raise MaskError(file, found, "255 alone, or 1 alone, on the one object of the file", remedy)
     return Marked(file.name, 1, piece=piece)
 

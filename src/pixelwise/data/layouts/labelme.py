@@ -172,7 +172,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    remedy = "Save it from labelme again, or leave the image out (train --skip-bad)."
+    remedy = "Save it from labelme again, or leave the image out (`train(skip_bad=True)`)."
     try:
         content = parse_json(path)
     except (OSError, ValueError) as error:

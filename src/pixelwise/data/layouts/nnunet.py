@@ -53,7 +53,7 @@ def open_nnunet(root: Path) -> Dataset:
         raise DataError(root, f"no image in {IMAGES}/ with its labels in {LABELS}/", EXPECTED, "Copy the data again.")
     own = "train" if test else None
     splits = in_splits([*((own, item) for item in training), *(("test", item) for item in test)])
-    remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (train --skip-bad)."
+    remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (`train(skip_bad=True)`)."
     coding = Coding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
     return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays), coding=coding)
 
@@ -97,7 +97,7 @@ def _items(root: Path, images: str, labels: str) -> tuple[list[Item], list[Path]
         channel = _CHANNEL.search(file.stem)
         name = _CHANNEL.sub("", stem_of(file))
         if channel is not None and channel[1] != "0000":
-            remedy = "Merge the channels of each image into one file NAME_0000.tif, and read them with --bands."
+            remedy = "Merge the channels of each image into one file NAME_0000.tif, and read them with `bands`."
             raise DataError(file, "a second channel in a file of its own", "all channels in one file", remedy)
         found[name] = Item(name, file, masks.get(name))
     return list(found.values()), [mask for name, mask in masks.items() if name not in found]

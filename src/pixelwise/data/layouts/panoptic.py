@@ -32,7 +32,7 @@ from pixelwise.data.splits import in_splits
 from pixelwise.raster.image import read_values
 
 EXPECTED = "annotations/panoptic_train2017.json with segments_info, and the folder of its PNGs"
-CORRECT = "Correct the entry, or leave the image out (train --skip-bad)."
+CORRECT = "Correct the entry, or leave the image out (`train(skip_bad=True)`)."
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def _offset(folder: Path, first: int, last: int, split: str) -> int:
         expected = f"the training set's, all of 1 to {IMAGES - TEST_IMAGES} or all of {TEST_IMAGES + 1} to {IMAGES}"
     if len(offsets) != 1:
         found = f"files numbered from {first} to {last}" + (", which fits either way" if offsets else "")
-        remedy = "Unpack the archives again, each into a folder of its own, or pass --format folders for other data."
+        remedy = "Unpack the archives again, each into a folder of its own, or pass `format='folders'` for other data."
         raise DataError(folder, found, expected, remedy)
     return offsets[0]
 

@@ -43,7 +43,7 @@ NO_REGIONS = ("point", "polyline")
 CLASS_ATTRIBUTES = ("class", "label", "name", "type", "category")
 ONE_CLASS = "object"
 EXPECTED = "a JSON file of VIA's, with filename and regions of each image"
-REDO = "Correct the region in VIA or delete it, or leave the image out (train --skip-bad)."
+REDO = "Correct the region in VIA or delete it, or leave the image out (`train(skip_bad=True)`)."
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
             return []
         remedy = "Add the texts, empty ones for images without objects, or correct the path."
         if any(text.parent.is_dir() and image_files(text.parent) for text in texts[:1]):
-            remedy = f"{texts[0].parent.name}/ holds images: if these are masks, pass --format folders. {remedy}"
+            remedy = f"{texts[0].parent.name}/ holds images: if these are masks, pass `format='folders'`. {remedy}"
         raise DataError(texts[0], f"no such file, and no text of {split} at all", "a text for each image", remedy)
     stems = Counter(image.stem for image in images)
     names = [image.stem if stems[image.stem] == 1 else _long_name(path.parent, image) for image in images]
@@ -207,7 +207,7 @@ def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -
         return
     remedy = "Copy what belongs to the data into it, or correct the path."
     if not holds(end, roots[0]):  # never the whole machine
-        remedy = f"Copy what belongs to the data into it, or allow the folder: --images-root {end}."
+        remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(end)!r}`."
     raise DataError(path, f"{entry}, which lies outside the data set ({end})", f"paths under {roots[0]}", remedy)
 
 

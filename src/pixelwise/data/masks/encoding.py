@@ -24,14 +24,14 @@ BINARY_CLASSES = ClassMap(("background", "foreground"), ((0, 0, 0), distinct_col
 
 _REMEDY = (
     "Correct the mask; or state in classes.yaml which values stand for each class (classes: [{name: ..., value: 0}, "
-    "{name: ..., values: [1, 5]}, ...]), and under ignore: which have no label; or leave the pair out (train "
-    "--skip-bad)."
+    "{name: ..., values: [1, 5]}, ...]), and under ignore: which have no label; or leave the pair out "
+    "(`train(skip_bad=True)`)."
 )
-OF_LAYOUT = "Correct the mask, or leave the pair out (train --skip-bad); the values of this layout are fixed."
+OF_LAYOUT = "Correct the mask, or leave the pair out (`train(skip_bad=True)`); the values of this layout are fixed."
 """What to do about an unknown value where a list of classes beside the masks is not read."""
 _REMEDY_OF_COLORS = (
     "Correct the mask; or give the colour to a class of the class list, or write it under ignore: in classes.yaml if "
-    "it has no label; or leave the pair out (train --skip-bad)."
+    "it has no label; or leave the pair out (`train(skip_bad=True)`)."
 )
 _SHOWN = 8
 
@@ -95,7 +95,7 @@ class Coding:
         if self.colors is not None:
             return self._looked_up(path, stored, self.colors, as_colors=True)
         if not is_gray(stored):
-            remedy = "Save it like the other masks, or leave the pair out (train --skip-bad)."
+            remedy = "Save it like the other masks, or leave the pair out (`train(skip_bad=True)`)."
             raise MaskError(path, "a mask in colours", "one value a pixel, as in the other masks", remedy)
         return self._looked_up(path, stored[..., 0], self.values, as_colors=False)
 

@@ -79,7 +79,7 @@ def missing_objects(root: Path, classes: ClassMap, images: Sequence[Numbering]) 
 def _what_is_missing(image: Numbering, things: npt.NDArray[np.bool_], classes: ClassMap, maps: int, total: int) -> str:
     pixels = np.where(things, image.pixels, 0)
     names = ", ".join(classes.names[index] for index in np.flatnonzero(pixels))
-    remedy = "Add the ids, or leave the image out (train --task instance --skip-bad)."
+    remedy = "Add the ids, or leave the image out (`train(task='instance', skip_bad=True)`)."
     if not pixels.any():
         return ""
     if not image.has_map:

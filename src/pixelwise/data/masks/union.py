@@ -18,7 +18,7 @@ from pixelwise.data.problem import Problem
 
 SAME = 0.5
 """Share of the smaller of two masks that the other covers, or more, where they show the same and not two parts."""
-_REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (train --skip-bad)."
+_REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (`train(skip_bad=True)`)."
 
 
 def with_several(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:

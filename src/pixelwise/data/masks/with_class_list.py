@@ -84,11 +84,11 @@ def _remedy(known: ClassList) -> str:
     if known.path.name == "classes.yaml" and known.stated:
         return (
             "Correct the mask, give the value in classes.yaml to the class that it stands for, or to a new one, write "
-            "it under ignore: if it has no label, or leave the pair out (train --skip-bad)."
+            "it under ignore: if it has no label, or leave the pair out (`train(skip_bad=True)`)."
         )
     return (
         f"Correct the mask; or state in classes.yaml which values stand for each class, a new one too: classes: "
-        f"[{entries}, ...], and under ignore: which have no label; or leave the pair out (train --skip-bad)."
+        f"[{entries}, ...], and under ignore: which have no label; or leave the pair out (`train(skip_bad=True)`)."
     )
 
 

@@ -73,7 +73,7 @@ class OnnxRuntimeEngine:
             remedy = (
                 "Train a model that has it, such as bayesian_segnet or unet; export a run of an older version again."
             )
-            raise OptionError(f"--uncertainty with {self._path}", found, "a model with dropout", remedy)
+            raise OptionError(f"`sampling` with {self._path}", found, "a model with dropout", remedy)
         return self._run("logits", {"image": images, DROPOUT_SEED: np.array(seed, np.int64)})
 
     def _run(self, output: str, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
@@ -120,7 +120,7 @@ def check_logits(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -
         total = logits.sum()
     if not np.isfinite(total) and not (finite := np.isfinite(logits)).all():
         found = f"scores that are no finite numbers in {np.count_nonzero(~finite.all(axis=1)):,} pixels"
-        remedy = "Train or export it again; one that openvino-bf16 runs, with --engine onnxruntime."
+        remedy = "Train or export it again; one that openvino-bf16 runs, with `engine='onnxruntime'`."
         raise ModelFileError(path, found, "a number for each class and pixel", remedy)
     return logits
 

@@ -45,7 +45,7 @@ class OpenVinoEngine:
         if half and not multiplies_bfloat16(core):
             remedy = "Take openvino or onnxruntime."
             found, expected = "a processor that does not multiply bfloat16", "one that does"
-            raise OptionError("--engine openvino-bf16", found, expected, remedy)
+            raise OptionError("engine='openvino-bf16'", found, expected, remedy)
         try:
             model = core.read_model(path)
         except Exception as error:  # of the binding, which share no base class of their own
@@ -85,8 +85,8 @@ def _openvino() -> Any:
     try:
         return import_silently("openvino")
     except ImportError as error:
-        remedy = "pip install 'pixelwise[openvino]', or leave --engine out."
-        raise MissingDependencyError("--engine openvino", "no package openvino", "OpenVINO", remedy) from error
+        remedy = "pip install 'pixelwise[openvino]', or leave `engine` out."
+        raise MissingDependencyError("engine='openvino'", "no package openvino", "OpenVINO", remedy) from error
 
 
 def _cannot_load(path: Path, error: Exception) -> ModelFileError:

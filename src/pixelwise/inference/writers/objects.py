@@ -31,7 +31,7 @@ def write_instances(path: Path, result: Result) -> None:
     """Write the instance map as a 16-bit gray PNG: 0 = no object. Raises `OutputError` for more objects than that."""
     objects = require_objects(result)
     if len(objects) > MAX_ID:
-        remedy = "Ask for --as instances32, a TIFF."
+        remedy = "Ask for `as_='instances32'`, a TIFF."
         raise OutputError(path, f"{len(objects):,} objects in one image", f"{MAX_ID:,} at most in 16 bits", remedy)
     instance_map = objects.instance_map.astype(np.uint16)
     if result.place is not None:
@@ -131,6 +131,6 @@ def rounded_score(objects: Objects, index: int) -> float:
 def require_objects(result: Result) -> Objects:
     """Return the objects of a result. Raises `OptionError` for that of a semantic model."""
     if result.instances is None:
-        remedy = "Leave it out, or train with --task instance."
-        raise OptionError("--as", "objects of a semantic model", "an instance model", remedy)
+        remedy = "Leave it out, or train with `task='instance'`."
+        raise OptionError("as_", "objects of a semantic model", "an instance model", remedy)
     return result.instances

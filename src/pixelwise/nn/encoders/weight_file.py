@@ -18,7 +18,7 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.files import irregular
 from pixelwise.nn.encoders.timm import PACKAGED, repeated_over_channels
 
-OPTION = "--encoder-weights"
+OPTION = "encoder_weights"
 PICKLES = (".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 """Keys under which checkpoints of other trainings keep the weights."""

@@ -64,8 +64,8 @@ def build(
         if value is None:
             continue
         if keyword not in takes:
-            found, remedy = f"no {keyword} with model {name}", f"Leave --{keyword} out."
-            raise OptionError(f"--{keyword}", repr(value), found, remedy)
+            found, remedy = f"no {keyword} with model {name}", f"Leave `{keyword}` out."
+            raise OptionError(keyword, repr(value), found, remedy)
         keywords[keyword] = value
     if "pretrained" in takes:
         keywords["pretrained"] = pretrained
@@ -89,7 +89,7 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
-            raise OptionError("--option", repr(pair), "KEY=VALUE", "Write for example --option output_stride=8.")
+            raise OptionError("options", repr(pair), "KEY=VALUE", "Write for example `options=['output_stride=8']`.")
         if key not in takes or key in COMMON:
             raise _no_such_option(name, key, takes)
         default = takes[key].default
@@ -97,7 +97,7 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
             options[key] = _BOOLEANS[text.lower()] if isinstance(default, bool) else type(default)(text)
         except (ValueError, KeyError) as error:
             expected = "true or false" if isinstance(default, bool) else f"a value like {default}"
-            raise OptionError(f"--option {key}", repr(text), expected, "Leave it out for the default.") from error
+            raise OptionError(key, repr(text), expected, "Leave it out for the default.") from error
     return options
 
 
@@ -130,18 +130,18 @@ def _own_options(name: str, takes: Mapping[str, Any], options: Mapping[str, Opti
             raise _no_such_option(name, key, takes)
         default = takes[key].default
         if type(value) is not type(default):
-            raise OptionError(f"--option {key}", repr(value), f"a value like {default!r}", "Give one of that type.")
+            raise OptionError(key, repr(value), f"a value like {default!r}", "Give one of that type.")
     return dict(options)
 
 
 def _no_such_option(name: str, key: str, takes: Mapping[str, Any]) -> OptionError:
     known = ", ".join(option for option in takes if option not in COMMON) or "none"
-    return OptionError("--option", repr(key), f"an option of model {name}: {known}", "Leave it out.")
+    return OptionError("options", repr(key), f"an option of model {name}: {known}", "Leave it out.")
 
 
 def _builder(name: str) -> Any:
     if name not in MODELS:
         close = difflib.get_close_matches(name, MODELS, 3) or list(MODELS)
-        raise OptionError("--model", repr(name), f"one of {', '.join(close)}", "Run `pixelwise models` for all.")
+        raise OptionError("model", repr(name), f"one of {', '.join(close)}", "Run `pixelwise models` for all.")
     module, _, attribute = MODELS[name].partition(":")
     return getattr(importlib.import_module(f"pixelwise.nn.models.{module}"), attribute)

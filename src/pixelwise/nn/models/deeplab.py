@@ -60,12 +60,12 @@ class DeepLabV3Plus(UpsampledModel):
         super().__init__()
         if output_stride not in RATES:
             remedy = "Take 8 for detail, 16 for speed."
-            raise OptionError("--option output_stride", str(output_stride), "8 or 16", remedy)
+            raise OptionError("output_stride", str(output_stride), "8 or 16", remedy)
         channels, detail_channels = scaled(CHANNELS, width), scaled(DETAIL_CHANNELS, width)
         self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained, output_stride=output_stride)
         if DETAIL_STRIDE not in self.encoder.strides:
             found = f"features at strides {self.encoder.strides}"
-            raise OptionError(f"--encoder {encoder}", found, f"one at stride {DETAIL_STRIDE}", "Take another encoder.")
+            raise OptionError(f"encoder={encoder!r}", found, f"one at stride {DETAIL_STRIDE}", "Take another encoder.")
         self.stride = output_stride
         self.detail_level = self.encoder.strides.index(DETAIL_STRIDE)
         self.pyramid = SpatialPyramid(self.encoder.channels[-1], channels, RATES[output_stride])

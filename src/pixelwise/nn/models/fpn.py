@@ -51,7 +51,7 @@ class FPN(UpsampledModel):
         if not self.levels:
             found = f"features at strides {self.encoder.strides}"
             raise OptionError(
-                f"--encoder {encoder}", found, f"strides of {FINEST_STRIDE} or more", "Take a deeper one."
+                f"encoder={encoder!r}", found, f"strides of {FINEST_STRIDE} or more", "Take a deeper one."
             )
         self.stride = self.encoder.strides[-1]
         channels = scaled(CHANNELS, width)

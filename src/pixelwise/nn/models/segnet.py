@@ -73,9 +73,7 @@ class SegNet(nn.Module):
             if width != 1 or in_channels != 3:
                 found = f"width {width:g} and {in_channels} channels"
                 raise OptionError("vgg16_weights", found, "width 1 and 3 channels, as VGG16", "Leave one of them out.")
-            fill_from_vgg16(
-                self.encoder, imagenet_weights("vgg16_bn", "--option vgg16_weights", "leave vgg16_weights out")
-            )
+            fill_from_vgg16(self.encoder, imagenet_weights("vgg16_bn", "vgg16_weights", "leave vgg16_weights out"))
 
     def fill(self, features: Mapping[str, torch.Tensor], path: Path) -> None:
         """Copy the `features` of a `vgg16_bn`, read from the file at `path`, into the encoder.
@@ -86,8 +84,8 @@ class SegNet(nn.Module):
             fill_from_vgg16(self.encoder, features)
         except (LookupError, ValueError, RuntimeError) as error:
             found = f"{path} with {len(features)} entries features.*, not those of vgg16_bn at this width"
-            remedy = "Give a state dict of torchvision's vgg16_bn, for --width 1 and 3 channels."
-            raise OptionError("--encoder-weights", found, f"{len(self.encoder.state_dict())}", remedy) from error
+            remedy = "Give a state dict of torchvision's vgg16_bn, for `width=1` and 3 channels."
+            raise OptionError("encoder_weights", found, f"{len(self.encoder.state_dict())}", remedy) from error
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
@@ -99,7 +97,7 @@ class SegNet(nn.Module):
 def bayesian_segnet(
     num_classes: int, in_channels: int = 3, *, width: float = 1.0, vgg16_weights: bool = False
 ) -> SegNet:
-    """Bayesian SegNet: SegNet with dropout in six places, left on to tell how sure it is (predict --uncertainty)."""
+    """Bayesian SegNet: SegNet with dropout in six places, left on to tell how sure it is (`predict(sampling=...)`)."""
     return SegNet(num_classes, in_channels, width=width, vgg16_weights=vgg16_weights, bayesian=True)
 
 
@@ -132,7 +130,7 @@ class SegNetBasic(nn.Module):
 
 
 def bayesian_segnet_basic(num_classes: int, in_channels: int = 3, *, width: float = 1.0) -> SegNetBasic:
-    """Bayesian SegNet-Basic: SegNet-Basic with dropout in its four central places (predict --uncertainty)."""
+    """Bayesian SegNet-Basic: SegNet-Basic with dropout in its four central places (`predict(sampling=...)`)."""
     return SegNetBasic(num_classes, in_channels, width=width, bayesian=True)
 
 

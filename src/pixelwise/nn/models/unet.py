@@ -40,9 +40,9 @@ def unet(
     if encoder is None:
         return UNet(num_classes, in_channels, width=width, released=released)
     if released:
-        raise OptionError("--option released", "true with an encoder", "false", "Leave it or --encoder out.")
+        raise OptionError("released", "true with an encoder", "false", "Leave it or `encoder` out.")
     if width != 1.0:
-        raise OptionError("--width", f"{width} with an encoder", "1", "Leave --width or --encoder out.")
+        raise OptionError("width", f"{width} with an encoder", "1", "Leave `width` or `encoder` out.")
     return EncoderUNet(num_classes, in_channels, encoder, pretrained=pretrained)
 
 
@@ -116,7 +116,7 @@ class EncoderUNet(nn.Module):
         widths = DECODER_WIDTHS[-len(skips) :]
         if len(widths) < len(skips):
             found = f"{len(skips)} feature maps"
-            raise OptionError(f"--encoder {encoder}", found, f"at most {len(DECODER_WIDTHS)}", "Choose another one.")
+            raise OptionError(f"encoder={encoder!r}", found, f"at most {len(DECODER_WIDTHS)}", "Choose another one.")
         channels = [self.encoder.channels[-1], *widths]
         self.decoder = nn.ModuleList(
             nn.Sequential(ConvBNReLU(before + skip, after), ConvBNReLU(after, after))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shlex
 import statistics
 import time
 from dataclasses import replace
@@ -44,13 +43,13 @@ WARM_STEPS, MEASURED_STEPS = 3, 8
 SLACK = 1.05
 """By how much a step of a long run takes longer than those measured, on a machine that has other things to do too."""
 FINISH_SECONDS = 27.0
-"""Kept back from `--minutes` for the export and the report, beside what the model file takes on validation images."""
+"""Kept back from `minutes` for the export and the report, beside what the model file takes on validation images."""
 GROUPING_SECONDS = 30.0
 """Kept back as well where it is to be found out how objects are best grouped."""
 MOST_FINISH = 0.5
-"""Share of `--minutes` that may be kept back: on a machine too slow for them a late model is better than none."""
+"""Share of `minutes` that may be kept back: on a machine too slow for them a late model is better than none."""
 STRIDES = (0, 2, 4, 8, 16, 32)
-"""What `--freeze-through` may be."""
+"""What `freeze_through` may be."""
 FILE_SHARE = 0.75
 """What the model file takes on an image, of what torch takes on it."""
 
@@ -117,7 +116,7 @@ def default_class_weights(recipe: str | None) -> str:
 
 
 def compute_class_weights(name: str, survey: CheckResult) -> tuple[float, ...]:
-    """Return the class weights that `--class-weights` calls `name` for these data."""
+    """Return the class weights that `class_weights` calls `name` for these data."""
     power = CLASS_WEIGHT_POWERS[name]
     weights = median_frequency_weights(survey.train_class_pixels, survey.class_image_pixels, power)
     return tuple(map(float, weights))
@@ -195,11 +194,11 @@ def _frozen_stride(options: TrainOptions, model: str, bands: Bands | None) -> in
 
 
 def require_pretrained(stride: int | None, encoder: str | None, *, pretrained: bool) -> None:
-    """Raise `OptionError` for a `--freeze-through` of layers that have to learn, or are not there."""
+    """Raise `OptionError` for a `freeze_through` of layers that have to learn, or are not there."""
     if stride and (encoder is None or not pretrained):
         found = f"{stride} with {'a model without an encoder' if encoder is None else 'random weights'}"
-        remedy = "Leave --freeze-through out: layers with random weights have to learn."
-        raise OptionError("--freeze-through", found, "a pretrained encoder", remedy)
+        remedy = "Leave `freeze_through` out: layers with random weights have to learn."
+        raise OptionError("freeze_through", found, "a pretrained encoder", remedy)
 
 
 def apply_options(recipe: Recipe, options: TrainOptions) -> Recipe:
@@ -217,7 +216,7 @@ def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
     """Return the classes that have objects. Raises `DataError` where there are none."""
     things = tuple(np.flatnonzero(survey.class_objects).tolist())
     if not things:
-        remedy = "Put 16-bit object ids into folders instances/ beside images/, or train without --task instance."
+        remedy = "Put 16-bit object ids into folders instances/ beside images/, or train without `task='instance'`."
         raise DataError(dataset.root, "no objects", "instance maps with some", remedy)
     return things
 
@@ -225,7 +224,7 @@ def _things(dataset: Dataset, survey: CheckResult) -> tuple[int, ...]:
 def plan_length(
     config: RunConfig, options: TrainOptions, train: SampleStore, val: SampleStore, started: float
 ) -> RunConfig:
-    """Return `config` with its steps: from `--epochs`, or from `--minutes` and a short measurement.
+    """Return `config` with its steps: from `epochs`, or from `minutes` and a short measurement.
 
     The minutes count from `started` (`time.perf_counter`) and include the measurement, validation and the report.
     """
@@ -265,7 +264,7 @@ def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
         return []
     steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
     length = f"this training is {steps}, {epochs:.2g} epochs of {train_images} images: the model learns next to nothing"
-    return [f"{length}. Give more --minutes or --epochs."]
+    return [f"{length}. Give more `minutes` or `epochs`."]
 
 
 def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> recipes.Cost:
@@ -330,59 +329,61 @@ def _sizes(file: Path) -> int | list[tuple[str, int]]:
 def check_options(options: TrainOptions) -> None:
     """Raise `OptionError` for options that contradict each other or make no sense."""
     if options.minutes is not None and options.epochs is not None:
-        raise OptionError("--minutes and --epochs", "both", "one of them", "Leave one of the two out.")
+        raise OptionError("`minutes` and `epochs`", "both", "one of them", "Leave one of the two out.")
     if options.minutes is not None and not options.minutes > 0:
-        raise OptionError("--minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
+        raise OptionError("minutes", str(options.minutes), "a time above 0", "Give 10 for a first good model.")
     if options.epochs is not None and options.epochs < 1:
-        raise OptionError("--epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
+        raise OptionError("epochs", str(options.epochs), "1 or more", "Leave it out to train by the clock.")
     if options.task == "instance" and options.reduction not in (None, "mean"):
-        remedy = "Leave --reduction out: the losses of centres and offsets are means."
-        raise OptionError("--reduction", f"{options.reduction} with --task instance", "mean", remedy)
+        remedy = "Leave `reduction` out: the losses of centres and offsets are means."
+        raise OptionError("reduction", f"{options.reduction} with `task='instance'`", "mean", remedy)
     if options.task == "instance" and options.recipe is not None:
         remedy = "Leave one of the two out."
-        raise OptionError("--recipe", f"{options.recipe} with --task instance", "one of the two", remedy)
+        raise OptionError("recipe", f"{options.recipe} with `task='instance'`", "one of the two", remedy)
     if options.class_weights is not None and options.class_weights not in CLASS_WEIGHT_POWERS:
         known = ", ".join(CLASS_WEIGHT_POWERS)
-        raise OptionError("--class-weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
+        raise OptionError("class_weights", repr(options.class_weights), f"one of {known}", "Leave it out.")
     if options.reduction not in (None, *get_args(Reduction)):
         raise OptionError(
-            "--reduction", repr(options.reduction), f"one of {', '.join(get_args(Reduction))}", "Leave it out."
+            "reduction", repr(options.reduction), f"one of {', '.join(get_args(Reduction))}", "Leave it out."
         )
     if options.freeze_through not in (None, *STRIDES):
         expected = f"one of {', '.join(map(str, STRIDES))}"
-        raise OptionError("--freeze-through", str(options.freeze_through), expected, "0 lets all layers learn.")
+        raise OptionError("freeze_through", str(options.freeze_through), expected, "0 lets all layers learn.")
     if options.pretrained and options.encoder is None and default_encoder(options.model or DEFAULT_MODEL) is None:
         found, remedy = f"model {options.model}, which has no encoder", "Leave it out, or name a model on an encoder."
-        raise OptionError("--pretrained", found, "a model on an encoder", remedy)
+        raise OptionError("pretrained", found, "a model on an encoder", remedy)
     if options.encoder_weights is not None:
         _require_usable_weights(options, options.encoder_weights)
-    for name, value in (("--border-weight", options.border_weight), ("--elastic", options.elastic)):
+    for name, value in (("border_weight", options.border_weight), ("elastic", options.elastic)):
         if value is not None and not 0 <= value < math.inf:
             raise OptionError(name, str(value), "a number of 0 or more", "Give 10, as U-Net's authors did, or 0.")
     if options.folds is not None and options.config is not None:
-        raise OptionError("--folds", "--config", "one of the two", "Leave one of the two out.")
+        raise OptionError("folds", "`config`", "one of the two", "Leave one of the two out.")
     if options.seed is not None and not 0 <= options.seed <= MAX_SEED:
-        raise OptionError("--seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
+        raise OptionError("seed", str(options.seed), f"0 to {MAX_SEED}", "Leave it out, or take a smaller number.")
     if options.config is not None and not Path(options.config).is_file():
-        raise OptionError("--config", str(options.config), "the config.yaml of a run", "Check the path.")
+        raise OptionError("config", str(options.config), "the config.yaml of a run", "Check the path.")
 
 
 def _require_usable_weights(options: TrainOptions, file: Path) -> None:
     """Raise `OptionError` for a file of encoder weights that is not there, or beside another source of weights."""
     if not file.is_file():
-        raise OptionError("--encoder-weights", f"no file {file}", "a file of weights", "Check the path.")
-    for flag, given in (("--no-pretrained", options.pretrained is False), ("--from", options.start_from is not None)):
+        raise OptionError("encoder_weights", f"no file {file}", "a file of weights", "Check the path.")
+    others = (("pretrained=False", options.pretrained is False), ("start_from", options.start_from is not None))
+    for other, given in others:
         if given:
-            raise OptionError("--encoder-weights", f"{flag} beside it", "one of the two", "Leave one of the two out.")
+            raise OptionError("encoder_weights", f"`{other}` beside it", "one of the two", "Leave one of the two out.")
 
 
-def repeat_command(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> str:
-    """Return the command that repeats this run: its configuration holds the number of steps. A cross-validation is
+def repeat_call(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> str:
+    """Return the call that repeats this run: its configuration holds the number of steps. A cross-validation is
     repeated by its options."""
-    command = ["pixelwise", "train", str(dataset.root)]
+    keywords: dict[str, object] = {"out": f"{run.path}-again", "config": str(run.config)}
+    if options.folds is not None:
+        minutes = options.minutes and options.minutes * (options.folds + 1)
+        keywords = {"out": "runs/again"} | replace(options, minutes=minutes, resume=False).as_keywords()
     if dataset.images_root is not None:
-        command += ["--images-root", str(dataset.images_root)]
-    if options.folds is None:
-        return shlex.join([*command, "--out", f"{run.path}-again", "--config", str(run.config)])
-    given = replace(options, minutes=options.minutes and options.minutes * (options.folds + 1), resume=False)
-    return shlex.join([*command, "--out", "runs/again", *given.as_arguments()])
+        keywords = {"images_root": str(dataset.images_root)} | keywords
+    values = [repr(str(dataset.root)), *(f"{name}={value!r}" for name, value in keywords.items())]
+    return f"`pixelwise.train({', '.join(values)})`"

@@ -72,14 +72,14 @@ def export_int8(
             if tried.score >= in_float - MOST_LOST:
                 return tried
         found = f"a model that loses more than {MOST_LOST} {config.measure} in 8 bits"
-        raise ModelFileError(run, found, "one that does not", "Leave --int8 out.")
+        raise ModelFileError(run, found, "one that does not", "Leave `int8` out.")
 
 
 def _few(dataset: Dataset) -> Dataset:
     """Return the images that calibrate, and those that judge."""
     train, val = dataset.splits.get("train", ()), spread(dataset.splits.get("val", ()))
     if not train or not val:
-        remedy = "Name data with both with --data."
+        remedy = "Name data with both with `data`."
         raise DataError(dataset.root, "no images for training or none for validation", "both", remedy)
     count = min(IMAGES, len(train))
     return replace(

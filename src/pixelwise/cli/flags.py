@@ -1,0 +1,149 @@
+"""Python names in messages, as the flags of the command line.
+
+The library writes options as Python in backticks: `` `epochs` ``, `` `skip_bad=True` ``, `` `images_root='/data'` ``,
+`` `train(folds=5)` ``. Here they become `--epochs`, `--skip-bad`, `--images-root /data` and `train --folds 5`.
+Which flag belongs to a name is read from the declared commands.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import typer
+
+from pixelwise.core.errors import MissingDependencyError, OptionError, PixelwiseError
+
+OTHER_NAMES = {
+    "layout": "--format",
+    "model_options": "--option",
+    "options": "--option",
+    "passes": "--uncertainty",
+    "sampling": "--uncertainty",
+    "thresholds": "--threshold",
+}
+"""The flags of names that no command has as a parameter of its own."""
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A parameter of a command, as it is typed."""
+
+    name: str
+    """`--epochs`, or the capitals of an argument."""
+    negative: str = ""
+    """`--no-rotate`, where there is one."""
+    values: int = 1
+    """How many words follow."""
+    repeated: bool = False
+
+
+_BACKTICKED = re.compile(r"`([^`]+)`")
+_OPTION = re.compile(r"(\w+)(?:=(.+))?")
+
+
+def in_flags(text: str, command: str = "") -> str:
+    """Return a text of the library as `pixelwise COMMAND` prints it, with flags in place of Python names.
+
+    Backticked text that is no option stays as it is.
+    """
+    return _BACKTICKED.sub(lambda match: _call(match[1]) or _option(match[1], command) or match[0], text)
+
+
+def error_in_flags(error: PixelwiseError, command: str) -> str:
+    """Return the message of an error as `pixelwise COMMAND` prints it."""
+    where, message = error.where, str(error).removeprefix(error.where)
+    if isinstance(error, (OptionError, MissingDependencyError)):
+        where = _option(where, command) or in_flags(where, command)
+    if isinstance(error, OptionError):
+        where = _model_option(where, command) or where
+    return where + in_flags(message, command)
+
+
+def _call(text: str) -> str:
+    """Return `train(folds=5)` as it is typed, "" for text that is no call of a command."""
+    name = text.partition("(")[0]
+    command = name.removeprefix("pixelwise.")
+    if command not in _commands() or not text.endswith(")"):
+        return ""
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not isinstance(call, ast.Call):
+            return ""
+        words = [shlex.quote(str(ast.literal_eval(value))) for value in call.args]
+        words += [_typed(str(value.arg), ast.literal_eval(value.value), command) for value in call.keywords]
+    except (SyntaxError, ValueError):
+        return ""
+    return " ".join([name.replace(".", " "), *words]) if all(words) else ""
+
+
+def _option(text: str, command: str) -> str:
+    """Return `epochs` or `epochs=5` as it is typed, "" for text that is no option."""
+    match = _OPTION.fullmatch(text)
+    if match is None:
+        return ""
+    name, value = match.groups()
+    if value is None:
+        flag = _flags(command).get(name)
+        return "" if flag is None else flag.name
+    try:
+        return _typed(name, ast.literal_eval(value), command)
+    except (SyntaxError, ValueError):
+        return ""
+
+
+def _model_option(text: str, command: str) -> str:
+    """Return a keyword that is a model's own, as it is given to a command that builds models."""
+    builds = any(flag.name == "--option" for flag in _commands().get(command, {}).values())
+    return f"--option {text}" if builds and text.isidentifier() and text.islower() else ""
+
+
+def _typed(name: str, value: object, command: str) -> str:
+    """Return an option with a value as it is typed, "" where it cannot be typed."""
+    flag = _flags(command).get(name)
+    if flag is None:
+        return ""
+    if isinstance(value, bool):
+        return flag.name if value else flag.negative
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    words = [shlex.quote(f"{entry:g}" if isinstance(entry, float) else str(entry)) for entry in values]
+    if flag.repeated:
+        return " ".join(f"{flag.name} {word}" for word in words)
+    return f"{flag.name} {(',' if flag.values == 1 else ' ').join(words)}"
+
+
+@functools.cache
+def _commands() -> Mapping[str, Mapping[str, Flag]]:
+    """Return the parameters of each command by their Python names."""
+    from pixelwise.cli.app import app  # which imports this module
+
+    commands: dict[str, dict[str, Flag]] = {}
+    for command, declared in typer.main.get_group(app).commands.items():
+        commands[command] = {}
+        for parameter in declared.params:
+            first = parameter.opts[0]
+            commands[command][str(parameter.name)] = Flag(
+                name=first if first.startswith("-") else first.upper(),
+                negative=next(iter(parameter.secondary_opts), ""),
+                values=parameter.nargs,
+                repeated=bool(getattr(parameter, "multiple", False)),
+            )
+    return commands
+
+
+@functools.cache
+def _flags(command: str) -> Mapping[str, Flag]:
+    """Return the parameters by their Python names: those of `command`, and the flags of the others."""
+    declared = {
+        name: flag
+        for parameters in reversed(_commands().values())
+        for name, flag in parameters.items()
+        if flag.name.startswith("-")
+    }
+    by_flag = {flag.name: flag for flag in declared.values()}
+    others = {name: by_flag[text] for name, text in OTHER_NAMES.items()}
+    return declared | others | dict(_commands().get(command, {}))
