@@ -15,6 +15,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Progress, Trainer, fit
@@ -75,7 +76,7 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
     torch.manual_seed(0)
     pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)))
     update = {"class_weights": (1.0, 2.0, 0.5), "learning_rate": 1e-12, "heat_weight": 3.0, "offset_weight": 0.25}
-    trainer = Trainer(pipeline, recipe.model_copy(update=update), seed=0)
+    trainer = Trainer(pipeline, recipe.model_copy(update=update), 0, INSTANCE)
     rng = torch.Generator().manual_seed(1)
     batch = batch_of(rng)
     centres = torch.zeros(2, 3, 64, 64)
@@ -92,7 +93,7 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
     expected += (
         0.25 * 2 * F.l1_loss(logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside])
     )  # of both ways together
-    assert trainer.train_step(batch._replace(centres=centres)) == pytest.approx(expected.item(), rel=1e-5)
+    assert trainer.train_step(batch._replace(task_target=centres)) == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

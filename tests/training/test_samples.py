@@ -16,6 +16,7 @@ from PIL import Image
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import MaskError
 from pixelwise.data.dataset import Dataset, Item, Labels, Sample, files_of
+from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training import samples
 from pixelwise.training.config import Recipe
 from pixelwise.training.samples import SampleStore, augmented, batch_at, batches, sample_order
@@ -224,17 +225,17 @@ def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> Non
 
 
 def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe) -> None:
-    """An object that the crop cuts has its centre amid what is left; without a weight there are no centres."""
+    """An object that the crop cuts has its centre amid what is left; a semantic task has none."""
     instance_map = np.zeros((32, 64), np.int32)
     instance_map[4:9, :21] = 7
     sample = Sample(np.zeros((32, 64, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
     narrow = recipe.model_copy(update={"crop": (32, 32), "heat_weight": 1.0, "offset_weight": 1.0})
     lefts = set()
     for seed in range(20):
-        crop = augmented(sample, narrow, np.random.default_rng(seed))
+        crop = augmented(sample, narrow, np.random.default_rng(seed), INSTANCE)
         rows, columns = np.nonzero(crop.label_map)
-        assert crop.centres is not None
-        heat, down, right = crop.centres
+        assert crop.task_target is not None
+        heat, down, right = crop.task_target
         if len(rows):
             lefts.add(int(columns.min()))
             middle = (columns.min() + columns.max()) // 2  # of two pixels as near the first counts
@@ -243,12 +244,11 @@ def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe)
             assert_array_equal(right[rows, columns], middle - columns)
         assert_array_equal(heat > 0, crop.label_map > 0)
     assert len(lefts) > 1
-    assert augmented(sample, recipe, np.random.default_rng(0)).centres is None
+    assert augmented(sample, recipe, np.random.default_rng(0)).task_target is None
 
 
-def test_a_batch_holds_centres_where_the_recipe_weighs_them(store: SampleStore, recipe: Recipe) -> None:
-    weighed = recipe.model_copy(update={"heat_weight": 1.0, "offset_weight": 1.0})
-    batch = batch_at(store, weighed, 0, 0)
-    assert batch.centres is not None
-    assert (batch.centres.dtype, batch.centres.shape) == (torch.float32, (4, 3, 32, 64))
-    assert batch_at(store, recipe, 0, 0).centres is None
+def test_a_batch_holds_the_target_of_a_task_with_channels_of_its_own(store: SampleStore, recipe: Recipe) -> None:
+    target = batch_at(store, recipe, 0, 0, task=INSTANCE).task_target
+    assert target is not None
+    assert (target.dtype, target.shape) == (torch.float32, (4, 3, 32, 64))
+    assert batch_at(store, recipe, 0, 0).task_target is None

@@ -17,7 +17,7 @@ from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.training import distributed
 from pixelwise.training.samples import SampleStore
-from pixelwise.training.validation import validated
+from pixelwise.training.validation import validation_score
 
 CLASSES = ClassMap.named(["background", "cell"])
 SEMANTIC = ModelInfo("red", None, "semantic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32)
@@ -49,13 +49,13 @@ def store(tmp_path: Path) -> SampleStore:
 
 def test_a_semantic_model_has_a_mean_iou(store: SampleStore) -> None:
     """24 pixels of background, all found, of 34 called so; 6 of 16 of cells."""
-    found = validated(Predictor(Red(2), SEMANTIC), store, distributed.join_processes())
+    found = validation_score(Predictor(Red(2), SEMANTIC), store, distributed.join_processes())
     assert found == pytest.approx((24 / 34 + 6 / 16) / 2)
 
 
 def test_an_instance_model_has_an_average_precision(store: SampleStore) -> None:
     """Half of the objects at IoU 0.75: 51 of 101 recalls at six of ten thresholds."""
-    found = validated(Predictor(Red(5), INSTANCE), store, distributed.join_processes())
+    found = validation_score(Predictor(Red(5), INSTANCE), store, distributed.join_processes())
     assert found == pytest.approx(0.6 * 51 / 101)
 
 
@@ -63,5 +63,5 @@ def test_nothing_to_score(store: SampleStore) -> None:
     empty = Labels(np.full((2, 20), IGNORE_INDEX, np.uint8), np.zeros((2, 20), np.int32))
     store.dataset = dataclasses.replace(store.dataset, read_labels=lambda item: empty)
     store._kept.clear()
-    assert validated(Predictor(Red(2), SEMANTIC), store, distributed.join_processes()) is None
-    assert validated(Predictor(Red(5), INSTANCE), store, distributed.join_processes()) is None
+    assert validation_score(Predictor(Red(2), SEMANTIC), store, distributed.join_processes()) is None
+    assert validation_score(Predictor(Red(5), INSTANCE), store, distributed.join_processes()) is None

@@ -2,25 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import Protocol
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.prefetch import ahead
+from pixelwise.core.registry import Registry
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.engines.onnxruntime import name_image_in_errors
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
-from pixelwise.instances.objects import objects_of
-from pixelwise.metrics.instances import InstanceScorer, InstanceScores
-from pixelwise.metrics.pixels import counted_pixels
-from pixelwise.metrics.scores import Scores, SemanticScorer
+from pixelwise.tasks import TASKS
+from pixelwise.tasks.base import Scorer, TaskScores
 
 OnImage = Callable[[Item, Sample, Result], None]
 """Told each item, its sample and what was predicted."""
+
+
+class Metric(Protocol):
+    """A score of your own beside those of the task (see `register_metric`)."""
+
+    def update(self, prediction: Result, target: Sample, classes: ClassMap) -> None:
+        """Score the prediction of one image."""
+        ...
+
+    def scores(self) -> Mapping[str, float]:
+        """Return the scores of the images so far, by name; NaN for a score of nothing."""
+        ...
+
+
+METRICS: Registry[Callable[[], Metric]] = Registry("metrics", "pixelwise.metrics", {})
+"""All metrics by name. Packages add theirs with `register_metric`, or by an entry point of `pixelwise.metrics`."""
+
+
+def register_metric(name: str, factory: Callable[[], Metric] | str) -> None:
+    """Make a metric available as `metrics=[name]` of `evaluate` and `train`.
+
+    Its scores stand under `metrics`, by this name, in the scores that `evaluate` returns and in `metrics.json`. A
+    metric that is registered and not asked for changes nothing.
+
+    Parameters
+    ----------
+    name
+        What the metric is called.
+    factory
+        Makes a new `Metric`, which gathers the scores of one evaluation; or a text `module:attribute` that names it.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    >>> class Agreement:
+    ...     def __init__(self):
+    ...         self.hits = self.pixels = 0
+    ...     def update(self, prediction, target, classes):
+    ...         self.hits += int((prediction.label_map == target.label_map).sum())
+    ...         self.pixels += target.label_map.size
+    ...     def scores(self):
+    ...         return {"share": self.hits / self.pixels}
+    >>> register_metric("agreement", Agreement)
+    """
+    METRICS.register(name, factory)
+
+
+def new_metrics(names: Iterable[str]) -> dict[str, Metric]:
+    """Return a new metric for each name. Raises `OptionError` for one that is not registered."""
+    return {name: METRICS[name]() for name in names}
+
+
+def add_metrics(scores: TaskScores, metrics: Mapping[str, Metric]) -> TaskScores:
+    """Return `scores` with those of the metrics."""
+    return replace(scores, metrics={name: dict(metric.scores()) for name, metric in metrics.items()})
 
 
 def evaluate(
@@ -29,19 +86,23 @@ def evaluate(
     split: str = "test",
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
-) -> Scores | InstanceScores:
-    """Predict every image of `split`, in the model's bands, and score the label maps, of an instance model the objects,
-    with the bootstrap intervals of the scores over images.
+    metrics: Sequence[str] = (),
+) -> TaskScores:
+    """Predict every image of `split`, in the model's bands, and return the scores of the model's task, with their
+    bootstrap intervals over images: `Scores` of a semantic model, `InstanceScores` or `PanopticScores` of others.
 
-    `on_progress` is told (done, total) after every image, `on_image` what was predicted.
-    Raises `OptionError` for a split that the data set has not, `DataError` where its classes are not the model's or an
-    image has no instance map, and whatever `Dataset.read` raises.
+    `on_progress` is told (done, total) after every image, `on_image` what was predicted. `metrics` names further scores
+    (see `register_metric`). Raises `OptionError` for a split that the data set has not and for an unknown metric,
+    `DataError` where its classes are not the model's or an image has no instance map, and whatever `Dataset.read`
+    raises.
     """
+    further = new_metrics(metrics)
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
         raise OptionError("split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
-    return score_items(predictor, dataset, items, on_progress, on_image).scores(intervals=True)
+    scorer = score_items(predictor, dataset, items, on_progress, on_image, further)
+    return add_metrics(scorer.scores(intervals=True), further)
 
 
 def score_items(
@@ -50,11 +111,13 @@ def score_items(
     items: Sequence[Item],
     on_progress: Callable[[int, int], None] | None = None,
     on_image: OnImage | None = None,
-) -> SemanticScorer | InstanceScorer:
-    """Predict these items and return what gathered their scores. Arguments and errors are those of `evaluate`."""
+    metrics: Mapping[str, Metric] | None = None,
+) -> Scorer:
+    """Predict these items and return what gathered their scores; `metrics` are updated too. Other arguments and errors
+    are those of `evaluate`."""
     dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
     _require_same_classes(dataset, predictor.classes)
-    scorer = scorer_of(predictor)
+    scorer = TASKS[predictor.info.task].scorer(predictor.info)
 
     def predicted(item: Item) -> tuple[Sample, Result]:
         sample = dataset.read(item)
@@ -63,35 +126,14 @@ def score_items(
 
     for done, (item, coming) in enumerate(ahead(predicted, items, predictor.at_once), start=1):
         sample, prediction = coming.result()
-        update(scorer, prediction, sample, item)
+        scorer.update(prediction, sample, item)
+        for metric in (metrics or {}).values():
+            metric.update(prediction, sample, predictor.classes)
         if on_image is not None:
             on_image(item, sample, prediction)
         if on_progress is not None:
             on_progress(done, len(items))
     return scorer
-
-
-def scorer_of(predictor: Predictor) -> SemanticScorer | InstanceScorer:
-    """Return what gathers the scores of a model's task."""
-    return (SemanticScorer if predictor.info.grouping is None else InstanceScorer)(predictor.classes)
-
-
-def update(scorer: SemanticScorer | InstanceScorer, prediction: Result, sample: Sample, where: Item) -> None:
-    """Score one image. What has a thing's class and no object is a group, not told apart: nothing is known of objects.
-
-    Raises `DataError` where objects are to be scored and the sample has no instance map.
-    """
-    if isinstance(scorer, SemanticScorer):
-        scorer.update(prediction.label_map, sample.label_map, where.name)
-        return
-    if prediction.instances is None or sample.instance_map is None:
-        remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
-        raise DataError(where.image, "no instance map", "the image's objects", remedy)
-    target = objects_of(sample.label_map, sample.instance_map)
-    grouping = prediction.info.grouping
-    things = np.isin(sample.label_map, grouping.things if grouping else ())
-    ungrouped = things & (sample.instance_map == 0)
-    scorer.update(prediction.instances, target, ungrouped | ~counted_pixels(sample.label_map), where.name)
 
 
 def _require_same_classes(dataset: Dataset, classes: ClassMap) -> None:

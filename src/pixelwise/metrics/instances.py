@@ -24,7 +24,7 @@ from pixelwise.instances.objects import Objects
 from pixelwise.instances.overlap import Overlaps, overlaps
 from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
 from pixelwise.metrics.confusion import mean_present
-from pixelwise.metrics.scores import json_intervals, json_score
+from pixelwise.metrics.scores import json_intervals, json_metrics, json_score
 
 COCO_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 COCO_RECALLS = np.linspace(0.0, 1.0, 101)
@@ -53,6 +53,7 @@ class InstanceScores:
     in how many of them no object of it was found (`missed_images`), and in how many others there were some
     (`false_alarm_images`). intervals: the bootstrap interval over images of the means over classes, where it was asked
     for. per_image: each image's name, and its objects that were found, missed and invented at an IoU of 0.5.
+    metrics: the scores of further metrics, by name.
     """
 
     ap: float
@@ -69,6 +70,7 @@ class InstanceScores:
     objects: int
     intervals: dict[str, Interval | None] = field(default_factory=dict)
     per_image: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def remarks(self) -> list[str]:
@@ -88,6 +90,7 @@ class InstanceScores:
             "intervals": json_intervals(self.intervals),
             "remarks": self.remarks,
             "per_image": self.per_image,
+            **json_metrics(self.metrics),
         }
 
 

@@ -24,7 +24,8 @@ class Scores:
     `images` show it, in how many of them none of its pixels was found (`missed_images`), and in how many others there
     were some (`false_alarm_images`). boundary_f1 is `None` where it was not asked for. pixels counts labelled pixels
     alone. confusion holds pixels by class of truth (rows) and of prediction (columns). intervals: the bootstrap
-    interval of the scores of all classes, where it was asked for. per_image: each image's name and own scores.
+    interval of the scores of all classes, where it was asked for. per_image: each image's name and own scores. metrics:
+    the scores of further metrics, by name.
     """
 
     miou: float
@@ -37,6 +38,7 @@ class Scores:
     confusion: list[list[int]]
     intervals: dict[str, Interval | None] = field(default_factory=dict)
     per_image: list[dict[str, Any]] = field(default_factory=list)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def remarks(self) -> list[str]:
@@ -60,6 +62,7 @@ class Scores:
             "intervals": json_intervals(self.intervals),
             "remarks": self.remarks,
             "per_image": self.per_image,
+            **json_metrics(self.metrics),
         }
 
 
@@ -193,3 +196,9 @@ def json_score(score: float | None) -> float | None:
 
 def json_intervals(intervals: dict[str, Interval | None]) -> dict[str, list[float] | None]:
     return {name: None if bounds is None else list(bounds) for name, bounds in intervals.items()}
+
+
+def json_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """Return the part of `metrics.json` that holds the scores of further metrics; none without any."""
+    scores = {name: {key: json_score(value) for key, value in own.items()} for name, own in metrics.items()}
+    return {"metrics": scores} if scores else {}

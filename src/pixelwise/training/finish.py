@@ -17,17 +17,17 @@ from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_of
-from pixelwise.metrics.instances import matched
-from pixelwise.metrics.scores import mean_iou
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.nn.parameters import count_parameters
 from pixelwise.render import visible
+from pixelwise.tasks import TASKS
+from pixelwise.tasks.base import Labelled
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Progress
 from pixelwise.training.planning.plan import length_warnings
 from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, measure
 from pixelwise.training.recipe import count_crops, describe_crops
-from pixelwise.training.report import Example, ObjectExample, Report, write_report
+from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import load_run, model_info
 
@@ -40,8 +40,8 @@ class BestAndWorst:
 
     def __init__(self) -> None:
         self._count = itertools.count()
-        self._best: list[tuple[float, int, Example | ObjectExample]] = []
-        self._worst: list[tuple[float, int, Example | ObjectExample]] = []
+        self._best: list[tuple[float, int, Example]] = []
+        self._worst: list[tuple[float, int, Example]] = []
 
     def see(self, item: Item, sample: Sample, prediction: Result) -> None:
         """Take note of one image."""
@@ -54,35 +54,34 @@ class BestAndWorst:
             if len(heap) > EXAMPLES:
                 heapq.heappop(heap)
 
-    def best(self) -> list[Example | ObjectExample]:
+    def best(self) -> list[Example]:
         """Return the best, best first: none that is wrong altogether, and of few images the better half."""
         ranked = self._ranked()
         beyond = max(len(ranked) - EXAMPLES, (len(ranked) + 1) // 2)
         return [example for example in sorted(ranked[beyond:], key=lambda own: -own.score) if example.score > 0]
 
-    def worst(self) -> list[Example | ObjectExample]:
+    def worst(self) -> list[Example]:
         """Return the worst, worst first: none that is perfect, and of few images the worse half."""
         ranked = self._ranked()
         first = min(EXAMPLES, (len(ranked) + 1) // 2)
         return [example for example in ranked[:first] if example.score < 1]
 
-    def _ranked(self) -> list[Example | ObjectExample]:
+    def _ranked(self) -> list[Example]:
         """Return all that are kept, each once, the worst first."""
         kept = {abs(number): example for _, number, example in (*self._worst, *self._best)}
         return [example for _, example in sorted(kept.items(), key=lambda entry: (entry[1].score, entry[0]))]
 
 
-def _example(item: Item, sample: Sample, prediction: Result) -> Example | ObjectExample:
+def _example(item: Item, sample: Sample, prediction: Result) -> Example:
     """Return what the report may show of one image."""
-    if prediction.instances is None or sample.instance_map is None:
-        classes = prediction.info.classes
-        miou = mean_iou(prediction.label_map, sample.label_map, classes.num_classes)
-        return Example(item.name, visible(sample.image), sample.label_map, prediction.label_map, miou)
-    target = objects_of(sample.label_map, sample.instance_map)
-    found, _ = matched(prediction.instances, target)
-    whole = len(found) + len(target) - int(found.sum())
-    score = float(found.sum() / whole) if whole else float("nan")
-    return ObjectExample(item.name, visible(sample.image), target, prediction.instances, score)
+    task = TASKS[prediction.info.task]
+    with_objects = task.has_objects and sample.instance_map is not None
+    objects = objects_of(sample.label_map, sample.instance_map) if with_objects else None
+    target = Labelled(sample.label_map, objects)
+    score = task.image_score(prediction, target, prediction.info)
+    return Example(
+        item.name, visible(sample.image), target, Labelled(prediction.label_map, prediction.instances), score
+    )
 
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
@@ -123,6 +122,7 @@ def finish(
         history=progress.history,
         scores=None if measured is None else measured.scores,
         split_name="val" if measured is None else measured.split,
+        task=config.task,
         measured_on="" if measured is None else measured.in_words,
         class_pixels=dict(zip(config.class_map.names, pixels.tolist(), strict=True)),
         splits={split: len(items) for split, items in dataset.splits.items()},

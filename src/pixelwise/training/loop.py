@@ -17,9 +17,11 @@ from pixelwise.core.errors import RunError
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.timm import Encoder
-from pixelwise.nn.losses import centre_errors, counted_weight, cross_entropy
+from pixelwise.nn.losses import counted_weight, cross_entropy
 from pixelwise.nn.models.blocks import UpsampledModel
 from pixelwise.nn.pipeline import Pipeline
+from pixelwise.tasks.base import LossContext, Task
+from pixelwise.tasks.semantic import SEMANTIC
 from pixelwise.training import batch_norm, distributed
 from pixelwise.training.checkpoint import (
     load_tensors,
@@ -55,13 +57,14 @@ class Progress:
 class Trainer:
     """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
 
-    def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int) -> None:
+    def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int, task: Task = SEMANTIC) -> None:
         self.accelerator = distributed.join_processes()
         self.share = distributed.batch_share(
             recipe.batch, self.accelerator.process_index, self.accelerator.num_processes
         )
         self.recipe = recipe
         self.seed = seed
+        self.task = task
         self.progress = Progress()
         if self.accelerator.num_processes > 1:
             batch_norm.synchronise(pipeline)
@@ -74,7 +77,8 @@ class Trainer:
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, _optimizer(pipeline, recipe))
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
-        self.things = pipeline.grouping.things if pipeline.grouping else ()
+        things = pipeline.grouping.things if pipeline.grouping else ()
+        self.loss_context = LossContext(recipe, things, self.accelerator.reduce)
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
         self._unfused = encoder if isinstance(encoder, Encoder) else None
 
@@ -108,15 +112,16 @@ class Trainer:
             weights = weights + batch.border[:, rows, columns].to(device)  # w(x) of U-Net's equation 2
         total = cross_entropy(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
         if self.recipe.reduction == "sum":
-            return total * step**2
-        counted = counted_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
-        weight: torch.Tensor = self.accelerator.reduce(counted)
-        loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
-        if batch.centres is not None:
-            centres = batch.centres[:, :, rows, columns].to(device)
-            errors, pixels = centre_errors(logits[:, len(self.class_weights) :], centres, targets, self.things)
-            means = errors / self.accelerator.reduce(pixels).clamp(min=1)
-            loss = loss + self.recipe.heat_weight * means[0] + self.recipe.offset_weight * means[1]
+            loss = total * step**2
+        else:
+            counted = counted_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
+            weight: torch.Tensor = self.accelerator.reduce(counted)
+            loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+        if batch.task_target is not None:
+            task_target = batch.task_target[:, :, rows, columns].to(device)
+            task_logits = logits[:, len(self.class_weights) :]
+            for term in self.task.loss_terms(task_logits, targets, task_target, self.loss_context):
+                loss = loss + term
         return loss
 
     def averaged_pipeline(self) -> Pipeline:

@@ -18,6 +18,7 @@ from pixelwise.inference.evaluate import score_items
 from pixelwise.inference.loading import load
 from pixelwise.nn.losses.cross_entropy import Reduction
 from pixelwise.nn.pipeline import Pipeline
+from pixelwise.tasks import TASKS
 from pixelwise.training import distributed, paper_recipes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import Recipe, RunConfig
@@ -33,7 +34,7 @@ from pixelwise.training.planning.plan import (
     plan_run,
     repeat_call,
 )
-from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, together
+from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, merge_scorers
 from pixelwise.training.progress_display import Display, describe_run, score_lines
 from pixelwise.training.resume import (
     NET,
@@ -51,7 +52,7 @@ from pixelwise.training.stopping import catch_stop_signals
 from pixelwise.training.tensorboard import Board
 from pixelwise.training.torch_engine import torch_predictor
 from pixelwise.training.usable_data import require_text, select_usable_data
-from pixelwise.training.validation import validated
+from pixelwise.training.validation import validation_score
 from pixelwise.training.weights import (
     build_pipeline,
     load_encoder_weights,
@@ -233,7 +234,7 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
         _train(run.fold(number), part, own, display)
         model = load(run.fold(number).model, at_once=len(part.splits["test"]))
         scorers.append(score_items(model, part, part.splits["test"]))
-    measured = Measured("folds", together(scorers).scores(intervals=True))
+    measured = Measured("folds", merge_scorers(scorers).scores(intervals=True))
     every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
     test = [item for item in dataset.splits.get("test", ()) if not item.drawn]
     splits = {"train": tuple(every), **({"test": tuple(test)} if test else {})}
@@ -326,7 +327,7 @@ def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe, display: Disp
     if config.encoder_weights is not None and not resumed:
         taken = load_encoder_weights(pipeline, config, Path(config.encoder_weights))
         display.message(f"encoder weights: {taken} ({config.encoder_weights})")
-    trainer = Trainer(pipeline, recipe, config.seed)
+    trainer = Trainer(pipeline, recipe, config.seed, TASKS[config.task])
     if resumed:
         trainer.restore(run.checkpoint)
     return trainer
@@ -345,7 +346,7 @@ def _fit(
     first, measured = accelerator.is_main_process, f"val_{config.measure}"
 
     def validate(averaged: Pipeline) -> float | None:
-        return validated(torch_predictor(averaged, config), val_store, accelerator) if len(val_store) else None
+        return validation_score(torch_predictor(averaged, config), val_store, accelerator) if len(val_store) else None
 
     def keep_best(averaged: Pipeline) -> None:
         if first:

@@ -14,11 +14,12 @@ import torch
 
 from pixelwise.core.bands import over_channels
 from pixelwise.data.dataset import Dataset, Item, Sample
-from pixelwise.instances.targets import centre_targets
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import components
 from pixelwise.nn.augment import color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
+from pixelwise.tasks.base import Task
+from pixelwise.tasks.semantic import SEMANTIC
 from pixelwise.training.config import Recipe
 from pixelwise.training.memory import available_bytes, count_local_processes
 from pixelwise.training.recipe import count_crops, recipe_at_step
@@ -27,7 +28,7 @@ from pixelwise.training.sample_cache import SampleFile
 FILL = (124, 116, 104)
 """The colour around an image that is smaller than the crop: the mean of ImageNet, over and over for more channels."""
 LABEL_BYTES = 5
-"""A pixel's, in the label map and, where there is one, the instance map."""
+"""Bytes per pixel: 1 (label map) + 4 (instance map)."""
 CACHE_SHARE = 0.4
 """Share of the available memory that decoded samples may take."""
 ALL = slice(None)
@@ -35,23 +36,23 @@ ALL = slice(None)
 
 
 class AugmentedSample(NamedTuple):
-    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), and where the recipe asks for them border
-    weights float32 (H, W), and the heat of centres with offsets to them, float32 (3, H, W)."""
+    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), border weights float32 (H, W) where the
+    recipe asks for them, and the target of a task with channels of its own, float32 (channels, H, W)."""
 
     image: npt.NDArray[np.uint8]
     label_map: npt.NDArray[np.uint8]
     border: npt.NDArray[np.float32] | None
-    centres: npt.NDArray[np.float32] | None
+    task_target: npt.NDArray[np.float32] | None
 
 
 class Batch(NamedTuple):
-    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and centres
-    with offsets (N, 3, H, W)."""
+    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and the
+    target of the task's own channels (N, channels, H, W)."""
 
     images: torch.Tensor
     targets: torch.Tensor
     border: torch.Tensor | None = None
-    centres: torch.Tensor | None = None
+    task_target: torch.Tensor | None = None
 
 
 class SampleStore:
@@ -94,7 +95,9 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
-def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL) -> Batch:
+def batch_at(
+    store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL, task: Task = SEMANTIC
+) -> Batch:
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
     first = count_crops(recipe, step)
@@ -102,36 +105,38 @@ def batch_at(store: SampleStore, recipe: Recipe, seed: int, step: int, share: sl
     for position in range(first, first + recipe.batch)[share]:
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
-        crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index))))
-    images, targets, border, centres = zip(*crops, strict=True)
+        crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
+    images, targets, border, task_targets = zip(*crops, strict=True)
     return Batch(
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(targets)).long(),
         torch.from_numpy(np.stack(border)) if recipe.border_weight else None,
-        torch.from_numpy(np.stack(centres)) if recipe.heat_weight else None,
+        torch.from_numpy(np.stack(task_targets)) if task.channels else None,
     )
 
 
-def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator) -> AugmentedSample:
-    """Return one crop of a sample. Border weights and centres are those of the objects as the crop shows them."""
+def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC) -> AugmentedSample:
+    """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
+    them."""
     height, width = sample.label_map.shape
     window = crop.draw(rng, (height, width), recipe.crop, recipe.scale, recipe.rotate)
     change = color.draw(rng, (height, width), recipe.color) if recipe.color else None
     image, label_map = sample.image, sample.label_map
-    instance_map = _objects(sample) if recipe.border_weight or recipe.heat_weight else None
+    instance_map = _objects(sample) if recipe.border_weight or task.channels else None
     if recipe.elastic:
         bend = elastic.draw(rng, (height, width), recipe.elastic)
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
-    border = centres = None
+    label_map = crop.on_label_map(label_map, window)
+    border = target = None
     if instance_map is not None:
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
-        centres = _centres(instance_map, recipe.heat_width) if recipe.heat_weight else None
+        target = task.target(label_map, instance_map, recipe) if task.channels else None
     image = crop.on_image(image, window, over_channels(FILL, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
-    return AugmentedSample(image, crop.on_label_map(label_map, window), border, centres)
+    return AugmentedSample(image, label_map, border, target)
 
 
 def _objects(sample: Sample) -> npt.NDArray[np.int32]:
@@ -141,16 +146,13 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
 
 
-def _centres(instance_map: npt.NDArray[np.int32], heat_width: float) -> npt.NDArray[np.float32]:
-    heat, offsets = centre_targets(instance_map, heat_width)
-    return np.concatenate([heat[None], offsets])
-
-
-def batches(store: SampleStore, recipe: Recipe, seed: int, start: int, share: slice = ALL) -> Iterator[Batch]:
+def batches(
+    store: SampleStore, recipe: Recipe, seed: int, start: int, share: slice = ALL, task: Task = SEMANTIC
+) -> Iterator[Batch]:
     """Yield the batches of steps `start` to the last, or a `share` of each.
 
     They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
     takes more from the step than it hides (docs/experiments/step.md).
     """
     for step in range(start, recipe.steps):
-        yield batch_at(store, recipe, seed, step, share)
+        yield batch_at(store, recipe, seed, step, share, task)

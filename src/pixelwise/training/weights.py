@@ -10,7 +10,7 @@ import torch
 from pixelwise.core.bands import channel_count, over_channels
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.core.files import irregular, sha256
-from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
+from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.nn.encoders.padding import pad_symmetrically
 from pixelwise.nn.encoders.timm import PACKAGED, Encoder
@@ -18,6 +18,7 @@ from pixelwise.nn.encoders.weight_file import Taken, fill_net, read_weights, req
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.models.segnet import SegNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.tasks import TASKS
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import flip_axes, without_tta
@@ -36,7 +37,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     channels = channel_count(config.bands)
     model = build(
         config.model,
-        config.class_map.num_classes + (CHANNELS if config.grouping else 0),
+        config.class_map.num_classes + TASKS[config.task].channels,
         channels,
         encoder=config.encoder,
         width=config.width,

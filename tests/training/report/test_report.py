@@ -18,7 +18,10 @@ from pixelwise.instances.objects import Objects
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.scores import Scores
 from pixelwise.render import OBJECT_FATES
-from pixelwise.training.report import Example, ObjectExample, Report, write_report
+from pixelwise.tasks.base import Labelled
+from pixelwise.tasks.instance import INSTANCE
+from pixelwise.tasks.semantic import SEMANTIC
+from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.report.page import percent, share
 from pixelwise.training.report.pictures import pictures
 
@@ -60,7 +63,7 @@ def _example(name, seed, height=24, width=32):
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
     target = rng.integers(0, 2, (height, width)).astype(np.uint8)
     target[0] = IGNORE_INDEX
-    return Example(name, image, target, 1 - target // 2, 0.25)
+    return Example(name, image, Labelled(target), Labelled(1 - target // 2), 0.25)
 
 
 def _scores(names, ious, confusion):
@@ -153,7 +156,7 @@ def test_every_example_is_embedded_with_its_four_pictures(page):
 def test_pictures_fit_480_pixels_and_show_the_image_itself(height, width, size):
     example = _example("x", 0, height, width)
     flat = replace(example, image=np.full((height, width, 3), (200, 100, 50), np.uint8))
-    drawn = pictures(flat, ClassMap.named(["a", "b"]))
+    drawn = pictures(flat, ClassMap.named(["a", "b"]), SEMANTIC)
     assert [(picture.width, picture.height) for picture in drawn] == [size] * 4
     opened = Image.open(io.BytesIO(base64.b64decode(drawn[0].uri.split(",")[1])))
     assert opened.size == size
@@ -162,7 +165,9 @@ def test_pictures_fit_480_pixels_and_show_the_image_itself(height, width, size):
 
 
 def test_noise_at_full_size_stays_within_what_keeps_twelve_examples_below_3_mb():
-    size = sum(len(picture.uri) for picture in pictures(_example("x", 0, 360, 480), ClassMap.named(["a", "b"])))
+    size = sum(
+        len(picture.uri) for picture in pictures(_example("x", 0, 360, 480), ClassMap.named(["a", "b"]), SEMANTIC)
+    )
     assert size < 3_000_000 / 12
 
 
@@ -287,11 +292,14 @@ def object_report(report):
     target[2:8, 2:8] = prediction[2:8, 2:8] = 1
     target[12:20, 2:8] = prediction[12:20, 20:30] = 2
     image = np.full((24, 32, 3), 128, np.uint8)
-    example = ObjectExample("cells", image, _objects(target), _objects(prediction), 1 / 3)
+    true, predicted = _objects(target), _objects(prediction)
+    labels = [Labelled((ids > 0).astype(np.uint8), own) for ids, own in ((target, true), (prediction, predicted))]
+    example = Example("cells", image, *labels, 1 / 3)
     scorer = InstanceScorer(ClassMap.named(["background", "cell"]))
-    scorer.update(example.prediction, example.target)
+    scorer.update(predicted, true)
     return replace(
         report,
+        task="instance",
         classes=ClassMap.named(["background", "cell"]),
         history=[{"step": 1, "loss": 1.0, "val_ap": 0.25}, {"step": 2, "loss": 0.5, "val_ap": 0.5}],
         scores=scorer.scores(),
@@ -322,7 +330,7 @@ def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path)
 def test_objects_are_drawn_by_what_became_of_them(object_report):
     """Far from outlines and hatching a picture is 60 % image and 40 % colour; JPEG moves it by some levels."""
     (example,) = object_report.examples_best
-    drawn = pictures(example, object_report.classes)
+    drawn = pictures(example, object_report.classes, INSTANCE)
     assert [picture.caption for picture in drawn] == ["image", "truth", "prediction", "errors"]
     errors = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn[3].uri.split(",")[1]))), int)
     for fate, (row, column) in {"matched": (5, 5), "missed": (16, 5), "invented": (17, 27)}.items():

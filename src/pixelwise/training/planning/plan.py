@@ -24,6 +24,7 @@ from pixelwise.nn.losses.cross_entropy import Reduction
 from pixelwise.nn.models import DEFAULT_MODEL, FINE_TUNED, default_encoder, is_upsampled, parse_options
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.stack import located
+from pixelwise.tasks import TASKS
 from pixelwise.training import paper_recipes
 from pixelwise.training import recipe as recipes
 from pixelwise.training.config import MAX_SEED, ClassEntry, EncoderPadding, Recipe, RunConfig
@@ -272,12 +273,13 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> rec
     away."""
     halves, timed = min(2, config.recipe.early_split), WARM_STEPS + MEASURED_STEPS
     longer = config.recipe.model_copy(update={"steps": halves * timed})
-    trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed)
+    task = TASKS[config.task]
+    trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed, task)
     trainer.pipeline.train()
     seconds = []
     for step in range(longer.steps):
         started = time.perf_counter()
-        trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share))
+        trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share, task))
         seconds.append(time.perf_counter() - started)
     medians = [
         statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)

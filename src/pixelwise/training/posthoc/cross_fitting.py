@@ -15,10 +15,9 @@ from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hashed_fraction
 from pixelwise.inference.evaluate import OnImage, score_items
 from pixelwise.inference.loading import load
-from pixelwise.metrics.instances import InstanceScorer, InstanceScores
-from pixelwise.metrics.scores import Scores, SemanticScorer
 from pixelwise.model_export.onnx import NO_BIAS, export_onnx, with_class_bias
 from pixelwise.nn.pipeline import Pipeline
+from pixelwise.tasks.base import Scorer, TaskScores
 from pixelwise.training.config import RunConfig
 from pixelwise.training.posthoc.class_bias import fitted_bias, pixels_of, spread
 from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
@@ -35,7 +34,7 @@ class Measured:
     images was scored with what was fitted on the other."""
 
     split: str
-    scores: Scores | InstanceScores
+    scores: TaskScores
     cross_fitted: bool = False
 
     @property
@@ -69,7 +68,7 @@ def measure(run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_imag
         scorers = [score_items(load(path, at_once=len(own)), dataset, own, on_image=on_image) for path, own in halves]
         for path, _ in halves:
             path.unlink()
-        return Measured(split, together(scorers).scores(intervals=True), cross_fitted=True)
+        return Measured(split, merge_scorers(scorers).scores(intervals=True), cross_fitted=True)
     items = dataset.splits[split]
     scorer = score_items(load(run.model, at_once=len(items)), dataset, items, on_image=on_image)
     return Measured(split, scorer.scores(intervals=True))
@@ -80,11 +79,11 @@ def headline_split(dataset: Dataset) -> str | None:
     return next((split for split in ("test", "val") if dataset.splits.get(split)), None)
 
 
-def together(scorers: Sequence[SemanticScorer | InstanceScorer]) -> SemanticScorer | InstanceScorer:
+def merge_scorers(scorers: Sequence[Scorer]) -> Scorer:
     """Return the first of the scorers of one task with the images of the others."""
     first, *others = scorers
     for other in others:
-        first.add(other)  # type: ignore[arg-type]  # of one task
+        first.add(other)
     return first
 
 

@@ -1,6 +1,6 @@
 """The report of a training run: one HTML file that stands alone."""
 
 from pixelwise.training.report.page import Report, write_report
-from pixelwise.training.report.pictures import Example, ObjectExample
+from pixelwise.training.report.pictures import Example
 
-__all__ = ["Example", "ObjectExample", "Report", "write_report"]
+__all__ = ["Example", "Report", "write_report"]

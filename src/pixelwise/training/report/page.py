@@ -17,12 +17,12 @@ from markupsafe import Markup
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.files import write_text
 from pixelwise.core.text import printable
-from pixelwise.metrics.instances import InstanceScores
 from pixelwise.metrics.pixels import count_of
-from pixelwise.metrics.scores import Scores
-from pixelwise.render import OBJECT_FATES, is_tinted
+from pixelwise.render import is_tinted
+from pixelwise.tasks import DEFAULT_TASK, TASKS
+from pixelwise.tasks.base import Task, TaskScores
 from pixelwise.training.report.charts import History, calibration_chart, loss_chart, score_chart
-from pixelwise.training.report.pictures import Example, ObjectExample, pictures
+from pixelwise.training.report.pictures import Example, pictures
 from pixelwise.training.report.tables import (
     balance_rows,
     class_rows,
@@ -32,12 +32,8 @@ from pixelwise.training.report.tables import (
     row_shares,
 )
 
-OF_CLASSES = ("dice", "precision", "recall")
-"""What the table of classes shows of every task."""
 MOST_MATRIX_CLASSES = 40
 """With more classes the matrix is no longer read, and the page lists the largest confusions alone."""
-FATE_LINES = {"matched": "solid", "missed": "dashed", "invented": "hatched"}
-"""How `object_errors` draws what became of objects, beside their colours."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +41,10 @@ class Report:
     """One training run, ready to be laid out.
 
     command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, seconds, and
-    val_miou or val_ap (`None` where the row was not validated). scores: on the split `split_name`; `None` without
-    validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits: number of images
-    by split. skipped: files left out and why. facts: whatever describes run and machine; `model`, `encoder` and
-    `minutes` show in the headline too.
+    the task's measure, such as val_miou (`None` where the row was not validated). scores: on the split `split_name`;
+    `None` without validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits:
+    number of images by split. skipped: files left out and why. facts: whatever describes run and machine; `model`,
+    `encoder` and `minutes` show in the headline too. task: its name.
     """
 
     title: str
@@ -56,15 +52,16 @@ class Report:
     config: dict[str, Any]
     classes: ClassMap
     history: History
-    scores: Scores | InstanceScores | None
+    scores: TaskScores | None
     split_name: str
     class_pixels: dict[str, float]
     splits: dict[str, int]
-    examples_best: Sequence[Example | ObjectExample]
-    examples_worst: Sequence[Example | ObjectExample]
+    examples_best: Sequence[Example]
+    examples_worst: Sequence[Example]
     skipped: list[tuple[str, str]]
     warnings: list[str]
     facts: dict[str, str]
+    task: str = DEFAULT_TASK
     measured_on: str = ""
     """Where the scores are from, in words; the split where nothing is said."""
 
@@ -86,18 +83,20 @@ def write_report(report: Report, path: Path) -> None:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    measured = ("val_ap", "AP") if isinstance(report.scores, InstanceScores) else ("val_miou", "mean IoU")
-    environment.filters |= {"percent": percent, "share": share}
+    task = TASKS[report.task]
+    measured = next((own.label for own in task.tables.figures if own.key == task.measure), task.measure_name)
+    environment.filters |= {"percent": percent, "share": share, "headed": headed}
     page = environment.get_template("template.html.jinja").render(
         report=report,
         config=yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True),
-        measured=measured[1],
+        measured=measured,
+        tables=task.tables,
         loss_chart=loss_chart(report.history),
-        score_chart=score_chart(report.history, *measured),
+        score_chart=score_chart(report.history, f"val_{task.measure}", measured),
         balance=balance_rows(report.classes, report.class_pixels),
-        examples=_examples(report),
-        legend=_legend(report),
-        **_scored(report),
+        examples=_examples(report, task),
+        legend=_legend(report, task),
+        **_score_parts(report, task),
     )
     write_text(path, page)
 
@@ -114,6 +113,11 @@ def share(value: float | None) -> str:
     if value < 0.0001:
         return "< 0.01"
     return percent(value, 1 if value >= 0.01 else 2)
+
+
+def headed(text: str) -> str:
+    """Return a text with a capital letter at its start."""
+    return text[:1].upper() + text[1:]
 
 
 def _shown(value: object) -> object:
@@ -135,62 +139,32 @@ class _Figure:
     interval: tuple[float, float] | None = None
 
 
-def _scored(report: Report) -> dict[str, Any]:
+def _score_parts(report: Report, task: Task) -> dict[str, Any]:
     """What the template shows of the scores; nothing where there are none."""
-    keys = ("figures", "columns", "rows", "shares", "confusions", "dsb", "calibration", "images")
-    shown: dict[str, Any] = dict.fromkeys(keys)
-    if report.scores is not None:
-        shown["images"] = image_table(report.scores.per_image)
-    if isinstance(report.scores, InstanceScores):
-        return shown | _of_objects(report, report.scores)
-    return shown | (_of_pixels(report, report.scores) if report.scores else {})
-
-
-def _of_objects(report: Report, scores: InstanceScores) -> dict[str, Any]:
-    return {
-        "figures": [
-            _Figure(label, value, note, scores.intervals.get(key))
-            for label, value, note, key in (
-                (
-                    "AP",
-                    scores.ap,
-                    f"{report.place}, {count_of(scores.images, 'image')}, {scores.objects:,} objects",
-                    "ap",
-                ),
-                ("AP at 0.5", scores.ap50, "IoU of a match", "ap50"),
-                ("AP at 0.75", scores.ap75, "IoU of a match", "ap75"),
-                ("Panoptic quality", scores.pq, "mean over classes", "pq"),
-            )
-        ],
-        "columns": ["AP", "AP at 0.5", "Panoptic quality", "Dice", "Precision", "Recall"],
-        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("ap", "ap50", "pq", *OF_CLASSES)),
-        "dsb": scores.dsb,
-        "calibration": calibration_chart(scores.calibration),
-    }
-
-
-def _of_pixels(report: Report, scores: Scores) -> dict[str, Any]:
-    names = report.classes.names
-    shares = row_shares(np.array(scores.confusion, np.int64))
+    scores, tables, names = report.scores, task.tables, report.classes.names
+    if scores is None:
+        return dict.fromkeys(("figures", "rows", "shares", "confusions", "matches", "calibration", "images", "metrics"))
+    values, details = scores.to_json_dict(), task.details(scores)
+    counted = [count_of(scores.images, "image"), *(f"{count:,} {name}" for name, count in details.counts.items())]
+    first = ", ".join([report.place, *counted])
     few = len(names) <= MOST_MATRIX_CLASSES
+    shares = row_shares(np.array(details.confusion, np.int64)) if details.confusion else None
     return {
         "figures": [
-            _Figure(label, value, note, scores.intervals.get(key))
-            for label, value, note, key in (
-                ("Mean IoU", scores.miou, f"{report.place}, {count_of(scores.images, 'image')}", "miou"),
-                ("Global accuracy", scores.global_accuracy, "of all pixels", "global_accuracy"),
-                ("Class accuracy", scores.class_accuracy, "mean over classes", "class_accuracy"),
-                ("Boundary F1", scores.boundary_f1, "of outlines", "boundary_f1"),
-            )
+            _Figure(own.label, values[own.key], own.note if place else first, scores.intervals.get(own.key))
+            for place, own in enumerate(tables.figures)
         ],
-        "columns": ["IoU", "Dice", "Precision", "Recall"],
-        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, ("iou", *OF_CLASSES)),
-        "shares": shares.tolist() if few else None,
-        "confusions": largest_confusions(shares, names, most=6 if few else 24),
+        "rows": class_rows(report.classes, scores.per_class, report.class_pixels, list(tables.class_columns)),
+        "shares": shares.tolist() if few and shares is not None else None,
+        "confusions": None if shares is None else largest_confusions(shares, names, most=6 if few else 24),
+        "matches": details.matches,
+        "calibration": calibration_chart(details.calibration),
+        "images": image_table(scores.per_image, tables.image_columns),
+        "metrics": scores.metrics,
     }
 
 
-def _examples(report: Report) -> list[dict[str, Any]]:
+def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
     """The two galleries, those that are not empty, with their pictures drawn."""
     groups = (
         ("worst", "Worst predictions", report.examples_worst),
@@ -200,22 +174,24 @@ def _examples(report: Report) -> list[dict[str, Any]]:
         {
             "id": key,
             "title": title,
-            "rows": [{"name": e.name, "score": e.score, "pictures": pictures(e, report.classes)} for e in examples],
+            "rows": [
+                {"name": own.name, "score": own.score, "pictures": pictures(own, report.classes, task)}
+                for own in examples
+            ],
         }
         for key, title, examples in groups
         if examples
     ]
 
 
-def _legend(report: Report) -> list[tuple[str, str]]:
-    """Names and colours of the classes that occur, tinted, in the examples, in the order of the classes; of objects
-    those of what became of them.
-    """
+def _legend(report: Report, task: Task) -> list[tuple[str, str]]:
+    """Names and colours of the classes that occur, tinted, in the examples, in the order of the classes; of a task with
+    a legend of its own that."""
+    if task.legend is not None:
+        return [(name, css(color)) for name, color in task.legend.items()]
     examples = [*report.examples_worst, *report.examples_best]
-    if any(isinstance(example, ObjectExample) for example in examples):
-        return [(f"{name}, {FATE_LINES[name]}", css(color)) for name, color in OBJECT_FATES.items()]
-    maps = (own for e in examples if isinstance(e, Example) for own in (e.target, e.prediction))
-    seen = {int(value) for label_map in maps for value in np.unique(label_map)}
+    maps = (own.label_map for example in examples for own in (example.target, example.prediction))
+    occurring = {int(value) for label_map in maps for value in np.unique(label_map)}
     pairs = zip(report.classes.names, report.classes.colors, strict=True)
-    shown = [pair for index, pair in enumerate(pairs) if index in seen and is_tinted(*pair)]
+    shown = [pair for index, pair in enumerate(pairs) if index in occurring and is_tinted(*pair)]
     return [(name, css(color)) for name, color in shown]

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.instances.objects import Objects
-from pixelwise.metrics.instances import matched
-from pixelwise.render import errors_map, object_errors, object_overlay, overlay
+from pixelwise.tasks.base import Labelled, Map, Prediction, Task
 
 UInt8 = npt.NDArray[np.uint8]
-Labels = TypeVar("Labels", npt.NDArray[np.uint8], npt.NDArray[np.int32])
 
 LONGEST_SIDE = 480
 """In pixels: twice the size at which the page shows a picture on a wide screen."""
@@ -28,27 +24,15 @@ MOST_BYTES = 40_000
 
 @dataclass(frozen=True)
 class Example:
-    """One validation image and its prediction.
+    """One image with its labels and its prediction.
 
-    image: uint8 (height, width, 3) RGB. target, prediction: uint8 label maps (height, width). score: the mean IoU of
-    this image alone, 0..1, over the classes that are present.
+    image: uint8 (height, width, 3) RGB. score: the task's `image_score`, 0..1.
     """
 
     name: str
     image: UInt8
-    target: UInt8
-    prediction: UInt8
-    score: float
-
-
-@dataclass(frozen=True)
-class ObjectExample:
-    """One validation image and its objects. score: TP / (TP + FN + FP) at an IoU of 0.5 in this image alone, 0..1."""
-
-    name: str
-    image: UInt8
-    target: Objects
-    prediction: Objects
+    target: Prediction
+    prediction: Prediction
     score: float
 
 
@@ -62,7 +46,7 @@ class Picture:
     height: int
 
 
-def pictures(example: Example | ObjectExample, classes: ClassMap) -> list[Picture]:
+def pictures(example: Example, classes: ClassMap, task: Task) -> list[Picture]:
     """Return the image, the truth and the prediction over it, and the errors, each at most 480 pixels long.
 
     Maps are scaled by nearest neighbour before they are drawn, so that outlines stay one pixel wide.
@@ -70,28 +54,23 @@ def pictures(example: Example | ObjectExample, classes: ClassMap) -> list[Pictur
     height, width = example.image.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    image = _resized(example.image, size_wh, Image.Resampling.LANCZOS)
-    if isinstance(example, ObjectExample):
-        drawn = {"image": image, **_objects_drawn(image, example, size_wh)}
-    else:
-        target, prediction = (_small(own, size_wh) for own in (example.target, example.prediction))
-        drawn = {
-            "image": image,
-            "truth": overlay(image, target, classes),
-            "prediction": overlay(image, prediction, classes),
-            "errors": errors_map(image, prediction, target),
-        }
-    return [Picture(caption, data_uri(pixels), *size_wh) for caption, pixels in drawn.items()]
+    image = np.asarray(Image.fromarray(example.image).resize(size_wh, Image.Resampling.LANCZOS))
 
+    def shrink(values: Map) -> Map:
+        return np.asarray(Image.fromarray(values).resize(size_wh, Image.Resampling.NEAREST))
 
-def _objects_drawn(image: UInt8, example: ObjectExample, size_wh: tuple[int, int]) -> dict[str, UInt8]:
-    """Return the pictures of objects."""
-    target, prediction = (_small(own.instance_map, size_wh) for own in (example.target, example.prediction))
-    return {
-        "truth": object_overlay(image, target),
-        "prediction": object_overlay(image, prediction),
-        "errors": object_errors(image, prediction, target, *matched(example.prediction, example.target)),
+    def small(labels: Prediction) -> Labelled:
+        objects = labels.instances
+        shrunk = None if objects is None else replace(objects, instance_map=shrink(objects.instance_map))
+        return Labelled(shrink(labels.label_map), shrunk)
+
+    drawn = {
+        "image": image,
+        "truth": task.overlay(image, small(example.target), classes),
+        "prediction": task.overlay(image, small(example.prediction), classes),
+        "errors": task.errors(image, example.prediction, example.target, shrink),
     }
+    return [Picture(caption, data_uri(pixels), *size_wh) for caption, pixels in drawn.items()]
 
 
 def data_uri(image: UInt8) -> str:
@@ -107,11 +86,3 @@ def data_uri(image: UInt8) -> str:
         if len(data) <= MOST_BYTES:
             break
     return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-
-
-def _resized(array: UInt8, size_wh: tuple[int, int], how: Image.Resampling) -> UInt8:
-    return np.asarray(Image.fromarray(array).resize(size_wh, how))
-
-
-def _small(labels: Labels, size_wh: tuple[int, int]) -> Labels:
-    return np.asarray(Image.fromarray(labels).resize(size_wh, Image.Resampling.NEAREST))

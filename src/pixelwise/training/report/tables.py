@@ -72,30 +72,18 @@ MOST_IMAGES = 200
 """So many images the report lists, the worst; metrics.json holds all."""
 
 
-def image_table(per_image: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the columns and the rows, the worst image first, of the table of images; `None` without any."""
+def image_table(per_image: Sequence[Mapping[str, Any]], headings: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the columns, called by `headings`, and the rows of the table of images, the worst by the first column at
+    the top; `None` without any."""
     if not per_image:
         return None
-    first, *others = (key for key in per_image[0] if key != "name")
+    first, *others = (key for key in headings if key in per_image[0])
     ordered = sorted(per_image, key=lambda row: (row[first] is None, row[first]))[:MOST_IMAGES]
     return {
-        "columns": [IMAGE_COLUMNS[key] for key in (first, *others)],
+        "columns": [headings[key] for key in (first, *others)],
         "rows": [(row["name"], *(_cell(row[key]) for key in (first, *others))) for row in ordered],
         "count": len(per_image),
     }
-
-
-IMAGE_COLUMNS = {
-    "miou": "Mean IoU, %",
-    "global_accuracy": "Accuracy, %",
-    "boundary_f1": "Boundary F1, %",
-    "missed": "Missed",
-    "false_alarms": "False alarms",
-    "dsb": "TP / (TP + FN + FP), %",
-    "objects": "Objects",
-    "found": "Found",
-    "invented": "Invented",
-}
 
 
 def _cell(value: float | int | Sequence[str] | None) -> str:
