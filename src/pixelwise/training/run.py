@@ -370,7 +370,7 @@ def _fit(
     ):
         fit(
             trainer,
-            batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share),
+            batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share, trainer.task),
             train_images=len(train_store),
             measured=measured,
             validate=validate,
