@@ -12,7 +12,7 @@ from pixelwise.core.notebook import notebook_bar
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import CheckResult
 from pixelwise.data.check import check as check_dataset
-from pixelwise.data.conversion_report import lost, new_names
+from pixelwise.data.conversion_report import find_losses, name_changes
 from pixelwise.data.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def convert(data: Dataset | str | Path, to: str, out: str | Path) -> Conversion:
     source = check_dataset(dataset)
     write_dataset(dataset, to, out)
     written = check_dataset(open_dataset(out, to))
-    return Conversion(Path(out), written.images, (*new_names(dataset), *lost(source, written)))
+    return Conversion(Path(out), written.images, (*name_changes(dataset), *find_losses(source, written)))
 
 
 def evaluate(

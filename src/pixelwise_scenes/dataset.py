@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.core.files import write_text, written_whole
+from pixelwise.core.files import write_atomically, write_text
 from pixelwise_scenes.canvas import SCENE_CLASSES
 from pixelwise_scenes.compose import SIZE, Scene, scene
 from pixelwise_scenes.fruit import FRUIT_CLASSES, fruit
@@ -51,5 +51,5 @@ def _write_scene(folder: Path, name: str, drawn: Scene, classes: ClassMap) -> No
     mask.putpalette(classes.palette().tobytes())
     instances = Image.fromarray(drawn.instance_map.astype(np.uint16))
     for kind, image in (("images", Image.fromarray(drawn.image)), ("masks", mask), ("instances", instances)):
-        with written_whole(folder / kind / name) as path:
+        with write_atomically(folder / kind / name) as path:
             image.save(path, compress_level=3)

@@ -18,10 +18,10 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from pixelwise.cli import app, check
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 
 def slow(*args, **kwargs):
-    with written_whole(Path(sys.argv[2]) / "half.txt") as path:
+    with write_atomically(Path(sys.argv[2]) / "half.txt") as path:
         path.write_text("half")
         print("writing", flush=True)
         time.sleep(60)

@@ -13,20 +13,20 @@ from pixelwise.core.errors import OptionError
 def test_values_are_spread_and_cut_off() -> None:
     bands = Bands((4, 1), (100.0, -1.0), (200.0, 1.0))
     values = np.array([[[0, 100, 150, 200, 900]], [[-1, 0, 1, 2, np.nan]]], np.float64)
-    scaled = bands.scaled(values)
+    scaled = bands.scale(values)
     assert scaled.dtype == np.uint8
     assert_array_equal(scaled, [[[0, 0], [0, 128], [128, 255], [255, 255], [255, 0]]])  # 127.5 rounds to the even 128
 
 
 def test_plain_bytes_stay() -> None:
     values = np.random.default_rng(0).integers(0, 256, (5, 7, 9), np.uint8)
-    scaled = Bands((1, 2, 3, 4, 5), (0.0,) * 5, (255.0,) * 5).scaled(values)
+    scaled = Bands((1, 2, 3, 4, 5), (0.0,) * 5, (255.0,) * 5).scale(values)
     assert_array_equal(scaled, values.transpose(1, 2, 0))
     assert scaled.flags.c_contiguous
 
 
 def test_a_band_of_one_value_is_black() -> None:
-    assert_array_equal(Bands((1,), (7.0,), (7.0,)).scaled(np.full((1, 2, 2), 7, np.uint16)), np.zeros((2, 2, 1)))
+    assert_array_equal(Bands((1,), (7.0,), (7.0,)).scale(np.full((1, 2, 2), 7, np.uint16)), np.zeros((2, 2, 1)))
 
 
 def test_numbers_are_read() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import pixelwise
 from pixelwise.core.errors import OutputError
-from pixelwise.core.files import output_error, output_errors, write_text, written_whole
+from pixelwise.core.files import output_error, output_errors, write_atomically, write_text
 
 PACKAGE = Path(pixelwise.__file__).parent
 OTHER_OPENERS = {"Image", "rasterio", "os", "zarr", "webbrowser", "tarfile", "zipfile", "wave"}
@@ -23,7 +23,7 @@ OTHER_OPENERS = {"Image", "rasterio", "os", "zarr", "webbrowser", "tarfile", "zi
 
 def test_a_file_is_there_when_all_is_written(tmp_path: Path) -> None:
     path = tmp_path / "new" / "a.txt"
-    with written_whole(path, durable=True) as temporary:
+    with write_atomically(path, durable=True) as temporary:
         temporary.write_text("x", encoding="utf-8")
         assert not path.exists()
     assert path.read_text(encoding="utf-8") == "x"
@@ -41,13 +41,13 @@ def test_the_file_before_stays_where_writing_fails(tmp_path: Path) -> None:
     path.write_text("before", encoding="utf-8")
 
     def write() -> None:
-        with written_whole(path) as temporary:
+        with write_atomically(path) as temporary:
             temporary.write_text("half", encoding="utf-8")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         write()
-    with pytest.raises(OutputError, match="No space left"), written_whole(path):
+    with pytest.raises(OutputError, match="No space left"), write_atomically(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert path.read_text(encoding="utf-8") == "before"
     assert [own.name for own in tmp_path.iterdir()] == ["a.txt"]

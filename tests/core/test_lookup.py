@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.core import lookup
-from pixelwise.core.lookup import counted, looked_up, rows_of
+from pixelwise.core.lookup import count_values, look_up, rows_of
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (40, 3), (3, 40), (0, 4), (9, 4, 3)])
@@ -23,6 +23,6 @@ def test_entries_and_counts_are_those_of_numpy(dtype: type, monkeypatch: pytest.
     monkeypatch.setattr(lookup, "AT_ONCE", 20)
     codes = np.random.default_rng(0).integers(0, 200, (31, 7)).astype(dtype)
     for table in (np.arange(200, dtype=np.uint8)[::-1], np.random.default_rng(1).integers(0, 256, (200, 3), np.uint8)):
-        assert_array_equal(looked_up(table, codes), table[codes])
+        assert_array_equal(look_up(table, codes), table[codes])
     if dtype == np.uint8:
-        assert_array_equal(counted(codes), np.bincount(codes.ravel(), minlength=256))
+        assert_array_equal(count_values(codes), np.bincount(codes.ravel(), minlength=256))

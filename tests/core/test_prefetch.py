@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import threading
 
-from pixelwise.core.prefetch import ahead
+from pixelwise.core.prefetch import prefetch
 
 
 def test_results_come_in_order() -> None:
-    squares = [(item, future.result()) for item, future in ahead(lambda n: n * n, range(20))]
+    squares = [(item, future.result()) for item, future in prefetch(lambda n: n * n, range(20))]
     assert squares == [(n, n * n) for n in range(20)]
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert list(ahead(len, [])) == []
+    assert list(prefetch(len, [])) == []
 
 
 def test_the_next_item_is_worked_on_meanwhile_and_no_other() -> None:
@@ -23,7 +23,7 @@ def test_the_next_item_is_worked_on_meanwhile_and_no_other() -> None:
         started[item].set()
         return item
 
-    for item, future in ahead(start, range(4)):
+    for item, future in prefetch(start, range(4)):
         assert future.result() == item
         if item < 3:
             assert started[item + 1].wait(timeout=10)
@@ -39,23 +39,25 @@ def test_several_threads_work_on_as_many_items() -> None:
             meeting.wait(timeout=10)
         return item
 
-    assert [(item, future.result()) for item, future in ahead(meet, range(7), threads=3)] == [(n, n) for n in range(7)]
+    assert [(item, future.result()) for item, future in prefetch(meet, range(7), threads=3)] == [
+        (n, n) for n in range(7)
+    ]
 
 
 def test_work_is_done_in_another_thread() -> None:
-    threads = {future.result() for _, future in ahead(lambda _: threading.get_ident(), range(5))}
+    threads = {future.result() for _, future in prefetch(lambda _: threading.get_ident(), range(5))}
     assert len(threads) == 1
     assert threading.get_ident() not in threads
 
 
 def test_an_error_spoils_its_own_item_alone() -> None:
-    errors = [type(future.exception()) for _, future in ahead(lambda n: 12 // n, [3, 0, 4])]
+    errors = [type(future.exception()) for _, future in prefetch(lambda n: 12 // n, [3, 0, 4])]
     assert errors == [type(None), ZeroDivisionError, type(None)]
 
 
 def test_leaving_early_starts_no_further_items() -> None:
     calls: list[int] = []
-    for item, _ in ahead(calls.append, range(100)):
+    for item, _ in prefetch(calls.append, range(100)):
         if item == 2:
             break
     assert calls == [0, 1, 2, 3][: len(calls)]

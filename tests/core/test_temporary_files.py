@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core import temporary_files
-from pixelwise.core.temporary_files import is_temporary, remove_leftovers, temporary_beside
+from pixelwise.core.temporary_files import is_temporary, remove_leftovers, temporary_path
 
 WRITE = """
 import sys, time
 from pathlib import Path
-from pixelwise.core.temporary_files import temporary_beside
-with temporary_beside(Path(sys.argv[1])) as path:
+from pixelwise.core.temporary_files import temporary_path
+with temporary_path(Path(sys.argv[1])) as path:
     if sys.argv[2] == "folder":
         (path / "deep").mkdir(parents=True)
         (path / "deep" / "file").write_text("half")
@@ -55,7 +55,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_temporary_file_has_a_lock_beside_it_and_both_go(tmp_path: Path) -> None:
-    with temporary_beside(tmp_path / "new" / "a.png") as path:
+    with temporary_path(tmp_path / "new" / "a.png") as path:
         path.write_text("x", encoding="utf-8")
         lock, own = names(tmp_path / "new")
         assert re.fullmatch(r"\.pixelwise-[a-z0-9_]{8}\.tmp\.png", own)
@@ -65,17 +65,17 @@ def test_a_temporary_file_has_a_lock_beside_it_and_both_go(tmp_path: Path) -> No
 
 
 def test_a_folder_goes_too_and_what_was_renamed_stays(tmp_path: Path) -> None:
-    with temporary_beside(tmp_path / "a") as path:
+    with temporary_path(tmp_path / "a") as path:
         path.mkdir()
         (path / "b").touch()
-    with temporary_beside(tmp_path / "a") as path:
+    with temporary_path(tmp_path / "a") as path:
         path.mkdir()
         path.replace(tmp_path / "a")
     assert names(tmp_path) == ["a"]
 
 
 def test_a_long_suffix_makes_no_longer_name(tmp_path: Path) -> None:
-    with temporary_beside(tmp_path / f"a.{'é' * 120}") as path:
+    with temporary_path(tmp_path / f"a.{'é' * 120}") as path:
         assert len(os.fsencode(path.name)) < 64
         path.touch()
 
@@ -91,7 +91,7 @@ def test_what_a_killed_process_left_goes_with_the_next(writer: subprocess.Popen[
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     temporary_files._cleared.discard(tmp_path)
-    with temporary_beside(tmp_path / "other.txt"):
+    with temporary_path(tmp_path / "other.txt"):
         assert left.isdisjoint(names(tmp_path))
     assert names(tmp_path) == sorted(USERS)
 

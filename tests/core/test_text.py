@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from pixelwise.core.text import as_cell, file_name, name_bytes, printable
+from pixelwise.core.text import as_cell, escape_controls, file_name, name_bytes
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ from pixelwise.core.text import as_cell, file_name, name_bytes, printable
     ],
 )
 def test_what_acts_on_a_terminal_is_written_as_an_escape(text: str, expected: str) -> None:
-    assert printable(text) == expected
-    printable(text).encode("utf-8")
+    assert escape_controls(text) == expected
+    escape_controls(text).encode("utf-8")
 
 
 def test_lines_stay_where_they_are_wanted() -> None:
-    assert printable("a\nb\x1b", lines=True) == "a\nb\\x1b"
+    assert escape_controls("a\nb\x1b", lines=True) == "a\nb\\x1b"
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+cmd", "-x", "@sum", "\tx", "\nx", "'=1", "''-", "＝1"])

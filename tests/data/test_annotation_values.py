@@ -11,15 +11,15 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.core.errors import ImageError, MaskError
-from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import (
     SizeMismatchError,
     array_of,
     as_id,
     corners_in,
-    declared_size,
     finite_numbers,
     is_set,
+    resolve_size,
 )
 
 DEEP: list[Any] = []
@@ -45,28 +45,28 @@ def test_what_is_no_id(value: object) -> None:
 
 def test_a_size_is_compared_with_the_image_before_anything_is_made_by_it(save, tmp_path: Path) -> None:
     image, where = save("a.png"), tmp_path / "a.json"  # 6x8
-    assert declared_size((6, 8), image, where) == (6, 8)
-    assert declared_size(("6", 8.0), image, where) == (6, 8)
-    assert declared_size((None, 8), image, where) == (6, 8)
-    assert declared_size((8, 6), image, where) == (8, 6)  # turned, which its reader says
+    assert resolve_size((6, 8), image, where) == (6, 8)
+    assert resolve_size(("6", 8.0), image, where) == (6, 8)
+    assert resolve_size((None, 8), image, where) == (6, 8)
+    assert resolve_size((8, 6), image, where) == (8, 6)  # turned, which its reader says
     with pytest.raises(SizeMismatchError, match=r"a\.json: found a size of 20000x20000 .* expected 6x8, its image's"):
-        declared_size((20000, 20000), image, where)
+        resolve_size((20000, 20000), image, where)
     missing = tmp_path / "missing.png"
-    assert declared_size((600, 800), missing, where) == (600, 800)
+    assert resolve_size((600, 800), missing, where) == (600, 800)
     with pytest.raises(MaskError, match="found a size of 20000x20000; expected at most 16,777,216 pixels where"):
-        declared_size((20000, 20000), missing, where)
+        resolve_size((20000, 20000), missing, where)
     with pytest.raises(ImageError):
-        declared_size((None, None), missing, where)
+        resolve_size((None, None), missing, where)
 
 
-@pytest.mark.parametrize("side", [*ODD[1:], 0, -6, 40_000, 10**400, "9" * 400], ids=shown)
+@pytest.mark.parametrize("side", [*ODD[1:], 0, -6, 40_000, 10**400, "9" * 400], ids=format_value)
 def test_what_is_no_size(side: object, save, tmp_path: Path) -> None:
     with pytest.raises(MaskError) as raised:
-        declared_size((side, 40_000), save("a.png"), tmp_path / "a.json")
+        resolve_size((side, 40_000), save("a.png"), tmp_path / "a.json")
     assert len(str(raised.value)) < 1000
 
 
-@pytest.mark.parametrize("value", [*ODD, "", 10**400, 1e308, "1e308", -(2.0**32)], ids=shown)
+@pytest.mark.parametrize("value", [*ODD, "", 10**400, 1e308, "1e308", -(2.0**32)], ids=format_value)
 def test_what_is_no_number_or_too_far(value: object) -> None:
     expected = {True: [1.0], 1.5: [1.5]}.get(value) if isinstance(value, bool | float) else None
     assert finite_numbers([value]) == expected
@@ -117,11 +117,11 @@ def test_what_is_not_finite_is_left_to_others() -> None:
     ids=range(9),
 )
 def test_values_are_shown_short(value: object, expected: str) -> None:
-    assert shown(value) == expected
-    assert all(len(shown(own)) <= 80 for own in (DEEP, "x" * 10**6, [["x" * 100] * 100] * 100, {"a" * 99: DEEP}))
+    assert format_value(value) == expected
+    assert all(len(format_value(own)) <= 80 for own in (DEEP, "x" * 10**6, [["x" * 100] * 100] * 100, {"a" * 99: DEEP}))
 
 
 def test_texts_fit_a_line() -> None:
-    assert shortened("a\x1b[31m\x00\ud800\nb") == r"a\x1b[31m\x00\ud800\nb"
-    assert shortened("größe 大") == "größe 大"
-    assert shortened("x" * 1000) == "x" * 77 + "..."
+    assert shorten("a\x1b[31m\x00\ud800\nb") == r"a\x1b[31m\x00\ud800\nb"
+    assert shorten("größe 大") == "größe 大"
+    assert shorten("x" * 1000) == "x" * 77 + "..."

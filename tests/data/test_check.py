@@ -14,7 +14,7 @@ from pixelwise.cli.app import app
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.data import open_dataset
 from pixelwise.data.check import CheckResult, check
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.item_check import HARMLESS, KINDS
 
 CLEAN = np.array([[0, 0, 1, 1, 1, 2, 255, 255]] * 6)
@@ -150,7 +150,7 @@ def test_an_error_that_is_no_problem_of_the_data_is_raised(clean: Path) -> None:
         raise RuntimeError("a bug")
 
     items = tuple(Item(f"{i}", clean / "train/images/a.png", clean / "train/masks/a.png") for i in range(50))
-    dataset = Dataset(clean, "folders", ClassMap.named(("a",)), {"train": items}, files_of(broken))
+    dataset = Dataset(clean, "folders", ClassMap.from_names(("a",)), {"train": items}, labels_from_files(broken))
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="a bug"):
         check(dataset)

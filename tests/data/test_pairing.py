@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.core.errors import DataError
-from pixelwise.data.pairing import image_files, partners, several_masks, told_apart
+from pixelwise.data.pairing import group_masks, image_files, pair_masks, separate_masks
 
 
 def paths(*names: str) -> list[Path]:
@@ -21,19 +21,19 @@ def paths(*names: str) -> list[Path]:
     ],
 )
 def test_a_mask_may_have_a_suffix_and_another_extension(mask: str) -> None:
-    assert partners(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}
+    assert pair_masks(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}
 
 
 def test_the_equal_stem_goes_first() -> None:
     images = paths("a.png", "a_mask.png")
-    assert partners(images, paths("m/a.png", "m/a_mask.png")) == {
+    assert pair_masks(images, paths("m/a.png", "m/a_mask.png")) == {
         images[0]: Path("m/a.png"),
         images[1]: Path("m/a_mask.png"),
     }
 
 
 def test_dots_in_stems_are_kept() -> None:
-    assert partners(paths("f.001.png", "f.002.png"), paths("m/f.001.png")) == {Path("f.001.png"): Path("m/f.001.png")}
+    assert pair_masks(paths("f.001.png", "f.002.png"), paths("m/f.001.png")) == {Path("f.001.png"): Path("m/f.001.png")}
 
 
 @pytest.mark.parametrize(
@@ -41,44 +41,44 @@ def test_dots_in_stems_are_kept() -> None:
     [("21_training.tif", "21_manual1.gif"), ("01_test.tif", "01_manual1.gif"), ("000_img.png", "000_masks.png")],
 )
 def test_an_image_may_have_a_suffix_of_its_own(image: str, mask: str) -> None:
-    assert partners(paths(image), paths(mask)) == {Path(image): Path(mask)}
-    assert told_apart(paths(image, mask)) == (paths(image), paths(mask))
+    assert pair_masks(paths(image), paths(mask)) == {Path(image): Path(mask)}
+    assert separate_masks(paths(image, mask)) == (paths(image), paths(mask))
 
 
 def test_a_mask_belongs_to_one_of_two_images_of_a_stem_or_to_none() -> None:
-    assert partners(paths("a_train.png", "a_test.png"), paths("a_mask.png")) == {}
+    assert pair_masks(paths("a_train.png", "a_test.png"), paths("a_mask.png")) == {}
 
 
 def test_ambiguous_partners_are_named() -> None:
     with pytest.raises(DataError, match=r"2 masks for it: a_gt.png, a_mask.png"):
-        partners(paths("a.png"), paths("a_gt.png", "a_mask.png"))
+        pair_masks(paths("a.png"), paths("a_gt.png", "a_mask.png"))
     with pytest.raises(DataError, match=r"a.jpg: found the same stem as a.png"):
-        partners(paths("a.png", "a.jpg"), paths("m/a.png"))
+        pair_masks(paths("a.png", "a.jpg"), paths("m/a.png"))
 
 
 def test_one_folder_is_told_apart_by_suffix() -> None:
-    images, masks = told_apart(paths("a.png", "a_mask.png", "b.png", "c_mask.png", "d_L.png"))
+    images, masks = separate_masks(paths("a.png", "a_mask.png", "b.png", "c_mask.png", "d_L.png"))
     assert images == paths("a.png", "b.png", "d_L.png")
     assert masks == paths("a_mask.png", "c_mask.png")
 
 
 def test_one_folder_is_told_apart_by_jpeg_and_png() -> None:
-    assert told_apart(paths("a.jpg", "a.png", "b.png")) == (paths("a.jpg", "b.png"), paths("a.png"))
+    assert separate_masks(paths("a.jpg", "a.png", "b.png")) == (paths("a.jpg", "b.png"), paths("a.png"))
 
 
 def test_numbered_images_with_masks_of_their_own_are_images() -> None:
     images = paths("face.png", "face_seg_1.png", "face_mask_2.png")
     masks = paths("face_mask.png", "face_seg_1_mask.png", "face_mask_2_mask.png")
-    assert told_apart([*images, *masks]) == (images, masks)
+    assert separate_masks([*images, *masks]) == (images, masks)
     photos, labels = paths("face.jpg", "face_seg_1.jpg"), paths("face.png", "face_seg_1.png")
-    assert told_apart([*photos, *labels]) == (photos, labels)
+    assert separate_masks([*photos, *labels]) == (photos, labels)
     several = paths("a.png", "a_mask.png", "a_mask_1.png")
-    assert told_apart(several) == (several[:1], several[1:])
+    assert separate_masks(several) == (several[:1], several[1:])
 
 
 def test_images_alone_hold_no_masks() -> None:
     files = paths("left_l.png", "right_r.png", "x_mask.png")
-    assert told_apart(files) == (files, [])
+    assert separate_masks(files) == (files, [])
 
 
 def test_hidden_and_other_files_are_no_images(tmp_path: Path) -> None:
@@ -92,17 +92,17 @@ def test_masks_with_numbers_follow_the_one_without() -> None:
         paths("a.jpg", "b.jpg"),
         paths("a_mask_10.png", "a_mask_2.png", "a_mask.png", "b_mask.png", "c_mask_1.png"),
     )
-    pairs = partners(images, masks)
-    assert several_masks(images, masks, pairs) == {images[0]: paths("a_mask.png", "a_mask_2.png", "a_mask_10.png")}
-    assert told_apart([*images, *masks]) == (images, masks)
+    pairs = pair_masks(images, masks)
+    assert group_masks(images, masks, pairs) == {images[0]: paths("a_mask.png", "a_mask_2.png", "a_mask_10.png")}
+    assert separate_masks([*images, *masks]) == (images, masks)
 
 
 def test_numbers_of_other_observers_and_of_images_are_none() -> None:
     images = paths("a.png", "a_1.png")
     masks = paths("m/a_manual1.png", "m/a_mask_1.png", "m/a_L1.png")
-    assert several_masks(images, masks, partners(images, masks)) == {}
+    assert group_masks(images, masks, pair_masks(images, masks)) == {}
 
 
 @pytest.mark.parametrize("mask", ["a_lab.png", "a_lbl.png", "a_ground_truth.png", "a_groundtruth.png"])
 def test_further_suffixes(mask: str) -> None:
-    assert partners(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}
+    assert pair_masks(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}

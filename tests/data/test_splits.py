@@ -9,13 +9,13 @@ import pytest
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Item
 from pixelwise.data.splits import (
-    draw,
-    hashed_fraction,
-    hashed_split,
-    in_splits,
+    draw_splits,
+    group_by_split,
+    hash_fraction,
     part_size,
     part_sizes,
     read_split_lists,
+    split_by_hash,
     unread_split_lists,
 )
 
@@ -23,11 +23,11 @@ from pixelwise.data.splits import (
 def test_the_hash_of_the_name_decides() -> None:
     for name in ("a", "0001TP_006690", "Foto 12", "süß"):
         fraction = int(hashlib.sha256(name.encode()).hexdigest(), 16) / 2**256
-        assert hashed_split(name) == ("train" if fraction < 0.8 else "val" if fraction < 0.9 else "test")
+        assert split_by_hash(name) == ("train" if fraction < 0.8 else "val" if fraction < 0.9 else "test")
 
 
 def test_the_shares_are_80_10_10() -> None:
-    counts = Counter(hashed_split(f"image_{i}") for i in range(10_000))
+    counts = Counter(split_by_hash(f"image_{i}") for i in range(10_000))
     # Three standard deviations of a binomial of 10,000 draws are 120 at 0.8 and 90 at 0.1.
     assert abs(counts["train"] - 8000) < 120
     assert abs(counts["val"] - 1000) < 90
@@ -36,7 +36,7 @@ def test_the_shares_are_80_10_10() -> None:
 
 def test_items_are_sorted_and_empty_splits_left_out() -> None:
     b, a, c = (Item(name, Path(name)) for name in "bac")
-    splits = in_splits([("test", c), ("train", b), ("train", a)])
+    splits = group_by_split([("test", c), ("train", b), ("train", a)])
     assert list(splits.items()) == [("train", (a, b)), ("test", (c,))]
 
 
@@ -78,7 +78,7 @@ def test_a_part_has_a_tenth_but_five_images_where_a_fifth_allows_it() -> None:
 @pytest.mark.parametrize("count", [10, 16, 33, 99, 100, 150])
 def test_no_part_of_ten_images_or_more_is_empty_or_lacks_five_that_it_can_have(count: int) -> None:
     for prefix in map(str, range(20)):
-        found = sizes(in_splits([(None, item) for item in items(count, f"{prefix}-")]))
+        found = sizes(group_by_split([(None, item) for item in items(count, f"{prefix}-")]))
         assert sum(found.values()) == count
         assert min(found["val"], found["test"]) >= min(5, round(count / 5))
         assert found["train"] >= 0.6 * count
@@ -86,9 +86,9 @@ def test_no_part_of_ten_images_or_more_is_empty_or_lacks_five_that_it_can_have(c
 
 def test_of_many_images_the_hash_alone_decides_so_that_another_moves_none() -> None:
     many = items(2_000)
-    found = in_splits([(None, item) for item in many])
-    assert all(hashed_split(item.name) == split for split, members in found.items() for item in members)
-    more = in_splits([(None, item) for item in [*many, Item("another", Path("another"))]])
+    found = group_by_split([(None, item) for item in many])
+    assert all(split_by_hash(item.name) == split for split, members in found.items() for item in members)
+    more = group_by_split([(None, item) for item in [*many, Item("another", Path("another"))]])
     assert all(set(found[split]) <= set(more[split]) for split in found)
 
 
@@ -96,28 +96,28 @@ def test_train_without_val_gives_a_part_of_it_beside_test_or_alone() -> None:
     test = [("test", item) for item in items(3, "t")]
     train = [("train", item) for item in items(30)]
     for others in (test, []):
-        found = in_splits([*train, *others])
+        found = group_by_split([*train, *others])
         assert sizes(found) == {"train": 25, "val": 5} | ({"test": 3} if others else {})
-        assert [item.drawn for item in found["val"]] == [True] * 5
-        assert not any(item.drawn for item in found.get("test", ()))
-        highest = sorted((item.name for _, item in train), key=hashed_fraction)[-5:]
+        assert [item.auto_split for item in found["val"]] == [True] * 5
+        assert not any(item.auto_split for item in found.get("test", ()))
+        highest = sorted((item.name for _, item in train), key=hash_fraction)[-5:]
         assert {item.name for item in found["val"]} == set(highest)
-    assert sizes(in_splits(train, draw_val=False)) == {"train": 30}
-    assert sizes(in_splits(train[:4])) == {"train": 4}
+    assert sizes(group_by_split(train, draw_val=False)) == {"train": 30}
+    assert sizes(group_by_split(train[:4])) == {"train": 4}
 
 
 def test_splits_that_the_data_name_stay_as_they_are() -> None:
     given = [("train", item) for item in items(30)] + [("val", Item("v", Path("v")))]
-    found = in_splits(given)
+    found = group_by_split(given)
     assert sizes(found) == {"train": 30, "val": 1}
-    assert not any(item.drawn for members in found.values() for item in members)
+    assert not any(item.auto_split for members in found.values() for item in members)
 
 
 def test_a_large_set_tops_up_what_its_hashes_leave_short() -> None:
     """Of 100 names of low hashes none belongs to val or test: the five of the highest hashes each do."""
-    low = [item for item in items(1_000) if hashed_fraction(item.name) < 0.5][:100]
-    found = draw(low, part_sizes(100, test=True))
-    ordered = sorted((item.name for item in low), key=hashed_fraction)
+    low = [item for item in items(1_000) if hash_fraction(item.name) < 0.5][:100]
+    found = draw_splits(low, part_sizes(100, test=True))
+    ordered = sorted((item.name for item in low), key=hash_fraction)
     assert {item.name for item in found["test"]} == set(ordered[-5:])
     assert {item.name for item in found["val"]} == set(ordered[-10:-5])
 

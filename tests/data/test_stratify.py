@@ -33,7 +33,7 @@ def test_a_rare_class_is_in_every_split_of_a_small_set_whatever_the_names(save, 
     dataset = make(save, tmp_path, 30, rare)
     assert {split: len(items) for split, items in dataset.splits.items()} == {"train": 20, "val": 5, "test": 5}
     assert rare_in(dataset) == {"train": 2, "val": 1, "test": 1}
-    assert all(item.drawn for _, item in dataset.items())
+    assert all(item.auto_split for _, item in dataset.items())
 
 
 def test_a_single_image_of_a_class_is_trained_on(save, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError, OptionError
-from pixelwise.data.dataset import Dataset, Item, Sample, files_of
+from pixelwise.data.dataset import Dataset, Item, Sample, labels_from_files
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 
@@ -45,7 +45,7 @@ def dataset(colour: ColourModel, image: UInt8, tmp_path: Path) -> Dataset:
         "folders",
         colour.info.classes,
         {"train": (items[0],), "val": (), "test": tuple(items)},
-        files_of(read_label_map),
+        labels_from_files(read_label_map),
     )
 
 
@@ -100,7 +100,7 @@ def test_a_split_without_images_is_answered_with_those_that_have_some(
 def test_other_classes_are_refused_and_both_are_listed(
     model_file: Path, dataset: Dataset, names: tuple[str, ...]
 ) -> None:
-    other = dataclasses.replace(dataset, classes=ClassMap.named(names))
+    other = dataclasses.replace(dataset, classes=ClassMap.from_names(names))
     with pytest.raises(DataError) as error:
         evaluate(load(model_file), other)
     assert f"found the classes {', '.join(names)}; expected" in str(error.value)
@@ -108,7 +108,7 @@ def test_other_classes_are_refused_and_both_are_listed(
 
 
 def test_colours_of_classes_may_differ(model_file: Path, dataset: Dataset) -> None:
-    other = dataclasses.replace(dataset, classes=ClassMap.named(dataset.classes.names))
+    other = dataclasses.replace(dataset, classes=ClassMap.from_names(dataset.classes.names))
     assert evaluate(load(model_file), other).miou == evaluate(load(model_file), dataset).miou
 
 

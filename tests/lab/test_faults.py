@@ -47,10 +47,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 print("ready", flush=True)
 for number in range(10_000):
-    with written_whole(Path(sys.argv[1]), durable=True) as path:
+    with write_atomically(Path(sys.argv[1]), durable=True) as path:
         path.write_bytes(save({"a": np.full(500_000, number)}, {"pixelwise": "{}"}))
 """
 """As `save_tensors` does it, without the seconds that torch takes to load."""

@@ -220,7 +220,7 @@ def _squares(*corners: int, size: int = 32) -> Objects:
 
 
 def test_found_missed_and_invented_objects_are_counted_by_class_and_by_image() -> None:
-    scorer = InstanceScorer(ClassMap.named(["background", "cell"]))
+    scorer = InstanceScorer(ClassMap.from_names(["background", "cell"]))
     scorer.update(_squares(2, 10), _squares(2, 20), name="both")
     scorer.update(_squares(), _squares(5), name="missed")
     scorer.update(_squares(7), _squares(), name="false alarm")
@@ -238,7 +238,7 @@ def test_found_missed_and_invented_objects_are_counted_by_class_and_by_image() -
 
 
 def test_intervals_of_objects_hold_the_score() -> None:
-    rng, scorer = np.random.default_rng(0), InstanceScorer(ClassMap.named(["background", "cell"]))
+    rng, scorer = np.random.default_rng(0), InstanceScorer(ClassMap.from_names(["background", "cell"]))
     for _ in range(12):
         corners = [own for own in (0, 6, 12, 18, 24) if rng.random() < 0.7]
         scorer.update(_squares(*corners), _squares(0, 6, 12, 18, 24))
@@ -252,7 +252,7 @@ def test_intervals_of_objects_hold_the_score() -> None:
 def test_an_image_drawn_twice_counts_twice() -> None:
     """The weighted scores of two images are those of the first twice and the second three times."""
     pairs = [(_squares(0, 6, 13), _squares(0, 6, 18)), (_squares(3, 20), _squares(3))]
-    once, often = (InstanceScorer(ClassMap.named(["background", "cell"])) for _ in range(2))
+    once, often = (InstanceScorer(ClassMap.from_names(["background", "cell"])) for _ in range(2))
     for pair, count in zip(pairs, (2, 3), strict=True):
         once.update(*pair)
         for _ in range(count):

@@ -15,7 +15,7 @@ from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.metrics.panoptic import PanopticScorer, PanopticScores
 
 SKY, ROAD, CAR, DOG = range(4)
-CLASSES = ClassMap.named(["sky", "road", "car", "dog"])
+CLASSES = ClassMap.from_names(["sky", "road", "car", "dog"])
 THINGS = (CAR, DOG)
 Side = tuple[npt.NDArray[np.uint8], Objects]
 

@@ -12,7 +12,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import MaskError, ShapeError
 from pixelwise.metrics.scores import SemanticScorer, mean_iou
 
-CLASSES = ClassMap.named(("sky", "road", "pole"))
+CLASSES = ClassMap.from_names(("sky", "road", "pole"))
 PAIRS = [
     (np.array([[0, 0], [0, 1]], np.uint8), np.array([[0, 0], [1, 1]], np.uint8)),
     (np.array([[0, 0]], np.uint8), np.array([[0, 255]], np.uint8)),
@@ -135,7 +135,7 @@ def test_images_of_a_class_that_is_missed_or_invented_are_counted_and_told() -> 
 
 def test_a_rare_class_that_is_missed_does_not_hide_behind_the_accuracy() -> None:
     """One crack of six is found: 98 % of the pixels are right."""
-    gathered = SemanticScorer(ClassMap.named(("wall", "crack")))
+    gathered = SemanticScorer(ClassMap.from_names(("wall", "crack")))
     for number in range(6):
         target = np.zeros((20, 20), np.uint8)
         target[5, 3:13] = 1
@@ -160,7 +160,7 @@ def test_gathered_in_two_scorers_the_scores_are_those_of_one() -> None:
 def test_intervals_hold_the_score_and_shrink_with_more_images() -> None:
     widths = []
     for count in (5, 20, 80):
-        rng, gathered = np.random.default_rng(0), SemanticScorer(ClassMap.named(("a", "b")))
+        rng, gathered = np.random.default_rng(0), SemanticScorer(ClassMap.from_names(("a", "b")))
         for _ in range(count):
             target = (rng.random((16, 16)) < 0.5).astype(np.uint8)
             wrong = rng.random((16, 16)) < rng.uniform(0, 0.4)

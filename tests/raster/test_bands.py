@@ -13,7 +13,7 @@ from PIL import Image
 from pixelwise.core.bands import Bands
 from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.raster import gdal
-from pixelwise.raster.bands import band_size, measured_bands, opened, read_bands
+from pixelwise.raster.bands import band_size, bands_file, measure_bands, read_bands
 from pixelwise.raster.scan import Scan
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -58,7 +58,7 @@ def test_pages_keep_their_place_and_where_they_hold_nothing(values: np.ndarray, 
     with rasterio.open(path) as file:
         place = file.crs, file.transform
     write(path, values[1:2], **first, APPEND_SUBDATASET="YES")
-    with opened(path) as file:
+    with bands_file(path) as file:
         assert (file.count, file.nodata, file.crs, file.transform) == (2, 7, *place)
         assert_array_equal(file.read(), values[:2])
 
@@ -66,7 +66,7 @@ def test_pages_keep_their_place_and_where_they_hold_nothing(values: np.ndarray, 
 def test_bytes_of_any_file_stay(tmp_path: Path) -> None:
     rgba = np.random.default_rng(1).integers(0, 256, (20, 30, 4), np.uint8)
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    bands = measured_bands([tmp_path / "a.png"], (4, 1))
+    bands = measure_bands([tmp_path / "a.png"], (4, 1))
     assert bands == Bands((4, 1), (0.0, 0.0), (255.0, 255.0))
     assert_array_equal(read_bands(tmp_path / "a.png", bands), rgba[..., [3, 0]])
 
@@ -74,14 +74,14 @@ def test_bytes_of_any_file_stay(tmp_path: Path) -> None:
 def test_a_range_is_that_of_most_values_of_all_files(values: np.ndarray, tmp_path: Path) -> None:
     other = values + 1000
     paths = [write(tmp_path / "a.tif", values), write(tmp_path / "b.tif", other)]
-    found = measured_bands(paths, (3,))
+    found = measure_bands(paths, (3,))
     both = np.concatenate([values[2], other[2]])
     assert_allclose((found.low[0], found.high[0]), np.percentile(both, (1, 99)))
 
 
 def test_pixels_without_data_say_nothing_and_are_black(values: np.ndarray, tmp_path: Path) -> None:
     values[:, :20] = 65535
-    found = measured_bands([write(tmp_path / "a.tif", values, nodata=65535)], (1, 2))
+    found = measure_bands([write(tmp_path / "a.tif", values, nodata=65535)], (1, 2))
     assert max(found.high) < 3000
     image = read_bands(tmp_path / "a.tif", found)
     assert not image[:20].any()
@@ -91,9 +91,9 @@ def test_pixels_without_data_say_nothing_and_are_black(values: np.ndarray, tmp_p
 def test_files_that_cannot_be_read_are_passed_over_while_one_can(values: np.ndarray, tmp_path: Path) -> None:
     good, bad = write(tmp_path / "a.tif", values), tmp_path / "b.tif"
     bad.write_text("no TIFF")
-    assert measured_bands([bad, good], (1,)) == measured_bands([good], (1,))
+    assert measure_bands([bad, good], (1,)) == measure_bands([good], (1,))
     with pytest.raises(ImageError, match=r"b\.tif: found a .*damaged or truncated"):
-        measured_bands([bad, bad], (1,))
+        measure_bands([bad, bad], (1,))
 
 
 def test_a_file_with_too_few_bands_is_named(values: np.ndarray, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.core.value_range import FULL, ValueRange
-from pixelwise.raster.depth import assumed_range, is_deep, measured_range
+from pixelwise.raster.depth import estimate_range, is_deep, measure_range
 from pixelwise.raster.image import read_image
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -51,7 +51,7 @@ def test_dim_images_are_those_that_were_stretched_before(tmp_path: Path, low: fl
         values = low + (high - low) * picture
         values = values.astype(dtype) if dtype.startswith("float") else np.rint(values).astype(dtype)
         paths.append(saved(tmp_path / f"{number}.tif", values))
-    own = measured_range(paths)
+    own = measure_range(paths)
     assert own is not None
     ends = np.percentile(pictures, (0.1, 99.9))
     for picture, path in zip(pictures, paths, strict=True):
@@ -63,19 +63,19 @@ def test_a_hot_pixel_changes_nothing(tmp_path: Path) -> None:
     values = np.rint(200 + 3_000 * nuclei(0)).astype(np.uint16)
     hot = values.copy()
     hot[3, 4] = hot[40, 41] = 65_535
-    (one,) = [measured_range([saved(tmp_path / "a.tif", values)])]
-    (two,) = [measured_range([saved(tmp_path / "b.tif", hot)])]
+    (one,) = [measure_range([saved(tmp_path / "a.tif", values)])]
+    (two,) = [measure_range([saved(tmp_path / "b.tif", hot)])]
     assert one is not None
     assert two is not None
     assert_allclose(two.high, one.high, rtol=0.02)
     assert (
-        assumed_range(hot.reshape(-1, 1)) == assumed_range(values.reshape(-1, 1)) == ValueRange((0,) * 3, (4095,) * 3)
+        estimate_range(hot.reshape(-1, 1)) == estimate_range(values.reshape(-1, 1)) == ValueRange((0,) * 3, (4095,) * 3)
     )
 
 
 def test_the_range_is_of_each_channel(tmp_path: Path) -> None:
     values = np.stack([np.tile(np.linspace(0, top, 100), (50, 1)) for top in (1_000, 2_000, 4_000)], axis=2)
-    own = measured_range([saved(tmp_path / "a.tif", values.astype(np.uint16))])
+    own = measure_range([saved(tmp_path / "a.tif", values.astype(np.uint16))])
     assert own is not None
     assert_allclose(own.high, (1_000, 2_000, 4_000), rtol=0.01)
     assert_array_equal(np.ptp(read_image(tmp_path / "a.tif", own), axis=(0, 1)), [255] * 3)
@@ -87,7 +87,7 @@ def test_pictures_of_16_bits_keep_all_of_them(tmp_path: Path) -> None:
     bright = np.random.default_rng(0).integers(0, 2**16, (50, 60)).astype(np.uint16)
     for values in (dark * 257, bright):
         path = saved(tmp_path / "a.png", values)
-        assert measured_range([path]) == FULL
+        assert measure_range([path]) == FULL
         assert_array_equal(read_image(path)[..., 0], np.rint(values / 257))
 
 
@@ -95,7 +95,7 @@ def test_8_bits_have_no_range_and_stay_as_they_are(tmp_path: Path) -> None:
     gray = np.arange(100, dtype=np.uint8).reshape(10, 10)
     path = saved(tmp_path / "a.png", gray)
     (tmp_path / "broken.tif").write_bytes(b"II*\0")
-    assert measured_range([path, tmp_path / "broken.tif", tmp_path / "none.png"]) is None
+    assert measure_range([path, tmp_path / "broken.tif", tmp_path / "none.png"]) is None
     assert_array_equal(read_image(path, ValueRange((5,) * 3, (9,) * 3))[..., 1], gray)
 
 
@@ -112,13 +112,13 @@ def test_8_bits_have_no_range_and_stay_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_suggests_its_bits(values: Any, low: float, high: float) -> None:
-    own = assumed_range(values.reshape(-1, 1))
+    own = estimate_range(values.reshape(-1, 1))
     assert own == (FULL if not values.any() and high == 65535 else ValueRange((low,) * 3, (high,) * 3))
 
 
 def test_few_values_and_negative_ones_are_spread_over_what_they_take() -> None:
     for values in (np.linspace(33_010, 33_900, 2_000).astype(np.uint16), np.linspace(-900, 1_200, 2_000)):
-        own = assumed_range(values.reshape(-1, 1))
+        own = estimate_range(values.reshape(-1, 1))
         assert_allclose((own.low[0], own.high[0]), np.percentile(values, (0.1, 99.9)))
 
 
@@ -128,7 +128,7 @@ def test_no_data_does_not_count(tmp_path: Path) -> None:
     form = {"driver": "GTiff", "count": 1, "height": 50, "width": 50, "dtype": "float32", "nodata": -9999}
     with rasterio.open(tmp_path / "a.tif", "w", **form) as file:
         file.write(values)
-    own = measured_range([tmp_path / "a.tif"])
+    own = measure_range([tmp_path / "a.tif"])
     assert own is not None
     assert 13 < own.low[0] < own.high[0] <= 20
     assert not read_image(tmp_path / "a.tif", own)[:20].any()

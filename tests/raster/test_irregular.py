@@ -17,9 +17,9 @@ from PIL import Image
 
 from pixelwise.core.bands import Bands
 from pixelwise.core.errors import ImageError, PixelwiseError
-from pixelwise.core.files import irregular, open_regular, read_json_object
-from pixelwise.raster.bands import band_size, measured_bands, read_bands
-from pixelwise.raster.depth import is_deep, measured_range
+from pixelwise.core.files import open_regular, read_json_object, special_file_kind
+from pixelwise.raster.bands import band_size, measure_bands, read_bands
+from pixelwise.raster.depth import is_deep, measure_range
 from pixelwise.raster.image import image_mode, image_size, is_jpeg, orientation_of, page_count, read_image, read_values
 from pixelwise.raster.place import place_of
 from pixelwise.raster.scan import Scan, is_scan
@@ -71,7 +71,7 @@ def test_readers_name_it(special: tuple[str, Callable[[Path], None]], name: str,
     kind, put = special
     path = tmp_path / name
     put(path)
-    assert irregular(path) == kind
+    assert special_file_kind(path) == kind
     readers = [read_image, read_values, image_size, image_mode, open_source]
     if pytest.importorskip("rasterio"):
         readers += [lambda path: read_bands(path, BANDS), band_size, Scan]
@@ -91,13 +91,13 @@ def test_those_that_only_look_pass_over_it(
     put(path)
     looks: list[tuple[Callable[[Path], Any], Any]] = [
         (is_jpeg, False), (is_deep, False), (is_scan, False), (place_of, None), (read_page, None),
-        (count_pages, 0), (image_pages, ()), (read_json_object, {}), (lambda path: measured_range([path]), None),
+        (count_pages, 0), (image_pages, ()), (read_json_object, {}), (lambda path: measure_range([path]), None),
     ]  # fmt: skip
     for look, expected in looks:
         assert within(lambda look=look: look(path)) == expected
     assert isinstance(within(lambda: page_count(path)), ImageError)
     assert isinstance(within(lambda: orientation_of(path)), ImageError)
-    assert isinstance(within(lambda: measured_bands([path], [1])), ImageError)
+    assert isinstance(within(lambda: measure_bands([path], [1])), ImageError)
     with pytest.raises(OSError, match="not a file"):
         open_regular(path)
 
@@ -120,9 +120,9 @@ def test_links_to_files_are_followed_and_a_directory_is_named(tmp_path: Path) ->
     (tmp_path / "kept").mkdir()
     Image.fromarray(values).save(tmp_path / "kept" / "b.png")
     (tmp_path / "a.png").symlink_to(tmp_path / "kept" / "b.png")
-    assert irregular(tmp_path / "a.png") is None
+    assert special_file_kind(tmp_path / "a.png") is None
     assert_array_equal(read_values(tmp_path / "a.png"), values)
-    assert irregular(tmp_path / "none.png") is None
+    assert special_file_kind(tmp_path / "none.png") is None
     shutil.rmtree(tmp_path / "kept")
     with pytest.raises(ImageError, match="no such file"):
         read_values(tmp_path / "a.png")

@@ -127,7 +127,7 @@ def test_a_turned_image_lies_where_its_pixels_are(orientation: int) -> None:
         6: np.rot90(numbers, -1), 7: numbers[::-1, ::-1].T, 8: np.rot90(numbers, 1),
     }  # fmt: skip
     seen = turns[orientation]
-    place = stored.turned(orientation, seen.shape)
+    place = stored.turn(orientation, seen.shape)
     for row, column in ((0, 0), (1, 2), (seen.shape[0] - 1, seen.shape[1] - 1)):
         own_row, own_column = divmod(int(seen[row, column]), 6)
         expected = stored.to_earth(np.array([[own_column + 0.5, own_row + 0.5]]))

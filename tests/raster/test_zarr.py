@@ -15,7 +15,7 @@ from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.raster import gdal
 from pixelwise.raster.bands import read_bands
 from pixelwise.raster.scan import Scan, is_scan
-from pixelwise.raster.zarr import full_size, is_zarr
+from pixelwise.raster.zarr import full_resolution, is_zarr
 
 CHUNK = 16
 PLANES = np.random.default_rng(0).integers(0, 256, (1, 3, 1, 40, 70), np.uint8)
@@ -50,7 +50,7 @@ def write_pyramid(path: Path) -> Path:
 
 def test_a_window_of_a_pyramid_is_that_part_of_its_full_size(tmp_path: Path) -> None:
     path = write_pyramid(tmp_path / "slide.zarr")
-    assert (is_zarr(path), is_scan(path), full_size(path)) == (True, False, path / "full")
+    assert (is_zarr(path), is_scan(path), full_resolution(path)) == (True, False, path / "full")
     with Scan(path) as scan:
         assert scan.shape == (40, 70, 3)
         assert_array_equal(scan[5:21, 30:70], PLANES[0, :, 0, 5:21, 30:70].transpose(1, 2, 0))
@@ -60,7 +60,7 @@ def test_version_3_says_it_in_another_place(tmp_path: Path) -> None:
     attributes = {"ome": {"version": "0.5", **PYRAMID}}
     (tmp_path / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}))
     assert is_zarr(tmp_path)
-    assert full_size(tmp_path) == tmp_path / "full"
+    assert full_resolution(tmp_path) == tmp_path / "full"
 
 
 def test_one_array_of_a_group_is_read_by_its_path(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import MaskError
-from pixelwise.data.dataset import Dataset, Item, Labels, Sample, files_of
+from pixelwise.data.dataset import Dataset, Item, Labels, Sample, labels_from_files
 from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training import samples
 from pixelwise.training.config import Recipe
@@ -37,7 +37,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         Image.fromarray(np.full((32, 64, 3), 40 * i, np.uint8)).save(image)
         Image.fromarray(rng.choice([0, 1, 2, IGNORE_INDEX], (32, 64)).astype(np.uint8)).save(mask)
         items.append(Item(str(i), image, mask))
-    return Dataset(root, "test", ClassMap.named(["a", "b", "c"]), {"train": tuple(items)}, files_of(label_map))
+    return Dataset(
+        root, "test", ClassMap.from_names(["a", "b", "c"]), {"train": tuple(items)}, labels_from_files(label_map)
+    )
 
 
 @pytest.fixture
@@ -178,7 +180,7 @@ def test_an_error_in_the_preparing_thread_reaches_the_training(
     dataset: Dataset, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(samples, "available_bytes", lambda: 0)
-    broken = Dataset(dataset.root, "test", dataset.classes, {}, files_of(label_map))
+    broken = Dataset(dataset.root, "test", dataset.classes, {}, labels_from_files(label_map))
     store = SampleStore(broken, [Item("0", dataset.splits["train"][0].image)])
     with pytest.raises(MaskError, match="found no mask"):
         next(batches(store, recipe, 0, 0))

@@ -19,7 +19,7 @@ from pixelwise.training import distributed
 from pixelwise.training.samples import SampleStore
 from pixelwise.training.validation import validation_score
 
-CLASSES = ClassMap.named(["background", "cell"])
+CLASSES = ClassMap.from_names(["background", "cell"])
 SEMANTIC = ModelInfo("red", None, "semantic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32)
 INSTANCE = dataclasses.replace(SEMANTIC, task="instance", grouping=Grouping((1,), radius=2, least_area=1))
 

@@ -22,7 +22,7 @@ def convert(
     from pixelwise.cli.remarks import tell_assumptions, tell_harmful
     from pixelwise.data import open_dataset, write_dataset
     from pixelwise.data.check import check
-    from pixelwise.data.conversion_report import lost, new_names
+    from pixelwise.data.conversion_report import find_losses, name_changes
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)
@@ -31,5 +31,5 @@ def convert(
     write_dataset(dataset, to, out)
     written = check(open_dataset(out, format=to))
     say(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
-    for sentence in (*new_names(dataset), *lost(source, written)):
+    for sentence in (*name_changes(dataset), *find_losses(source, written)):
         say(f"  {sentence}")

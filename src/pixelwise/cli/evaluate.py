@@ -63,7 +63,7 @@ def evaluate(
 
 def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
     """Return what is to be said of images that the model may have been trained on."""
-    held_out = split == "test" and not any(item.drawn for item in dataset.splits[split])
+    held_out = split == "test" and not any(item.auto_split for item in dataset.splits[split])
     if held_out or not (model / "folds").is_dir():
         return []
     return [

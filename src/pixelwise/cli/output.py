@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pixelwise.core.text import printable
+from pixelwise.core.text import escape_controls
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def say(text: object) -> None:
     """Print a line to standard output."""
-    print(printable(text))
+    print(escape_controls(text))
 
 
 def note(text: object) -> None:
     """Print a line to standard error, where it is in nobody's way."""
-    print(printable(text), file=sys.stderr)
+    print(escape_controls(text), file=sys.stderr)
 
 
 def print_table(table: Table, width: int | None = None) -> None:
@@ -32,4 +32,4 @@ def print_table(table: Table, width: int | None = None) -> None:
 
 def cells(*texts: object) -> Sequence[str]:
     """Return the cells of a table's row."""
-    return [printable(text) for text in texts]
+    return [escape_controls(text) for text in texts]

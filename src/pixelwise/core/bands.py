@@ -32,7 +32,7 @@ class Bands:
             expected = f"{len(self.numbers)} finite values each"
             raise OptionError("bands", f"{self.low} to {self.high}", expected, "Name bands that hold values.")
 
-    def scaled(self, values: npt.NDArray[np.generic]) -> UInt8:
+    def scale(self, values: npt.NDArray[np.generic]) -> UInt8:
         """Return values (channels, height, width) of any type as uint8 (height, width, channels); NaN becomes 0."""
         plain = (0.0,) * len(self.low), (255.0,) * len(self.high)
         if values.dtype == np.uint8 and (self.low, self.high) == plain:
@@ -48,7 +48,7 @@ def channel_count(bands: Bands | None) -> int:
     return 3 if bands is None else len(bands.numbers)
 
 
-def over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
+def repeat_over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
     """Return values of red, green and blue over and over, one for each of so many channels."""
     return (-(-channels // 3) * values)[:channels]
 

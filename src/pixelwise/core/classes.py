@@ -81,7 +81,7 @@ class ClassMap:
         return cls(names, colors)
 
     @classmethod
-    def named(cls, names: list[str] | tuple[str, ...]) -> ClassMap:
+    def from_names(cls, names: list[str] | tuple[str, ...]) -> ClassMap:
         """Return the classes of these names in colours that are easy to tell apart."""
         _require_count(len(names))
         return cls(tuple(names), distinct_colors(len(names)))

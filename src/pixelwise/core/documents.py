@@ -41,7 +41,7 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
     return path.read_bytes()
 
 
-def decoded_text(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Return bytes as text: UTF-8, or what a byte order mark says. Raises `ValueError` for what is none."""
     if data.startswith(BYTE_ORDER_MARKS):
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
@@ -49,8 +49,8 @@ def decoded_text(data: bytes) -> str:
 
 
 def read_text(path: Path, most: int = MAX_BYTES) -> str:
-    """Return a file's text. Raises as `read_bytes` and `decoded_text`."""
-    return decoded_text(read_bytes(path, most))
+    """Return a file's text. Raises as `read_bytes` and `decode_text`."""
+    return decode_text(read_bytes(path, most))
 
 
 def json_value(text: str) -> Any:

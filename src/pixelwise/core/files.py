@@ -14,7 +14,7 @@ from typing import Any
 
 from pixelwise.core.documents import json_value, read_text
 from pixelwise.core.errors import OutputError
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.temporary_files import temporary_path
 
 _UMASK = os.umask(0)
 os.umask(_UMASK)
@@ -33,7 +33,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def irregular(path: Path) -> str | None:
+def special_file_kind(path: Path) -> str | None:
     """Return what stands at a path, links followed, in words, where it is there and no regular file: opening it may
     wait for ever."""
     try:
@@ -47,20 +47,20 @@ def irregular(path: Path) -> str | None:
 def open_regular(path: Path) -> BufferedReader:
     """Open a regular file, or a link to one, to read its bytes. Raises `OSError` where that is not possible, and for
     anything else."""
-    if kind := irregular(path):
+    if kind := special_file_kind(path):
         raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
     return path.open("rb")
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
+def write_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the directory of `path`; on success it becomes `path`, on failure it is removed.
 
     The parent directory is made where it is missing. What is `durable` is there after a crash of the machine, too, once
     this has ended. A disk that is full or read-only raises `OutputError`; whatever stood at `path` before is then still
     there, untouched.
     """
-    with output_errors(path), temporary_beside(path) as temporary:
+    with output_errors(path), temporary_path(path) as temporary:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -118,7 +118,7 @@ def write_text(path: Path, text: str) -> None:
 
     The bytes of a file name that are not UTF-8 are written as `\udce9`, in JSON the escape of what Python has for them.
     """
-    with written_whole(path) as temporary:
+    with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 

@@ -22,7 +22,7 @@ def rows_of(shape: tuple[int, ...]) -> Iterator[slice]:
         yield slice(row, min(row + step, shape[0]))
 
 
-def looked_up(table: npt.NDArray[Scalar], codes: npt.NDArray[Any]) -> npt.NDArray[Scalar]:
+def look_up(table: npt.NDArray[Scalar], codes: npt.NDArray[Any]) -> npt.NDArray[Scalar]:
     """Return the entry of a table for each of some whole numbers, (height, width) or (height, width, channels)."""
     found = np.empty((*codes.shape, *table.shape[1:]), table.dtype)
     for rows in rows_of(codes.shape):
@@ -30,7 +30,7 @@ def looked_up(table: npt.NDArray[Scalar], codes: npt.NDArray[Any]) -> npt.NDArra
     return found
 
 
-def counted(values: npt.NDArray[Any]) -> Int64:
+def count_values(values: npt.NDArray[Any]) -> Int64:
     """Return how often each of 0..255 occurs in uint8 rows, int64 (256,)."""
     counts = np.zeros(256, np.int64)
     for rows in rows_of(values.shape):

@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(
+def prefetch(
     function: Callable[[T], R], items: Iterable[T], threads: int = 1
 ) -> Generator[tuple[T, Future[R]], None, None]:
     """Yield each item with `function(item)` to come, in order; so many threads are at most one item each ahead.

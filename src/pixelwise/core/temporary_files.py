@@ -26,7 +26,7 @@ _cleared: set[Path] = set()
 
 
 @contextlib.contextmanager
-def temporary_beside(path: Path) -> Iterator[Path]:
+def temporary_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, of the same suffix, for a file or a directory; what is there at the end is removed.
 
     The parent directory is made where it is missing, and cleared of what dead processes left there. Raises `OSError`.

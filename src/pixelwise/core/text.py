@@ -19,7 +19,7 @@ _HIDDEN_BUT_BREAKS = re.compile(f"(?!\n)[{_CONTROLS}{_DIRECTIONS}]")
 _FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")
 
 
-def printable(text: object, *, lines: bool = False) -> str:
+def escape_controls(text: object, *, lines: bool = False) -> str:
     r"""Return text in which nothing acts on the terminal or page that shows it.
 
     Control characters, and those that change the direction of text, become the escapes that Python writes for them;

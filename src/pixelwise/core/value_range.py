@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError
-from pixelwise.core.lookup import looked_up, rows_of
+from pixelwise.core.lookup import look_up, rows_of
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
@@ -29,7 +29,7 @@ class ValueRange:
         if not len(self.low) == len(self.high) == 3 or not np.isfinite(self.low + self.high).all():
             raise OptionError("value range", f"{self.low} to {self.high}", "3 finite values each", "Measure it again.")
 
-    def scaled(self, values: Values) -> UInt8:
+    def scale(self, values: Values) -> UInt8:
         """Return values (height, width, 1 or 3) as uint8 (height, width, 3); what is no number becomes 0."""
         if values.dtype == np.uint8:
             return np.ascontiguousarray(values) if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
@@ -44,7 +44,7 @@ class ValueRange:
     def _spread(self, values: Values, channel: int) -> UInt8:
         low, high = self.low[channel], self.high[channel]
         if values.dtype == np.uint16:
-            return looked_up(_eight_bits(np.arange(2**16), low, high), values)
+            return look_up(_eight_bits(np.arange(2**16), low, high), values)
         spread = np.empty(values.shape, np.uint8)
         for rows in rows_of(values.shape):
             spread[rows] = _eight_bits(values[rows], low, high)

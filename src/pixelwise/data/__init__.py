@@ -11,7 +11,7 @@ from pathlib import Path
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data.allowed_paths import require_inside
 from pixelwise.data.dataset import Dataset
-from pixelwise.data.exif_orientation import with_turning
+from pixelwise.data.exif_orientation import orient_labels
 from pixelwise.data.file_names import with_file_names
 from pixelwise.data.layouts.camvid import is_camvid, open_camvid, write_camvid
 from pixelwise.data.layouts.cityscapes import is_cityscapes, open_cityscapes, write_cityscapes
@@ -32,7 +32,7 @@ from pixelwise.data.layouts.via import is_via, open_via
 from pixelwise.data.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.data.layouts.yolo import is_yolo, open_yolo, write_yolo
 from pixelwise.data.other_class_lists import other_lists
-from pixelwise.data.stratify import stratified
+from pixelwise.data.stratify import stratify_splits
 from pixelwise.data.unrecognised import is_archive, kind_of_json
 
 _READERS = {
@@ -118,11 +118,11 @@ def open_dataset(
     # YOLO's file names folders, which are searched: where they may lie is settled before
     dataset = open_yolo(root, other) if format == "yolo" else _READERS[format](root)
     problems = (*dataset.problems, *other_lists(dataset))
-    dataset = replace(dataset, read_labels=with_turning(dataset.read_labels), problems=problems)
+    dataset = replace(dataset, read_labels=orient_labels(dataset.read_labels), problems=problems)
     if other is not None:
         dataset = replace(dataset, images_root=other)
     require_inside(dataset, dataset.images_root)
-    dataset = stratified(dataset)
+    dataset = stratify_splits(dataset)
     return dataset if bands is None else dataset.with_bands(bands)
 
 

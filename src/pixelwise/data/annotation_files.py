@@ -18,7 +18,7 @@ from pixelwise.core.classes import is_class_name
 from pixelwise.core.documents import (
     BYTE_ORDER_MARKS,
     MAX_LIST_BYTES,
-    decoded_text,
+    decode_text,
     json_value,
     read_bytes,
     read_text,
@@ -59,7 +59,7 @@ def first_key(path: Path, keys: Sequence[str]) -> str | None:
     try:
         with path.open("rb") as file:
             if file.read(4).startswith(BYTE_ORDER_MARKS):
-                match = pattern.search(decoded_text(read_bytes(path)).encode())
+                match = pattern.search(decode_text(read_bytes(path)).encode())
                 return None if match is None else match[1].decode()
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 match = pattern.search(content)
@@ -68,7 +68,7 @@ def first_key(path: Path, keys: Sequence[str]) -> str | None:
         return None
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a text that fits into a message, on one line, whatever the file holds there."""
     text = text[: 2 * _SHOWN]
     if not is_class_name(text):
@@ -76,9 +76,9 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value as messages show it, shortened, however large or deep it is."""
-    return shortened(_shown(value, 3))
+    return shorten(_shown(value, 3))
 
 
 def _shown(value: object, levels: int) -> str:

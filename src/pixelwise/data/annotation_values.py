@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ImageError, MaskError
-from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.instances.polygons import FARTHEST, Ring
 from pixelwise.raster.image import image_size
 
@@ -41,7 +41,7 @@ def is_set(value: object) -> bool:
     return value is True or as_id(value) == 1
 
 
-def declared_size(stated: tuple[object, object], image: Path, where: Path) -> tuple[int, int]:
+def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tuple[int, int]:
     """Return the (height, width) that a file states of an image, or the image's own where it states none.
 
     So nothing is made by a size that the image does not have. Raises, with the name of `where`, `SizeMismatchError`
@@ -97,7 +97,7 @@ def array_of(values: Any, where: str, expected: str, remedy: str, what: str = "p
     try:
         numbers = np.array(values, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        found = f"{what} that cannot be read ({shortened(str(error))})"
+        found = f"{what} that cannot be read ({shorten(str(error))})"
         raise MaskError(where, found, expected, remedy) from error
     far = np.isfinite(numbers) & (np.abs(numbers) > FARTHEST)
     if far.any():
@@ -107,5 +107,5 @@ def array_of(values: Any, where: str, expected: str, remedy: str, what: str = "p
 
 
 def _no_size(stated: tuple[object, object], where: Path) -> MaskError:
-    found = shortened(f"a height of {shown(stated[0])} and a width of {shown(stated[1])}")
+    found = shorten(f"a height of {format_value(stated[0])} and a width of {format_value(stated[1])}")
     return MaskError(where, found, "the image's size in pixels", "Correct the entry in images.")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.data.exif_orientation import tell_ambiguous
+from pixelwise.data.exif_orientation import report_ambiguous_orientation
 from pixelwise.data.item_check import HARMLESS, Examined, examine
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.masks.missing_objects import Numbering, missing_objects
@@ -187,7 +187,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
         if lacking is not None:
             result.without_objects.add(lacking.image)
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
-    result.problems += [*dataset.problems, *_similar_names(dataset), *tell_ambiguous(dataset)]
+    result.problems += [*dataset.problems, *_similar_names(dataset), *report_ambiguous_orientation(dataset)]
     result.problems += [*_empty_splits(dataset), *_missing_classes(result)]
     result.remarks += splits_in_words(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
@@ -320,7 +320,7 @@ def _missing_classes(result: CheckResult) -> Iterator[Problem]:
 def splits_in_words(dataset: Dataset) -> list[str]:
     """Return which splits were drawn, and which are too small for a score that says much."""
     counts = {split: len(items) for split, items in dataset.splits.items()}
-    drawn = [split for split, items in dataset.splits.items() if any(item.drawn for item in items)]
+    drawn = [split for split, items in dataset.splits.items() if any(item.auto_split for item in items)]
     remarks = []
     if drawn:
         parts = ", ".join(f"{split} {counts[split]:,}" for split in drawn)

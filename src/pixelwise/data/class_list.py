@@ -18,7 +18,7 @@ from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_text
 from pixelwise.core.safe_yaml import yaml_value
-from pixelwise.data.annotation_files import shown
+from pixelwise.data.annotation_files import format_value
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
 """Names under which colour lists carry the pixels that belong to no class."""
@@ -122,8 +122,8 @@ def _read_yaml(path: Path, text: str) -> ClassList:
     entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in content["classes"]]
     for entry in entries:
         if not isinstance(entry.get("name"), str | int | float) or isinstance(entry["name"], bool):
-            raise ValueError(f"the class {shown(entry)} has no name, or one that needs quotes")
-        _require_keys(entry, ("name", "color", "value", "values"), f"the class {shown(entry['name'])}")
+            raise ValueError(f"the class {format_value(entry)} has no name, or one that needs quotes")
+        _require_keys(entry, ("name", "color", "value", "values"), f"the class {format_value(entry['name'])}")
         if "color" in entry:
             _color(entry["color"])
     classes = ClassMap.from_dict(entries)
@@ -133,7 +133,9 @@ def _read_yaml(path: Path, text: str) -> ClassList:
         if isinstance(ignored, list):
             given.append((_color(ignored), IGNORE_INDEX))
         elif not _is_value(ignored):
-            raise ValueError(f"under 'ignore' {shown(ignored)}, which is neither a mask value nor a colour [r, g, b]")
+            raise ValueError(
+                f"under 'ignore' {format_value(ignored)}, which is neither a mask value nor a colour [r, g, b]"
+            )
         elif stated and ignored in values:
             raise ValueError(f"the value {ignored} stands for a class and for no label")
         else:
@@ -150,7 +152,7 @@ def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> 
     """Raise `ValueError` for a key that would have no effect."""
     others = [key for key in entry if key not in known]
     if others:
-        raise ValueError(f"{where} has the key {shown(others[0])}, which is none of {', '.join(known)}")
+        raise ValueError(f"{where} has the key {format_value(others[0])}, which is none of {', '.join(known)}")
 
 
 def _listed(given: Any) -> list[Any]:
@@ -169,15 +171,14 @@ def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
         return {i: i for i in range(len(entries))}, False
     if len(saying) < len(entries):
         missing = next(entry["name"] for entry in entries if entry not in saying)
-        raise ValueError(f"values of some classes and none of {shown(missing)}; give those of all or of none")
+        raise ValueError(f"values of some classes and none of {format_value(missing)}; give those of all or of none")
     values: dict[int, int] = {}
     for index, entry in enumerate(entries):
         for key in ("value", "values"):
             for value in _listed(entry.get(key)):
                 if not _is_value(value):
-                    raise ValueError(
-                        f"{shown(value)} under {key!r} of {shown(entry['name'])}, which is no whole number"
-                    )
+                    where = f"under {key!r} of {format_value(entry['name'])}"
+                    raise ValueError(f"{format_value(value)} {where}, which is no whole number")
                 if values.setdefault(value, index) != index:
                     raise ValueError(f"the value {value} stands for two classes")
     return values, True
@@ -193,8 +194,8 @@ def _thresholds(content: dict[str, Any], classes: int, stated: bool) -> tuple[in
     rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
     if not rising or len(given) != classes - 1:
         raise ValueError(
-            f"{shown(content[key])} under {key!r}; {classes} classes need {classes - 1} rising whole numbers above 0, "
-            "each the lowest value of the next class"
+            f"{format_value(content[key])} under {key!r}; {classes} classes need {classes - 1} rising whole numbers "
+            "above 0, each the lowest value of the next class"
         )
     if stated:
         raise ValueError(f"{key!r} beside values of the classes, which contradict each other; keep one of them")
@@ -212,13 +213,13 @@ def _read_names(path: Path, text: str) -> ClassList:
     lines = [line for line in lines if line and not line.startswith("#") and line != "__ignore__"]
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if not lines or not all(numbered):
-        classes = ClassMap.named(lines)
+        classes = ClassMap.from_names(lines)
         return ClassList(path, classes, {i: i for i in range(classes.num_classes)}, {})
     rows = sorted((int(row[1]), row[2]) for row in numbered if row)
     values = {value: index for index, (value, _) in enumerate(rows)}
     if len(values) < len(rows) or max(values) > IGNORE_INDEX:
         raise ValueError(f"lines numbered {', '.join(str(value) for value, _ in rows[:8])}; expected different values")
-    return ClassList(path, ClassMap.named([name for _, name in rows]), values, {}, stated=True)
+    return ClassList(path, ClassMap.from_names([name for _, name in rows]), values, {}, stated=True)
 
 
 def _read_label_colors(path: Path, text: str) -> ClassList:
@@ -252,7 +253,7 @@ def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int,
         raise ValueError(
             f"the values {', '.join(str(value) for value, _ in rows[:8])}; expected different ones, 0..255"
         )
-    return ClassList(path, ClassMap.named([name for _, name in rows]), {**others, **values}, {}, stated=True)
+    return ClassList(path, ClassMap.from_names([name for _, name in rows]), {**others, **values}, {}, stated=True)
 
 
 def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> ClassList:
@@ -274,13 +275,13 @@ def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> Class
 
 def _of_length(row: list[str], least: int) -> bool:
     if len(row) < least:
-        raise ValueError(f"the line {shown(' '.join(row))} is too short")
+        raise ValueError(f"the line {format_value(' '.join(row))} is too short")
     return True
 
 
 def _color(value: Any) -> Color:
     if not isinstance(value, list) or len(value) != 3 or not all(type(v) is int and 0 <= v <= 255 for v in value):
-        raise ValueError(f"{shown(value)} is no colour [r, g, b] of values in 0..255")
+        raise ValueError(f"{format_value(value)} is no colour [r, g, b] of values in 0..255")
     return value[0], value[1], value[2]
 
 

@@ -11,7 +11,7 @@ from pixelwise.data.file_names import with_file_names
 from pixelwise.data.references import flat_name, nfc
 
 
-def new_names(dataset: Dataset) -> list[str]:
+def name_changes(dataset: Dataset) -> list[str]:
     """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
     on those whose names not every file can have."""
     told = []
@@ -36,7 +36,7 @@ def _is_own(item: Item) -> bool:
     return flat_name(str(item.image)).endswith(nfc(item.name))
 
 
-def lost(source: CheckResult, written: CheckResult) -> list[str]:
+def find_losses(source: CheckResult, written: CheckResult) -> list[str]:
     """Return a sentence for each thing that `written`, the same images in another layout, does not hold.
 
     Classes are told apart by their names; the first may have got another one.

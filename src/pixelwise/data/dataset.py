@@ -15,8 +15,8 @@ from pixelwise.core.errors import MaskError
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.problem import Problem
-from pixelwise.raster.bands import band_size, measured_bands, read_channels, read_stored
-from pixelwise.raster.depth import measured_range
+from pixelwise.raster.bands import band_size, measure_bands, read_channels, read_stored
+from pixelwise.raster.depth import measure_range
 from pixelwise.raster.image import image_size
 
 UInt8 = npt.NDArray[np.uint8]
@@ -27,14 +27,14 @@ Int32 = npt.NDArray[np.int32]
 class Item:
     """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none.
 
-    drawn: whether its split was drawn here, since the data name none for it. more: masks that are united with `mask`.
+    auto_split: whether pixelwise chose its split, since the data name none. more: masks that are united with `mask`.
     """
 
     name: str
     image: Path
     mask: Path | None = None
     instances: Path | None = None
-    drawn: bool = field(default=False, compare=False)
+    auto_split: bool = field(default=False, compare=False)
     more: tuple[Path, ...] = ()
 
 
@@ -69,11 +69,10 @@ class Dataset:
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
     the images' channels, where they are others than red, green and blue. `value_range` says what becomes 0 and 255 of
-    images deeper than 8 bits; without one each file suggests it (see `assumed_range`). `coding` says what the values of
-    mask files stand for, where the data has such files. `problems` are what was found on opening it: what was assumed,
-    files that were passed over, entries that make no sense. `id_files` says whether files beside the masks number the
-    objects that the masks show. `images_root` is the folder outside `root` in which files
-    may lie too.
+    images deeper than 8 bits; without one each file suggests it (see `estimate_range`). `coding` says what the values
+    of mask files stand for, where the data has such files. `problems` are what was found on opening it: what was
+    assumed, files that were passed over, entries that make no sense. `id_files` says whether files beside the masks
+    number the objects that the masks show. `images_root` is the folder outside `root` in which files may lie too.
     """
 
     root: Path
@@ -95,10 +94,10 @@ class Dataset:
 
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
         """Return this data set with these bands of its files, counted from 1, as channels: in the range of values that
-        the training images show, or all of them where there are none. Raises as `measured_bands`.
+        the training images show, or all of them where there are none. Raises as `measure_bands`.
         """
         items = self.splits.get("train") or [item for _, item in self.items()]
-        return replace(self, bands=measured_bands([item.image for item in items], numbers))
+        return replace(self, bands=measure_bands([item.image for item in items], numbers))
 
     def with_value_range(self) -> Dataset:
         """Return this data set with the range of values that its training images show where they have more than 8 bits,
@@ -107,7 +106,7 @@ class Dataset:
         if self.bands is not None or self.value_range is not None:
             return self
         items = self.splits.get("train") or [item for _, item in self.items()]
-        return replace(self, value_range=measured_range([item.image for item in items]))
+        return replace(self, value_range=measure_range([item.image for item in items]))
 
     def read_image(self, item: Item) -> UInt8:
         """Read one item's image. Raises `ImageError` where that is not possible."""
@@ -144,7 +143,7 @@ class Dataset:
         return replace(self, splits=kept)
 
 
-def files_of(
+def labels_from_files(
     read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None = None
 ) -> Callable[[Item], Labels]:
     """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own."""

@@ -16,10 +16,10 @@ from pixelwise.core.errors import ImageError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.problem import Problem
 from pixelwise.raster.image import image_size, orientation_of
-from pixelwise.raster.source import TURNS, turned
+from pixelwise.raster.source import TURNS, apply_turn
 
 
-def with_turning(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
+def orient_labels(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
     """Return a `read_labels` that turns labels which fit the image as it is stored, and says so in a remark."""
 
     def read(item: Item) -> Labels:
@@ -29,10 +29,10 @@ def with_turning(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labe
         if orientation is None:
             return labels
         turn = TURNS[orientation]
-        label_map = np.ascontiguousarray(turned(labels.label_map, turn))
+        label_map = np.ascontiguousarray(apply_turn(labels.label_map, turn))
         instance_map = labels.instance_map
         if instance_map is not None and instance_map.shape == size:
-            instance_map = np.ascontiguousarray(turned(instance_map, turn))
+            instance_map = np.ascontiguousarray(apply_turn(instance_map, turn))
         found = f"found labels of {size[0]}x{size[1]} (height x width) in {mask_of(item).name}, as the image is stored"
         remark = (
             f"{found}; expected {size[1]}x{size[0]}, as it is shown by its EXIF orientation ({orientation}). They were "
@@ -43,7 +43,7 @@ def with_turning(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labe
     return read
 
 
-def drawn_size(image: Path, mask: Path) -> tuple[int, int]:
+def annotation_size(image: Path, mask: Path) -> tuple[int, int]:
     """Return the (height, width) on which a mask was drawn: the image's as it is stored, where the mask fits that
     alone, else as it is shown. Raises `ImageError` as `image_size`."""
     size = image_size(mask)
@@ -62,7 +62,7 @@ def _quarter_turn(image: Path, size: tuple[int, ...]) -> int | None:
     return orientation if TURNS[orientation][0] else None
 
 
-def tell_ambiguous(dataset: Dataset) -> list[Problem]:
+def report_ambiguous_orientation(dataset: Dataset) -> list[Problem]:
     """Return a remark on images that their EXIF orientation turns or mirrors without a change of size, so that masks in
     files of their own may have been drawn before or after it; none where there are none."""
     if dataset.coding is None:

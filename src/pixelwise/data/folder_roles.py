@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
-from pixelwise.data.pairing import image_files, told_apart
+from pixelwise.data.pairing import image_files, separate_masks
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import holds, walk
+from pixelwise.data.references import contains, walk
 from pixelwise.data.splits import SPLITS
 
 ROLES = {
@@ -127,7 +127,7 @@ def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
         if masks[1] or instances[1]:
             places += _within(split, folder, by_folder, masks[1], instances[1], passed_over)
         elif direct := by_folder.get((), []):
-            places.append(Place(split, folder, *told_apart(direct), []))
+            places.append(Place(split, folder, *separate_masks(direct), []))
         else:
             places += [Place(split, folder, inner, [], [], within) for within, inner in by_folder.items()]
     return places
@@ -226,7 +226,7 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
         if masks[1] or instances[1]:
             places.append(Place(split, folder, files, masks[1], instances[1], within))
         else:
-            images_here, masks_here = told_apart(files)
+            images_here, masks_here = separate_masks(files)
             if masks_here or (split, within, "images") in found:
                 places.append(Place(split, folder, images_here, masks_here, [], within))
             else:
@@ -322,7 +322,7 @@ def _subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder, but links to one that holds it: they lead through the whole machine."""
     home = os.path.realpath(folder)
     return sorted(
-        f for f in folder.iterdir() if os.path.isdir(f) and not (f.is_symlink() and holds(os.path.realpath(f), home))
+        f for f in folder.iterdir() if os.path.isdir(f) and not (f.is_symlink() and contains(os.path.realpath(f), home))
     )
 
 

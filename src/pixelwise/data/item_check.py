@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
-from pixelwise.core.lookup import counted, rows_of
+from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes
 from pixelwise.data.masks.missing_objects import Numbering, numbering_of
@@ -92,7 +92,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
     areas = np.zeros(0, np.int64)
     numbering: Numbering | None = None
     if labels is not None:
-        class_pixels += counted(labels.label_map)[: len(class_pixels)]
+        class_pixels += count_values(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
             remedy = "Label the image or leave it out (`train(skip_bad=True)`)."
             message = f"found no labelled pixel; expected some. {remedy}"

@@ -14,7 +14,7 @@ import yaml
 from pixelwise.core.classes import IGNORE_INDEX, Color
 from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError
-from pixelwise.data.annotation_files import parse_json, parse_yaml, shortened
+from pixelwise.data.annotation_files import parse_json, parse_yaml, shorten
 from pixelwise.data.class_list import CLASS_LISTS, VOID_NAMES, ClassList
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.layouts.voc_classes import LABEL_MAP, read_label_map
@@ -261,5 +261,5 @@ def _plain(name: str) -> str:
 
 
 def _shown(names: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    own = [shortened(name) for name in names]
+    own = [shorten(name) for name in names]
     return ", ".join(own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else "")

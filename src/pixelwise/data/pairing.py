@@ -32,7 +32,7 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_ENDINGS and not f.name.startswith("."))
 
 
-def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
+def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
     of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
 
@@ -59,8 +59,8 @@ def partners(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     return pairs
 
 
-def several_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
-    """Return the masks of images that have several, in the order of their numbers: the one in `pairs`, as `partners`
+def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
+    """Return the masks of images that have several, in the order of their numbers: the one in `pairs`, as `pair_masks`
     gives them, and those with a number after the suffix (`x_mask.png`, `x_mask_1.png`).
 
     A number is none where it may be part of an image's name: of `x_mask_1`, where there is an image `x_1`.
@@ -81,7 +81,7 @@ def several_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Pat
     }
 
 
-def told_apart(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the images and the masks among files that lie in one folder.
 
     A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one. Files with a suffix

@@ -92,10 +92,10 @@ def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
     base = len(root.parts)
     for here, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(here)
-        if real in seen or (real != home and holds(real, home)):
+        if real in seen or (real != home and contains(real, home)):
             folders.clear()
             continue
-        outside += not holds(home, real)
+        outside += not contains(home, real)
         if outside > MOST_LINKED:
             found = f"links to more than {MOST_LINKED:,} folders outside of it, such as {real}"
             raise DataError(root, found, "the folders of one data set", "Remove the link, or pass the folder itself.")
@@ -107,7 +107,7 @@ def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
         yield Path(here), sorted(file for file in files if file[0] != ".")
 
 
-def holds(folder: str, inner: str) -> bool:
+def contains(folder: str, inner: str) -> bool:
     """Return whether a folder is another, or holds it, both without links."""
     return inner == folder or inner.startswith(folder.rstrip(os.sep) + os.sep)
 
@@ -205,7 +205,7 @@ class FileFinder:
         return self._index
 
 
-def told_guesses(root: Path, where: Path, names: Sequence[str], matches: Sequence[Match]) -> list[Problem]:
+def report_guesses(root: Path, where: Path, names: Sequence[str], matches: Sequence[Match]) -> list[Problem]:
     """Return a remark, about the file `where`, on names that lead nowhere and whose files were found by their ends."""
     pairs = [
         (name, match.path)

@@ -128,7 +128,7 @@ def _found(finder: FileFinder, root: Path, texts: Sequence[str]) -> dict[str, Ma
     return dict(zip(texts, finder.find(texts, [root]), strict=True))
 
 
-def tell_unlisted(root: Path, images: Mapping[Path, bool], listed: Iterable[Path]) -> list[Problem]:
+def report_unlisted(root: Path, images: Mapping[Path, bool], listed: Iterable[Path]) -> list[Problem]:
     """Return a remark on images that no list names. images: whether each has a mask."""
     used = set(listed)
     left = sorted(image for image in images if image not in used)

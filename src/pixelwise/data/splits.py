@@ -55,36 +55,36 @@ def part_sizes(count: int, test: bool) -> dict[str, int]:
     return {"train": count - sum(sizes.values()), **sizes}
 
 
-def hashed_split(name: str) -> str:
+def split_by_hash(name: str) -> str:
     """Return the split of an image by the hash of its name: 80 % train, 10 % val, 10 % test.
 
     Names alone decide, so an image that is added moves no other from one split to another.
     """
-    fraction = hashed_fraction(name)
+    fraction = hash_fraction(name)
     return "train" if fraction < 0.8 else "val" if fraction < 0.9 else "test"
 
 
-def hashed_fraction(name: str) -> float:
+def hash_fraction(name: str) -> float:
     """Return a number in 0..1 that depends on the name alone, evenly spread over many names."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64
 
 
-def in_splits(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
+def group_by_split(items: Iterable[tuple[str | None, Item]], *, draw_val: bool = True) -> dict[str, tuple[Item, ...]]:
     """Return the items by split, sorted by name; train comes first and a split without an item is left out.
 
     Items of no split (`None`) are drawn into train, val and test by the hash of their names; with `draw_val` a set
-    with train and without val gets a part of train as val. Those are marked as `drawn`. See `part_sizes`. Names of one
-    split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
+    with train and without val gets a part of train as val. Those are marked as `auto_split`. See `part_sizes`. Names of
+    one split are made distinct, by case too, since files are written under them: a second `a` becomes `a_2`.
     """
     given = list(items)
     unnamed = _distinct(item for split, item in given if split is None)
     splits = {split: [item for own, item in given if own == split] for split in SPLITS}
     if unnamed:
-        for split, members in draw(unnamed, part_sizes(len(unnamed), test=True)).items():
+        for split, members in draw_splits(unnamed, part_sizes(len(unnamed), test=True)).items():
             splits[split] += members
     elif draw_val and not splits["val"] and part_size(len(splits["train"])):
-        splits |= draw(_distinct(splits["train"]), part_sizes(len(splits["train"]), test=False))
+        splits |= draw_splits(_distinct(splits["train"]), part_sizes(len(splits["train"]), test=False))
     return {split: tuple(_distinct(members)) for split, members in splits.items() if members}
 
 
@@ -96,24 +96,24 @@ def _distinct(items: Iterable[Item]) -> list[Item]:
     return sorted((own if own.name == name else replace(own, name=name) for own, name in pairs), key=lambda i: i.name)
 
 
-def draw(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
+def draw_splits(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
     """Return the items, marked as drawn, by split: of a small set those of the highest hashes make test, the next val;
     of a larger one each goes where its hash says, and train gives what a part has too little of."""
-    ordered = sorted(items, key=lambda item: (-hashed_fraction(item.name), item.name))
+    ordered = sorted(items, key=lambda item: (-hash_fraction(item.name), item.name))
     parts = [split for split in ("test", "val") if sizes.get(split)]
     limits = dict(zip(parts, (1.0, 0.9), strict=False))
     drawn: dict[str, list[Item]] = {}
     for split in parts:
         count, least = sizes[split], LEAST
         if len(items) >= SMALL:
-            of_hash = sum(limits[split] - 0.1 <= hashed_fraction(item.name) < limits[split] for item in items)
+            of_hash = sum(limits[split] - 0.1 <= hash_fraction(item.name) < limits[split] for item in items)
             count = max(of_hash, least)
         drawn[split], ordered = ordered[:count], ordered[count:]
     drawn["train"] = ordered
-    return {split: [replace(item, drawn=True) for item in drawn[split]] for split in SPLITS if split in drawn}
+    return {split: [replace(item, auto_split=True) for item in drawn[split]] for split in SPLITS if split in drawn}
 
 
-def assigned(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
+def infer_splits(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
     """Yield every item with the split that its folder names; where no folder names train, the others are train beside
     val or test, and of no split (`None`) where no folder names any.
 

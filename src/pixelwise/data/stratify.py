@@ -20,15 +20,15 @@ import numpy as np
 
 from pixelwise.core.errors import OptionError, PixelwiseError
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.data.splits import SMALL, SPLITS, hashed_fraction
+from pixelwise.data.splits import SMALL, SPLITS, hash_fraction
 
 Classes = frozenset[int]
 """The class indices that occur in an image."""
 
 
-def stratified(dataset: Dataset) -> Dataset:
+def stratify_splits(dataset: Dataset) -> Dataset:
     """Return the data set with the classes of a small set spread over the splits that were drawn, whose sizes stay."""
-    drawn = {split: [item for item in items if item.drawn] for split, items in dataset.splits.items()}
+    drawn = {split: [item for item in items if item.auto_split] for split, items in dataset.splits.items()}
     drawn = {split: members for split, members in drawn.items() if members}
     pool = _in_order([item for members in drawn.values() for item in members])
     if len(drawn) < 2 or len(pool) >= SMALL:
@@ -37,7 +37,7 @@ def stratified(dataset: Dataset) -> Dataset:
     splits = {
         split: tuple(
             sorted(
-                [item for item in dataset.splits.get(split, ()) if not item.drawn] + parts.get(split, []),
+                [item for item in dataset.splits.get(split, ()) if not item.auto_split] + parts.get(split, []),
                 key=lambda item: item.name,
             )
         )
@@ -52,7 +52,7 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
 
     Raises `OptionError` for fewer than 2 folds or more than there are images.
     """
-    pool = _in_order([item for split, item in dataset.items() if split != "test" or item.drawn])
+    pool = _in_order([item for split, item in dataset.items() if split != "test" or item.auto_split])
     if not 2 <= count <= len(pool):
         remedy = "Give 5, or as many as there are images if these are fewer."
         raise OptionError("folds", str(count), f"2 to {len(pool)}, the number of images", remedy)
@@ -119,7 +119,7 @@ def classes_of(dataset: Dataset, items: Sequence[Item]) -> list[Classes]:
 
 def _in_order(items: Sequence[Item]) -> list[Item]:
     """Return the items in an order that their names decide and that has nothing to do with the alphabet."""
-    return sorted(items, key=lambda item: (hashed_fraction(item.name), item.name))
+    return sorted(items, key=lambda item: (hash_fraction(item.name), item.name))
 
 
 def _by_name(items: Sequence[Item]) -> list[Item]:

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from pixelwise.data.annotation_files import keys_in, parse_json
-from pixelwise.data.pairing import partners
+from pixelwise.data.pairing import pair_masks
 from pixelwise.data.references import stem_of, walk
 from pixelwise.raster.image import IMAGE_ENDINGS
 
@@ -106,7 +106,7 @@ def _pairs(root: Path, folders: Folders) -> Iterator[str]:
 def _shared(images: list[Path], masks: list[Path]) -> int:
     by_stem = {image.stem: image for image in images}
     unlike = {mask.stem: mask for mask in masks}
-    return len(partners(list(by_stem.values()), list(unlike.values())))
+    return len(pair_masks(list(by_stem.values()), list(unlike.values())))
 
 
 def _annotation_files(root: Path, folders: Folders) -> Iterator[str]:

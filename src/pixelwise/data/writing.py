@@ -11,7 +11,7 @@ import numpy as np
 
 from pixelwise.core.errors import ImageError, OutputError
 from pixelwise.core.files import output_errors
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.data.dataset import Item
 from pixelwise.data.masks.encoding import is_gray
 from pixelwise.raster.image import read_image, write_png
@@ -29,7 +29,7 @@ def new_directory(out: Path) -> Iterator[Path]:
         found = "a file" if out.is_file() else "a directory that is not empty"
         raise OutputError(out, found, "a new or empty directory", "Choose another `out` or empty this one.")
     place = out.resolve()
-    with output_errors(out), temporary_beside(place) as temporary:
+    with output_errors(out), temporary_path(place) as temporary:
         temporary.mkdir()
         yield temporary
         temporary.replace(place)

@@ -20,7 +20,7 @@ from pixelwise.inference.writers.polygons import KINDS
 from pixelwise.inference.writers.registry import LABELME
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import sample_bands
-from pixelwise.raster.depth import Depth, assumed_range, depth_of, is_deep
+from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
 from pixelwise.raster.gdal import has_rasterio
 from pixelwise.raster.place import has_world_file, place_of
 from pixelwise.raster.source import open_source
@@ -67,7 +67,7 @@ def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
         depth = depth_of(values)
         text: str | None
         if own is None:
-            text = _suggested(depth, assumed_range(values))
+            text = _suggested(depth, estimate_range(values))
         else:
             channels = [min(channel, values.shape[1] - 1) for channel in range(3)]
             text = _misfit(values[:, channels], depth, own.low, own.high)

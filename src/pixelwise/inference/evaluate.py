@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
-from pixelwise.core.prefetch import ahead
+from pixelwise.core.prefetch import prefetch
 from pixelwise.core.registry import Registry
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.engines.onnxruntime import name_image_in_errors
@@ -124,7 +124,7 @@ def score_items(
         with name_image_in_errors(item.image):
             return sample, predictor.predict(sample.image)
 
-    for done, (item, coming) in enumerate(ahead(predicted, items, predictor.at_once), start=1):
+    for done, (item, coming) in enumerate(prefetch(predicted, items, predictor.at_once), start=1):
         sample, prediction = coming.result()
         scorer.update(prediction, sample, item)
         for metric in (metrics or {}).values():

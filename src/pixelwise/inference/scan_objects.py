@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import OutputError
 from pixelwise.core.files import output_errors
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.scan_rows import StoredRows
 from pixelwise.inference.writers.objects import open_table, table_rows
@@ -48,7 +48,7 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> in
     asked, names = job.outputs, info.classes.names
     height, width, _ = scan.shape
     count = cuts = 0
-    with output_errors(job.outputs[MASK]), temporary_beside(rows.path) as waiting:
+    with output_errors(job.outputs[MASK]), temporary_path(rows.path) as waiting:
         ids = _mapped(waiting, (height, width))
         with ExitStack() as stack:
             files = [stack.enter_context(file) for file in open_polygon_files(asked, scan.place, info, job.image)]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwise.core.errors import ImageError, ModelFileError, OutputError
 from pixelwise.core.files import output_errors, sha256
 from pixelwise.core.locks import open_locked, remove_locked
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.core.text import file_name
 from pixelwise.inference.engines.onnxruntime import name_image_in_errors
 from pixelwise.inference.jobs import Job
@@ -27,7 +27,7 @@ from pixelwise.inference.scan_rows import FIELDS, LABELS, StoredRows, pack_recor
 from pixelwise.inference.writers.polygons import KINDS, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
 from pixelwise.instances.fields import Fields
-from pixelwise.raster.gdal import open_file, readable
+from pixelwise.raster.gdal import image_errors, open_file
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.limits import require_width
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
@@ -113,7 +113,7 @@ def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
         predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
     if shown is None and not job.outputs.keys() & set(KINDS):
         return
-    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, readable(mask):
+    with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, image_errors(mask):
         if files := open_polygon_files(job.outputs, scan.place, predictor.info, job.image):
             with ExitStack() as stack:
                 write_polygons(mask, predictor.classes, [stack.enter_context(file) for file in files])
@@ -229,7 +229,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
     """Write the probabilities of all classes as `write_probabilities` does; they wait in a temporary file beside."""
     height, width, _ = scan.shape
     count = predictor.classes.num_classes
-    with output_errors(path), temporary_beside(path) as waiting:
+    with output_errors(path), temporary_path(path) as waiting:
         with waiting.open("wb") as file:
             for _, blocks in itertools.groupby(predictor.blocks(scan), key=lambda block: block.row):
                 logits = np.concatenate([block.logits[:count] for block in blocks], axis=2)

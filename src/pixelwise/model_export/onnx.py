@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import torch
 
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 from pixelwise.model_export.dropout import dropout_kept, seed_dropout
 from pixelwise.model_export.folding import batch_norms_folded
 from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
@@ -63,7 +63,7 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
     for node in proto.graph.node:
         del node.metadata_props[:]  # stack traces of the exporting machine
         node.doc_string = ""
-    with written_whole(path) as temporary:
+    with write_atomically(path) as temporary:
         onnx.save(proto, temporary)
 
 
@@ -87,7 +87,7 @@ def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, ou
     (entry,) = (own for own in proto.graph.initializer if own.name.rpartition(".")[2] == CLASS_BIAS)
     values = np.array(class_bias, np.float32).reshape(tuple(entry.dims))
     entry.CopyFrom(onnx.numpy_helper.from_array(values, entry.name))
-    with written_whole(out) as temporary:
+    with write_atomically(out) as temporary:
         onnx.save(proto, temporary)
 
 

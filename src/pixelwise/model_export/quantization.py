@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 from pixelwise.core.telemetry import import_silently
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.model_export.onnx import quiet
 
 UInt8 = npt.NDArray[np.uint8]
@@ -37,7 +37,7 @@ def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> boo
         node.name = f"node_{number}"  # how the tool calls them
     if not (chosen := _between(proto.graph, kept)):
         return False
-    with quiet(), written_whole(out) as temporary, temporary_beside(out) as named:
+    with quiet(), write_atomically(out) as temporary, temporary_path(out) as named:
         onnx.save(proto, named)
         tool.quantize_static(
             named,

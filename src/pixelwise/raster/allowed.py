@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from pixelwise.core.errors import ImageError
-from pixelwise.core.files import irregular, open_regular
+from pixelwise.core.files import open_regular, special_file_kind
 from pixelwise.raster.limits import max_pixels
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def open_gdal(source: Path) -> DatasetReader:
     if not source.is_dir():
         require_image(source)
     for companion in (source.with_name(source.name + ending) for ending in COMPANIONS):
-        if (kind := irregular(companion)) and not companion.is_dir():
+        if (kind := special_file_kind(companion)) and not companion.is_dir():
             raise ImageError(companion, kind, "a file", f"Remove it: it is read with {source.name}.")
     path = source.absolute()  # no prefix of GDAL's begins with a slash but /vsi
     if source.is_dir():
@@ -102,7 +102,7 @@ def open_gdal(source: Path) -> DatasetReader:
 def require_image(file: Path, path: Path | None = None) -> None:
     """Raise `ImageError` for a file that begins as one of another kind does, and for a directory, pipe, socket or
     device; one that cannot be read passes."""
-    if kind := irregular(file):
+    if kind := special_file_kind(file):
         raise ImageError(path or file, kind, "an image file", "Check the path, or leave it out.")
     try:
         with open_regular(file) as stream:

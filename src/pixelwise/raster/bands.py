@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwise.core.bands import Bands, require_numbers
 from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.core.value_range import ValueRange
-from pixelwise.raster.gdal import open_file, readable, require_rasterio
+from pixelwise.raster.gdal import image_errors, open_file, require_rasterio
 from pixelwise.raster.image import read_image
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.source import open_source, sample_places
@@ -45,7 +45,7 @@ EXTREMES = (1.0, 99.0)
 """Percentiles of a band's values that become 0 and 255."""
 
 
-def measured_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
+def measure_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
     """Return bands with the range of values in some of these files: 0 to 255 where all are of 8 bits.
 
     Files that cannot be read are passed over. Raises `ImageError` where none can, and `MissingDependencyError` without
@@ -67,7 +67,7 @@ def measured_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
 def _look(path: Path, numbers: Sequence[int]) -> Values | ImageError:
     """Return some of a file's values, (channels, pixels), or what is wrong with it."""
     try:
-        with opened(path) as file:
+        with bands_file(path) as file:
             step = max(1, max(file.shape) // SIDE)
             return _values(path, file, numbers)[:, ::step, ::step].reshape(len(numbers), -1)
     except ImageError as error:
@@ -80,8 +80,8 @@ def read_bands(path: Path, bands: Bands) -> UInt8:
     Raises `ImageError` for a file that cannot be read or has too few bands, and `MissingDependencyError` without
     rasterio.
     """
-    with opened(path) as file:
-        return bands.scaled(_values(path, file, bands.numbers))
+    with bands_file(path) as file:
+        return bands.scale(_values(path, file, bands.numbers))
 
 
 def read_channels(path: Path, bands: Bands | None, value_range: ValueRange | None = None) -> UInt8:
@@ -94,7 +94,7 @@ def read_stored(path: Path, bands: Bands | None) -> Values:
     if bands is None:
         with open_source(path) as source:
             return source.whole()
-    with opened(path) as file:
+    with bands_file(path) as file:
         return _values(path, file, bands.numbers).transpose(1, 2, 0)
 
 
@@ -103,7 +103,7 @@ def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
     file says that it has none. Raises as `read_bands`."""
     from rasterio.windows import Window
 
-    with opened(path) as file:
+    with bands_file(path) as file:
         require_bands(path, file, numbers)
         windows = [Window.from_slices(*place) for place in sample_places((file.height, file.width))]
         parts = [values_of(file, numbers, window=window).reshape(len(numbers), -1) for window in windows]
@@ -113,7 +113,7 @@ def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
 def band_size(path: Path) -> tuple[int, int]:
     """Return a file's (height, width) from its header, of several pages that of the first. Raises as `read_bands`."""
     require_rasterio("bands")
-    with readable(path), open_file(path) as file:
+    with image_errors(path), open_file(path) as file:
         return file.height, file.width
 
 
@@ -138,10 +138,10 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[DatasetReader]:
+def bands_file(path: Path) -> Iterator[DatasetReader]:
     """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
     require_rasterio("bands")
-    with readable(path), open_bands(path) as file:
+    with image_errors(path), open_bands(path) as file:
         yield file
 
 

@@ -74,7 +74,7 @@ def is_deep(path: Path) -> bool:
         return False
 
 
-def measured_range(paths: Sequence[Path]) -> ValueRange | None:
+def measure_range(paths: Sequence[Path]) -> ValueRange | None:
     """Return the range of values in the deep ones of these files, red, green and blue each; `None` where none is deep.
 
     Values of 16 bits that use half of them or more keep all: a picture of 16 bits and the same of 8 bits are then the
@@ -110,11 +110,11 @@ def _look(path: Path) -> Values | None:
 
 
 def range_of(source: Source) -> ValueRange:
-    """Return the range that a file itself suggests (see `assumed_range`)."""
-    return assumed_range(source.sample()) if source.is_deep else FULL
+    """Return the range that a file itself suggests (see `estimate_range`)."""
+    return estimate_range(source.sample()) if source.is_deep else FULL
 
 
-def assumed_range(values: Values) -> ValueRange:
+def estimate_range(values: Values) -> ValueRange:
     """Return what becomes 0 and 255 of an image of which nothing more is known than some of its values, (n, channels).
 
     Whole numbers from 0 on have an even number of bits, the least that hold all but the highest 0.1 %: 12-bit values

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 from pixelwise.raster.place import PlaceOnEarth
 
 Self = TypeVar("Self", bound="Features")
@@ -37,7 +37,7 @@ class Features(ABC):
 
     def __enter__(self: Self) -> Self:
         with ExitStack() as stack:
-            self._begin(stack.enter_context(written_whole(self._path)), stack)
+            self._begin(stack.enter_context(write_atomically(self._path)), stack)
             self._stack = stack.pop_all()
         return self
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.core.text import is_text
 from pixelwise.raster.allowed import FILTERING, open_gdal
-from pixelwise.raster.zarr import full_size, is_zarr
+from pixelwise.raster.zarr import full_resolution, is_zarr
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -50,7 +50,7 @@ def open_file(source: Path | str) -> DatasetReader:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         if not (isinstance(source, Path) and is_zarr(source)):
             return open_gdal(source) if isinstance(source, Path) else rasterio.open(source)
-        file = open_gdal(full_size(source))
+        file = open_gdal(full_resolution(source))
     if not file.count:
         arrays = [name.rpartition(":/")[2] for name in file.subdatasets]
         file.close()
@@ -60,7 +60,7 @@ def open_file(source: Path | str) -> DatasetReader:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def image_errors(path: Path) -> Iterator[None]:
     """Make what GDAL raises of a file an `ImageError`."""
     from rasterio._err import CPLE_BaseError  # what GDAL says of tags it cannot take comes as it is
     from rasterio.errors import RasterioError

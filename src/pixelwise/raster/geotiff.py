@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OutputError
-from pixelwise.core.files import written_whole
+from pixelwise.core.files import write_atomically
 from pixelwise.core.text import is_text
 from pixelwise.raster.place import PlaceOnEarth
 
@@ -53,7 +53,7 @@ def write_geotiff(
     }  # fmt: skip
     if smooth and count == 3 and dtype == "uint8":
         form["photometric"] = "RGB"
-    with written_whole(path) as temporary, warnings.catch_warnings():
+    with write_atomically(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         beside = temporary.with_name(temporary.name + ".aux.xml")
         try:

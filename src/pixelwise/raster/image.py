@@ -16,12 +16,12 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from pixelwise.core.errors import ImageError, PixelwiseError, ShapeError
-from pixelwise.core.files import open_regular, written_whole
+from pixelwise.core.files import open_regular, write_atomically
 from pixelwise.core.lookup import rows_of
 from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.allowed import open_pillow
-from pixelwise.raster.gdal import has_rasterio, open_file, readable
-from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, too_large
+from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
+from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, size_error
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, count_pages, read_page
 
@@ -47,7 +47,7 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
     """Return the image as viewers show it: uint8 (height, width, 3) RGB, EXIF rotation applied, transparency dropped.
 
     Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Deeper values than 8 bits are spread
-    over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.assumed_range`). Of several
+    over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.estimate_range`). Of several
     pages or frames the first counts; each has a path of its own (see `stack`). Raises `ImageError` for a file
     that is missing, no image, damaged or truncated, or has more pixels than are read whole (see `limits`).
     """
@@ -56,7 +56,7 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
 
     with open_source(path) as source:
         values = source.whole()
-        return (value_range or range_of(source)).scaled(values)
+        return (value_range or range_of(source)).scale(values)
 
 
 def read_values(path: Path) -> Values:
@@ -210,7 +210,7 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
         image.putpalette(palette.astype(np.uint8).tobytes())
     # Label maps are runs of one value: looking for nothing else takes a sixth of the time, for smaller files.
     packing = {"compress_type": zlib.Z_RLE} if gray else {}
-    with written_whole(path) as temporary:
+    with write_atomically(path) as temporary:
         image.save(temporary, format="PNG", **packing)
 
 
@@ -224,7 +224,7 @@ def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]
         expected = "int32 (height, width) or uint16 (pages, height, width)"
         raise ShapeError("array", f"{array.dtype} {array.shape}", expected, "Convert the array first.")
     first, *others = map(Image.fromarray, array if array.ndim == 3 else [array])
-    with written_whole(path) as temporary:
+    with write_atomically(path) as temporary:
         first.save(temporary, format="TIFF", compression="tiff_adobe_deflate", save_all=True, append_images=others)
 
 
@@ -253,7 +253,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         remedy = "Save it as PNG or JPEG, or leave the file out."
         raise ImageError(path, "a file that is no image or is damaged", "a PNG, JPEG, TIFF ...", remedy) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise too_large(path, "too many pixels") from error
+        raise size_error(path, "too many pixels") from error
     except MemoryError as error:
         remedy = "Close other programs, scale the image down, or leave it out."
         raise ImageError(path, "an image that does not fit into the memory", "one that does", remedy) from error
@@ -269,7 +269,7 @@ def _loaded(path: Path) -> Image.Image:
         return image
 
 
-def decoded(path: Path, page: Page | None) -> Values:
+def decode(path: Path, page: Page | None) -> Values:
     """Return what Pillow reads of a file, (height, width, 1) of a gray image, else (height, width, 3), as it is stored.
 
     `page` is what the header of a TIFF says. Raises `ImageError` as `read_image` does.
@@ -367,14 +367,14 @@ def _values_by_gdal(path: Path) -> Values | None:
     page = tiff_page(path)
     if page is None or not page.is_plain or not has_rasterio():
         return None
-    from pixelwise.raster.source import TURNS, turned
+    from pixelwise.raster.source import TURNS, apply_turn
 
     file, number = located(path)
     require_whole_index(path)
     require_moderate(path, page.size[0] * page.size[1])
-    with readable(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
+    with image_errors(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
         require_parts(path, source)
-        values: Values = turned(source.read().transpose(1, 2, 0), TURNS[page.orientation])
+        values: Values = apply_turn(source.read().transpose(1, 2, 0), TURNS[page.orientation])
     if values.dtype.kind == "f":
         return None
     if values.shape[2] < 3:

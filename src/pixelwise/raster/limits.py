@@ -48,10 +48,10 @@ def require_moderate(path: Path, pixels: int, bits: int = 24) -> None:
     """Raise `ImageError` for an image of too many pixels to be read whole, of so many bits each: of more than 32 in
     proportion fewer are too many."""
     if pixels * max(1, bits // 32) > max_pixels():
-        raise too_large(path, f"{pixels:,} pixels" + (f" of {bits} bits" if bits >= 64 else ""))
+        raise size_error(path, f"{pixels:,} pixels" + (f" of {bits} bits" if bits >= 64 else ""))
 
 
-def too_large(path: Path, found: str) -> ImageError:
+def size_error(path: Path, found: str) -> ImageError:
     """Return the error of an image that is too large to be read whole."""
     remedy = f"Cut the image into parts or scale it down, or set {VARIABLE} if the machine has the memory."
     return ImageError(path, found, f"at most {max_pixels():,} pixels of 32 bits", remedy)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ImageError
-from pixelwise.raster.gdal import has_rasterio, open_file, readable
+from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.image import orientation_of
 from pixelwise.raster.source import TURNS
 from pixelwise.raster.stack import STACK_ENDINGS, located
@@ -50,7 +50,7 @@ class PlaceOnEarth:
         if self.rpcs is not None:
             file.rpcs = self.rpcs
 
-    def turned(self, orientation: int, size: tuple[int, int]) -> PlaceOnEarth:
+    def turn(self, orientation: int, size: tuple[int, int]) -> PlaceOnEarth:
         """Return the place of an image that is looked at in another orientation than it is stored in; `size` is the
         (height, width) that it then has."""
         from affine import Affine
@@ -137,13 +137,13 @@ def place_of(path: Path) -> PlaceOnEarth | None:
         return None
     file, number = located(path)
     try:
-        with readable(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
+        with image_errors(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
             place = place_in(source)
             if place is None:
                 return None
             orientation = orientation_of(path)
             size = (source.width, source.height) if orientation > 4 else (source.height, source.width)
-            return place.turned(orientation, size)
+            return place.turn(orientation, size)
     except ImageError:
         return None  # what reads images tells what is wrong
 

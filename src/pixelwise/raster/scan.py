@@ -21,7 +21,7 @@ from pixelwise.instances.polygons import signed_area
 from pixelwise.raster.bands import open_bands, require_bands, values_of
 from pixelwise.raster.depth import range_of
 from pixelwise.raster.features import Features
-from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
+from pixelwise.raster.gdal import has_rasterio, image_errors, open_file, require_rasterio
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.image import tiff_page
 from pixelwise.raster.place import PlaceOnEarth, place_in, place_of
@@ -43,7 +43,7 @@ def is_scan(path: Path) -> bool:
         return is_zarr(path)
     try:
         if is_zarr(path):
-            with readable(path), open_file(path) as file:
+            with image_errors(path), open_file(path) as file:
                 return bool(file.height * file.width >= LARGE_PIXELS)
         page = tiff_page(path)
         return page is not None and page.is_plain and page.size[0] * page.size[1] >= LARGE_PIXELS
@@ -73,7 +73,7 @@ class Scan:
             size = self._source.shape
             self._range = value_range
         else:
-            with readable(path):
+            with image_errors(path):
                 self._file = open_bands(path)
             require_bands(path, self._file, bands.numbers)
             self.place = place_in(self._file)
@@ -92,9 +92,9 @@ class Scan:
     def __getitem__(self, place: Place) -> UInt8:
         if self._bands is None:
             self._range = self._range or range_of(self._source)
-            return self._range.scaled(self._source.read(place))
+            return self._range.scale(self._source.read(place))
         numbers = self._bands.numbers
-        return self._bands.scaled(self._read(lambda window: values_of(self._file, numbers, window=window), place))
+        return self._bands.scale(self._read(lambda window: values_of(self._file, numbers, window=window), place))
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
         """Return where the file says that it has no data, boolean (height, width)."""
@@ -106,7 +106,7 @@ class Scan:
     def _read(self, read: Any, place: Place) -> Any:
         from rasterio.windows import Window
 
-        with readable(self.path):
+        with image_errors(self.path):
             return read(Window.from_slices(*place))
 
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from pixelwise.core.errors import ImageError
-from pixelwise.raster.gdal import has_rasterio, open_file, readable, require_rasterio
-from pixelwise.raster.image import decoded
+from pixelwise.raster.gdal import has_rasterio, image_errors, open_file, require_rasterio
+from pixelwise.raster.image import decode
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.stack import STACK_ENDINGS, located
 from pixelwise.raster.tiff import Page, read_page
@@ -129,7 +129,7 @@ class PillowSource(Source):
 
     def __init__(self, path: Path, page: Page | None) -> None:
         self.path = path
-        self._values = decoded(path, page)
+        self._values = decode(path, page)
         self.shape = (self._values.shape[0], self._values.shape[1])
         self.is_deep = self._values.dtype != np.uint8
 
@@ -145,7 +145,7 @@ class GdalSource(Source):
         self._turn = TURNS[page.orientation if page else 1]
         file, number = located(path)
         require_whole_index(path)
-        with readable(path):
+        with image_errors(path):
             self.file = open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file)
         try:
             require_parts(path, self.file)
@@ -172,17 +172,17 @@ class GdalSource(Source):
     def read(self, place: Place) -> Values:
         from rasterio.windows import Window
 
-        with readable(self.path):
+        with image_errors(self.path):
             bands = self.file.read(self._bands, window=Window.from_slices(*self._stored(place)))
         values: Values = bands.transpose(1, 2, 0)
-        return turned(values if self.page is None else self.page.as_seen(values), self._turn)
+        return apply_turn(values if self.page is None else self.page.as_seen(values), self._turn)
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
         from rasterio.windows import Window
 
-        with readable(self.path):
+        with image_errors(self.path):
             mask = self.file.dataset_mask(window=Window.from_slices(*self._stored(place)))
-        return turned(mask == 0, self._turn)
+        return apply_turn(mask == 0, self._turn)
 
     def close(self) -> None:
         self.file.close()
@@ -211,7 +211,7 @@ TURNS: dict[int, Turn] = {
 """By orientation: whether rows and columns are exchanged, and whether rows, and then columns, are reversed after."""
 
 
-def turned(array: Values, turn: Turn) -> Values:
+def apply_turn(array: Values, turn: Turn) -> Values:
     """Return an array (height, width, ...) as it is looked at."""
     swapped, rows, columns = turn
     array = array.swapaxes(0, 1) if swapped else array

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.files import open_regular
-from pixelwise.core.lookup import looked_up
+from pixelwise.core.lookup import look_up
 
 UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
@@ -124,7 +124,7 @@ class Page:
         looked up in the palette, up to white for the largest value of less than 8 bits, transparency dropped.
         """
         if self.palette is not None:
-            return looked_up(self.palette, values[..., 0])
+            return look_up(self.palette, values[..., 0])
         values = values[..., : 3 if values.shape[2] >= 3 else 1]
         if self.bits < 8:
             values = values.astype(np.uint8) * np.uint8(255 // (2**self.bits - 1))

@@ -16,7 +16,7 @@ def is_zarr(path: Path) -> bool:
     return any(os.path.isfile(path / name) for name in (ARRAY, GROUP, EITHER))
 
 
-def full_size(path: Path) -> Path:
+def full_resolution(path: Path) -> Path:
     """Return the array of an OME-Zarr that has the image as it was taken, the first of its pyramid; else `path`."""
     attributes = read_json_object(path / EITHER).get("attributes") or read_json_object(path / ".zattrs")
     try:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import MAX_CLASSES
 from pixelwise.core.errors import ShapeError
-from pixelwise.core.prefetch import ahead
+from pixelwise.core.prefetch import prefetch
 from pixelwise.tiling.grid import Span, spans
 
 UInt8 = npt.NDArray[np.uint8]
@@ -134,7 +134,7 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_
     # A row that ends before the first blocks adds nothing to them.
     kept = [pair for pair in zip(rows, [*rows[1:], None], strict=True) if pair[0].last > begin]
     above: deque[Float32] = deque()  # what the row of tiles above adds to the first rows of this one, a part a column
-    with closing(ahead(seen, [(row, column) for row, _ in kept for column in columns])) as tiles:
+    with closing(prefetch(seen, [(row, column) for row, _ in kept for column in columns])) as tiles:
         for number, (row, below) in enumerate(kept):
             height = (row.last if below is None else below.first) - row.first
             left: Float32 | None = None  # what the tiles before add to the first columns of this one

@@ -13,7 +13,7 @@ from torch import nn
 
 from pixelwise.core.documents import json_value
 from pixelwise.core.errors import RunError
-from pixelwise.core.files import irregular, written_whole
+from pixelwise.core.files import special_file_kind, write_atomically
 
 Tensors = dict[str, torch.Tensor]
 
@@ -23,7 +23,7 @@ def save_tensors(path: Path, tensors: Tensors, header: dict[str, Any] | None = N
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     metadata = {"pixelwise": json.dumps(header or {})}
     content = safetensors.torch.save(plain, metadata)
-    with written_whole(path, durable=True) as temporary:
+    with write_atomically(path, durable=True) as temporary:
         temporary.write_bytes(content)
 
 
@@ -31,7 +31,7 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Read what `save_tensors` wrote. Raises `RunError` for a file that is missing or damaged."""
     remedy = "Train again, or take the file from a copy of the run directory."
     if not path.is_file():
-        raise RunError(path, irregular(path) or "no such file", "weights that `pixelwise train` wrote", remedy)
+        raise RunError(path, special_file_kind(path) or "no such file", "weights that `pixelwise train` wrote", remedy)
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             header = json_value((file.metadata() or {}).get("pixelwise", "{}"))

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from pixelwise.core.text import printable
+from pixelwise.core.text import escape_controls
 from pixelwise.metrics.pixels import count_of
 from pixelwise.training.config import MEASURES, Recipe, RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
@@ -33,7 +33,7 @@ class Display:
 
     def message(self, text: str) -> None:
         """Show a line."""
-        self._console.print(printable(self.wording(text)), soft_wrap=True)
+        self._console.print(escape_controls(self.wording(text)), soft_wrap=True)
 
     def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
         """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by

@@ -236,7 +236,7 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
         scorers.append(score_items(model, part, part.splits["test"]))
     measured = Measured("folds", merge_scorers(scorers).scores(intervals=True))
     every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
-    test = [item for item in dataset.splits.get("test", ()) if not item.drawn]
+    test = [item for item in dataset.splits.get("test", ()) if not item.auto_split]
     splits = {"train": tuple(every), **({"test": tuple(test)} if test else {})}
     display.message(f"the model on all {len(every)} images")
     return _train(run, replace(dataset, splits=splits), own, display, measured)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelwise.core.bands import over_channels
+from pixelwise.core.bands import repeat_over_channels
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import components
@@ -133,7 +133,7 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Ta
         instance_map = crop.on_instance_map(instance_map, window)
         border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
         target = task.target(label_map, instance_map, recipe) if task.channels else None
-    image = crop.on_image(image, window, over_channels(FILL, image.shape[2]))
+    image = crop.on_image(image, window, repeat_over_channels(FILL, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
     return AugmentedSample(image, label_map, border, target)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.core.bands import channel_count, over_channels
+from pixelwise.core.bands import channel_count, repeat_over_channels
 from pixelwise.core.errors import OptionError, RunError
-from pixelwise.core.files import irregular, sha256
+from pixelwise.core.files import sha256, special_file_kind
 from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.nn.encoders.padding import pad_symmetrically
@@ -50,7 +50,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    mean, std = (over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
+    mean, std = (repeat_over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
     recipe = config.recipe
     flipped = flip_axes(recipe)
     return Pipeline(model, mean, std, recipe.magnifications, flipped, config.grouping, recipe.offset_unit)
@@ -150,7 +150,7 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> T
     run's.
     """
     if not path.is_file():
-        found, expected = irregular(path) or "no such file", "the weights that the run starts from"
+        found, expected = special_file_kind(path) or "no such file", "the weights that the run starts from"
         raise RunError(path, found, expected, "Restore the file, or start a new run.")
     if config.encoder_weights_sha256 not in (None, sha256(path)):
         remedy = "Restore the file, or start a new run."

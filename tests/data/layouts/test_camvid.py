@@ -104,7 +104,7 @@ def test_some_of_the_classes_in_another_order_find_their_values(save, tmp_path: 
 
 def test_other_classes_do_not_fit(camvid: Path, tmp_path: Path) -> None:
     dataset = open_camvid(camvid)
-    other = Dataset(camvid, "folders", ClassMap.named(("sky", "cow")), dataset.splits, dataset.read_labels)
+    other = Dataset(camvid, "folders", ClassMap.from_names(("sky", "cow")), dataset.splits, dataset.read_labels)
     with pytest.raises(DataError, match="'cow'"):
         write_camvid(other, tmp_path / "out")
     assert not (tmp_path / "out").exists()

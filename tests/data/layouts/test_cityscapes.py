@@ -260,7 +260,7 @@ def test_ids_and_folders_as_written(save, tmp_path: Path) -> None:
 def made(save, label_map: np.ndarray, instance_map: np.ndarray, classes: tuple[str, ...]) -> Dataset:
     item = Item("a", save("a.png"))
     labels = Labels(label_map.astype(np.uint8), instance_map.astype(np.int32))
-    return Dataset(item.image.parent, "made", ClassMap.named(classes), {"train": (item,)}, lambda _: labels)
+    return Dataset(item.image.parent, "made", ClassMap.from_names(classes), {"train": (item,)}, lambda _: labels)
 
 
 def test_classes_that_are_none_of_cityscapes_are_named(save, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def data_of(tmp_path: Path, label_map: Any, instance_map: Any) -> Dataset:
     Image.fromarray(np.zeros((*np.shape(label_map), 3), np.uint8)).save(tmp_path / "a.png")
     item = Item("a", tmp_path / "a.png", tmp_path / "a.png")
     labels = Labels(np.array(label_map, np.uint8), None if instance_map is None else np.array(instance_map, np.int32))
-    return Dataset(tmp_path, "folders", ClassMap.named(("sky", "cell")), {"val": (item,)}, lambda item: labels)
+    return Dataset(tmp_path, "folders", ClassMap.from_names(("sky", "cell")), {"val": (item,)}, lambda item: labels)
 
 
 def test_objects_are_masks_with_holes_and_parts(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pixelwise.data.class_list import OBJECT_CLASSES
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.data.layouts.dsb import is_dsb, open_dsb, write_dsb
 from pixelwise.data.layouts.folders import open_folders
-from pixelwise.data.splits import hashed_fraction
+from pixelwise.data.splits import hash_fraction
 from pixelwise_scenes import write_scenes
 
 
@@ -138,7 +138,7 @@ def test_masks_that_make_no_sense(save, tmp_path: Path, array: np.ndarray, found
 
 
 def test_ids_in_one_place_are_split_by_their_hash(save, tmp_path: Path) -> None:
-    ids = sorted((f"n{number}" for number in range(30)), key=hashed_fraction)
+    ids = sorted((f"n{number}" for number in range(30)), key=hash_fraction)
     parts = {"train": ids[:20], "val": ids[20:25], "test": ids[25:]}
     expected = {split: sorted(part) for split, part in parts.items()}
     for root in ("kaggle/stage1_train", "bare"):
@@ -230,7 +230,7 @@ def things(scenes: Dataset) -> Dataset:
         assert instance_map is not None
         return Labels((instance_map > 0).astype(np.uint8), instance_map)
 
-    return replace(scenes, classes=ClassMap.named(("land", "thing")), read_labels=read_labels)
+    return replace(scenes, classes=ClassMap.from_names(("land", "thing")), read_labels=read_labels)
 
 
 def test_written_and_read_back_every_pixel_is_the_same(tmp_path: Path) -> None:
@@ -286,4 +286,4 @@ def test_what_masks_of_objects_cannot_hold(save, tmp_path: Path, label_map, inst
 
 def test_more_than_one_class_of_objects_cannot_be_written(save, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found 3 classes; expected background and one class of objects"):
-        write_dsb(made(save, OBJECTS, OBJECTS, ClassMap.named(("a", "b", "c"))), tmp_path / "out")
+        write_dsb(made(save, OBJECTS, OBJECTS, ClassMap.from_names(("a", "b", "c"))), tmp_path / "out")

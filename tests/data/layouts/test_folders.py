@@ -14,7 +14,7 @@ from pixelwise.core.errors import DataError, ImageError, MaskError, OutputError
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.layouts.folders import open_folders, write_folders
-from pixelwise.data.splits import hashed_fraction
+from pixelwise.data.splits import hash_fraction
 
 MASK = np.array([[0, 1, 2, 255, 0, 0, 0, 0]] * 6)
 
@@ -47,7 +47,7 @@ def test_split_folders_above_and_below(save, tmp_path: Path, images: str, masks:
 
 
 def test_one_folder_is_split_by_the_hash_of_the_stems(save, tmp_path: Path) -> None:
-    stems = sorted((f"{i:02}" for i in range(30)), key=hashed_fraction)
+    stems = sorted((f"{i:02}" for i in range(30)), key=hash_fraction)
     for stem in stems:
         save(f"photos/{stem}.tif")
         save(f"annotations/{stem}_L.png", MASK)

@@ -269,7 +269,7 @@ def data_of(tmp_path: Path, label_map: Any, instance_map: Any) -> Dataset:
     Image.fromarray(np.zeros((*np.shape(label_map), 3), np.uint8)).save(tmp_path / "a.png")
     item = Item("a", tmp_path / "a.png", tmp_path / "a.png")
     labels = Labels(np.array(label_map, np.uint8), None if instance_map is None else np.array(instance_map, np.int32))
-    return Dataset(tmp_path, "folders", ClassMap.named(("sky", "cell")), {"val": (item,)}, lambda item: labels)
+    return Dataset(tmp_path, "folders", ClassMap.from_names(("sky", "cell")), {"val": (item,)}, lambda item: labels)
 
 
 def test_objects_are_polygons_groups_or_masks(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.layouts.sunrgbd import CLASSES, CLASSES_13, is_sunrgbd
-from pixelwise.data.splits import hashed_fraction
+from pixelwise.data.splits import hash_fraction
 
 LABELS = "sunrgbd_train_test_labels"
 TEST, TRAIN = (1, 5050), (1, 2, 3, 5285)
@@ -74,7 +74,7 @@ def test_a_tenth_of_the_training_set_is_for_validation(sunrgbd: Path, save) -> N
         save(f"{LABELS}/img-{n + 5050:06d}.png", label(n + 5050))
     dataset = open_dataset(sunrgbd)
     names = {split: {item.name for item in items} for split, items in dataset.splits.items()}
-    assert names["val"] == {n for n in names["train"] | names["val"] if hashed_fraction(n) < 0.1}
+    assert names["val"] == {n for n in names["train"] | names["val"] if hash_fraction(n) < 0.1}
     assert 0 < len(names["val"]) < 15  # 44 draws at 0.1; more than 14 has a chance below 1e-4
     assert len(names["train"] | names["val"]) == 44
     assert len(names["test"]) == 2

@@ -16,7 +16,7 @@ from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.data.layouts.voc import is_voc, open_voc, write_voc
 from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE
-from pixelwise.data.splits import hashed_fraction
+from pixelwise.data.splits import hash_fraction
 from pixelwise_scenes import write_scenes
 
 CLASS_MASK = np.array([[0, 15, 15, 255, 0, 0, 7, 255]] * 6)
@@ -138,7 +138,7 @@ def test_the_list_of_the_whole_counts_where_another_is_missing(add, tmp_path: Pa
 
 @pytest.mark.parametrize("whole", ["trainval", "default", None])
 def test_without_splits_the_hash_of_the_names_decides(add, tmp_path: Path, whole: str | None) -> None:
-    stems = sorted((f"{i:02}" for i in range(20)), key=hashed_fraction)
+    stems = sorted((f"{i:02}" for i in range(20)), key=hash_fraction)
     for stem in stems:
         add(stem)
     if whole:
@@ -314,7 +314,7 @@ def test_more_objects_than_8_bits_number(save, tmp_path: Path, count: int) -> No
     label_map = (ids > 0).astype(np.uint8)
     label_map[-1, -1] = IGNORE_INDEX
     image = save("a.png", np.zeros((16, 16, 3)))
-    classes, items = ClassMap.named(("background", "cell")), {"train": (Item("a", image),)}
+    classes, items = ClassMap.from_names(("background", "cell")), {"train": (Item("a", image),)}
     data = Dataset(tmp_path, "own", classes, items, lambda _: Labels(label_map, ids))
     if count > 254:
         with pytest.raises(DataError, match=r"found 255 objects; expected 254 at most"):

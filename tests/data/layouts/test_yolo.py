@@ -15,7 +15,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset, Item, Labels
-from pixelwise.data.layouts.yolo import bridged, is_yolo, open_yolo, write_yolo
+from pixelwise.data.layouts.yolo import bridge_rings, is_yolo, open_yolo, write_yolo
 from pixelwise.instances.polygons import filled, outlines
 from pixelwise_scenes import write_scenes
 
@@ -254,7 +254,7 @@ def test_other_directories_are_not_taken_for_it(save, tmp_path: Path) -> None:
 def test_a_bridge_leaves_no_pixel() -> None:
     """A ring around a hole, and a pixel beside both: one line through all of them, the bridges there and back."""
     mask = np.array([[1, 1, 1, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 0, 0]], bool)
-    ring = bridged(outlines(mask))
+    ring = bridge_rings(outlines(mask))
     assert len(ring) == 4 + 3 * 4  # four corners a ring; each bridge repeats both its ends
     assert_array_equal(filled([ring], mask.shape), mask)
 
@@ -265,7 +265,7 @@ def test_objects_with_holes_and_in_parts_come_back_to_the_pixel(save, tmp_path: 
     instance_map = random.integers(0, 4, (53, 37)).astype(np.int32)
     label_map = np.array([0, 2, 1, 2], np.uint8)[instance_map]
     image = save("noise.png", random.integers(0, 256, (53, 37, 3)))
-    classes, items = ClassMap.named(("background", "cell", "disc")), {"val": (Item("noise", image),)}
+    classes, items = ClassMap.from_names(("background", "cell", "disc")), {"val": (Item("noise", image),)}
     data = Dataset(tmp_path, "noise", classes, items, lambda _: Labels(label_map, instance_map))
     write_yolo(data, tmp_path / "out")
     again = open_yolo(tmp_path / "out")

@@ -9,7 +9,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import ImageError, MaskError
 from pixelwise.data.masks.encoding import Coding, is_gray, packed, read_instance_map, unpacked
 
-CLASSES = ClassMap.named(("a", "b", "c"))
+CLASSES = ClassMap.from_names(("a", "b", "c"))
 INDEX = Coding(CLASSES, {0: 0, 1: 1, 2: 2, 255: IGNORE_INDEX})
 COLORS = Coding(CLASSES, {}, {0x000000: 255, 0x0A141E: 0, 0xFF0000: 1, 0x00FF00: 2})
 

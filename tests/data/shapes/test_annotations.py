@@ -25,7 +25,7 @@ from pixelwise.data.shapes.annotations import (
 )
 from pixelwise.instances.polygons import filled
 
-CLASSES = ClassMap.named(("background", "cat", "dog"))
+CLASSES = ClassMap.from_names(("background", "cat", "dog"))
 
 
 def test_labels_are_classes_background_or_nothing() -> None:
@@ -145,7 +145,7 @@ def test_regions_share_no_pixel_and_end_with_what_has_no_label() -> None:
 
 def test_the_first_class_is_written_as_background(tmp_path: Path) -> None:
     def written(*names: str) -> tuple[str, ...]:
-        return writable_classes(Dataset(tmp_path, "folders", ClassMap.named(names), {}, lambda item: None)).names  # type: ignore[arg-type, return-value]
+        return writable_classes(Dataset(tmp_path, "folders", ClassMap.from_names(names), {}, lambda item: None)).names  # type: ignore[arg-type, return-value]
 
     assert written("sky", "cat") == ("background", "cat")
     assert written("Background", "cat") == ("Background", "cat")

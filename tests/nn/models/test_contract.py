@@ -162,7 +162,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         pipeline(torch.from_numpy(photos(2, 64, 64, seed)))
     pipeline.eval()
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    classes = ClassMap.named([f"class {i}" for i in range(CLASSES)])
+    classes = ClassMap.from_names([f"class {i}" for i in range(CLASSES)])
     info = ModelInfo("m", None, "semantic", classes, IMAGENET_MEAN, IMAGENET_STD, pipeline.model.stride, 1024, 256)
     export_onnx(pipeline, info, path)
     return pipeline, path

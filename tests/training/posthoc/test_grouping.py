@@ -19,7 +19,7 @@ INFO = ModelInfo(
     "red",
     None,
     "instance",
-    ClassMap.named(["background", "cell"]),
+    ClassMap.from_names(["background", "cell"]),
     (0.0,) * 3,
     (1.0,) * 3,
     1,

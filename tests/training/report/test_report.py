@@ -81,7 +81,7 @@ def report():
         title="street",
         command="pixelwise train street --minutes 8 --out 'runs/a b'",
         config={"model": "fpn", "optimizer": {"name": "adamw", "betas": [0.9, 0.999]}},
-        classes=ClassMap.named(names),
+        classes=ClassMap.from_names(names),
         history=history,
         scores=_scores(names, (0.5, 0.75, NAN), [[90, 9, 1], [1, 398, 1], [0, 0, 0]]),
         split_name="val",
@@ -156,7 +156,7 @@ def test_every_example_is_embedded_with_its_four_pictures(page):
 def test_pictures_fit_480_pixels_and_show_the_image_itself(height, width, size):
     example = _example("x", 0, height, width)
     flat = replace(example, image=np.full((height, width, 3), (200, 100, 50), np.uint8))
-    drawn = pictures(flat, ClassMap.named(["a", "b"]), SEMANTIC)
+    drawn = pictures(flat, ClassMap.from_names(["a", "b"]), SEMANTIC)
     assert [(picture.width, picture.height) for picture in drawn] == [size] * 4
     opened = Image.open(io.BytesIO(base64.b64decode(drawn[0].uri.split(",")[1])))
     assert opened.size == size
@@ -166,7 +166,7 @@ def test_pictures_fit_480_pixels_and_show_the_image_itself(height, width, size):
 
 def test_noise_at_full_size_stays_within_what_keeps_twelve_examples_below_3_mb():
     size = sum(
-        len(picture.uri) for picture in pictures(_example("x", 0, 360, 480), ClassMap.named(["a", "b"]), SEMANTIC)
+        len(picture.uri) for picture in pictures(_example("x", 0, 360, 480), ClassMap.from_names(["a", "b"]), SEMANTIC)
     )
     assert size < 3_000_000 / 12
 
@@ -198,7 +198,7 @@ def test_too_many_classes_for_a_matrix_are_told_as_confusions(page):
     confusion = np.eye(150, dtype=np.int64) * 80
     confusion[7, 9] = 20
     found = page(
-        classes=ClassMap.named(names),
+        classes=ClassMap.from_names(names),
         scores=_scores(names, [0.5] * 150, confusion.tolist()),
         class_pixels=dict.fromkeys(names, 1 / 150),
     )
@@ -214,7 +214,7 @@ def test_text_from_outside_is_escaped(page):
         title=nasty,
         command=nasty,
         config={nasty: nasty},
-        classes=ClassMap.named(names),
+        classes=ClassMap.from_names(names),
         scores=_scores(names, (0.5, 0.5), [[1, 1], [1, 1]]),
         class_pixels=dict.fromkeys(names, 0.5),
         splits={nasty: 1},
@@ -295,12 +295,12 @@ def object_report(report):
     true, predicted = _objects(target), _objects(prediction)
     labels = [Labelled((ids > 0).astype(np.uint8), own) for ids, own in ((target, true), (prediction, predicted))]
     example = Example("cells", image, *labels, 1 / 3)
-    scorer = InstanceScorer(ClassMap.named(["background", "cell"]))
+    scorer = InstanceScorer(ClassMap.from_names(["background", "cell"]))
     scorer.update(predicted, true)
     return replace(
         report,
         task="instance",
-        classes=ClassMap.named(["background", "cell"]),
+        classes=ClassMap.from_names(["background", "cell"]),
         history=[{"step": 1, "loss": 1.0, "val_ap": 0.25}, {"step": 2, "loss": 0.5, "val_ap": 0.5}],
         scores=scorer.scores(),
         class_pixels={"background": 0.9, "cell": 0.1},
@@ -369,7 +369,7 @@ def test_names_are_text_on_the_page_whatever_they_are(page, report):
         title=names[0],
         command=f"pixelwise train '{names[0]}'",
         config={"data": names[0], "other": names[1]},
-        classes=ClassMap.named(classes),
+        classes=ClassMap.from_names(classes),
         scores=scores,
         class_pixels=dict.fromkeys(classes, 0.25),
         examples_worst=[_example(name, 1) for name in names],

@@ -16,14 +16,14 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_text
-from pixelwise.data.annotation_files import shown
+from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import CLASS_LISTS
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.pairing import image_files, partners
+from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import parts_of
-from pixelwise.data.split_lists import divisions, tell_unlisted
-from pixelwise.data.splits import SPLITS, in_splits, read_split_lists
+from pixelwise.data.split_lists import divisions, report_unlisted
+from pixelwise.data.splits import SPLITS, group_by_split, read_split_lists
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.raster.image import write_png
 
@@ -66,11 +66,13 @@ def open_camvid(root: Path) -> Dataset:
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
     masked = _masked(root) if lists else {}
-    problems = tuple(tell_unlisted(root, masked, (item.image for _, item in items)))
+    problems = tuple(report_unlisted(root, masked, (item.image for _, item in items)))
     values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
     coding = Coding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
-    read_labels = files_of(coding.read)
-    return Dataset(root, "camvid", CLASSES, in_splits(items), read_labels, strays, coding=coding, problems=problems)
+    read_labels = labels_from_files(coding.read)
+    return Dataset(
+        root, "camvid", CLASSES, group_by_split(items), read_labels, strays, coding=coding, problems=problems
+    )
 
 
 def write_camvid(dataset: Dataset, out: Path) -> None:
@@ -101,7 +103,7 @@ def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item
             pairs = [(_place(root, left), _place(root, right)) for left, right in divisions(line)]
             there = [(image, mask) for image, mask in pairs if os.path.isfile(image) and os.path.isfile(mask)]
             if not pairs or (len(pairs) > 1 and not there):
-                found = f"the line {shown(line)} for {split}"
+                found = f"the line {format_value(line)} for {split}"
                 found += ", no part of which is an image that is there" if pairs else ""
                 remedy = "Correct the list, or pass `format='folders'`."
                 raise DataError(root, found, "an image's path and its mask's", remedy)
@@ -123,5 +125,5 @@ def _masked(root: Path) -> dict[Path, bool]:
 def _paired(root: Path) -> Iterator[tuple[str, Item]]:
     for split in SPLITS:
         images, masks = (image_files(f) if f.is_dir() else [] for f in (root / split, root / f"{split}annot"))
-        pairs = partners(images, masks)
+        pairs = pair_masks(images, masks)
         yield from ((split, Item(image.stem, image, pairs.get(image))) for image in images)

@@ -31,7 +31,7 @@ from pixelwise.core.errors import DataError, ImageError, MaskError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding, Int32, UInt8, read_instance_map
 from pixelwise.data.pairing import image_files
-from pixelwise.data.splits import in_splits
+from pixelwise.data.splits import group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import numbered, objects_of
 from pixelwise.metrics.pixels import counted_pixels
@@ -113,7 +113,7 @@ def open_cityscapes(root: Path) -> Dataset:
         expected = f"NAME_{IMAGES}.png and NAME_{truth}_labelIds.png in folders such as train/aachen/"
         raise DataError(root, "no image with its label ids", expected, "Unpack the archives into one directory.")
     coding = next(_coding_of(item.mask) for _, item in found if item.mask)
-    return Dataset(root, "cityscapes", CLASSES, in_splits(found), read_labels, tuple(strays), coding=coding)
+    return Dataset(root, "cityscapes", CLASSES, group_by_split(found), read_labels, tuple(strays), coding=coding)
 
 
 def read_labels(item: Item) -> Labels:

@@ -38,18 +38,18 @@ from pixelwise.data.layouts.coco_file import (
     OTHER_TASKS,
     AnnotationFile,
     ListedImage,
-    marked,
     other_task,
+    parse_annotation,
     read_file,
     read_object,
     require_size,
 )
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import FileFinder, flat_name, parts_of, told_guesses
+from pixelwise.data.references import FileFinder, flat_name, parts_of, report_guesses
 from pixelwise.data.shapes.annotations import BACKGROUND, is_background
 from pixelwise.data.shapes.rasterize import painted
 from pixelwise.data.shapes.regions import LabelledObjects, with_objects
-from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import Objects, objects_of
 from pixelwise.instances.rle import as_coco
@@ -105,7 +105,7 @@ def open_coco(root: Path) -> Dataset:
         root,
         "coco",
         classes[0],
-        in_splits(pairs),
+        group_by_split(pairs),
         lambda item: by_mask[mask_of(item)].labels(item),
         problems=tuple(remarks),
     )
@@ -171,7 +171,7 @@ class _Source:
             crowd = is_set(entry.get("ignore")) or (is_set(entry.get("iscrowd")) and label in self.crowds)
             class_index = 0 if is_background(label) else self.names.index(label)
             require_size(where, name, entry, size)
-            objects.append(marked(where, name, class_index, entry, crowd))
+            objects.append(parse_annotation(where, name, class_index, entry, crowd))
         rings = [ring for own in objects for ring in own.rings]
         if rings and max(size) > 2 and max(float(ring.max(initial=0)) for ring in rings) <= 1:
             remedy = "Multiply fractions by the image's width and height."
@@ -237,7 +237,9 @@ def _classes(file: AnnotationFile, files: Iterable[AnnotationFile]) -> ClassMap:
     names = [own.name for category, own in file.categories.items() if category not in roots]
     background = [name for name in names if is_background(name)]
     try:
-        return ClassMap.named((*(background or [BACKGROUND])[:1], *(name for name in names if not is_background(name))))
+        return ClassMap.from_names(
+            (*(background or [BACKGROUND])[:1], *(name for name in names if not is_background(name)))
+        )
     except DataError as error:
         raise DataError(file.path, f"{error.found} among the categories", error.expected, error.remedy) from error
 
@@ -305,7 +307,7 @@ def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[
     folders = list(dict.fromkeys([file.path.parent, *(root / folder for folder in inner)]))
     names = [image.name for image in file.images]
     matches = finder.find(names, folders)
-    remarks = told_guesses(root, file.path, names, matches)
+    remarks = report_guesses(root, file.path, names, matches)
     return [match.path for match in matches], remarks
 
 

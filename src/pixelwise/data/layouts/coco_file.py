@@ -14,8 +14,8 @@ from typing import Any
 
 from pixelwise.core.classes import is_class_name
 from pixelwise.core.errors import DataError, MaskError
-from pixelwise.data.annotation_files import parse_json, shortened, shown
-from pixelwise.data.annotation_values import Id, array_of, as_id, declared_size
+from pixelwise.data.annotation_files import format_value, parse_json, shorten
+from pixelwise.data.annotation_values import Id, array_of, as_id, resolve_size
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import is_usable, parts_of
 from pixelwise.data.shapes.rasterize import Marked, listed
@@ -53,9 +53,9 @@ class ListedImage:
     def size(self, path: Path, image: Path) -> tuple[int, int]:
         """Return (height, width) as the file states them, or the image's where it states none.
 
-        Raises as `declared_size`.
+        Raises as `resolve_size`.
         """
-        return declared_size((self.height, self.width), image, path)
+        return resolve_size((self.height, self.width), image, path)
 
 
 @dataclass
@@ -109,7 +109,7 @@ def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
     return AnnotationFile(path, categories, images, problems)
 
 
-def marked(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> Marked:
+def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> Marked:
     """Return an annotation as an object to paint; raise `MaskError` for one without an outline that makes sense."""
     shape = entry.get("segmentation")
     if isinstance(shape, dict) and isinstance(shape.get("counts"), str | list):
@@ -136,7 +136,10 @@ def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, 
     shape = entry.get("segmentation")
     stated = shape.get("size") if isinstance(shape, dict) else None
     if stated is not None and stated != list(size):
-        found, expected = f"runs of the size {shown(stated)}", f"[{size[0]}, {size[1]}], the image's height and width"
+        found, expected = (
+            f"runs of the size {format_value(stated)}",
+            f"[{size[0]}, {size[1]}], the image's height and width",
+        )
         raise MaskError(f"{path}, object {name}", found, expected, CORRECT)
 
 
@@ -148,11 +151,11 @@ def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
         category, name = as_id(own.get("id")), own.get("name")
         if category is None or not _is_name(name):
             key = "id" if category is None else "name"
-            missing = f"the {key} {shown(own[key])} in entry {number} of categories" if key in own else None
+            missing = f"the {key} {format_value(own[key])} in entry {number} of categories" if key in own else None
             what = missing or f"an entry in categories without {key!r}"
             raise DataError(path, what, "id and name, a number and a text", "Correct the entry.")
         if category in found:
-            found_id = f"the id {shown(category)} twice among categories"
+            found_id = f"the id {format_value(category)} twice among categories"
             raise DataError(path, found_id, "different ids", "Number them anew.")
         parent = own.get("supercategory")
         found[category] = Category(str(name), parent if isinstance(parent, str) else "")
@@ -175,7 +178,8 @@ def _images(
         own = entry if isinstance(entry, dict) else {}
         name, image_id = own.get("file_name"), as_id(own.get("id"))
         if not is_usable(name) or image_id is None:
-            found = f"the id {shown(own.get('id'))} and the file_name {shown(name)} in entry {number} of images"
+            pair = f"the id {format_value(own.get('id'))} and the file_name {format_value(name)}"
+            found = f"{pair} in entry {number} of images"
             problems.append(_problem(path, "unknown_value", found, "a number and a path", "Correct the entry."))
             continue
         image = ListedImage(str(name), own.get("height"), own.get("width"))
@@ -186,7 +190,7 @@ def _images(
     for image_id, images in by_id.items():
         names = list(dict.fromkeys(image.name for image in images))
         if len(names) > 1:
-            shared = f"the id {shown(image_id)}, which {listed(names)} share"
+            shared = f"the id {format_value(image_id)}, which {listed(names)} share"
             fault = (shared, "an id of its own", "Number the images anew.")
             for image in images:
                 image.faults.append(fault)
@@ -205,14 +209,14 @@ def _add_annotations(
     for number, entry in enumerate(entries, 1):
         own = entry if isinstance(entry, dict) else {}
         annotation_id = as_id(own.get("id"))
-        name = str(number) if annotation_id is None or annotation_id in twice else shortened(str(annotation_id))
+        name = str(number) if annotation_id is None or annotation_id in twice else shorten(str(annotation_id))
         image_id, category = as_id(own.get("image_id")), as_id(own.get("category_id"))
         if image_id is None or image_id not in images:
-            without_image.append(f"{name} (image_id {shown(own.get('image_id'))})" if own else f"entry {number}")
+            without_image.append(f"{name} (image_id {format_value(own.get('image_id'))})" if own else f"entry {number}")
             continue
         for image in images[image_id]:
             if category is None or category not in categories:
-                found = f"the category_id {shown(own.get('category_id'))} in annotation {name}"
+                found = f"the category_id {format_value(own.get('category_id'))} in annotation {name}"
                 image.faults.append((found, "an id that is listed", CORRECT))
             else:
                 image.annotations.append((name, category, own))
@@ -221,7 +225,7 @@ def _add_annotations(
         remedy = "They were left out: correct their image_id, or delete them."
         problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
     if twice:
-        found = f"annotation ids that occur more than once ({listed([shortened(str(own)) for own in twice])})"
+        found = f"annotation ids that occur more than once ({listed([shorten(str(own)) for own in twice])})"
         remedy = "All annotations were read; messages call these by their places in the list, from 1."
         problems.append(_problem(path, "assumed", found, "different ids", remedy))
 

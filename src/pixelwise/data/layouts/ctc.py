@@ -24,7 +24,7 @@ from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.masks.encoding import read_instance_map
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
-from pixelwise.data.splits import in_splits
+from pixelwise.data.splits import group_by_split
 from pixelwise.raster.image import page_count
 
 TRUTHS = ("ST", "GT")
@@ -69,7 +69,7 @@ def open_ctc(root: Path) -> Dataset:
         if len(numbered) == 1:
             first = len(items) - len(items) // HELD_OUT
         pairs += [("train" if place < first else "val", item) for place, item in enumerate(items)]
-    return Dataset(root, "ctc", OBJECT_CLASSES, in_splits(pairs), _read_labels, problems=tuple(problems))
+    return Dataset(root, "ctc", OBJECT_CLASSES, group_by_split(pairs), _read_labels, problems=tuple(problems))
 
 
 def _read_labels(item: Item) -> Labels:

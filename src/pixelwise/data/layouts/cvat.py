@@ -24,18 +24,18 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
-from pixelwise.core.documents import decoded_text, read_bytes, read_text, xml_root
+from pixelwise.core.documents import decode_text, read_bytes, read_text, xml_root
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
-from pixelwise.data.annotation_files import shortened, shown
-from pixelwise.data.annotation_values import declared_size
+from pixelwise.data.annotation_files import format_value, shorten
+from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import FileFinder, is_usable, parts_of, told_guesses
+from pixelwise.data.references import FileFinder, is_usable, parts_of, report_guesses
 from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.data.shapes.rasterize import listed
-from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 
 FILE = "annotations.xml"
@@ -82,7 +82,7 @@ def open_cvat(root: Path) -> Dataset:
             folders = [folder / name for folder in (file.parent, root) for name in inner]
             names = [image.get("name") or "" for image in members]
             matches = finder.find(names, folders)
-            remarks += told_guesses(root, file, names, matches)
+            remarks += report_guesses(root, file, names, matches)
             images += [(file, image, match.path) for image, match in zip(members, matches, strict=True)]
     for file, image, place in images:
         split, item = _item(root, file, image, place)
@@ -95,7 +95,7 @@ def open_cvat(root: Path) -> Dataset:
     def read_labels(item: Item) -> Labels:
         return _labels(elements[mask_of(item)], classes[files[0]], item.image, mask_of(item))
 
-    splits = in_splits((split, item) for (split, _), item in found.items())
+    splits = group_by_split((split, item) for (split, _), item in found.items())
     return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
 
 
@@ -152,7 +152,7 @@ def _is_cvats(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     try:
-        return "<annotations" in decoded_text(data)
+        return "<annotations" in decode_text(data)
     except ValueError:
         return b"<annotations" in data
 
@@ -170,7 +170,7 @@ def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
     for number, image in enumerate(content.iterfind("image"), 1):
         name, subset = image.get("name"), image.get("subset")
         if not is_usable(name) or (subset and not is_usable(subset)):
-            found = f"found the name {shown(name)} and the subset {shown(subset)} of image {number}"
+            found = f"found the name {format_value(name)} and the subset {format_value(subset)} of image {number}"
             message = f"{found}; expected names of files and folders. The image was left out: correct them."
             problems.append(Problem(path, "unknown_value", message))
             bad.add(image)
@@ -216,15 +216,15 @@ def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Pat
     height, width = (int(numbers_in(image, (key,), where)[0]) for key in ("height", "width"))
     if min(height, width) < 1:
         raise MaskError(where, f"a size of {height}x{width}", "a pixel or more", REMEDY)
-    declared_size((height, width), file, mask)
+    resolve_size((height, width), file, mask)
     shapes: list[tuple[str, Shape]] = []
     others: list[str] = []
     for number, element in enumerate(image, 1):
-        name = shortened(f"{number} ({element.get('label')})")
+        name = shorten(f"{number} ({element.get('label')})")
         if element.tag in REGIONS:
             shapes.append((element.tag, _shape(element, name, (height, width), where)))
         elif element.tag != "tag":
-            others.append(shortened(f"{number} ({element.tag} {element.get('label')})"))
+            others.append(shorten(f"{number} ({element.tag} {element.get('label')})"))
     grouped = {(own.label, own.group) for tag, own in shapes if tag != "box" and own.group is not None}
     regions = [own for tag, own in shapes if tag != "box" or (own.label, own.group) not in grouped]
     labels = drawn(regions, classes, (height, width), where)

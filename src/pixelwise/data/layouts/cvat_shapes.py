@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from pixelwise.core.errors import MaskError
-from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import corners_in, finite_numbers
 from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of, turned
 from pixelwise.instances.objects import Piece
@@ -44,7 +44,7 @@ def rings_in(element: ElementTree.Element, size: tuple[int, int], where: str) ->
             counts = [int(count) for count in element.get("rle", "").split(",")]
         except ValueError as error:
             raise MaskError(
-                where, f"an rle that cannot be read ({shortened(str(error))})", "counts between commas", REDO
+                where, f"an rle that cannot be read ({shorten(str(error))})", "counts between commas", REDO
             ) from error
         return rings_of(decoded(counts, (width, height), where).T, left, top)
     if element.tag == "box":
@@ -59,6 +59,6 @@ def numbers_in(element: ElementTree.Element, keys: Sequence[str], where: str, de
     """Return the numbers in attributes, `default` where one is missing; raise `MaskError` for what is no number."""
     numbers = finite_numbers([element.get(key, default) for key in keys])
     if numbers is None:
-        found = ", ".join(f"{key}={shown(element.get(key))}" for key in keys)
+        found = ", ".join(f"{key}={format_value(element.get(key))}" for key in keys)
         raise MaskError(where, f"{found} in <{element.tag}>", "numbers", REDO)
     return numbers

@@ -25,13 +25,13 @@ import numpy as np
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.class_list import read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
-from pixelwise.data.exif_orientation import drawn_size
+from pixelwise.data.exif_orientation import annotation_size
 from pixelwise.data.masks.antialiasing import soft_binary
 from pixelwise.data.masks.encoding import Int32, is_gray
 from pixelwise.data.masks.statistics import survey
 from pixelwise.data.pairing import image_files
 from pixelwise.data.shapes.rasterize import Marked, listed, painted
-from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import Piece, numbered
 from pixelwise.raster.image import image_size, read_values, write_png
@@ -77,7 +77,7 @@ def open_dsb(root: Path) -> Dataset:
     if not any(item.mask for items in found.values() for item in items):
         raise DataError(root, f"no image with a folder {MASKS}/ of its own", EXPECTED, "Pass the directory above.")
     return Dataset(
-        root, "dsb", read_object_classes(root), in_splits(_assigned(root, found)), read_labels, tuple(strays)
+        root, "dsb", read_object_classes(root), group_by_split(_assigned(root, found)), read_labels, tuple(strays)
     )
 
 
@@ -89,7 +89,7 @@ def read_labels(item: Item) -> Labels:
     """
     folder = mask_of(item)
     files = image_files(folder)
-    size = drawn_size(item.image, files[0]) if files else image_size(item.image)
+    size = annotation_size(item.image, files[0]) if files else image_size(item.image)
     soft: dict[str, int] = {}
     labels = painted([_marked(file, size, soft) for file in files], size, str(folder))
     if not soft:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Item
-from pixelwise.data.pairing import image_files, told_apart
+from pixelwise.data.pairing import image_files, separate_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder
-from pixelwise.data.split_lists import follow_lists, names_of, parse_line, tell_unlisted
+from pixelwise.data.split_lists import follow_lists, names_of, parse_line, report_unlisted
 
 LOOKED_AT = 100
 """Lines of each list in which pairs of files are looked for."""
@@ -27,7 +27,7 @@ def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
     return any(image.exists and mask.exists and image.path != mask.path for image, mask in pairs)
 
 
-def listed_items(
+def items_in_lists(
     root: Path, found: Sequence[tuple[str | None, Item]], lists: dict[str, list[str]]
 ) -> tuple[list[tuple[str, Item]], list[Problem]]:
     """Return the items that the lists name, and remarks. found: those in folders, with the split that these name.
@@ -54,7 +54,7 @@ def listed_items(
         expected = f"stems of images, such as {found[0][1].name!r}" if found else "stems of images"
         lacking = f"{', '.join(lists)} lists that name no image here, such as {first!r}"
         raise DataError(root, lacking, expected, "Correct them.")
-    remarks += tell_unlisted(root, images or _beside(listed), (item.image for _, item in listed))
+    remarks += report_unlisted(root, images or _beside(listed), (item.image for _, item in listed))
     unlabelled = [item for split, item in listed if split == "test"]
     if any(os.path.isfile(item.image) for item in unlabelled) and not any(item.mask for item in unlabelled):
         count = f"{len(unlabelled):,} image{'s' if len(unlabelled) > 1 else ''}"
@@ -68,5 +68,5 @@ def _beside(listed: Sequence[tuple[str, Item]]) -> dict[Path, bool]:
     """Return the images in the folders of listed ones, where the names of folders do not tell what they hold."""
     masks = {item.mask for _, item in listed}
     folders = sorted({item.image.parent for _, item in listed if os.path.isfile(item.image)})
-    apart = (told_apart([file for file in image_files(folder) if file not in masks]) for folder in folders)
+    apart = (separate_masks([file for file in image_files(folder) if file not in masks]) for folder in folders)
     return {image: False for images, _ in apart for image in images}

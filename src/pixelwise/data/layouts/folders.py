@@ -12,19 +12,19 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
-from pixelwise.data.dataset import Dataset, Item, Labels, files_of, mask_of
+from pixelwise.data.dataset import Dataset, Item, Labels, labels_from_files, mask_of
 from pixelwise.data.folder_roles import EXPECTED, Place, find_places, home_of
-from pixelwise.data.layouts.folder_split_lists import listed_items, names_pairs
+from pixelwise.data.layouts.folder_split_lists import items_in_lists, names_pairs
 from pixelwise.data.layouts.voc_classes import read_label_map
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.masks.instance_maps import IdReading, decide_ids
 from pixelwise.data.masks.interpretation import decide
 from pixelwise.data.masks.union import read_united, tell_united, with_several
 from pixelwise.data.other_class_lists import class_list_of_splits, files_like_lists
-from pixelwise.data.pairing import partners, several_masks
+from pixelwise.data.pairing import group_masks, pair_masks
 from pixelwise.data.problem import shown
 from pixelwise.data.references import stem_of
-from pixelwise.data.splits import assigned, in_splits, read_split_lists, unread_split_lists
+from pixelwise.data.splits import group_by_split, infer_splits, read_split_lists, unread_split_lists
 from pixelwise.data.unrecognised import describe, endings_of_masks, remedy_for
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.raster.image import write_png
@@ -66,13 +66,13 @@ def open_folders(root: Path) -> Dataset:
         raise _no_pair(root, places)
     strays = tuple(sorted(labelling - used))
     if lists:
-        listed, remarks = listed_items(root, found, lists)
+        listed, remarks = items_in_lists(root, found, lists)
         _require_own(root, listed)
         passed_over += remarks
-        splits, strays = in_splits(listed), ()
+        splits, strays = group_by_split(listed), ()
     else:
         _require_own(root, found)
-        splits = in_splits(assigned(root, found))
+        splits = group_by_split(infer_splits(root, found))
         passed_over += unread_split_lists(root)
     all_items = [item for items in splits.values() for item in items]
     passed_over += tell_united(root, all_items)
@@ -95,7 +95,7 @@ def open_folders(root: Path) -> Dataset:
     else:
         ids = decide_ids(root, maps, class_list)
         coding = replace(coding, ignored_ids=ids.void)
-        read_single = files_of(coding.read, ids.read)
+        read_single = labels_from_files(coding.read, ids.read)
 
     def read_labels(item: Item) -> Labels:
         return read_united(item, coding, ids) if item.more else read_single(item)
@@ -138,12 +138,12 @@ def _read_objects(item: Item, ids: IdReading) -> Labels:
 
 
 def _items(place: Place, has_masks: bool) -> list[Item]:
-    instances = partners(place.images, place.instances)
-    masks = partners(place.images, place.masks) if has_masks else instances
+    instances = pair_masks(place.images, place.instances)
+    masks = pair_masks(place.images, place.masks) if has_masks else instances
     names = ["_".join((*place.within, stem_of(image))) for image in place.images]
     pairs = zip(names, place.images, strict=True)
     items = [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
-    return with_several(items, several_masks(place.images, place.masks, masks)) if has_masks else items
+    return with_several(items, group_masks(place.images, place.masks, masks)) if has_masks else items
 
 
 def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> Coding:

@@ -24,8 +24,8 @@ from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.masks.interpretation import decide_soft
-from pixelwise.data.pairing import image_files, partners
-from pixelwise.data.splits import in_splits
+from pixelwise.data.pairing import image_files, pair_masks
+from pixelwise.data.splits import group_by_split
 from pixelwise.raster.image import page_count, read_values
 from pixelwise.raster.stack import STACK_ENDINGS, page_path
 
@@ -73,7 +73,7 @@ def open_isbi(root: Path) -> Dataset:
     items, strays = _pages(root, stacks) if stacks or folders is None else _files(*folders)
     first_test = len(items) - len(items) // HELD_OUT
     named = (("train" if i < first_test else "test", item) for i, item in enumerate(items))
-    splits = in_splits(named, draw_val=False)  # a slice among training slices would flatter: it looks like them
+    splits = group_by_split(named, draw_val=False)  # a slice among training slices would flatter: it looks like them
     coding = decide_soft(root, [item.mask for item in items if item.mask is not None], CODING)
     reader = partial(read_labels, coding=coding)
     return Dataset(root, "isbi", CLASSES, splits, reader, tuple(strays), coding=coding, problems=coding.problems)
@@ -113,7 +113,7 @@ def _files(images: Path, labels: Path) -> tuple[list[Item], list[Path]]:
     others = [file for file in files if not file.stem.isdecimal()]
     if others:
         raise DataError(others[0], "a name that is no number", "0.png, 1.png ...", "Number the slices, or move it.")
-    masks = partners(files, label_files)
+    masks = pair_masks(files, label_files)
     if not masks:
         raise DataError(labels, "no label of a slice", f"labels named as {files[0].name} is", "Copy the labels there.")
     digits = max(len(file.stem) for file in files)

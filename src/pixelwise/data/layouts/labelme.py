@@ -26,18 +26,18 @@ from typing import Any
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
-from pixelwise.data.annotation_files import first_key, parse_json, shortened, shown
-from pixelwise.data.annotation_values import declared_size
+from pixelwise.data.annotation_files import first_key, format_value, parse_json, shorten
+from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.class_list import read_class_list, require_no_ids, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.folder_roles import ROLES
 from pixelwise.data.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of, rings_in, shapes_of
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import FileFinder, is_usable, stem_of, told_guesses, walk
+from pixelwise.data.references import FileFinder, is_usable, report_guesses, stem_of, walk
 from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
 from pixelwise.data.shapes.rasterize import listed
-from pixelwise.data.splits import SPLITS, assigned, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split, infer_splits
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import Piece
 from pixelwise.raster.image import image_size
@@ -100,7 +100,12 @@ def open_labelme(root: Path) -> Dataset:
         return _labels(item, classes)
 
     return Dataset(
-        root, "labelme", classes, in_splits(assigned(root, found.values())), read_labels, problems=tuple(remarks)
+        root,
+        "labelme",
+        classes,
+        group_by_split(infer_splits(root, found.values())),
+        read_labels,
+        problems=tuple(remarks),
     )
 
 
@@ -142,12 +147,12 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
     content = _content(path)
     stated = [content.get(key) for key in ("imageHeight", "imageWidth")]
     known = all(type(side) is int and 0 < side <= MAX_SIDE for side in stated)
-    size = declared_size((stated[0], stated[1]), item.image, path) if known else image_size(item.image)
+    size = resolve_size((stated[0], stated[1]), item.image, path) if known else image_size(item.image)
     shapes: list[Shape] = []
     others: list[str] = []
     for number, entry in enumerate(content["shapes"], 1):
         label = entry.get("label")
-        name = shortened(f"{number} ({label if isinstance(label, str) else shown(label)})")
+        name = shorten(f"{number} ({label if isinstance(label, str) else format_value(label)})")
         if kind_of(entry) in NO_REGIONS:
             others.append(name)
             continue
@@ -182,7 +187,7 @@ def _content(path: Path) -> dict[str, Any]:
         raise MaskError(path, "no list of shapes", EXPECTED, remedy)
     for number, entry in enumerate(shapes, 1):
         if not isinstance(entry, dict):
-            raise MaskError(path, f"{shown(entry)} in place of shape {number}", EXPECTED, remedy)
+            raise MaskError(path, f"{format_value(entry)} in place of shape {number}", EXPECTED, remedy)
     return dict(content)
 
 
@@ -208,7 +213,7 @@ def _images(root: Path, files: list[Path], contents: list[dict[str, Any]]) -> tu
     matches = finder.find([names[place] for place in missing], [root])
     for place, match in zip(missing, matches, strict=True):
         images[place] = match.path if match.exists else images[place]
-    return images, told_guesses(root, root, [names[place] for place in missing], matches)
+    return images, report_guesses(root, root, [names[place] for place in missing], matches)
 
 
 def _split(root: Path, path: Path) -> str | None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from pixelwise.core.classes import is_class_name
 from pixelwise.core.errors import MaskError
-from pixelwise.data.annotation_files import shortened, shown
+from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import corners_in
 from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of
 from pixelwise.instances.objects import Piece
@@ -32,7 +32,7 @@ REDO = "Correct the shape in labelme or delete it."
 def kind_of(entry: dict[str, Any]) -> str:
     """Return a shape's type; the oldest files name none and hold polygons."""
     kind = entry.get("shape_type") or "polygon"
-    return kind if isinstance(kind, str) else shown(kind)
+    return kind if isinstance(kind, str) else format_value(kind)
 
 
 def is_label(value: Any) -> bool:
@@ -47,11 +47,11 @@ def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[R
     that is not known.
     """
     if not is_label(entry.get("label")) or not isinstance(entry.get("group_id"), int | None):
-        found = f"the label {shown(entry.get('label'))} and the group_id {shown(entry.get('group_id'))}"
+        found = f"the label {format_value(entry.get('label'))} and the group_id {format_value(entry.get('group_id'))}"
         raise MaskError(where, found, "a word and a number or null", REDO)
     kind, points = kind_of(entry), corners_in(entry.get("points"), where, "lists of x and y", REDO)
     if kind not in CORNERED + TWO_POINTS:
-        raise MaskError(where, f"the shape_type {shown(kind)}", "polygon, rectangle, circle or mask", REDO)
+        raise MaskError(where, f"the shape_type {format_value(kind)}", "polygon, rectangle, circle or mask", REDO)
     if kind in CORNERED and not (kind == "rectangle" and len(points) == 2):
         return [points]
     if len(points) != 2 or not np.isfinite(points).all():
@@ -93,7 +93,7 @@ def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
             mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
     except Exception as error:  # damaged images make Pillow raise nearly anything
         raise MaskError(
-            where, f"a mask that cannot be read ({shortened(str(error))})", "a PNG in base64", REDO
+            where, f"a mask that cannot be read ({shorten(str(error))})", "a PNG in base64", REDO
         ) from error
     if mask is None:
         expected = f"{size[0]}x{size[1]}, as its points say"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
-from pixelwise.data.pairing import image_files, partners
+from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import stem_of
-from pixelwise.data.splits import in_splits
+from pixelwise.data.splits import group_by_split
 
 IMAGES, MASKS = "images_png", "masks_png"
 SPLITS = {"Train": "train", "Val": "val", "Test": "test"}
@@ -49,7 +49,9 @@ def open_loveda(root: Path) -> Dataset:
         raise DataError(root, "no image with a mask", EXPECTED, "Check the path.")
     folders = (root / split / area / MASKS for split in SPLITS for area in AREAS)
     strays = tuple(mask for folder in folders if folder.is_dir() for mask in image_files(folder) if mask not in used)
-    return Dataset(root, "loveda", CLASSES, in_splits(items), files_of(CODING.read), strays, coding=CODING)
+    return Dataset(
+        root, "loveda", CLASSES, group_by_split(items), labels_from_files(CODING.read), strays, coding=CODING
+    )
 
 
 def _items(root: Path) -> Iterator[tuple[str, Item]]:
@@ -61,5 +63,5 @@ def _items(root: Path) -> Iterator[tuple[str, Item]]:
             )
             if split == "test" and not masks:
                 continue
-            pairs = partners(images, masks)
+            pairs = pair_masks(images, masks)
             yield from ((split, Item(f"{area}_{stem_of(image)}", image, pairs.get(image))) for image in images)

@@ -20,12 +20,12 @@ from typing import Any
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.data.annotation_files import parse_json, shortened
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.annotation_files import parse_json, shorten
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.pairing import image_files
 from pixelwise.data.references import stem_of
-from pixelwise.data.splits import in_splits
+from pixelwise.data.splits import group_by_split
 
 FILE = "dataset.json"
 IMAGES, LABELS, TEST_IMAGES, TEST_LABELS = "imagesTr", "labelsTr", "imagesTs", "labelsTs"
@@ -52,10 +52,12 @@ def open_nnunet(root: Path) -> Dataset:
     if not any(item.mask for item in training):
         raise DataError(root, f"no image in {IMAGES}/ with its labels in {LABELS}/", EXPECTED, "Copy the data again.")
     own = "train" if test else None
-    splits = in_splits([*((own, item) for item in training), *(("test", item) for item in test)])
+    splits = group_by_split([*((own, item) for item in training), *(("test", item) for item in test)])
     remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (`train(skip_bad=True)`)."
     coding = Coding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
-    return Dataset(root, "nnunet", classes, splits, files_of(coding.read), (*strays, *test_strays), coding=coding)
+    return Dataset(
+        root, "nnunet", classes, splits, labels_from_files(coding.read), (*strays, *test_strays), coding=coding
+    )
 
 
 def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:
@@ -74,13 +76,11 @@ def _labels(path: Path) -> tuple[ClassMap, dict[int, int]]:
         if any(abs(value) >= 2**31 for value in by_value):
             raise ValueError("a label beyond 31 bits")
     except (OSError, ValueError, TypeError, OverflowError) as error:
-        raise DataError(
-            path, f"a file that cannot be read ({shortened(str(error))})", expected, "Correct it."
-        ) from error
+        raise DataError(path, f"a file that cannot be read ({shorten(str(error))})", expected, "Correct it.") from error
     names = [by_value[value] for value in sorted(by_value) if by_value[value] != IGNORE]
     indices = {value: names.index(name) if name != IGNORE else IGNORE_INDEX for value, name in by_value.items()}
     try:
-        return ClassMap.named(names), indices
+        return ClassMap.from_names(names), indices
     except DataError as error:
         raise DataError(path, error.found, error.expected, error.remedy) from error
 

@@ -20,15 +20,15 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, MaskError
-from pixelwise.data.annotation_files import keys_in, shown
+from pixelwise.data.annotation_files import format_value, keys_in
 from pixelwise.data.annotation_values import Id, as_id, is_set
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layouts.coco import annotation_files, split_of
 from pixelwise.data.layouts.coco_file import read_categories, read_object
 from pixelwise.data.masks.encoding import packed
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import FileFinder, flat_name, is_usable, told_guesses
-from pixelwise.data.splits import in_splits
+from pixelwise.data.references import FileFinder, flat_name, is_usable, report_guesses
+from pixelwise.data.splits import group_by_split
 from pixelwise.raster.image import read_values
 
 EXPECTED = "annotations/panoptic_train2017.json with segments_info, and the folder of its PNGs"
@@ -73,7 +73,7 @@ def open_panoptic(root: Path) -> Dataset:
         names = [name for name, _, _ in entries]
         folders = [root / f for f in (stem, f"images/{stem}", f"images/{split}", "images", str(split), "")]
         matches = finder.find(names, [file.parent, *folders])
-        problems += told_guesses(root, file, names, matches)
+        problems += report_guesses(root, file, names, matches)
         masks = finder.find([png for _, png, _ in entries], [file.with_suffix(""), root / file.stem, file.parent])
         for (name, _, segments), match, mask in zip(entries, matches, masks, strict=True):
             item_name = flat_name(name)
@@ -85,7 +85,7 @@ def open_panoptic(root: Path) -> Dataset:
         root,
         "panoptic",
         classes,
-        in_splits(pairs),
+        group_by_split(pairs),
         lambda item: _labels(sources[mask_of(item)], mask_of(item)),
         problems=tuple(problems),
     )
@@ -102,7 +102,7 @@ def _classes(file: Path, content: dict[str, Any]) -> tuple[ClassMap, dict[Id, tu
     }
     categories = read_categories(file, entries)
     try:
-        classes = ClassMap.named([own.name for own in categories.values()])
+        classes = ClassMap.from_names([own.name for own in categories.values()])
     except DataError as error:
         raise DataError(file, f"{error.found} among the categories", error.expected, error.remedy) from error
     return classes, {category: (index, things.get(category, True)) for index, category in enumerate(categories)}
@@ -122,7 +122,9 @@ def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> li
         name, png, segments = images.get(as_id(own.get("image_id"))), own.get("file_name"), own.get("segments_info")
         if name is None or not is_usable(png) or not isinstance(segments, list):
             expected = "an image_id that is listed, file_name and segments_info"
-            message = f"found annotation {number}: {shown(entry)}; expected {expected}. It was left out: correct it."
+            message = (
+                f"found annotation {number}: {format_value(entry)}; expected {expected}. It was left out: correct it."
+            )
             problems.append(Problem(file, "unknown_value", message))
             continue
         found.append((name, str(png), segments))
@@ -142,7 +144,7 @@ def _labels(source: _Source, path: Path) -> Labels:
         own = segment if isinstance(segment, dict) else {}
         segment_id, category = as_id(own.get("id")), as_id(own.get("category_id"))
         if not isinstance(segment_id, int) or category is None or category not in source.classes:
-            found = f"the segment {shown(segment)}"
+            found = f"the segment {format_value(segment)}"
             raise MaskError(path, found, f"an id and a category_id that {source.path.name} lists", CORRECT)
         unknown.discard(segment_id)
         if is_set(own.get("iscrowd")) or segment_id not in place_of:

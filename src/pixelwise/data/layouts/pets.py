@@ -17,12 +17,12 @@ from pathlib import Path
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
-from pixelwise.data.pairing import image_files, partners
+from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import nfc, stem_of
-from pixelwise.data.split_lists import tell_unlisted
-from pixelwise.data.splits import in_splits, lines_of
+from pixelwise.data.split_lists import report_unlisted
+from pixelwise.data.splits import group_by_split, lines_of
 
 IMAGES, TRIMAPS = "images", "annotations/trimaps"
 LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
@@ -41,16 +41,16 @@ def open_pets(root: Path) -> Dataset:
     if not is_pets(root):
         raise DataError(root, "other files", EXPECTED, "Check the path.")
     images, masks = image_files(root / IMAGES), image_files(root / TRIMAPS)
-    pairs = partners(images, masks)
+    pairs = pair_masks(images, masks)
     if not pairs:
         raise DataError(root, "no image with a trimap", EXPECTED, "Copy the data again.")
     items = {stem_of(image): Item(stem_of(image), image, pairs.get(image)) for image in images}
     strays = tuple(sorted({*masks} - {*pairs.values()}))
     pairs_of_splits = list(_assigned(root, items))
-    splits = in_splits(pairs_of_splits)
+    splits = group_by_split(pairs_of_splits)
     masked = {item.image: item.mask is not None for item in items.values()}
-    problems = tuple(tell_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
-    read_labels = files_of(CODING.read)
+    problems = tuple(report_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
+    read_labels = labels_from_files(CODING.read)
     return Dataset(root, "pets", CLASSES, splits, read_labels, strays, coding=CODING, problems=problems)
 
 

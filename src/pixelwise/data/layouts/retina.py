@@ -28,7 +28,7 @@ from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.masks.encoding import UInt8
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
-from pixelwise.data.splits import hashed_split, in_splits
+from pixelwise.data.splits import group_by_split, split_by_hash
 from pixelwise.raster.image import read_values
 
 CLASSES = ClassMap(("background", "vessel"), ((0, 0, 0), (204, 51, 63)))
@@ -55,7 +55,7 @@ def open_retina(root: Path) -> Dataset:
         root,
         "retina",
         CLASSES,
-        in_splits(pairs, draw_val=bool(drive)),  # CHASE's are drawn by child: the two eyes of one are alike
+        group_by_split(pairs, draw_val=bool(drive)),  # CHASE's are drawn by child: the two eyes of one are alike
         lambda item: _read_labels(item, fields.get(item.image)),
         problems=tuple(_passed_over(root)),
     )
@@ -88,7 +88,7 @@ def _chase_items(root: Path) -> Iterator[tuple[str, Item]]:
     labels = _chase(root)
     for image in image_files(root):
         if (mask := labels.get(image.stem.lower())) is not None and (number := _CHASE.fullmatch(mask.stem)):
-            yield hashed_split(number[2]), Item(image.stem, image, mask)
+            yield split_by_hash(number[2]), Item(image.stem, image, mask)
 
 
 def _passed_over(root: Path) -> Iterator[Problem]:

@@ -20,10 +20,10 @@ from pathlib import Path
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError
 from pixelwise.data.class_list import CLASS_LISTS
-from pixelwise.data.dataset import Dataset, Item, files_of
+from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layouts.voc_classes import PALETTE
 from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.splits import hashed_fraction, in_splits
+from pixelwise.data.splits import group_by_split, hash_fraction
 from pixelwise.raster.image import image_size
 
 NAMES = (
@@ -145,8 +145,10 @@ def _open(root: Path, name: str, coding: Coding) -> Dataset:
     items = [(split, _item(n, photos[n], labels)) for split, photos in images.items() for n in photos]
     _require_sizes(root, [item for _, item in items])
     strays = [file for n, file in labels.items() if images[_set_of(n)] and n not in images[_set_of(n)]]
-    splits = in_splits((_with_val(split, item), item) for split, item in items)
-    return Dataset(root, name, coding.classes, splits, files_of(coding.read), tuple(sorted(strays)), coding=coding)
+    splits = group_by_split((_with_val(split, item), item) for split, item in items)
+    return Dataset(
+        root, name, coding.classes, splits, labels_from_files(coding.read), tuple(sorted(strays)), coding=coding
+    )
 
 
 def _item(number: int, photo: Path, labels: Numbered) -> Item:
@@ -154,7 +156,7 @@ def _item(number: int, photo: Path, labels: Numbered) -> Item:
 
 
 def _with_val(split: str, item: Item) -> str:
-    return "val" if split == "train" and hashed_fraction(item.name) < VAL_SHARE else split
+    return "val" if split == "train" and hash_fraction(item.name) < VAL_SHARE else split
 
 
 def _set_of(number: int) -> str:

@@ -25,14 +25,14 @@ import numpy as np
 
 from pixelwise.core.classes import is_class_name
 from pixelwise.core.errors import DataError, MaskError
-from pixelwise.data.annotation_files import keys_in, parse_json, shown
+from pixelwise.data.annotation_files import format_value, keys_in, parse_json
 from pixelwise.data.annotation_values import array_of, finite_numbers
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, told_guesses, walk
+from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, report_guesses, walk
 from pixelwise.data.shapes.annotations import Shape, box, drawn, drawn_classes, ellipse
 from pixelwise.data.shapes.rasterize import listed
-from pixelwise.data.splits import SPLITS, assigned, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split, infer_splits
 from pixelwise.instances.polygons import Ring
 from pixelwise.raster.image import image_size
 
@@ -72,7 +72,7 @@ def open_via(root: Path) -> Dataset:
     for file, entries in contents.items():
         names = [name for name, _ in entries]
         matches = finder.find(names, [file.parent, file.parent / "images", root, root / "images"])
-        problems += told_guesses(root, file, names, matches)
+        problems += report_guesses(root, file, names, matches)
         split = next((split for split, own in SPLITS.items() if file.parent.name.lower() in own), None)
         for (name, regions), match in zip(entries, matches, strict=True):
             mask = file.joinpath(*parts_of(name))
@@ -100,7 +100,9 @@ def open_via(root: Path) -> Dataset:
         found = f"found points or lines ({listed(others)}); expected polygons, rectangles, circles or ellipses. "
         return Labels(labels.label_map, labels.instance_map, (*labels.remarks, f"{found}Each of them was left out."))
 
-    return Dataset(root, "via", classes, in_splits(assigned(root, pairs)), read_labels, problems=tuple(problems))
+    return Dataset(
+        root, "via", classes, group_by_split(infer_splits(root, pairs)), read_labels, problems=tuple(problems)
+    )
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -126,7 +128,9 @@ def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]
         regions = entry.get("regions") if isinstance(entry, dict) else None
         regions = list(regions.values()) if isinstance(regions, dict) else regions
         if not isinstance(regions, list) or not is_usable(entry.get("filename")):
-            faults.append(DataError(file, f"the entry {shown(key)}: {shown(entry)}", "filename and regions", remedy))
+            faults.append(
+                DataError(file, f"the entry {format_value(key)}: {format_value(entry)}", "filename and regions", remedy)
+            )
             continue
         found.append((str(entry["filename"]), regions))
     if not found:
@@ -168,7 +172,7 @@ def _word(value: Any) -> str | None:
 def _kind(region: Any) -> str:
     shape = region.get("shape_attributes") if isinstance(region, dict) else None
     name = shape.get("name") if isinstance(shape, dict) else ""
-    return name if isinstance(name, str) else shown(name)
+    return name if isinstance(name, str) else format_value(name)
 
 
 def _label(region: Any, attribute: str | None) -> str | None:
@@ -221,4 +225,4 @@ def _ring(region: dict[str, Any], where: str) -> Ring:
         cos, sin = np.cos(theta), np.sin(theta)
         turned: Ring = ring @ np.array([[cos, sin], [-sin, cos]]) + (column, row)
         return turned
-    raise MaskError(where, f"the shape {shown(kind)}", "polygon, rect, circle or ellipse", REDO)
+    raise MaskError(where, f"the shape {format_value(kind)}", "polygon, rect, circle or ellipse", REDO)

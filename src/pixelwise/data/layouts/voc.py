@@ -32,12 +32,12 @@ from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.data.masks.encoding import Coding, read_instance_map
-from pixelwise.data.pairing import image_files, partners
+from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import stem_of
 from pixelwise.data.shapes.rasterize import remark
-from pixelwise.data.split_lists import Line, follow_lists, names_of, parse_line, tell_unlisted
-from pixelwise.data.splits import in_splits, lines_of, read_split_lists
+from pixelwise.data.split_lists import Line, follow_lists, names_of, parse_line, report_unlisted
+from pixelwise.data.splits import group_by_split, lines_of, read_split_lists
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import numbered
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
@@ -73,7 +73,7 @@ def open_voc(root: Path) -> Dataset:
     (home,) = homes
     items, strays = _items(home)
     pairs, remarks = _assigned(home, items)
-    splits = in_splits(pairs)
+    splits = group_by_split(pairs)
     if not any(item.mask for item in splits.get("test", ())):
         splits.pop("test", None)
     masks = [item.mask for members in splits.values() for item in members if item.mask is not None]
@@ -182,7 +182,7 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     """Return the images by their names, with their masks, and the masks that belong to none."""
     images = image_files(home / IMAGES)
     masks, objects = (image_files(f) if f.is_dir() else [] for f in (home / CLASS_MASKS, home / OBJECT_MASKS))
-    by_image, objects_by_image = partners(images, masks), partners(images, objects)
+    by_image, objects_by_image = pair_masks(images, masks), pair_masks(images, objects)
     items = {
         stem_of(image): Item(stem_of(image), image, by_image.get(image), objects_by_image.get(image))
         for image in images
@@ -212,7 +212,7 @@ def _assigned(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None
     if not any(item.name in items for _, item in pairs):
         raise DataError(home / LISTS, "lists that name no image here", f"names of files in {IMAGES}/", "Correct them.")
     masked = {item.image: item.mask is not None for item in items.values()}
-    remarks += tell_unlisted(home, masked, (item.image for _, item in pairs))
+    remarks += report_unlisted(home, masked, (item.image for _, item in pairs))
     return [(split, _with_ending(item)) for split, item in pairs], remarks
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.core.errors import DataError
-from pixelwise.data.annotation_files import shown
+from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES, ClassList, read_class_list, require_no_ids
 from pixelwise.data.masks.encoding import Coding, packed
 from pixelwise.data.masks.interpretation import decide
@@ -79,7 +79,9 @@ def _names_list(folder: Path) -> ClassList | None:
     names = [name for name in lines_of(path) if name not in _IGNORED]
     if not names or names[0].strip("_") != BACKGROUND:
         expected = "_background_ first, after __ignore__"
-        raise DataError(path, f"{shown(names[0])} first" if names else "no class", expected, "Name value 0 there.")
+        raise DataError(
+            path, f"{format_value(names[0])} first" if names else "no class", expected, "Name value 0 there."
+        )
     return _listed(
         path, [(name, tuple(PALETTE[index % len(PALETTE)].tolist())) for index, name in enumerate(names)], {}
     )
@@ -97,7 +99,7 @@ def read_label_map(folder: Path) -> ClassList | None:
         name, *others = line.split(":")
         channels = others[0].split(",") if others and others[0] else list(map(str, PALETTE[len(rows) % len(PALETTE)]))
         if len(channels) != 3 or not all(_CHANNEL.fullmatch(own) and int(own) < 256 for own in channels):
-            raise DataError(path, f"the line {shown(line)}", "name:r,g,b:parts:actions", "Correct the line.")
+            raise DataError(path, f"the line {format_value(line)}", "name:r,g,b:parts:actions", "Correct the line.")
         color = (int(channels[0]), int(channels[1]), int(channels[2]))
         ignored = name in _IGNORED
         if colors.setdefault(color, IGNORE_INDEX if ignored else len(rows)) != (IGNORE_INDEX if ignored else len(rows)):

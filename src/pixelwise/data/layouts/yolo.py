@@ -35,13 +35,13 @@ from pixelwise.data.layouts.yolo_config import (
     read_classes,
     read_items,
     read_yaml,
+    report_unlisted_images,
     stray_texts,
-    unlisted_images,
     yaml_file,
 )
 from pixelwise.data.shapes.rasterize import Marked, painted
 from pixelwise.data.shapes.regions import LabelledObjects, with_objects
-from pixelwise.data.splits import SPLITS, in_splits
+from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import objects_of
 from pixelwise.instances.polygons import Ring, outlines
@@ -80,8 +80,8 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
         return painted([_marked(text, classes, size, *line) for line in lines], size, str(text))
 
     strays = stray_texts(item for _, item in items)
-    problems = tuple(unlisted_images(root, content, [item for _, item in items]))
-    return Dataset(root, "yolo", classes, in_splits(items), read_labels, strays, problems=problems)
+    problems = tuple(report_unlisted_images(root, content, [item for _, item in items]))
+    return Dataset(root, "yolo", classes, group_by_split(items), read_labels, strays, problems=problems)
 
 
 def write_yolo(dataset: Dataset, out: Path) -> None:
@@ -105,7 +105,7 @@ def write_yolo(dataset: Dataset, out: Path) -> None:
         write_text(temporary / FILES[0], yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def bridged(rings: Sequence[Ring]) -> Ring:
+def bridge_rings(rings: Sequence[Ring]) -> Ring:
     """Return one ring that surrounds what the rings do: each is reached, and left, over a line to its first corner."""
     line = rings[0]
     for ring in rings[1:]:
@@ -120,7 +120,7 @@ def _written(labels: LabelledObjects) -> Iterator[str]:
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):
         if class_index:
             corner = np.array([piece.left, piece.top])
-            fractions = (bridged(outlines(piece.mask)) + corner) / (width, height)
+            fractions = (bridge_rings(outlines(piece.mask)) + corner) / (width, height)
             numbers = (f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".") for value in fractions.ravel().tolist())
             yield f"{class_index - 1} {' '.join(numbers)}"
 

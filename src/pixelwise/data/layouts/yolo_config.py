@@ -12,13 +12,13 @@ from typing import Any
 from pixelwise.core.classes import MAX_CLASSES, ClassMap
 from pixelwise.core.documents import MAX_LIST_BYTES, read_text
 from pixelwise.core.errors import DataError, MaskError
-from pixelwise.data.annotation_files import parse_yaml, shortened, shown
+from pixelwise.data.annotation_files import format_value, parse_yaml, shorten
 from pixelwise.data.dataset import Item
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
-from pixelwise.data.references import holds, is_usable, last_levels, parts_of, stem_of, walk
+from pixelwise.data.references import contains, is_usable, last_levels, parts_of, stem_of, walk
 from pixelwise.data.shapes.annotations import BACKGROUND
-from pixelwise.data.split_lists import tell_unlisted
+from pixelwise.data.split_lists import report_unlisted
 from pixelwise.data.splits import SPLITS
 from pixelwise.raster.image import IMAGE_ENDINGS
 
@@ -65,18 +65,18 @@ def read_classes(path: Path, content: dict[str, Any]) -> ClassMap:
     if names is None and count is not None:
         if type(count) is not int or not 0 < count < MAX_CLASSES:
             expected = f"a whole number from 1 to {MAX_CLASSES - 1}, or names"
-            raise DataError(path, f"nc: {shown(count)} and no names", expected, "Correct it.")
+            raise DataError(path, f"nc: {format_value(count)} and no names", expected, "Correct it.")
         names = [f"class_{index}" for index in range(count)]
     named = _names(path, names)
     if count is not None and count != len(named):
         raise DataError(
             path,
-            f"{len(named)} names and nc: {shown(count)}",
+            f"{len(named)} names and nc: {format_value(count)}",
             "as many names as nc",
             "Correct the one that is wrong: texts number the classes in the order of the names, from 0.",
         )
     try:
-        return ClassMap.named((BACKGROUND, *named))
+        return ClassMap.from_names((BACKGROUND, *named))
     except DataError as error:
         raise DataError(path, f"{error.found} ({BACKGROUND} is one)", error.expected, error.remedy) from error
 
@@ -90,7 +90,7 @@ def _names(path: Path, names: Any) -> list[str]:
         missing = [str(index) for index in range(len(names)) if str(index) not in by_id]
         if missing:
             given, absent = (", ".join([*ids[:8], *(["..."] if len(ids) > 8 else [])]) for ids in ([*by_id], missing))
-            found = shortened(f"names that lack an id: {len(names)} names for the ids {given}, none for {absent}")
+            found = shorten(f"names that lack an id: {len(names)} names for the ids {given}, none for {absent}")
             raise DataError(path, found, expected, remedy)
         names = [by_id[str(index)] for index in range(len(names))]
     if not isinstance(names, list) or not names:
@@ -101,12 +101,12 @@ def _names(path: Path, names: Any) -> list[str]:
     seen: dict[str, int] = {}
     for index, name in enumerate(names):
         if type(name) not in (str, int, float):
-            found = "no name" if name is None else f"{shown(name)}, which needs quotes to be a name,"
+            found = "no name" if name is None else f"{format_value(name)}, which needs quotes to be a name,"
             raise DataError(path, f"{found} for the id {index}", expected, remedy)
         if not str(name).strip():
             raise DataError(path, f"an empty name for the id {index}", expected, remedy)
         if (first := seen.setdefault(str(name), index)) != index:
-            found = f"the name {shown(str(name))} twice, for the ids {first} and {index}"
+            found = f"the name {format_value(str(name))} twice, for the ids {first} and {index}"
             raise DataError(path, found, "different names", remedy)
     return [str(name) for name in names]
 
@@ -123,7 +123,9 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
     stated = content.get("path") or ""
     for key, own in (("path", stated), *((split, own) for own in entries)):
         if not isinstance(own, str) and type(own) is not int:
-            raise DataError(path, f"{key}: {shown(own)}", "a path, or a list of paths", "Correct it, or quote it.")
+            raise DataError(
+                path, f"{key}: {format_value(own)}", "a path, or a list of paths", "Correct it, or quote it."
+            )
     roots = [os.path.realpath(own) for own in (path.parent, images_root) if own is not None]
     bases = [base for base in (path.parent / str(stated), path.parent) if os.path.isdir(base)]
     images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own), roots)))
@@ -160,7 +162,7 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
     return tuple(sorted(strays))
 
 
-def unlisted_images(root: Path, content: dict[str, Any], items: Iterable[Item]) -> list[Problem]:
+def report_unlisted_images(root: Path, content: dict[str, Any], items: Iterable[Item]) -> list[Problem]:
     """Return a remark on images beside those that lists name, where a split is a list."""
     entries = [entry for split in SPLITS for name in SPLITS[split] for entry in _listed_entries(content.get(name))]
     if not any(entry.lower().endswith(".txt") for entry in entries):
@@ -168,7 +170,7 @@ def unlisted_images(root: Path, content: dict[str, Any], items: Iterable[Item]) 
     used = {item.image for item in items}
     folders = sorted({image.parent for image in used if os.path.isfile(image)})
     images = {image: os.path.isfile(_text(image)) for folder in folders for image in image_files(folder)}
-    return tell_unlisted(root, images, used)
+    return report_unlisted(root, images, used)
 
 
 def _listed_entries(entry: Any) -> list[str]:
@@ -184,7 +186,7 @@ def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Se
     )
     place = next((place for place in places if os.path.exists(place)), None)
     if place is not None:
-        _require_inside(path, place, f"{split}: {shortened(entry)}", roots)
+        _require_inside(path, place, f"{split}: {shorten(entry)}", roots)
     images: list[Path] = []
     if place is not None and os.path.isdir(place):
         files = (folder / name for folder, names in walk(place) for name in names)
@@ -196,17 +198,17 @@ def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Se
     if split == "test":
         return []
     fault = "is not there" if place is None else "holds or names no image that is there"
-    found = f"{split}: {shortened(entry)}, which {fault}"
+    found = f"{split}: {shorten(entry)}, which {fault}"
     raise DataError(path, found, "a folder of images or a list of them", "Correct the path or copy the images there.")
 
 
 def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -> None:
     """Raise `DataError` for a folder or list outside of these, before it is searched."""
     end = os.path.realpath(place)
-    if any(holds(root, end) for root in roots):
+    if any(contains(root, end) for root in roots):
         return
     remedy = "Copy what belongs to the data into it, or correct the path."
-    if not holds(end, roots[0]):  # never the whole machine
+    if not contains(end, roots[0]):  # never the whole machine
         remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(end)!r}`."
     raise DataError(path, f"{entry}, which lies outside the data set ({end})", f"paths under {roots[0]}", remedy)
 
@@ -214,7 +216,7 @@ def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -
 def _listed(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
     if not is_usable(line) or not Path(line).name:  # "." and "/" are no names
-        return bases[0] / (shortened(line)[:60].strip("./") or "nameless")
+        return bases[0] / (shorten(line)[:60].strip("./") or "nameless")
     names = (line, *(end for end in _ends(line) if "/" in end))
     places = (os.path.join(base, name) for name in names for base in bases)  # a Path of each takes long
     return Path(next(filter(os.path.isfile, places), os.path.join(bases[0], line)))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import MAX_CLASSES, Color
 from pixelwise.core.errors import ImageError
-from pixelwise.core.lookup import counted, rows_of
+from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.masks.encoding import Codes, is_gray, packed
 from pixelwise.raster.image import is_jpeg, pixels_in, read_values_and_palette
 from pixelwise.raster.limits import Turns
@@ -131,7 +131,7 @@ def _colors(palette: bytes) -> tuple[Color, ...]:
 def _counted(stored: Codes, most: int | None = None) -> dict[int, int]:
     """Return the number of pixels of the different values, or packed colours, or of the first `most` of them."""
     if stored.dtype == np.uint8 and stored.ndim == 2:
-        counts = counted(stored)
+        counts = count_values(stored)
         present = np.flatnonzero(counts)
         counts = counts[present]
     else:

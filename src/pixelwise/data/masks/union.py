@@ -22,7 +22,7 @@ _REMEDY = "Keep one mask of this image, or one with a value a class, or leave th
 
 
 def with_several(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:
-    """Return the items with the masks of images that have several (see `pairing.several_masks`)."""
+    """Return the items with the masks of images that have several (see `pairing.group_masks`)."""
     return [
         item
         if item.image not in several

@@ -63,7 +63,7 @@ def _read(root: Path, looks: Sequence[Look], has_objects: bool) -> Coding:
         longest = max(codings.tables, key=len)
         indices = dict(zip(longest.values(), longest, strict=True))
         names = [str(indices.get(index, index)) for index in range(codings.num_classes)]
-        classes = BINARY_CLASSES if codings.num_classes == 2 else ClassMap.named(names)
+        classes = BINARY_CLASSES if codings.num_classes == 2 else ClassMap.from_names(names)
         problem = remarks.several_codings(root, looks, codings, classes)
         coding = Coding(classes, codings.values, apart=codings.apart, problems=(*problems, problem))
         return of_codings(root, coding, looks)
@@ -147,7 +147,7 @@ def _of_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> 
         values = list(range(min(1, without[0]), without[-1] + 1))
         why = "class indices, as the masks hold them"
     table = {value: index for index, value in enumerate(values)}
-    classes = ClassMap.named([str(value) for value in values])
+    classes = ClassMap.from_names([str(value) for value in values])
     table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
     return Coding(classes, table, why=why, why_no_label=CONVENTION, problems=problems)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, MaskError
-from pixelwise.data.annotation_files import shown
+from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES
 from pixelwise.data.dataset import Dataset, Labels
 from pixelwise.data.shapes.rasterize import Marked, painted, piece_of, remark, remark_on_nothing
@@ -163,7 +163,7 @@ def _joined(
         if first.label not in classes.names:
             expected = f"one of {', '.join(classes.names)}"
             remedy = "Correct the label, or add it to the list of classes."
-            raise MaskError(f"{where}, object {first.name}", f"the label {shown(first.label)}", expected, remedy)
+            raise MaskError(f"{where}, object {first.name}", f"the label {format_value(first.label)}", expected, remedy)
         class_index = classes.names.index(first.label)
     if len(parts) == 1:
         return Marked(first.name, class_index, first.rings, crowd=crowd), ()

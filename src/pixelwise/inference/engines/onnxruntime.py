@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ModelFileError, OptionError
-from pixelwise.core.files import irregular
+from pixelwise.core.files import special_file_kind
 from pixelwise.core.telemetry import import_silently
 from pixelwise.core.text import is_text
 from pixelwise.modelfile.graph import REMEDY, require_safe_graph
@@ -94,7 +94,7 @@ def available_cores() -> int:
 def require_file(path: Path) -> None:
     """Raise `ModelFileError` where there is no file, or one whose name no engine takes."""
     if not path.is_file():
-        raise ModelFileError(path, irregular(path) or "no such file", "a model file", REMEDY)
+        raise ModelFileError(path, special_file_kind(path) or "no such file", "a model file", REMEDY)
     if not is_text(path):
         remedy = "Rename it, or its folder; where the locale is not UTF-8, set LC_ALL=C.UTF-8."
         raise ModelFileError(path, "a name that is not UTF-8", "one that engines take", remedy)

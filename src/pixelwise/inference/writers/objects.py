@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError, OutputError
-from pixelwise.core.files import write_text, written_whole
+from pixelwise.core.files import write_atomically, write_text
 from pixelwise.core.text import as_cell
 from pixelwise.inference.result import Result
 from pixelwise.instances.measurements import measured
@@ -69,7 +69,7 @@ def write_table(path: Path, result: Result) -> None:
 def open_table(path: Path) -> Iterator[Callable[[Iterable[Sequence[object]]], None]]:
     """Yield what writes rows of a table of objects, under the names of its columns; the file appears whole or not at
     all."""
-    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         yield table.writerows

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import OptionError
-from pixelwise.core.files import irregular
+from pixelwise.core.files import special_file_kind
 from pixelwise.nn.encoders.timm import PACKAGED, repeated_over_channels
 
 OPTION = "encoder_weights"
@@ -51,7 +51,7 @@ def read_weights(path: Path) -> Weights:
     file runs. Raises `OptionError` for a file that cannot be read or holds no weights.
     """
     expected = "a .safetensors file, or a .pth file of tensors"
-    if kind := irregular(path):  # a pipe would never end
+    if kind := special_file_kind(path):  # a pipe would never end
         raise OptionError(OPTION, f"{path}, {kind}", expected, "Check the path.")
     if path.suffix.lower() not in (".safetensors", *PICKLES):
         raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")

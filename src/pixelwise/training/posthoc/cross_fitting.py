@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.data.splits import hashed_fraction
+from pixelwise.data.splits import hash_fraction
 from pixelwise.inference.evaluate import OnImage, score_items
 from pixelwise.inference.loading import load
 from pixelwise.model_export.onnx import NO_BIAS, export_onnx, with_class_bias
@@ -120,7 +120,7 @@ def export_fitted(
 
     halves: list[Half] = []
     if headline_split(dataset) == "val":
-        ordered = sorted(val, key=lambda item: (hashed_fraction(item.name), item.name))
+        ordered = sorted(val, key=lambda item: (hash_fraction(item.name), item.name))
         for path, own, others in zip(
             run.halves, (ordered[::2], ordered[1::2]), (ordered[1::2], ordered[::2]), strict=True
         ):

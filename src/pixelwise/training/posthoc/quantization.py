@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, ModelFileError
-from pixelwise.core.files import written_whole
-from pixelwise.core.temporary_files import temporary_beside
+from pixelwise.core.files import write_atomically
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
 from pixelwise.inference.evaluate import evaluate
@@ -60,7 +60,7 @@ def export_int8(
     dataset = _few(stored() if data is None else open_dataset(data))
     dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
     images = len(dataset.splits["val"])
-    with written_whole(out) as temporary, temporary_beside(out) as whole:
+    with write_atomically(out) as temporary, temporary_path(out) as whole:
         export_run(run, whole, fast=fast)
         in_float = _score(whole, dataset, config)
         for kept in KEPT:

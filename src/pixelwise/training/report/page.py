@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.files import write_text
-from pixelwise.core.text import printable
+from pixelwise.core.text import escape_controls
 from pixelwise.metrics.pixels import count_of
 from pixelwise.render import is_tinted
 from pixelwise.tasks import DEFAULT_TASK, TASKS
@@ -122,7 +122,7 @@ def headed(text: str) -> str:
 
 def _shown(value: object) -> object:
     """Return what the page writes of a value: no control characters, which names of files may have."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value, lines=True)
+    return value if isinstance(value, Markup) or not isinstance(value, str) else escape_controls(value, lines=True)
 
 
 def _own_file(name: str) -> str:
