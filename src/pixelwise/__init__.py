@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pixelwise.data import open_dataset as open_dataset
     from pixelwise.data.dataset import Dataset as Dataset
     from pixelwise.extensions import register_augmentation as register_augmentation
+    from pixelwise.extensions import register_layout as register_layout
     from pixelwise.extensions import register_loss as register_loss
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
@@ -70,6 +71,7 @@ _HOMES = {
     "models": "pixelwise.nn.models",
     "open_dataset": "pixelwise.data",
     "register_augmentation": "pixelwise.extensions",
+    "register_layout": "pixelwise.extensions",
     "register_loss": "pixelwise.extensions",
     "train": "pixelwise.training",
 }
@@ -101,6 +103,7 @@ __all__ = [
     "models",
     "open_dataset",
     "register_augmentation",
+    "register_layout",
     "register_loss",
     "train",
 ]

@@ -1,1 +1,38 @@
-"""One file a layout: how it is told, read, and written."""
+"""The table of data set layouts; one file a layout: how it is recognised, read and written."""
+
+from __future__ import annotations
+
+from pixelwise.core.registry import Registry
+from pixelwise.data.layout import Layout
+
+LAYOUTS: Registry[Layout] = Registry(
+    "format",
+    "pixelwise.layouts",
+    {
+        "camvid": "pixelwise.data.layouts.camvid:LAYOUT",
+        "sunrgbd": "pixelwise.data.layouts.sunrgbd:LAYOUT",
+        "sunrgbd13": "pixelwise.data.layouts.sunrgbd:LAYOUT_13",
+        "isbi": "pixelwise.data.layouts.isbi:LAYOUT",
+        "cityscapes": "pixelwise.data.layouts.cityscapes:LAYOUT",
+        "dsb": "pixelwise.data.layouts.dsb:LAYOUT",
+        "voc": "pixelwise.data.layouts.voc:LAYOUT",
+        "nnunet": "pixelwise.data.layouts.nnunet:LAYOUT",
+        "ctc": "pixelwise.data.layouts.ctc:LAYOUT",
+        "retina": "pixelwise.data.layouts.retina:LAYOUT",
+        "pets": "pixelwise.data.layouts.pets:LAYOUT",
+        "loveda": "pixelwise.data.layouts.loveda:LAYOUT",
+        "panoptic": "pixelwise.data.layouts.panoptic:LAYOUT",
+        # COCO's files may lie beside those of the three above, as a copy that says less.
+        "coco": "pixelwise.data.layouts.coco:LAYOUT",
+        # Ultralytics lays these beside COCO's, as a copy that says less.
+        "yolo": "pixelwise.data.layouts.yolo:LAYOUT",
+        "cvat": "pixelwise.data.layouts.cvat:LAYOUT",
+        "labelme": "pixelwise.data.layouts.labelme:LAYOUT",
+        "via": "pixelwise.data.layouts.via:LAYOUT",
+        "folders": "pixelwise.data.layouts.folders:LAYOUT",
+    },
+)
+"""Every layout by its name, in the order in which they are tried; see `recognise_layout`."""
+
+FALLBACK = "folders"
+"""What a directory is read as that no other layout recognises."""

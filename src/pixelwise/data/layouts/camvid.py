@@ -19,6 +19,7 @@ from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import parts_of
@@ -54,7 +55,7 @@ def is_camvid(root: Path) -> bool:
     return not listed and any((root / split).is_dir() and (root / f"{split}annot").is_dir() for split in SPLITS)
 
 
-def open_camvid(root: Path) -> Dataset:
+def open_camvid(root: Path, images_root: Path | None = None) -> Dataset:
     """Read CamVid; raise `DataError` where its folders or the files in them are missing."""
     if not is_camvid(root):
         raise DataError(root, "other files", EXPECTED, "Pass the directory that holds train/, or leave `format` out.")
@@ -127,3 +128,6 @@ def _paired(root: Path) -> Iterator[tuple[str, Item]]:
         images, masks = (image_files(f) if f.is_dir() else [] for f in (root / split, root / f"{split}annot"))
         pairs = pair_masks(images, masks)
         yield from ((split, Item(image.stem, image, pairs.get(image))) for image in images)
+
+
+LAYOUT = Layout("CamVid as SegNet's authors distribute it", open_camvid, is_camvid, write_camvid)

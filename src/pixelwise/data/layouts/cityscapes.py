@@ -29,6 +29,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError, MaskError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding, Int32, UInt8, read_instance_map
 from pixelwise.data.pairing import image_files
 from pixelwise.data.splits import group_by_split
@@ -93,7 +94,7 @@ def is_cityscapes(root: Path) -> bool:
     return (root / IMAGES).is_dir() and any((root / truth).is_dir() for truth in (FINE, COARSE))
 
 
-def open_cityscapes(root: Path) -> Dataset:
+def open_cityscapes(root: Path, images_root: Path | None = None) -> Dataset:
     """Read Cityscapes, or other data in its layout with its ids.
 
     Raises `DataError` where no image has its label ids, an image's name does not end in `_leftImg8bit` or two are of
@@ -226,3 +227,8 @@ def _has_label(item: Item) -> bool:
         return bool(counted_pixels(read_labels(replace(item, instances=None)).label_map).any())
     except (ImageError, MaskError):
         return True
+
+
+LAYOUT = Layout(
+    "Cityscapes' `leftImg8bit/` with `gtFine/` (or `gtCoarse/`)", open_cityscapes, is_cityscapes, write_cityscapes
+)

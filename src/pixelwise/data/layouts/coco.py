@@ -32,6 +32,7 @@ from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import first_key, keys_in
 from pixelwise.data.annotation_values import Id, is_set
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.coco_file import (
     EXPECTED,
     KEYS,
@@ -71,7 +72,7 @@ def is_coco(root: Path) -> bool:
     return any(not keys_in(file, ("segments_info",)) for file in annotation_files(root))
 
 
-def open_coco(root: Path) -> Dataset:
+def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the annotation files in `root`.
 
     Raises `DataError` where there is none, for one that is none of COCO's, and for categories that differ between
@@ -315,3 +316,6 @@ def split_of(root: Path, path: Path) -> str | None:
     """Return the split that the name of a file, or of the folders above it, says."""
     words = set(_WORD.findall(f"{path.relative_to(root).parent} {path.stem}".lower()))
     return next((split for split, names in SPLITS.items() if words & set(names)), None)
+
+
+LAYOUT = Layout("COCO's JSON files, one a split", open_coco, is_coco, write_coco)

@@ -21,6 +21,7 @@ import numpy as np
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import OBJECT_CLASSES
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import read_instance_map
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
@@ -41,7 +42,7 @@ def is_ctc(root: Path) -> bool:
     return any(_truths(sequence) for sequence in _sequences(root))
 
 
-def open_ctc(root: Path) -> Dataset:
+def open_ctc(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the sequences. Raises `DataError` where no frame is marked, and for frames of several planes."""
     by_sequence: dict[str, list[Item]] = {}
     problems: list[Problem] = []
@@ -97,3 +98,6 @@ def _items(sequence: Path, folder: Path) -> tuple[list[Item], int]:
     marked = [(number, file) for number, file in frames if number in masks]
     items = [Item(f"{sequence.name}_{file.stem}", file, masks[n], masks[n]) for n, file in marked]
     return items, len(frames) - len(items)
+
+
+LAYOUT = Layout("Cell Tracking Challenge: `01/` with `01_ST/SEG/` or `01_GT/SEG/`", open_ctc, is_ctc)

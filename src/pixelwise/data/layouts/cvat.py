@@ -30,6 +30,7 @@ from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, is_usable, parts_of, report_guesses
@@ -53,7 +54,7 @@ def is_cvat(root: Path) -> bool:
     return bool(_files(root))
 
 
-def open_cvat(root: Path) -> Dataset:
+def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the annotation files in `root`; what is wrong with a shape is told where it is read.
 
     Raises `DataError` where there is no such file, for one that is damaged, has a DOCTYPE, no images (a video's has
@@ -239,3 +240,6 @@ def _shape(element: ElementTree.Element, name: str, size: tuple[int, int], where
     where = f"{where}, object {name}"
     group, level = map(int, numbers_in(element, ("group_id", "z_order"), where, "0"))
     return Shape(name, element.get("label", ""), rings_in(element, size, where), group or None, level)
+
+
+LAYOUT = Layout("CVAT for images 1.1, one XML file", open_cvat, is_cvat, write_cvat)

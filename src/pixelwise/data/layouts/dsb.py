@@ -26,6 +26,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.class_list import read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.exif_orientation import annotation_size
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.antialiasing import soft_binary
 from pixelwise.data.masks.encoding import Int32, is_gray
 from pixelwise.data.masks.statistics import survey
@@ -60,7 +61,7 @@ def is_dsb(root: Path) -> bool:
     return any(_is_kaggles(folder) for place in PLACES for folder in _folders(root / place))
 
 
-def open_dsb(root: Path) -> Dataset:
+def open_dsb(root: Path, images_root: Path | None = None) -> Dataset:
     """Read images with a mask file an object. Classes are background and object, or the two of a list in `root`.
 
     Raises `DataError` where no image has a masks folder, a folder has several images, two places hold one split, or a
@@ -195,3 +196,6 @@ def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str | 
     for place, items in found.items():
         for item in items:
             yield None if hashed else PLACES[place], item
+
+
+LAYOUT = Layout("one mask file an object, as in Kaggle's Data Science Bowl 2018", open_dsb, is_dsb, write_dsb)

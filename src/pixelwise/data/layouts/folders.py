@@ -14,6 +14,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, labels_from_files, mask_of
 from pixelwise.data.folder_roles import EXPECTED, Place, find_places, home_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.folder_split_lists import items_in_lists, names_pairs
 from pixelwise.data.layouts.voc_classes import read_label_map
 from pixelwise.data.masks.encoding import Coding
@@ -33,7 +34,7 @@ Assigned = list[tuple[str | None, Item]]
 """Items with the split that their folder names, if it names one."""
 
 
-def open_folders(root: Path) -> Dataset:
+def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the mask folders in `root` (see `layout` for the names that are understood).
 
     Splits come from lists such as `train.txt`, else from folders, else from the hash of each name. Lists of images and
@@ -181,3 +182,6 @@ def _no_pair(root: Path, places: list[Place]) -> DataError:
         first += f", and masks are called as images with {shown_endings} after it"
         remedy = "Give each image one mask of its stem; unite several, such as one a class, with a value a class."
     return DataError(root, f"no mask that belongs to an image; {first}", "masks with their images' stems", remedy)
+
+
+LAYOUT = Layout("images and masks with equal names, in any of the usual folders", open_folders, write=write_folders)

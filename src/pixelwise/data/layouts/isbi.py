@@ -22,6 +22,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, ImageError
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.masks.interpretation import decide_soft
 from pixelwise.data.pairing import image_files, pair_masks
@@ -64,7 +65,7 @@ def is_isbi(root: Path) -> bool:
         return False
 
 
-def open_isbi(root: Path) -> Dataset:
+def open_isbi(root: Path, images_root: Path | None = None) -> Dataset:
     """Read a pair of stacks or of folders. Objects are the cells, connected over pixels' sides, numbered when read.
 
     Raises `DataError` where one of the pair is missing or they differ in pages, `ImageError` for a damaged stack.
@@ -147,3 +148,6 @@ def _has_label_name(stack: Path) -> bool:
 
 def _names(files: Sequence[Path]) -> str:
     return ", ".join(file.name for file in files) or "no stack"
+
+
+LAYOUT = Layout("stacks of micrographs: TIFF pairs or numbered PNGs", open_isbi, is_isbi)

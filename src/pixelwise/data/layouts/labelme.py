@@ -31,6 +31,7 @@ from pixelwise.data.annotation_values import resolve_size
 from pixelwise.data.class_list import read_class_list, require_no_ids, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.folder_roles import ROLES
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of, rings_in, shapes_of
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
@@ -62,7 +63,7 @@ def is_labelme(root: Path) -> bool:
     return next(_files(root), None) is not None
 
 
-def open_labelme(root: Path) -> Dataset:
+def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the labels and image paths of the JSON files in `root`; what is wrong in one is told where it is read.
 
     Images beside others, but without a JSON file, are items without a mask. Raises `DataError` where there is no such
@@ -224,3 +225,6 @@ def _split(root: Path, path: Path) -> str | None:
 def _name(root: Path, path: Path) -> str:
     folders = path.relative_to(root).parent.parts
     return "_".join([*(part for part in folders if part.lower() not in _WORDS), path.stem])
+
+
+LAYOUT = Layout("labelme's JSON files beside images", open_labelme, is_labelme, write_labelme)

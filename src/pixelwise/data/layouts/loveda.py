@@ -19,6 +19,7 @@ from pathlib import Path
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import stem_of
@@ -41,7 +42,7 @@ def is_loveda(root: Path) -> bool:
     return any((root / split / area / MASKS).is_dir() for split in SPLITS for area in AREAS)
 
 
-def open_loveda(root: Path) -> Dataset:
+def open_loveda(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the folders; raise `DataError` where no image has a mask."""
     items = list(_items(root))
     used = {item.mask for _, item in items if item.mask}
@@ -65,3 +66,6 @@ def _items(root: Path) -> Iterator[tuple[str, Item]]:
                 continue
             pairs = pair_masks(images, masks)
             yield from ((split, Item(f"{area}_{stem_of(image)}", image, pairs.get(image))) for image in images)
+
+
+LAYOUT = Layout("LoveDA: `Train/Urban/images_png/` with `masks_png/`", open_loveda, is_loveda)

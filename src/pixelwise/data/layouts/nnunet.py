@@ -22,6 +22,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import parse_json, shorten
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.pairing import image_files
 from pixelwise.data.references import stem_of
@@ -39,7 +40,7 @@ def is_nnunet(root: Path) -> bool:
     return (root / FILE).is_file() and all((root / folder).is_dir() for folder in (IMAGES, LABELS))
 
 
-def open_nnunet(root: Path) -> Dataset:
+def open_nnunet(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the labels of `dataset.json` and the files in the folders.
 
     Raises `DataError` for volumes, several channels, labels that make no sense, and folders without a pair.
@@ -101,3 +102,6 @@ def _items(root: Path, images: str, labels: str) -> tuple[list[Item], list[Path]
             raise DataError(file, "a second channel in a file of its own", "all channels in one file", remedy)
         found[name] = Item(name, file, masks.get(name))
     return list(found.values()), [mask for name, mask in masks.items() if name not in found]
+
+
+LAYOUT = Layout("nnU-Net's `imagesTr/`, `labelsTr/` and `dataset.json`, two-dimensional", open_nnunet, is_nnunet)

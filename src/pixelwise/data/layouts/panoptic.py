@@ -23,6 +23,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, keys_in
 from pixelwise.data.annotation_values import Id, as_id, is_set
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.coco import annotation_files, split_of
 from pixelwise.data.layouts.coco_file import read_categories, read_object
 from pixelwise.data.masks.encoding import packed
@@ -50,7 +51,7 @@ def is_panoptic(root: Path) -> bool:
     return bool(files) and all(keys_in(file, ("segments_info",)) for file in files)
 
 
-def open_panoptic(root: Path) -> Dataset:
+def open_panoptic(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the files with segments_info; raise `DataError` where there is none or one makes no sense."""
     files = [file for file in annotation_files(root) if keys_in(file, ("segments_info",))]
     if not files:
@@ -158,3 +159,6 @@ def _labels(source: _Source, path: Path) -> Labels:
         raise MaskError(path, found, f"ids that {source.path.name} lists for it", CORRECT)
     places = places.reshape(values.shape[:2])
     return Labels(label_of[places], object_of[places])
+
+
+LAYOUT = Layout("COCO's `panoptic_*.json` with their PNGs", open_panoptic, is_panoptic)

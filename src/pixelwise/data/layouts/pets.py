@@ -18,6 +18,7 @@ from pathlib import Path
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import nfc, stem_of
@@ -36,7 +37,7 @@ def is_pets(root: Path) -> bool:
     return all((root / folder).is_dir() for folder in (IMAGES, TRIMAPS))
 
 
-def open_pets(root: Path) -> Dataset:
+def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the images that the lists name, with their trimaps. Raises `DataError` where there are none."""
     if not is_pets(root):
         raise DataError(root, "other files", EXPECTED, "Check the path.")
@@ -61,3 +62,6 @@ def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, 
     for split, file in lists.items():
         for name in dict.fromkeys(nfc(line.split()[0]) for line in lines_of(file) if not line.startswith("#")):
             yield split, items.get(name) or Item(name, root / IMAGES / f"{name}.jpg")
+
+
+LAYOUT = Layout("Oxford-IIIT Pet: `annotations/trimaps/`", open_pets, is_pets)

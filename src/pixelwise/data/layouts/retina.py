@@ -25,6 +25,7 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.masks.encoding import UInt8
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
@@ -44,7 +45,7 @@ def is_retina(root: Path) -> bool:
     return any((root / folder / MANUAL).is_dir() for folder in FOLDERS) or bool(_chase(root))
 
 
-def open_retina(root: Path) -> Dataset:
+def open_retina(root: Path, images_root: Path | None = None) -> Dataset:
     """Read either; raise `DataError` where no image has labels."""
     fields: dict[Path, Path] = {}
     drive = list(_drive(root, fields))
@@ -120,3 +121,6 @@ def _is_set(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         found = f"{len(different)} values from {different[0]} to {different[-1]}"
         raise MaskError(path, found, "two values, 0 and 255", "Copy it again, or leave the image out.")
     return values > 0
+
+
+LAYOUT = Layout("DRIVE and CHASE_DB1 as published", open_retina, is_retina)

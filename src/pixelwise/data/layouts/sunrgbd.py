@@ -21,6 +21,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.voc_classes import PALETTE
 from pixelwise.data.masks.encoding import Coding
 from pixelwise.data.splits import group_by_split, hash_fraction
@@ -114,7 +115,7 @@ def is_sunrgbd(root: Path) -> bool:
     )
 
 
-def open_sunrgbd(root: Path) -> Dataset:
+def open_sunrgbd(root: Path, images_root: Path | None = None) -> Dataset:
     """Read SUN RGB-D with its 37 classes; a tenth of the training set becomes `val`.
 
     Items are called by their labels' numbers, `img-005051` for training photo 1. Raises `DataError` where folders are
@@ -124,7 +125,7 @@ def open_sunrgbd(root: Path) -> Dataset:
     return _open(root, "sunrgbd", Coding(CLASSES, {UNLABELLED: IGNORE_INDEX, **values}))
 
 
-def open_sunrgbd13(root: Path) -> Dataset:
+def open_sunrgbd13(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the same files with 13 classes; raises as `open_sunrgbd` does."""
     group = {name: name for name in CLASSES_13.names}
     group |= {joined: name for name, others in _JOINED.items() for joined in others}
@@ -228,3 +229,7 @@ def _fits(item: Item) -> bool:
         return item.mask is None or image_size(item.image) == image_size(item.mask)
     except ImageError:
         return True
+
+
+LAYOUT = Layout("SUN RGB-D, photos and 37-class labels", open_sunrgbd, is_sunrgbd)
+LAYOUT_13 = Layout("the files of `sunrgbd`; never chosen unasked", open_sunrgbd13)

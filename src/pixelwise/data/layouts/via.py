@@ -28,6 +28,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, keys_in, parse_json
 from pixelwise.data.annotation_values import array_of, finite_numbers
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, report_guesses, walk
 from pixelwise.data.shapes.annotations import Shape, box, drawn, drawn_classes, ellipse
@@ -57,7 +58,7 @@ def is_via(root: Path) -> bool:
     return next(_files(root), None) is not None
 
 
-def open_via(root: Path) -> Dataset:
+def open_via(root: Path, images_root: Path | None = None) -> Dataset:
     """Read the JSON files. Raises `DataError` where there is none, for one that is damaged, and for an image twice."""
     files = list(_files(root))
     if not files:
@@ -226,3 +227,6 @@ def _ring(region: dict[str, Any], where: str) -> Ring:
         turned: Ring = ring @ np.array([[cos, sin], [-sin, cos]]) + (column, row)
         return turned
     raise MaskError(where, f"the shape {format_value(kind)}", "polygon, rect, circle or ellipse", REDO)
+
+
+LAYOUT = Layout("VIA's JSON files beside images", open_via, is_via)

@@ -30,6 +30,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_coding
 from pixelwise.data.masks.encoding import Coding, read_instance_map
 from pixelwise.data.pairing import image_files, pair_masks
@@ -60,7 +61,7 @@ def is_voc(root: Path) -> bool:
     return any((home / name).is_dir() for home in _homes(root) for name in (OBJECT_MASKS, LISTS))
 
 
-def open_voc(root: Path) -> Dataset:
+def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
     """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_coding`.
 
     Raises `DataError` where the folders or all masks are missing, for several years of VOC side by side, for lists that
@@ -233,3 +234,6 @@ def _with_ending(item: Item) -> Item:
     """Return an item under the name that the image of a stem has in VOC."""
     has_ending = item.image.suffix.lower() in IMAGE_ENDINGS
     return item if has_ending else replace(item, image=item.image.with_name(f"{item.image.name}.jpg"))
+
+
+LAYOUT = Layout("Pascal VOC, or data laid out like it", open_voc, is_voc, write_voc)

@@ -28,6 +28,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.yolo_config import (
     EXPECTED,
     FILES,
@@ -146,3 +147,6 @@ def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, l
         raise MaskError(text, f"the coordinate {outside[0]:g} on line {number}", expected, remedy)
     height, width = size
     return Marked(f"on line {number}", int(class_id) + 1, [np.array(values).reshape(-1, 2) * (width, height)])
+
+
+LAYOUT = Layout("YOLO segmentation as Ultralytics lays it out", open_yolo, is_yolo, write_yolo)
