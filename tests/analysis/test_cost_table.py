@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pixelwise.analysis import cost_table
-from pixelwise.analysis.cost_table import FrontRow, best_of_front, load_front, save_front
+from pixelwise.analysis.cost_table import FrontRow, load_front, pareto_front, save_front
 from pixelwise.cli.app import app
 from pixelwise.core.errors import DataError
 from pixelwise.nn.models import MODELS
@@ -23,12 +23,12 @@ CHEAP, GOOD, DEAR = row("fpn", 10, 0.4, 0.5), row("unet", 20, 0.5, 0.6), row("se
 
 
 def test_a_net_that_costs_more_must_be_more_accurate() -> None:
-    assert best_of_front([CHEAP, GOOD, DEAR], 2) == [CHEAP, GOOD, DEAR]
-    assert best_of_front([CHEAP, GOOD, DEAR], 6) == [CHEAP, GOOD]
+    assert pareto_front([CHEAP, GOOD, DEAR], 2) == [CHEAP, GOOD, DEAR]
+    assert pareto_front([CHEAP, GOOD, DEAR], 6) == [CHEAP, GOOD]
 
 
 def test_equals_do_not_beat_each_other() -> None:
-    assert best_of_front([GOOD, GOOD], 6) == [GOOD, GOOD]
+    assert pareto_front([GOOD, GOOD], 6) == [GOOD, GOOD]
 
 
 def test_the_command_prints_the_cheapest_first_and_marks_the_best(

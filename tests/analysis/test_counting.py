@@ -6,7 +6,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pixelwise.analysis.counting import Saving, dilation_saving, separable_saving
-from pixelwise.analysis.tracing import evaluating, trace
+from pixelwise.analysis.tracing import evaluation_mode, trace
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.parameters import count_parameters
 
@@ -45,14 +45,14 @@ def test_torch_counts_twice_as_many_flops(name: str) -> None:
     """Without data: on a CPU some convolutions take taps of zeros along, which are no work of the net's."""
     with torch.device("meta"):
         model, image = build(name, 3, width=1 / 16), torch.zeros(1, 3, 64, 96)
-    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with evaluation_mode(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(image)
     assert 2 * multiply_adds(model, 64, 96) == counter.get_total_flops() > 0
 
 
 def test_matrix_products_of_an_encoder_are_counted_as_torch_counts_them() -> None:
     model = build("fpn", 2, encoder="convnext_atto")
-    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with evaluation_mode(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 64, 64))
     assert 2 * multiply_adds(model, 64, 64) == counter.get_total_flops()
 

@@ -17,7 +17,7 @@ from torch import nn
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
-from pixelwise.model_export.dropout import GOLDEN, dropout_kept
+from pixelwise.model_export.dropout import GOLDEN, keep_dropout
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.modelfile.info import DROPOUT_SEED, ModelInfo
 from pixelwise.nn.pipeline import Pipeline
@@ -120,10 +120,10 @@ def test_exported_again_it_is_the_same_file_and_the_model_is_as_before(model_fil
 
 def test_only_layers_that_drop_are_awake_while_they_are_kept() -> None:
     model = Dropping().eval()
-    with dropout_kept(model):
+    with keep_dropout(model):
         assert [layer.training for layer in (model.first, model.never, model.second, model.norm)] == [1, 0, 1, 0]
     assert not any(module.training for module in model.modules())
-    with pytest.raises(RuntimeError, match="export failed"), dropout_kept(model):
+    with pytest.raises(RuntimeError, match="export failed"), keep_dropout(model):
         raise RuntimeError("export failed")
     assert not any(module.training for module in model.modules())
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from pixelwise.model_export.folding import batch_norms_folded
+from pixelwise.model_export.folding import fold_batch_norms
 from pixelwise.nn.models import build
 
 Settle = Callable[[nn.Module], None]
@@ -36,7 +36,7 @@ def test_folded_batch_norms_give_the_same_and_come_back(settle: Settle) -> None:
     image = torch.rand(1, 3, 64, 64)
     before, state = net(image), {name: own.clone() for name, own in net.state_dict().items()}
     assert normalising(net, image) > 10
-    with batch_norms_folded(net, image):
+    with fold_batch_norms(net, image):
         assert normalising(net, image) == 0
         assert_close(net(image), before, rtol=1e-3, atol=1e-4)
     assert_close(net.state_dict(), state, rtol=0, atol=0)
@@ -62,7 +62,7 @@ def test_a_convolution_that_something_else_reads_keeps_its_batch_norm(settle: Se
     settle(net)
     image = torch.rand(2, 3, 16, 16)
     before = net(image)
-    with batch_norms_folded(net, image):
+    with fold_batch_norms(net, image):
         assert torch.equal(net(image), before)
 
 
@@ -72,5 +72,5 @@ def test_a_convolution_used_twice_keeps_its_batch_norms(settle: Settle) -> None:
     net = nn.Sequential(convolution, nn.BatchNorm2d(3), convolution, nn.BatchNorm2d(3)).eval()
     settle(net)
     image = torch.rand(2, 3, 16, 16)
-    with batch_norms_folded(net, image):
+    with fold_batch_norms(net, image):
         assert normalising(net, image) == 2

@@ -24,7 +24,7 @@ from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
-from pixelwise.model_export.onnx import NO_BIAS, OPSET, export_onnx, with_class_bias
+from pixelwise.model_export.onnx import NO_BIAS, OPSET, export_onnx, replace_class_bias
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.layers.padding import pad_to_multiple
@@ -173,7 +173,7 @@ def test_logging_and_warnings_are_as_before(model_file: Path) -> None:
 def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) -> None:
     pipeline, bias = tiny().biased((0.0, 0.0)), (-1.5, 0.25)
     export_onnx(pipeline, INFO, tmp_path / "draft.onnx")
-    with_class_bias(tmp_path / "draft.onnx", bias, replace(INFO, tile=128), tmp_path / "model.onnx")
+    replace_class_bias(tmp_path / "draft.onnx", bias, replace(INFO, tile=128), tmp_path / "model.onnx")
     images = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8)
     engine = OnnxRuntimeEngine(tmp_path / "model.onnx")
     with torch.no_grad():
@@ -190,7 +190,7 @@ def test_a_class_bias_of_nothing_stands_apart_from_a_shift_of_zero(tmp_path: Pat
     export_onnx(pipeline, info, tmp_path / "draft.onnx")
     images, bias = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8), (1.0, -2.0, 3.0)
     without = OnnxRuntimeEngine(tmp_path / "draft.onnx")(images)
-    with_class_bias(tmp_path / "draft.onnx", bias, info, tmp_path / "model.onnx")
+    replace_class_bias(tmp_path / "draft.onnx", bias, info, tmp_path / "model.onnx")
     expected = without + np.array(bias, np.float32)[:, None, None]
     assert_allclose(OnnxRuntimeEngine(tmp_path / "model.onnx")(images), expected, atol=1e-6)
 
@@ -241,7 +241,7 @@ def test_coarser_logits_beside_all_lead_to_the_same_labels(
 def test_a_class_bias_reaches_the_coarser_logits_too(tmp_path: Path) -> None:
     info = replace(INFO, stride=8, tile=96)
     export_onnx(coarse(1.0), info, tmp_path / "draft.onnx")
-    with_class_bias(tmp_path / "draft.onnx", (9.0, -9.0), info, tmp_path / "model.onnx")
+    replace_class_bias(tmp_path / "draft.onnx", (9.0, -9.0), info, tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     assert load(tmp_path / "draft.onnx").label_map(image).any()
     assert not load(tmp_path / "model.onnx").label_map(image).any()

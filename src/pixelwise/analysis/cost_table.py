@@ -62,6 +62,6 @@ def save_front(measured_on: str, rows: Sequence[FrontRow]) -> None:
     write_text(FILE, json.dumps(content, indent=1) + "\n")
 
 
-def best_of_front(rows: Sequence[FrontRow], minutes: float) -> list[FrontRow]:
+def pareto_front(rows: Sequence[FrontRow], minutes: float) -> list[FrontRow]:
     """Return the rows that no other beats after `minutes` of training."""
     return [row for row in rows if not any(row.is_beaten_by(other, minutes) for other in rows)]

@@ -58,7 +58,7 @@ class Product:
         return prod(self.weight_shape)
 
 
-def product(
+def count_product(
     operation: torch._ops.OpOverload, arguments: Mapping[str, Any], output: torch.Tensor, module: str
 ) -> Product | None:
     """Return what an operation multiplies and adds, `None` for one that counts as nothing."""

@@ -151,7 +151,7 @@ class Field:
             if repeats and axes:
                 if len(axes) > 1 or taken[0][1] is None:
                     return Field.everything(len(after))
-                reaches[axes[0]] = reaches[axes[0]].through(repeated(taken[0][0], int(np.prod(repeats))))
+                reaches[axes[0]] = reaches[axes[0]].through(repeat_taps(taken[0][0], int(np.prod(repeats))))
             dims.append(axes)
         return Field(tuple(reaches), tuple(dims))
 
@@ -196,7 +196,7 @@ def shifted_taps(n: int, start: int, step: int = 1) -> Step:
     return (start + step * np.arange(n))[None], Fraction(step)
 
 
-def repeated(n: int, times: int) -> Step:
+def repeat_taps(n: int, times: int) -> Step:
     """Return the taps of repeating each of `n` positions."""
     return (np.arange(n * times) // times)[None], Fraction(1, times)
 

@@ -29,7 +29,7 @@ _Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class InspectTarget:
     """A net, the size (height, width) to look at it by default, and in words what it is and whose weights it has.
 
     `has_weights` is false where only the shape of the net is known. info: what its model file says of itself, and
@@ -47,22 +47,22 @@ class Subject:
 
 def from_name(
     name: str, num_classes: int, in_channels: int, encoder: str | None, width: float | None, options: Sequence[str]
-) -> Subject:
+) -> InspectTarget:
     """Return model `name` with weights as training would start from, the encoder's random. Errors as in `build`."""
     torch.manual_seed(0)
     own = parse_options(name, options)
     model = build(name, num_classes, in_channels, encoder, width=width, options=own)
     described = f"{_named(name, encoder)}, {num_classes} classes, random weights"
-    return Subject(model, described, in_channels, SIZE)
+    return InspectTarget(model, described, in_channels, SIZE)
 
 
-def from_run(path: Path) -> Subject:
+def from_run(path: Path) -> InspectTarget:
     """Return the net of a run directory, at the size of its crops. Raises `RunError` if it is none."""
     pipeline, config = load_run(path)
     named = _named(config.model, config.encoder)
     described = f"{named}, {config.class_map.num_classes} classes, weights as trained in {path}"
     same = any(isinstance(own, SamePaddedConv2d) and own.before != own.after for own in pipeline.model.modules())
-    return Subject(
+    return InspectTarget(
         pipeline.model,
         described,
         len(pipeline.mean),
@@ -72,7 +72,7 @@ def from_run(path: Path) -> Subject:
     )
 
 
-def from_model_file(path: Path) -> Subject:
+def from_model_file(path: Path) -> InspectTarget:
     """Rebuild the net that an .onnx file was exported from, out of its metadata; its weights are left out.
 
     Raises `ModelFileError` for a file that pixelwise did not write, or whose convolutions are not the net's.
@@ -94,7 +94,7 @@ def from_model_file(path: Path) -> Subject:
     described = f"{_named(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
     same = any(pads[: len(pads) // 2] != pads[len(pads) // 2 :] for pads in _pads(graph))
     padding = _padding(info.encoder, same=same)
-    return Subject(model, described, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
+    return InspectTarget(model, described, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
 
 
 def _padding(encoder: str | None, *, same: bool) -> EncoderPadding | None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from pixelwise.analysis.tracing import Trace, evaluating, hooked, trace
+from pixelwise.analysis.tracing import Trace, evaluation_mode, trace, watch_outputs
 from pixelwise.core.errors import OptionError, ShapeError
 
 GradientMap = npt.NDArray[np.float64]
@@ -41,11 +41,11 @@ def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, ...]
 
 def receptive_fields(model: nn.Module, in_channels: int = 3) -> dict[str, tuple[float, ...]]:
     """Return for each module, by its path in `model`, the receptive field of its output; that of "" is the net's."""
-    traced = unlimited_trace(model, in_channels)
+    traced = trace_without_border(model, in_channels)
     return {path: output.field.extents for path, output in traced.outputs.items()}
 
 
-def unlimited_trace(model: nn.Module, in_channels: int) -> Trace:
+def trace_without_border(model: nn.Module, in_channels: int) -> Trace:
     """Trace an image so large that every way of falling on the net's grid occurs away from its border."""
     stride: int = getattr(model, "stride", 1)
     side = SIDE
@@ -102,12 +102,12 @@ def gradient_maps(
         return {}
     maps = {path: np.zeros(size) for path in modules}
     generator = torch.Generator().manual_seed(seed)
-    with evaluating(model), _weights_fixed(model):
+    with evaluation_mode(model), _weights_fixed(model):
         for done in range(0, samples, AT_ONCE):
             count = min(AT_ONCE, samples - done)
             images = torch.randn(count, in_channels, *size, generator=generator).requires_grad_()
             outputs: dict[str, torch.Tensor] = {}
-            with hooked(model, outputs.__setitem__):
+            with watch_outputs(model, outputs.__setitem__):
                 model(images)
             for path in modules:
                 maps[path] += _gradients(outputs[path], images, generator) / samples

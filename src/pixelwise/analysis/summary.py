@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from pixelwise.analysis.counting import Saving, dilation_saving, separable_saving
-from pixelwise.analysis.receptive_field import effective_side, gradient_maps, unlimited_trace
+from pixelwise.analysis.receptive_field import effective_side, gradient_maps, trace_without_border
 from pixelwise.analysis.stages import Stage, find_stages
 from pixelwise.analysis.tracing import Output, Trace, trace
 from pixelwise.nn.parameters import count_parameters
@@ -77,7 +77,7 @@ def summarise(
     `effective` off. Raises `OptionError` and `ShapeError` as `ops.tracing.trace` does.
     """
     traced = trace(model, size, in_channels)
-    unlimited = unlimited_trace(model, in_channels)
+    unlimited = trace_without_border(model, in_channels)
     stages = find_stages(model, unlimited)
     measured = [stage.output for stage in stages if _is_map(unlimited.outputs[stage.output])] if effective else []
     total = sum(product.multiply_adds for product in traced.products)

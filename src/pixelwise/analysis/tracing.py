@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from pixelwise.analysis.counting import Product, product
+from pixelwise.analysis.counting import Product, count_product
 from pixelwise.analysis.field_of_view import Field
 from pixelwise.analysis.operation_rules import output_field
 from pixelwise.core.errors import OptionError, ShapeError
@@ -68,7 +68,7 @@ def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trac
             outputs[path] = Output(tuple(output.shape), seen)
 
     try:
-        with evaluating(model), torch.no_grad(), hooked(model, record, tracer.path), tracer:
+        with evaluation_mode(model), torch.no_grad(), watch_outputs(model, record, tracer.path), tracer:
             model(image)
     except (RuntimeError, NotImplementedError, ValueError) as error:
         found = f"a net that cannot follow it ({str(error).partition(chr(10))[0]})"
@@ -78,7 +78,7 @@ def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trac
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
     """Set every module to evaluation mode, and back to what it was."""
     training = {module: module.training for module in model.modules()}
     model.eval()
@@ -90,7 +90,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def hooked(model: nn.Module, on_output: Hook, path: list[str] | None = None) -> Iterator[None]:
+def watch_outputs(model: nn.Module, on_output: Hook, path: list[str] | None = None) -> Iterator[None]:
     """Call `on_output(path, last tensor it gave)` whenever a module finishes; keep the running ones in `path`."""
     running = [] if path is None else path
     with ExitStack() as stack:
@@ -153,7 +153,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.unknown.add(str(func.overloadpacket))
                 after = Field.everything(tensor.ndim)
             self.fields[tensor] = after
-        counted = product(func, arguments, output, self.path[-1] if self.path else "")
+        counted = count_product(func, arguments, output, self.path[-1] if self.path else "")
         if counted is not None:
             self.products.append(counted)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pixelwise.analysis.counting import Saving
-    from pixelwise.analysis.inspect_target import Subject
+    from pixelwise.analysis.inspect_target import InspectTarget
     from pixelwise.analysis.summary import StageSummary, Summary
     from pixelwise.core.classes import ClassMap
     from pixelwise.modelfile.info import ModelInfo
@@ -87,7 +87,7 @@ def _refuse(model: str, **given: object) -> None:
             raise OptionError(f"--{name}", str(value), f"none with {model}, which has its own", f"Leave --{name} out.")
 
 
-def _print_report(summary: Summary, subject: Subject) -> None:
+def _print_report(summary: Summary, subject: InspectTarget) -> None:
     height, width = summary.size
     say(f"{subject.description}; image {height}x{width} (height x width)")
     if subject.info is not None:
@@ -99,7 +99,7 @@ def _print_report(summary: Summary, subject: Subject) -> None:
         say(line)
 
 
-def _file_content(subject: Subject) -> dict[str, Any] | None:
+def _file_content(subject: InspectTarget) -> dict[str, Any] | None:
     """Return what a model file says of itself, for `json.dumps`; `None` of a net by its name."""
     if subject.info is None:
         return None

@@ -31,14 +31,14 @@ def encoders(as_json: AsJson = False) -> None:
 
 
 def _print_front(as_json: bool) -> None:
-    from pixelwise.analysis.cost_table import best_of_front, load_front, read_front
+    from pixelwise.analysis.cost_table import load_front, pareto_front, read_front
 
     if as_json:
         print(json.dumps(read_front()))
         return
     measured_on, rows = load_front()
     lengths = sorted(rows[0].miou)
-    best = {minutes: best_of_front(rows, minutes) for minutes in lengths}
+    best = {minutes: pareto_front(rows, minutes) for minutes in lengths}
     print(f"{measured_on}. * no other is as accurate at less cost\n")
     print(f"{'model':14} {'encoder':30} {'width':>5} {'ms':>6}", *(f"{minutes:g} min".rjust(8) for minutes in lengths))
     for row in rows:

@@ -80,7 +80,7 @@ Dropout (values, rate, seed, layer) => (result)
 
 
 @contextlib.contextmanager
-def dropout_kept(model: nn.Module) -> Iterator[None]:
+def keep_dropout(model: nn.Module) -> Iterator[None]:
     """Within it, exporting `model` leaves its `nn.Dropout` layers in the graph; everything else is as it was."""
     layers = [
         layer for layer in model.modules() if isinstance(layer, nn.Dropout) and layer.p > 0 and not layer.training

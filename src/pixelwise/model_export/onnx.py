@@ -14,8 +14,8 @@ import onnx
 import torch
 
 from pixelwise.core.files import write_atomically
-from pixelwise.model_export.dropout import dropout_kept, seed_dropout
-from pixelwise.model_export.folding import batch_norms_folded
+from pixelwise.model_export.dropout import keep_dropout, seed_dropout
+from pixelwise.model_export.folding import fold_batch_norms
 from pixelwise.modelfile.info import COARSE, METADATA_KEY, ModelInfo
 from pixelwise.nn.pipeline import Pipeline
 
@@ -23,7 +23,7 @@ OPSET = 18
 CLASS_BIAS = "class_bias"
 """The pipeline's own name for it, which that of the initialiser in the graph ends with."""
 NO_BIAS = -0.0
-"""A class bias that adds nothing, for `with_class_bias` to put another in its place. 0.0 would not do: the exporter
+"""A class bias that adds nothing, for `replace_class_bias` to put another in its place. 0.0 would not do: the exporter
 makes one tensor of equal ones, and the shift of images that are normalised in the first layer is 0.0 too."""
 EXAMPLE_SIDES = (96, 128)
 """Height and width of the traced example; the exported graph takes any."""
@@ -44,8 +44,8 @@ def export_onnx(pipeline: Pipeline, info: ModelInfo, path: Path) -> None:
         quiet(),
         torch.no_grad(),
         _out_of_place(pipeline),
-        batch_norms_folded(pipeline, example),
-        dropout_kept(pipeline),
+        fold_batch_norms(pipeline, example),
+        keep_dropout(pipeline),
     ):
         program = torch.onnx.export(
             _Outputs(pipeline) if pipeline.is_coarse else pipeline,
@@ -79,7 +79,7 @@ class _Outputs(torch.nn.Module):
         return self.pipeline.spread(coarse, images), coarse
 
 
-def with_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:
+def replace_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:
     """Write the file at `path`, exported from a pipeline with a class bias of `NO_BIAS` or of other values than any
     tensor has, to `out` with `class_bias` and `info` in the place of its own."""
     proto = onnx.load(path)

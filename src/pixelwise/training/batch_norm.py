@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import distributed, nn
 
-from pixelwise.nn.layers.normalisation import behind
+from pixelwise.nn.layers.normalisation import apply_activation
 
 
 def synchronise(module: nn.Module) -> None:
@@ -31,7 +31,7 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         normed = self._over_all(image) if self.training else super().forward(image)
-        return behind(self, normed)
+        return apply_activation(self, normed)
 
     def _over_all(self, image: torch.Tensor) -> torch.Tensor:
         own_variance, own_mean = torch.var_mean(image, (0, 2, 3), correction=0)

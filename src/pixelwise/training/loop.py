@@ -17,7 +17,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.timm import Encoder
-from pixelwise.nn.losses import counted_weight, cross_entropy
+from pixelwise.nn.losses import cross_entropy, total_weight
 from pixelwise.nn.models.blocks import UpsampledModel
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks.base import LossContext, Task
@@ -114,7 +114,7 @@ class Trainer:
         if self.recipe.reduction == "sum":
             loss = total * step**2
         else:
-            counted = counted_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
+            counted = total_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
             weight: torch.Tensor = self.accelerator.reduce(counted)
             loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
         if batch.task_target is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pixelwise.core.errors import OptionError
-from pixelwise.nn.models import own_options, parse_options
+from pixelwise.nn.models import model_options, parse_options
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.run_directory import STAGES, RunDirectory
 
@@ -36,7 +36,7 @@ def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunD
     minutes = None if options.minutes is None else options.minutes / len(names)
     start_from = options.start_from
     for name in names:
-        own = tuple(pair for pair in pairs if pair.partition("=")[0] in own_options(name))
+        own = tuple(pair for pair in pairs if pair.partition("=")[0] in model_options(name))
         directory = run if name == options.model else RunDirectory(run.path / STAGES / name)
         yield (
             directory,

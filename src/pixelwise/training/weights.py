@@ -14,7 +14,7 @@ from pixelwise.instances.grouping_parameters import Grouping
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.nn.encoders.padding import pad_symmetrically
 from pixelwise.nn.encoders.timm import PACKAGED, Encoder
-from pixelwise.nn.encoders.weight_file import Taken, fill_net, read_weights, require_numbers
+from pixelwise.nn.encoders.weight_file import LoadReport, fill_net, read_weights, require_numbers
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.models.segnet import SegNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
@@ -142,7 +142,7 @@ def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
         raise OptionError("freeze_through", str(stride), f"one of {config.encoder}'s strides: {strides}", remedy)
 
 
-def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> Taken:
+def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> LoadReport:
     """Fill the encoder of `pipeline` from the file at `path`, and return what was taken of it.
 
     SegNet's encoder, which is VGG16's convolutions with batch norm, takes those of torchvision's `vgg16_bn`. Raises
@@ -162,7 +162,7 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> T
         features = {name: tensor for name, tensor in weights.items() if name.startswith("features.")}
         require_numbers(features, path)
         model.fill(features, path)
-        return Taken(len(features), tuple(name for name in weights if name not in features))
+        return LoadReport(len(features), tuple(name for name in weights if name not in features))
     found, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
     raise OptionError("encoder_weights", found, "a model on an encoder", remedy)
 

@@ -15,7 +15,7 @@ from timm.layers.conv2d_same import Conv2dSame
 from torch import nn
 from torch.testing import assert_close
 
-from pixelwise.analysis.receptive_field import unlimited_trace
+from pixelwise.analysis.receptive_field import trace_without_border
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.padding import SamePaddedConv2d, fix_same_padding, pad_symmetrically
 from pixelwise.nn.encoders.timm import PACKAGED, Encoder, build_encoder
@@ -171,7 +171,7 @@ def test_a_map_samples_the_last_pixel_of_its_squares_or_the_first(symmetric: boo
 
 def middles(encoder: Encoder) -> list[int]:
     """Return, a map, how far the middle of the pixels that a cell sees lies behind the first pixel of its square."""
-    outputs = unlimited_trace(encoder, 3).outputs
+    outputs = trace_without_border(encoder, 3).outputs
     last_blocks = ["net.blocks.0", "net.blocks.1", "net.blocks.2", "net.blocks.4", "net.blocks.6"]
     found = []
     for block, stride in zip(last_blocks, encoder.strides, strict=True):
@@ -183,5 +183,5 @@ def middles(encoder: Encoder) -> list[int]:
 
 def test_what_is_counted_are_the_taps_that_the_net_has() -> None:
     """Taps of zeros, which a CPU's convolutions take, are no work of the net's."""
-    shapes = {product.weight_shape for product in unlimited_trace(build_encoder("efficientnet_lite0"), 3).products}
+    shapes = {product.weight_shape for product in trace_without_border(build_encoder("efficientnet_lite0"), 3).products}
     assert {shape[2:] for shape in shapes if len(shape) == 4} == {(1, 1), (3, 3), (5, 5)}

@@ -12,7 +12,7 @@ from torch.testing import assert_close
 
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.nn.encoders import CLASSIFIERS
-from pixelwise.nn.encoders.torchvision import NETS, build_classifier, convolutionised
+from pixelwise.nn.encoders.torchvision import NETS, build_classifier, convert_to_convolutions
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -44,7 +44,7 @@ def image(height: int, width: int, channels: int = 3) -> torch.Tensor:
 def test_the_class_map_of_224_pixels_is_the_classifiers_answer(name: str) -> None:
     classifier = randomised(NETS[name]())
     with torch.no_grad():
-        expected, found = classifier(image(224, 224)), convolutionised(classifier).eval()(image(224, 224))
+        expected, found = classifier(image(224, 224)), convert_to_convolutions(classifier).eval()(image(224, 224))
     assert found.shape == (1, 1000, 1, 1)
     assert expected.std() > 0.1
     assert (found.flatten(1) - expected).abs().max() <= 1e-4
@@ -52,7 +52,7 @@ def test_the_class_map_of_224_pixels_is_the_classifiers_answer(name: str) -> Non
 
 def test_a_larger_image_is_classified_at_every_32_pixels() -> None:
     """Away from the border, whose zeros reach some 200 pixels far, a shift by 32 pixels is a shift by one cell."""
-    net = convolutionised(randomised(NETS["googlenet"]())).eval()
+    net = convert_to_convolutions(randomised(NETS["googlenet"]())).eval()
     with torch.no_grad():
         classes, moved = net(image(224, 768)), net(image(224, 768)[..., 32:])
     assert classes.shape == (1, 1000, 1, 18)
@@ -62,7 +62,7 @@ def test_a_larger_image_is_classified_at_every_32_pixels() -> None:
 
 def test_the_weights_are_shared_not_copied() -> None:
     classifier = NETS["alexnet"]()
-    net = convolutionised(classifier)
+    net = convert_to_convolutions(classifier)
     assert net.classifier[1].weight.data_ptr() == classifier.classifier[1].weight.data_ptr()
     assert list(net.state_dict()) == list(classifier.state_dict())
 

@@ -15,8 +15,8 @@ from pixelwise.nn.models import (
     build,
     default_encoder,
     describe,
-    is_upsampled,
-    own_options,
+    has_coarse_logits,
+    model_options,
     parse_options,
 )
 
@@ -60,7 +60,7 @@ def test_an_option_is_read_in_the_type_of_its_default() -> None:
         "learnt_upsampling": False,
     }
     assert parse_options("deeplabv3plus", ["output_stride=8"]) == {"output_stride": 8}
-    assert own_options("fpn") == ()
+    assert model_options("fpn") == ()
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_built_options_are_checked_as_well() -> None:
 
 
 def test_models_whose_logits_are_those_of_a_coarser_map() -> None:
-    assert [name for name in MODELS if is_upsampled(name)] == ["fpn", "deeplabv3plus"]
+    assert [name for name in MODELS if has_coarse_logits(name)] == ["fpn", "deeplabv3plus"]

@@ -10,7 +10,7 @@ CONNECT_SECONDS = 3.0
 """How long a server may take to answer a first connection."""
 
 
-def why_unreachable(url: str) -> str | None:
+def find_connection_problem(url: str) -> str | None:
     """Return why the server of `url` does not answer, in words; `None` where it does, or where a proxy stands between.
 
     Nothing but the connection is made.

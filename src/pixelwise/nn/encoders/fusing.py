@@ -14,7 +14,7 @@ from torch import nn
 
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.encoders.timm import Encoder
-from pixelwise.nn.layers.normalisation import Pair, alike, folded, normalised_convolutions
+from pixelwise.nn.layers.normalisation import NormPair, find_norm_pairs, fold_batch_norm, is_close
 
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Identity: ("none", []),
@@ -48,11 +48,11 @@ def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
     training = encoder.training
     encoder.eval()
     with torch.no_grad():
-        before, pairs = normalised_convolutions(encoder, partial(encoder, example))
+        before, pairs = find_norm_pairs(encoder, partial(encoder, example))
         fusible = [pair for pair in pairs if frozen.issuperset(pair) and _fusible(pair)]
         for pair in fusible:
             _fuse(pair, operator)
-        same = all(map(alike, before, encoder(example)))
+        same = all(map(is_close, before, encoder(example)))
     encoder.train(training)
     if not same:
         _restore(fusible)
@@ -63,7 +63,7 @@ def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
     return len(fusible)
 
 
-def _fusible(pair: Pair) -> bool:
+def _fusible(pair: NormPair) -> bool:
     convolution, norm = pair
     padded_by_zeros = convolution.padding_mode == "zeros" and not isinstance(convolution.padding, str)
     return (
@@ -78,9 +78,9 @@ def _activation(norm: nn.BatchNorm2d) -> type[nn.Module]:
     return type(activation)
 
 
-def _fuse(pair: Pair, operator: Callable[..., torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
+def _fuse(pair: NormPair, operator: Callable[..., torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
     convolution, norm = pair
-    weight, bias = (own.detach().to(dtype) for own in folded(convolution, norm))
+    weight, bias = (own.detach().to(dtype) for own in fold_batch_norm(convolution, norm))
     padding = convolution.padding
     if isinstance(convolution, SamePaddedConv2d):
         weight, padding = convolution.padded_symmetrically(weight)
@@ -93,6 +93,6 @@ def _fuse(pair: Pair, operator: Callable[..., torch.Tensor], dtype: torch.dtype 
     norm.forward = lambda image: image  # type: ignore
 
 
-def _restore(pairs: list[Pair]) -> None:
+def _restore(pairs: list[NormPair]) -> None:
     for layer in (layer for pair in pairs for layer in pair):
         layer.__dict__.pop("forward", None)

@@ -18,7 +18,7 @@ from torch import nn
 
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.core.files import sha256
-from pixelwise.nn.encoders.connection import why_unreachable
+from pixelwise.nn.encoders.connection import find_connection_problem
 from pixelwise.nn.encoders.padding import fix_same_padding
 
 
@@ -219,7 +219,7 @@ def _require_reachable(name: str) -> None:
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id or _is_cached(config.hf_hub_id):
         return
-    if (reason := why_unreachable(huggingface_hub.constants.ENDPOINT)) is not None:
+    if (reason := find_connection_problem(huggingface_hub.constants.ENDPOINT)) is not None:
         raise _no_weights(name, reason)
 
 
@@ -255,11 +255,11 @@ def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) 
     renamed = dict(zip(own, weights.values(), strict=False))  # `weights` goes on with the head, which has no place here
     stem = next(iter(own))
     if in_channels != 3:
-        renamed[stem] = repeated_over_channels(renamed[stem], in_channels)
+        renamed[stem] = repeat_over_channels(renamed[stem], in_channels)
     net.load_state_dict(renamed)
 
 
-def repeated_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
+def repeat_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
     """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled so that their sum stays."""
     repeats = -(-in_channels // 3)
     return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)

@@ -29,10 +29,10 @@ from torchvision.models.googlenet import BasicConv2d, Inception
 
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.core.files import sha256
-from pixelwise.nn.encoders.connection import why_unreachable
+from pixelwise.nn.encoders.connection import find_connection_problem
 from pixelwise.nn.encoders.timm import Encoder
 from pixelwise.nn.encoders.weight_file import fill_net
-from pixelwise.nn.layers.width import scaled
+from pixelwise.nn.layers.width import scale_channels
 
 NETS: dict[str, Callable[[], nn.Module]] = {
     "alexnet": models.alexnet,
@@ -123,7 +123,7 @@ def build_classifier(
         remedy = "Add `pretrained=False` to train the narrower net from random weights, or leave `width` out."
         raise OptionError("width", f"{width} with pretrained weights", "1", remedy)
     with torch.device("meta"):  # shapes alone, until they are final
-        layers = _without_its_answer(convolutionised(NETS[name]()))
+        layers = _without_its_answer(convert_to_convolutions(NETS[name]()))
         _resize(layers, in_channels, width)
         _pad(layers, name, reference_padding)
         grids = list(_grids(_one_by_one(layers)))
@@ -135,13 +135,13 @@ def build_classifier(
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             module.reset_parameters()
     if pretrained:
-        _fill(net, imagenet_weights(name, f"encoder={name!r}", NO_PRETRAINED), name)
+        _fill(net, load_imagenet_weights(name, f"encoder={name!r}", NO_PRETRAINED), name)
     mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
     offsets = [grids[tap][1] for tap in taps]
     return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
 
 
-def convolutionised(classifier: nn.Module) -> nn.Sequential:
+def convert_to_convolutions(classifier: nn.Module) -> nn.Sequential:
     """Turn torchvision's classifier into a net of convolutions of the same names and, shared, the same weights.
 
     It gives the classifier's logits for every window of 224 x 224, 32 apart: (N, 3, H, W) -> (N, 1000, h, w) with
@@ -188,7 +188,7 @@ def _resize(module: nn.Module, channels: int, width: float) -> int:
     """Make all layers new: `channels` into the first, `width` times their own out of each; return the last's."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
-            after = scaled(child.out_channels, width)
+            after = scale_channels(child.out_channels, width)
             side, stride, padding = _window(child)
             setattr(module, name, nn.Conv2d(channels, after, side, stride, padding, bias=child.bias is not None))
             channels = after
@@ -254,7 +254,7 @@ def _one_by_one(layers: nn.Module) -> Iterator[nn.Module]:
             yield layer
 
 
-def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torch.Tensor]:
+def load_imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torch.Tensor]:
     """Return torchvision's ImageNet weights of `name`, a state dict, from its cache (`TORCH_HOME`) or the network.
 
     Raises `MissingDependencyError` at `where` if they cannot be had; `otherwise` is what to do without them.
@@ -265,7 +265,7 @@ def imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torc
     if cached.is_file() and named and not sha256(cached).startswith(named[1]):
         remedy = "Remove the file, so that it is fetched again, or give your own with `encoder_weights`."
         raise MissingDependencyError(cached, "weights with another SHA-256", f"one that begins {named[1]}", remedy)
-    if not cached.exists() and (reason := why_unreachable(url)) is not None:
+    if not cached.exists() and (reason := find_connection_problem(url)) is not None:
         raise _no_weights(where, reason, url, cached, otherwise)
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output

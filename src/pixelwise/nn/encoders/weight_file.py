@@ -16,7 +16,7 @@ from torch import nn
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import special_file_kind
-from pixelwise.nn.encoders.timm import PACKAGED, repeated_over_channels
+from pixelwise.nn.encoders.timm import PACKAGED, repeat_over_channels
 
 OPTION = "encoder_weights"
 PICKLES = (".pth", ".pt", ".bin")
@@ -31,7 +31,7 @@ Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Taken:
+class LoadReport:
     """How many entries of an encoder came from a file, and which entries of the file it has no use for."""
 
     count: int
@@ -88,7 +88,7 @@ def _wrapped(content: Mapping[object, object]) -> Mapping[object, object] | None
     return next((inner for key in WRAPPERS if isinstance(inner := content.get(key), Mapping)), None)
 
 
-def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) -> Taken:
+def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) -> LoadReport:
     """Copy `weights` into an encoder's `net`, entry by entry under the same names.
 
     Dots count as underscores, which timm puts in their place where it cuts a net into features. A fully connected
@@ -112,7 +112,7 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
     fitted = {name: _fitted(name, weights[source], wanted[name], path) for name, source in sources.items()}
     net.load_state_dict(wanted | fitted)
     used = set(sources.values())
-    return Taken(len(fitted), tuple(name for name in weights if name not in used))
+    return LoadReport(len(fitted), tuple(name for name in weights if name not in used))
 
 
 def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -146,7 +146,7 @@ def _fitted(name: str, lent: torch.Tensor, own: torch.Tensor, path: Path) -> tor
     if lent.ndim == 2 and own.ndim == 4 and lent.numel() == own.numel():  # fully connected
         return lent.reshape(own.shape)
     if lent.ndim == own.ndim == 4 and lent.shape[1] == 3 != own.shape[1]:
-        lent = repeated_over_channels(lent, own.shape[1])
+        lent = repeat_over_channels(lent, own.shape[1])
     if lent.shape != own.shape:
         found = f"{name} of shape {tuple(lent.shape)} in {path}"
         remedy = "Name the encoder and width that the weights belong to."

@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 Result = TypeVar("Result")
-Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
+NormPair = tuple[nn.Conv2d, nn.BatchNorm2d]
 TOLERANCE = 1e-3
 """By how much folding may change a net's values, as a share of the largest."""
 
 
-def behind(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
+def apply_activation(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
     """Apply what timm's batch norm layers hold behind the normalisation: dropout and an activation."""
     for name in ("drop", "act"):
         if hasattr(norm, name):
@@ -24,13 +24,13 @@ def behind(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
     return normed
 
 
-def normalised_convolutions(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, list[Pair]]:
+def find_norm_pairs(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, list[NormPair]]:
     """Return what `run` does, and the convolutions of `net` with a batch norm behind that it goes through once.
 
     What else takes a convolution's result is not seen.
     """
     given: list[tuple[torch.Tensor, nn.Conv2d]] = []
-    pairs: list[Pair] = []
+    pairs: list[NormPair] = []
     uses: Counter[nn.Module] = Counter()
 
     def see(layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -38,7 +38,7 @@ def normalised_convolutions(net: nn.Module, run: Callable[[], Result]) -> tuple[
         if isinstance(layer, nn.Conv2d):
             given.append((output, layer))
         elif isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
-            pairs.extend((convolution, layer) for own, convolution in given if own is inputs[0])
+            pairs.extend((convolution, layer) for output, convolution in given if output is inputs[0])
 
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
     handles = [layer.register_forward_hook(see) for layer in layers]
@@ -50,12 +50,12 @@ def normalised_convolutions(net: nn.Module, run: Callable[[], Result]) -> tuple[
     return result, [pair for pair in pairs if all(uses[layer] == 1 for layer in pair)]
 
 
-def folded(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
-    """Return the weight and bias of a convolution that does what the two do in evaluation mode, without `behind`."""
+def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Return the weight and bias of a convolution that does what both do in evaluation mode, up to the activation."""
     mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)
     return fuse_conv_bn_weights(convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias)
 
 
-def alike(before: torch.Tensor, after: torch.Tensor) -> bool:
+def is_close(before: torch.Tensor, after: torch.Tensor) -> bool:
     """Whether what a net gives is the same before and after a folding, to `TOLERANCE`."""
     return torch.allclose(before, after, rtol=0, atol=TOLERANCE * float(before.abs().max()))

@@ -9,7 +9,7 @@ import torch
 from pixelwise.core.registry import Registry
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.nn.losses.centres import centre_errors
-from pixelwise.nn.losses.cross_entropy import Reduction, counted_weight, cross_entropy, median_frequency_weights
+from pixelwise.nn.losses.cross_entropy import Reduction, cross_entropy, median_frequency_weights, total_weight
 
 __all__ = [
     "DEFAULT_LOSS",
@@ -18,9 +18,9 @@ __all__ = [
     "Reduction",
     "border_weights",
     "centre_errors",
-    "counted_weight",
     "cross_entropy",
     "median_frequency_weights",
+    "total_weight",
 ]
 
 
@@ -29,7 +29,7 @@ class Loss(Protocol):
 
     Training asks for `reduction="sum"` and divides by the weight of the counted pixels itself: several processes share
     a batch, and each knows its own pixels alone. A loss that is no sum over pixels, such as Dice, returns its value
-    times that weight, `counted_weight(target, pixel_weights=pixel_weights)`.
+    times that weight, `total_weight(target, pixel_weights=pixel_weights)`.
     """
 
     def __call__(

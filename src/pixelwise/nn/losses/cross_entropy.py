@@ -47,11 +47,11 @@ def cross_entropy(
         return total
     if reduction == "pixels":
         return total / counted_pixels(target, ignore_index).sum().clamp(min=1)
-    weight = counted_weight(target, class_weights, pixel_weights=pixel_weights, ignore_index=ignore_index)
+    weight = total_weight(target, class_weights, pixel_weights=pixel_weights, ignore_index=ignore_index)
     return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
 
-def counted_weight(
+def total_weight(
     target: torch.Tensor,
     class_weights: torch.Tensor | None = None,
     *,

@@ -74,7 +74,7 @@ def build(
     return model
 
 
-def own_options(name: str) -> tuple[str, ...]:
+def model_options(name: str) -> tuple[str, ...]:
     """Return the names of the options that model `name` has beside those that all take."""
     return tuple(keyword for keyword in inspect.signature(_builder(name)).parameters if keyword not in COMMON)
 
@@ -116,7 +116,7 @@ def default_encoder(name: str) -> str | None:
     return None if parameter is None else parameter.default
 
 
-def is_upsampled(name: str) -> bool:
+def has_coarse_logits(name: str) -> bool:
     """Return whether the logits of model `name` are those of a coarser map (`UpsampledModel`)."""
     from pixelwise.nn.models.blocks import UpsampledModel
 

@@ -8,7 +8,6 @@ from torch import nn
 from pixelwise.nn.layers.convolution import depthwise_separable_convolution
 from pixelwise.nn.layers.padding import pad_to_multiple
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
-from pixelwise.nn.layers.width import scaled as scaled  # models take it from here
 
 
 def he_initialise(model: nn.Module) -> None:

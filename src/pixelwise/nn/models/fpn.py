@@ -22,7 +22,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.nn.encoders import DEFAULT_ENCODER
 from pixelwise.nn.encoders.timm import build_encoder
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
-from pixelwise.nn.models.blocks import SeparableConvBNReLU, UpsampledModel, scaled
+from pixelwise.nn.layers.width import scale_channels
+from pixelwise.nn.models.blocks import SeparableConvBNReLU, UpsampledModel
 
 CHANNELS = 96
 FINEST_STRIDE = 4
@@ -54,7 +55,7 @@ class FPN(UpsampledModel):
                 f"encoder={encoder!r}", found, f"strides of {FINEST_STRIDE} or more", "Take a deeper one."
             )
         self.stride = self.encoder.strides[-1]
-        channels = scaled(CHANNELS, width)
+        channels = scale_channels(CHANNELS, width)
         self.laterals = nn.ModuleList(nn.Conv2d(self.encoder.channels[i], channels, 1) for i in self.levels)
         self.smooth = nn.ModuleList(SeparableConvBNReLU(channels, channels) for _ in self.levels[:-1])
         self.head = nn.Conv2d(channels, num_classes, 1)

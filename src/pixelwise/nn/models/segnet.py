@@ -28,11 +28,12 @@ import torch
 from torch import nn
 
 from pixelwise.core.errors import OptionError
-from pixelwise.nn.encoders.torchvision import imagenet_weights
+from pixelwise.nn.encoders.torchvision import load_imagenet_weights
 from pixelwise.nn.encoders.weight_file import COUNTER
 from pixelwise.nn.layers import max_pool_with_indices, max_unpool
 from pixelwise.nn.layers.padding import pad_to_multiple
-from pixelwise.nn.models.blocks import he_initialise, scaled
+from pixelwise.nn.layers.width import scale_channels
+from pixelwise.nn.models.blocks import he_initialise
 
 Widths = tuple[tuple[int, ...], ...]
 ENCODER: Widths = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -65,15 +66,15 @@ class SegNet(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = _stages(in_channels, ENCODER, width)
-        self.decoder = _stages(scaled(ENCODER[-1][-1], width), DECODER, width)
+        self.decoder = _stages(scale_channels(ENCODER[-1][-1], width), DECODER, width)
         self.dropout = nn.Dropout(0.5) if bayesian else nn.Identity()
-        self.head = nn.Conv2d(scaled(DECODER[-1][-1], width), num_classes, 3, padding=1)
+        self.head = nn.Conv2d(scale_channels(DECODER[-1][-1], width), num_classes, 3, padding=1)
         he_initialise(self)
         if vgg16_weights:
             if width != 1 or in_channels != 3:
                 found = f"width {width:g} and {in_channels} channels"
                 raise OptionError("vgg16_weights", found, "width 1 and 3 channels, as VGG16", "Leave one of them out.")
-            fill_from_vgg16(self.encoder, imagenet_weights("vgg16_bn", "vgg16_weights", "leave vgg16_weights out"))
+            fill_from_vgg16(self.encoder, load_imagenet_weights("vgg16_bn", "vgg16_weights", "leave vgg16_weights out"))
 
     def fill(self, features: Mapping[str, torch.Tensor], path: Path) -> None:
         """Copy the `features` of a `vgg16_bn`, read from the file at `path`, into the encoder.
@@ -114,7 +115,7 @@ class SegNetBasic(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, bayesian: bool = False) -> None:
         super().__init__()
-        channels = scaled(BASIC[-1][-1], width)
+        channels = scale_channels(BASIC[-1][-1], width)
         self.normalisation = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)
         self.encoder = _stages(in_channels, BASIC, width, kernel=7)
         self.decoder = _stages(channels, BASIC, width, kernel=7, relu=False)
@@ -171,7 +172,7 @@ def _stages(in_channels: int, widths: Widths, width: float, kernel: int = 3, rel
     stages = nn.ModuleList()
     for stage in widths:
         layers: list[nn.Module] = []
-        for channels in (scaled(channels, width) for channels in stage):
+        for channels in (scale_channels(channels, width) for channels in stage):
             convolution = nn.Conv2d(in_channels, channels, kernel, padding=kernel // 2)
             layers += [convolution, nn.BatchNorm2d(channels), *([nn.ReLU(inplace=True)] if relu else [])]
             in_channels = channels

@@ -17,7 +17,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.nn.encoders.timm import build_encoder
 from pixelwise.nn.layers.padding import mirror_pad, pad_to_multiple
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
-from pixelwise.nn.models.blocks import ConvBNReLU, he_initialise, scaled
+from pixelwise.nn.layers.width import scale_channels
+from pixelwise.nn.models.blocks import ConvBNReLU, he_initialise
 
 WIDTHS = (64, 128, 256, 512, 1024)
 BORDER = 92
@@ -63,7 +64,7 @@ class UNet(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, released: bool = False) -> None:
         super().__init__()
-        widths = [scaled(channels, width) for channels in WIDTHS]
+        widths = [scale_channels(channels, width) for channels in WIDTHS]
         raised = [widths[1] if released else widths[0], *widths[1:-1]]
         self.contracting = nn.ModuleList(_two_convolutions(a, b) for a, b in pairwise([in_channels, *widths]))
         self.up = nn.ModuleList(

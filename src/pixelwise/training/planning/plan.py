@@ -21,7 +21,7 @@ from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset
 from pixelwise.nn.losses import median_frequency_weights
 from pixelwise.nn.losses.cross_entropy import Reduction
-from pixelwise.nn.models import DEFAULT_MODEL, FINE_TUNED, default_encoder, is_upsampled, parse_options
+from pixelwise.nn.models import DEFAULT_MODEL, FINE_TUNED, default_encoder, has_coarse_logits, parse_options
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.stack import located
 from pixelwise.tasks import TASKS
@@ -157,7 +157,7 @@ def _recipe(
     long: bool,
 ) -> Recipe:
     sizes = [size for size, count in survey.sizes.items() for _ in range(count)]
-    long = long and is_upsampled(model)
+    long = long and has_coarse_logits(model)
     crop, enlargement = recipes.crop_size(sizes, long), recipes.image_scale(sizes, long)
     if options.task == "instance" and long:
         wanted = recipes.object_scale(survey.train_object_areas)
@@ -166,7 +166,7 @@ def _recipe(
             crop, enlargement = recipes.crop_size(enlarged, long=False), wanted
     split = recipes.EARLY_SPLIT if long and crop[0] * crop[1] >= recipes.SPLIT_PIXELS else 1
     recipe = recipes.make_recipe(crop, train_images, class_weights, processes, enlargement, options.minutes, split)
-    if not is_upsampled(model):  # its logits are as fine as the image
+    if not has_coarse_logits(model):  # its logits are as fine as the image
         recipe = recipes.with_test_scales(recipe, (1.0,))
     if options.task == "instance":
         recipe = adapt_to_object_sizes(recipes.for_instances(recipe), survey.train_object_areas)

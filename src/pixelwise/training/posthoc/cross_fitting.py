@@ -15,7 +15,7 @@ from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
 from pixelwise.inference.evaluate import OnImage, score_items
 from pixelwise.inference.loading import load
-from pixelwise.model_export.onnx import NO_BIAS, export_onnx, with_class_bias
+from pixelwise.model_export.onnx import NO_BIAS, export_onnx, replace_class_bias
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks.base import Scorer, TaskScores
 from pixelwise.training.config import RunConfig
@@ -115,7 +115,7 @@ def export_fitted(
         if grouping is not None:
             pipeline.grouping = best_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
-        with_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
+        replace_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
         return share, bias
 
     halves: list[Half] = []
