@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-import torch
 from google.protobuf.message import DecodeError
 from torch import nn
 
@@ -20,6 +19,7 @@ from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.models import build, default_encoder, parse_options
+from pixelwise.nn.seeding import seeded
 from pixelwise.training.config import EncoderPadding
 from pixelwise.training.weights import load_run, model_info
 
@@ -49,9 +49,9 @@ def from_name(
     name: str, num_classes: int, in_channels: int, encoder: str | None, width: float | None, options: Sequence[str]
 ) -> InspectTarget:
     """Return model `name` with weights as training would start from, the encoder's random. Errors as in `build`."""
-    torch.manual_seed(0)
     own = parse_options(name, options)
-    model = build(name, num_classes, in_channels, encoder, width=width, options=own)
+    with seeded(0):
+        model = build(name, num_classes, in_channels, encoder, width=width, options=own)
     described = f"{_named(name, encoder)}, {num_classes} classes, random weights"
     return InspectTarget(model, described, in_channels, SIZE)
 
@@ -85,7 +85,8 @@ def from_model_file(path: Path) -> InspectTarget:
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
     in_channels, classes = len(info.mean), info.channels
-    model = build(info.model, classes, in_channels, info.encoder, width=info.width, options=info.options)
+    with seeded(0):
+        model = build(info.model, classes, in_channels, info.encoder, width=info.width, options=info.options)
     theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
     if not theirs <= ours:  # what leads to no logit is not in the file
         found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"

@@ -39,6 +39,9 @@ app.command("encoders")(models.encoders)
 app.command("convert")(convert.convert)
 
 DEBUG = "--debug"
+GDAL_CACHE_MIB = "256"
+"""What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
+row of tiles of a scan that is stored in strips. It reads that once in a process."""
 
 
 def _print_version(asked: bool) -> None:
@@ -66,6 +69,7 @@ def main() -> None:
     that says so and 70, Ctrl-C and SIGTERM with how to go on and 130 or 143. `--debug`, before or after the command,
     shows the traceback of an error. What the encoding of standard output or error cannot show is written as an escape.
     """
+    os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MIB)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -42,6 +42,7 @@ def demo(
     from pixelwise.inference.jobs import plan_jobs
     from pixelwise.inference.loading import load
     from pixelwise.training import train
+    from pixelwise.training.memory import keep_freed_memory
     from pixelwise_scenes import write_scenes
 
     if out.exists():
@@ -49,6 +50,7 @@ def demo(
     note(f"drawing {SCENES[task]}")
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
+    keep_freed_memory()
     run = train(dataset, out=out / "run", task=task, minutes=minutes, wording=partial(in_flags, command="train"))
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
     note("measuring on the test images, and predicting them")

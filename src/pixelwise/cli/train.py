@@ -95,7 +95,9 @@ def train(
     from pixelwise.core.bands import parse_bands
     from pixelwise.data import open_dataset
     from pixelwise.training import train as run_training
+    from pixelwise.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     run = run_training(
         open_dataset(data, format, None if bands is None else parse_bands(bands), images_root),
         out=out,

@@ -16,10 +16,6 @@ from pixelwise.core.documents import json_value, read_text
 from pixelwise.core.errors import OutputError
 from pixelwise.core.temporary_files import temporary_path
 
-_UMASK = os.umask(0)
-os.umask(_UMASK)
-
-
 HASHED_AT_ONCE = 2**20
 """Bytes."""
 
@@ -61,13 +57,25 @@ def write_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
     there, untouched.
     """
     with output_errors(path), temporary_path(path) as temporary:
+        mode = _mode_of_new_files(temporary)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_UMASK)
+        temporary.chmod(mode)
         temporary.replace(path)
         if durable:
             _sync_directory(path.parent)
+
+
+def _mode_of_new_files(path: Path) -> int:
+    """Return the permissions that a file made at `path`, where there is none, gets from the umask, which can only be
+    read by setting it for the whole process."""
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
+        path.unlink()
 
 
 @contextlib.contextmanager

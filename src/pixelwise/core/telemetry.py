@@ -22,6 +22,9 @@ _LOCK = threading.Lock()
 def import_silently(name: str) -> Any:
     """Import a module by its full name and return it; the process is left as it was, environment and modules.
 
+    The environment variables of `SWITCHES` are set while the import runs, since onnxruntime reads them then, and put
+    back after it.
+
     Of a package that the host has imported before, what it does is the host's choice. Raises `ImportError` as `import`
     does.
     """

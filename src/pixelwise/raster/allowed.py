@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,16 +61,47 @@ BEGINNINGS = {
 """What files begin with that are taken for images by mistake or on purpose."""
 
 
-def open_pillow(file: Path, path: Path | None = None) -> Image.Image:
-    """Open an image file, its header read, as Pillow does, which raises as ever. Raises `ImageError`, which names
-    `path`, for content that is known to be no image."""
+class _PillowLimit:
+    """Pillow's own limit on pixels, which can only be moved for the whole process, and who needs it moved."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before: int | None = None
+
+    @contextlib.contextmanager
+    def raised(self) -> Iterator[None]:
+        """Let Pillow read images up to `max_pixels` meanwhile. The last of several threads puts the limit back."""
+        pixels = max_pixels()
+        with self._lock:
+            if not self._users:
+                self._before = Image.MAX_IMAGE_PIXELS
+            if Image.MAX_IMAGE_PIXELS is not None:
+                Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, pixels)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    Image.MAX_IMAGE_PIXELS = self._before
+
+
+PILLOW_LIMIT = _PillowLimit()
+
+
+@contextlib.contextmanager
+def open_pillow(file: Path, path: Path | None = None) -> Iterator[Image.Image]:
+    """Yield an image file, its header read, as Pillow opens it, which raises as ever; larger ones than Pillow reads by
+    itself, too. Raises `ImageError`, which names `path`, for content that is known to be no image."""
     require_image(file, path)
-    # Pillow's own limit can only be set for the whole process: it is moved up to ours, which is told in our words.
-    if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
-    with FILTERING, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(file, formats=PILLOW_FORMATS)
+    with PILLOW_LIMIT.raised():
+        with FILTERING, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=PILLOW_FORMATS)
+        with image:
+            yield image
 
 
 def open_gdal(source: Path) -> DatasetReader:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,6 @@ from pixelwise.raster.zarr import full_resolution, is_zarr
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
-
-CACHE_MIB = "256"
-"""What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a
-row of tiles of a scan that is stored in strips."""
 
 
 def has_rasterio() -> bool:
@@ -42,7 +37,6 @@ def open_file(source: Path | str) -> DatasetReader:
     if not is_text(source):
         found, expected = "a name that is not UTF-8", "one that GDAL takes"
         raise ImageError(Path(source), found, expected, "Rename the file, or its folder.")
-    os.environ.setdefault("GDAL_CACHEMAX", CACHE_MIB)  # read once, before a process's first pixels
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 

@@ -19,7 +19,7 @@ from pixelwise.core.errors import ImageError, PixelwiseError, ShapeError
 from pixelwise.core.files import open_regular, write_atomically
 from pixelwise.core.lookup import rows_of
 from pixelwise.core.value_range import ValueRange
-from pixelwise.raster.allowed import open_pillow
+from pixelwise.raster.allowed import PILLOW_LIMIT, open_pillow
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, size_error
 from pixelwise.raster.stack import STACK_ENDINGS, located
@@ -355,7 +355,7 @@ def _gray_and_alpha(path: Path) -> Values:
     data = bytearray(path.read_bytes())
     data[24:26] = bytes([8, 6])
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+    with PILLOW_LIMIT.raised(), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         pairs = _array(image)

@@ -20,6 +20,7 @@ from pixelwise.nn.encoders.timm import Encoder
 from pixelwise.nn.losses import cross_entropy, total_weight
 from pixelwise.nn.models.blocks import UpsampledModel
 from pixelwise.nn.pipeline import Pipeline
+from pixelwise.nn.seeding import seeded
 from pixelwise.tasks.base import LossContext, Task
 from pixelwise.tasks.semantic import SEMANTIC
 from pixelwise.training import batch_norm, distributed
@@ -102,10 +103,10 @@ class Trainer:
         """Return the loss that this process's crops add to that of the batch."""
         device, step = self.accelerator.device, self.loss_step
         position = self.seed * 1_000_003 + self.progress.step  # chance is a function of (seed, step)
-        torch.manual_seed(position)
-        rows, columns = (_one_in(step, side) for side in batch.targets.shape[1:])
-        torch.manual_seed(position + 2**40 * self.accelerator.process_index)  # dropout is each process's own
-        logits = self.pipeline(batch.images.to(device), step).float()
+        draw = torch.Generator().manual_seed(position)
+        rows, columns = (_one_in(step, side, draw) for side in batch.targets.shape[1:])
+        with seeded(position + 2**40 * self.accelerator.process_index, device):  # dropout is each process's own
+            logits = self.pipeline(batch.images.to(device), step).float()
         targets = batch.targets[:, rows, columns].to(device)
         weights = self.class_weights[targets.where(counted_pixels(targets), 0)]
         if batch.border is not None:
@@ -226,9 +227,9 @@ def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
     }
 
 
-def _one_in(step: int, side: int) -> slice:
-    """Return every `step`-th position of a side, from one of the first on that chance picks."""
-    return slice(int(torch.randint(step, ())), side // step * step, step)
+def _one_in(step: int, side: int, draw: torch.Generator) -> slice:
+    """Return every `step`-th position of a side, from one of the first on that `draw` picks."""
+    return slice(int(torch.randint(step, (), generator=draw)), side // step * step, step)
 
 
 def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:

@@ -18,6 +18,9 @@ def keep_freed_memory() -> None:
     A training step frees and asks for the same few hundred megabytes again and again. By default each large tensor is
     a fresh mapping whose pages the kernel clears one fault at a time: a third of the step (docs/experiments/step.md
     measures it). Does nothing where the C library is not glibc.
+
+    This holds for the whole process from then on, so `train` leaves it to the command line. Call it first to train from
+    Python at the same speed.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -24,7 +24,6 @@ from pixelwise.training import recipe as recipes
 from pixelwise.training.config import Recipe, RunConfig
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
-from pixelwise.training.memory import keep_freed_memory
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.planning.plan import (
     DEFAULT_MINUTES,
@@ -252,7 +251,6 @@ def _train(
     run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display, folds: Measured | None = None
 ) -> Run:
     started = time.perf_counter()
-    keep_freed_memory()
     accelerator = distributed.join_processes()
     if accelerator.is_main_process:
         run.clear_leftovers()

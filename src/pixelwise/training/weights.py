@@ -18,6 +18,7 @@ from pixelwise.nn.encoders.weight_file import LoadReport, fill_net, read_weights
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.models.segnet import SegNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.nn.seeding import seeded
 from pixelwise.tasks import TASKS
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
@@ -33,19 +34,19 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
 
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
-    torch.manual_seed(config.seed)
     channels = channel_count(config.bands)
-    model = build(
-        config.model,
-        config.class_map.num_classes + TASKS[config.task].channels,
-        channels,
-        encoder=config.encoder,
-        width=config.width,
-        pretrained=pretrained,
-        options=config.options,
-    )
-    if config.encoder in PACKAGED and config.encoder_padding == "symmetric":
-        pad_symmetrically(model)
+    with seeded(config.seed):
+        model = build(
+            config.model,
+            config.class_map.num_classes + TASKS[config.task].channels,
+            channels,
+            encoder=config.encoder,
+            width=config.width,
+            pretrained=pretrained,
+            options=config.options,
+        )
+        if config.encoder in PACKAGED and config.encoder_padding == "symmetric":
+            pad_symmetrically(model)
     encoder = getattr(model, "encoder", None)
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)

@@ -21,6 +21,7 @@ from pixelwise.data.annotation_values import corners_in
 from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Mask, Ring, signed_area
+from pixelwise.raster.allowed import PILLOW_LIMIT
 
 NO_REGIONS = ("point", "points", "line", "linestrip")
 TWO_POINTS = ("rectangle", "circle", "mask")
@@ -88,7 +89,8 @@ def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]
 
 def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
     try:
-        with Image.open(io.BytesIO(base64.b64decode(entry.get("mask") or "")), formats=("PNG",)) as image:
+        png = io.BytesIO(base64.b64decode(entry.get("mask") or ""))
+        with PILLOW_LIMIT.raised(), Image.open(png, formats=("PNG",)) as image:
             found = image.size[::-1]
             mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
     except Exception as error:  # damaged images make Pillow raise nearly anything
