@@ -9,12 +9,13 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.registry import Registry
 from pixelwise.nn.augment import AUGMENTATIONS, color, elastic
 from pixelwise.nn.losses import LOSSES, cross_entropy
+from pixelwise.tasks import TASKS
 
 
-@pytest.fixture(params=["loss", "augmentation"])
+@pytest.fixture(params=["loss", "augmentation", "task"])
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Registry]:
     """A kind of thing and its registry, which forgets what the test adds."""
-    registry: Registry = {"loss": LOSSES, "augmentation": AUGMENTATIONS}[request.param]
+    registry: Registry = {"loss": LOSSES, "augmentation": AUGMENTATIONS, "task": TASKS}[request.param]
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     return request.param, registry
 

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pixelwise.extensions import register_augmentation as register_augmentation
     from pixelwise.extensions import register_layout as register_layout
     from pixelwise.extensions import register_loss as register_loss
+    from pixelwise.extensions import register_metric as register_metric
+    from pixelwise.extensions import register_task as register_task
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
     from pixelwise.inference.predictor import Predictor as Predictor
@@ -73,6 +75,8 @@ _HOMES = {
     "register_augmentation": "pixelwise.extensions",
     "register_layout": "pixelwise.extensions",
     "register_loss": "pixelwise.extensions",
+    "register_metric": "pixelwise.extensions",
+    "register_task": "pixelwise.extensions",
     "train": "pixelwise.training",
 }
 """The module that defines each public name."""
@@ -105,6 +109,8 @@ __all__ = [
     "register_augmentation",
     "register_layout",
     "register_loss",
+    "register_metric",
+    "register_task",
     "train",
 ]
 

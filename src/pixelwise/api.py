@@ -17,8 +17,7 @@ from pixelwise.data.dataset import Dataset
 
 if TYPE_CHECKING:
     from pixelwise.inference.predictor import Predictor
-    from pixelwise.metrics.instances import InstanceScores
-    from pixelwise.metrics.scores import Scores
+    from pixelwise.tasks.base import TaskScores
     from pixelwise.training import Run
 
 OnProgress = Callable[[int, int], None]
@@ -125,8 +124,9 @@ def evaluate(
     data: Dataset | str | Path,
     split: str = "test",
     *,
+    metrics: Sequence[str] = (),
     on_progress: OnProgress | None = None,
-) -> Scores | InstanceScores:
+) -> TaskScores:
     """Measure a model on one split of a data set.
 
     Parameters
@@ -137,19 +137,22 @@ def evaluate(
         A directory, or a data set that `open_dataset` returned. Its classes must be the model's.
     split
         `"train"`, `"val"` or `"test"`.
+    metrics
+        Names of further metrics to report (see `register_metric`).
     on_progress
         Called with (images done, images in all) after each image. A notebook shows a bar without it.
 
     Returns
     -------
-    Scores or InstanceScores
+    Scores, InstanceScores or PanopticScores
         Fractions in 0..1 with bootstrap intervals over images: of a semantic model mIoU, accuracies and boundary F1;
-        of an instance model average precision and panoptic quality.
+        of an instance model average precision and panoptic quality; of a panoptic model panoptic quality of things and
+        of stuff, and mIoU.
 
     Raises
     ------
     OptionError
-        The data set has no such split.
+        The data set has no such split, or no metric has a name.
     DataError
         The classes are not the model's, or an image lacks its labels.
     ModelFileError
@@ -171,7 +174,7 @@ def evaluate(
     if isinstance(model, (str, Path)):
         model = load(model, at_once=len(dataset.splits.get(split, ())))
     with notebook_bar("evaluate") as show_progress:
-        return evaluate_split(model, dataset, split, on_progress or show_progress)
+        return evaluate_split(model, dataset, split, on_progress or show_progress, metrics=metrics)
 
 
 def export(

@@ -1,7 +1,7 @@
-"""Adding to pixelwise from another package: losses, augmentations, layouts of data sets.
+"""Adding to pixelwise from another package: losses, augmentations, layouts of data sets, tasks, metrics.
 
 Each `register_...` puts one thing under a name that the options then take. A package that is installed can do without
-the call: an entry point in the group `pixelwise.losses`, `.augmentations` or `.layouts`, with the value
+the call: an entry point in the group `pixelwise.losses`, `.augmentations`, `.layouts`, `.tasks` or `.metrics`, with the value
 `module:attribute`, does the same, and nothing is imported before the name is used.
 
 A thing may be given as such a text here, too. A name that is taken is refused with `OptionError`.
@@ -12,9 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pixelwise.data.layout import Layout
+    from pixelwise.inference.evaluate import Metric
     from pixelwise.nn.augment import Augmentation
     from pixelwise.nn.losses import Loss
+    from pixelwise.tasks import Task
 
 
 def register_loss(name: str, loss: Loss | str) -> None:
@@ -92,3 +96,73 @@ def register_layout(name: str, layout: Layout | str) -> None:
     from pixelwise.data.layouts import LAYOUTS
 
     LAYOUTS.register(name, layout)
+
+
+def register_task(name: str, task: Task | str) -> None:
+    """Add a task, which `train(..., task=name)` then takes.
+
+    A model file names its task, so the process that predicts with it needs the task as well. An entry point is there in
+    every process.
+
+    Parameters
+    ----------
+    name
+        What the option `task` calls it.
+    task
+        An object as `pixelwise.tasks.Task` describes it. Most derive from `pixelwise.tasks.semantic.SemanticTask` and
+        override what differs.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    A semantic task whose weights are kept by the accuracy of pixels:
+
+    >>> import pixelwise as pw
+    >>> from pixelwise.tasks.semantic import SemanticTask
+    >>> class AccuracyTask(SemanticTask):
+    ...     measure, measure_name = "global_accuracy", "accuracy"
+    >>> pw.register_task("accuracy", AccuracyTask())
+    """
+    from pixelwise.tasks import TASKS
+
+    TASKS.register(name, task)
+
+
+def register_metric(name: str, factory: Callable[[], Metric] | str) -> None:
+    """Add a metric, which `evaluate(..., metrics=[name])` then reports beside the scores of the task.
+
+    Its scores stand under its name in `scores.metrics`, and in the JSON under `metrics`. A metric that nobody asks for
+    changes nothing.
+
+    Parameters
+    ----------
+    name
+        What the option `metrics` calls it.
+    factory
+        Makes a new `pixelwise.inference.evaluate.Metric`, which gathers the scores of one evaluation.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> class Agreement:
+    ...     def __init__(self):
+    ...         self.hits = self.pixels = 0
+    ...     def update(self, prediction, target, classes):
+    ...         self.hits += int((prediction.label_map == target.label_map).sum())
+    ...         self.pixels += target.label_map.size
+    ...     def scores(self):
+    ...         return {"share": self.hits / self.pixels}
+    >>> pw.register_metric("agreement", Agreement)
+    """
+    from pixelwise.inference.evaluate import METRICS
+
+    METRICS.register(name, factory)

@@ -34,40 +34,7 @@ class Metric(Protocol):
 
 
 METRICS: Registry[Callable[[], Metric]] = Registry("metrics", "pixelwise.metrics", {})
-"""All metrics by name. Packages add theirs with `register_metric`, or by an entry point of `pixelwise.metrics`."""
-
-
-def register_metric(name: str, factory: Callable[[], Metric] | str) -> None:
-    """Make a metric available as `metrics=[name]` of `evaluate` and `train`.
-
-    Its scores stand under `metrics`, by this name, in the scores that `evaluate` returns and in `metrics.json`. A
-    metric that is registered and not asked for changes nothing.
-
-    Parameters
-    ----------
-    name
-        What the metric is called.
-    factory
-        Makes a new `Metric`, which gathers the scores of one evaluation; or a text `module:attribute` that names it.
-
-    Raises
-    ------
-    OptionError
-        The name is taken.
-
-    Examples
-    --------
-    >>> class Agreement:
-    ...     def __init__(self):
-    ...         self.hits = self.pixels = 0
-    ...     def update(self, prediction, target, classes):
-    ...         self.hits += int((prediction.label_map == target.label_map).sum())
-    ...         self.pixels += target.label_map.size
-    ...     def scores(self):
-    ...         return {"share": self.hits / self.pixels}
-    >>> register_metric("agreement", Agreement)
-    """
-    METRICS.register(name, factory)
+"""All metrics by name. `pixelwise.register_metric` and the entry points `pixelwise.metrics` add to them."""
 
 
 def new_metrics(names: Iterable[str]) -> dict[str, Metric]:

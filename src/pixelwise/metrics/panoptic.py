@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.core.errors import ShapeError
 from pixelwise.instances.objects import Objects
+from pixelwise.instances.segments import Segments, find_segments
 from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
 from pixelwise.metrics.confusion import mean_present
-from pixelwise.metrics.pixels import LabelMap, counted_pixels
+from pixelwise.metrics.pixels import LabelMap
 from pixelwise.metrics.scores import SemanticScorer, json_intervals, json_metrics, json_score, row_means
 
 Float64 = npt.NDArray[np.float64]
@@ -79,15 +79,6 @@ class PanopticScores:
             "per_image": self.per_image,
             **json_metrics(self.metrics),
         }
-
-
-class Segments(NamedTuple):
-    """The segments of one image. ids: int (height, width), 0 = void, 1..n segments, above n groups of objects.
-    class_index: (n + groups,), that of segment i + 1 at i. count: n."""
-
-    ids: Int
-    class_index: Int
-    count: int
 
 
 class PanopticScorer:
@@ -166,31 +157,6 @@ class PanopticScorer:
             for key, which in groups.items():
                 scores[key].append(row_means(iou[:, which], whole[:, which]))
         return {key: interval(np.concatenate(blocks), images) for key, blocks in scores.items()}
-
-
-def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) -> Segments:
-    """Return the segments of an image: its objects of the classes `things`, and each stuff class that occurs.
-
-    A pixel of a thing class without an object belongs to a group of that class, of which nobody knows how many objects
-    it holds. An ignored pixel is void, also within an object. Raises `ShapeError` for maps of different sizes.
-    """
-    if label_map.shape != objects.instance_map.shape:
-        expected = f"{label_map.shape}, the label map's shape"
-        remedy = "Pass maps of the same image."
-        raise ShapeError("instance_map", str(objects.instance_map.shape), expected, remedy)
-    objects = objects.kept(np.isin(objects.class_index, things))
-    counted = counted_pixels(label_map)
-    counted_areas = np.bincount(objects.instance_map[counted], minlength=len(objects) + 1)[1:]
-    objects = objects.kept(counted_areas > 0)
-    loose = np.where(counted & (objects.instance_map == 0), label_map.astype(np.intp), -1)
-    occurring = np.unique(loose[loose >= 0])
-    stuff = occurring[~np.isin(occurring, things)]
-    groups = occurring[np.isin(occurring, things)]
-    class_index = np.concatenate([objects.class_index, stuff, groups]).astype(np.intp)
-    numbers = np.zeros(257, np.intp)  # the last stands for -1
-    numbers[[*stuff, *groups]] = np.arange(len(objects) + 1, len(class_index) + 1)
-    ids = np.where(counted, objects.instance_map, 0).astype(np.intp) + numbers[loose]
-    return Segments(ids, class_index, len(objects) + len(stuff))
 
 
 def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Float64:

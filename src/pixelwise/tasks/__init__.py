@@ -14,36 +14,5 @@ TASKS: Registry[Task] = Registry(
         "panoptic": "pixelwise.tasks.panoptic:PANOPTIC",
     },
 )
-"""All tasks by name. Packages add theirs with `register_task`, or by an entry point of the group `pixelwise.tasks`."""
+"""All tasks by name. `pixelwise.register_task` and the entry points `pixelwise.tasks` add to them."""
 DEFAULT_TASK = "semantic"
-
-
-def register_task(name: str, task: Task | str) -> None:
-    """Make a task available as `task=name` of `train`.
-
-    A model file names its task: the process that predicts with it has to register the task as well, which an entry
-    point of the group `pixelwise.tasks` does in every process.
-
-    Parameters
-    ----------
-    name
-        What the task is called.
-    task
-        An object with the methods of `pixelwise.tasks.base.Task`, or a text `module:attribute` that names one. Most
-        tasks derive from `pixelwise.tasks.semantic.SemanticTask` and override what differs.
-
-    Raises
-    ------
-    OptionError
-        The name is taken.
-
-    Examples
-    --------
-    >>> from pixelwise.tasks.semantic import SemanticTask
-    >>> class AccuracyTask(SemanticTask):
-    ...     measure, measure_name = "global_accuracy", "accuracy"
-    >>> register_task("accuracy", AccuracyTask())
-    >>> TASKS["accuracy"].measure
-    'global_accuracy'
-    """
-    TASKS.register(name, task)

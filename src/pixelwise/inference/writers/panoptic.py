@@ -1,0 +1,69 @@
+"""COCO's panoptic format: a PNG whose colours are segment ids, and a JSON file that names their classes.
+
+Kirillov et al., "Panoptic Segmentation", CVPR 2019, arXiv:1801.00868; https://cocodataset.org/#format-data.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pixelwise.core.files import write_text
+from pixelwise.inference.result import Result
+from pixelwise.inference.writers.objects import require_objects
+from pixelwise.instances.objects import Objects
+from pixelwise.instances.segments import find_segments
+from pixelwise.raster.image import write_png
+
+ENDING = "_panoptic.json"
+
+
+def write_panoptic(path: Path, result: Result) -> None:
+    """Write the JSON file of one image to `path`, and its PNG beside it under the same stem.
+
+    An id is red + 256 * green + 65536 * blue. Class indices are the category ids. A pixel of a thing without an object,
+    and one without a class, has the id 0. Raises `OptionError` for the result of a model without objects.
+    """
+    objects, classes = require_objects(result), result.info.classes
+    things = () if result.info.grouping is None else result.info.grouping.things
+    segments = find_segments(result.label_map, objects, things)
+    ids = np.where(segments.ids <= segments.count, segments.ids, 0).astype(np.int32)
+    written = Objects(ids, segments.class_index[: segments.count].astype(np.int32), np.ones(segments.count, np.float32))
+    height, width = ids.shape
+    png, image = path.with_suffix(".png"), path.name.removesuffix(ENDING)
+    boxes = written.boxes_xyxy().tolist()
+    content = {
+        "images": [
+            {
+                "id": 1,
+                "file_name": f"{image}.png" if result.source is None else result.source.name,
+                "height": height,
+                "width": width,
+            }
+        ],
+        "annotations": [
+            {
+                "image_id": 1,
+                "file_name": png.name,
+                "segments_info": [
+                    {
+                        "id": index + 1,
+                        "category_id": int(written.class_index[index]),
+                        "area": area,
+                        "bbox": [left, top, right - left, bottom - top],
+                        "iscrowd": 0,
+                    }
+                    for index, (area, (left, top, right, bottom)) in enumerate(
+                        zip(written.areas().tolist(), boxes, strict=True)
+                    )
+                ],
+            }
+        ],
+        "categories": [
+            {"id": index, "name": name, "isthing": int(index in things)} for index, name in enumerate(classes.names)
+        ],
+    }
+    write_png(png, np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=2).astype(np.uint8))
+    write_text(path, json.dumps(content))
