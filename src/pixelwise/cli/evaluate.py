@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from pixelwise.data.dataset import Dataset
-    from pixelwise.metrics.instances import InstanceScores
-    from pixelwise.metrics.scores import Scores
+    from pixelwise.tasks.base import Task, TaskScores
 
 MEASURES = ("measure", "score", "95 % interval")
 MISSED = ("images missed", "false alarms")
@@ -34,16 +33,21 @@ def evaluate(
     format: Format = None,
     images_root: ImagesRoot = None,
     tta: Tta = False,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="A further metric, by the name that its package gives it. May be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
-    average precision, panoptic quality, and the share of matched objects at IoU thresholds."""
+    average precision, panoptic quality, and the share of matched objects at IoU thresholds; of a panoptic model the
+    panoptic quality of things and of stuff."""
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.remarks import tell_assumptions
     from pixelwise.data import open_dataset
     from pixelwise.inference.assumptions import remarks_on_depth
     from pixelwise.inference.evaluate import evaluate as evaluate_split
     from pixelwise.inference.loading import load
+    from pixelwise.tasks import TASKS
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     tell_assumptions(dataset)
@@ -53,12 +57,12 @@ def evaluate(
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
         note(f"note: {in_flags(remark)}")
     with progress_bar("evaluate") as on_progress:
-        scores = evaluate_split(predictor, dataset, split, on_progress)
+        scores = evaluate_split(predictor, dataset, split, on_progress, metrics=metric or ())
     remarks = [*map(in_flags, scores.remarks), *_of_training(model, dataset, split)]
     if as_json:
         print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))
     else:
-        _print_tables(scores, f"{model} on {split} of {data}", remarks)
+        _print_tables(scores, TASKS[predictor.info.task], f"{model} on {split} of {data}", remarks)
 
 
 def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
@@ -72,47 +76,23 @@ def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
     ]
 
 
-def _print_tables(scores: Scores | InstanceScores, title: str, remarks: Sequence[str]) -> None:
-    from pixelwise.metrics.instances import InstanceScores
-
+def _print_tables(scores: TaskScores, task: Task, title: str, remarks: Sequence[str]) -> None:
+    tables, details, values = task.tables, task.details(scores), scores.to_json_dict()
+    overall = [
+        *((own.label, _fraction(values[own.key]), _between(scores, own.key)) for own in tables.figures),
+        *((f"TP / (TP + FN + FP) at {key}", _fraction(value), "") for key, value in details.matches.items()),
+        *((f"{name}: {key}", f"{value:.4g}", "") for name, row in scores.metrics.items() for key, value in row.items()),
+        ("images", f"{scores.images:,}", ""),
+        *((name, f"{count:,}", "") for name, count in details.counts.items()),
+    ]
     say(title)
-    for table in _of_objects(scores) if isinstance(scores, InstanceScores) else _of_pixels(scores):
-        print_table(table)
+    print_table(_table(MEASURES, overall))
+    print_table(_table(("class", *tables.class_columns.values(), *MISSED), _rows(scores, list(tables.class_columns))))
     for remark in remarks:
         say(remark)
 
 
-def _of_pixels(scores: Scores) -> tuple[Table, Table]:
-    overall = [
-        ("mean IoU", _fraction(scores.miou), _between(scores, "miou")),
-        ("global accuracy", _fraction(scores.global_accuracy), _between(scores, "global_accuracy")),
-        ("class accuracy", _fraction(scores.class_accuracy), _between(scores, "class_accuracy")),
-        ("boundary F1", _fraction(scores.boundary_f1), _between(scores, "boundary_f1")),
-        ("images", f"{scores.images:,}", ""),
-        ("labelled pixels", f"{scores.pixels:,}", ""),
-    ]
-    keys = ("iou", "dice", "precision", "recall")
-    return _table(MEASURES, overall), _table(
-        ("class", "IoU", "Dice", "precision", "recall", *MISSED), _rows(scores, keys)
-    )
-
-
-def _of_objects(scores: InstanceScores) -> tuple[Table, Table]:
-    overall = [
-        ("AP (IoU 0.50 to 0.95)", _fraction(scores.ap), _between(scores, "ap")),
-        ("AP at 0.50", _fraction(scores.ap50), _between(scores, "ap50")),
-        ("AP at 0.75", _fraction(scores.ap75), _between(scores, "ap75")),
-        ("panoptic quality", _fraction(scores.pq), _between(scores, "pq")),
-        *((f"TP / (TP + FN + FP) at {key}", _fraction(value), "") for key, value in scores.dsb.items()),
-        ("images", f"{scores.images:,}", ""),
-        ("objects", f"{scores.objects:,}", ""),
-    ]
-    keys = ("ap", "ap50", "ap75", "pq", "sq", "rq", "precision", "recall")
-    columns = ("class", "AP", "AP50", "AP75", "PQ", "SQ", "RQ", "precision", "recall", *MISSED)
-    return _table(MEASURES, overall), _table(columns, _rows(scores, keys))
-
-
-def _rows(scores: Scores | InstanceScores, keys: Sequence[str]) -> list[tuple[str, ...]]:
+def _rows(scores: TaskScores, keys: Sequence[str]) -> list[tuple[str, ...]]:
     return [
         (
             name,
@@ -124,7 +104,7 @@ def _rows(scores: Scores | InstanceScores, keys: Sequence[str]) -> list[tuple[st
     ]
 
 
-def _between(scores: Scores | InstanceScores, key: str) -> str:
+def _between(scores: TaskScores, key: str) -> str:
     bounds = scores.intervals.get(key)
     return "-" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 

@@ -20,6 +20,7 @@ from pixelwise.core.errors import MissingDependencyError, OptionError, Pixelwise
 
 OTHER_NAMES = {
     "layout": "--format",
+    "metrics": "--metric",
     "model_options": "--option",
     "options": "--option",
     "passes": "--uncertainty",
