@@ -1,8 +1,8 @@
 """Adding to pixelwise from another package: losses, augmentations, layouts of data sets, tasks, metrics.
 
 Each `register_...` puts one thing under a name that the options then take. A package that is installed can do without
-the call: an entry point in the group `pixelwise.losses`, `.augmentations`, `.layouts`, `.tasks` or `.metrics`, with the value
-`module:attribute`, does the same, and nothing is imported before the name is used.
+the call: an entry point in the group `pixelwise.losses`, `.augmentations`, `.layouts`, `.tasks` or `.metrics`, with the
+value `module:attribute`, does the same, and nothing is imported before the name is used.
 
 A thing may be given as such a text here, too. A name that is taken is refused with `OptionError`.
 """
