@@ -1,9 +1,9 @@
 """How the cost of a training step grows with crop, classes, threads and data set: images/s and peak memory.
 
-    python benchmarks/growth.py OUT
+    python -m lab.growth OUT
 
 Trains the default model for a few steps on generated photos, each row in a process of its own. Data sets are written
-into OUT as PNG files; the largest is 16 times the smallest. Writes docs/growth.md.
+into OUT as PNG files; the largest is 16 times the smallest. Writes docs/experiments/growth.md.
 """
 
 from __future__ import annotations
@@ -12,42 +12,43 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 from PIL import Image
 
+from lab.page import format_page, format_table
+from lab.schedule import run_suite
+from lab.store import Places, Store, make_origin
+
 WARM, TIMED = 3, 9
 IMAGES, SIZE = 64, (360, 480)
-PAGE = Path(__file__).parent.parent / "docs" / "growth.md"
-TEXT = """# How the cost of training grows
-
-Written by `benchmarks/growth.py`: the default model on {images} generated photos of 360x480, eight crops a step (two of
-512x640), each row in a process of its own. Ratios are to the first row: crops of 256x320, 11 classes, 2 threads, photos
-in memory.
-
-| | images/s | | peak memory | |
-|---|---|---|---|---|
-{rows}
-"""
+TEXT = """\
+The default model on 64 generated photos of 360x480, eight crops a step (two of 512x640), each row in a process of its
+own. Ratios are to the first row: crops of 256x320, 11 classes, 2 threads, photos in memory."""
+HEAD = ("", "images/s", "", "peak memory", "")
+Figures = dict[str, float]
+"""images_per_second, and peak, in MiB."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A row of the table; `repeats` is how often the data set holds the same images, `kept` where they are decoded to:
-    memory, disk or nowhere."""
+    """A row of the table. `repeats` is how often the data set holds the same images, `storage` where they are decoded
+    to: memory, disk or nowhere."""
 
     name: str
     crop: tuple[int, int] = (256, 320)
     num_classes: int = 11
     threads: int = 2
     repeats: int = 1
-    kept: str = "memory"
+    storage: str = "memory"
 
 
 CASES = (
@@ -58,20 +59,20 @@ CASES = (
     Case("1 thread", threads=1),
     Case("4 x the images", repeats=4),
     Case("16 x the images", repeats=16),
-    Case("16 x the images, mapped from disk", repeats=16, kept="disk"),
-    Case("16 x the images, decoded each time", repeats=16, kept="nowhere"),
+    Case("16 x the images, mapped from disk", repeats=16, storage="disk"),
+    Case("16 x the images, decoded each time", repeats=16, storage="nowhere"),
 )
 
 
-def written(root: Path, case: Case) -> Path:
-    """Return a data set of `IMAGES` photos that `case.repeats` times stand beside each other."""
+def write_photos(root: Path, case: Case, images: int = IMAGES) -> Path:
+    """Return a data set of photos, each of which it holds `case.repeats` times."""
     data = root / f"{case.num_classes}-classes-x{case.repeats}"
     if data.is_dir():
         return data
     rng = np.random.default_rng(0)
     for name in ("images", "masks"):
         (data / "train" / name).mkdir(parents=True)
-    for index in range(IMAGES):
+    for index in range(images):
         label_map = rng.integers(0, case.num_classes, (9, 12), np.uint8)
         mask = Image.fromarray(label_map).resize(SIZE[::-1], Image.Resampling.NEAREST)
         coarse = Image.fromarray(rng.integers(0, 256, (45, 60, 3), np.uint8))
@@ -84,58 +85,80 @@ def written(root: Path, case: Case) -> Path:
     return data
 
 
-def measured(data: Path, case: Case) -> dict[str, float]:
+def measure_steps(data: Path, case: Case, warm: int = WARM, timed: int = TIMED) -> Figures:
     """Return images/s of a step, batches included, and the peak memory of this process in MiB."""
     import torch
 
-    import pixelwise as pw
+    from pixelwise.data import open_dataset
     from pixelwise.nn.models import build
     from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
-    from pixelwise.training import samples as training_data
     from pixelwise.training.loop import Trainer
     from pixelwise.training.memory import keep_freed_memory
     from pixelwise.training.recipe import make_recipe, with_length
+    from pixelwise.training.samples import CACHE_SHARE, SampleStore, batch_at
 
     torch.set_num_threads(case.threads)
     keep_freed_memory()
-    if case.kept != "memory":
-        training_data.CACHE_SHARE = 0.0
-    dataset = pw.open_dataset(data)
-    store = training_data.SampleStore(dataset, dataset.splits["train"], data if case.kept == "disk" else None)
-    if case.kept == "disk":
+    dataset = open_dataset(data)
+    cache_share = CACHE_SHARE if case.storage == "memory" else 0.0
+    folder = data if case.storage == "disk" else None
+    store = SampleStore(dataset, dataset.splits["train"], folder, cache_share=cache_share)
+    if case.storage == "disk":
         for index in range(len(store)):
             store[index]
     recipe = with_length(make_recipe(case.crop, len(store), (1.0,) * case.num_classes), steps=100, evaluations=1)
     trainer = Trainer(Pipeline(build("fpn", case.num_classes), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
     trainer.pipeline.train()
     seconds = []
-    for step in range(WARM + TIMED):
+    for step in range(warm + timed):
         started = time.perf_counter()
-        trainer.train_step(training_data.batch_at(store, recipe, 0, step))
+        trainer.train_step(batch_at(store, recipe, 0, step))
         seconds.append(time.perf_counter() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"images_per_second": recipe.batch / statistics.median(seconds[WARM:]), "peak": peak}
+    return {"images_per_second": recipe.batch / statistics.median(seconds[warm:]), "peak": peak}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def measure_in_a_process(out: Path, case: Case) -> Figures:
+    """Return what `measure_steps` does in a process of its own."""
+    figures: Figures = run_suite("growth", [write_photos(out, case), "--measure", json.dumps(asdict(case))])
+    return figures
+
+
+def make_page(store: Store) -> str:
+    """Return the page. Entries are called by their rows."""
+    rows = []
+    for name, figures in store.items():
+        speed, peak = f"{figures['images_per_second']:.1f}", f"{figures['peak']:,.0f} MiB"
+        rows.append([name, speed, f"{figures['speed_ratio']:.2f}x", peak, f"{figures['peak_ratio']:.2f}x"])
+    return format_page("How the cost of training grows", store, [TEXT, format_table(HEAD, rows)])
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    places: Places = Places(),
+    measure: Callable[[Case], Figures] | None = None,
+) -> None:
+    """Run the suite; `measure` takes the place of `measure_in_a_process`."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m lab.growth", description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if args.measure is not None:
-        print(json.dumps(measured(args.out, Case(**args.measure))))
+        case: dict[str, Any] = args.measure
+        print(json.dumps(measure_steps(args.out, Case(**case | {"crop": tuple(case["crop"])}))))
         return
-    rows: list[str] = []
-    first: dict[str, float] = {}
-    for case in CASES:
-        line = [sys.executable, __file__, str(written(args.out, case)), "--measure", json.dumps(asdict(case))]
-        found = json.loads(subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True).stdout)
-        first = first or found
-        speed, peak = found["images_per_second"], found["peak"]
-        ratios = speed / first["images_per_second"], peak / first["peak"]
-        rows.append(f"| {case.name} | {speed:.1f} | {ratios[0]:.2f}x | {peak:,.0f} MiB | {ratios[1]:.2f}x |")
-        print(rows[-1], flush=True)
-    PAGE.write_text(TEXT.format(images=IMAGES, rows="\n".join(rows)), encoding="utf-8")
+    store, origin = Store("growth", places), make_origin("growth", words, args)
+    first: Figures = {}
+    for row in CASES:
+        figures = (measure or partial(measure_in_a_process, args.out))(row)
+        first = first or figures
+        ratios = {"speed_ratio": figures["images_per_second"] / first["images_per_second"]}
+        ratios["peak_ratio"] = figures["peak"] / first["peak"]
+        store.add(row.name, figures | ratios, origin)
+    page = make_page(store)
+    (places.pages / "growth.md").write_text(page, encoding="utf-8")
+    print(page)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What minutes of training are worth on CamVid: test mIoU of every seed and their median.
 
-    python benchmarks/minutes.py CAMVID OUT [--minutes 3 10 30] [--seeds 0 1 2]
+    python -m lab.minutes CAMVID OUT [--minutes 3 10 30] [--seeds 0 1 2]
 
-Each training has all cores to itself; its minutes are of wall time, from the start of the command to its report. A
-finished one is not repeated, so the command can be stopped and given again.
+Each training has all cores to itself. Its minutes are of wall time, from the start of the command to its report. A
+finished one is not repeated, so the command can be stopped and given again. Writes docs/experiments/minutes.md.
 """
 
 from __future__ import annotations
@@ -11,39 +11,69 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from lab.schedule import images_per_second, train_and_evaluate, val_scores
+from lab.page import format_page, format_table
+from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
+from lab.store import Places, Store, make_origin
 
-
-def row(camvid: Path, out: Path, minutes: float, seeds: list[int]) -> str:
-    """Return a line of the table: medians over the seeds, and each seed's test mIoU."""
-    scores, val, milliseconds = [], [], []
-    for seed in seeds:
-        run = out / f"{minutes:g}-minutes-seed-{seed}"
-        scores.append(train_and_evaluate(camvid, run, minutes, ["--seed", str(seed)]))
-        val.append(val_scores(run)["miou"])
-        milliseconds.append(1000 / images_per_second(run))
-    miou = [score["miou"] for score in scores]
-    medians = [statistics.median(values) for values in (miou, [score["boundary_f1"] for score in scores], val)]
-    each = ", ".join(f"{value:.3f}" for value in miou)
-    cells = [f"{minutes:g}", *(f"{value:.3f}" for value in medians), each, f"{statistics.median(milliseconds):.0f}"]
-    return f"| {' | '.join(cells)} |"
+TEXT = """\
+The default model on CamVid at 360x480: trained on its 367 training images, scored on its 233 test images. Minutes are
+of wall time, from the start of the command to its report. Figures are medians over the seeds."""
+HEAD = ("minutes", "test mIoU", "boundary F1", "val mIoU", "test mIoU of each seed", "ms an image in training")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def measure(camvid: Path, out: Path, minutes: float, seed: int, train: Training) -> dict[str, float]:
+    """Return the scores of one training, and its milliseconds an image."""
+    run = out / f"{minutes:g}-minutes-seed-{seed}"
+    test = train(camvid, run, minutes, ["--seed", str(seed)])
+    return {
+        "miou": test["miou"],
+        "boundary_f1": test["boundary_f1"],
+        "val_miou": score_validation(run)["miou"],
+        "ms_an_image": 1000 / images_per_second(run),
+    }
+
+
+def format_row(minutes: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a row of the table: medians over the seeds, and each seed's test mIoU."""
+    medians = {key: statistics.median(figures[key] for figures in seeds) for key in seeds[0]}
+    scores = [f"{medians[key]:.3f}" for key in ("miou", "boundary_f1", "val_miou")]
+    each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
+    return [minutes, *scores, each, f"{medians['ms_an_image']:.0f}"]
+
+
+def make_page(store: Store) -> str:
+    """Return the page. An entry is called `MINUTES minutes, seed SEED`."""
+    lengths = sorted({name.partition(" ")[0] for name in store}, key=float)
+    rows = [[store[name] for name in store if name.partition(" ")[0] == length] for length in lengths]
+    table = format_table(HEAD, map(format_row, lengths, rows))
+    return format_page("CamVid by minutes", store, [TEXT, table])
+
+
+def main(
+    arguments: Sequence[str] | None = None, places: Places = Places(), train: Training = train_and_evaluate
+) -> None:
+    """Run the suite."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m lab.minutes", description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, nargs="+", default=[3.0, 10.0, 30.0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if not args.camvid.is_dir():
-        sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
-    lines = [row(args.camvid, args.out, minutes, args.seeds) for minutes in args.minutes]
-    print("| minutes | test mIoU | boundary F1 | val mIoU | test mIoU of each seed | ms an image in training |")
-    print("|---|---|---|---|---|---|")
-    print("\n".join(lines))
+        parser.error(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
+    store, origin = Store("minutes", places), make_origin("minutes", words, args)
+    for minutes in args.minutes:
+        for seed in args.seeds:
+            figures = measure(args.camvid, args.out, minutes, seed, train)
+            store.add(f"{minutes:g} minutes, seed {seed}", figures, origin)
+    page = make_page(store)
+    (places.pages / "minutes.md").write_text(page, encoding="utf-8")
+    print(page)
 
 
 if __name__ == "__main__":

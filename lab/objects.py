@@ -1,26 +1,32 @@
 """Objects in large images: what grouping takes, and whether tiles change them.
 
-    python benchmarks/objects.py [RUN DATA]
+    python -m lab.objects [RUN DATA] [--side 4096] [--objects 20000]
 
-Groups perfect logits of 4096x4096 pixels with 20,000 objects, most of which touch, in a process of its own, for its
-time and peak memory. With RUN, an instance model, and DATA, a mosaic of 2048x2048 of the test images is predicted in
-tiles of 768 and whole: how many objects of either are in the other at an IoU of 0.9 or more.
+Groups perfect logits of so many pixels a side and so many objects, most of which touch, in a process of its own, for
+its time and peak memory. With RUN, an instance model, and DATA, a mosaic of 2048x2048 of the test images is predicted
+in tiles of 768 and whole: how many objects of either are in the other at an IoU of 0.9 or more. Prints a line each.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
-import subprocess
-import sys
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
-import pixelwise as pw
+from lab.schedule import run_suite
+from pixelwise.data import open_dataset
+from pixelwise.inference.engines.registry import open_engine
+from pixelwise.inference.loading import load, model_path
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.fields import Fields
 from pixelwise.instances.grouping import grouped
@@ -29,75 +35,77 @@ from pixelwise.instances.objects import Objects
 from pixelwise.instances.overlap import overlaps
 from pixelwise.instances.targets import centre_targets
 
-SIDE, OBJECTS, CELL, RADIUS = 4096, 20_000, 28, 15
-MOSAIC, TILE, OVERLAP = 2048, 768, 256
+CELL, RADIUS = 28, 15
+MOSAIC, TILE, OVERLAP, PATCH = 2048, 768, 256, 256
+SAME = 0.9
 
 
-def perfect_logits() -> np.ndarray:
-    """Return float32 (5, 4096, 4096): discs around shaken points of a grid, where they meet halved between them."""
-    rng, cells = np.random.default_rng(0), SIDE // CELL
-    chosen = rng.permutation(cells * cells)[:OBJECTS]
-    rows, columns = (CELL * place + CELL // 2 + rng.integers(-4, 5, OBJECTS) for place in divmod(chosen, cells))
-    seeds = np.zeros((SIDE, SIDE), np.int32)
-    seeds[rows, columns] = np.arange(1, OBJECTS + 1)
+def draw_perfect_logits(side: int, objects: int) -> npt.NDArray[np.float32]:
+    """Return float32 (5, side, side): discs around jittered points of a grid, halved between two that meet."""
+    rng, cells = np.random.default_rng(0), side // CELL
+    chosen = rng.permutation(cells * cells)[:objects]
+    rows, columns = (CELL * place + CELL // 2 + rng.integers(-4, 5, objects) for place in np.divmod(chosen, cells))
+    seeds = np.zeros((side, side), np.int32)
+    seeds[rows, columns] = np.arange(1, objects + 1)
     distance, nearest = ndimage.distance_transform_edt(seeds == 0, return_indices=True)
     instance_map = np.where(distance < RADIUS, seeds[tuple(nearest)], 0)
-    logits = np.empty((5, SIDE, SIDE), np.float32)
+    logits = np.empty((5, side, side), np.float32)
     logits[0], logits[1] = 4.0 * (instance_map == 0), 4.0 * (instance_map > 0)
     logits[2], logits[3:] = centre_targets(instance_map)
     return logits
 
 
-def group(path: Path) -> None:
-    """Print the seconds that grouping takes, the objects, and the process's peak memory in GB."""
+def measure_grouping(path: Path) -> dict[str, float]:
+    """Return the seconds that grouping takes, the objects, and the process's peak memory in GB."""
     logits = np.load(path)
     started = time.perf_counter()
     fields = Fields.of(logits, (1,))
     del logits
-    found = len(grouped(fields, Grouping((1,))))
+    objects = len(grouped(fields, Grouping((1,))))
     seconds = time.perf_counter() - started
-    print(f"{seconds:.2f} {found} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}")
+    return {"seconds": seconds, "objects": objects, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
 
-def tiles_against_whole(run: Path, data: Path) -> tuple[int, int, int]:
-    """Return the objects found in tiles, those found whole, and how many of them are the same."""
-    dataset, predictor = pw.open_dataset(data), pw.load(run)
-    mosaic, filled = np.zeros((MOSAIC, MOSAIC, 3), np.uint8), 0
-    images = [image for image in (dataset.read(i).image for i in dataset.splits["test"]) if min(image.shape[:2]) >= 256]
-    for row in range(0, MOSAIC, 256):
-        for column in range(0, MOSAIC, 256):
-            mosaic[row : row + 256, column : column + 256] = images[filled % len(images)][:256, :256]
-            filled += 1
-    stride = predictor.info.stride
+def compare_tiles(run: Path, data: Path, mosaic_side: int = MOSAIC, tile: int = TILE) -> tuple[int, int, int]:
+    """Return the objects predicted in tiles, those predicted whole, and how many of them are the same."""
+    dataset, info = open_dataset(data), load(run).info
+    images = [dataset.read(item).image for item in dataset.splits["test"]]
+    large = [image for image in images if min(image.shape[:2]) >= PATCH]
+    mosaic = np.zeros((mosaic_side, mosaic_side, 3), np.uint8)
+    places = [(row, column) for row in range(0, mosaic_side, PATCH) for column in range(0, mosaic_side, PATCH)]
+    for number, (row, column) in enumerate(places):
+        mosaic[row : row + PATCH, column : column + PATCH] = large[number % len(large)][:PATCH, :PATCH]
 
-    def found(tile: int, overlap: int) -> Objects:
-        info = replace(predictor.info, tile=-(-tile // stride) * stride, overlap=overlap)
-        return Predictor(predictor._engine, info).label_map_and_objects(mosaic)[1]
+    def predict(side: int, overlap: int) -> Objects:
+        tiles = replace(info, tile=-(-side // info.stride) * info.stride, overlap=overlap)
+        return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).label_map_and_objects(mosaic)[1]
 
-    tiled, whole = found(TILE, OVERLAP), found(MOSAIC, 0)
-    same = overlaps(tiled, whole).iou() >= 0.9
-    return len(tiled), len(whole), int(same.sum())
+    tiled, whole = predict(tile, OVERLAP), predict(mosaic_side, 0)
+    return len(tiled), len(whole), int((overlaps(tiled, whole).iou() >= SAME).sum())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the suite."""
+    parser = argparse.ArgumentParser(prog="python -m lab.objects", description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--side", type=int, default=4096)
+    parser.add_argument("--objects", type=int, default=20_000)
     parser.add_argument("--group", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.group:
-        group(args.group)
+        print(json.dumps(measure_grouping(args.group)))
         return
-    path = Path("perfect-logits.npy")
-    try:
-        np.save(path, perfect_logits())
-        line = [sys.executable, __file__, "--group", str(path)]
-        seconds, found, memory = subprocess.run(line, check=True, capture_output=True, text=True).stdout.split()
-    finally:
-        path.unlink(missing_ok=True)
-    print(f"grouping {SIDE}x{SIDE}: {int(found):,} of {OBJECTS:,} objects in {seconds} s, peak memory {memory} GB")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "perfect-logits.npy")
+        np.save(path, draw_perfect_logits(args.side, args.objects))
+        figures: dict[str, Any] = run_suite("objects", ["--group", path])
+    print(
+        f"grouping {args.side}x{args.side}: {figures['objects']:,} of {args.objects:,} objects in "
+        f"{figures['seconds']:.2f} s, peak memory {figures['peak_gb']:.2f} GB"
+    )
     if args.run and args.data:
-        tiled, whole, same = tiles_against_whole(args.run, args.data)
+        tiled, whole, same = compare_tiles(args.run, args.data)
         shares = f"{same / tiled:.2%} of those in tiles, {same / whole:.2%} of those whole"
         print(f"tiles of {TILE} against {MOSAIC} whole: {tiled:,} and {whole:,} objects; the same at IoU 0.9: {shares}")
 

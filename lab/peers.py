@@ -1,117 +1,76 @@
-"""The default beside its peers on CamVid: the same images, cores and minutes; a table and its curves in docs/.
+"""The default beside its peers on CamVid: the same images, cores and minutes; a table and its curves.
 
-    python benchmarks/peers.py CAMVID OUT --peers PYTHON --ultralytics PYTHON [--minutes 3 9] [--rates 1e-3 3e-3]
+    python -m lab.peers CAMVID OUT --peers PYTHON --ultralytics PYTHON [--minutes 3 9] [--rates 1e-3 3e-3]
 
 The interpreters are those of environments that have segmentation_models.pytorch and torchvision, and Ultralytics. Each
-training has all cores to itself; a peer's learning rate is the one of `--rates` (ten times that for SGD) that does best
-on the validation images in the shortest of `--minutes`. Predictions are label maps in OUT, scored here by the same
-code. A finished training is not repeated. Writes docs/peers.md and docs/peers.svg.
+training has all cores to itself. A peer's learning rate is the one of `--rates` (ten times that for SGD) that does best
+on the validation images in the shortest of `--minutes`. A finished training is not repeated. Writes
+docs/experiments/peers.md and peers.svg.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
-import pixelwise as pw
-from lab.schedule import images_per_second, train_and_evaluate, val_scores
+from lab.page import format_page, format_table
+from lab.peer import SCRIPTS, Peer, train_at_best_rate
+from lab.schedule import Scores, Training, images_per_second, score_validation, train_and_evaluate
+from lab.store import Places, Store, make_origin
+from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
-from pixelwise.inference.engines.onnxruntime import available_cores
 from pixelwise.metrics.scores import SemanticScorer
 from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
 
-DOCS = Path(__file__).parent.parent / "docs"
 ENCODER = "efficientnet_lite0"
-PAGE = """# Beside its peers
-
-![Test mIoU over minutes](peers.svg)
-
-Written by `benchmarks/peers.py`. CamVid at 360x480, trained on its 367 training images and scored on its 233 test
-images, on the same {cores} cores ({capability}) one after the other. pixelwise, segmentation_models.pytorch's FPN and
-torchvision's LR-ASPP start from the same ImageNet weights of EfficientNet-Lite0; Ultralytics' yolo26n-sem from random
-ones, since it has none without a network. Minutes are of wall time: pixelwise's include checking the data, export and
-report, its peers' reading and training. A peer's learning rate is the one of those tried in the shortest time that did
-best on the validation images: {rates}, and ten times that for the SGD of torchvision's references. All but Ultralytics
-predict an image both ways round and take the mean.
-
-| | rate | minutes | val mIoU | test mIoU | boundary F1 | ms an image in training |
-|---|---|---|---|---|---|---|
-{table}
-"""
+TEXT = """\
+CamVid at 360x480, trained on its 367 training images and scored on its 233 test images, on the same cores one after the
+other. pixelwise, segmentation_models.pytorch's FPN and torchvision's LR-ASPP start from the same ImageNet weights of
+EfficientNet-Lite0. Ultralytics' yolo26n-sem starts from random weights, since it has none without a network.
+Minutes are of wall time: pixelwise's include checking the data, export and report, its peers' reading and
+training. A peer's learning rate is the one of those tried in the shortest time that did best on the validation images:
+{rates}, and ten times that for the SGD of torchvision's references. All but Ultralytics predict with flip TTA."""
+HEAD = ("", "rate", "minutes", "val mIoU", "test mIoU", "boundary F1", "ms an image in training")
 LINE = 16
 """Pixels from one line of text in the picture to the next."""
 COLOURS = ("#0b6e4f", "#c1502e", "#3b5b92", "#8a6d00")
+Figures = dict[str, Any]
+"""name, rate (in words), minutes, val_miou, miou, boundary_f1, ms_an_image."""
 
 
-@dataclass(frozen=True)
-class Peer:
-    """A package's training: its script, what that takes beside the data and the rate, and the factor on the rate."""
-
-    name: str
-    script: str
-    interpreter: str
-    arguments: tuple[str, ...]
-    rate_factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: what a training reached in so many minutes."""
-
-    name: str
-    rate: str
-    minutes: float
-    val: float
-    test: float
-    boundary_f1: float
-    milliseconds: float
+def measure_pixelwise(camvid: Path, out: Path, minutes: float, train: Training) -> Figures:
+    """Return the figures of one training of the default."""
+    run = out / f"pixelwise-{minutes:g}"
+    test = train(camvid, run, minutes, ["--encoder", ENCODER])
+    scores = {"val_miou": score_validation(run)["miou"], "miou": test["miou"], "boundary_f1": test["boundary_f1"]}
+    return {"name": "pixelwise", "rate": "its own", "minutes": minutes, **scores} | {
+        "ms_an_image": 1000 / images_per_second(run)
+    }
 
 
-def ours(args: argparse.Namespace, minutes: float) -> Row:
-    run = args.out / f"pixelwise-{minutes:g}"
-    test = train_and_evaluate(args.camvid, run, minutes, ["--encoder", ENCODER])
-    val, cost = val_scores(run)["miou"], 1000 / images_per_second(run)
-    return Row("pixelwise", "its own", minutes, val, test["miou"], test["boundary_f1"], cost)
+def measure_peer(peer: Peer, data: Dataset, args: argparse.Namespace) -> list[Figures]:
+    """Return the figures of a peer, for each length of training."""
 
+    def score(folder: Path) -> float:
+        return float(score_label_maps(data, "val", folder)["miou"])
 
-def theirs(args: argparse.Namespace, data: Dataset, peer: Peer) -> list[Row]:
-    """Return a peer's scores; its rate is the one that does best on the validation images in the shortest time."""
-    rows, rates = [], [peer.rate_factor * rate for rate in args.rates]
-    for minutes in sorted(args.minutes):
-        runs = {rate: trained(args, peer, minutes, rate) for rate in rates}
-        val = {rate: scored(data, "val", run / "val")["miou"] for rate, run in runs.items()}
-        best = max(rates, key=val.__getitem__)
-        test = scored(data, "test", runs[best] / "test")
-        cost = json.loads((runs[best] / "done.json").read_text())["ms_an_image"]
-        rows.append(Row(peer.name, f"{best:g}", minutes, val[best], test["miou"], test["boundary_f1"], cost))
-        rates = [best]
+    rows = []
+    runs = train_at_best_rate(peer, data.root, args.out, args.minutes, args.rates, score)
+    for minutes, run in runs.items():
+        test = score_label_maps(data, "test", run.folder / "test")
+        scores = {"val_miou": score(run.folder / "val"), "miou": test["miou"], "boundary_f1": test["boundary_f1"]}
+        about = {"name": peer.name, "rate": f"{run.rate:g}", "minutes": minutes}
+        rows.append(about | scores | {"ms_an_image": run.milliseconds})
     return rows
 
 
-def trained(args: argparse.Namespace, peer: Peer, minutes: float, rate: float) -> Path:
-    """Return the folder of a peer's training, done now if it has not been."""
-    out: Path = args.out / f"{peer.name.replace(' ', '-')}-{minutes:g}-{rate:g}"
-    if not (out / "done.json").is_file():
-        print(f"{out}: {minutes:g} minutes", flush=True)
-        line = [peer.interpreter, Path(__file__).with_name(peer.script), args.camvid, *peer.arguments, out]
-        line += ["--minutes", minutes, "--rate", rate]
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.with_name(f"{out.name}.log").open("w") as log:
-            subprocess.run([str(part) for part in line], check=True, stdout=log, stderr=log)
-    return out
-
-
-def scored(data: Dataset, split: str, folder: Path) -> dict[str, Any]:
+def score_label_maps(data: Dataset, split: str, folder: Path) -> Scores:
     """Return the scores of the label maps in `folder`."""
     scorer = SemanticScorer(data.classes)
     for item in data.splits[split]:
@@ -120,27 +79,27 @@ def scored(data: Dataset, split: str, folder: Path) -> dict[str, Any]:
     return scorer.scores().to_json_dict()
 
 
-def curves(rows: Sequence[Row]) -> str:
+def draw_curves(rows: Sequence[Figures]) -> str:
     """Return test mIoU over minutes as SVG, a line a package."""
     width, height, left, bottom, top = 640, 360, 60, 310, 30
     right = width - 210
-    longest, most = max(row.minutes for row in rows), 0.7
+    longest, most = max(row["minutes"] for row in rows), 0.7
 
-    def at(minutes: float, miou: float) -> tuple[float, float]:
+    def place(minutes: float, miou: float) -> tuple[float, float]:
         return left + (right - left) * minutes / longest, bottom - (bottom - top) * miou / most
 
     marks = []
     for tick in np.arange(0, most + 0.01, 0.1):
-        _, y = at(0, tick)
+        _, y = place(0, tick)
         marks.append(f'<path d="M{left} {y:.1f}H{right}" stroke="#ddd"/>')
         marks.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.1f}</text>')
-    for minutes in sorted({row.minutes for row in rows}):
-        x, _ = at(minutes, 0)
+    for minutes in sorted({row["minutes"] for row in rows}):
+        x, _ = place(minutes, 0)
         marks.append(f'<text x="{x:.1f}" y="{bottom + 20}" text-anchor="middle">{minutes:g}</text>')
-    names = dict(zip(dict.fromkeys(row.name for row in rows), COLOURS, strict=False))
+    names = dict(zip(dict.fromkeys(row["name"] for row in rows), COLOURS, strict=False))
     ends: list[tuple[float, str]] = []
     for name, colour in names.items():
-        points = [at(row.minutes, row.test) for row in rows if row.name == name]
+        points = [place(row["minutes"], row["miou"]) for row in rows if row["name"] == name]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         marks.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         marks += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
@@ -158,39 +117,56 @@ def curves(rows: Sequence[Row]) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{background}\n{body}\n</svg>\n'
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def make_page(store: Store) -> str:
+    """Return the page of the entries `rates` and `rows`."""
+    text = TEXT.format(rates=", ".join(f"{rate:g}" for rate in store["rates"]))
+    lines = []
+    for row in store["rows"]:
+        scores = [f"{row[key]:.3f}" for key in ("val_miou", "miou", "boundary_f1")]
+        lines.append([row["name"], row["rate"], f"{row['minutes']:g}", *scores, f"{row['ms_an_image']:.0f}"])
+    picture = "![Test mIoU over minutes](peers.svg)"
+    return format_page("Beside its peers", store, [text, format_table(HEAD, lines)], picture)
+
+
+def list_peers(args: argparse.Namespace) -> list[Peer]:
+    """Return the peers that an environment was named for."""
+    weights = ("--encoder-weights", str(packaged_file(PACKAGED[ENCODER])))
+    script = SCRIPTS / "semantic_torch.py"
+    peers = [
+        Peer("smp FPN", script, args.peers, (*weights, "--package", "smp")),
+        Peer("torchvision LR-ASPP", script, args.peers, (*weights, "--package", "torchvision"), rate_factor=10.0),
+        Peer("Ultralytics yolo26n-sem", SCRIPTS / "semantic_ultralytics.py", args.ultralytics),
+    ]
+    return [peer for peer in peers if peer.interpreter is not None]
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    places: Places = Places(),
+    train: Training = train_and_evaluate,
+    peers: Sequence[Peer] | None = None,
+) -> None:
+    """Run the suite; beside `peers`, those of `list_peers` where none are given."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m lab.peers", description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--peers", required=True)
-    parser.add_argument("--ultralytics", required=True)
+    parser.add_argument("--peers", type=Path, help="interpreter with segmentation_models.pytorch and torchvision")
+    parser.add_argument("--ultralytics", type=Path, help="interpreter with Ultralytics")
     parser.add_argument("--minutes", type=float, nargs="+", default=[3.0, 9.0])
     parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3])
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if not args.camvid.is_dir():
-        sys.exit(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
-    data = pw.open_dataset(args.camvid)
-    weights = str(packaged_file(PACKAGED[ENCODER]))
-    peers = [
-        Peer("smp FPN", "peer_torch.py", args.peers, (weights, "--package", "smp")),
-        Peer("torchvision LR-ASPP", "peer_torch.py", args.peers, (weights, "--package", "torchvision"), 10.0),
-        Peer("Ultralytics yolo26n-sem", "peer_ultralytics.py", args.ultralytics, ()),
-    ]
-    their_rows = [row for peer in peers for row in theirs(args, data, peer)]
-    rows = [ours(args, minutes) for minutes in sorted(args.minutes)] + their_rows
-    lines = []
-    for row in rows:
-        scores = [f"{score:.3f}" for score in (row.val, row.test, row.boundary_f1)]
-        lines.append(f"| {' | '.join([row.name, row.rate, f'{row.minutes:g}', *scores, f'{row.milliseconds:.0f}'])} |")
-    rates = ", ".join(f"{rate:g}" for rate in args.rates)
-    page = PAGE.format(
-        cores=available_cores(),
-        capability=torch.backends.cpu.get_cpu_capability(),
-        rates=rates,
-        table="\n".join(lines),
-    )
-    (DOCS / "peers.md").write_text(page, encoding="utf-8")
-    (DOCS / "peers.svg").write_text(curves(rows), encoding="utf-8")
+        parser.error(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
+    data = open_dataset(args.camvid)
+    rows = [measure_pixelwise(args.camvid, args.out, minutes, train) for minutes in sorted(args.minutes)]
+    for peer in list_peers(args) if peers is None else peers:
+        rows += measure_peer(peer, data, args)
+    store, origin = Store("peers", places), make_origin("peers", words, args)
+    store.add("rates", args.rates, origin)
+    store.add("rows", rows, origin)
+    (places.pages / "peers.md").write_text(make_page(store), encoding="utf-8")
+    (places.pages / "peers.svg").write_text(draw_curves(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

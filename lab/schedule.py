@@ -1,4 +1,4 @@
-"""Trainings at an equal budget: several at once on one core each, so that none takes from another."""
+"""Trainings at an equal budget of minutes: one after the other, or one a core, so that none takes from another."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from lab.store import ROOT
 from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.recipe import count_crops
 
+Scores = dict[str, Any]
+"""What `pixelwise evaluate --json` prints."""
+Training = Callable[[Path, Path, float, Sequence[str]], Scores]
+"""(data, run, minutes, options of `pixelwise train`) -> the scores on the test images; fills the run directory."""
 
-def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
-    """Make all `calls`, each in a thread that keeps, with the processes it starts, to one of `cores`.
+
+def run_on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> None:
+    """Make all `calls`, each in a thread that is bound, with the processes it starts, to one of `cores`.
 
     Without cores they come one after the other, on all that the machine has.
     """
@@ -34,60 +40,62 @@ def on_cores(cores: Sequence[int], calls: Iterable[Callable[[], object]]) -> Non
     for core in cores:
         free.put(core)
     with ThreadPoolExecutor(len(cores), initializer=lambda: os.sched_setaffinity(0, {free.get()})) as pool:
-        for done in [pool.submit(call) for call in calls]:
-            done.result()
+        for future in [pool.submit(call) for call in calls]:
+            future.result()
 
 
-def answer_of(script: str, arguments: Iterable[object]) -> dict[str, Any]:
-    """Return what a benchmark prints as JSON in a process of its own, on the cores that this thread keeps to."""
-    line = [sys.executable, script, *map(str, arguments)]
-    answer: dict[str, Any] = json.loads(
-        subprocess.run(line, check=True, env=own_cores(), stdout=subprocess.PIPE).stdout
-    )
-    return answer
+def make_environment() -> dict[str, str]:
+    """Return the environment of a process that finds `lab` and has a thread for each core of this thread."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))), "PYTHONPATH": path}
 
 
-def gathered(path: Path) -> dict[str, Any]:
-    """Return what a benchmark wrote into a JSON file before; nothing where there is none."""
-    results: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return results
+def run_suite(suite: str, arguments: Iterable[object]) -> Any:
+    """Return what `python -m lab.SUITE` prints as JSON, in a process of its own."""
+    line = [sys.executable, "-m", f"lab.{suite}", *map(str, arguments)]
+    return json.loads(subprocess.run(line, check=True, env=make_environment(), stdout=subprocess.PIPE).stdout)
 
 
-def own_cores() -> dict[str, str]:
-    """Return the environment of a process that has a thread for each core that this thread keeps to."""
-    return os.environ | {"OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
-
-
-def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[str]) -> dict[str, Any]:
-    """Return what `pixelwise evaluate` says of the test images after `pixelwise train`; what was done is read back."""
+def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[str]) -> Scores:
+    """Train by `pixelwise train` and return the scores on the test images. A finished training is not repeated."""
     scores = run / "test.json"
     if not scores.is_file():
-        print(f"{run}: {minutes:g} minutes", flush=True)
+        print(f"{run}: {minutes:g} minutes", file=sys.stderr, flush=True)
         shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
         run.parent.mkdir(parents=True, exist_ok=True)
         pixelwise = [sys.executable, "-m", "pixelwise"]
         line = [*pixelwise, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
         with (run.parent / f"{run.name}.log").open("w") as log:
-            subprocess.run(line, check=True, env=own_cores(), stdout=log, stderr=log)
+            subprocess.run(line, check=True, env=make_environment(), stdout=log, stderr=log)
         line = [*pixelwise, "evaluate", str(run), str(data), "--split", "test", "--json"]
         scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
-    result: dict[str, Any] = json.loads(scores.read_text())
-    return result
+    return read_scores(run)
 
 
-def steps_and_seconds(run: Path) -> tuple[int, float]:
-    """Return how many steps a run took, and the seconds they took, validations included."""
-    *_, last = csv.DictReader((run / "history.csv").open())
-    return int(last["step"]), float(last["seconds"])
+def read_scores(run: Path) -> Scores:
+    """Return the scores on the test images that a training of this schedule left in its run directory."""
+    scores: Scores = json.loads((run / "test.json").read_text(encoding="utf-8"))
+    return scores
+
+
+def count_steps(run: Path) -> int:
+    """Return how many steps a run took."""
+    return int(_last_row(run)["step"])
 
 
 def images_per_second(run: Path) -> float:
     """Return how many crops a second a run trained on, validations included."""
-    steps, seconds = steps_and_seconds(run)
-    return count_crops(RunConfig.load(run / "config.yaml").recipe, steps) / seconds
+    last = _last_row(run)
+    return count_crops(RunConfig.load(run / "config.yaml").recipe, int(last["step"])) / float(last["seconds"])
 
 
-def val_scores(run: Path) -> dict[str, Any]:
+def score_validation(run: Path) -> Scores:
     """Return the scores of a run's model file on the validation images."""
     config = RunConfig.load(run / "config.yaml")
     return evaluate(load(run), open_dataset(config.data, config.format), "val").to_json_dict()
+
+
+def _last_row(run: Path) -> dict[str, str]:
+    with (run / "history.csv").open() as file:
+        *_, last = csv.DictReader(file)
+    return last

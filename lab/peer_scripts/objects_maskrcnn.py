@@ -1,6 +1,6 @@
-"""Train torchvision's Mask R-CNN on objects by the clock; run by nuclei.py in an environment of its own.
+"""Train torchvision's Mask R-CNN on objects by the clock; `lab.nuclei` runs it in an environment of its own.
 
-    python benchmarks/peer_maskrcnn.py DATA OUT --encoder-weights FILE --minutes 30 --rate 1e-3
+    python objects_maskrcnn.py DATA OUT --encoder-weights FILE --minutes 30 --rate 1e-3
 
 Needs torch, torchvision and timm. DATA holds images/, 16-bit instances/, and train.txt, val.txt and test.txt. A feature
 pyramid on EfficientNet-Lite1 with its ImageNet weights, since torchvision's own cannot be had without a network and a
@@ -47,7 +47,7 @@ class Pyramid(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         features: dict[str, torch.Tensor] = self.pyramid(
-            OrderedDict((str(level), own) for level, own in enumerate(self.net(images)))
+            OrderedDict((str(level), features) for level, features in enumerate(self.net(images)))
         )
         return features
 
@@ -82,16 +82,16 @@ def read(data: Path, split: str) -> list[Sample]:
     ]
 
 
-def crop_of(sample: Sample, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def draw_crop(sample: Sample, rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     _, image, ids = sample
     top, left = (int(rng.integers(side - CROP + 1)) for side in ids.shape)
-    image, ids = (own[top : top + CROP, left : left + CROP] for own in (image, ids))
+    image, ids = (pixels[top : top + CROP, left : left + CROP] for pixels in (image, ids))
     turns = int(rng.integers(4))
     image, ids = np.rot90(image, turns), np.rot90(ids, turns)
     if rng.random() < 0.5:
         image, ids = image[:, ::-1], ids[:, ::-1]
     masks = [mask for mask in (ids == number for number in np.unique(ids[ids > 0])) if mask.sum() > 8]
-    boxes = list(map(box_of, masks))
+    boxes = list(map(bounding_box, masks))
     keep = [i for i, box in enumerate(boxes) if box[2] > box[0] + 1 and box[3] > box[1] + 1]
     pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255 * rng.uniform(0.7, 1.3)).clamp(0, 1)
     return pixels, {
@@ -101,7 +101,7 @@ def crop_of(sample: Sample, rng: np.random.Generator) -> tuple[torch.Tensor, dic
     }
 
 
-def box_of(mask: np.ndarray) -> tuple[int, int, int, int]:
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
@@ -115,7 +115,7 @@ def train(model: MaskRCNN, samples: list[Sample], rate: float, end: float) -> in
         progress = (time.perf_counter() - first) / (end - first)
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (steps + 1) / 20) * 0.5 * (1 + math.cos(math.pi * min(1, progress)))
-        picked = [crop_of(samples[index], rng) for index in rng.integers(len(samples), size=BATCH)]
+        picked = [draw_crop(samples[index], rng) for index in rng.integers(len(samples), size=BATCH)]
         losses = model([image for image, _ in picked], [target for _, target in picked])
         optimizer.zero_grad()
         sum(losses.values()).backward()
@@ -125,34 +125,32 @@ def train(model: MaskRCNN, samples: list[Sample], rate: float, end: float) -> in
     return steps
 
 
-def predicted(model: MaskRCNN, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def predict(model: MaskRCNN, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return boolean masks (n, height, width) and scores (n,), the surest first."""
     with torch.inference_mode():
-        (found,) = model([torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)])
-    return found["masks"][:, 0].numpy() > 0.5, found["scores"].numpy()
+        (result,) = model([torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 255)])
+    return result["masks"][:, 0].numpy() > 0.5, result["scores"].numpy()
 
 
-def painted(
-    masks: np.ndarray, scores: np.ndarray, least: float, size: tuple[int, ...]
-) -> tuple[np.ndarray, list[float]]:
+def paint(masks: np.ndarray, scores: np.ndarray, least: float, size: tuple[int, ...]) -> tuple[np.ndarray, list[float]]:
     """Return an instance map and its objects' scores: a pixel is the surest's."""
-    instance_map, kept = np.zeros(size, np.uint16), []
+    instance_map, shown = np.zeros(size, np.uint16), []
     for mask, score in zip(masks, scores, strict=True):
         free = mask & (instance_map == 0)
         if score >= least and free.any():
-            kept.append(float(score))
-            instance_map[free] = len(kept)
-    return instance_map, kept
+            shown.append(float(score))
+            instance_map[free] = len(shown)
+    return instance_map, shown
 
 
-def matches(instance_map: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
+def count_matches(instance_map: np.ndarray, truth: np.ndarray) -> tuple[int, int]:
     """Return how many objects match at an IoU above 0.5, and how many there are in both maps less these."""
     pairs, shared = np.unique(np.stack([instance_map.ravel(), truth.ravel()]), axis=1, return_counts=True)
-    own, other = np.bincount(instance_map.ravel()), np.bincount(truth.ravel())
+    areas, true_areas = np.bincount(instance_map.ravel()), np.bincount(truth.ravel())
     inside = (pairs > 0).all(axis=0)
-    found, true = pairs[:, inside]
-    hits = int((shared[inside] / (own[found] + other[true] - shared[inside]) > 0.5).sum())
-    return hits, int((own[1:] > 0).sum() + (other[1:] > 0).sum()) - hits
+    predicted, true = pairs[:, inside]
+    hits = int((shared[inside] / (areas[predicted] + true_areas[true] - shared[inside]) > 0.5).sum())
+    return hits, int((areas[1:] > 0).sum() + (true_areas[1:] > 0).sum()) - hits
 
 
 def main() -> None:
@@ -169,21 +167,21 @@ def main() -> None:
     steps = train(model, read(args.data, "train"), args.rate, started + 60 * args.minutes)
     seconds = time.perf_counter() - started
     model.eval()
-    val = [(name, truth, *predicted(model, image)) for name, image, truth in read(args.data, "val")]
+    val = [(name, truth, *predict(model, image)) for name, image, truth in read(args.data, "val")]
 
     def quality(least: float) -> float:
-        each = [matches(painted(masks, scores, least, truth.shape)[0], truth) for _, truth, masks, scores in val]
+        each = [count_matches(paint(masks, scores, least, truth.shape)[0], truth) for _, truth, masks, scores in val]
         return sum(hits for hits, _ in each) / max(1, sum(whole for _, whole in each))
 
     least = max(SCORES, key=quality)
-    test = ((name, truth, *predicted(model, image)) for name, image, truth in read(args.data, "test"))
+    test = ((name, truth, *predict(model, image)) for name, image, truth in read(args.data, "test"))
     for split, results in (("val", val), ("test", test)):
         (args.out / split).mkdir(parents=True, exist_ok=True)
         for name, truth, masks, scores in results:
-            instance_map, kept = painted(masks, scores, least, truth.shape)
+            instance_map, confidences = paint(masks, scores, least, truth.shape)
             Image.fromarray(instance_map).save(args.out / split / f"{name}.png")
-            (args.out / split / f"{name}.json").write_text(json.dumps(kept))
-    done = {"seconds": seconds, "steps": steps, "least_score": least}
+            (args.out / split / f"{name}.json").write_text(json.dumps(confidences))
+    done = {"seconds": seconds, "steps": steps, "ms_an_image": 1000 * seconds / (steps * BATCH), "least_score": least}
     (args.out / "done.json").write_text(json.dumps(done))
 
 

@@ -1,6 +1,6 @@
-"""Train StarDist on objects by the clock; run by nuclei.py in an environment of its own.
+"""Train StarDist on objects by the clock; `lab.nuclei` runs it in an environment of its own.
 
-    python benchmarks/peer_stardist.py DATA OUT --minutes 30 --rate 3e-4
+    python objects_stardist.py DATA OUT --minutes 30 --rate 3e-4
 
 Needs stardist with tensorflow. DATA holds images/, 16-bit instances/, and train.txt, val.txt and test.txt. As in the
 authors' example: 32 rays on a grid of 2, patches of 256x256, batches of 4, flips, turns and changes of intensity,
@@ -54,7 +54,7 @@ def read(data: Path, split: str) -> list[tuple[str, np.ndarray, np.ndarray]]:
     return samples
 
 
-def augmented(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def augment(image: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     turns, flip = int(RNG.integers(4)), RNG.random() < 0.5
     image, labels = np.rot90(image, turns, (0, 1)), np.rot90(labels, turns, (0, 1))
     if flip:
@@ -69,7 +69,6 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--rate", type=float, required=True)
-    parser.add_argument("--encoder-weights", help="not used: StarDist starts from random weights")
     args = parser.parse_args()
     started = time.perf_counter()
     keras.utils.set_random_seed(0)
@@ -92,14 +91,14 @@ def main() -> None:
     model.callbacks.append(Clock(started, 60 * args.minutes, args.rate))
     few = val[:8]  # its loss after each epoch takes time from the training
     images, labels = ([sample[i] for sample in train] for i in (1, 2))
-    model.train(images, labels, validation_data=([s[1] for s in few], [s[2] for s in few]), augmenter=augmented, seed=0)
+    model.train(images, labels, validation_data=([s[1] for s in few], [s[2] for s in few]), augmenter=augment, seed=0)
     seconds = time.perf_counter() - started
     model.optimize_thresholds([sample[1] for sample in val], [sample[2] for sample in val])
     for split, samples in (("val", val), ("test", read(args.data, "test"))):
         (args.out / split).mkdir(exist_ok=True)
         for name, image, _ in samples:
-            found, details = model.predict_instances(image)
-            Image.fromarray(found.astype(np.uint16)).save(args.out / split / f"{name}.png")
+            instance_map, details = model.predict_instances(image)
+            Image.fromarray(instance_map.astype(np.uint16)).save(args.out / split / f"{name}.png")
             (args.out / split / f"{name}.json").write_text(json.dumps([float(score) for score in details["prob"]]))
     (args.out / "done.json").write_text(json.dumps({"seconds": seconds}))
 

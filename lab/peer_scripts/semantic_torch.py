@@ -1,14 +1,14 @@
-"""Train a peer's net on CamVid by the clock; run by peers.py in an environment of its own.
+"""Train a peer's net on CamVid by the clock; `lab.peers` runs it in an environment of its own.
 
-    python benchmarks/peer_torch.py CAMVID ENCODER_WEIGHTS OUT --package smp --minutes 10 --rate 1e-3
+    python semantic_torch.py CAMVID OUT --encoder-weights FILE --package smp --minutes 10 --rate 1e-3
 
 Needs torch, timm, numpy, Pillow and the package: `smp` (segmentation_models_pytorch) for its FPN, or `torchvision` for
 its LR-ASPP, the net that its reference scripts train for small machines. Both get the ImageNet weights of pixelwise's
 default encoder. The loop is the one that people write around them: images held in memory, crops of 256x320 at
 magnifications of 0.67 to 2, flips, brightness, batches of 8, plain cross-entropy; AdamW with a cosine over the time
 given for the one, and as in torchvision's references SGD with momentum and a polynomial decay for the other. Label maps
-of the validation and test images, seen both ways round as pixelwise sees them, go to OUT/val and OUT/test. The minutes
-include reading and training, not these predictions.
+of the validation and test images, with flip TTA as pixelwise's, go to OUT/val and OUT/test. The minutes include reading
+and training, not these predictions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read(root: Path, split: str) -> list[tuple[str, Image.Image, Image.Image]]:
     return samples
 
 
-def augmented(photo: Image.Image, labels: Image.Image, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def augment(photo: Image.Image, labels: Image.Image, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Cut a piece out first, then resize that alone to the crop."""
     scale = math.exp(rng.uniform(*np.log(SCALE)))
     height, width = (min(side, round(crop / scale)) for side, crop in zip(photo.size[::-1], CROP, strict=True))
@@ -52,13 +52,15 @@ def augmented(photo: Image.Image, labels: Image.Image, rng: np.random.Generator)
     return np.clip(image * rng.uniform(0.7, 1.3), 0, 255), target
 
 
-def batch_of(samples: list[tuple[str, Image.Image, Image.Image]], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+def make_batch(
+    samples: list[tuple[str, Image.Image, Image.Image]], rng: np.random.Generator
+) -> tuple[torch.Tensor, ...]:
     picked = rng.integers(len(samples), size=BATCH)
-    images, targets = zip(*(augmented(*samples[index][1:], rng) for index in picked), strict=True)
-    return normalised(np.stack(images)), torch.from_numpy(np.stack(targets)).long()
+    images, targets = zip(*(augment(*samples[index][1:], rng) for index in picked), strict=True)
+    return normalize(np.stack(images)), torch.from_numpy(np.stack(targets)).long()
 
 
-def normalised(images: np.ndarray) -> torch.Tensor:
+def normalize(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy((images.transpose(0, 3, 1, 2) / 255 - MEAN) / STD).float()
 
 
@@ -74,7 +76,7 @@ class TwoMaps(torch.nn.Module):
         return {"low": maps[2], "high": maps[3]}
 
 
-def smp_fpn(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+def build_smp_fpn(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
     import segmentation_models_pytorch as smp
 
     model = smp.FPN("timm-tf_efficientnet_lite0", encoder_weights=None, classes=CLASSES)
@@ -82,7 +84,7 @@ def smp_fpn(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
     return model
 
 
-def torchvision_lraspp(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
+def build_torchvision_lraspp(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
     from torchvision.models.segmentation import LRASPP
 
     backbone = TwoMaps()
@@ -100,11 +102,11 @@ def logits_of(output: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor:
     return output["out"] if isinstance(output, dict) else output
 
 
-def adamw(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+def make_adamw(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(model.parameters(), rate)
 
 
-def sgd(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+def make_sgd(model: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
     return torch.optim.SGD(model.parameters(), rate, momentum=0.9, weight_decay=1e-4)
 
 
@@ -116,14 +118,14 @@ def polynomial(progress: float) -> float:
     return (1 - progress) ** 0.9
 
 
-PACKAGES = {"smp": (smp_fpn, adamw, cosine), "torchvision": (torchvision_lraspp, sgd, polynomial)}
+PACKAGES = {"smp": (build_smp_fpn, make_adamw, cosine), "torchvision": (build_torchvision_lraspp, make_sgd, polynomial)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
-    parser.add_argument("weights", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--encoder-weights", type=Path, required=True)
     parser.add_argument("--package", choices=list(PACKAGES), required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--rate", type=float, required=True)
@@ -132,16 +134,16 @@ def main() -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     samples = read(args.camvid, "train")
-    build, optimizer_of, decay = PACKAGES[args.package]
-    model = build(torch.load(args.weights, map_location="cpu", weights_only=True)).train()
-    optimizer = optimizer_of(model, args.rate)
-    loss_of = torch.nn.CrossEntropyLoss(ignore_index=VOID)
+    build, make_optimizer, decay = PACKAGES[args.package]
+    model = build(torch.load(args.encoder_weights, map_location="cpu", weights_only=True)).train()
+    optimizer = make_optimizer(model, args.rate)
+    compute_loss = torch.nn.CrossEntropyLoss(ignore_index=VOID)
     steps, seconds = 0, 60 * args.minutes
     while (elapsed := time.perf_counter() - started) < seconds:
         for group in optimizer.param_groups:
             group["lr"] = args.rate * decay(elapsed / seconds)
-        images, targets = batch_of(samples, rng)
-        loss = loss_of(logits_of(model(images)), targets)
+        images, targets = make_batch(samples, rng)
+        loss = compute_loss(logits_of(model(images)), targets)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -152,7 +154,7 @@ def main() -> None:
         folder = args.out / split
         folder.mkdir(parents=True, exist_ok=True)
         for name, photo, _ in read(args.camvid, split):
-            image = normalised(np.asarray(photo, np.float32)[None])
+            image = normalize(np.asarray(photo, np.float32)[None])
             height, width = image.shape[-2:]
             padded = torch.nn.functional.pad(image, (0, -width % 32, 0, -height % 32))
             with torch.inference_mode():

@@ -1,9 +1,9 @@
-"""Train Ultralytics' semantic net on CamVid by the clock; run by peers.py in an environment of its own.
+"""Train Ultralytics' semantic net on CamVid by the clock; `lab.peers` runs it in an environment of its own.
 
-    python benchmarks/peer_ultralytics.py CAMVID OUT --minutes 10 --rate 1e-3
+    python semantic_ultralytics.py CAMVID OUT --minutes 10 --rate 1e-3
 
 Needs ultralytics, numpy and Pillow. Without a network there are no pretrained weights for it: yolo26n-sem starts from
-random ones, at its own settings but for the optimiser, whose rate is asked for, batches of 8, and images of 480 pixels.
+random ones, at its own settings but for the optimiser, whose rate is given, batches of 8, and images of 480 pixels.
 It validates at the end alone. Label maps of the validation and test images go to OUT/val and OUT/test. The minutes
 include its reading and training, not these predictions.
 """
@@ -24,7 +24,7 @@ NAMES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence",
 VOID, SIZE, BATCH = 255, 480, 8
 
 
-def laid_out(camvid: Path, folder: Path) -> Path:
+def write_layout(camvid: Path, folder: Path) -> Path:
     """Write the layout that Ultralytics reads; return its description."""
     for split in ("train", "val", "test"):
         for source in sorted((camvid / split).glob("*.png")):
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--rate", type=float, required=True)
     args = parser.parse_args()
-    data = laid_out(args.camvid, args.out / "data")
+    data = write_layout(args.camvid, args.out / "data")
     model = YOLO("yolo26n-sem.yaml")
     images = 0
 

@@ -1,7 +1,7 @@
-"""Label photos with a net of segmentation_models.pytorch in torch, as its users do; run by predict.py in an environment
-of its own.
+"""Label photos with a net of segmentation_models.pytorch in torch, as its users do; `lab.predict` runs it in an
+environment of its own.
 
-    python benchmarks/peer_predict.py MODEL ENCODER PHOTO ...
+    python speed_smp.py MODEL ENCODER PHOTO ...
 
 Weights are at random. Prints the seconds from the first file to the last palette PNG; the net is built before.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from lab.store import Places, Store
 from pixelwise.cli.app import app
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.parameters import count_parameters
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "inspect.md").read_text(encoding="utf-8")
 
 
@@ -41,7 +40,7 @@ def test_the_table_of_the_page_is_what_the_command_prints() -> None:
         assert line in result.stdout
 
 
-CLASSICS = json.loads((ROOT / "lab" / "results" / "classics.json").read_text(encoding="utf-8"))
+CLASSICS = {title: figures for title, figures in Store("classics", Places()).items() if "costs" in figures}
 
 
 @pytest.mark.parametrize("title", CLASSICS)

@@ -7,7 +7,7 @@ mirrored left to right at random in all three; the FCN's authors tried that and 
 Differs from the papers, since torchvision's classifiers see pixels of deviation 1 where Caffe's saw 0..255:
 - FCN-16s and FCN-8s keep the rate of FCN-32s. The authors' 1e-12 and 1e-14 divide it by 1e2 and 1e4, as much as the
   maps behind pool4 and pool3 of Caffe's VGG16 are larger than that behind fc7. Those of torchvision's are not larger,
-  and at these rates the new score layers stay at zero (docs/experiments/classics.md);
+  and at these rates the new score layers stay at zero (docs/experiments/classics_recipes.md);
 - a rate of a loss that is summed over an image is that of the authors' 500x375 pixels: it is scaled so that an image
   of another size moves the weights as far.
 """

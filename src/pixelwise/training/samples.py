@@ -61,13 +61,20 @@ class SampleStore:
     Without a folder, or room in it, they are read each time.
     """
 
-    def __init__(self, dataset: Dataset, items: Sequence[Item], folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        items: Sequence[Item],
+        folder: Path | None = None,
+        *,
+        cache_share: float = CACHE_SHARE,
+    ) -> None:
         self.dataset = dataset
         self.items = items
         self._kept: dict[int, Sample] = {}
         self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in map(dataset.image_size, items))
-        if pixels * (dataset.channels + LABEL_BYTES) <= CACHE_SHARE * available_bytes() / count_local_processes():
+        if pixels * (dataset.channels + LABEL_BYTES) <= cache_share * available_bytes() / count_local_processes():
             with ThreadPoolExecutor() as pool:
                 self._kept = dict(enumerate(pool.map(dataset.read, items)))
         elif folder is not None:
