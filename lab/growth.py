@@ -94,7 +94,9 @@ def measure_steps(data: Path, case: Case, warm: int = WARM, timed: int = TIMED) 
     from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
     from pixelwise.training.loop import Trainer
     from pixelwise.training.memory import keep_freed_memory
-    from pixelwise.training.recipe import make_recipe, with_length
+    from pixelwise.training.planning import defaults
+    from pixelwise.training.planning.crops import batch_size
+    from pixelwise.training.planning.length import with_length
     from pixelwise.training.samples import CACHE_SHARE, SampleStore, batch_at
 
     torch.set_num_threads(case.threads)
@@ -106,7 +108,10 @@ def measure_steps(data: Path, case: Case, warm: int = WARM, timed: int = TIMED) 
     if case.storage == "disk":
         for index in range(len(store)):
             store[index]
-    recipe = with_length(make_recipe(case.crop, len(store), (1.0,) * case.num_classes), steps=100, evaluations=1)
+    recipe = defaults.RECIPE.replace(
+        crop=case.crop, color=0.0, batch=batch_size(case.crop, len(store)), class_weights=(1.0,) * case.num_classes
+    )
+    recipe = with_length(recipe, steps=100, evaluations=1)
     trainer = Trainer(Pipeline(build("fpn", case.num_classes), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
     trainer.pipeline.train()
     seconds = []

@@ -179,7 +179,7 @@ def time_smp(bench: Bench, name: str) -> float:
 def write_untrained(bench: Bench, name: str, path: Path) -> None:
     """Write a model file of a net with random weights, without flip TTA and scales."""
     _, config = load_run(bench.run)
-    config = config.model_copy(update={"model": name, "encoder": PEER_ENCODER, "width": None, "options": {}})
+    config = config.replace(model=name, encoder=PEER_ENCODER, width=None, options={})
     net = build(name, bench.dataset.classes.num_classes, encoder=PEER_ENCODER)
     pipeline = Pipeline(net, (0.5,) * 3, (0.5,) * 3).eval()
     export_onnx(pipeline, model_info(config, pipeline), path)

@@ -19,7 +19,7 @@ from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
-from pixelwise.training.recipe import count_crops
+from pixelwise.training.schedule import count_crops
 
 Scores = dict[str, Any]
 """What `pixelwise evaluate --json` prints."""

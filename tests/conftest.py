@@ -117,7 +117,7 @@ def config_of(recipe: Recipe) -> Callable[..., RunConfig]:
             start_from=None,
             skip_bad=True,
             command="pixelwise train 'some data' --out runs/a",
-            recipe=recipe.model_copy(update={"class_weights": tuple(1 / (3 + i) for i in range(len(names)))}),
+            recipe=recipe.replace(class_weights=tuple(1 / (3 + i) for i in range(len(names)))),
         )
 
     return make

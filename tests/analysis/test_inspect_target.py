@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @pytest.fixture
 def config(config_of: Callable[..., RunConfig]) -> RunConfig:
     """SegNet of width 0.25 with three classes; its crops are 32x64."""
-    return config_of("sky", "road", "car").model_copy(update={"width": 1 / 32})
+    return config_of("sky", "road", "car").replace(width=1 / 32)
 
 
 def test_a_name_is_built_with_its_options_and_a_fixed_seed() -> None:
@@ -38,7 +38,7 @@ def test_a_name_is_built_with_its_options_and_a_fixed_seed() -> None:
 
 
 def test_a_run_comes_with_its_weights_and_the_size_of_its_crops(config: RunConfig, tmp_path: Path) -> None:
-    pipeline = build_pipeline(config.model_copy(update={"seed": 9}), pretrained=False)
+    pipeline = build_pipeline(config.replace(seed=9), pretrained=False)
     config.save(tmp_path / "config.yaml")
     save_weights(tmp_path / "weights.safetensors", pipeline, config)
     subject = from_run(tmp_path)
@@ -69,9 +69,9 @@ def test_a_net_that_sees_an_image_several_times_counts_once(
     config_of: Callable[..., RunConfig], tmp_path: Path
 ) -> None:
     """An instance FPN on an encoder whose last projection leads to no map, so that its file goes without."""
-    config = config_of("sky", "road").model_copy(update={"model": "fpn", "encoder": "test_efficientnet", "width": 0.25})
-    recipe = config.recipe.model_copy(update={"magnifications": (1.0, 1.25), "tile": 256})
-    config = config.model_copy(update={"recipe": recipe, "task": "instance", "things": (1,)})
+    config = config_of("sky", "road").replace(model="fpn", encoder="test_efficientnet", width=0.25)
+    recipe = config.recipe.replace(magnifications=(1.0, 1.25), tile=256)
+    config = config.replace(recipe=recipe, task="instance", things=(1,))
     pipeline = build_pipeline(config, pretrained=False).eval()
     export_onnx(pipeline, model_info(config, pipeline), tmp_path / "model.onnx")
     subject = from_model_file(tmp_path / "model.onnx")
@@ -89,7 +89,7 @@ def test_a_net_that_sees_an_image_several_times_counts_once(
 @pytest.mark.parametrize("padding", ["trained", "symmetric"])
 def test_a_run_says_how_its_encoder_pads(config_of: Callable[..., RunConfig], tmp_path: Path, padding: str) -> None:
     own = {"model": "fpn", "encoder": "efficientnet_lite0", "width": None, "encoder_padding": padding}
-    config = config_of("sky", "road").model_copy(update=own)
+    config = config_of("sky", "road").replace(**own)
     config.save(tmp_path / "config.yaml")
     save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
     assert from_run(tmp_path).encoder_padding == padding

@@ -30,9 +30,9 @@ APP.command()(export)
 @pytest.fixture
 def trained(config_of: Callable[..., RunConfig], tmp_path: Path) -> Path:
     """A run directory with an FPN that sees images enlarged and both ways round."""
-    config = config_of("sky", "road").model_copy(update={"model": "fpn", "encoder": "test_resnet", "width": None})
-    recipe = config.recipe.model_copy(update={"magnifications": (1.25, 1.5), "mirrored": True, "tile": 256})
-    config = config.model_copy(update={"recipe": recipe})
+    config = config_of("sky", "road").replace(model="fpn", encoder="test_resnet", width=None)
+    recipe = config.recipe.replace(magnifications=(1.25, 1.5), mirrored=True, tile=256)
+    config = config.replace(recipe=recipe)
     config.save(tmp_path / "config.yaml")
     save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
     return tmp_path

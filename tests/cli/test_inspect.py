@@ -65,7 +65,7 @@ def test_json_is_one_object_with_the_keys_that_scripts_rely_on() -> None:
 
 
 def saved_run(config: RunConfig, path: Path, **own: object) -> Path:
-    config = config.model_copy(update={"width": 1 / 32, **own})
+    config = config.replace(width=1 / 32, **own)
     path.mkdir()
     config.save(path / "config.yaml")
     save_weights(path / "weights.safetensors", build_pipeline(config, pretrained=False), config)

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from pixelwise.nn.models.unet import BORDER, UNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tiling.stitch import stitch_logits
-from pixelwise.training.recipe import tile_and_overlap
+from pixelwise.training.planning.tiles import tile_and_overlap
 from pixelwise.training.torch_engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")

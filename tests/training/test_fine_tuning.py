@@ -21,6 +21,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.paper_recipes import FCN_STAGES, paper_remarks
+from pixelwise.training.planning.facts import Budget
 from pixelwise.training.planning.plan import make_config
 from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.weights import build_pipeline, load_encoder_weights, require_freezable
@@ -57,7 +58,7 @@ def weights_file(path: Path, encoder: str, width: float) -> Path:
 
 def configured(data: Path, **options: Any) -> tuple[RunConfig, SampleStore]:
     dataset = open_dataset(data)
-    config = make_config(TrainOptions(**options), dataset, check(dataset), "", long=False)
+    config = make_config(TrainOptions(**options), dataset, check(dataset), Budget())
     return config, SampleStore(dataset, dataset.splits["train"])
 
 
@@ -75,7 +76,7 @@ def test_every_layer_of_an_encoder_with_the_weights_of_a_file_learns(
     lent = torch.load(file, weights_only=True)
     before = {name: tensor.clone() for name, tensor in pipeline.model.encoder.net.state_dict().items()}
     assert all(torch.equal(tensor, lent[name]) for name, tensor in before.items())
-    trainer = Trainer(pipeline, config.recipe.model_copy(update={"steps": 3}), 0)
+    trainer = Trainer(pipeline, config.recipe.replace(steps=3), 0)
     trainer.pipeline.train()
     for step in range(3):
         trainer.train_step(batch_at(store, trainer.recipe, 0, step))
@@ -136,7 +137,7 @@ def test_the_authors_recipes_halve_the_loss_of_eight_images(
         "learning_rate": factor * config.recipe.learning_rate,
         "batch": min(8, config.recipe.batch),
     }
-    trainer = Trainer(build_pipeline(config, pretrained=False), config.recipe.model_copy(update=scaled), 0)
+    trainer = Trainer(build_pipeline(config, pretrained=False), config.recipe.replace(**scaled), 0)
     trainer.pipeline.train()
     losses = [trainer.train_step(batch_at(store, trainer.recipe, 0, step)) for step in range(steps)]
     assert statistics.mean(losses[-8:]) < statistics.mean(losses[:4]) / 2

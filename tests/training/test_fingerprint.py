@@ -9,8 +9,10 @@ from PIL import Image
 from pixelwise.core.errors import RunError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
+from pixelwise.training.fingerprint import fingerprint, hash_label_values
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import fingerprint, hash_label_values, make_config
+from pixelwise.training.planning.facts import Budget
+from pixelwise.training.planning.plan import make_config
 from pixelwise.training.resume import resume_config
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore
@@ -51,7 +53,7 @@ def test_a_run_does_not_go_on_with_masks_that_mean_something_else(tmp_path: Path
     first = open_dataset(tmp_path / "data")
     run = RunDirectory(tmp_path / "run")
     options = TrainOptions(model="segnet", width=0.06, epochs=1)
-    make_config(options, first, check(first), "", long=False).save(run.config)
+    make_config(options, first, check(first), Budget()).save(run.config)
     assert resume_config(run, first, TrainOptions(resume=True)).labels == hash_label_values(first)
     (tmp_path / "data/classes.yaml").write_text("classes: [ground, cell]\nthreshold: 50\n")
     second = open_dataset(tmp_path / "data")

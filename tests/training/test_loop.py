@@ -33,7 +33,7 @@ def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> Non
     """Neither steps, nor weight decay, nor batch statistics reach them; the layers behind them learn."""
     torch.manual_seed(0)
     pipeline = Pipeline(build("fpn", 3, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD)
-    trainer = Trainer(pipeline, recipe.model_copy(update={"frozen_stride": 4}), seed=0)
+    trainer = Trainer(pipeline, recipe.replace(frozen_stride=4), seed=0)
     frozen = tuple(f"model.encoder.net.{name}" for name in ("conv1", "bn1", "layer1"))  # up to stride 4
     before = {name: value.clone() for name, value in pipeline.state_dict().items()}
     trainer.pipeline.train()
@@ -52,7 +52,7 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
     torch.manual_seed(0)
     pipeline = Pipeline(build("fpn", 3, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD)
     update = {"loss_step": 2, "reduction": reduction, "class_weights": (1.0, 1.0, 1.0), "learning_rate": 1e-12}
-    trainer = Trainer(pipeline, recipe.model_copy(update=update), seed=0)
+    trainer = Trainer(pipeline, recipe.replace(**update), seed=0)
     batch = batch_of(torch.Generator().manual_seed(1))
     trainer.pipeline.train()
     with torch.no_grad():
@@ -76,7 +76,7 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
     torch.manual_seed(0)
     pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)))
     update = {"class_weights": (1.0, 2.0, 0.5), "learning_rate": 1e-12, "heat_weight": 3.0, "offset_weight": 0.25}
-    trainer = Trainer(pipeline, recipe.model_copy(update=update), 0, INSTANCE)
+    trainer = Trainer(pipeline, recipe.replace(**update), 0, INSTANCE)
     rng = torch.Generator().manual_seed(1)
     batch = batch_of(rng)
     centres = torch.zeros(2, 3, 64, 64)

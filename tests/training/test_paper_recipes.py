@@ -8,18 +8,21 @@ from torch import nn
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.pipeline import Pipeline
-from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Trainer
 from pixelwise.training.paper_recipes import AUTHORS, FCN_STAGES, apply_paper_recipe
-from pixelwise.training.recipe import learning_rate_factor, make_recipe, with_length
+from pixelwise.training.planning import defaults
+from pixelwise.training.planning.length import with_length
+from pixelwise.training.recipe import Recipe
 from pixelwise.training.samples import Batch
+from pixelwise.training.schedule import learning_rate_factor
 
 SIZES = [(360, 480), (360, 480), (64, 64)]
 VOC = [(375, 500)]
+PLANNED = defaults.RECIPE.replace(crop=(256, 320), color=0.0, class_weights=(1.0, 2.0))
 
 
 def published(name: str, model: str, encoder: str | None = None, sizes: list[tuple[int, int]] = SIZES) -> Recipe:
-    return apply_paper_recipe(name, make_recipe((256, 320), 50, (1.0, 2.0)), model, encoder, sizes)
+    return apply_paper_recipe(name, PLANNED, model, encoder, sizes)
 
 
 def test_an_image_is_seen_whole() -> None:
@@ -111,7 +114,7 @@ def test_a_batch_norms_shift_is_no_bias_and_its_scale_may_decay(
 ) -> None:
     update = {"optimizer": "sgd", "bias_factor": 2.0, "weight_decay": 0.1, "learning_rate": 0.2}
     pipeline = Pipeline(_Normed(), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    trainer = Trainer(pipeline, recipe.model_copy(update=update | {"norm_decay": norm_decay}), 0)
+    trainer = Trainer(pipeline, recipe.replace(**update | {"norm_decay": norm_decay}), 0)
     groups = {
         id(parameter): (group["base_lr"], group["weight_decay"])
         for group in trainer.optimizer.param_groups
@@ -140,7 +143,7 @@ def test_sgd_takes_the_steps_of_the_formula(recipe: Recipe) -> None:
     update = {"optimizer": "sgd", "schedule": "constant", "momentum": 0.5, "bias_factor": 2.0, "weight_decay": 0.1}
     update |= {"learning_rate": 0.2, "reduction": "sum", "class_weights": (1.0, 1.0), "steps": 2, "ema_decay": 0.0}
     pipeline = Pipeline(_Line(), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    trainer = Trainer(pipeline, recipe.model_copy(update=update), 0)
+    trainer = Trainer(pipeline, recipe.replace(**update), 0)
     batch = Batch(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8), torch.zeros(1, 1, 1, dtype=torch.int64))
     weight, bias = torch.zeros(2, 3), torch.zeros(2)
     speed_w, speed_b = torch.zeros(2, 3), torch.zeros(2)

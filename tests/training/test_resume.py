@@ -18,7 +18,8 @@ from pixelwise.training import train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import compute_class_weights
+from pixelwise.training.planning.choose_recipe import compute_class_weights
+from pixelwise.training.planning.facts import DataFacts
 from pixelwise.training.resume import repeat_config, require_same
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise_scenes import write_scenes
@@ -126,7 +127,7 @@ def test_bands_that_a_run_was_not_started_with_are_an_error(short: Path, data: P
 def test_another_config_beside_resume_is_an_error_and_the_runs_own_is_none(short: Path, tmp_path: Path) -> None:
     run, config = RunDirectory(short), RunConfig.load(short / "config.yaml")
     require_same(run, config, TrainOptions(config=short / "config.yaml"))
-    config.model_copy(update={"seed": 5}).save(tmp_path / "other.yaml")
+    config.replace(seed=5).save(tmp_path / "other.yaml")
     with pytest.raises(RunError, match="`config`"):
         require_same(run, config, TrainOptions(config=tmp_path / "other.yaml"))
 
@@ -137,7 +138,8 @@ def test_what_is_typed_beside_config_takes_effect(short: Path, data: Path, tmp_p
     train(data, out=out, config=short / "config.yaml", quiet=True, **options)
     config = RunConfig.load(out / "config.yaml")
     assert (config.recipe.rotate, config.recipe.elastic, config.seed) == (True, 2.0, 3)
-    assert config.recipe.class_weights == compute_class_weights("median", check(open_dataset(data)))
+    dataset = open_dataset(data)
+    assert config.recipe.class_weights == compute_class_weights("median", DataFacts.of(dataset, check(dataset)))
     assert config.recipe.steps * config.recipe.batch == 3 * 4
     assert config.asked == {"epochs": 3, "class_weights": "median"}
     assert [float(row["epoch"]) for row in rows(out)] == [1, 2, 3]
@@ -166,21 +168,21 @@ def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Pat
     """One source of weights takes the place of the other, and layers with random weights are not frozen."""
     dataset, file, other = open_dataset(data), tmp_path / "w.pth", tmp_path / "other.yaml"
     file.touch()
-    plain = RunConfig.load(short / "config.yaml").model_copy(update={"encoder_padding": "symmetric"})
+    plain = RunConfig.load(short / "config.yaml").replace(encoder_padding="symmetric")
     survey = check(dataset)
 
     def repeated(config: RunConfig, **options: Any) -> RunConfig:
         config.save(other)
         return repeat_config(RunDirectory(short), dataset, survey, TrainOptions(config=other, **options))
 
-    lent = repeated(plain.model_copy(update={"pretrained": False, "start_from": "old"}), encoder_weights=file)
+    lent = repeated(plain.replace(pretrained=False, start_from="old"), encoder_weights=file)
     assert (lent.encoder_weights, lent.start_from, lent.pretrained) == (str(file.resolve()), None, True)
     assert lent.encoder_padding == "trained"
     again = repeated(lent, start_from=short)
     assert (again.encoder_weights, again.encoder_weights_sha256, again.start_from) == (None, None, str(short))
     assert again.encoder_padding == RunConfig.load(short / "config.yaml").encoder_padding
     assert repeated(plain, seed=3).encoder_padding == "symmetric"
-    on_encoder = plain.model_copy(update={"model": "fpn", "encoder": "resnet18", "width": None, "pretrained": False})
+    on_encoder = plain.replace(model="fpn", encoder="resnet18", width=None, pretrained=False)
     for config, found in ((plain, "a model without an encoder"), (on_encoder, "random weights")):
         with pytest.raises(OptionError, match=f"freeze_through: found 8 with {found}; expected a pretrained encoder"):
             repeated(config, freeze_through=8)

@@ -29,8 +29,8 @@ from pixelwise.training import loop, train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.planning import plan
+from pixelwise.training.planning.length import Cost
 from pixelwise.training.posthoc.class_bias import SHARES, class_bias
-from pixelwise.training.recipe import Cost
 from pixelwise.training.samples import Batch
 from pixelwise.training.weights import build_pipeline, load_run, load_starting_weights
 from pixelwise_scenes import write_scenes

@@ -53,7 +53,7 @@ def visited(images: torch.Tensor) -> list[int]:
 
 
 def random_recipe(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"scale": (0.5, 1.5), "color": 1.0, "crop": (48, 32)})
+    return recipe.replace(scale=(0.5, 1.5), color=1.0, crop=(48, 32))
 
 
 def equal(first: samples.Batch, second: samples.Batch) -> bool:
@@ -85,7 +85,7 @@ def test_each_image_is_visited_once_an_epoch_and_batches_run_on(store: SampleSto
 
 def test_smaller_crops_come_first_and_the_epochs_run_on_behind_them(store: SampleStore, recipe: Recipe) -> None:
     """Of nine steps four have sixteen crops of half the width (the height is 32 already), five have four: 84 in all."""
-    halved = recipe.model_copy(update={"early_split": 2})
+    halved = recipe.replace(early_split=2)
     every = [batch.images for batch in batches(store, halved, 7, 0)]
     assert [tuple(images.shape[:3]) for images in every] == [(16, 32, 32)] * 4 + [(4, 32, 64)] * 5
     order = [index for images in every for index in visited(images)]
@@ -95,9 +95,9 @@ def test_smaller_crops_come_first_and_the_epochs_run_on_behind_them(store: Sampl
 
 
 def test_a_batch_larger_than_the_data_takes_images_again_and_cuts_them_anew(store: SampleStore, recipe: Recipe) -> None:
-    images, *_ = batch_at(store, recipe.model_copy(update={"batch": 12}), 0, 0)
+    images, *_ = batch_at(store, recipe.replace(batch=12), 0, 0)
     assert Counter(visited(images)) == dict.fromkeys(range(COUNT), 2)
-    moving = random_recipe(recipe).model_copy(update={"batch": 12, "color": 0.0})
+    moving = random_recipe(recipe).replace(batch=12, color=0.0)
     images, targets, *_ = batch_at(store, moving, 0, 0)
     assert len({target.numpy().tobytes() for target in targets}) == 12
 
@@ -199,7 +199,7 @@ def test_border_weights_are_those_of_the_crop(recipe: Recipe) -> None:
     instance_map[4:12, 4:14] = 1
     instance_map[4:12, 18:28] = 2
     sample = Sample(np.zeros((16, 32, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
-    twice = recipe.model_copy(update={"scale": (2.0, 2.0), "border_weight": 10.0})
+    twice = recipe.replace(scale=(2.0, 2.0), border_weight=10.0)
     seen = augmented(sample, twice, np.random.default_rng(0))
     assert seen.border is not None
     assert seen.border.shape == (32, 64)
@@ -216,7 +216,7 @@ def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> Non
     label_map = np.zeros((32, 64), np.uint8)
     label_map[:, 32:] = 1
     sample = Sample(np.repeat(label_map[..., None] * 200, 3, axis=2), label_map)
-    bent = recipe.model_copy(update={"elastic": 6.0})
+    bent = recipe.replace(elastic=6.0)
     moved = 0
     for key in range(8):
         seen = augmented(sample, bent, np.random.default_rng(key))
@@ -231,7 +231,7 @@ def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe)
     instance_map = np.zeros((32, 64), np.int32)
     instance_map[4:9, :21] = 7
     sample = Sample(np.zeros((32, 64, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
-    narrow = recipe.model_copy(update={"crop": (32, 32), "heat_weight": 1.0, "offset_weight": 1.0})
+    narrow = recipe.replace(crop=(32, 32), heat_weight=1.0, offset_weight=1.0)
     lefts = set()
     for seed in range(20):
         crop = augmented(sample, narrow, np.random.default_rng(seed), INSTANCE)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pixelwise.data.dataset import Item, Sample
-    from pixelwise.training.config import Recipe
+    from pixelwise.training.recipe import Recipe
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from pixelwise.data.dataset import Item, Sample
     from pixelwise.metrics.instances import InstanceScores
-    from pixelwise.training.config import Recipe
+    from pixelwise.training.recipe import Recipe
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]

@@ -16,7 +16,7 @@ from pixelwise.core.files import write_text
 from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.instances.grouping_parameters import Grouping
-from pixelwise.nn.losses.cross_entropy import Reduction
+from pixelwise.training.recipe import RECIPE_VERSION, Recipe, Strict
 
 MAX_SEED = 2**32 - 1
 MEASURES = {"miou": "mIoU", "ap": "AP"}
@@ -24,102 +24,16 @@ MEASURES = {"miou": "mIoU", "ap": "AP"}
 
 
 EncoderPadding = Literal["trained", "symmetric"]
-_Magnification = Annotated[float, pydantic.Field(ge=1, le=4)]
-_Sizes = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)]
 
 
-class _Strict(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Length(_Strict):
-    """The numbers of a `Recipe` that follow from how long a run is."""
-
-    steps: pydantic.PositiveInt
-    warmup_steps: pydantic.NonNegativeInt
-    ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
-    evaluations: pydantic.NonNegativeInt
-    crops: pydantic.PositiveInt | None = None
-
-
-class Recipe(_Strict):
-    """Every number of a training. Sizes are (height, width) in pixels; `steps` is the whole length of the run."""
-
-    crop: tuple[pydantic.PositiveInt, pydantic.PositiveInt]
-    scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
-    color: Annotated[float, pydantic.Field(ge=0, le=3)]
-    rotate: bool = False
-    """Whether images have no upper side: crops are turned by quarters, and prediction exchanges top and bottom too."""
-    elastic: pydantic.NonNegativeFloat = 0.0
-    """Standard deviation of the elastic displacements, in pixels; 0 for none."""
-    batch: pydantic.PositiveInt
-    early_split: pydantic.PositiveInt = 1
-    """In the first half of the steps crops have sides so many times shorter, and a batch has as many more that their
-    area stays."""
-    steps: pydantic.PositiveInt
-    warmup_steps: pydantic.NonNegativeInt
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    momentum: Annotated[float, pydantic.Field(ge=0, lt=1)] = 0.0
-    """Of SGD; AdamW has its own."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    learning_rate: pydantic.PositiveFloat
-    bias_factor: pydantic.PositiveFloat = 1.0
-    """The learning rate of biases over that of the weights; a batch norm's shift is no bias."""
-    encoder_factor: pydantic.PositiveFloat
-    """The encoder's learning rate over that of the rest."""
-    frozen_stride: pydantic.NonNegativeInt = 0
-    """The encoder's layers up to this stride stay as they are; 0 for none."""
-    weight_decay: pydantic.NonNegativeFloat
-    """Of kernels and matrices; biases do not decay."""
-    norm_decay: Literal["none", "scale", "both"] = "none"
-    """What of a batch norm decays too: nothing, its scale, or its shift as well."""
-    ema_decay: Annotated[float, pydantic.Field(ge=0, lt=1)]
-    reduction: Reduction
-    loss_step: pydantic.PositiveInt = 1
-    """The loss looks at one pixel in each square of this side, where the model's logits are up-sampled."""
-    class_weights: tuple[pydantic.NonNegativeFloat, ...]
-    border_weight: pydantic.NonNegativeFloat = 0.0
-    """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
-    heat_weight: pydantic.NonNegativeFloat = 0.0
-    offset_weight: pydantic.NonNegativeFloat = 0.0
-    """Of the errors at objects beside that of the classes: their centres' heat, and a pixel of the offsets to them."""
-    heat_width: pydantic.PositiveFloat = 0.35
-    """Standard deviation of the heat over the radius of a disc of an object's area."""
-    offset_unit: pydantic.PositiveFloat = 16.0
-    """Pixels that an offset of 1 stands for in the net: its offsets are about as large as its scores then."""
-    radius: pydantic.PositiveInt = 5
-    least_area: pydantic.PositiveInt = 4
-    group_by: str = "centres"
-    """How objects are grouped on the way, before it is fitted to the validation images."""
-    radii: _Sizes = (2, 3, 5, 7, 10, 14)
-    least_areas: _Sizes = (4, 8, 16, 32)
-    """What is tried for these two in the end, ascending, in pixels."""
-    calibrated: bool = True
-    """Whether the classes' logits get a bias in the end, one that suits the validation images."""
-    magnifications: Annotated[tuple[_Magnification, ...], pydantic.Field(min_length=1)] = (1.0,)
-    """What images are enlarged by when they are predicted, where the model's logits are up-sampled, and these averaged
-    over them."""
-    mirrored: bool = False
-    """Whether images are predicted with left and right exchanged too, and the logits averaged."""
-    evaluations: pydantic.NonNegativeInt
-    """How often the model is validated on the way, to keep the best weights; with 0 the last are kept."""
-    crops: pydantic.PositiveInt | None = None
-    """How many crops the run sees in all, where whole batches would be more: the steps share them in proportion."""
-    earlier: tuple[Length, ...] = ()
-    """The lengths that the run had before it was extended, from the first on: each part follows the schedule of the
-    length that it was trained at."""
-    tile: pydantic.PositiveInt
-    overlap: pydantic.NonNegativeInt
-
-
-class ClassEntry(_Strict):
+class ClassEntry(Strict):
     """The name and RGB colour of a class."""
 
     name: str
     color: tuple[int, int, int]
 
 
-class RunConfig(_Strict):
+class RunConfig(Strict):
     """A run: the data, the model, the recipe, and the command that asked for it."""
 
     version: str
@@ -134,7 +48,7 @@ class RunConfig(_Strict):
     model: str
     encoder: str | None
     width: float | None
-    options: dict[str, bool | int | float | str] = {}
+    options: dict[str, bool | int | float | str] = pydantic.Field(default_factory=dict)
     """Keywords that only this model has, such as `output_stride`."""
     pretrained: bool
     encoder_weights: str | None = None
@@ -154,7 +68,7 @@ class RunConfig(_Strict):
     start_from: str | None
     skip_bad: bool
     command: str
-    asked: dict[str, bool | int | float | str] = {}
+    asked: dict[str, bool | int | float | str] = pydantic.Field(default_factory=dict)
     """The options of `train` that were given and that no other field holds as they were typed."""
     recipe: Recipe
 
@@ -168,7 +82,7 @@ class RunConfig(_Strict):
         if self.task != "instance":
             return None
         recipe = self.recipe
-        return Grouping(self.things, recipe.radius, least_area=recipe.least_area, by=recipe.group_by)
+        return Grouping(self.things, recipe.radius, recipe.least_heat, recipe.least_area, recipe.group_by)
 
     @property
     def measure(self) -> str:
@@ -205,5 +119,8 @@ class RunConfig(_Strict):
             return cls.model_validate(content)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
+            if first["loc"] == ("recipe", "version"):
+                found, expected = f"a recipe of version {first['input']}", f"version {RECIPE_VERSION} or an earlier one"
+                raise RunError(path, found, expected, "Use the pixelwise that wrote it, or a later one.") from error
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise RunError(path, f"{where}: {first['msg']}", "the fields of a run's config.yaml", remedy) from error

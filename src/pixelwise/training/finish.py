@@ -24,11 +24,11 @@ from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Labelled
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Progress
-from pixelwise.training.planning.plan import length_warnings
+from pixelwise.training.planning.length import length_warnings
 from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, measure
-from pixelwise.training.recipe import count_crops, describe_crops
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
+from pixelwise.training.schedule import count_crops, describe_crops
 from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4

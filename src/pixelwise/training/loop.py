@@ -31,10 +31,10 @@ from pixelwise.training.checkpoint import (
     restore_optimizer,
     save_tensors,
 )
-from pixelwise.training.config import Recipe
-from pixelwise.training.recipe import count_crops, learning_rate_factor, validation_steps
+from pixelwise.training.recipe import Recipe
 from pixelwise.training.run_directory import History
 from pixelwise.training.samples import Batch
+from pixelwise.training.schedule import count_crops, learning_rate_factor, validation_steps
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
@@ -236,7 +236,7 @@ def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
     groups = _parameter_groups(pipeline, recipe)
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum)
-    return torch.optim.AdamW(groups, fused=True)
+    return torch.optim.AdamW(groups, betas=recipe.betas, eps=recipe.epsilon, fused=True)
 
 
 def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:

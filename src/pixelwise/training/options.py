@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pixelwise.nn.losses.cross_entropy import Reduction
 
+DEFAULT_MINUTES = 10.0
+REDUCTIONS = get_args(Reduction)
 DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 """Names of `class_weights`, and the power of median-frequency balancing each stands for."""

@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.losses.cross_entropy import Reduction
-from pixelwise.training.config import Recipe, RunConfig
-from pixelwise.training.recipe import COLOR, full_crop_size, without_tta
+from pixelwise.training.config import RunConfig
+from pixelwise.training.planning.crops import Sizes, full_crop_size, median_size
+from pixelwise.training.planning.defaults import COLOR
+from pixelwise.training.planning.tiles import remove_tta
+from pixelwise.training.recipe import Recipe
 
 FCN_PIXELS = 500 * 375
 """Of an image of PASCAL VOC, over which the FCN's authors summed their loss."""
@@ -73,9 +74,7 @@ CLASS_WEIGHTS = {"fcn": "none", "segnet": "median", "unet": "median"}
 """The class weights of each, by the names of `class_weights`."""
 
 
-def apply_paper_recipe(
-    name: str, recipe: Recipe, model: str, encoder: str | None, image_sizes: list[tuple[int, int]]
-) -> Recipe:
+def apply_paper_recipe(name: str, recipe: Recipe, model: str, encoder: str | None, image_sizes: Sizes) -> Recipe:
     """Return `recipe` with the optimiser, loss and augmentation of the authors called `name`.
 
     Raises `OptionError` for a name that is none of `AUTHORS`, or for `fcn` with a net that is no FCN.
@@ -83,7 +82,7 @@ def apply_paper_recipe(
     if name not in AUTHORS:
         raise OptionError("recipe", repr(name), f"one of {', '.join(AUTHORS)}", "Leave it out for the default.")
     solver, more = AUTHORS[name](model, encoder, image_sizes)
-    update = {
+    changes: dict[str, object] = {
         "crop": full_crop_size(image_sizes),
         "scale": (1.0, 1.0),
         "color": 0.0,
@@ -102,13 +101,13 @@ def apply_paper_recipe(
         "norm_decay": solver.norm_decay,
         "reduction": solver.reduction,
     }
-    return without_tta(recipe).model_copy(update=update | more)
+    return remove_tta(recipe).replace(**changes | more)
 
 
 _Numbers = tuple[Solver, dict[str, object]]
 
 
-def _fcn(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
+def _fcn(model: str, encoder: str | None, image_sizes: Sizes) -> _Numbers:
     """Shelhamer, Long, Darrell, PAMI 2017, section 4.3, and the reference code."""
     if model not in FCN_STAGES:
         known, remedy = ", ".join(FCN_STAGES), "Name one with `model`, or leave `recipe` out."
@@ -119,21 +118,21 @@ def _fcn(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) ->
     return solver, {"learning_rate": solver.learning_rate * FCN_PIXELS / _pixels(image_sizes)}
 
 
-def _segnet(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
+def _segnet(model: str, encoder: str | None, image_sizes: Sizes) -> _Numbers:
     """Badrinarayanan, Kendall, Cipolla, PAMI 2017, with the numbers of the public code."""
     return SEGNET_SOLVERS.get(model, _SEGNET), {}
 
 
-def _unet(model: str, encoder: str | None, image_sizes: list[tuple[int, int]]) -> _Numbers:
+def _unet(model: str, encoder: str | None, image_sizes: Sizes) -> _Numbers:
     """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: border weights with w0 = 10; section 3.1: shift and rotation,
     gray values, elastic deformation by 10 pixels. How far gray values change is ours."""
     return UNET_SOLVER, {"elastic": 10.0, "border_weight": 10.0, "rotate": True, "color": COLOR}
 
 
-def _pixels(image_sizes: list[tuple[int, int]]) -> float:
+def _pixels(image_sizes: Sizes) -> float:
     """Return the area of an image of the median height and width."""
-    height, width = np.median(np.array(image_sizes), axis=0).tolist()
-    return float(height * width)
+    height, width = median_size(image_sizes)
+    return height * width
 
 
 def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
@@ -156,7 +155,7 @@ def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
     return told
 
 
-AUTHORS: dict[str, Callable[[str, str | None, list[tuple[int, int]]], _Numbers]] = {
+AUTHORS: dict[str, Callable[[str, str | None, Sizes], _Numbers]] = {
     "fcn": _fcn,
     "segnet": _segnet,
     "unet": _unet,

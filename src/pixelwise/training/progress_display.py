@@ -13,9 +13,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from pixelwise.core.text import escape_controls
 from pixelwise.metrics.pixels import count_of
-from pixelwise.training.config import MEASURES, Recipe, RunConfig
+from pixelwise.training.config import MEASURES, RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
-from pixelwise.training.recipe import count_crops, describe_crops
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.schedule import count_crops, describe_crops
 
 REFRESH_SECONDS = 0.5
 

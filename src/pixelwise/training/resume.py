@@ -12,22 +12,21 @@ from pixelwise.core.files import sha256
 from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset
 from pixelwise.nn.models import parse_options
-from pixelwise.training import recipe as recipes
 from pixelwise.training.config import RunConfig
-from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import (
-    DEFAULT_MINUTES,
+from pixelwise.training.fingerprint import fingerprint, hash_label_values
+from pixelwise.training.option_checks import check_options
+from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
+from pixelwise.training.planning.choose_recipe import (
     apply_options,
-    check_options,
     compute_class_weights,
     default_class_weights,
-    encoder_padding,
-    fingerprint,
-    hash_label_values,
-    plan_epochs,
     require_pretrained,
 )
+from pixelwise.training.planning.facts import DataFacts
+from pixelwise.training.planning.length import plan_epochs
+from pixelwise.training.planning.plan import choose_encoder_padding
 from pixelwise.training.run_directory import RunDirectory
+from pixelwise.training.schedule import count_crops, extend
 
 NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
 """What a config.yaml settles and nothing typed beside it changes."""
@@ -106,15 +105,15 @@ def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *,
 
 
 def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
-    length = recipes.count_crops(config.recipe, config.recipe.steps)
+    length = count_crops(config.recipe, config.recipe.steps)
     if epochs * train_images <= length:
         remedy = (
             "Give more `epochs` to extend it, leave `epochs` out to finish it, or start a new run in another `out`."
         )
         found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than `epochs={epochs}`"
         raise RunError(run.path, found, expected, remedy)
-    recipe = plan_epochs(recipes.extend(config.recipe), epochs, train_images)
-    return config.model_copy(update={"recipe": recipe, "asked": {**config.asked, "epochs": epochs}})
+    recipe = plan_epochs(extend(config.recipe), epochs, train_images)
+    return config.replace(recipe=recipe, asked={**config.asked, "epochs": epochs})
 
 
 def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
@@ -132,10 +131,11 @@ def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, opti
     check_options(replace(options, task=config.task))
     recipe = apply_options(config.recipe, options)
     if options.class_weights is not None:
-        recipe = recipe.model_copy(update={"class_weights": compute_class_weights(options.class_weights, survey)})
+        facts = DataFacts.of(dataset, survey)
+        recipe = recipe.replace(class_weights=compute_class_weights(options.class_weights, facts))
     other = {"folds"}
     if options.minutes is not None or options.epochs is not None:
-        recipe = recipe.model_copy(update={"earlier": (), "crops": None})
+        recipe = recipe.replace(earlier=(), crops=None)
         other |= {"minutes", "epochs"}
     asked = {name: value for name, value in config.asked.items() if name not in other} | options.asked
     update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
@@ -147,7 +147,7 @@ def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, opti
         update |= _start(options)
     pretrained = bool(update.get("pretrained", config.pretrained))
     require_pretrained(options.freeze_through, config.encoder, pretrained=pretrained)
-    return config.model_copy(update=update)
+    return config.replace(**update)
 
 
 def _start(options: TrainOptions) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _start(options: TrainOptions) -> dict[str, Any]:
         "start_from": options.start_from and str(options.start_from),
         "encoder_weights": file and str(file),
         "encoder_weights_sha256": file and sha256(file),
-        "encoder_padding": encoder_padding(options),
+        "encoder_padding": choose_encoder_padding(options),
         **({"pretrained": True} if file else {}),
     }
 

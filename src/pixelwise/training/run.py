@@ -20,21 +20,16 @@ from pixelwise.nn.losses.cross_entropy import Reduction
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks import TASKS
 from pixelwise.training import distributed, paper_recipes
-from pixelwise.training import recipe as recipes
-from pixelwise.training.config import Recipe, RunConfig
+from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Progress, Trainer, fit
-from pixelwise.training.options import TrainOptions
-from pixelwise.training.planning.plan import (
-    DEFAULT_MINUTES,
-    check_options,
-    length_warnings,
-    plan_length,
-    plan_run,
-    repeat_call,
-)
+from pixelwise.training.option_checks import check_options
+from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
+from pixelwise.training.planning.length import length_warnings
+from pixelwise.training.planning.plan import plan_length, plan_run, repeat_call
 from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, merge_scorers
 from pixelwise.training.progress_display import Display, describe_run, score_lines
+from pixelwise.training.recipe import Recipe
 from pixelwise.training.resume import (
     NET,
     TRAINING,
@@ -46,10 +41,12 @@ from pixelwise.training.resume import (
 )
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore, batches
+from pixelwise.training.schedule import training_parts
 from pixelwise.training.staged_training import plan_stages
 from pixelwise.training.stopping import catch_stop_signals
 from pixelwise.training.tensorboard import Board
 from pixelwise.training.torch_engine import torch_predictor
+from pixelwise.training.training_data import TrainingData
 from pixelwise.training.usable_data import require_text, select_usable_data
 from pixelwise.training.validation import validation_score
 from pixelwise.training.weights import (
@@ -260,16 +257,17 @@ def _train(
     dataset, survey, skipped = select_usable_data(dataset, survey, judged, display)
     train_store = SampleStore(dataset, dataset.splits["train"], run.path)
     val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
+    data = TrainingData(dataset, survey, skipped, train_store, val_store)
     command = display.wording(repeat_call(run, dataset, options)).strip("`")
     if options.resume and run.config.is_file():
         config = resume_config(run, dataset, options)
     elif options.config is not None:
         config = repeat_config(run, dataset, survey, options)
-        config = config.model_copy(update={"command": command})
+        config = config.replace(command=command)
         if options.minutes is not None or options.epochs is not None:
-            config = plan_length(config, options, train_store, val_store, started)
+            config = plan_length(config, options, data, started)
     else:
-        config = plan_run(options, dataset, survey, command, train_store, val_store, started)
+        config = plan_run(options, data, command, started)
     config = distributed.broadcast_config(config)
     trainers = _trainers(run, config, display)
     trainer = next(trainers)
@@ -307,7 +305,7 @@ def _train(
 def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
     """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
     be written by then."""
-    for part in recipes.training_parts(config.recipe):
+    for part in training_parts(config.recipe):
         distributed.join_processes().wait_for_everyone()
         trainer = _trainer(run, config, part, display)
         if trainer.progress.step < part.steps or part == config.recipe:

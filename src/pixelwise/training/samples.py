@@ -20,13 +20,11 @@ from pixelwise.nn.augment import color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.tasks.base import Task
 from pixelwise.tasks.semantic import SEMANTIC
-from pixelwise.training.config import Recipe
 from pixelwise.training.memory import available_bytes, count_local_processes
-from pixelwise.training.recipe import count_crops, recipe_at_step
+from pixelwise.training.recipe import Recipe
 from pixelwise.training.sample_cache import SampleFile
+from pixelwise.training.schedule import count_crops, crops_at_step
 
-FILL = (124, 116, 104)
-"""The colour around an image that is smaller than the crop: the mean of ImageNet, over and over for more channels."""
 LABEL_BYTES = 5
 """Bytes per pixel: 1 (label map) + 4 (instance map)."""
 CACHE_SHARE = 0.4
@@ -108,8 +106,9 @@ def batch_at(
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
     first = count_crops(recipe, step)
-    recipe = recipe_at_step(recipe, step)
-    for position in range(first, first + recipe.batch)[share]:
+    size, count = crops_at_step(recipe, step)
+    recipe = recipe.replace(crop=size)
+    for position in range(first, first + count)[share]:
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
@@ -126,21 +125,28 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Ta
     """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
     them."""
     height, width = sample.label_map.shape
-    window = crop.draw(rng, (height, width), recipe.crop, recipe.scale, recipe.rotate)
-    change = color.draw(rng, (height, width), recipe.color) if recipe.color else None
+    window = crop.draw(
+        rng,
+        (height, width),
+        recipe.crop,
+        recipe.scale,
+        rotate=recipe.rotate,
+        flip_probability=recipe.flip_probability,
+    )
+    change = color.draw(rng, (height, width), recipe.color, recipe.color_ranges) if recipe.color else None
     image, label_map = sample.image, sample.label_map
     instance_map = _objects(sample) if recipe.border_weight or task.channels else None
     if recipe.elastic:
-        bend = elastic.draw(rng, (height, width), recipe.elastic)
+        bend = elastic.draw(rng, (height, width), recipe.elastic, recipe.elastic_nodes)
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
     label_map = crop.on_label_map(label_map, window)
     border = target = None
     if instance_map is not None:
         instance_map = crop.on_instance_map(instance_map, window)
-        border = border_weights(instance_map, w0=recipe.border_weight) if recipe.border_weight else None
+        border = _border_weights(instance_map, recipe) if recipe.border_weight else None
         target = task.target(label_map, instance_map, recipe) if task.channels else None
-    image = crop.on_image(image, window, repeat_over_channels(FILL, image.shape[2]))
+    image = crop.on_image(image, window, repeat_over_channels(recipe.fill, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
     return AugmentedSample(image, label_map, border, target)
@@ -151,6 +157,10 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     if sample.instance_map is not None:
         return sample.instance_map
     return components(counted_pixels(sample.label_map) & (sample.label_map > 0))
+
+
+def _border_weights(instance_map: npt.NDArray[np.int32], recipe: Recipe) -> npt.NDArray[np.float32]:
+    return border_weights(instance_map, w0=recipe.border_weight, sigma=recipe.border_sigma, reach=recipe.border_reach)
 
 
 def batches(

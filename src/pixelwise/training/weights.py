@@ -22,7 +22,7 @@ from pixelwise.nn.seeding import seeded
 from pixelwise.tasks import TASKS
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
-from pixelwise.training.recipe import flip_axes, without_tta
+from pixelwise.training.planning.tiles import remove_tta
 from pixelwise.training.run_directory import RunDirectory
 
 HEAD = "head."
@@ -53,8 +53,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     mean, std = (repeat_over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
     recipe = config.recipe
-    flipped = flip_axes(recipe)
-    return Pipeline(model, mean, std, recipe.magnifications, flipped, config.grouping, recipe.offset_unit)
+    return Pipeline(model, mean, std, recipe.magnifications, recipe.flip_axes, config.grouping, recipe.offset_unit)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
@@ -98,7 +97,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     run.require_weights()
     config = RunConfig.load(run.config)
     if fast:
-        config = config.model_copy(update={"recipe": without_tta(config.recipe)})
+        config = config.replace(recipe=remove_tta(config.recipe))
     pipeline = build_pipeline(config, pretrained=False)
     weights, header = load_tensors(run.weights)
     _fill(pipeline, weights, run.weights)

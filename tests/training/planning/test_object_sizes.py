@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixelwise.training.config import Recipe
+from pixelwise.training.planning import defaults
 from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
 from pixelwise.training.posthoc.grouping import LEAST_AREAS, RADII
-from pixelwise.training.recipe import for_instances, make_recipe
+from pixelwise.training.recipe import Recipe
 
-RECIPE = for_instances(make_recipe((352, 480), 50, (1.0, 1.0)))
+RECIPE = defaults.RECIPE.replace(heat_weight=defaults.HEAT_WEIGHT, offset_weight=defaults.OFFSET_WEIGHT)
 
 
 def discs(*diameters: float) -> list[np.ndarray]:
@@ -52,14 +52,6 @@ def test_radii_span_objects_of_many_sizes() -> None:
     assert recipe.radii[-1] == 190
     assert len(recipe.radii) == 8
     assert recipe.radius == 52
-
-
-def test_a_recipe_of_before_replays_as_it_was() -> None:
-    """A config.yaml without the numbers that go by sizes."""
-    fields = RECIPE.model_dump()
-    for name in ("heat_width", "offset_unit", "radius", "least_area", "group_by", "radii", "least_areas"):
-        del fields[name]
-    assert Recipe.model_validate(fields) == RECIPE
 
 
 def test_what_goes_by_sizes_is_stored() -> None:

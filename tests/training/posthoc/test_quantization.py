@@ -32,9 +32,9 @@ def data(tmp_path: Path) -> Path:
 def run(config_of: Callable[..., RunConfig], data: Path, tmp_path: Path) -> Path:
     """The directory of a run whose net is as it was drawn."""
     names = open_dataset(data).classes.names
-    config = config_of(*names).model_copy(update={"model": "fpn", "encoder": "test_efficientnet", "width": 0.25})
-    recipe = config.recipe.model_copy(update={"class_weights": (1.0,) * len(names)})
-    config = config.model_copy(update={"data": str(data), "recipe": recipe})
+    config = config_of(*names).replace(model="fpn", encoder="test_efficientnet", width=0.25)
+    recipe = config.recipe.replace(class_weights=(1.0,) * len(names))
+    config = config.replace(data=str(data), recipe=recipe)
     (tmp_path / "run").mkdir()
     config.save(tmp_path / "run" / "config.yaml")
     save_weights(tmp_path / "run" / "weights.safetensors", build_pipeline(config, pretrained=False), config)

@@ -24,18 +24,30 @@ class Color:
     gamma: float
 
 
-def draw(rng: np.random.Generator, size: tuple[int, int], strength: float = 1.0) -> Color:
-    """Draw a change; at strength 1 brightness and saturation vary by 30, contrast and gamma by 20, channels by 6 %.
+@dataclass(frozen=True)
+class ColorRanges:
+    """How far each factor varies from 1 at strength 1, and the logarithm of gamma from 0."""
 
-    It does not depend on the image's `size`.
-    """
-    brightness, saturation = 1 + strength * rng.uniform(-0.3, 0.3, 2)
-    contrast = 1 + strength * rng.uniform(-0.2, 0.2)
-    balance = 1 + strength * rng.uniform(-0.06, 0.06, 3)
+    brightness: float = 0.3
+    saturation: float = 0.3
+    contrast: float = 0.2
+    white_balance: float = 0.06
+    """Of each channel by itself."""
+    gamma: float = 0.2
+
+
+def draw(
+    rng: np.random.Generator, size: tuple[int, int], strength: float = 1.0, ranges: ColorRanges = ColorRanges()
+) -> Color:
+    """Draw a change whose factors vary by `strength` times `ranges`, whatever the image's `size`."""
+    brightness = 1 + strength * rng.uniform(-ranges.brightness, ranges.brightness)
+    saturation = 1 + strength * rng.uniform(-ranges.saturation, ranges.saturation)
+    contrast = 1 + strength * rng.uniform(-ranges.contrast, ranges.contrast)
+    balance = 1 + strength * rng.uniform(-ranges.white_balance, ranges.white_balance, 3)
     mix = saturation * np.eye(3) + (1 - saturation) * LUMA
     gain = contrast * brightness * balance[:, None] * mix
     offset = np.full((3, 1), GRAY * (1 - contrast))
-    gamma = float(np.exp(strength * rng.uniform(-0.2, 0.2)))
+    gamma = float(np.exp(strength * rng.uniform(-ranges.gamma, ranges.gamma)))
     return Color(tuple(np.hstack([gain, offset]).ravel().tolist()), gamma)
 
 

@@ -37,11 +37,13 @@ def draw(
     image_size: tuple[int, int],
     size: tuple[int, int],
     scale: tuple[float, float],
+    *,
     rotate: bool = False,
+    flip_probability: float = 0.5,
 ) -> Crop:
     """Draw a crop of `size` from an image of `image_size`, magnified by a factor between `scale`'s two.
 
-    It is flipped or not, and with `rotate` any of its sides may come to be the upper one.
+    It is flipped left to right with `flip_probability`, and with `rotate` turned by a multiple of 90 degrees.
 
     The window's side is drawn uniformly, so its magnification, the inverse, is more often small.
 
@@ -56,7 +58,7 @@ def draw(
     top, left = (rng.uniform(0, full - extent) for full, extent in zip(image_size, window, strict=True))
     row, column = (int(rng.integers(0, wanted - taken + 1)) for wanted, taken in zip(size, part, strict=True))
     box_xyxy = (left, top, min(left + window[1], image_size[1]), min(top + window[0], image_size[0]))
-    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < 0.5), turns)
+    return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < flip_probability), turns)
 
 
 def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:

@@ -9,6 +9,7 @@ spline through the nodes that is level at the image's border; beyond its border 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,22 +28,23 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Elastic:
-    """How far from a node its pixel is fetched, down and to the right, in pixels: nine each, in reading order."""
+    """How far from a node its pixel is fetched, down and to the right, in pixels: all nodes in reading order."""
 
     down: tuple[float, ...]
     right: tuple[float, ...]
 
 
-def draw(rng: np.random.Generator, size: tuple[int, int], sigma: float = SIGMA) -> Elastic:
-    """Draw a deformation whose displacements have a standard deviation of `sigma` pixels, whatever the `size`."""
-    down, right = sigma * rng.standard_normal((2, NODES * NODES))
+def draw(rng: np.random.Generator, size: tuple[int, int], sigma: float = SIGMA, nodes: int = NODES) -> Elastic:
+    """Draw displacements of nodes x nodes with a standard deviation of `sigma` pixels, whatever the `size`."""
+    down, right = sigma * rng.standard_normal((2, nodes * nodes))
     return Elastic(tuple(down.tolist()), tuple(right.tolist()))
 
 
 def displacements(elastic: Elastic, size: tuple[int, int]) -> Float64:
     """Return each pixel's displacement down and to the right, float64 (2, height, width), for an image of `size`."""
-    nodes = np.array([elastic.down, elastic.right]).reshape(2, NODES, NODES)
-    rows, columns = (_spline(side) for side in size)
+    count = math.isqrt(len(elastic.down))
+    nodes = np.array([elastic.down, elastic.right]).reshape(2, count, count)
+    rows, columns = (_spline(side, count) for side in size)
     field: Float64 = rows @ nodes @ columns.T
     return field
 
@@ -79,7 +81,7 @@ def _positions(elastic: Elastic, size: tuple[int, int]) -> Float64:
     return positions
 
 
-def _spline(side: int) -> Float64:
-    """Return, float64 (side, 3), what each node contributes at each pixel of a side."""
-    basis: Float64 = zoom(np.eye(NODES), (side / NODES, 1), order=3, mode="mirror")
+def _spline(side: int, nodes: int) -> Float64:
+    """Return, float64 (side, nodes), what each node contributes at each pixel of a side."""
+    basis: Float64 = zoom(np.eye(nodes), (side / nodes, 1), order=3, mode="mirror")
     return basis

@@ -16,25 +16,29 @@ from pixelwise.core.errors import OptionError
 from pixelwise.instances.objects import AnyInstanceMap, numbered
 
 REACH = 5
-"""Objects are sought up to this many sigma away. What lies beyond would weigh less than w0 exp(-REACH**2 / 2)."""
+"""Objects are looked for up to this many sigmas away. What lies beyond would weigh less than w0 exp(-REACH**2 / 2)."""
 
 
-def border_weights(instance_map: AnyInstanceMap, *, w0: float = 10.0, sigma: float = 5.0) -> npt.NDArray[np.float32]:
+def border_weights(
+    instance_map: AnyInstanceMap, *, w0: float = 10.0, sigma: float = 5.0, reach: float = REACH
+) -> npt.NDArray[np.float32]:
     """Return w0 exp(-(d1 + d2)**2 / (2 sigma**2)) of an instance map (H, W), 0 = no object, as float32 (H, W).
 
     d1 and d2 are the distances in pixels to the nearest and the second nearest object. Equation 2 adds a weight w_c
     for the class; that is the caller's. The term is 0 inside objects: it is the background between cells that is to
-    "obtain a large weight" (section 1). It is 0, instead of less than 4e-6 w0, where the second object is too far
-    away. An object's parts need not be connected. Raises `ShapeError` unless given integers of two dimensions and at
-    least one pixel, `MaskError` for an id below 0, and `OptionError` for a negative w0 or a sigma not above 0.
+    "obtain a large weight" (section 1). It is 0, instead of less than 4e-6 w0, where the second object is more than
+    `reach` sigmas away. An object's parts need not be connected.
+
+    Raises `ShapeError` unless given integers of two dimensions and at least one pixel, `MaskError` for an id below 0,
+    and `OptionError` for a negative w0 or a sigma not above 0.
     """
     _require_valid(w0, sigma)
     labels, _ = numbered(instance_map)
     nearest = np.full(labels.shape, inf)
     second = np.full(labels.shape, inf)
-    reach = ceil(REACH * sigma)
+    margin = ceil(reach * sigma)
     for label, box in enumerate(find_objects(labels), 1):
-        around = tuple(slice(max(side.start - reach, 0), side.stop + reach) for side in box)
+        around = tuple(slice(max(side.start - margin, 0), side.stop + margin) for side in box)
         distance = distance_transform_edt(labels[around] != label)
         second[around] = np.minimum(second[around], np.maximum(nearest[around], distance))
         nearest[around] = np.minimum(nearest[around], distance)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.instances.grouping_parameters import BOTH
-from pixelwise.training.config import Recipe
+from pixelwise.training.recipe import Recipe
 
 SMALL = 80.0
 """Diameter in pixels that the largest twentieth of the objects exceeds where a recipe goes by sizes. Nuclei
@@ -45,7 +45,7 @@ def adapt_to_object_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]
     unit = max(1.0, round(median / USUAL))
     radii = _ascending(RADII[0] * smaller, RADII[1] * larger)
     least_areas = tuple(sorted({max(1, round(share * np.pi / 4 * smaller**2)) for share in AREAS}))
-    update = {
+    update: dict[str, object] = {
         "offset_unit": unit * recipe.offset_unit,
         "offset_weight": recipe.offset_weight / unit,
         "radius": max(1, round(FIRST_RADIUS * median)),
@@ -54,7 +54,7 @@ def adapt_to_object_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]
         "least_areas": least_areas,
         "group_by": BOTH,
     }
-    return recipe.model_copy(update=update)
+    return recipe.replace(**update)
 
 
 def _ascending(first: float, last: float) -> tuple[int, ...]:

@@ -1,0 +1,39 @@
+"""Hashes that tell whether a run still has the data that it was started with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pixelwise.data.dataset import Dataset
+from pixelwise.raster.stack import located
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """Return a SHA-256 of the splits, names and sizes of a data set's files."""
+    digest = hashlib.sha256(repr(dataset.classes).encode())
+    for split, item in dataset.items():
+        files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances, *item.more)]
+        sizes = [_sizes(file) if file else None for file in files]
+        digest.update(repr((split, item.name, sizes)).encode())
+    return digest.hexdigest()
+
+
+def _sizes(file: Path) -> int | list[tuple[str, int]]:
+    """Return the size of a file; of a folder the names and sizes of its files."""
+    if not file.is_dir():
+        return file.stat().st_size
+    return sorted((inner.name, inner.stat().st_size) for inner in file.iterdir())
+
+
+def hash_label_values(dataset: Dataset) -> str | None:
+    """Return a SHA-256 of what the values and colours of mask files stand for; `None` without such files.
+
+    A list of classes beside the files can change it without a change of any file.
+    """
+    if dataset.coding is None:
+        return None
+    coding = dataset.coding
+    tables = [None if own is None else sorted(own.items()) for own in (coding.values, coding.colors, coding.palette)]
+    ids = (coding.ignored_ids,) if coding.ignored_ids else ()
+    return hashlib.sha256(repr((tables, coding.objects, *ids)).encode()).hexdigest()

@@ -1,0 +1,126 @@
+"""The numbers that planning puts into a recipe where nobody names others.
+
+They did best on a CamVid sequence left out of training, on two cores. A training reads its recipe and none of them, so
+that a change here changes new runs alone.
+"""
+
+from __future__ import annotations
+
+from pixelwise.nn.augment.color import ColorRanges
+from pixelwise.training.recipe import RECIPE_VERSION, Recipe
+
+CROP_PIXELS = 352 * 480
+"""Area of a crop. Images up to this size are taken whole, since the place of a thing helps to recognise it."""
+LONG_PIXELS = 6e8
+"""A run is long where it has time for so many pixels of crops: about six minutes of two cores without bfloat16. Long
+runs have larger crops, and a larger encoder."""
+LONG_CROP_PIXELS = 544 * 736
+LONG_ENCODER = "efficientnet_lite1"
+MAX_IMAGE_SCALE = 1.5
+"""Largest factor by which long runs magnify images to fill a large crop, for models with coarse logits."""
+OBJECT_PIXELS = 24.0
+"""Diameter to which small objects are magnified, so that the model separates those that touch."""
+MAX_OBJECT_SCALE = 3.0
+CROP_MULTIPLE = 32
+SCALE = (0.667, 2.0)
+"""Random magnification of crops, before the factor of the image scale."""
+COLOR = 1.0
+"""Strength of the photometric augmentation where layers learn that see colours. A frozen encoder changes little with
+them, and the model generalises better without."""
+
+BATCH = 8
+BATCH_PIXELS = 4 * CROP_PIXELS
+"""Area of the crops of a step, unless two crops have more: half a second of two cores."""
+SPLIT_PIXELS = 384 * 384
+EARLY_SPLIT = 2
+"""Crops of `SPLIT_PIXELS` and more start with half the sides: more images are seen early, and the last half of the run
+still learns from where things are."""
+
+LEARNING_RATE = 4e-3
+FROZEN_STRIDE = 32
+"""Freezing all stages of a pretrained encoder halves the time of a step and generalises better."""
+WARMUP_SHARE = 0.05
+MAX_WARMUP_STEPS = 100
+EMA_SHARE = 0.1
+"""The moving average of the weights looks back over this share of the run."""
+EMA_DECAYS = (0.5, 0.9995)
+"""Its least and largest decay."""
+HEAT_WEIGHT = 10.0
+OFFSET_WEIGHT = 0.02
+"""Beside a loss of the classes of weight 1: none of the three outweighs the others."""
+
+VALIDATION_SHARE = 0.04
+"""Share of the time that validation may take."""
+MAX_EVALUATIONS = 20
+TEST_SCALE = 1.25
+"""Least test-time scale: finer logits at the price of a slower prediction."""
+TWO_SCALES_MINUTES = 20.0
+"""Runs of 20 minutes or more use two test-time scales, a quarter below and above: more accurate, twice the inference
+cost."""
+MAX_TILE = 1536
+MAX_SCALED_TILE = 1792
+"""Largest side of a tile, in the image and magnified with flip TTA along one axis: the default model needs 1.7 GB."""
+TILE_MULTIPLE = 128
+CONTEXT_PIXELS = 480
+"""Magnified pixels that neighbouring tiles share at least: as far as the default model sees around a pixel."""
+OVERLAP_MULTIPLE = 64
+
+RECIPE = Recipe(
+    version=RECIPE_VERSION,
+    crop=(CROP_MULTIPLE, CROP_MULTIPLE),
+    scale=SCALE,
+    flip_probability=0.5,
+    fill=(124, 116, 104),  # the mean colour of ImageNet
+    color=COLOR,
+    color_ranges=ColorRanges(brightness=0.3, saturation=0.3, contrast=0.2, white_balance=0.06, gamma=0.2),
+    rotate=False,
+    elastic=0.0,
+    elastic_nodes=3,
+    augmentations=(),
+    batch=BATCH,
+    early_split=1,
+    early_share=0.5,
+    crop_multiple=CROP_MULTIPLE,
+    steps=1,
+    warmup_steps=0,
+    optimizer="adamw",
+    momentum=0.0,
+    betas=(0.9, 0.999),
+    epsilon=1e-8,
+    schedule="cosine",
+    learning_rate=LEARNING_RATE,
+    final_rate=0.25,  # the moving average makes up for the rest of a full cosine
+    bias_factor=1.0,
+    encoder_factor=0.1,
+    frozen_stride=FROZEN_STRIDE,
+    weight_decay=0.1,
+    norm_decay="none",
+    ema_decay=0.0,
+    loss="cross_entropy",
+    reduction="mean",
+    loss_step=2,  # neighbouring pixels teach much the same, and a loss of all of them takes an eighth of a step
+    class_weights=(),
+    border_weight=0.0,
+    border_sigma=5.0,
+    border_reach=5.0,
+    heat_weight=0.0,
+    offset_weight=0.0,
+    heat_width=0.35,
+    offset_unit=16.0,
+    radius=5,  # this and what follows suits objects as large as nuclei; see `object_sizes` for larger ones
+    least_heat=0.3,
+    least_area=4,
+    group_by="centres",
+    radii=(2, 3, 5, 7, 10, 14),
+    least_areas=(4, 8, 16, 32),
+    evaluations=0,
+    calibrated=True,
+    magnifications=(TEST_SCALE,),
+    mirrored=True,
+    tile=MAX_TILE,
+    overlap=OVERLAP_MULTIPLE,
+    crops=None,
+    earlier=(),
+)
+"""What does not depend on the data, and a first value of what does. Every field is set: the defaults of `Recipe` belong
+to recipes that were stored before a field existed."""

@@ -1,0 +1,80 @@
+"""What a recipe depends on: facts about the data, the model and the budget of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.data.check import CheckResult
+from pixelwise.data.dataset import Dataset
+from pixelwise.nn.models import DEFAULT_MODEL, FINE_TUNED, default_encoder, has_coarse_logits
+from pixelwise.training.options import TrainOptions
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Facts about a data set."""
+
+    image_sizes: tuple[tuple[int, int], ...]
+    """(height, width) of each image."""
+    train_images: int
+    class_pixels: Counts
+    """Training pixels of each class, (K,)."""
+    class_image_pixels: Counts
+    """Pixels of the training images that show each class, (K,)."""
+    object_areas: tuple[Counts, ...] = ()
+    """Areas of the objects of each training image, in pixels."""
+    is_rgb: bool = True
+    """Whether channels are red, green and blue, which pretrained layers know."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, survey: CheckResult) -> DataFacts:
+        """Collect the facts about a data set that was checked."""
+        return cls(
+            image_sizes=tuple(size for size, count in survey.sizes.items() for _ in range(count)),
+            train_images=len(dataset.splits["train"]),
+            class_pixels=survey.train_class_pixels,
+            class_image_pixels=survey.class_image_pixels,
+            object_areas=tuple(survey.train_object_areas),
+            is_rgb=dataset.bands is None,
+        )
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Facts about a model."""
+
+    name: str
+    encoder: str | None
+    """`None` for a model without an encoder."""
+    has_coarse_logits: bool = True
+    """Whether its logits are those of a coarser map, up-sampled."""
+    is_pretrained: bool = True
+    is_fine_tuned: bool = False
+    """Whether all layers learn from pretrained weights, too."""
+
+    @classmethod
+    def of(cls, options: TrainOptions) -> ModelFacts:
+        """Collect the facts about the model that is asked for."""
+        name = options.model or DEFAULT_MODEL
+        return cls(
+            name=name,
+            encoder=options.encoder or default_encoder(name),
+            has_coarse_logits=has_coarse_logits(name),
+            is_pretrained=options.pretrained is not False,
+            is_fine_tuned=name in FINE_TUNED,
+        )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may take."""
+
+    minutes: float | None = None
+    processes: int = 1
+    is_long: bool = False
+    """Whether there is time for the larger crops and the larger encoder."""

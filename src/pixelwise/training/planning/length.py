@@ -1,0 +1,87 @@
+"""The length of a run: steps, validations, warm-up and moving average."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwise.training.planning import defaults
+from pixelwise.training.recipe import Recipe
+from pixelwise.training.schedule import count_crops, crops_at_step, earlier_steps
+
+SHORT_STEPS = 100
+"""In more steps than these no batch is much smaller than a whole one."""
+FEWEST_STEPS = 10
+"""After fewer steps a model has hardly changed."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step and one pass over the validation images take on this machine, in seconds."""
+
+    step: float
+    validation: float
+
+
+def is_long_run(short: Recipe) -> bool:
+    """Return whether the steps of a short run leave time for a long one."""
+    return short.steps * short.batch * math.prod(short.crop) >= defaults.LONG_PIXELS
+
+
+def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
+    """Return how many steps, at least one, and validations fit into `seconds`.
+
+    There are two validations or more, or none: a single one, of the last step, would have nothing to choose from.
+    """
+    affordable = defaults.VALIDATION_SHARE * seconds / cost.validation if cost.validation else 0.0
+    evaluations = int(min(affordable, defaults.MAX_EVALUATIONS)) if affordable >= 2 else 0
+    steps = int((seconds - evaluations * cost.validation) / cost.step)
+    return max(1, steps), evaluations
+
+
+def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:
+    """Return `recipe` over `steps` steps, warm-up and moving average in proportion; a constant rate has neither."""
+    changes: dict[str, object] = {"steps": steps, "evaluations": min(evaluations, steps), "crops": crops}
+    if recipe.schedule == "cosine":
+        changes["warmup_steps"] = min(defaults.MAX_WARMUP_STEPS, round(defaults.WARMUP_SHARE * steps))
+        changes["ema_decay"] = float(np.clip(1 - 1 / (defaults.EMA_SHARE * steps + 1), *defaults.EMA_DECAYS))
+    return recipe.replace(**changes)
+
+
+def plan_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
+    """Return `recipe` over the steps that see every training image so many times."""
+    steps, crops = steps_for_crops(recipe, epochs * train_images)
+    return with_length(recipe, steps, min(defaults.MAX_EVALUATIONS, epochs), crops)
+
+
+def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
+    """Return the number of steps that see so many crops, and `crops` where whole batches have more.
+
+    There is a step less where one would have a single crop, since batch norm needs two.
+    """
+
+    def crops_in(steps: int) -> int:
+        return count_crops(recipe.replace(steps=steps, crops=None), steps)
+
+    steps = 1 + bisect.bisect_left(range(1, math.ceil(crops / recipe.batch) + 1), crops, key=crops_in)
+    if crops == crops_in(steps):
+        return steps, None
+    first = earlier_steps(recipe)
+    exact = recipe.replace(steps=steps, crops=crops)
+    counts = [crops_at_step(exact, step).count for step in range(first, min(steps, first + SHORT_STEPS))]
+    if min(counts) >= min(2, recipe.batch):
+        return steps, crops
+    return (steps - 1, crops) if steps > first + 1 else (steps, None)
+
+
+def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
+    """Return a warning of a run that is too short to learn from its images, nothing of any other."""
+    epochs = count_crops(recipe, recipe.steps) / train_images
+    if recipe.steps >= FEWEST_STEPS and epochs >= 1:
+        return []
+    steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
+    length = f"this training is {steps}, {epochs:.2g} epochs of {train_images} images: the model learns next to nothing"
+    return [f"{length}. Give more `minutes` or `epochs`."]
