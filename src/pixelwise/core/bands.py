@@ -37,7 +37,7 @@ class Bands:
         plain = (0.0,) * len(self.low), (255.0,) * len(self.high)
         if values.dtype == np.uint8 and (self.low, self.high) == plain:
             return np.ascontiguousarray(values.transpose(1, 2, 0))
-        low, high = (np.array(own, np.float32)[:, None, None] for own in (self.low, self.high))
+        low, high = (np.array(limit, np.float32)[:, None, None] for limit in (self.low, self.high))
         spread = (values.astype(np.float32) - low) * (255 / np.where(high > low, high - low, 1))
         rounded = np.rint(np.clip(np.nan_to_num(spread, nan=0.0), 0, 255))
         return np.ascontiguousarray(rounded.astype(np.uint8).transpose(1, 2, 0))
@@ -58,7 +58,7 @@ def parse_bands(text: str) -> tuple[int, ...]:
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise _no_numbers(repr(text)) from error
+        raise _numbers_error(repr(text)) from error
     require_numbers(numbers)
     return numbers
 
@@ -66,9 +66,9 @@ def parse_bands(text: str) -> tuple[int, ...]:
 def require_numbers(numbers: Sequence[int]) -> None:
     """Raise `OptionError` for what are no numbers of bands."""
     if not 1 <= len(numbers) <= MAX_BANDS or min(numbers) < 1 or len(set(numbers)) < len(numbers):
-        raise _no_numbers(", ".join(map(str, numbers)) or "none")
+        raise _numbers_error(", ".join(map(str, numbers)) or "none")
 
 
-def _no_numbers(found: str) -> OptionError:
+def _numbers_error(text: str) -> OptionError:
     expected = f"1 to {MAX_BANDS} different bands, counted from 1"
-    return OptionError("bands", found, expected, "Give their numbers in the order of the channels, such as 4,3,2.")
+    return OptionError("bands", text, expected, "Give their numbers in the order of the channels, such as 4,3,2.")

@@ -115,10 +115,10 @@ def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
 def read_json_object(path: Path) -> dict[str, Any]:
     """Return the object that a JSON file holds; an empty one where it is missing, damaged or holds something else."""
     try:
-        found = json_value(read_text(path))
+        content = json_value(read_text(path))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_text(path: Path, text: str) -> None:

@@ -24,10 +24,10 @@ def rows_of(shape: tuple[int, ...]) -> Iterator[slice]:
 
 def look_up(table: npt.NDArray[Scalar], codes: npt.NDArray[Any]) -> npt.NDArray[Scalar]:
     """Return the entry of a table for each of some whole numbers, (height, width) or (height, width, channels)."""
-    found = np.empty((*codes.shape, *table.shape[1:]), table.dtype)
+    entries = np.empty((*codes.shape, *table.shape[1:]), table.dtype)
     for rows in rows_of(codes.shape):
-        found[rows] = table[codes[rows]]
-    return found
+        entries[rows] = table[codes[rows]]
+    return entries
 
 
 def count_values(values: npt.NDArray[Any]) -> Int64:

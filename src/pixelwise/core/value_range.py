@@ -37,8 +37,8 @@ class ValueRange:
         if len(channels) == 1 and len(set(self.low)) == len(set(self.high)) == 1:
             return np.repeat(self._spread(values[..., 0], 0)[..., None], 3, axis=2)
         scaled = np.empty((*values.shape[:2], 3), np.uint8)
-        for own in range(3):
-            scaled[..., own] = self._spread(values[..., min(own, channels[-1])], own)
+        for channel in range(3):
+            scaled[..., channel] = self._spread(values[..., min(channel, channels[-1])], channel)
         return scaled
 
     def _spread(self, values: Values, channel: int) -> UInt8:

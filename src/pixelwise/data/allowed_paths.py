@@ -44,7 +44,7 @@ def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
 def _refusal(root: Path, outside: list[tuple[Path, Path]]) -> DataError:
     (file, end), more = outside[0], len(outside) - 1
     others = f", and {more:,} more" if more else ""
-    shared = Path(os.path.commonpath([own.parent for _, own in outside]))
+    shared = Path(os.path.commonpath([end_path.parent for _, end_path in outside]))
     folder = end.parent if shared == shared.parent else shared  # never the whole machine
     remedy = f"Copy what belongs to the data into it, or allow the folder: `images_root={str(folder)!r}`."
     return DataError(file, f"a file outside the data set ({end}{others})", f"files under {_end(root)}", remedy)

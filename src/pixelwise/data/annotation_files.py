@@ -84,10 +84,10 @@ def format_value(value: object) -> str:
 def _shown(value: object, levels: int) -> str:
     if isinstance(value, dict):
         pairs = islice(value.items(), _SHOWN_VALUES if levels else 0)
-        parts = [f"{_shown(key, levels - 1)}: {_shown(own, levels - 1)}" for key, own in pairs]
+        parts = [f"{_shown(key, levels - 1)}: {_shown(entry, levels - 1)}" for key, entry in pairs]
         return f"{{{', '.join(parts)}{_more(parts, value)}}}"
     if isinstance(value, list | tuple):
-        parts = [_shown(own, levels - 1) for own in value[: _SHOWN_VALUES if levels else 0]]
+        parts = [_shown(entry, levels - 1) for entry in value[: _SHOWN_VALUES if levels else 0]]
         return f"[{', '.join(parts)}{_more(parts, value)}]"
     if isinstance(value, str | bytes):
         return repr(value[: 2 * _SHOWN])

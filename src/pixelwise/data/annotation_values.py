@@ -56,18 +56,18 @@ def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tup
     ):
         raise _no_size(stated, where)
     try:
-        own = image_size(image)
+        size = image_size(image)
     except ImageError as error:
         if height * width <= MAX_UNSEEN:
             return height, width
         expected = f"at most {MAX_UNSEEN:,} pixels where the image cannot be read"
         raise MaskError(where, f"a size of {height}x{width}", expected, "Add the image.") from error
-    if (height, width) in (own, own[::-1]):  # turned by EXIF data that image_size may not find: for others to tell
+    if (height, width) in (size, size[::-1]):  # turned by EXIF data that image_size may not find: for others to tell
         return height, width
     raise SizeMismatchError(
         where,
         f"a size of {height}x{width} (height x width)",
-        f"{own[0]}x{own[1]}, its image's size",
+        f"{size[0]}x{size[1]}, its image's size",
         "Export the annotations again at the image's size, or leave the image out (`train(skip_bad=True)`).",
     )
 

@@ -20,10 +20,10 @@ def name_changes(dataset: Dataset) -> list[str]:
         image = _place(dataset, first)
         told.append(f"{len(numbered):,} names got a number, since others are equal: {image} is called {first.name}")
     pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
-    if unfit := [(item, own) for (_, item), (_, own) in pairs if item.name != own.name]:
-        item, own = unfit[0]
+    if unfit := [(item, renamed) for (_, item), (_, renamed) in pairs if item.name != renamed.name]:
+        item, renamed = unfit[0]
         reason = "since they are too long, or hold what lists and annotations cannot"
-        told.append(f"{len(unfit):,} names were changed, {reason}: {_place(dataset, item)} is called {own.name}")
+        told.append(f"{len(unfit):,} names were changed, {reason}: {_place(dataset, item)} is called {renamed.name}")
     return told
 
 
@@ -41,12 +41,12 @@ def find_losses(source: CheckResult, written: CheckResult) -> list[str]:
 
     Classes are told apart by their names; the first may have got another one.
     """
-    found: list[str] = []
+    losses: list[str] = []
     names = {name: name for name in source.classes.names}
     first, other = source.classes.names[0], written.classes.names[0]
     if first not in written.classes.names and other not in names:
         names[first] = other
-        found.append(f"the class {first} is called {other}")
+        losses.append(f"the class {first} is called {other}")
     place = {name: index for index, name in enumerate(written.classes.names)}
     for index, (name, new_name) in enumerate(names.items()):
         at = place.get(new_name)
@@ -57,10 +57,10 @@ def find_losses(source: CheckResult, written: CheckResult) -> list[str]:
         for what, before, after in pairs:
             gone = int(before[index]) - (0 if at is None else int(after[at]))
             if gone > 0:
-                found.append(f"{name}: {gone:,} of {int(before[index]):,} {what} are not kept")
-    unknown, still = (own.pixels - int(own.class_pixels.sum()) for own in (source, written))
+                losses.append(f"{name}: {gone:,} of {int(before[index]):,} {what} are not kept")
+    unknown, still = (result.pixels - int(result.class_pixels.sum()) for result in (source, written))
     if unknown > still:
-        found.append(f"{unknown - still:,} of {unknown:,} pixels without a label are not kept")
+        losses.append(f"{unknown - still:,} of {unknown:,} pixels without a label are not kept")
     if source.images != written.images:
-        found.append(f"{source.images - written.images:,} of {source.images:,} images are not kept")
-    return found
+        losses.append(f"{source.images - written.images:,} of {source.images:,} images are not kept")
+    return losses

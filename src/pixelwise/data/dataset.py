@@ -139,8 +139,8 @@ class Dataset:
 
     def without(self, images: set[Path]) -> Dataset:
         """Return this data set less the items whose image is among `images`."""
-        kept = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}
-        return replace(self, splits=kept)
+        splits = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}
+        return replace(self, splits=splits)
 
 
 def labels_from_files(
@@ -168,10 +168,13 @@ def require_sizes(item: Item, labels: Labels, expected: tuple[int, ...]) -> None
     """Raise `MaskError` where one of an item's maps has another (height, width) than its image."""
     mask = mask_of(item)
     maps = ((mask, labels.label_map), (item.instances or mask, labels.instance_map))
-    for path, found in ((path, own.shape) for path, own in maps if own is not None and own.shape != expected):
+    for path, values in maps:
+        if values is None or values.shape == expected:
+            continue
+        shape = values.shape
         raise MaskError(
             path,
-            f"a mask of {found[0]}x{found[1]} (height x width)",
+            f"a mask of {shape[0]}x{shape[1]} (height x width)",
             f"{expected[0]}x{expected[1]}, its image's size",
             "Export the mask again at the image's size, or leave the pair out (`train(skip_bad=True)`).",
         )

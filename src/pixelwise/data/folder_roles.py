@@ -96,7 +96,7 @@ def home_of(root: Path, places: list[Place]) -> Path:
 
 
 def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
-    found: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    groups: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
     folders = _without_other_observers(root, list(_known_folders(root)), passed_over)
     known = {folder for folder, _, _ in folders}
     names = {folder.name.lower() for folder in known}
@@ -111,10 +111,10 @@ def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
             continue
         files: Files = _files_in(folder, known) if role else {(): image_files(folder)}
         if any(files.values()):
-            found[split, role].append((folder, files))
+            groups[split, role].append((folder, files))
 
     def only(split: str | None, role: str | None) -> tuple[Path, Files] | None:
-        return _only(root, split, role, found.get((split, role), []), passed_over)
+        return _only(root, split, role, groups.get((split, role), []), passed_over)
 
     places: list[Place] = []
     for split in (None, *SPLITS):
@@ -159,7 +159,7 @@ def _shown(root: Path, folders: list[Path]) -> str:
 def _without_hidden_labels(places: list[Place], passed_over: list[Problem]) -> list[Place]:
     """Return the places less a validation folder without one mask where masks lie among the images, as challenges
     publish it whose labels are not public."""
-    kept: list[Place] = []
+    remaining: list[Place] = []
     together = any(
         place.split == "train" and place.masks[:1] and place.masks[0].parent == place.folder for place in places
     )
@@ -168,8 +168,8 @@ def _without_hidden_labels(places: list[Place], passed_over: list[Problem]) -> l
             message = f"found {len(place.images):,} images and no mask; expected masks beside them, as in train. "
             passed_over.append(Problem(place.folder, "passed_over", f"{message}It is no split; add the masks."))
         else:
-            kept.append(place)
-    return kept
+            remaining.append(place)
+    return remaining
 
 
 def _within(
@@ -185,8 +185,8 @@ def _within(
             message += "expected masks at the same path. They were not read; move them elsewhere, or add their masks."
             passed_over.append(Problem(name, "passed_over", message))
             continue
-        own = [labels.get(within) or labels.get((), []) for labels in (masks, instances)]
-        places.append(Place(split, folder, files, own[0], own[1], within))
+        label_files = [labels.get(within) or labels.get((), []) for labels in (masks, instances)]
+        places.append(Place(split, folder, files, label_files[0], label_files[1], within))
     if nested:
         unread = set(masks) - set(images)
         places += [Place(split, folder, [], masks[within], [], within) for within in sorted(unread) if within]
@@ -196,7 +196,7 @@ def _within(
 def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
     """Return the folders at any depth that hold images and their masks, by the names that stand above them; `left_out`
     gets those with images alone, and how many."""
-    found: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    groups: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
     for folder, _ in walk(root):
         split: str | None = None
         role: str | None = None
@@ -207,14 +207,14 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
             if says == (None, None):
                 above.append(part)
         if files := image_files(folder):
-            found[split, tuple(above), role].append((folder, {(): files}))
+            groups[split, tuple(above), role].append((folder, {(): files}))
 
     def only(split: str | None, within: tuple[str, ...], role: str | None) -> tuple[Path, list[Path]] | None:
-        chosen = _only(root, split, role, found.get((split, within, role), []), [])
+        chosen = _only(root, split, role, groups.get((split, within, role), []), [])
         return None if chosen is None else (chosen[0], chosen[1][()])
 
     places: list[Place] = []
-    for split, within in dict.fromkeys((split, within) for split, within, _ in found):
+    for split, within in dict.fromkeys((split, within) for split, within, _ in groups):
         images = only(split, within, "images") or only(split, within, None)
         if images is None:
             continue
@@ -227,7 +227,7 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
             places.append(Place(split, folder, files, masks[1], instances[1], within))
         else:
             images_here, masks_here = separate_masks(files)
-            if masks_here or (split, within, "images") in found:
+            if masks_here or (split, within, "images") in groups:
                 places.append(Place(split, folder, images_here, masks_here, [], within))
             else:
                 left_out.append((folder, len(files)))
@@ -273,7 +273,7 @@ def _only(
     passed_over: list[Problem],
 ) -> tuple[Path, Files] | None:
     """Return the one folder that holds this, `None` without one; raise `DataError` where two could."""
-    usual = [own for own in folders if role is None or not _has_other_name(own[0])]
+    usual = [folder for folder in folders if role is None or not _has_other_name(folder[0])]
     if len(usual) == 1 < len(folders):
         told = {problem.file for problem in passed_over}
         for folder in (folder for folder, _ in folders if folder != usual[0][0] and folder not in told):

@@ -76,8 +76,8 @@ def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path,
         if stem[: match.start()] + match[2] not in stems:
             numbered[image].append(mask)
     return {
-        image: [*([pairs[image]] if image in pairs else []), *sorted(own, key=_number)]
-        for image, own in numbered.items()
+        image: [*([pairs[image]] if image in pairs else []), *sorted(several, key=_number)]
+        for image, several in numbered.items()
     }
 
 
@@ -108,16 +108,16 @@ def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _number(mask: Path) -> tuple[int, str]:
-    found = _NUMBERED.search(stem_of(mask))
-    return int(re.sub(r"\D", "", found[2])) if found else 0, mask.name
+    match = _NUMBERED.search(stem_of(mask))
+    return int(re.sub(r"\D", "", match[2])) if match else 0, mask.name
 
 
 def _suffix(file: Path) -> str:
     """Return what tells a mask, less a number after it."""
     stem = stem_of(file)
-    if found := _SUFFIX.search(stem):
-        return found.group().lower()
-    return f"_{found[1].lower()}" if (found := _NUMBERED.search(stem)) else ""
+    if match := _SUFFIX.search(stem):
+        return match.group().lower()
+    return f"_{match[1].lower()}" if (match := _NUMBERED.search(stem)) else ""
 
 
 def _is_numbered(file: Path) -> bool:

@@ -70,12 +70,12 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     used: set[str] = set()
     result: list[str] = []
     for name in names:
-        own, number = name, 1
-        while _folded(own) in used or (number > 1 and _folded(own) in taken):
+        distinct, number = name, 1
+        while _folded(distinct) in used or (number > 1 and _folded(distinct) in taken):
             number += 1
-            own = f"{name}_{number}"
-        used.add(_folded(own))
-        result.append(own)
+            distinct = f"{name}_{number}"
+        used.add(_folded(distinct))
+        result.append(distinct)
     return result
 
 
@@ -86,20 +86,20 @@ def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
     the whole machine. `depth` counts the levels, 1 = the root alone. Raises `DataError` where links lead to more than
     `MOST_LINKED` folders outside of the root.
     """
-    seen: set[str] = set()
+    visited: set[str] = set()
     home = os.path.realpath(root)
     outside = 0
     base = len(root.parts)
     for here, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(here)
-        if real in seen or (real != home and contains(real, home)):
+        if real in visited or (real != home and contains(real, home)):
             folders.clear()
             continue
         outside += not contains(home, real)
         if outside > MOST_LINKED:
             found = f"links to more than {MOST_LINKED:,} folders outside of it, such as {real}"
             raise DataError(root, found, "the folders of one data set", "Remove the link, or pass the folder itself.")
-        seen.add(real)
+        visited.add(real)
         too_deep = len(Path(here).parts) - base + 1 >= depth
         folders[:] = (
             [] if too_deep else sorted(folder for folder in folders if folder[0] != "." and folder != "__MACOSX")
@@ -175,8 +175,8 @@ class FileFinder:
 
     def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], anywhere: bool) -> Path | None:
         index = self._files()
-        for own in dict.fromkeys((name, unquote(name))):
-            parts = [nfc(part) for part in parts_of(own)]
+        for spelling in dict.fromkeys((name, unquote(name))):
+            parts = [nfc(part) for part in parts_of(spelling)]
             for first in last_levels(parts):
                 for folder in folders:
                     if not folder.is_relative_to(self._root):

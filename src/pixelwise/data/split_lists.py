@@ -74,8 +74,8 @@ def parse_line(split: str, line: str, item_of: Callable[[str], Item | None]) -> 
 def _ends_alike(image: Path, text: str) -> bool:
     """Return whether a text is the end of an image's path, with its ending or without."""
     parts = [nfc(part) for part in parts_of(text)]
-    own = [nfc(part) for part in image.parts[-len(parts) :]]
-    return bool(parts) and own[:-1] == parts[:-1] and parts[-1] in (own[-1], nfc(image.stem))
+    image_parts = [nfc(part) for part in image.parts[-len(parts) :]]
+    return bool(parts) and image_parts[:-1] == parts[:-1] and parts[-1] in (image_parts[-1], nfc(image.stem))
 
 
 def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], Path]) -> tuple[Listed, list[Problem]]:
@@ -95,7 +95,7 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
         if match.exists and match.path not in taken and _is_file(match.path.name)
     }
     problems = _unfollowed(texts, [text for text in texts if text not in masks], root)
-    found: dict[tuple[str, Path], Item] = {}
+    items: dict[tuple[str, Path], Item] = {}
     masks_of: dict[Path, Path] = {}
     others: dict[Path, Path] = {}
     for line in lines:
@@ -106,12 +106,12 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
         if line.mask is not None and masks:
             mask = masks.get(line.mask)
             if mask is not None and masks_of.setdefault(item.image, mask) != mask:
-                both = " and ".join(shown(root, own) for own in (masks_of[item.image], mask))
+                both = " and ".join(shown(root, mask_path) for mask_path in (masks_of[item.image], mask))
                 raise DataError(item.image, f"two masks in the lists, {both}", "one mask", "Correct the lists.")
             if mask is not None and item.mask not in (None, mask):
                 others[item.image] = mask
             item = replace(item, mask=mask, more=())
-        found.setdefault((line.split, item.image), item)
+        items.setdefault((line.split, item.image), item)
     _require_own_masks(root, masks_of)
     if others:
         pairs = ", ".join(f"{image.name} with {shown(root, mask)}" for image, mask in list(others.items())[:_SHOWN])
@@ -121,7 +121,7 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
             "images and masks."
         )
         problems.append(Problem(root, "assumed", message))
-    return [(split, item) for (split, _), item in found.items()], problems
+    return [(split, item) for (split, _), item in items.items()], problems
 
 
 def _found(finder: FileFinder, root: Path, texts: Sequence[str]) -> dict[str, Match]:

@@ -79,7 +79,7 @@ def group_by_split(items: Iterable[tuple[str | None, Item]], *, draw_val: bool =
     """
     given = list(items)
     unnamed = _distinct(item for split, item in given if split is None)
-    splits = {split: [item for own, item in given if own == split] for split in SPLITS}
+    splits = {split: [item for item_split, item in given if item_split == split] for split in SPLITS}
     if unnamed:
         for split, members in draw_splits(unnamed, part_sizes(len(unnamed), test=True)).items():
             splits[split] += members
@@ -93,7 +93,8 @@ def _distinct(items: Iterable[Item]) -> list[Item]:
     members = sorted(items, key=lambda item: (item.name, item.image))
     names = distinct_names([item.name for item in members])
     pairs = zip(members, names, strict=True)
-    return sorted((own if own.name == name else replace(own, name=name) for own, name in pairs), key=lambda i: i.name)
+    named = (item if item.name == name else replace(item, name=name) for item, name in pairs)
+    return sorted(named, key=lambda item: item.name)
 
 
 def draw_splits(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, list[Item]]:
@@ -113,18 +114,18 @@ def draw_splits(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, li
     return {split: [replace(item, auto_split=True) for item in drawn[split]] for split in SPLITS if split in drawn}
 
 
-def infer_splits(root: Path, found: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
+def infer_splits(root: Path, items: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:
     """Yield every item with the split that its folder names; where no folder names train, the others are train beside
     val or test, and of no split (`None`) where no folder names any.
 
     Raises `DataError` where some lie in train and others in no split's folder.
     """
-    found = list(found)
-    named = {split for split, _ in found if split is not None}
-    if any(split is None for split, _ in found) and "train" in named:
+    items = list(items)
+    named = {split for split, _ in items if split is not None}
+    if any(split is None for split, _ in items) and "train" in named:
         expected = "either split folders or one folder of images"
         raise DataError(root, "images in train and images outside of it", expected, "Move one of them elsewhere.")
-    for split, item in found:
+    for split, item in items:
         yield split or ("train" if named else None), item
 
 
@@ -154,10 +155,10 @@ def unread_split_lists(root: Path) -> list[Problem]:
     called = re.compile(rf"(({names})([_-]?(list|files|images|ids|names|split|set))?|splits?|folds?)", re.IGNORECASE)
     folders = [root / folder for folder in LIST_FOLDERS if (root / folder).is_dir()]
     files = sorted(file for folder in folders for file in folder.iterdir() if file.suffix.lower() in LIST_ENDINGS)
-    found = [file for file in files if called.fullmatch(file.stem) and file.is_file()]
-    if not found:
+    lists = [file for file in files if called.fullmatch(file.stem) and file.is_file()]
+    if not lists:
         return []
-    shown = ", ".join(file.relative_to(root).as_posix() for file in found[:4]) + (" ..." if len(found) > 4 else "")
+    shown = ", ".join(file.relative_to(root).as_posix() for file in lists[:4]) + (" ..." if len(lists) > 4 else "")
     message = (
         f"found what may be lists of the splits ({shown}); expected train.txt, val.txt and test.txt, an image a line. "
         "They were not read: write them so if they are lists of splits."

@@ -62,7 +62,7 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
         replace(
             dataset,
             splits={
-                "train": tuple(_by_name([item for other, own in parts.items() if other != fold for item in own])),
+                "train": tuple(_by_name([item for other in parts if other != fold for item in parts[other]])),
                 "test": tuple(_by_name(members)),
             },
         )
@@ -77,15 +77,15 @@ def stratify(items: Sequence[Item], classes: Sequence[Classes], sizes: Mapping[s
     """
     places = dict(sizes)
     total = max(1, sum(sizes.values()))
-    counts = Counter(index for own in classes for index in own)
+    counts = Counter(index for item_classes in classes for index in item_classes)
     wanted = {part: {index: n * size / total for index, n in counts.items()} for part, size in sizes.items()}
     parts: dict[str, list[Item]] = {part: [] for part in sizes}
     held: dict[str, set[int]] = {part: set() for part in sizes}
     left = dict(enumerate(classes))
     while left:
-        remaining = Counter(index for own in left.values() for index in own)
+        remaining = Counter(index for item_classes in left.values() for index in item_classes)
         rarest = min(remaining, key=lambda index: (remaining[index], index)) if remaining else None
-        for position in [p for p, own in left.items() if rarest is None or rarest in own]:
+        for position in [p for p, item_classes in left.items() if rarest is None or rarest in item_classes]:
             part = max(
                 (part for part, free in places.items() if free),
                 key=lambda part: (

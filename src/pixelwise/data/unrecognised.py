@@ -88,7 +88,7 @@ def _images(folder: Path, files: list[str]) -> list[Path]:
 
 def _pairs(root: Path, folders: Folders) -> Iterator[str]:
     """Yield the two folders of images that share the most names."""
-    images = {folder: own for folder, files in folders.items() if (own := _images(folder, files))}
+    images = {folder: folder_images for folder, files in folders.items() if (folder_images := _images(folder, files))}
     best: tuple[int, Path, Path] | None = None
     for first, second in combinations(list(images)[:MOST_PAIRED], 2):
         shared = max(_shared(images[first], images[second]), _shared(images[second], images[first]))
@@ -200,8 +200,8 @@ def _near(root: Path, folders: Folders) -> Iterator[str]:
     for layout, parts in LAYOUTS:
         missing = [name for name, pattern in parts if not any(re.fullmatch(pattern, path) for path in paths)]
         there = [name for name, _ in parts if name not in missing]
-        own = [name for name in there if name != "images/"]
-        if missing and own:
+        present = [name for name in there if name != "images/"]
+        if missing and present:
             yield f"As the layout {layout} it has {', '.join(there)} and lacks {', '.join(missing)}."
 
 

@@ -53,13 +53,13 @@ def measure_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
     """
     require_numbers(numbers)
     looks = [_look(path, numbers) for path in paths[:: max(1, len(paths) // SAMPLE)]]
-    seen = [look for look in looks if not isinstance(look, ImageError)]
-    if not seen:
+    samples = [look for look in looks if not isinstance(look, ImageError)]
+    if not samples:
         errors = (look for look in looks if isinstance(look, ImageError))
         raise next(errors, OptionError("bands", "no image", "images to look at", "Check the data set."))
-    if all(values.dtype == np.uint8 for values in seen):
+    if all(values.dtype == np.uint8 for values in samples):
         return Bands(tuple(numbers), (0.0,) * len(numbers), (255.0,) * len(numbers))
-    together = np.concatenate([values.astype(np.float64) for values in seen], axis=1)
+    together = np.concatenate([values.astype(np.float64) for values in samples], axis=1)
     low, high = np.nanpercentile(together, EXTREMES, axis=1).tolist()
     return Bands(tuple(numbers), tuple(low), tuple(high))
 

@@ -49,10 +49,10 @@ class Depth:
 
 def depth_of(values: Values) -> Depth:
     """Return the depth of an image with these values, of any shape."""
-    own = values.ravel()
-    own = own[:: max(1, len(own) // DEPTH_VALUES)].astype(np.float64)
-    own = own[np.isfinite(own)]
-    low, high = np.percentile(own, EXTREMES).tolist() if len(own) else (0.0, 0.0)
+    flat = values.ravel()
+    flat = flat[:: max(1, len(flat) // DEPTH_VALUES)].astype(np.float64)
+    flat = flat[np.isfinite(flat)]
+    low, high = np.percentile(flat, EXTREMES).tolist() if len(flat) else (0.0, 0.0)
     return Depth(values.dtype.name, low, high)
 
 
@@ -90,7 +90,7 @@ def measure_range(paths: Sequence[Path]) -> ValueRange | None:
             return FULL
     low, high = [], []
     for channel in range(3):
-        values = np.concatenate([own[:, min(channel, own.shape[1] - 1)].astype(np.float64) for own in looks])
+        values = np.concatenate([look[:, min(channel, look.shape[1] - 1)].astype(np.float64) for look in looks])
         least, most = np.percentile(values, EXTREMES).tolist()
         low.append(least)
         high.append(most)

@@ -101,9 +101,9 @@ class GeoPackage(Features):
                 self._database.execute(f"PRAGMA {name} = {value}")
             self._database.executescript(TABLES.format(layer=self._layer))
             self._database.execute("BEGIN")
-            own = _system_of(self._place)
-            self._system = own[1]
-            rows = {row[1]: row for row in (*SYSTEMS, own)}
+            system = _system_of(self._place)
+            self._system = system[1]
+            rows = {row[1]: row for row in (*SYSTEMS, system)}
             self._database.executemany(
                 "INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)", list(rows.values())
             )

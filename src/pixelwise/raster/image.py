@@ -142,8 +142,8 @@ def orientation_of(path: Path) -> int:
     if os.path.isdir(path):  # a Zarr
         return 1
     with _opened(path) as image:
-        own = _orientation(image)
-        return own if own in range(1, 9) else 1
+        orientation = _orientation(image)
+        return orientation if orientation in range(1, 9) else 1
 
 
 def _orientation(image: Image.Image) -> int:
@@ -297,10 +297,10 @@ def _array(image: Image.Image, mode: str | None = None, dtype: type[np.generic] 
     It is done some rows at a time: Pillow and numpy would hold three copies of the whole image.
     """
     values: Values | None = None
-    for rows, own in _strips(image, mode):
+    for rows, strip in _strips(image, mode):
         if values is None:
-            values = np.empty((image.height, *own.shape[1:]), dtype or own.dtype)
-        values[rows] = own
+            values = np.empty((image.height, *strip.shape[1:]), dtype or strip.dtype)
+        values[rows] = strip
     return np.empty((image.height, image.width), np.uint8) if values is None else values
 
 
@@ -309,8 +309,8 @@ def _strips(image: Image.Image, mode: str | None = None) -> Iterator[tuple[slice
     image.info.pop("transparency", None)
     for rows in rows_of((image.height, image.width)):
         strip = image.crop((0, rows.start, image.width, rows.stop))
-        own = np.asarray(strip if mode in (None, image.mode) else strip.convert(mode))
-        yield rows, own if own.ndim == 2 else own[..., 0] if own.shape[2] == 2 else own[..., :3]
+        pixels = np.asarray(strip if mode in (None, image.mode) else strip.convert(mode))
+        yield rows, pixels if pixels.ndim == 2 else pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
 
 
 def _bits(path: Path, page: Page | None) -> int:
@@ -333,8 +333,8 @@ def _sixteen_bits(path: Path, values: Values) -> Values:
     if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
     with _opened(path) as image:
-        own: Any = image
-        own.tile = [_in_other_order(tile) for tile in own.tile]
+        any_image: Any = image
+        any_image.tile = [_in_other_order(tile) for tile in any_image.tile]
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         values <<= 8

@@ -51,10 +51,10 @@ def require_moderate(path: Path, pixels: int, bits: int = 24) -> None:
         raise size_error(path, f"{pixels:,} pixels" + (f" of {bits} bits" if bits >= 64 else ""))
 
 
-def size_error(path: Path, found: str) -> ImageError:
+def size_error(path: Path, problem_text: str) -> ImageError:
     """Return the error of an image that is too large to be read whole."""
     remedy = f"Cut the image into parts or scale it down, or set {VARIABLE} if the machine has the memory."
-    return ImageError(path, found, f"at most {max_pixels():,} pixels of 32 bits", remedy)
+    return ImageError(path, problem_text, f"at most {max_pixels():,} pixels of 32 bits", remedy)
 
 
 def require_whole_index(path: Path) -> None:
@@ -72,9 +72,9 @@ def require_whole_index(path: Path) -> None:
         found = f"a damaged TIFF: {parts.listed:,} strips or tiles for {parts.size[0]} x {parts.size[1]} pixels"
         raise ImageError(path, found, f"{parts.count:,}", remedy)
     # Of 0 bytes nothing is stored, which means zeros.
-    held = [(own, stored) for own, stored in parts.stored_bytes() if stored]
+    held = [(part_bytes, stored) for part_bytes, stored in parts.stored_bytes() if stored]
     if parts.compression == UNCOMPRESSED:  # some programs state the bytes of strips wrong
-        held = [(sum(own for own, _ in held), parts.file_bytes)]
+        held = [(sum(part_bytes for part_bytes, _ in held), parts.file_bytes)]
     most = 2 if parts.compression == UNCOMPRESSED else MOST_PACKED.get(parts.compression)
     if most is not None and (beyond := next((pair for pair in held if pair[0] > most * pair[1]), None)):
         found = f"a damaged or truncated TIFF: {beyond[0]:,} bytes of pixels in {beyond[1]:,} of the file"

@@ -77,7 +77,7 @@ class PlaceOnEarth:
 
         placed = self.in_system(xy)
         if self.system and self.code is None and self._is_on_earth:
-            x, y = (own.tolist() for own in placed.T)
+            x, y = (column.tolist() for column in placed.T)
             placed = np.stack(list(map(np.asarray, reprojected(self.system, LONGITUDE_LATITUDE, x, y))), axis=1)
         return placed.astype(np.float64)
 
@@ -165,7 +165,7 @@ def _are_solvable(points: Sequence[GroundControlPoint]) -> bool:
 
     It does not for fewer than three, for points on a line, and for numbers that are none.
     """
-    numbers = np.array([(own.col, own.row, own.x, own.y) for own in points], np.float64)
+    numbers = np.array([(point.col, point.row, point.x, point.y) for point in points], np.float64)
     if not np.isfinite(numbers).all():
         return False
     centred = numbers[:, :2] - numbers[:, :2].mean(axis=0)
@@ -181,12 +181,12 @@ def may_be_placed(path: Path) -> bool:
 
 def has_world_file(path: Path) -> bool:
     """Return whether a file that says where it lies may stand beside an image: a world file or `.aux.xml`."""
-    return any(os.path.isfile(own) for own in _companions(path))  # whose names may be too long to ask for
+    return any(os.path.isfile(companion) for companion in _companions(path))  # whose names may be too long to ask for
 
 
 def _companions(path: Path) -> Iterator[Path]:
     ending = path.suffix[1:]
     yield path.with_name(path.name + ".aux.xml")
-    for own in (f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld"):
-        for name in {own.lower(), own.upper()}:
+    for ending_form in (f"{ending[:1]}{ending[-1:]}w", f"{ending}w", "wld"):
+        for name in {ending_form.lower(), ending_form.upper()}:
             yield path.with_suffix(f".{name}")

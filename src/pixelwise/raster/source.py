@@ -51,7 +51,7 @@ class Source:
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
         """Return where the file says that it has no data, boolean (height, width)."""
-        return np.zeros([len(range(side)[own]) for side, own in zip(self.shape, place, strict=True)], np.bool_)
+        return np.zeros([len(range(side)[span]) for side, span in zip(self.shape, place, strict=True)], np.bool_)
 
     def whole(self) -> Values:
         """Return the whole image as `read` does. Raises `ImageError` for one that is too large."""
@@ -191,8 +191,8 @@ class GdalSource(Source):
         """Return where rows and columns of the image, as it is looked at, are stored."""
         swapped, *flips = self._turn
         spans = []
-        for own, flipped, side in zip(place, flips, self.shape, strict=True):
-            start, stop, _ = own.indices(side)
+        for span, flipped, side in zip(place, flips, self.shape, strict=True):
+            start, stop, _ = span.indices(side)
             spans.append(slice(side - stop, side - start) if flipped else slice(start, stop))
         return (spans[1], spans[0]) if swapped else (spans[0], spans[1])
 

@@ -67,7 +67,7 @@ class Page:
     @property
     def dtype(self) -> str:
         """What the samples are, in numpy's words; of less than 8 bits uint8, of 9 to 15 uint16."""
-        width = next((own for own in (8, 16, 32, 64) if own >= self.bits), 64)
+        width = next((bits for bits in (8, 16, 32, 64) if bits >= self.bits), 64)
         return f"{KINDS.get(self._first(_FORMAT, 1), 'uint')}{width}"
 
     @property
@@ -81,8 +81,8 @@ class Page:
     @property
     def orientation(self) -> int:
         """1..8, as in EXIF."""
-        own = self._first(_ORIENTATION, 1)
-        return own if 1 <= own <= 8 else 1
+        orientation = self._first(_ORIENTATION, 1)
+        return orientation if 1 <= orientation <= 8 else 1
 
     @property
     def size(self) -> tuple[int, int]:
@@ -181,23 +181,23 @@ def read_parts(path: Path, number: int = 0) -> Parts | None:
 def _parts(file: BinaryIO, form: _Form, offset: int) -> Parts | None:
     tags = _tags(file, form, offset, _OF_PARTS)
     counts = {tag: number for tag, _, number, _ in _entries(file, form, offset)}
-    own = {tag: values[0] for tag, values in tags.items() if values}
-    height, width = own.get(_HEIGHT, 0), own.get(_WIDTH, 0)
-    tiled = _TILE_WIDTH in own
-    shape = (own.get(_TILE_HEIGHT, 0), own[_TILE_WIDTH]) if tiled else (own.get(_STRIP_ROWS, height), width)
+    entries = {tag: values[0] for tag, values in tags.items() if values}
+    height, width = entries.get(_HEIGHT, 0), entries.get(_WIDTH, 0)
+    tiled = _TILE_WIDTH in entries
+    shape = (entries.get(_TILE_HEIGHT, 0), entries[_TILE_WIDTH]) if tiled else (entries.get(_STRIP_ROWS, height), width)
     offsets, stored = (_TILE_OFFSETS, _TILE_BYTES) if tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
     if min(height, width, *shape) < 1 or offsets not in counts:
         return None
     shape = shape if tiled else (min(shape[0], height), width)
-    samples = own.get(_SAMPLES, 1)
-    planes = samples if own.get(_PLANES) == _SEPARATE else 1
+    samples = entries.get(_SAMPLES, 1)
+    planes = samples if entries.get(_PLANES) == _SEPARATE else 1
     return Parts(
         size=(height, width),
         shape=shape,
         count=-(-height // shape[0]) * -(-width // shape[1]) * planes,
         listed=counts[offsets],
-        compression=own.get(_COMPRESSION, 1),
-        sample_bits=own.get(_BITS, 1) * (samples // planes),
+        compression=entries.get(_COMPRESSION, 1),
+        sample_bits=entries.get(_BITS, 1) * (samples // planes),
         stored=tags.get(stored, ()),
         file_bytes=file.seek(0, 2),
     )
@@ -236,7 +236,7 @@ def image_pages(path: Path) -> tuple[int, ...]:
             with contextlib.suppress(*_DAMAGE):
                 offsets.extend(_directories(file))  # those before the break stay
                 broken = False
-            numbers = [number for number, own in enumerate(offsets) if _is_image(file, *own)]
+            numbers = [number for number, entry in enumerate(offsets) if _is_image(file, *entry)]
     except OSError:
         return ()
     return (*numbers, len(offsets)) if broken and len(offsets) > 1 else tuple(numbers)

@@ -61,9 +61,12 @@ EVALUATED = (
 )
 """Label id, name and colour of the classes that are evaluated, in the order of their train ids."""
 CLASSES = ClassMap(tuple(name for _, name, _ in EVALUATED), tuple(color for *_, color in EVALUATED))
-CLASS_OF = {**dict.fromkeys(range(34), IGNORE_INDEX), **{own: index for index, (own, *_) in enumerate(EVALUATED)}}
+CLASS_OF = {
+    **dict.fromkeys(range(34), IGNORE_INDEX),
+    **{label_id: index for index, (label_id, *_) in enumerate(EVALUATED)},
+}
 """Class index, or `IGNORE_INDEX`, of a label id."""
-_ID_OF = {name: own for own, name, _ in EVALUATED}
+_ID_OF = {name: label_id for label_id, name, _ in EVALUATED}
 CODINGS = {
     "labelIds": Coding(CLASSES, {**CLASS_OF, 255: IGNORE_INDEX}, remedy=OF_LAYOUT),
     "labelTrainIds": Coding(
@@ -73,7 +76,7 @@ CODINGS = {
 """How masks are read, by the end of their stems; of two for an image the first counts."""
 OBJECTS = 1000
 """As many objects of a class can one image have; from this number on an instance id is that of an object."""
-_LABELS = np.array([CLASS_OF[own] for own in range(34)], np.int16)
+_LABELS = np.array([CLASS_OF[label_id] for label_id in range(34)], np.int16)
 _CLASS_OF_INSTANCE = np.concatenate(
     [_LABELS, np.full(OBJECTS - len(_LABELS), -1, np.int16), np.repeat(_LABELS[1:], OBJECTS), np.full(1, -1, np.int16)]
 )
@@ -103,18 +106,18 @@ def open_cityscapes(root: Path, images_root: Path | None = None) -> Dataset:
     if not is_cityscapes(root):
         raise DataError(root, "other files", EXPECTED, f"Pass the directory that holds {IMAGES}/.")
     truth = FINE if (root / FINE).is_dir() else COARSE
-    found: list[tuple[str, Item]] = []
+    pairs: list[tuple[str, Item]] = []
     strays: list[Path] = []
     for folder, split in FOLDERS.items():
         items, others = _items(root, folder, truth)
         if items and (folder in ("train", "val") or _are_labelled(items)):
-            found += [(split, item) for item in items]
+            pairs += [(split, item) for item in items]
             strays += others
-    if not any(item.mask for _, item in found):
+    if not any(item.mask for _, item in pairs):
         expected = f"NAME_{IMAGES}.png and NAME_{truth}_labelIds.png in folders such as train/aachen/"
         raise DataError(root, "no image with its label ids", expected, "Unpack the archives into one directory.")
-    coding = next(_coding_of(item.mask) for _, item in found if item.mask)
-    return Dataset(root, "cityscapes", CLASSES, group_by_split(found), read_labels, tuple(strays), coding=coding)
+    coding = next(_coding_of(item.mask) for _, item in pairs if item.mask)
+    return Dataset(root, "cityscapes", CLASSES, group_by_split(pairs), read_labels, tuple(strays), coding=coding)
 
 
 def read_labels(item: Item) -> Labels:
@@ -176,17 +179,17 @@ def write_cityscapes(dataset: Dataset, out: Path) -> None:
 
 def _instance_ids(item: Item, label_map: UInt8, instance_map: Int32, label_ids: UInt8) -> npt.NDArray[np.uint16]:
     objects = objects_of(label_map, instance_map)
-    own = label_ids[objects.class_index].astype(np.int64)
-    numbers = np.zeros(len(own), np.int64)
-    for label_id in np.unique(own).tolist():
-        numbers[own == label_id] = np.arange((own == label_id).sum())
+    object_labels = label_ids[objects.class_index].astype(np.int64)
+    numbers = np.zeros(len(object_labels), np.int64)
+    for label_id in np.unique(object_labels).tolist():
+        numbers[object_labels == label_id] = np.arange((object_labels == label_id).sum())
     if numbers.max(initial=0) >= OBJECTS:
         found, expected = (
             f"{numbers.max() + 1} objects of one class",
             f"{OBJECTS} at most, what instance ids can number",
         )
         raise DataError(item.image, found, expected, "Cut the image into tiles, or convert to 'folders'.")
-    table = np.concatenate([[0], own * OBJECTS + numbers]).astype(np.uint16)
+    table = np.concatenate([[0], object_labels * OBJECTS + numbers]).astype(np.uint16)
     return np.where(objects.instance_map > 0, table[objects.instance_map], label_ids[label_map])
 
 

@@ -83,18 +83,18 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(root, "no annotation file", f"{EXPECTED}, in it or in annotations/", "Check the path.")
     files, remarks = _read(root, paths)
     classes = [_classes(file, files) for file in files]
-    for other, own in zip(files[1:], classes[1:], strict=True):
-        if own.names != classes[0].names:
+    for other, file_classes in zip(files[1:], classes[1:], strict=True):
+        if file_classes.names != classes[0].names:
             expected = f"those of {files[0].path.name}: {', '.join(classes[0].names[1:])}"
             remedy = "Give both files the same list of categories."
-            raise DataError(other.path, f"the categories {', '.join(own.names[1:])}", expected, remedy)
+            raise DataError(other.path, f"the categories {', '.join(file_classes.names[1:])}", expected, remedy)
     crowds, told = _crowds(files, classes[0].names)
     finder = FileFinder(root)
     by_mask: dict[Path, _Source] = {}
     pairs: list[tuple[str | None, Item]] = []
     for file in files:
-        places, found = _places(root, file, finder)
-        remarks += found
+        places, guesses = _places(root, file, finder)
+        remarks += guesses
         split = split_of(root, file.path)
         for image, path in zip(file.images, places, strict=True):
             mask = file.path.joinpath(*parts_of(image.name))
@@ -173,7 +173,7 @@ class _Source:
             class_index = 0 if is_background(label) else self.names.index(label)
             require_size(where, name, entry, size)
             objects.append(parse_annotation(where, name, class_index, entry, crowd))
-        rings = [ring for own in objects for ring in own.rings]
+        rings = [ring for region in objects for ring in region.rings]
         if rings and max(size) > 2 and max(float(ring.max(initial=0)) for ring in rings) <= 1:
             remedy = "Multiply fractions by the image's width and height."
             raise MaskError(where, "outlines within the first pixel", "coordinates in pixels", remedy)
@@ -235,7 +235,7 @@ def _read(root: Path, paths: list[Path]) -> tuple[list[AnnotationFile], list[Pro
 
 def _classes(file: AnnotationFile, files: Iterable[AnnotationFile]) -> ClassMap:
     roots = _roots(file, files)
-    names = [own.name for category, own in file.categories.items() if category not in roots]
+    names = [entry.name for category, entry in file.categories.items() if category not in roots]
     background = [name for name in names if is_background(name)]
     try:
         return ClassMap.from_names(
@@ -248,16 +248,16 @@ def _classes(file: AnnotationFile, files: Iterable[AnnotationFile]) -> ClassMap:
 def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
     """Return the categories that only stand above the others: no annotation has them, in any file."""
     own_ids = file.used()
-    used = {own.categories[category].name for own in files for category in own.used()}
-    named = Counter(own.name for own in file.categories.values())
-    parents = Counter(own.supercategory for own in file.categories.values())
+    used = {other.categories[category].name for other in files for category in other.used()}
+    named = Counter(entry.name for entry in file.categories.values())
+    parents = Counter(entry.supercategory for entry in file.categories.values())
     return {
         category
-        for category, own in file.categories.items()
-        if own.supercategory.lower() in NO_PARENT
+        for category, entry in file.categories.items()
+        if entry.supercategory.lower() in NO_PARENT
         and category not in own_ids
-        and (own.name not in used or named[own.name] > 1)
-        and (parents[own.name] or not own.name or named[own.name] > 1)
+        and (entry.name not in used or named[entry.name] > 1)
+        and (parents[entry.name] or not entry.name or named[entry.name] > 1)
         and len(file.categories) > 1
     }
 

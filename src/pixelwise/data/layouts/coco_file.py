@@ -145,22 +145,23 @@ def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, 
 
 def read_categories(path: Path, entries: list[Any]) -> dict[Id, Category]:
     """Return the categories in the order of their ids; raise `DataError` for an entry that makes no sense."""
-    found: dict[Id, Category] = {}
+    categories: dict[Id, Category] = {}
     for number, entry in enumerate(entries, 1):
-        own = entry if isinstance(entry, dict) else {}
-        category, name = as_id(own.get("id")), own.get("name")
+        fields = entry if isinstance(entry, dict) else {}
+        category, name = as_id(fields.get("id")), fields.get("name")
         if category is None or not _is_name(name):
             key = "id" if category is None else "name"
-            missing = f"the {key} {format_value(own[key])} in entry {number} of categories" if key in own else None
+            where = f"in entry {number} of categories"
+            missing = f"the {key} {format_value(fields[key])} {where}" if key in fields else None
             what = missing or f"an entry in categories without {key!r}"
             raise DataError(path, what, "id and name, a number and a text", "Correct the entry.")
-        if category in found:
+        if category in categories:
             found_id = f"the id {format_value(category)} twice among categories"
             raise DataError(path, found_id, "different ids", "Number them anew.")
-        parent = own.get("supercategory")
-        found[category] = Category(str(name), parent if isinstance(parent, str) else "")
-    order = sorted(found, key=lambda own: (isinstance(own, str), own))
-    return {category: found[category] for category in order}
+        parent = fields.get("supercategory")
+        categories[category] = Category(str(name), parent if isinstance(parent, str) else "")
+    order = sorted(categories, key=lambda category: (isinstance(category, str), category))
+    return {category: categories[category] for category in order}
 
 
 def _is_name(value: Any) -> bool:
@@ -175,14 +176,14 @@ def _images(
     by_name: dict[tuple[str, ...], ListedImage] = {}
     by_id: dict[Id, list[ListedImage]] = {}
     for number, entry in enumerate(entries, 1):
-        own = entry if isinstance(entry, dict) else {}
-        name, image_id = own.get("file_name"), as_id(own.get("id"))
+        fields = entry if isinstance(entry, dict) else {}
+        name, image_id = fields.get("file_name"), as_id(fields.get("id"))
         if not is_usable(name) or image_id is None:
-            pair = f"the id {format_value(own.get('id'))} and the file_name {format_value(name)}"
+            pair = f"the id {format_value(fields.get('id'))} and the file_name {format_value(name)}"
             found = f"{pair} in entry {number} of images"
             problems.append(_problem(path, "unknown_value", found, "a number and a path", "Correct the entry."))
             continue
-        image = ListedImage(str(name), own.get("height"), own.get("width"))
+        image = ListedImage(str(name), fields.get("height"), fields.get("width"))
         other = by_name.setdefault(tuple(parts_of(image.name)), image)
         if other is not image:
             other.faults.append(("two entries in images for it", "one", "Remove one of the entries."))
@@ -207,32 +208,34 @@ def _add_annotations(
     without_image: list[str] = []
     twice = Counter(_twice(entries))
     for number, entry in enumerate(entries, 1):
-        own = entry if isinstance(entry, dict) else {}
-        annotation_id = as_id(own.get("id"))
+        fields = entry if isinstance(entry, dict) else {}
+        annotation_id = as_id(fields.get("id"))
         name = str(number) if annotation_id is None or annotation_id in twice else shorten(str(annotation_id))
-        image_id, category = as_id(own.get("image_id")), as_id(own.get("category_id"))
+        image_id, category = as_id(fields.get("image_id")), as_id(fields.get("category_id"))
         if image_id is None or image_id not in images:
-            without_image.append(f"{name} (image_id {format_value(own.get('image_id'))})" if own else f"entry {number}")
+            image_text = format_value(fields.get("image_id"))
+            without_image.append(f"{name} (image_id {image_text})" if fields else f"entry {number}")
             continue
         for image in images[image_id]:
             if category is None or category not in categories:
-                found = f"the category_id {format_value(own.get('category_id'))} in annotation {name}"
+                found = f"the category_id {format_value(fields.get('category_id'))} in annotation {name}"
                 image.faults.append((found, "an id that is listed", CORRECT))
             else:
-                image.annotations.append((name, category, own))
+                image.annotations.append((name, category, fields))
     if without_image:
         found = f"{len(without_image):,} annotations ({listed(without_image)}) of images that are not listed"
         remedy = "They were left out: correct their image_id, or delete them."
         problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
     if twice:
-        found = f"annotation ids that occur more than once ({listed([shorten(str(own)) for own in twice])})"
+        ids = listed([shorten(str(annotation)) for annotation in twice])
+        found = f"annotation ids that occur more than once ({ids})"
         remedy = "All annotations were read; messages call these by their places in the list, from 1."
         problems.append(_problem(path, "assumed", found, "different ids", remedy))
 
 
 def _twice(entries: list[Any]) -> Iterator[Id]:
     ids = Counter(as_id(entry.get("id")) for entry in entries if isinstance(entry, dict))
-    return (own for own, count in ids.items() if own is not None and count > 1)
+    return (id_value for id_value, count in ids.items() if id_value is not None and count > 1)
 
 
 def _problem(path: Path, kind: str, found: str, expected: str, remedy: str) -> Problem:

@@ -66,12 +66,13 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
     remarks: list[Problem] = []
     contents = {file: _content(file, remarks) for file in files}
     classes = {file: _classes(file, content) for file, content in contents.items()}
-    for file, own in classes.items():
-        if own != classes[files[0]]:
+    for file, file_classes in classes.items():
+        if file_classes != classes[files[0]]:
             expected = f"those of {files[0]}: {', '.join(classes[files[0]].names)}"
-            raise DataError(file, f"the labels {', '.join(own.names)}", expected, "Export both from one project.")
+            labels = ", ".join(file_classes.names)
+            raise DataError(file, f"the labels {labels}", expected, "Export both from one project.")
     elements: dict[Path, ElementTree.Element] = {}
-    found: dict[tuple[str | None, str], Item] = {}
+    items: dict[tuple[str | None, str], Item] = {}
     finder = FileFinder(root)
     images: list[tuple[Path, ElementTree.Element, Path]] = []
     for file, content in contents.items():
@@ -87,16 +88,16 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
             images += [(file, image, match.path) for image, match in zip(members, matches, strict=True)]
     for file, image, place in images:
         split, item = _item(root, file, image, place)
-        if (split, item.name) in found:
+        if (split, item.name) in items:
             remedy = "Remove one of the entries or rename the image."
             raise DataError(file, f"two images called {item.name} in {split or 'one split'}", "different names", remedy)
-        found[split, item.name] = item
+        items[split, item.name] = item
         elements[mask_of(item)] = image
 
     def read_labels(item: Item) -> Labels:
         return _labels(elements[mask_of(item)], classes[files[0]], item.image, mask_of(item))
 
-    splits = group_by_split((split, item) for (split, _), item in found.items())
+    splits = group_by_split((split, item) for (split, _), item in items.items())
     return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
 
 
@@ -175,7 +176,7 @@ def _content(path: Path, problems: list[Problem]) -> ElementTree.Element:
             message = f"{found}; expected names of files and folders. The image was left out: correct them."
             problems.append(Problem(path, "unknown_value", message))
             bad.add(image)
-    content[:] = [own for own in content if own not in bad]
+    content[:] = [image for image in content if image not in bad]
     if content.find("image") is None:
         raise DataError(path, "images without a name", EXPECTED, REMEDY)
     return content
@@ -226,8 +227,8 @@ def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Pat
             shapes.append((element.tag, _shape(element, name, (height, width), where)))
         elif element.tag != "tag":
             others.append(shorten(f"{number} ({element.tag} {element.get('label')})"))
-    grouped = {(own.label, own.group) for tag, own in shapes if tag != "box" and own.group is not None}
-    regions = [own for tag, own in shapes if tag != "box" or (own.label, own.group) not in grouped]
+    grouped = {(shape.label, shape.group) for tag, shape in shapes if tag != "box" and shape.group is not None}
+    regions = [shape for tag, shape in shapes if tag != "box" or (shape.label, shape.group) not in grouped]
     labels = drawn(regions, classes, (height, width), where)
     if not others:
         return labels

@@ -67,18 +67,23 @@ def open_dsb(root: Path, images_root: Path | None = None) -> Dataset:
     Raises `DataError` where no image has a masks folder, a folder has several images, two places hold one split, or a
     class list has another number of classes than two.
     """
-    found: dict[str, list[Item]] = {}
+    items_by_place: dict[str, list[Item]] = {}
     strays: list[Path] = []
     for place, split in PLACES.items():
         folders = [(folder, _image(folder)) for folder in _folders(root / place)]
         items = [_item(folder, image) for folder, image in folders if image]
         if items and (split != "test" or any(item.mask and image_files(item.mask) for item in items)):
-            found[place] = items
+            items_by_place[place] = items
             strays += [folder / MASKS for folder, image in folders if not image]
-    if not any(item.mask for items in found.values() for item in items):
+    if not any(item.mask for items in items_by_place.values() for item in items):
         raise DataError(root, f"no image with a folder {MASKS}/ of its own", EXPECTED, "Pass the directory above.")
     return Dataset(
-        root, "dsb", read_object_classes(root), group_by_split(_assigned(root, found)), read_labels, tuple(strays)
+        root,
+        "dsb",
+        read_object_classes(root),
+        group_by_split(_assigned(root, items_by_place)),
+        read_labels,
+        tuple(strays),
     )
 
 
@@ -138,9 +143,9 @@ def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
     """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
-        found, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
+        shape_text, expected = ("{}x{}".format(*shape[:2]) for shape in (values.shape, size))
         remedy = "Export the mask again at the image's size, or leave the image out (`train(skip_bad=True)`)."
-        raise MaskError(file, f"a mask of {found} (height x width)", f"{expected}, its image's size", remedy)
+        raise MaskError(file, f"a mask of {shape_text} (height x width)", f"{expected}, its image's size", remedy)
     if values.ndim == 3:
         if not is_gray(values):
             raise MaskError(file, "a mask in colours", "gray, 0 and 255", "Save it like the other masks.")
@@ -185,15 +190,15 @@ def _item(folder: Path, image: Path) -> Item:
     return Item(folder.name, image, masks, masks)
 
 
-def _assigned(root: Path, found: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
+def _assigned(root: Path, items_by_place: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
     """Yield every item with its place's split; none where the only place says none."""
-    splits = [PLACES[place] for place in found]
+    splits = [PLACES[place] for place in items_by_place]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):
-        named = " and in ".join(f"{place}/" if place else "the directory itself" for place in found)
+        named = " and in ".join(f"{place}/" if place else "the directory itself" for place in items_by_place)
         expected = "one folder for each split, or none"
         raise DataError(root, f"images in {named}", expected, "Move one of them elsewhere.")
-    hashed = len(found) == 1 and found.keys() <= HASHED
-    for place, items in found.items():
+    hashed = len(items_by_place) == 1 and items_by_place.keys() <= HASHED
+    for place, items in items_by_place.items():
         for item in items:
             yield None if hashed else PLACES[place], item
 

@@ -20,7 +20,7 @@ LOOKED_AT = 100
 
 def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
     """Return whether the lists name images and masks, both of which are there."""
-    lines = [parse_line(split, line, lambda _: None) for split, own in lists.items() for line in own[:LOOKED_AT]]
+    lines = [parse_line(split, line, lambda _: None) for split, texts in lists.items() for line in texts[:LOOKED_AT]]
     texts = [text for line in lines if line.mask is not None for text in (line.image, line.mask)]
     matches = FileFinder(root).find(texts, [root]) if texts else []
     pairs = zip(matches[::2], matches[1::2], strict=True)
@@ -28,30 +28,30 @@ def names_pairs(root: Path, lists: dict[str, list[str]]) -> bool:
 
 
 def items_in_lists(
-    root: Path, found: Sequence[tuple[str | None, Item]], lists: dict[str, list[str]]
+    root: Path, items: Sequence[tuple[str | None, Item]], lists: dict[str, list[str]]
 ) -> tuple[list[tuple[str, Item]], list[Problem]]:
     """Return the items that the lists name, and remarks. found: those in folders, with the split that these name.
 
     An image that is not there is an item whose files are missing; a test list without one mask is no split. Raises
     `DataError` for lists that name no image here, and as `follow_lists`.
     """
-    by_name = {item.name: item for _, item in found}
-    by_place = {(split, item.name): item for split, item in found}
+    by_name = {item.name: item for _, item in items}
+    by_place = {(split, item.name): item for split, item in items}
 
     def item_of(split: str, text: str) -> Item | None:
         known = (by_place.get((split, name)) or by_name.get(name) for name in names_of(text))
         return next((item for item in known if item), None)
 
     def folder_of(split: str) -> Path:
-        places = sorted(found, key=lambda pair: pair[0] != split)
+        places = sorted(items, key=lambda pair: pair[0] != split)
         return places[0][1].image.parent if places else root
 
-    lines = [parse_line(split, line, partial(item_of, split)) for split, own in lists.items() for line in own]
+    lines = [parse_line(split, line, partial(item_of, split)) for split, texts in lists.items() for line in texts]
     listed, remarks = follow_lists(root, lines, folder_of)
-    images = {item.image: item.mask is not None for _, item in found}
+    images = {item.image: item.mask is not None for _, item in items}
     if not any(item.image in images or item.mask is not None for _, item in listed):
         first = next((line.text for line in lines), "nothing")
-        expected = f"stems of images, such as {found[0][1].name!r}" if found else "stems of images"
+        expected = f"stems of images, such as {items[0][1].name!r}" if items else "stems of images"
         lacking = f"{', '.join(lists)} lists that name no image here, such as {first!r}"
         raise DataError(root, lacking, expected, "Correct them.")
     remarks += report_unlisted(root, images or _beside(listed), (item.image for _, item in listed))

@@ -55,25 +55,25 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     home = home_of(root, places)
     lists = lists or read_split_lists(home)
     has_masks = not has_labels or any(place.masks for place in places)
-    found: Assigned = []
+    assigned_items: Assigned = []
     labelling: set[Path] = set()
     for place in places:
         items = _items(place, has_masks)
         if place.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
-            found += [(place.split, item) for item in items]
+            assigned_items += [(place.split, item) for item in items]
             labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
-    used = {path for _, item in found for path in (item.mask, item.instances, *item.more) if path is not None}
-    if not any(item.mask for _, item in found) and not names_pairs(root, lists):
+    used = {path for _, item in assigned_items for path in (item.mask, item.instances, *item.more) if path is not None}
+    if not any(item.mask for _, item in assigned_items) and not names_pairs(root, lists):
         raise _no_pair(root, places)
     strays = tuple(sorted(labelling - used))
     if lists:
-        listed, remarks = items_in_lists(root, found, lists)
+        listed, remarks = items_in_lists(root, assigned_items, lists)
         _require_own(root, listed)
         passed_over += remarks
         splits, strays = group_by_split(listed), ()
     else:
-        _require_own(root, found)
-        splits = group_by_split(infer_splits(root, found))
+        _require_own(root, assigned_items)
+        splits = group_by_split(infer_splits(root, assigned_items))
         passed_over += unread_split_lists(root)
     all_items = [item for items in splits.values() for item in items]
     passed_over += tell_united(root, all_items)
@@ -159,10 +159,10 @@ def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has
         raise DataError(error.where, error.found, error.expected, f"{hint} {error.remedy}") from error
 
 
-def _require_own(root: Path, found: Iterable[tuple[str | None, Item]]) -> None:
+def _require_own(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
     """Raise `DataError` where two images have one mask: their names are equal in folders that differ."""
     images: dict[Path, Path] = {}
-    for _, item in found:
+    for _, item in items:
         if item.mask is not None and (other := images.setdefault(item.mask, item.image)) != item.image:
             names = " and ".join(str(image.relative_to(root)) for image in (other, item.image))
             expected = "a mask for each image"

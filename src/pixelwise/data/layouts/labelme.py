@@ -73,22 +73,22 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
     if not files:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
     labels: set[str] = set()
-    found: dict[Path, tuple[str | None, Item]] = {}
+    items: dict[Path, tuple[str | None, Item]] = {}
     contents = [_content_or_nothing(file) for file in files]
     images, remarks = _images(root, files, contents)
     for file, content, image in zip(files, contents, images, strict=True):
         labels.update(
-            str(own["label"])
-            for own in content["shapes"]
-            if is_label(own.get("label")) and kind_of(own) not in NO_REGIONS
+            str(shape["label"])
+            for shape in content["shapes"]
+            if is_label(shape.get("label")) and kind_of(shape) not in NO_REGIONS
         )
-        if image in found:
-            both = f"{found[image][1].mask} and {file}"
+        if image in items:
+            both = f"{items[image][1].mask} and {file}"
             raise DataError(image, f"two files for it, {both}", "one for each image", "Move one of them elsewhere.")
-        found[image] = _split(root, file), Item(_name(root, file), image, file, file)
-    for folder in {image.parent for image in found if image.is_relative_to(root) and os.path.isfile(image)}:
+        items[image] = _split(root, file), Item(_name(root, file), image, file, file)
+    for folder in {image.parent for image in items if image.is_relative_to(root) and os.path.isfile(image)}:
         for image in image_files(folder):
-            found.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
+            items.setdefault(image, (_split(root, image), Item(_name(root, image), image)))
     listed_classes = read_class_list(root)
     if listed_classes is not None:
         require_no_ids(listed_classes)
@@ -104,7 +104,7 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
         root,
         "labelme",
         classes,
-        group_by_split(infer_splits(root, found.values())),
+        group_by_split(infer_splits(root, items.values())),
         read_labels,
         problems=tuple(remarks),
     )

@@ -91,13 +91,13 @@ def _mask(entry: dict[str, Any], size: tuple[int, int], where: str) -> Mask:
     try:
         png = io.BytesIO(base64.b64decode(entry.get("mask") or ""))
         with PILLOW_LIMIT.raised(), Image.open(png, formats=("PNG",)) as image:
-            found = image.size[::-1]
-            mask: Mask | None = np.array(image.convert("L")) > 0 if found == size else None
+            mask_size = image.size[::-1]
+            mask: Mask | None = np.array(image.convert("L")) > 0 if mask_size == size else None
     except Exception as error:  # damaged images make Pillow raise nearly anything
         raise MaskError(
             where, f"a mask that cannot be read ({shorten(str(error))})", "a PNG in base64", REDO
         ) from error
     if mask is None:
         expected = f"{size[0]}x{size[1]}, as its points say"
-        raise MaskError(where, f"a mask of {found[0]}x{found[1]} (height x width)", expected, REDO)
+        raise MaskError(where, f"a mask of {mask_size[0]}x{mask_size[1]} (height x width)", expected, REDO)
     return mask

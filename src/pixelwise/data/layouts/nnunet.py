@@ -52,8 +52,8 @@ def open_nnunet(root: Path, images_root: Path | None = None) -> Dataset:
     test, test_strays = _items(root, TEST_IMAGES, TEST_LABELS) if (root / TEST_LABELS).is_dir() else ([], [])
     if not any(item.mask for item in training):
         raise DataError(root, f"no image in {IMAGES}/ with its labels in {LABELS}/", EXPECTED, "Copy the data again.")
-    own = "train" if test else None
-    splits = group_by_split([*((own, item) for item in training), *(("test", item) for item in test)])
+    training_split = "train" if test else None
+    splits = group_by_split([*((training_split, item) for item in training), *(("test", item) for item in test)])
     remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (`train(skip_bad=True)`)."
     coding = Coding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
     return Dataset(
@@ -93,15 +93,15 @@ def _items(root: Path, images: str, labels: str) -> tuple[list[Item], list[Path]
         remedy = "Save the slices as PNG or TIFF, one a file: pixelwise segments images, not volumes."
         raise DataError(volumes, "a volume", "images of two dimensions", remedy)
     masks = {stem_of(file): file for file in image_files(root / labels)}
-    found: dict[str, Item] = {}
+    items: dict[str, Item] = {}
     for file in files:
         channel = _CHANNEL.search(file.stem)
         name = _CHANNEL.sub("", stem_of(file))
         if channel is not None and channel[1] != "0000":
             remedy = "Merge the channels of each image into one file NAME_0000.tif, and read them with `bands`."
             raise DataError(file, "a second channel in a file of its own", "all channels in one file", remedy)
-        found[name] = Item(name, file, masks.get(name))
-    return list(found.values()), [mask for name, mask in masks.items() if name not in found]
+        items[name] = Item(name, file, masks.get(name))
+    return list(items.values()), [mask for name, mask in masks.items() if name not in items]
 
 
 LAYOUT = Layout("nnU-Net's `imagesTr/`, `labelsTr/` and `dataset.json`, two-dimensional", open_nnunet, is_nnunet)

@@ -63,11 +63,11 @@ def open_panoptic(root: Path, images_root: Path | None = None) -> Dataset:
     finder = FileFinder(root)
     for file in files:
         content = read_object(file)
-        own, table = _classes(file, content)
-        if classes is not None and own.names != classes.names:
+        file_classes, table = _classes(file, content)
+        if classes is not None and file_classes.names != classes.names:
             expected = f"those of {files[0].name}"
             raise DataError(file, "other categories", expected, "Give both files the same list of categories.")
-        classes = own
+        classes = file_classes
         entries = _entries(file, content, problems)
         split = split_of(root, file)
         stem = file.stem.removeprefix("panoptic_")
@@ -103,7 +103,7 @@ def _classes(file: Path, content: dict[str, Any]) -> tuple[ClassMap, dict[Id, tu
     }
     categories = read_categories(file, entries)
     try:
-        classes = ClassMap.from_names([own.name for own in categories.values()])
+        classes = ClassMap.from_names([category.name for category in categories.values()])
     except DataError as error:
         raise DataError(file, f"{error.found} among the categories", error.expected, error.remedy) from error
     return classes, {category: (index, things.get(category, True)) for index, category in enumerate(categories)}
@@ -116,11 +116,12 @@ def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> li
     for entry in listed if isinstance(listed, list) else []:
         if isinstance(entry, dict) and is_usable(entry.get("file_name")):
             images[as_id(entry.get("id"))] = entry["file_name"]
-    found: list[tuple[str, str, list[Any]]] = []
+    entries: list[tuple[str, str, list[Any]]] = []
     annotations = content.get("annotations")
     for number, entry in enumerate(annotations if isinstance(annotations, list) else [], 1):
-        own = entry if isinstance(entry, dict) else {}
-        name, png, segments = images.get(as_id(own.get("image_id"))), own.get("file_name"), own.get("segments_info")
+        fields = entry if isinstance(entry, dict) else {}
+        name = images.get(as_id(fields.get("image_id")))
+        png, segments = fields.get("file_name"), fields.get("segments_info")
         if name is None or not is_usable(png) or not isinstance(segments, list):
             expected = "an image_id that is listed, file_name and segments_info"
             message = (
@@ -128,8 +129,8 @@ def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> li
             )
             problems.append(Problem(file, "unknown_value", message))
             continue
-        found.append((name, str(png), segments))
-    return found
+        entries.append((name, str(png), segments))
+    return entries
 
 
 def _labels(source: _Source, path: Path) -> Labels:
@@ -139,16 +140,16 @@ def _labels(source: _Source, path: Path) -> Labels:
     ids, places = np.unique(packed(values[..., ::-1]), return_inverse=True)
     label_of = np.full(len(ids), IGNORE_INDEX, np.uint8)
     object_of = np.zeros(len(ids), np.int32)
-    place_of = {own: place for place, own in enumerate(ids.tolist())}
+    place_of = {color_id: place for place, color_id in enumerate(ids.tolist())}
     unknown = place_of.keys() - {0}
     for number, segment in enumerate(source.segments, 1):
-        own = segment if isinstance(segment, dict) else {}
-        segment_id, category = as_id(own.get("id")), as_id(own.get("category_id"))
+        fields = segment if isinstance(segment, dict) else {}
+        segment_id, category = as_id(fields.get("id")), as_id(fields.get("category_id"))
         if not isinstance(segment_id, int) or category is None or category not in source.classes:
             found = f"the segment {format_value(segment)}"
             raise MaskError(path, found, f"an id and a category_id that {source.path.name} lists", CORRECT)
         unknown.discard(segment_id)
-        if is_set(own.get("iscrowd")) or segment_id not in place_of:
+        if is_set(fields.get("iscrowd")) or segment_id not in place_of:
             continue
         class_index, is_thing = source.classes[category]
         label_of[place_of[segment_id]] = class_index

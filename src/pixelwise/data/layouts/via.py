@@ -74,25 +74,25 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
         names = [name for name, _ in entries]
         matches = finder.find(names, [file.parent, file.parent / "images", root, root / "images"])
         problems += report_guesses(root, file, names, matches)
-        split = next((split for split, own in SPLITS.items() if file.parent.name.lower() in own), None)
+        split = next((split for split, names in SPLITS.items() if file.parent.name.lower() in names), None)
         for (name, regions), match in zip(entries, matches, strict=True):
             mask = file.joinpath(*parts_of(name))
             if mask in images:
                 raise DataError(file, f"the image {name} twice", "each image once", "Remove one of the entries.")
             images[mask] = _Image(regions, attribute)
             pairs.append((split, Item(flat_name(name), match.path, mask, mask)))
-    shapes = [own for image in images.values() for own in image.regions if _kind(own) not in NO_REGIONS]
-    names = sorted({label for own in shapes if (label := _label(own, attribute)) is not None})
+    shapes = [region for image in images.values() for region in image.regions if _kind(region) not in NO_REGIONS]
+    names = sorted({label for region in shapes if (label := _label(region, attribute)) is not None})
     classes = drawn_classes(({"name": name} for name in names), root)
 
     def read_labels(item: Item) -> Labels:
         where = mask_of(item)
-        own = images[where]
+        image = images[where]
         size = image_size(item.image)
-        others = [str(number) for number, entry in enumerate(own.regions, 1) if _kind(entry) in NO_REGIONS]
+        others = [str(number) for number, entry in enumerate(image.regions, 1) if _kind(entry) in NO_REGIONS]
         drawn_shapes = [
-            _shape(str(number), entry, own.attribute, f"{where}, region {number}")
-            for number, entry in enumerate(own.regions, 1)
+            _shape(str(number), entry, image.attribute, f"{where}, region {number}")
+            for number, entry in enumerate(image.regions, 1)
             if str(number) not in others
         ]
         labels = drawn(drawn_shapes, classes, size, str(where))
@@ -123,7 +123,7 @@ def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]
     if isinstance(content, dict) and isinstance(content.get("_via_img_metadata"), dict):
         content = content["_via_img_metadata"]
     entries = content if isinstance(content, dict) else {}
-    found: list[tuple[str, list[Any]]] = []
+    images: list[tuple[str, list[Any]]] = []
     faults: list[DataError] = []
     for key, entry in entries.items():
         regions = entry.get("regions") if isinstance(entry, dict) else None
@@ -133,13 +133,14 @@ def _entries(file: Path, problems: list[Problem]) -> list[tuple[str, list[Any]]]
                 DataError(file, f"the entry {format_value(key)}: {format_value(entry)}", "filename and regions", remedy)
             )
             continue
-        found.append((str(entry["filename"]), regions))
-    if not found:
+        images.append((str(entry["filename"]), regions))
+    if not images:
         raise faults[0] if faults else DataError(file, "no image", EXPECTED, remedy)
     problems += [
-        Problem(file, "unknown_value", f"found {own.found}; expected {own.expected}. {own.remedy}") for own in faults
+        Problem(file, "unknown_value", f"found {fault.found}; expected {fault.expected}. {fault.remedy}")
+        for fault in faults
     ]
-    return found
+    return images
 
 
 def _attribute(root: Path, contents: dict[Path, list[tuple[str, list[Any]]]]) -> tuple[str | None, list[Problem]]:

@@ -136,13 +136,13 @@ def write_voc(dataset: Dataset, out: Path) -> None:
 
 
 def _ids(item: Item, labels: Labels, instance_map: Int32) -> UInt8:
-    own, ids = numbered(instance_map)
+    ids_map, ids = numbered(instance_map)
     if len(ids) > MAX_OBJECTS:
         expected = f"{MAX_OBJECTS} at most, which VOC's 8 bits can number"
         remedy = "Convert to 'folders', whose ids have 16 bits, or cut the image into tiles."
         raise DataError(item.image, f"{len(ids)} objects", expected, remedy)
-    own[(own == 0) & (labels.label_map == IGNORE_INDEX)] = VOID
-    return own.astype(np.uint8)
+    ids_map[(ids_map == 0) & (labels.label_map == IGNORE_INDEX)] = VOID
+    return ids_map.astype(np.uint8)
 
 
 def _read_objects(path: Path) -> Int32:
@@ -175,8 +175,8 @@ def _names(which: npt.NDArray[np.bool_]) -> list[str]:
 def _homes(root: Path) -> list[Path]:
     """Return the directories that hold the folders: `root`, else those below it."""
     below = [place for pattern in PLACES for place in sorted(root.glob(pattern))]
-    found = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
-    return found[:1] if root in found else found
+    homes = [home for home in (root, *below) if (home / IMAGES).is_dir() and (home / CLASS_MASKS).is_dir()]
+    return homes[:1] if root in homes else homes
 
 
 def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:

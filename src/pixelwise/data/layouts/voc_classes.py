@@ -61,10 +61,10 @@ def read_coding(
     """
     places = list(dict.fromkeys(folders))
     for folder in places:
-        found = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
-        if found is not None:
-            require_no_ids(found)
-            return decide(folder, masks, found, has_objects)
+        class_list = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
+        if class_list is not None:
+            require_no_ids(class_list)
+            return decide(folder, masks, class_list, has_objects)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
@@ -98,7 +98,7 @@ def read_label_map(folder: Path) -> ClassList | None:
     for line in (line for line in lines_of(path) if not line.startswith("#")):
         name, *others = line.split(":")
         channels = others[0].split(",") if others and others[0] else list(map(str, PALETTE[len(rows) % len(PALETTE)]))
-        if len(channels) != 3 or not all(_CHANNEL.fullmatch(own) and int(own) < 256 for own in channels):
+        if len(channels) != 3 or not all(_CHANNEL.fullmatch(channel) and int(channel) < 256 for channel in channels):
             raise DataError(path, f"the line {format_value(line)}", "name:r,g,b:parts:actions", "Correct the line.")
         color = (int(channels[0]), int(channels[1]), int(channels[2]))
         ignored = name in _IGNORED

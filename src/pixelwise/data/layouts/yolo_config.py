@@ -98,14 +98,14 @@ def _names(path: Path, names: Any) -> list[str]:
     if len(names) >= MAX_CLASSES:
         found = f"{len(names) + 1} classes ({BACKGROUND} is one)"
         raise DataError(path, found, f"1 to {MAX_CLASSES}", "Merge or drop classes.")
-    seen: dict[str, int] = {}
+    first_index: dict[str, int] = {}
     for index, name in enumerate(names):
         if type(name) not in (str, int, float):
             found = "no name" if name is None else f"{format_value(name)}, which needs quotes to be a name,"
             raise DataError(path, f"{found} for the id {index}", expected, remedy)
         if not str(name).strip():
             raise DataError(path, f"an empty name for the id {index}", expected, remedy)
-        if (first := seen.setdefault(str(name), index)) != index:
+        if (first := first_index.setdefault(str(name), index)) != index:
             found = f"the name {format_value(str(name))} twice, for the ids {first} and {index}"
             raise DataError(path, found, "different names", remedy)
     return [str(name) for name in names]
@@ -121,17 +121,18 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
     entry: Any = next((content[key] for key in SPLITS[split] if content.get(key)), [])
     entries = entry if isinstance(entry, list) else [entry]
     stated = content.get("path") or ""
-    for key, own in (("path", stated), *((split, own) for own in entries)):
-        if not isinstance(own, str) and type(own) is not int:
+    for key, stated_path in (("path", stated), *((split, stated_path) for stated_path in entries)):
+        if not isinstance(stated_path, str) and type(stated_path) is not int:
             raise DataError(
-                path, f"{key}: {format_value(own)}", "a path, or a list of paths", "Correct it, or quote it."
+                path, f"{key}: {format_value(stated_path)}", "a path, or a list of paths", "Correct it, or quote it."
             )
-    roots = [os.path.realpath(own) for own in (path.parent, images_root) if own is not None]
+    roots = [os.path.realpath(folder) for folder in (path.parent, images_root) if folder is not None]
     bases = [base for base in (path.parent / str(stated), path.parent) if os.path.isdir(base)]
-    images = list(dict.fromkeys(image for own in entries for image in _images(path, bases, split, str(own), roots)))
+    listed = (image for text in entries for image in _images(path, bases, split, str(text), roots))
+    images = list(dict.fromkeys(listed))
     texts = _texts(images)
-    found = {text for text in texts if os.path.isfile(text)}
-    if images and not found:
+    present = {text for text in texts if os.path.isfile(text)}
+    if images and not present:
         if split == "test":
             return []
         remedy = "Add the texts, empty ones for images without objects, or correct the path."
@@ -144,7 +145,7 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
     if same is not None:
         twice = [image for image, name in zip(images, names, strict=True) if name == same]
         raise DataError(twice[1], f"the same name as {twice[0].name} has", "one image of a name", "Rename one of them.")
-    masks = [text if text in found else image for image, text in zip(images, texts, strict=True)]
+    masks = [text if text in present else image for image, text in zip(images, texts, strict=True)]
     return [
         Item(name, image, mask, mask) if os.path.isfile(image) else Item(name, image)
         for name, image, mask in zip(names, images, masks, strict=True)
@@ -174,7 +175,7 @@ def report_unlisted_images(root: Path, content: dict[str, Any], items: Iterable[
 
 
 def _listed_entries(entry: Any) -> list[str]:
-    return [str(own) for own in (entry if isinstance(entry, list) else [entry])]
+    return [str(text) for text in (entry if isinstance(entry, list) else [entry])]
 
 
 def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Sequence[str]) -> list[Path]:
