@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from pixelwise.core.text import as_cell, escape_controls, file_name, name_bytes
+from pixelwise.core.text import as_cell, escape_controls, file_name, name_bytes, quantity
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,9 @@ def test_a_byte_that_is_not_utf_8_counts_as_one() -> None:
     assert name_bytes(name) == 251
     assert file_name(name, ".png") == name + ".png"
     assert len(os.fsencode(file_name(name + "a", ".png"))) == 255
+
+
+def test_one_thing_is_not_told_as_several() -> None:
+    counts = (0, 1, 2, 1200)
+    expected = ["0 images", "1 image", "2 images", "1,200 images"]
+    assert [quantity(count, "image") for count in counts] == expected

@@ -40,7 +40,7 @@ def test_a_semantic_model_learns_from_masks_without_instance_maps(dataset: Datas
 
 
 def test_an_instance_model_learns_from_no_image_whose_objects_have_no_ids(dataset: Dataset) -> None:
-    with pytest.raises(DataError, match=r"1 images that would spoil .* found no instance map"):
+    with pytest.raises(DataError, match=r"1 image that would spoil .* found no instance map"):
         usable(dataset, TrainOptions(task="instance"))
     names, kinds, skipped = usable(dataset, TrainOptions(task="instance", skip_bad=True))
     assert (names, kinds) == (["0", "2", "3"], [])

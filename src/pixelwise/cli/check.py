@@ -12,6 +12,7 @@ import typer
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
 from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import cells, print_table, say
+from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _sizes(result: CheckResult) -> str:
 def _depths(result: CheckResult) -> Iterator[str]:
     """Yield a line for each type of pixels deeper than 8 bits, and one for what becomes of them."""
     for name, use in result.depths.items():
-        images = f"{use.images:,} {'image' if use.images == 1 else 'images'}"
+        images = quantity(use.images, "image")
         yield f"depth     {name}: {images}, values {use.low:,.6g} to {use.high:,.6g}{_share(name, use)}"
     own = result.value_range
     if own is not None and result.depths:
@@ -154,11 +155,11 @@ def _summary(result: CheckResult) -> str:
     kinds = Counter(problem.kind for problem in result.problems)
     if not kinds:
         return "No problems found."
-    total = f"{len(result.problems):,} problem{'s' if len(result.problems) > 1 else ''}"
+    total = quantity(len(result.problems), "problem")
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())
     if not result.harmful:
         return f"{total} ({counts}), none that spoils training."
     if not result.spoilt:
         return f"{total} ({counts}). Correct them."
-    images = f"{len(result.spoilt):,} image{'s' if len(result.spoilt) > 1 else ''}"
+    images = quantity(len(result.spoilt), "image")
     return f"{total} ({counts}). Correct them, or leave {images} out with train --skip-bad."

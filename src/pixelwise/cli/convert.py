@@ -9,6 +9,7 @@ import typer
 
 from pixelwise.cli.arguments import Data, Format, ImagesRoot, nameable
 from pixelwise.cli.output import say
+from pixelwise.core.text import quantity
 
 
 def convert(
@@ -30,6 +31,6 @@ def convert(
     tell_harmful(source)
     write_dataset(dataset, to, out)
     written = check(open_dataset(out, format=to))
-    say(f"{written.images} {'image' if written.images == 1 else 'images'} written to {out} in the layout {to}")
+    say(f"{quantity(written.images, 'image')} written to {out} in the layout {to}")
     for sentence in (*name_changes(dataset), *find_losses(source, written)):
         say(f"  {sentence}")

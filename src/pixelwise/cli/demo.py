@@ -13,6 +13,7 @@ from pixelwise.cli.arguments import AsJson, nameable
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.flags import in_flags
 from pixelwise.cli.output import note, say
+from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
     from pixelwise.metrics.instances import InstanceScores
@@ -62,7 +63,7 @@ def demo(
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
     print()
-    say(f"test {_in_words(scores)} on {scores.images} unseen images")
+    say(f"test {_in_words(scores)} on {quantity(scores.images, 'unseen image')}")
     say(f"predictions: {out / 'predictions'}")
     say(f"report:      {report.resolve().as_uri()}")
 

@@ -11,6 +11,7 @@ import typer
 
 from pixelwise.cli.arguments import AsJson, nameable
 from pixelwise.cli.extras import require_train_extra
+from pixelwise.core.text import quantity
 
 
 def export(
@@ -44,9 +45,10 @@ def export(
         from pixelwise.training.posthoc.quantization import Int8, export_int8
 
         def tell(tried: Int8) -> None:
-            kept = f"the first {tried.kept} convolutions in float" if tried.kept else "all in 8 bits"
+            first = "the first convolution" if tried.kept == 1 else f"the first {tried.kept} convolutions"
+            kept = f"{first} in float" if tried.kept else "all in 8 bits"
             scores = f"val {tried.measure} {tried.score:.4f}, in float {tried.float_score:.4f}"
-            note(f"{kept}: {scores}, {tried.images} images")
+            note(f"{kept}: {scores}, {quantity(tried.images, 'image')}")
 
         report["int8"] = asdict(export_int8(run, out, fast=fast, data=data, on_try=tell))
     else:

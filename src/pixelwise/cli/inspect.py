@@ -12,6 +12,7 @@ from pixelwise.cli.arguments import AsJson, ModelOptions, Width, nameable
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.output import cells, print_table, say
 from pixelwise.core.errors import OptionError
+from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ def _notes(summary: Summary) -> list[str]:
     height, width = summary.size
     notes = ["Receptive fields are sides in pixels of the image; all: the whole image, whatever its size."]
     if summary.samples:
-        images = f"{summary.samples} image{'s' if summary.samples > 1 else ''} of noise"
+        images = f"{quantity(summary.samples, 'image')} of noise"
         notes.append(f"Effective ones are measured by gradients on {images}; {height}x{width} is the most they can be.")
     if summary.unknown:
         notes.append(f"Taken to see the whole image, for want of a rule: {', '.join(summary.unknown)}.")
@@ -196,9 +197,10 @@ def _saved(kind: str, alike: str, saving: Saving) -> str:
     if not saving.layers:
         return f"No {kind} convolutions."
     parameters, adds = saving.plain_parameters - saving.parameters, saving.plain_multiply_adds - saving.multiply_adds
-    convolutions = f"{saving.layers} {kind} convolution{'s' if saving.layers > 1 else ''}"
+    convolutions = quantity(saving.layers, f"{kind} convolution")
+    verb = "saves" if saving.layers == 1 else "save"
     return (
-        f"{convolutions} save {_amount(parameters)} parameters and {_amount(adds)} multiply-adds against plain ones "
+        f"{convolutions} {verb} {_amount(parameters)} parameters and {_amount(adds)} multiply-adds against plain ones "
         f"{alike} ({_amount(saving.multiply_adds)} instead of {_amount(saving.plain_multiply_adds)})."
     )
 

@@ -12,6 +12,7 @@ from pixelwise.cli.arguments import AsJson, Model, Tta, nameable
 from pixelwise.cli.flags import error_in_flags, in_flags
 from pixelwise.cli.output import note, say
 from pixelwise.core.errors import ImageError, OptionError
+from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
     from pixelwise.inference.jobs import Job
@@ -121,6 +122,6 @@ def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list
 
 def _summary(images: int, failed: int, out: Path, there: int) -> str:
     done = images - failed
-    text = f"{done} {'image' if done == 1 else 'images'} predicted into {out}"
+    text = f"{quantity(done, 'image')} predicted into {out}"
     parts = [text, *([f"{there} there already"] if there else []), *([f"{failed} failed"] if failed else [])]
     return ", ".join(parts)

@@ -36,6 +36,11 @@ def escape_controls(text: object, *, lines: bool = False) -> str:
     return (_HIDDEN_BUT_BREAKS if lines else _HIDDEN).sub(_escaped, whole)
 
 
+def quantity(count: int, noun: str) -> str:
+    """Return a number of things in words: 1 image, 1,200 images."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def is_text(name: object) -> bool:
     """Return whether a name of a file is text: in UTF-8, which other programs and files of text ask for."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pixelwise.core.text import quantity
 from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.file_names import with_file_names
@@ -18,12 +19,15 @@ def name_changes(dataset: Dataset) -> list[str]:
     if numbered := [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]:
         first = numbered[0]
         image = _place(dataset, first)
-        told.append(f"{len(numbered):,} names got a number, since others are equal: {image} is called {first.name}")
+        told.append(
+            f"{quantity(len(numbered), 'name')} got a number, since others are equal: {image} is called {first.name}"
+        )
     pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
     if unfit := [(item, renamed) for (_, item), (_, renamed) in pairs if item.name != renamed.name]:
         item, renamed = unfit[0]
         reason = "since they are too long, or hold what lists and annotations cannot"
-        told.append(f"{len(unfit):,} names were changed, {reason}: {_place(dataset, item)} is called {renamed.name}")
+        changed = f"{quantity(len(unfit), 'name')} {'was' if len(unfit) == 1 else 'were'} changed, {reason}"
+        told.append(f"{changed}: {_place(dataset, item)} is called {renamed.name}")
     return told
 
 

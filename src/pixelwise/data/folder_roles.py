@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError
+from pixelwise.core.text import quantity
 from pixelwise.data.pairing import image_files, separate_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import contains, walk
@@ -165,7 +166,9 @@ def _without_hidden_labels(places: list[Place], passed_over: list[Problem]) -> l
     )
     for place in places:
         if together and place.split == "val" and not (place.masks or place.instances):
-            message = f"found {len(place.images):,} images and no mask; expected masks beside them, as in train. "
+            message = (
+                f"found {quantity(len(place.images), 'image')} and no mask; expected masks beside them, as in train. "
+            )
             passed_over.append(Problem(place.folder, "passed_over", f"{message}It is no split; add the masks."))
         else:
             remaining.append(place)
@@ -181,7 +184,7 @@ def _within(
     for within, files in images.items():
         if within and images.get(()) and not nested:
             name = folder.joinpath(*within)
-            message = f"found {len(files):,} images in a folder within others and no masks in such folders; "
+            message = f"found {quantity(len(files), 'image')} in a folder within others and no masks in such folders; "
             message += "expected masks at the same path. They were not read; move them elsewhere, or add their masks."
             passed_over.append(Problem(name, "passed_over", message))
             continue
@@ -259,8 +262,8 @@ def _without_masks(root: Path, left_out: list[tuple[Path, int]]) -> list[Problem
     count = sum(number for _, number in left_out)
     names = ", ".join(f"{folder.relative_to(root).as_posix()}/ ({number:,})" for folder, number in left_out[:5])
     message = (
-        f"found {count:,} images in folders without masks: {names}{' ...' if len(left_out) > 5 else ''}; expected "
-        "masks of them. They were not read; if they show background alone, add masks of zeros."
+        f"found {quantity(count, 'image')} in folders without masks: {names}{' ...' if len(left_out) > 5 else ''}; "
+        "expected masks of them. They were not read; if they show background alone, add masks of zeros."
     )
     return [Problem(root, "passed_over", message)]
 

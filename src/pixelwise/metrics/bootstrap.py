@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm, t
 
-from pixelwise.metrics.pixels import count_of
+from pixelwise.core.text import quantity
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -54,13 +54,13 @@ def caution(images: int) -> list[str]:
     """Return what is to be said of scores on so few images; nothing of `FEW_IMAGES` or more."""
     if images >= FEW_IMAGES:
         return []
-    return [f"Measured on {count_of(images, 'image')}: fewer than {FEW_IMAGES} say little about other images."]
+    return [f"Measured on {quantity(images, 'image')}: fewer than {FEW_IMAGES} say little about other images."]
 
 
 def missed_classes(per_class: dict[str, dict[str, float]]) -> list[str]:
     """Return a sentence for each class that was missed in half of the images that show it, or more."""
     return [
-        f"{name}: nothing of it was found in {row['missed_images']:.0f} of the {count_of(int(row['images']), 'image')} "
+        f"{name}: nothing of it was found in {row['missed_images']:.0f} of the {quantity(int(row['images']), 'image')} "
         "with it."
         for name, row in per_class.items()
         if row["images"] and 2 * row["missed_images"] >= row["images"]

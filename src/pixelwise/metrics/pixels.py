@@ -64,8 +64,3 @@ def _counted(
     kept = kept.astype(np.uint8, copy=False)
     kept[~counted] = IGNORE_INDEX
     return kept
-
-
-def count_of(count: int, thing: str) -> str:
-    """Return a number of things in words: 1 image, 1,200 images."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from pixelwise.core.bands import Bands, require_numbers
 from pixelwise.core.errors import ImageError, OptionError
+from pixelwise.core.text import quantity
 from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.gdal import image_errors, open_file, require_rasterio
 from pixelwise.raster.image import read_image
@@ -121,7 +122,7 @@ def require_bands(path: Path, file: DatasetReader, numbers: Sequence[int]) -> No
     """Raise `ImageError` where a file has too few bands."""
     if max(numbers) > file.count:
         remedy = "Name bands that all files have, or leave this one out."
-        raise ImageError(path, f"{file.count} bands", f"{max(numbers)} or more", remedy)
+        raise ImageError(path, quantity(file.count, "band"), f"{max(numbers)} or more", remedy)
 
 
 def values_of(file: DatasetReader, numbers: Sequence[int], **window: Any) -> Values:

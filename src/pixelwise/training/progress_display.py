@@ -11,8 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from pixelwise.core.text import escape_controls
-from pixelwise.metrics.pixels import count_of
+from pixelwise.core.text import escape_controls, quantity
 from pixelwise.training.config import MEASURES, RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
 from pixelwise.training.recipe import Recipe
@@ -120,8 +119,9 @@ def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:
     epochs = count_crops(recipe, recipe.steps) / train_images
     frozen = f", its layers up to stride {recipe.frozen_stride} frozen" if encoder and recipe.frozen_stride else ""
     return (
-        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, {train_images} images "
-        f"({val_images} for validation), {recipe.steps} steps of {describe_crops(recipe)}, {epochs:.1f} epochs"
+        f"training {config.model}{encoder}{frozen}: {config.class_map.num_classes} classes, "
+        f"{quantity(train_images, 'image')} ({val_images} for validation), {quantity(recipe.steps, 'step')} of "
+        f"{describe_crops(recipe)}, {epochs:.1f} epochs"
     )
 
 
@@ -132,7 +132,7 @@ def score_lines(metrics: dict[str, Any], measure: str) -> list[str]:
         return ["nothing was measured: there are no labelled images beside those for training"]
     bounds = metrics.get("intervals", {}).get(measure)
     interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
-    images = f"{interval}, {count_of(metrics['images'], 'image')}"
+    images = f"{interval}, {quantity(metrics['images'], 'image')}"
     what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
     headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
     return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]

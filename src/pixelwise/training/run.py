@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pixelwise.core.errors import OptionError, RunError
+from pixelwise.core.text import quantity
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
@@ -289,7 +290,7 @@ def _train(
             progress = _fit(run, config, trainer, train_store, val_store, display)
         if accelerator.is_main_process and not run.finished:
             split = headline_split(dataset)
-            where = f" on {len(dataset.splits[split]):,} {split} images" if split else ""
+            where = f" on {quantity(len(dataset.splits[split]), f'{split} image')}" if split else ""
             display.message(f"exporting, measuring{where} and reporting")
             finish(run, config, dataset, survey, progress, skipped, folds, display.message)
         accelerator.wait_for_everyone()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, OptionError
-from pixelwise.core.text import is_text
+from pixelwise.core.text import is_text, quantity
 from pixelwise.data.check import CheckResult, check
 from pixelwise.data.dataset import Dataset
 from pixelwise.training.options import TrainOptions
@@ -47,7 +47,7 @@ def select_usable_data(
         if not options.skip_bad:
             raise DataError(
                 dataset.root,
-                f"{len(survey.spoilt)} images that would spoil the training (the first: {bad[0].message})",
+                f"{quantity(len(survey.spoilt), 'image')} that would spoil the training (the first: {bad[0].message})",
                 "images with fitting masks",
                 f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with `skip_bad=True`.",
             )

@@ -20,6 +20,7 @@ import numpy as np
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, ImageError
+from pixelwise.core.text import quantity
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
@@ -102,7 +103,7 @@ def _pages(root: Path, stacks: list[Path]) -> tuple[list[Item], list[Path]]:
     pages, label_pages = page_count(volume), page_count(label)
     if pages != label_pages:
         expected = f"{pages}, as many as {volume.name} has"
-        raise DataError(label, f"{label_pages} pages", expected, "Export both stacks again from their source.")
+        raise DataError(label, quantity(label_pages, "page"), expected, "Export both stacks again from their source.")
     digits = len(str(pages - 1))
     labelled = [(page_path(volume, i), page_path(label, i)) for i in range(pages)]
     return [Item(f"{i:0{digits}d}", page, mask, mask) for i, (page, mask) in enumerate(labelled)], []

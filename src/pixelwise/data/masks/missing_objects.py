@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
+from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Item, Labels
 from pixelwise.data.problem import Problem
 from pixelwise.metrics.pixels import counted_pixels
@@ -83,17 +84,17 @@ def _what_is_missing(image: Numbering, things: npt.NDArray[np.bool_], classes: C
     if not pixels.any():
         return ""
     if not image.has_map:
-        found = f"found no instance map, and {int(pixels.sum()):,} pixels of {names} in the mask"
+        found = f"found no instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
         return f"{found}; expected one with the image's stem, as {maps:,} of {total:,} images have. {remedy}"
     if not image.ids.any():
-        found = f"found no id in the instance map, and {int(pixels.sum()):,} pixels of {names} in the mask"
+        found = f"found no id in the instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
         return f"{found}; expected the number of an object at each of its pixels. {remedy}"
     lost = np.where(things, image.lost, 0)
     if not lost.any():
         return ""
     names = ", ".join(f"{int(lost[index]):,} of {classes.names[index]}" for index in np.flatnonzero(lost))
     found = f"found objects in the mask that the instance map lacks: {names}"
-    amount = f"{int(image.lost_pixels[things].sum()):,} pixels"
+    amount = quantity(int(image.lost_pixels[things].sum()), "pixel")
     return f"{found} ({amount}); expected an id for each. {remedy}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwise.core.text import quantity
 from pixelwise.training.planning import defaults
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, crops_at_step, earlier_steps
@@ -82,6 +83,6 @@ def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
     epochs = count_crops(recipe, recipe.steps) / train_images
     if recipe.steps >= FEWEST_STEPS and epochs >= 1:
         return []
-    steps = "1 step" if recipe.steps == 1 else f"{recipe.steps} steps"
-    length = f"this training is {steps}, {epochs:.2g} epochs of {train_images} images: the model learns next to nothing"
-    return [f"{length}. Give more `minutes` or `epochs`."]
+    images = quantity(train_images, "image")
+    length = f"this training is {quantity(recipe.steps, 'step')}, {epochs:.2g} epochs of {images}"
+    return [f"{length}: the model learns next to nothing. Give more `minutes` or `epochs`."]

@@ -16,8 +16,7 @@ from markupsafe import Markup
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.files import write_text
-from pixelwise.core.text import escape_controls
-from pixelwise.metrics.pixels import count_of
+from pixelwise.core.text import escape_controls, quantity
 from pixelwise.render import is_tinted
 from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.tasks.base import Task, TaskScores
@@ -145,7 +144,7 @@ def _score_parts(report: Report, task: Task) -> dict[str, Any]:
     if scores is None:
         return dict.fromkeys(("figures", "rows", "shares", "confusions", "matches", "calibration", "images", "metrics"))
     values, details = scores.to_json_dict(), task.details(scores)
-    counted = [count_of(scores.images, "image"), *(f"{count:,} {name}" for name, count in details.counts.items())]
+    counted = [quantity(scores.images, "image"), *(f"{count:,} {name}" for name, count in details.counts.items())]
     first = ", ".join([report.place, *counted])
     few = len(names) <= MOST_MATRIX_CLASSES
     shares = row_shares(np.array(details.confusion, np.int64)) if details.confusion else None
