@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from pixelwise.render import UInt8, side_by_side, stacked
+from pixelwise.render import UInt8, join_column, join_row
 
 CELL, GAP, TITLE = 68, 28, 26
 """Pixels of a number's square, between panels, and of a title's letters; the page shows the pictures at half size."""
@@ -70,13 +70,13 @@ def arrow() -> UInt8:
 def in_a_row(*pictures: UInt8) -> UInt8:
     """Join pictures left to right, their middles at one height."""
     height = max(len(picture) for picture in pictures)
-    return side_by_side([_centred(picture, height, axis=0) for picture in pictures], GAP)
+    return join_row([_centred(picture, height, axis=0) for picture in pictures], GAP)
 
 
 def in_a_column(*pictures: UInt8) -> UInt8:
     """Join pictures top to bottom, their middles above each other."""
     width = max(picture.shape[1] for picture in pictures)
-    return stacked([_centred(picture, width, axis=1) for picture in pictures], GAP)
+    return join_column([_centred(picture, width, axis=1) for picture in pictures], GAP)
 
 
 def picture(image: UInt8, title: str, times: int = 2) -> UInt8:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 import pixelwise as pw
-from pixelwise.render import errors_map, labelled_row, legend, overlay, side_by_side, stacked
+from pixelwise.render import error_map, join_column, join_row, join_row_with_captions, legend, overlay
 
 DOCS = Path(__file__).parent
 SHOWN, TABLES = (3, 8, 14), (0, 2)
@@ -22,7 +22,7 @@ def main(demo: Path) -> None:
     if model.info.grouping is not None:
         images = [data.read(data.splits["test"][index]).image for index in TABLES]
         pictures = [picture for image in images for picture in (image, model.predict(image).overlay())]
-        row = labelled_row(pictures, ("photo", "objects") * len(images))
+        row = join_row_with_captions(pictures, ("photo", "objects") * len(images))
         Image.fromarray(np.asarray(row)).save(DOCS / "objects.png", optimize=True)
         return
     rows = []
@@ -31,11 +31,11 @@ def main(demo: Path) -> None:
         result = model.predict(sample.image)
         truth = overlay(sample.image, sample.label_map, data.classes)
         rows.append(
-            [sample.image, result.overlay(), truth, errors_map(sample.image, result.label_map, sample.label_map)]
+            [sample.image, result.overlay(), truth, error_map(sample.image, result.label_map, sample.label_map)]
         )
-    pictures = [side_by_side(row) for row in rows[:-1]] + [labelled_row(rows[-1], CAPTIONS)]
+    pictures = [join_row(row) for row in rows[:-1]] + [join_row_with_captions(rows[-1], CAPTIONS)]
     pictures.append(legend(data.classes, pictures[0].shape[1]))
-    Image.fromarray(np.asarray(stacked(pictures))).save(DOCS / "demo.png", optimize=True)
+    Image.fromarray(np.asarray(join_column(pictures))).save(DOCS / "demo.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from lab.store import Places, Store, make_origin
 from lab.timing import prediction_milliseconds
 from pixelwise.data import open_dataset
 from pixelwise.inference.loading import load
-from pixelwise.render import UInt8, labelled_row, legend, overlay, side_by_side, stacked
+from pixelwise.render import UInt8, join_column, join_row, join_row_with_captions, legend, overlay
 from pixelwise_scenes import write_scenes
 
 SHORT_MINUTES = 5.0
@@ -196,9 +196,11 @@ def draw_landscape(landscapes: Path, jobs: Sequence[Job]) -> UInt8:
     while len(pictures) % COLUMNS:
         pictures[" " * len(pictures)] = np.full_like(sample.image, 255)
     names, images = list(pictures), list(pictures.values())
-    rows = [labelled_row(images[i : i + COLUMNS], names[i : i + COLUMNS]) for i in range(0, len(images), COLUMNS)]
-    rows.append(legend(data.classes, side_by_side(images[:COLUMNS]).shape[1]))
-    return stacked(rows)
+    rows = [
+        join_row_with_captions(images[i : i + COLUMNS], names[i : i + COLUMNS]) for i in range(0, len(images), COLUMNS)
+    ]
+    rows.append(legend(data.classes, join_row(images[:COLUMNS]).shape[1]))
+    return join_column(rows)
 
 
 def main(

@@ -35,10 +35,10 @@ from lab.store import Places, Store, make_origin
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.loading import load
-from pixelwise.instances.objects import Objects, numbered, objects_of
-from pixelwise.metrics.instances import InstanceScorer, InstanceScores, matched
+from pixelwise.instances.objects import Objects, objects_from_maps, renumber
+from pixelwise.metrics.instances import InstanceScorer, InstanceScores, match_objects
 from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
-from pixelwise.render import labelled_row, object_errors, object_overlay, stacked
+from pixelwise.render import join_column, join_row_with_captions, object_errors, object_overlay
 
 UInt8 = npt.NDArray[np.uint8]
 
@@ -129,7 +129,7 @@ def read_objects(folder: Path) -> Prediction:
     """Return a peer's predictions: an instance map a name, and the scores of its objects by their ids."""
 
     def predict(name: str) -> Objects:
-        instance_map, ids = numbered(np.asarray(Image.open(folder / f"{name}.png")).astype(np.int32))
+        instance_map, ids = renumber(np.asarray(Image.open(folder / f"{name}.png")).astype(np.int32))
         confidence = np.array(json.loads((folder / f"{name}.json").read_text()), np.float32)
         return Objects(instance_map, np.ones(len(ids), np.int32), confidence[ids - 1])
 
@@ -148,7 +148,7 @@ def true_objects(sample: Sample) -> Objects:
     """Return the labelled objects of a sample."""
     if sample.instance_map is None:
         raise TypeError("a sample without an instance map")
-    return objects_of(sample.label_map, sample.instance_map)
+    return objects_from_maps(sample.label_map, sample.instance_map)
 
 
 def list_figures(name: str, second: str, scores: InstanceScores) -> dict[str, Any]:
@@ -189,13 +189,13 @@ def compare_kinds(args: argparse.Namespace, data: Dataset, result: Result) -> tu
         rows.append(list_figures(kind, str(len(members)), score(data, members, result.predict)))
         worst = min(members, key=lambda item: score(data, [item], result.predict).dsb["0.5"])
         sheets.append(draw_errors(data.read(worst), result.predict(worst.name)))
-    return rows, stacked(sheets)
+    return rows, join_column(sheets)
 
 
 def draw_errors(sample: Sample, prediction: Objects) -> UInt8:
     """Return a row of pictures of one size, of where errors are many: image, truth, prediction, errors."""
     target, image = true_objects(sample), brighten(sample.image)
-    right, partner = matched(prediction, target)
+    right, partner = match_objects(prediction, target)
     missed = np.append(False, ~partner)[target.instance_map] * target.instance_map
     false = np.append(False, ~right)[prediction.instance_map] * (prediction.instance_map + len(target))
     box = most_crowded_box(np.where(missed > 0, missed, false))
@@ -205,7 +205,7 @@ def draw_errors(sample: Sample, prediction: Objects) -> UInt8:
     for canvas, pixels in zip(canvases, pictures, strict=True):
         part = pixels[box]
         canvas[: part.shape[0], : part.shape[1]] = part
-    return labelled_row(canvases, ["image", "truth", "prediction", "errors"])
+    return join_row_with_captions(canvases, ["image", "truth", "prediction", "errors"])
 
 
 def brighten(image: UInt8) -> UInt8:
@@ -232,8 +232,8 @@ def draw_results(data: Dataset, results: Sequence[Result]) -> UInt8:
         image = np.ascontiguousarray(brighten(sample.image)[box])
         maps = {"truth": truth, **{result.name: result.predict(name).instance_map for result in results}}
         pictures = [image, *(object_overlay(image, np.ascontiguousarray(ids[box])) for ids in maps.values())]
-        sheets.append(labelled_row(pictures, ["image", *maps]))
-    return stacked(sheets)
+        sheets.append(join_row_with_captions(pictures, ["image", *maps]))
+    return join_column(sheets)
 
 
 def describe_rates(rates: Sequence[float]) -> str:

@@ -28,11 +28,11 @@ from pixelwise.data import open_dataset
 from pixelwise.inference.engines.registry import open_engine
 from pixelwise.inference.loading import load, model_path
 from pixelwise.inference.predictor import Predictor
-from pixelwise.instances.fields import Fields
-from pixelwise.instances.grouping import grouped
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.overlap import overlaps
+from pixelwise.instances.overlap import count_overlaps
 from pixelwise.instances.targets import centre_targets
 
 CELL, RADIUS = 28, 15
@@ -59,9 +59,9 @@ def measure_grouping(path: Path) -> dict[str, float]:
     """Return the seconds that grouping takes, the objects, and the process's peak memory in GB."""
     logits = np.load(path)
     started = time.perf_counter()
-    fields = Fields.of(logits, (1,))
+    fields = CentreOffsetMaps.of(logits, (1,))
     del logits
-    objects = len(grouped(fields, Grouping((1,))))
+    objects = len(group_pixels(fields, GroupingParameters((1,))))
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "objects": objects, "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
 
@@ -81,7 +81,7 @@ def compare_tiles(run: Path, data: Path, mosaic_side: int = MOSAIC, tile: int = 
         return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).label_map_and_objects(mosaic)[1]
 
     tiled, whole = predict(tile, OVERLAP), predict(mosaic_side, 0)
-    return len(tiled), len(whole), int((overlaps(tiled, whole).iou() >= SAME).sum())
+    return len(tiled), len(whole), int((count_overlaps(tiled, whole).iou() >= SAME).sum())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

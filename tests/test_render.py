@@ -12,14 +12,14 @@ from pixelwise.render import (
     OBJECT_COLORS,
     OBJECT_FATES,
     colorize,
-    errors_map,
-    labelled_row,
+    error_map,
+    join_column,
+    join_row,
+    join_row_with_captions,
     legend,
     object_errors,
     object_overlay,
     overlay,
-    side_by_side,
-    stacked,
 )
 
 CLASSES = ClassMap(("red", "blue"), ((200, 0, 0), (0, 0, 100)))
@@ -100,24 +100,24 @@ def test_two_classes_that_are_no_background_are_both_tinted():
 
 def test_errors_are_orange_on_gray_and_ignored_pixels_dim():
     image = np.uint8([[(100, 100, 100), (10, 200, 50), (90, 90, 90)]])
-    shown = errors_map(image, np.uint8([[0, 1, 1]]), np.uint8([[1, 1, IGNORE_INDEX]]))
+    shown = error_map(image, np.uint8([[0, 1, 1]]), np.uint8([[1, 1, IGNORE_INDEX]]))
     # 179/256 of (240, 110, 0) over 100; luminance 0.299 * 10 + 0.587 * 200 + 0.114 * 50 = 126.09; a third of 90
     assert_array_equal(shown, [[(198, 107, 30), (126, 126, 126), (30, 30, 30)]])
 
 
 def test_side_by_side_and_stacked_leave_white_between():
     left, right = picture(2, 1, (1, 2, 3)), picture(2, 2, (4, 5, 6))
-    row = side_by_side([left, right], gap=2)
+    row = join_row([left, right], gap=2)
     assert_array_equal(row, [[(1, 2, 3), WHITE, WHITE, (4, 5, 6), (4, 5, 6)]] * 2)
-    column = stacked([left.transpose(1, 0, 2), right.transpose(1, 0, 2)], gap=1)
+    column = join_column([left.transpose(1, 0, 2), right.transpose(1, 0, 2)], gap=1)
     assert_array_equal(column, [[(1, 2, 3)] * 2, [WHITE] * 2, [(4, 5, 6)] * 2, [(4, 5, 6)] * 2])
-    assert_array_equal(side_by_side([left]), left)
+    assert_array_equal(join_row([left]), left)
 
 
 def test_labelled_row_writes_each_caption_below_its_picture():
     images = [picture(20, 120), picture(20, 80)]
-    sheet = labelled_row(images, ["photo", ""], gap=10)
-    assert_array_equal(sheet[:20], side_by_side(images, gap=10))
+    sheet = join_row_with_captions(images, ["photo", ""], gap=10)
+    assert_array_equal(sheet[:20], join_row(images, gap=10))
     inked = np.flatnonzero((sheet[20:] < 128).all(axis=2).any(axis=0))
     assert inked[0] > 30
     assert inked[-1] < 90
@@ -142,12 +142,12 @@ def test_legend_shows_every_colour_and_takes_another_line_where_one_is_full():
         (lambda: overlay(picture(2, 3), np.zeros((3, 2), np.uint8), CLASSES), "found 3x2; expected 2x3"),
         (lambda: overlay(picture(2, 3)[..., 0], np.zeros((2, 3), np.uint8), CLASSES), r"image: found uint8 \(2, 3\)"),
         (lambda: overlay(picture(2, 3) / 255, np.zeros((2, 3), np.uint8), CLASSES), "image: found float64"),
-        (lambda: errors_map(picture(2, 3), np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)), "prediction: "),
-        (lambda: errors_map(picture(2, 3), np.zeros((2, 3), np.uint8), np.zeros((2, 4), np.uint8)), "target: "),
-        (lambda: side_by_side([]), "pictures: found none"),
-        (lambda: side_by_side([picture(2, 3), picture(3, 3)]), "picture 2: found height 3; expected 2"),
-        (lambda: stacked([picture(2, 3), picture(2, 4)]), "picture 2: found width 4; expected 3"),
-        (lambda: labelled_row([picture(2, 3)], []), "found 0 captions for 1 pictures"),
+        (lambda: error_map(picture(2, 3), np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8)), "prediction: "),
+        (lambda: error_map(picture(2, 3), np.zeros((2, 3), np.uint8), np.zeros((2, 4), np.uint8)), "target: "),
+        (lambda: join_row([]), "pictures: found none"),
+        (lambda: join_row([picture(2, 3), picture(3, 3)]), "picture 2: found height 3; expected 2"),
+        (lambda: join_column([picture(2, 3), picture(2, 4)]), "picture 2: found width 4; expected 3"),
+        (lambda: join_row_with_captions([picture(2, 3)], []), "found 0 captions for 1 pictures"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(call, message):

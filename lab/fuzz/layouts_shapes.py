@@ -10,7 +10,7 @@ from typing import Any
 from lab.fuzz.layouts_masks import label_map
 from lab.fuzz.pictures import HEIGHT, WIDTH, encoded, photo_file
 from lab.fuzz.tree import Tree
-from pixelwise.instances.rle import compressed
+from pixelwise.instances.rle import compress_counts
 
 SQUARE, HOLE = [[1, 1], [9, 1], [9, 9], [1, 9]], [[3, 3], [6, 3], [6, 6], [3, 6]]
 RUNS = [20, 4, 8, 4, 156]
@@ -21,7 +21,7 @@ def coco() -> Iterator[Tree]:
     """Outlines with a hole, plain and compressed runs, a crowd; official names, Roboflow's, and one file for all."""
     flat, hole = ([own for point in ring for own in point] for ring in (SQUARE, HOLE))
     runs: dict[str, Any] = {"size": [HEIGHT, WIDTH], "counts": RUNS}
-    packed = {"size": [HEIGHT, WIDTH], "counts": compressed(RUNS)}
+    packed = {"size": [HEIGHT, WIDTH], "counts": compress_counts(RUNS)}
     shapes: list[Any] = [[flat, hole], [flat], runs, packed]
     for names in (
         ("annotations/instances_train2017.json", "train2017"),

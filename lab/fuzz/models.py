@@ -56,7 +56,7 @@ def _export_objects(path: Path) -> None:
     import torch
 
     from pixelwise.core.classes import ClassMap
-    from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
+    from pixelwise.instances.grouping_parameters import CHANNELS, GroupingParameters
     from pixelwise.model_export.onnx import export_onnx
     from pixelwise.modelfile.info import ModelInfo
     from pixelwise.nn.models import build
@@ -64,7 +64,7 @@ def _export_objects(path: Path) -> None:
 
     torch.manual_seed(0)
     name, width, classes = "segnet_basic", 0.05, ClassMap(("background", "cell"), ((0, 0, 0), (200, 30, 30)))
-    grouping = Grouping((1,), radius=2, least_heat=0.1, least_area=1)
+    grouping = GroupingParameters((1,), radius=2, least_heat=0.1, least_area=1)
     net = build(name, 2 + CHANNELS, width=width)
     pipeline = Pipeline(net, IMAGENET_MEAN, IMAGENET_STD, grouping=grouping).eval()
     info = ModelInfo(

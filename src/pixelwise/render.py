@@ -45,7 +45,7 @@ def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
     return classes.palette()[label_map]
 
 
-def visible(image: UInt8) -> UInt8:
+def to_rgb(image: UInt8) -> UInt8:
     """Return uint8 (height, width, 3) of an image of any number of channels: the first three, or the first in grey."""
     return image[..., :3] if image.shape[2] > 2 else np.repeat(image[..., :1], 3, axis=2)
 
@@ -135,7 +135,7 @@ def object_errors(
     return drawn
 
 
-def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
+def error_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
     """Return `image` in grey with the wrongly predicted pixels in orange; pixels that `target` ignores are dimmed.
 
     Raises `ShapeError` where the three sizes differ.
@@ -152,7 +152,7 @@ def errors_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
     return gray
 
 
-def side_by_side(images: Sequence[UInt8], gap: int = 8) -> UInt8:
+def join_row(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     """Return pictures of one height in a row, `gap` white pixels between them.
 
     Raises `ShapeError` for no picture or for heights that differ.
@@ -160,7 +160,7 @@ def side_by_side(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     return _joined(images, gap, axis=1)
 
 
-def stacked(images: Sequence[UInt8], gap: int = 8) -> UInt8:
+def join_column(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     """Return pictures of one width in a column, `gap` white pixels between them.
 
     Raises `ShapeError` for no picture or for widths that differ.
@@ -168,7 +168,7 @@ def stacked(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     return _joined(images, gap, axis=0)
 
 
-def labelled_row(images: Sequence[UInt8], captions: Sequence[str], gap: int = 8) -> UInt8:
+def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap: int = 8) -> UInt8:
     """Return pictures of one height in a row, each above its caption.
 
     Raises `ShapeError` for heights that differ or a number of captions other than that of the pictures.
@@ -178,7 +178,7 @@ def labelled_row(images: Sequence[UInt8], captions: Sequence[str], gap: int = 8)
     if len(captions) != len(images):
         found = f"{len(captions)} captions for {len(images)} pictures"
         raise ShapeError("captions", found, "one caption a picture", "Give each picture its caption.")
-    row = side_by_side(images, gap)
+    row = join_row(images, gap)
     sheet = Image.fromarray(np.concatenate((row, _paper(2 * _TEXT, row.shape[1]))))
     draw, left = ImageDraw.Draw(sheet), 0
     for image, caption in zip(images, captions, strict=True):

@@ -12,7 +12,7 @@ _MIDDLE = 0.50
 """The mean brightness that the exposure aims at."""
 
 
-def photographed(rng: np.random.Generator, scene: Float) -> npt.NDArray[np.uint8]:
+def expose(rng: np.random.Generator, scene: Float) -> npt.NDArray[np.uint8]:
     """Return the uint8 photograph of a picture (3, height, width) in 0..1, as a small camera might take it.
 
     The noise comes last, so that the picture's size changes no other draw.

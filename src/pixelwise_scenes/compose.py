@@ -8,19 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ShapeError
-from pixelwise_scenes.camera import photographed
+from pixelwise_scenes.camera import expose
 from pixelwise_scenes.canvas import Canvas
-from pixelwise_scenes.ground import draw_season, painted_land, painted_water
+from pixelwise_scenes.ground import draw_season, paint_land, paint_water
 from pixelwise_scenes.houses import House
 from pixelwise_scenes.layout import Things, draw_things
 from pixelwise_scenes.light import draw_light
 from pixelwise_scenes.noise import Texture
 from pixelwise_scenes.poles import Pole
 from pixelwise_scenes.shadows import cast_shadows
-from pixelwise_scenes.sky import painted_sky
+from pixelwise_scenes.sky import paint_sky
 from pixelwise_scenes.terrain import draw_terrain
 from pixelwise_scenes.trees import Tree
-from pixelwise_scenes.view import View, seen
+from pixelwise_scenes.view import View, project_surface
 
 SIZE = (192, 256)
 _SMALLEST_SIDE = 32
@@ -61,16 +61,16 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     things = draw_things(rng, terrain, season)
 
     view = View(height, width, 1.2 * height, horizon * height, eye)
-    surface = seen(view, terrain, light.toward_sun)
-    picture = painted_sky(view, light, air)
+    surface = project_surface(view, terrain, light.toward_sun)
+    picture = paint_sky(view, light, air)
     sunlit = cast_shadows(view, light, surface, things)
-    label_map = painted_land(picture, surface, sunlit, terrain, light, season, grain, view)
-    painted_water(picture, label_map, surface, light, grain)
+    label_map = paint_land(picture, surface, sunlit, terrain, light, season, grain, view)
+    paint_water(picture, label_map, surface, light, grain)
     instance_map = np.zeros(size, np.int32)
     canvas = Canvas(view, light, grain, picture, label_map, instance_map, surface.z)
     _paint_things(canvas, things)
     instances = np.searchsorted(np.union1d(0, instance_map), instance_map).astype(np.int32)
-    return Scene(photographed(rng, canvas.rgb), label_map, instances)
+    return Scene(expose(rng, canvas.rgb), label_map, instances)
 
 
 def _paint_things(canvas: Canvas, things: Things) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise_scenes.blend import Float, floats, mix, rgb, smooth
-from pixelwise_scenes.camera import photographed
+from pixelwise_scenes.camera import expose
 from pixelwise_scenes.compose import SIZE, Scene, require_size
 from pixelwise_scenes.noise import Texture
 
@@ -66,7 +66,7 @@ def fruit(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
     for number, own in enumerate(_laid(rng, width / height), start=1):
         _paint(picture, label_map, instance_map, place, own, number, grain, toward_lamp)
-    return Scene(photographed(rng, picture), label_map, instance_map)
+    return Scene(expose(rng, picture), label_map, instance_map)
 
 
 def _laid(rng: np.random.Generator, aspect: float) -> list[_Fruit]:

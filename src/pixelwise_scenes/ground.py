@@ -66,7 +66,7 @@ def draw_season(rng: np.random.Generator) -> Season:
     return _SEASONS[rng.choice(len(_SEASONS), p=(0.28, 0.34, 0.14, 0.24))]
 
 
-def painted_land(
+def paint_land(
     picture: Float,
     surface: Surface,
     sunlit: Float,
@@ -152,7 +152,7 @@ def _roadway(
     return mix(earth, season.grass, middle)
 
 
-def painted_water(
+def paint_water(
     picture: Float, label_map: npt.NDArray[np.uint8], surface: Surface, light: Light, grain: Texture
 ) -> None:
     """Turn the water of `label_map` into a mirror of what stands above its far shore, broken by ripples."""

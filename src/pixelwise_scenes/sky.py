@@ -12,7 +12,7 @@ from pixelwise_scenes.noise import Texture
 from pixelwise_scenes.view import View
 
 
-def painted_sky(view: View, light: Light, air: Texture) -> Float:
+def paint_sky(view: View, light: Light, air: Texture) -> Float:
     """Return a picture with the sky painted down to the horizon, and its haze below."""
     picture = np.empty((3, view.height, view.width), np.float32)
     picture[:] = light.horizon

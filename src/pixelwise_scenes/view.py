@@ -48,7 +48,7 @@ class Surface:
     lambert: Float
 
 
-def seen(view: View, terrain: Terrain, toward_sun: tuple[float, float, float]) -> Surface:
+def project_surface(view: View, terrain: Terrain, toward_sun: tuple[float, float, float]) -> Surface:
     """Return what every pixel of `view` sees of the land; sky pixels have z = infinity.
 
     The land is cut into slices of growing distance. A slice shows where it rises above all nearer ones, so the

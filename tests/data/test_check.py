@@ -51,7 +51,7 @@ def test_a_clean_data_set_is_counted(clean: Path, save) -> None:
     assert result.pixels == 4 * 48
     assert result.labelled_share == 0.75
     assert result.class_shares == {"sky": 54 / 144, "road": 72 / 144, "car": 18 / 144}
-    assert (result.problems, result.spoilt, result.harmful) == ([], set(), [])
+    assert (result.problems, result.unusable, result.harmful) == ([], set(), [])
 
 
 def test_unreadable_images_and_masks(clean: Path) -> None:
@@ -60,7 +60,7 @@ def test_unreadable_images_and_masks(clean: Path) -> None:
         (clean / name).write_bytes(whole[: len(whole) // 2])
     result = checked(clean)
     assert problems(clean) == [("train/images/a.png", "unreadable"), ("train/masks/b.png", "unreadable")]
-    assert result.spoilt == {clean / "train/images/a.png", clean / "train/images/b.png"}
+    assert result.unusable == {clean / "train/images/a.png", clean / "train/images/b.png"}
     assert "truncated" in result.problems[0].message
     assert result.sizes == {(6, 8): 3}
     assert_array_equal(result.train_class_pixels, [12, 18, 6])  # only c is whole
@@ -80,7 +80,7 @@ def test_masks_that_do_not_fit(clean: Path, save) -> None:
     ]
     assert "5x8" in result.problems[0].message
     assert "value 9 in 6 pixels" in result.problems[1].message
-    assert len(result.spoilt) == 4
+    assert len(result.unusable) == 4
     assert result.pixels == 0
     assert result.labelled_share == 0.0
 
@@ -89,7 +89,7 @@ def test_missing_partners(clean: Path) -> None:
     (clean / "train/masks/a.png").unlink()
     (clean / "train/images/b.png").unlink()
     assert problems(clean) == [("train/images/a.png", "missing_mask"), ("train/masks/b.png", "missing_image")]
-    assert checked(clean).spoilt == {clean / "train/images/a.png"}
+    assert checked(clean).unusable == {clean / "train/images/a.png"}
 
 
 def test_names_in_lists_without_an_image(clean: Path) -> None:
@@ -107,7 +107,7 @@ def test_copies_in_two_splits_are_found_by_their_pixels(clean: Path, save) -> No
     result = checked(clean)
     assert problems(clean) == [("train/images/a.png", "duplicate"), ("train/images/b.png", "duplicate")]
     assert "d.png has in val" in result.problems[0].message
-    assert result.spoilt == {clean / "train/images/a.png", clean / "train/images/b.png"}
+    assert result.unusable == {clean / "train/images/a.png", clean / "train/images/b.png"}
     assert_array_equal(result.train_class_pixels, [12, 18, 6])
 
 
@@ -192,7 +192,7 @@ def test_what_was_assumed_of_a_data_set_is_a_problem_that_training_can_live_with
     save("val/masks/d.png", np.where(CLEAN > 1, 255, 0))
     result = checked(clean)
     assert problems(clean) == [(".", "assumed")]
-    assert (result.harmful, result.spoilt, result.labelled_share) == ([], set(), 1.0)
+    assert (result.harmful, result.unusable, result.labelled_share) == ([], set(), 1.0)
 
 
 def test_ignored_pixels_never_count(clean: Path, save) -> None:

@@ -7,7 +7,7 @@ import yaml
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.data.class_list import ClassList, read_class_list, to_yaml, write_classes
+from pixelwise.data.class_list import ClassList, class_list_yaml, read_class_list, write_classes
 
 
 def read(tmp_path: Path, name: str, text: str) -> ClassList:
@@ -108,7 +108,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     found = read_class_list(tmp_path)
     assert found is not None
     assert found.classes == classes
-    assert yaml.safe_load(to_yaml(classes))["classes"] == classes.to_dict()
+    assert yaml.safe_load(class_list_yaml(classes))["classes"] == classes.to_dict()
 
 
 def test_a_list_nested_too_deep_is_named(tmp_path: Path) -> None:

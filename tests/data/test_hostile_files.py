@@ -88,7 +88,7 @@ def harmed(root: Path) -> dict[str, list[str]]:
     for problem in result.harmful:
         if problem.kind not in ("no_train", "class_not_in_train", "duplicate", "one_class"):
             found.setdefault(problem.file.name.partition(",")[0], []).append(problem.kind)
-    assert {path.name for path in result.spoilt} <= {"a.png"}
+    assert {path.name for path in result.unusable} <= {"a.png"}
     return found
 
 

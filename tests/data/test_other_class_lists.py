@@ -12,7 +12,7 @@ from numpy.testing import assert_array_equal
 from pixelwise.core.errors import DataError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
-from pixelwise.data.other_class_lists import other_lists
+from pixelwise.data.other_class_lists import find_conflicting_lists
 from pixelwise.data.problem import Problem
 
 MASK = np.array([[0, 1, 2, 0, 1, 2, 0, 0]] * 6)
@@ -29,7 +29,7 @@ def root(save, tmp_path: Path) -> Path:
 
 
 def told(root: Path) -> list[Problem]:
-    return other_lists(open_dataset(root))
+    return find_conflicting_lists(open_dataset(root))
 
 
 AGREEING = {

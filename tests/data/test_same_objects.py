@@ -14,7 +14,7 @@ from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import check
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset
-from pixelwise.instances.objects import numbered
+from pixelwise.instances.objects import renumber
 
 LAYOUTS = ("folders", "coco", "yolo", "cvat", "labelme", "voc", "dsb", "cityscapes")
 CLASSES = ClassMap(("road", "car"), ((128, 64, 128), (0, 0, 142)))
@@ -73,7 +73,7 @@ def test_what_is_written_is_recognised_and_read_back(source: Dataset, layout: st
         pairs = np.unique(np.stack([sample.instance_map.ravel(), expected.instance_map.ravel()]), axis=1)
         assert len(np.unique(pairs[0])) == len(np.unique(pairs[1])) == pairs.shape[1]  # one to one, 0 to 0
         assert pairs[:, 0].tolist() == [0, 0]
-        assert len(numbered(sample.instance_map)[1]) > 9
+        assert len(renumber(sample.instance_map)[1]) > 9
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 UInt8 = npt.NDArray[np.uint8]
@@ -89,7 +89,7 @@ class BlobModel(ColourModel):
         ColourModel.info,
         task="instance",
         classes=ClassMap(("background", "blob"), ((0, 0, 0), (200, 0, 0))),
-        grouping=Grouping((1,), radius=2, least_heat=0.5, least_area=2),
+        grouping=GroupingParameters((1,), radius=2, least_heat=0.5, least_area=2),
     )
 
 

@@ -10,19 +10,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import ndimage
 
-from pixelwise.instances.fields import Fields
-from pixelwise.instances.grouping import grouped, peaks
-from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, Grouping
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import find_peaks, group_pixels
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, GroupingParameters
 from pixelwise.instances.targets import centre_targets
 
-TWO = Grouping((1,))
+TWO = GroupingParameters((1,))
 
 
-def fields_of(instance_map: npt.NDArray[np.int32], sure: float = 4.0) -> Fields:
+def fields_of(instance_map: npt.NDArray[np.int32], sure: float = 4.0) -> CentreOffsetMaps:
     """Return what logits of background and one class give that say exactly what the map holds."""
     heat, offsets = centre_targets(instance_map)
     scores = np.stack([np.zeros(heat.shape), np.where(instance_map > 0, sure, -sure)])
-    return Fields.of(np.concatenate([scores, heat[None], offsets]).astype(np.float32), (1,))
+    return CentreOffsetMaps.from_logits(np.concatenate([scores, heat[None], offsets]).astype(np.float32), (1,))
 
 
 def discs(side: int, count: int) -> npt.NDArray[np.int32]:
@@ -40,7 +40,7 @@ def discs(side: int, count: int) -> npt.NDArray[np.int32]:
 def test_targets_give_back_their_objects() -> None:
     """A hundred discs, many of them touching."""
     instance_map = discs(144, 100)
-    found = grouped(fields_of(instance_map), TWO)
+    found = group_pixels(fields_of(instance_map), TWO)
     assert len(found) == 100
     pairs = np.unique(np.stack([found.instance_map.ravel(), instance_map.ravel()]), axis=1)
     assert pairs.shape == (2, 101)  # one to one
@@ -56,7 +56,7 @@ def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
     logits[2, 0] = [0, 5, 5, 0]
     logits[3, 0] = [0.2, 0.5, 0.2, 0.9]  # the last is no peak of an object
     logits[5, 0] = [1, 0, -1, 0]
-    found = grouped(Fields.of(logits, (1, 2)), Grouping((1, 2), least_area=1))
+    found = group_pixels(CentreOffsetMaps.from_logits(logits, (1, 2)), GroupingParameters((1, 2), least_area=1))
     assert_array_equal(found.instance_map, [[1, 1, 1, 0]])
     assert_array_equal(found.class_index, [2])
     sure = np.array([0, 1, 1]) * np.exp(5) / (2 + np.exp(5))  # over all its pixels, where it is best
@@ -65,20 +65,20 @@ def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
 
 def test_small_objects_are_dropped_and_the_others_numbered() -> None:
     instance_map = np.array([[1, 1, 0, 2, 2, 2, 2]], np.int32)
-    found = grouped(fields_of(instance_map), Grouping((1,), radius=1, least_area=3))
+    found = group_pixels(fields_of(instance_map), GroupingParameters((1,), radius=1, least_area=3))
     assert_array_equal(found.instance_map, [[0, 0, 0, 1, 1, 1, 1]])
 
 
 def test_nothing_is_found_in_background() -> None:
-    found = grouped(fields_of(np.zeros((5, 6), np.int32)), TWO)
+    found = group_pixels(fields_of(np.zeros((5, 6), np.int32)), TWO)
     assert len(found) == 0
     assert_array_equal(found.instance_map, np.zeros((5, 6)))
 
 
 def test_a_peak_is_highest_within_its_radius_and_a_plateau_is_one_peak() -> None:
     heat = np.array([[0.9, 0.0, 0.8, 0.0, 0.0, 0.0, 0.7, 0.7, 0.7, 0.0, 0.05]], np.float32)
-    assert_array_equal(peaks(heat, 2, 0.1), [[0, 0], [0, 7]])
-    assert_array_equal(peaks(heat, 1, 0.1), [[0, 0], [0, 2], [0, 7]])
+    assert_array_equal(find_peaks(heat, 2, 0.1), [[0, 0], [0, 7]])
+    assert_array_equal(find_peaks(heat, 1, 0.1), [[0, 0], [0, 2], [0, 7]])
 
 
 def test_connected_components_of_each_class_are_objects_whatever_the_heat() -> None:
@@ -87,7 +87,9 @@ def test_connected_components_of_each_class_are_objects_whatever_the_heat() -> N
     logits[0] = 1
     logits[1, 0], logits[2, 1, :2], logits[1, 2, 3:] = 4, 5, 6
     logits[3, 0, :] = np.nan  # heat that says nothing
-    found = grouped(Fields.of(logits, (1, 2)), Grouping((1, 2), least_area=2, by=COMPONENTS))
+    found = group_pixels(
+        CentreOffsetMaps.from_logits(logits, (1, 2)), GroupingParameters((1, 2), least_area=2, by=COMPONENTS)
+    )
     assert_array_equal(found.instance_map, [[1, 1, 1, 1, 1], [2, 2, 0, 0, 0], [0, 0, 0, 3, 3]])
     assert_array_equal(found.class_index, [1, 2, 1])
     sure = np.exp([4.0, 5.0, 6.0])
@@ -99,17 +101,17 @@ def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
     logits = np.zeros((5, 1, 12), np.float32)
     logits[1, 0] = [4, 4, 4, -4, 4, 4, -4, -4, -4, 4, 4, 4]
     logits[2, 0] = [0, 0.9, 0, 0, 0, 0.8, 0, 0, 0, 0.1, 0.2, 0.1]
-    fields = Fields.of(logits, (1,))
-    alone = grouped(fields, Grouping((1,), radius=5, least_heat=0.3, least_area=1))
+    fields = CentreOffsetMaps.from_logits(logits, (1,))
+    alone = group_pixels(fields, GroupingParameters((1,), radius=5, least_heat=0.3, least_area=1))
     assert_array_equal(alone.instance_map, [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
-    found = grouped(fields, Grouping((1,), radius=5, least_heat=0.3, least_area=1, by=BOTH))
+    found = group_pixels(fields, GroupingParameters((1,), radius=5, least_heat=0.3, least_area=1, by=BOTH))
     assert_array_equal(found.instance_map, [[1, 1, 1, 0, 2, 2, 0, 0, 0, 3, 3, 3]])
     assert_allclose(found.score, np.array([0.9, 0.8, 0.2]) / (1 + np.exp(-4)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("by", [BOTH, COMPONENTS])
 def test_no_way_finds_anything_in_background(by: str) -> None:
-    found = grouped(fields_of(np.zeros((5, 6), np.int32)), Grouping((1,), by=by))
+    found = group_pixels(fields_of(np.zeros((5, 6), np.int32)), GroupingParameters((1,), by=by))
     assert len(found) == 0
     assert_array_equal(found.instance_map, np.zeros((5, 6)))
 
@@ -118,7 +120,7 @@ def test_no_way_finds_anything_in_background(by: str) -> None:
 def test_objects_apart_come_back_either_way(by: str) -> None:
     instance_map = np.zeros((40, 60), np.int32)
     instance_map[2:12, 3:20], instance_map[15:38, 30:55] = 1, 2
-    found = grouped(fields_of(instance_map), Grouping((1,), by=by))
+    found = group_pixels(fields_of(instance_map), GroupingParameters((1,), by=by))
     assert_array_equal(found.instance_map, instance_map)
 
 
@@ -129,8 +131,8 @@ def test_a_broad_heat_with_many_peaks_shatters_an_object_unless_the_radius_goes_
     fields = fields_of(instance_map)
     noise = np.random.default_rng(0).normal(0, 0.1, fields.heat.shape).astype(np.float32)
     fields = dataclasses.replace(fields, heat=fields.heat + noise, down=fields.down // 2, right=fields.right // 2)
-    assert len(grouped(fields, Grouping((1,), radius=14, least_area=32))) > 5
-    whole = grouped(fields, Grouping((1,), radius=60, least_area=400)).instance_map
+    assert len(group_pixels(fields, GroupingParameters((1,), radius=14, least_area=32))) > 5
+    whole = group_pixels(fields, GroupingParameters((1,), radius=60, least_area=400)).instance_map
     assert whole.max() == 2
     swapped = np.array([0, 2, 1])[whole]  # ids go by the centres' rows, which noise decides
     assert max((own == instance_map).mean() for own in (whole, swapped)) > 0.97

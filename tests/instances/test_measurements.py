@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise.instances.measurements import measured, perimeters
+from pixelwise.instances.measurements import measure_objects, perimeters
 from pixelwise.instances.objects import Objects
 
 
@@ -19,7 +19,7 @@ def test_areas_centres_boxes_and_intensities() -> None:
     own = objects([[0, 1, 1, 0], [2, 1, 0, 0], [0, 0, 0, 2]])
     image = np.zeros((3, 4, 3), np.uint8)
     image[0, 1], image[1, 0], image[2, 3] = (30, 60, 90), 100, 50
-    found = measured(own, image)
+    found = measure_objects(own, image)
     assert_array_equal(found.area, [3, 2])
     assert_allclose(found.centre, [[1 / 3, 4 / 3], [1.5, 1.5]])
     assert_array_equal(found.box_xyxy, [[1, 0, 3, 2], [0, 1, 4, 3]])
@@ -27,7 +27,9 @@ def test_areas_centres_boxes_and_intensities() -> None:
 
 
 def test_no_object() -> None:
-    found = measured(Objects(np.zeros((2, 3), np.int32), np.empty(0, np.int32), np.empty(0, np.float32)), image())
+    found = measure_objects(
+        Objects(np.zeros((2, 3), np.int32), np.empty(0, np.int32), np.empty(0, np.float32)), image()
+    )
     assert [len(values) for values in (found.area, found.centre, found.box_xyxy, found.perimeter)] == [0] * 4
 
 

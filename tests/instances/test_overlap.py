@@ -7,12 +7,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.instances.objects import Objects, objects_of
-from pixelwise.instances.overlap import overlaps
+from pixelwise.instances.objects import Objects, objects_from_maps
+from pixelwise.instances.overlap import count_overlaps
 
 
 def of(instance_map: list[list[int]]) -> Objects:
-    return objects_of(np.zeros(np.shape(instance_map), np.uint8), np.array(instance_map))
+    return objects_from_maps(np.zeros(np.shape(instance_map), np.uint8), np.array(instance_map))
 
 
 PREDICTION = of([[1, 1, 1, 0], [2, 2, 0, 0]])
@@ -20,7 +20,7 @@ TARGET = of([[1, 1, 2, 2], [0, 1, 2, 2]])
 
 
 def test_pairs_share_pixels_and_have_an_iou() -> None:
-    found = overlaps(PREDICTION, TARGET)
+    found = count_overlaps(PREDICTION, TARGET)
     assert_array_equal(found.predicted, [0, 0, 1])
     assert_array_equal(found.true, [0, 1, 0])
     assert_array_equal(found.shared, [2, 1, 1])
@@ -32,7 +32,7 @@ def test_pairs_share_pixels_and_have_an_iou() -> None:
 def test_unknown_pixels_outside_true_objects_count_in_no_union_of_what_is_known() -> None:
     """The second predicted object has one pixel on nothing; the unknown corner of a true object is its own still."""
     ignored = np.array([[0, 0, 0, 1], [1, 0, 0, 0]], bool)
-    found = overlaps(PREDICTION, TARGET, ignored)
+    found = count_overlaps(PREDICTION, TARGET, ignored)
     assert_array_equal(found.unknown, [0, 1])
     assert_allclose(found.iou(), [2 / 4, 1 / 6, 1 / 4])
     assert_allclose(found.iou(of_known=True), [2 / 4, 1 / 6, 1 / 3])
@@ -40,12 +40,12 @@ def test_unknown_pixels_outside_true_objects_count_in_no_union_of_what_is_known(
 
 def test_nothing_predicted_or_nothing_there() -> None:
     nothing = of([[0, 0, 0, 0], [0, 0, 0, 0]])
-    assert len(overlaps(nothing, TARGET).predicted) == 0
-    assert_array_equal(overlaps(PREDICTION, nothing).predicted_areas, [3, 2])
+    assert len(count_overlaps(nothing, TARGET).predicted) == 0
+    assert_array_equal(count_overlaps(PREDICTION, nothing).predicted_areas, [3, 2])
 
 
 def test_maps_of_different_images() -> None:
     with pytest.raises(ShapeError, match="the target's shape"):
-        overlaps(of([[1, 0]]), TARGET)
+        count_overlaps(of([[1, 0]]), TARGET)
     with pytest.raises(ShapeError, match="ignored"):
-        overlaps(PREDICTION, TARGET, np.zeros((1, 1), bool))
+        count_overlaps(PREDICTION, TARGET, np.zeros((1, 1), bool))

@@ -7,30 +7,30 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts, regions
+from pixelwise.instances.parts import connected_regions, fill_holes, keep_largest_parts, region_objects
 
 
 def test_regions_of_one_id_are_told_apart() -> None:
-    parts, count = equal_parts(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.int32))
+    parts, count = connected_regions(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.int32))
     assert count == 3
     assert_array_equal(parts, [[0, 0, 1], [1, 0, 1], [1, 2, 1], [1, 1, 1]])
 
 
 def test_regions_of_a_label_map_are_objects_of_their_class() -> None:
-    found = regions(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.uint8))
+    found = region_objects(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.uint8))
     assert_array_equal(found.instance_map, [[1, 1, 2], [2, 1, 2], [2, 3, 2], [2, 2, 2]])
     assert found.class_index.tolist() == [1, 2, 0]
     assert found.score.tolist() == [1, 1, 1]
 
 
 def test_a_corner_does_not_connect() -> None:
-    assert equal_parts(np.array([[1, 0], [0, 1]], np.int32))[1] == 4
+    assert connected_regions(np.array([[1, 0], [0, 1]], np.int32))[1] == 4
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_regions_are_those_of_each_id_labelled_by_itself(seed: int) -> None:
     instance_map = np.random.default_rng(seed).integers(0, 4, (17, 23)).astype(np.int32)
-    parts, count = equal_parts(instance_map)
+    parts, count = connected_regions(instance_map)
     expected = [ndimage.label(instance_map == own) for own in range(4)]
     assert count == sum(number for _, number in expected)
     for own, (labelled, number) in enumerate(expected):
@@ -40,12 +40,12 @@ def test_regions_are_those_of_each_id_labelled_by_itself(seed: int) -> None:
 
 
 def test_of_each_object_the_largest_part_stays() -> None:
-    found = largest_parts(np.array([[1, 0, 2, 2], [0, 1, 0, 2], [2, 1, 0, 0]], np.int32))
+    found = keep_largest_parts(np.array([[1, 0, 2, 2], [0, 1, 0, 2], [2, 1, 0, 0]], np.int32))
     assert_array_equal(found, [[0, 0, 2, 2], [0, 1, 0, 2], [0, 1, 0, 0]])
 
 
 def test_of_parts_as_large_the_first_stays() -> None:
-    assert_array_equal(largest_parts(np.array([[7, 7, 0, 7, 7]], np.int32)), [[7, 7, 0, 0, 0]])
+    assert_array_equal(keep_largest_parts(np.array([[7, 7, 0, 7, 7]], np.int32)), [[7, 7, 0, 0, 0]])
 
 
 def test_holes_go_to_the_object_around_them() -> None:
@@ -61,10 +61,10 @@ def test_holes_go_to_the_object_around_them() -> None:
     )
     expected = instance_map.copy()
     expected[1, 1] = 1
-    assert_array_equal(holes_filled(instance_map), expected)
+    assert_array_equal(fill_holes(instance_map), expected)
 
 
 def test_maps_without_objects_or_without_holes() -> None:
     for instance_map in (np.zeros((3, 4), np.int32), np.ones((3, 4), np.int32)):
-        assert_array_equal(holes_filled(instance_map), instance_map)
-        assert_array_equal(largest_parts(instance_map), instance_map)
+        assert_array_equal(fill_holes(instance_map), instance_map)
+        assert_array_equal(keep_largest_parts(instance_map), instance_map)

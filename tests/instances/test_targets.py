@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise.instances.targets import HEAT_WIDTH, centre_targets, centres_of
+from pixelwise.instances.targets import HEAT_WIDTH, centre_targets, object_centres
 
 
 def test_a_centre_is_the_objects_pixel_nearest_to_its_mean() -> None:
     """The ring's mean (1, 1) is no pixel of it; the first of the four as near is (0, 1)."""
     ring = np.array([[5, 5, 5, 0, 2], [5, 0, 5, 0, 2], [5, 5, 5, 0, 2]])
-    assert_array_equal(centres_of(ring), [[1, 4], [0, 1]])
+    assert_array_equal(object_centres(ring), [[1, 4], [0, 1]])
 
 
 def test_heat_and_offsets_are_those_of_a_loop_over_pixels() -> None:
     rng = np.random.default_rng(0)
     instance_map = np.kron(rng.integers(0, 4, (3, 4)), np.ones((3, 5), int)) * 1000
     heat, offsets = centre_targets(instance_map)
-    centres = dict(zip(np.unique(instance_map[instance_map > 0]), centres_of(instance_map), strict=True))
+    centres = dict(zip(np.unique(instance_map[instance_map > 0]), object_centres(instance_map), strict=True))
     for row, column in np.ndindex(instance_map.shape):
         label = instance_map[row, column]
         if label == 0:
@@ -39,4 +39,4 @@ def test_without_objects_all_is_zero() -> None:
     assert (heat.shape, offsets.shape) == ((2, 3), (2, 2, 3))
     assert not heat.any()
     assert not offsets.any()
-    assert centres_of(np.zeros((2, 3), int)).shape == (0, 2)
+    assert object_centres(np.zeros((2, 3), int)).shape == (0, 2)

@@ -14,9 +14,9 @@ from faster_coco_eval.core import mask as coco_mask
 from scipy import ndimage
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.instances.objects import Objects, objects_from_maps
 from pixelwise.metrics import instances
-from pixelwise.metrics.instances import InstanceScorer, matched
+from pixelwise.metrics.instances import InstanceScorer, match_objects
 
 CLASSES = ClassMap(("background", "cell", "disc"), ((0, 0, 0), (255, 0, 0), (0, 255, 0)))
 
@@ -113,7 +113,7 @@ def disturbed(rng: np.random.Generator, instance_map: npt.NDArray[np.int32]) -> 
     """Return objects moved by up to a pixel, grown or joined, some of another class, in any order of sureness."""
     moved = np.roll(instance_map, rng.integers(-1, 2, 2), (0, 1))
     moved = np.where(rng.random() < 0.5, moved, ndimage.grey_dilation(moved, (3, 1)))
-    prediction = objects_of(classes_of(moved), np.where(moved == 2, 1, moved))
+    prediction = objects_from_maps(classes_of(moved), np.where(moved == 2, 1, moved))
     other = rng.random(len(prediction)) < 0.15
     classes = np.where(other, 3 - prediction.class_index, prediction.class_index).astype(np.int32)
     return Objects(prediction.instance_map, classes, np.round(rng.random(len(prediction)), 1).astype(np.float32))
@@ -149,7 +149,7 @@ def test_average_precision_is_cocos(seed: int) -> None:
         whole = blobs(rng)
         ignored = np.zeros(whole.shape, bool)
         ignored[:, : 25 if image > 3 else 0] = True
-        target = objects_of(classes_of(whole), np.where(ignored, 0, whole))
+        target = objects_from_maps(classes_of(whole), np.where(ignored, 0, whole))
         prediction = disturbed(rng, whole)
         scorer.update(prediction, target, ignored)
         true += annotations(image, target, len(true) + 1)
@@ -184,7 +184,7 @@ def test_which_objects_match() -> None:
     """One is found, one in part, one of another class; the last is invented."""
     target = row_of((0, 4, 1, 1.0), (5, 9, 1, 1.0), (10, 14, 1, 1.0))
     prediction = row_of((0, 3, 1, 0.9), (5, 6, 1, 0.9), (10, 14, 2, 0.9), (15, 18, 1, 0.9))
-    found, partner = matched(prediction, target)
+    found, partner = match_objects(prediction, target)
     assert found.tolist() == [True, False, False, False]
     assert partner.tolist() == [True, False, False]
 

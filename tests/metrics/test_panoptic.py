@@ -11,7 +11,7 @@ import pytest
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import ShapeError
-from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.instances.objects import Objects, objects_from_maps
 from pixelwise.metrics.panoptic import PanopticScorer, PanopticScores
 
 SKY, ROAD, CAR, DOG = range(4)
@@ -22,7 +22,7 @@ Side = tuple[npt.NDArray[np.uint8], Objects]
 
 def side(label_map: Any, instance_map: Any) -> Side:
     labels, ids = np.array(label_map, np.uint8), np.array(instance_map, np.int32)
-    return labels, objects_of(labels, ids)
+    return labels, objects_from_maps(labels, ids)
 
 
 def score(*pairs: tuple[Side, Side], intervals: bool = False) -> PanopticScores:
@@ -124,7 +124,7 @@ def random_side(rng: np.random.Generator, like: npt.NDArray[np.uint8] | None = N
         labels = np.where(rng.random(labels.shape) < 0.85, like, labels)
     ids = np.kron(rng.integers(0, 4, (2, 2)), np.ones((8, 8), int)).astype(np.int32)
     ids = np.where(np.isin(labels, THINGS), ids * 4 + labels, 0)
-    return labels, objects_of(labels, ids)
+    return labels, objects_from_maps(labels, ids)
 
 
 def plain_panoptic_quality(pairs: list[tuple[Side, Side]]) -> npt.NDArray[np.float64]:

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from pixelwise.core.errors import MaskError, OptionError, ShapeError
-from pixelwise.metrics.pixels import counted_labels, counted_pixels, require_num_classes
+from pixelwise.metrics.pixels import counted_pixels, require_label_maps, require_num_classes
 
 
 def test_pixels_with_a_label_count() -> None:
@@ -24,7 +24,7 @@ def test_pixels_of_a_tensor_count_alike() -> None:
 def test_both_maps_are_ignored_where_the_target_is() -> None:
     prediction = np.array([[1, 7, -3]])
     target = np.array([[2, 255, 255]])
-    predicted, truth = counted_labels(prediction, target, 3)
+    predicted, truth = require_label_maps(prediction, target, 3)
     assert_array_equal(predicted, np.array([[1, 255, 255]], np.uint8))
     assert_array_equal(truth, np.array([[2, 255, 255]], np.uint8))
     assert_array_equal(prediction, [[1, 7, -3]])  # what was given stays as it was
@@ -43,7 +43,7 @@ def test_both_maps_are_ignored_where_the_target_is() -> None:
 )
 def test_shapes_and_types_that_do_not_fit(prediction: np.ndarray, target: np.ndarray, where: str) -> None:
     with pytest.raises(ShapeError) as caught:
-        counted_labels(prediction, target, 2)
+        require_label_maps(prediction, target, 2)
     assert caught.value.where == where
 
 
@@ -59,7 +59,7 @@ def test_shapes_and_types_that_do_not_fit(prediction: np.ndarray, target: np.nda
 )
 def test_values_that_are_no_class(prediction: list[list[int]], target: list[list[int]], message: str) -> None:
     with pytest.raises(MaskError, match=message):
-        counted_labels(np.array(prediction), np.array(target), 3)
+        require_label_maps(np.array(prediction), np.array(target), 3)
 
 
 @pytest.mark.parametrize("num_classes", [0, 256])

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.metrics import adapted_rand_error
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.metrics.rand import components, rand_error
+from pixelwise.metrics.rand import connected_components, rand_error
 
 Int32 = npt.NDArray[np.int32]
 
@@ -98,15 +98,15 @@ def test_maps_that_do_not_fit_are_refused(
 
 def test_components_are_joined_along_sides_not_corners() -> None:
     mask = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 1]], bool)
-    parts = components(mask)
+    parts = connected_components(mask)
     assert_array_equal(parts, [[1, 1, 0, 0], [0, 0, 2, 0], [3, 0, 2, 2]])
     assert parts.dtype == np.int32
-    assert_array_equal(components(np.zeros((2, 3), bool)), np.zeros((2, 3)))
+    assert_array_equal(connected_components(np.zeros((2, 3), bool)), np.zeros((2, 3)))
 
 
 def test_components_are_what_a_flood_reaches() -> None:
     mask = np.random.default_rng(0).random((30, 40)) < 0.55
-    parts = components(mask)
+    parts = connected_components(mask)
     expected, count = np.zeros(mask.shape, int), 0
     for start in product(range(30), range(40)):
         if not mask[start] or expected[start]:

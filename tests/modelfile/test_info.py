@@ -13,7 +13,7 @@ from pixelwise.core.bands import Bands
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import ModelFileError
 from pixelwise.core.value_range import ValueRange
-from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
 from pixelwise.modelfile.info import FORMAT_VERSION, ModelInfo
 
 GROUPING = {"things": [1], "radius": 3, "least_heat": 0.1, "least_area": 4}
@@ -48,7 +48,7 @@ def test_width_and_options_are_read_and_may_be_missing() -> None:
 
 
 def test_the_grouping_of_an_instance_model_is_read() -> None:
-    info = replace(INFO, task="instance", grouping=Grouping((1,), radius=5, least_heat=0.25, least_area=9))
+    info = replace(INFO, task="instance", grouping=GroupingParameters((1,), radius=5, least_heat=0.25, least_area=9))
     assert ModelInfo.from_json(info.to_json(), PATH) == info
     assert (info.channels, INFO.channels) == (5, 2)
 
@@ -64,14 +64,14 @@ def test_a_value_range_is_read_and_one_that_is_missing_means_all_of_16_bits() ->
 
 @pytest.mark.parametrize(("by", "version"), [(CENTRES, 1), (BOTH, 2), (COMPONENTS, 2)])
 def test_an_earlier_reader_refuses_a_grouping_that_it_does_not_know(by: str, version: int) -> None:
-    info = replace(INFO, task="instance", grouping=Grouping((1,), by=by))
+    info = replace(INFO, task="instance", grouping=GroupingParameters((1,), by=by))
     assert json.loads(info.to_json())["format_version"] == version
     assert ModelInfo.from_json(info.to_json(), PATH) == info
 
 
 def test_a_grouping_of_an_earlier_file_is_by_centres() -> None:
     grouping = ModelInfo.from_json(changed(task="instance", grouping=GROUPING), PATH).grouping
-    assert grouping == Grouping((1,), radius=3, least_heat=0.1, least_area=4, by=CENTRES)
+    assert grouping == GroupingParameters((1,), radius=3, least_heat=0.1, least_area=4, by=CENTRES)
 
 
 def test_a_model_without_an_encoder_of_its_own_is_read() -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.testing import assert_allclose
 from torch import nn
 
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, OFFSET_UNIT, Pipeline
 
@@ -109,7 +109,7 @@ class Constant(nn.Module):
 def test_offsets_come_in_pixels_whatever_unit_a_net_gives_them_in() -> None:
     model = Constant((1.0, 2.0, 0.5, 3.0, -4.0))
     for unit in (16.0, 80.0):
-        pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)), offset_unit=unit)
+        pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, grouping=GroupingParameters((1,)), offset_unit=unit)
         assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [1.0, 2.0, 0.5, 3 * unit, -4 * unit])
 
 
@@ -177,7 +177,7 @@ def test_in_training_no_mirror_image_is_seen() -> None:
 def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnification: float) -> None:
     """A model that says 2 and 3 units says 2 * 16 and 3 * 16 pixels of what it sees; scores stay."""
     model = Constant((5.0, 2.0, 3.0))
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), grouping=Grouping((0,)))
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), grouping=GroupingParameters((0,)))
     for training, factor in ((True, 1.0), (False, magnification)):
         logits = pipeline.train(training)(torch.from_numpy(IMAGES))
         assert_allclose(logits[0, :, 0, 0], [5, 2 * OFFSET_UNIT / factor, 3 * OFFSET_UNIT / factor], rtol=1e-6)
@@ -186,14 +186,14 @@ def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnifica
 def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
     """What is said of both ways round alike cancels out across, and stays down and in scores."""
     pipeline = Pipeline(
-        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,), grouping=Grouping((0,))
+        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,), grouping=GroupingParameters((0,))
     ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 2 * OFFSET_UNIT, 0], atol=1e-6)
 
 
 def test_an_image_upside_down_leads_to_its_centres_the_other_way_down() -> None:
     pipeline = Pipeline(
-        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-2,), grouping=Grouping((0,))
+        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-2,), grouping=GroupingParameters((0,))
     ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 0, 3 * OFFSET_UNIT], atol=1e-6)
 

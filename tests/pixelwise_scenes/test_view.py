@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pixelwise_scenes.view import View, seen
+from pixelwise_scenes.view import View, project_surface
 
 VIEW = View(height=120, width=160, focal=150.0, horizon=40.0, eye=10.0)
 UP = (0.0, 1.0, 0.0)
@@ -32,7 +32,7 @@ def test_box_is_cut_at_the_picture_and_empty_outside_it():
 
 
 def test_a_plain_is_seen_at_the_distance_of_its_row():
-    surface = seen(VIEW, Plain(), UP)
+    surface = project_surface(VIEW, Plain(), UP)
     rows, columns = np.arange(45, 115), 30
     expected = 150.0 * 10.0 / (rows + 0.5 - 40.0)
     assert_allclose(surface.z[rows, columns], expected, rtol=2e-3)
@@ -43,12 +43,12 @@ def test_a_plain_is_seen_at_the_distance_of_its_row():
 
 
 def test_a_level_plain_meets_the_sun_at_its_height():
-    surface = seen(VIEW, Plain(), (0.6, 0.8, 0.0))
+    surface = project_surface(VIEW, Plain(), (0.6, 0.8, 0.0))
     assert_allclose(surface.lambert[60:], 0.8, atol=1e-5)
 
 
 def test_a_rise_hides_what_lies_behind_its_foot():
-    surface = seen(VIEW, Wall(), UP)
+    surface = project_surface(VIEW, Wall(), UP)
     # foot at row 40 + 150 * 10 / 100 = 55, edge at 40 + 150 * 5 / 100 = 47.5: between them the wall itself.
     # The slices are 19 m apart there (steps of 0.0019 in 1/z), so it is known to within one of them.
     assert_allclose(surface.z[49:54], 100.0, atol=19.0)

@@ -14,8 +14,8 @@ from numpy.testing import assert_array_equal
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data.dataset import Item, Sample
-from pixelwise.instances.grouping_parameters import Grouping
-from pixelwise.instances.objects import objects_of
+from pixelwise.instances.grouping_parameters import GroupingParameters
+from pixelwise.instances.objects import objects_from_maps
 from pixelwise.metrics.panoptic import PanopticScores
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.tasks.base import Labelled
@@ -25,7 +25,16 @@ from pixelwise.tiling.stitch import Block
 SKY, CAR, ROAD = range(3)
 CLASSES = ClassMap(("sky", "car", "road"), ((0, 0, 200), (200, 0, 0), (90, 90, 90)))
 INFO = ModelInfo(
-    "by hand", None, "panoptic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32, grouping=Grouping((CAR,), radius=1)
+    "by hand",
+    None,
+    "panoptic",
+    CLASSES,
+    (0.0,) * 3,
+    (1.0,) * 3,
+    1,
+    64,
+    32,
+    grouping=GroupingParameters((CAR,), radius=1),
 )
 ITEM = Item("a", Path("a.png"))
 
@@ -85,7 +94,7 @@ def test_the_hole_of_an_object_has_its_class() -> None:
 
 
 def test_where_all_classes_are_things_a_pixel_without_an_object_keeps_its_class() -> None:
-    info = dataclasses.replace(INFO, grouping=Grouping((SKY, CAR, ROAD), radius=1))
+    info = dataclasses.replace(INFO, grouping=GroupingParameters((SKY, CAR, ROAD), radius=1))
     labels, ids, classes = find(logits_of([[CAR, ROAD]], [[SKY, SKY]], {}), info)
     assert (labels, ids, classes) == ([[CAR, ROAD]], [[0, 0]], [])
 
@@ -108,14 +117,14 @@ def test_a_model_scores_its_own_labels_in_full() -> None:
     label_map = np.array([[SKY, SKY, CAR, CAR], [ROAD, ROAD, CAR, CAR]], np.uint8)
     ids = np.array([[0, 0, 1, 2], [0, 0, 1, 2]], np.int32)
     sample = Sample(np.zeros((2, 4, 3), np.uint8), label_map, ids)
-    truth = Labelled(label_map, objects_of(label_map, ids))
+    truth = Labelled(label_map, objects_from_maps(label_map, ids))
     scorer = PANOPTIC.scorer(INFO)
     scorer.update(truth, sample, ITEM)
     scores = scorer.scores()
     assert isinstance(scores, PanopticScores)
     assert (scores.pq, scores.pq_things, scores.pq_stuff, scores.miou) == (1, 1, 1, 1)
     assert PANOPTIC.details(scores).counts == {"segments": 4}
-    as_one = Labelled(label_map, objects_of(label_map, (ids > 0).astype(np.int32)))
+    as_one = Labelled(label_map, objects_from_maps(label_map, (ids > 0).astype(np.int32)))
     assert PANOPTIC.image_score(as_one, truth, INFO) == pytest.approx((1 + 1 + 0) / 3)
     with pytest.raises(DataError, match="no instance map"):
         scorer.update(truth, dataclasses.replace(sample, instance_map=None), ITEM)
@@ -128,7 +137,7 @@ def test_pictures_show_classes_and_outlines_of_objects() -> None:
     label_map = np.full((64, 64), CAR, np.uint8)
     ids = np.zeros((64, 64), np.int32)
     ids[:, :32], ids[:, 32:] = 1, 2
-    labels = Labelled(label_map, objects_of(label_map, ids))
+    labels = Labelled(label_map, objects_from_maps(label_map, ids))
     drawn = PANOPTIC.overlay(np.full((64, 64, 3), 100, np.uint8), labels, CLASSES)
     assert_array_equal(drawn[10, 10], [150, 50, 50])
     assert not (drawn[10, 31:33] == [150, 50, 50]).all(axis=1).any()

@@ -10,7 +10,7 @@ import pytest
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
+from pixelwise.instances.grouping_parameters import CHANNELS, GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.tasks.base import Labelled, OptionRule
@@ -19,7 +19,7 @@ CLASSES = ClassMap.from_names(["background", "cell"])
 
 
 def info_of(task: str) -> ModelInfo:
-    grouping = Grouping((1,)) if TASKS[task].has_objects else None
+    grouping = GroupingParameters((1,)) if TASKS[task].has_objects else None
     return ModelInfo("by hand", None, task, CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32, grouping=grouping)
 
 
@@ -52,12 +52,12 @@ def test_targets_have_the_channels_of_the_task(name: str, recipe: object) -> Non
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_pictures_leave_the_image_alone(name: str) -> None:
-    from pixelwise.instances.objects import objects_of
+    from pixelwise.instances.objects import objects_from_maps
 
     task, image = TASKS[name], np.full((32, 32, 3), 100, np.uint8)
     label_map = np.zeros((32, 32), np.uint8)
     label_map[8:24, 8:24] = 1
-    labels = Labelled(label_map, objects_of(label_map, label_map.astype(np.int32)))
+    labels = Labelled(label_map, objects_from_maps(label_map, label_map.astype(np.int32)))
     for picture in (
         task.overlay(image, labels, CLASSES),
         task.errors(image, labels, labels, lambda values: values),

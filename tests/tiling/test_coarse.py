@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pixelwise.tiling.coarse import labels_between
+from pixelwise.tiling.coarse import upsample_labels
 
 
 def upsampled(coarse: np.ndarray, size: tuple[int, int], stride: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_labels_are_those_of_the_upsampled_logits(
     size: tuple[int, int], stride: int, cells: tuple[int, int], classes: int
 ) -> None:
     coarse = np.random.default_rng(0).normal(size=(classes, *cells)).astype(np.float32)
-    found, logits = labels_between(coarse, size, stride), upsampled(coarse, size, stride)
+    found, logits = upsample_labels(coarse, size, stride), upsampled(coarse, size, stride)
     assert found.shape == size
     assert found.dtype == np.uint8
     chosen = np.take_along_axis(logits, found[None].astype(int), axis=0)[0]
@@ -43,12 +43,12 @@ def test_labels_are_those_of_the_upsampled_logits(
 def test_where_all_agree_nothing_is_worked_out() -> None:
     coarse = np.zeros((3, 8, 8), np.float32)
     coarse[2] = 1
-    assert (labels_between(coarse, (30, 32), 32) == 2).all()
+    assert (upsample_labels(coarse, (30, 32), 32) == 2).all()
 
 
 def test_a_tie_goes_to_the_lowest_class() -> None:
-    assert (labels_between(np.ones((4, 8, 8), np.float32), (32, 32), 32) == 0).all()
+    assert (upsample_labels(np.ones((4, 8, 8), np.float32), (32, 32), 32) == 0).all()
     border = np.zeros((2, 1, 2), np.float32)
     border[0, 0, 0] = border[1, 0, 1] = 1  # halfway between the two cells both have as much
-    assert labels_between(border, (1, 6), 2).tolist() == [[0, 0, 0, 1, 1, 1]]
-    assert labels_between(border, (1, 5), 5).tolist() == [[0, 0, 0, 1, 1]]
+    assert upsample_labels(border, (1, 6), 2).tolist() == [[0, 0, 0, 1, 1, 1]]
+    assert upsample_labels(border, (1, 5), 5).tolist() == [[0, 0, 0, 1, 1]]

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import uniform_filter
 
 from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.tiling.stitch import stitch_label_map, stitch_logits, stitched
+from pixelwise.tiling.stitch import stitch_blocks, stitch_label_map, stitch_logits
 
 Run = Callable[[np.ndarray], np.ndarray]
 GRID = {"tile": 64, "overlap": 32, "stride": 8}
@@ -62,9 +62,9 @@ def noting(run: Run, sizes: list[tuple[int, ...]]) -> Run:
 @pytest.mark.parametrize("run", [each_pixel, cells, box(12)], ids=["pixel", "stride", "receptive field"])
 def test_tiled_equals_whole(run: Run, size: tuple[int, int]) -> None:
     image = picture(*size)
-    stitched = stitch_logits(run, image, **GRID)
-    assert stitched.dtype == np.float32
-    assert_allclose(stitched, run(image[None])[0], rtol=1e-6, atol=1e-5)  # values up to 255 in float32
+    logits = stitch_logits(run, image, **GRID)
+    assert logits.dtype == np.float32
+    assert_allclose(logits, run(image[None])[0], rtol=1e-6, atol=1e-5)  # values up to 255 in float32
 
 
 def test_a_net_that_sees_further_than_the_margin_would_be_found_out() -> None:
@@ -75,7 +75,7 @@ def test_a_net_that_sees_further_than_the_margin_would_be_found_out() -> None:
 def test_an_image_that_fits_is_one_call_and_passed_on_as_it_is() -> None:
     sizes: list[tuple[int, ...]] = []
     image = picture(64, 40)
-    (block,) = stitched(noting(each_pixel, sizes), image, **GRID)
+    (block,) = stitch_blocks(noting(each_pixel, sizes), image, **GRID)
     assert (block.row, block.column, sizes) == (0, 0, [(1, 64, 40, 3)])
     assert_array_equal(block.logits, each_pixel(image[None])[0])
 
@@ -92,7 +92,7 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
     image = picture(300, 100)
     expected = each_pixel(image[None])[0]
     times, calls = np.zeros((300, 100), int), []
-    for block in stitched(noting(each_pixel, sizes), image, **GRID):
+    for block in stitch_blocks(noting(each_pixel, sizes), image, **GRID):
         assert_allclose(block.logits, expected[(slice(None), *block.place)], rtol=1e-6)
         times[block.place] += 1
         calls.append(len(sizes))
@@ -106,8 +106,8 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
 @pytest.mark.parametrize("from_row", [0, 1, 40, 75, 149, 150, 151])
 def test_begun_at_a_row_the_blocks_are_the_same(from_row: int, grid: dict[str, int]) -> None:
     image = picture(150, 97)
-    every = list(stitched(box(3), image, **grid))
-    begun = list(stitched(box(3), image, **grid, from_row=from_row))
+    every = list(stitch_blocks(box(3), image, **grid))
+    begun = list(stitch_blocks(box(3), image, **grid, from_row=from_row))
     expected = [block for block in every if block.row + block.logits.shape[1] > from_row]
     assert [(block.row, block.column) for block in begun] == [(block.row, block.column) for block in expected]
     for own, other in zip(begun, expected, strict=True):
@@ -151,8 +151,8 @@ def test_label_map_gives_a_tie_to_the_lowest_class(size: tuple[int, int]) -> Non
 
 def test_an_image_seen_backwards_is_handed_on_in_order() -> None:
     image = picture(100, 90)
-    stitched = stitch_logits(noting(each_pixel, []), image[::-1, ::-1], **GRID)
-    assert_allclose(stitched, each_pixel(image[None, ::-1, ::-1])[0], rtol=1e-6)
+    logits = stitch_logits(noting(each_pixel, []), image[::-1, ::-1], **GRID)
+    assert_allclose(logits, each_pixel(image[None, ::-1, ::-1])[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,12 @@ def test_an_image_seen_backwards_is_handed_on_in_order() -> None:
 )
 def test_images_that_are_none(image: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"image: found .* expected uint8 of shape \(height, width, channels\)"):
-        stitched(each_pixel, image, **GRID)
+        stitch_blocks(each_pixel, image, **GRID)
 
 
 def test_a_grid_that_cannot_be_laid_is_refused_before_the_first_tile() -> None:
     with pytest.raises(OptionError, match="overlap"):
-        stitched(each_pixel, picture(100, 100), tile=64, overlap=60, stride=8)
+        stitch_blocks(each_pixel, picture(100, 100), tile=64, overlap=60, stride=8)
 
 
 @pytest.mark.parametrize(

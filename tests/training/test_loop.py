@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import RunError
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tasks.instance import INSTANCE
@@ -74,7 +74,9 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
 def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: Recipe) -> None:
     """Against torch's own losses; the objects cover the first rows, and one image's first column is not labelled."""
     torch.manual_seed(0)
-    pipeline = Pipeline(build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=Grouping((1,)))
+    pipeline = Pipeline(
+        build("fpn", 6, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=GroupingParameters((1,))
+    )
     update = {"class_weights": (1.0, 2.0, 0.5), "learning_rate": 1e-12, "heat_weight": 3.0, "offset_weight": 0.25}
     trainer = Trainer(pipeline, recipe.replace(**update), 0, INSTANCE)
     rng = torch.Generator().manual_seed(1)

@@ -13,7 +13,7 @@ from PIL import Image
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.inference.predictor import Predictor
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.training import distributed
 from pixelwise.training.samples import SampleStore
@@ -21,7 +21,7 @@ from pixelwise.training.validation import validation_score
 
 CLASSES = ClassMap.from_names(["background", "cell"])
 SEMANTIC = ModelInfo("red", None, "semantic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32)
-INSTANCE = dataclasses.replace(SEMANTIC, task="instance", grouping=Grouping((1,), radius=2, least_area=1))
+INSTANCE = dataclasses.replace(SEMANTIC, task="instance", grouping=GroupingParameters((1,), radius=2, least_area=1))
 
 
 class Red:

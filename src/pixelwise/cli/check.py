@@ -159,7 +159,7 @@ def _summary(result: CheckResult) -> str:
     counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common())
     if not result.harmful:
         return f"{total} ({counts}), none that spoils training."
-    if not result.spoilt:
+    if not result.unusable:
         return f"{total} ({counts}). Correct them."
-    images = quantity(len(result.spoilt), "image")
+    images = quantity(len(result.unusable), "image")
     return f"{total} ({counts}). Correct them, or leave {images} out with train --skip-bad."

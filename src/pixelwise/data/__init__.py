@@ -14,7 +14,7 @@ from pixelwise.data.dataset import Dataset
 from pixelwise.data.exif_orientation import orient_labels
 from pixelwise.data.file_names import with_file_names
 from pixelwise.data.layouts import FALLBACK, LAYOUTS
-from pixelwise.data.other_class_lists import other_lists
+from pixelwise.data.other_class_lists import find_conflicting_lists
 from pixelwise.data.stratify import stratify_splits
 from pixelwise.data.unrecognised import is_archive, kind_of_json
 
@@ -40,7 +40,7 @@ def open_dataset(
     layout = layout or LAYOUTS[recognise_layout(root)]
     other = None if images_root is None else Path(images_root)
     dataset = layout.read(root, other)
-    problems = (*dataset.problems, *other_lists(dataset))
+    problems = (*dataset.problems, *find_conflicting_lists(dataset))
     dataset = replace(dataset, read_labels=orient_labels(dataset.read_labels), problems=problems)
     if other is not None:
         dataset = replace(dataset, images_root=other)

@@ -18,9 +18,9 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.exif_orientation import report_ambiguous_orientation
-from pixelwise.data.item_check import HARMLESS, Examined, examine
-from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.masks.missing_objects import Numbering, missing_objects
+from pixelwise.data.item_check import HARMLESS, ItemCheck, check_item
+from pixelwise.data.masks.encoding import MaskEncoding
+from pixelwise.data.masks.missing_objects import ObjectCounts, find_missing_objects
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import nfc
 from pixelwise.data.splits import LEAST, SMALL
@@ -59,10 +59,10 @@ class CheckResult:
     `train_class_pixels` and `val_class_pixels` those of these splits; `class_image_pixels`, int64 (num_classes,), the
     pixels of the training images in which each class occurs (median-frequency balancing divides by it).
     `class_objects`, int64 (num_classes,), counts objects; `train_object_areas` are those of the training split in
-    pixels, int64 (objects,) an image. `problems` are sorted by file; `spoilt` are the images that training must leave
-    out, `without_objects` those that training on objects must leave out too. `remarks` are sentences on what was
-    assumed and on what the data allow. `coding` says what the values of mask files stand for, where there are such
-    files. `depths` tells of images deeper than 8 bits, by their type, and
+    pixels, int64 (objects,) an image. `problems` are sorted by file; `unusable` are the images that training must leave
+    out, `unusable_for_objects` those that training on objects must leave out too. `remarks` are sentences on what was
+    assumed and on what the data allow. `mask_encoding` says what the values of mask files stand for, where there are
+    such files. `depths` tells of images deeper than 8 bits, by their type, and
     `value_range` what becomes 0 and 255 of them.
     """
 
@@ -79,12 +79,12 @@ class CheckResult:
     class_image_pixels: Int64
     train_object_areas: list[Int64]
     problems: list[Problem]
-    spoilt: set[Path]
+    unusable: set[Path]
     remarks: list[str]
-    coding: Coding | None = None
+    mask_encoding: MaskEncoding | None = None
     depths: dict[str, DepthUse] = field(default_factory=dict)
     value_range: ValueRange | None = None
-    without_objects: set[Path] = field(default_factory=set)
+    unusable_for_objects: set[Path] = field(default_factory=set)
 
     @property
     def images(self) -> int:
@@ -104,16 +104,18 @@ class CheckResult:
     @property
     def mask_values(self) -> list[MaskValues]:
         """What the values of mask files stand for: each class, and no label."""
-        if self.coding is None:
+        if self.mask_encoding is None:
             return []
         counts = {
             **dict(enumerate(self.class_pixels.tolist())),
             IGNORE_INDEX: self.pixels - int(self.class_pixels.sum()),
         }
         return [
-            MaskValues(values, label, count / self.pixels if self.pixels else None, self.coding.reason_for(label))
+            MaskValues(
+                values, label, count / self.pixels if self.pixels else None, self.mask_encoding.reason_for(label)
+            )
             for label, count in counts.items()
-            if (values := self.coding.values_of(label))
+            if (values := self.mask_encoding.values_of(label))
         ]
 
     def name_of(self, label: int) -> str:
@@ -164,7 +166,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     # Of copies in two splits the one nearer to training is left out, so that one comes later here.
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     seen: dict[bytes, tuple[str, Path]] = {}
-    numberings: list[Numbering] = []
+    numberings: list[ObjectCounts] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         examined = pool.map(partial(_examined, dataset, Turns()), [item for _, item in items])
         for done, ((split, item), found) in enumerate(zip(items, examined, strict=True), start=1):
@@ -176,29 +178,29 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             result.problems += problems
             spoilt = any(problem.kind not in HARMLESS for problem in problems)
             if spoilt:
-                result.spoilt.add(item.image)
+                result.unusable.add(item.image)
             _count(result, found, split, counts=not spoilt)
             if found.numbering is not None:
                 numberings.append(found.numbering)
             if on_progress is not None:
                 on_progress(done, len(items))
-    for lacking, problem in missing_objects(dataset.root, dataset.classes, numberings):
+    for lacking, problem in find_missing_objects(dataset.root, dataset.classes, numberings):
         result.problems.append(problem)
         if lacking is not None:
-            result.without_objects.add(lacking.image)
+            result.unusable_for_objects.add(lacking.image)
     result.problems += [_stray(mask) for mask in dataset.stray_masks]
     result.problems += [*dataset.problems, *_similar_names(dataset), *report_ambiguous_orientation(dataset)]
     result.problems += [*_empty_splits(dataset), *_missing_classes(result)]
-    result.remarks += splits_in_words(dataset)
+    result.remarks += describe_splits(dataset)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
 
 
-def _examined(dataset: Dataset, turns: Turns, item: Item) -> Examined:
+def _examined(dataset: Dataset, turns: Turns, item: Item) -> ItemCheck:
     """Examine an item when it is its turn."""
     with turns.of(pixels_in(item.image)):
-        return examine(dataset, item)
+        return check_item(dataset, item)
 
 
 def _nothing_yet(dataset: Dataset) -> CheckResult:
@@ -220,13 +222,13 @@ def _nothing_yet(dataset: Dataset) -> CheckResult:
         class_image_pixels=zeros(),
         train_object_areas=[],
         problems=[],
-        spoilt=set(),
+        unusable=set(),
         remarks=[],
-        coding=dataset.coding,
+        mask_encoding=dataset.mask_encoding,
     )
 
 
-def _count(result: CheckResult, found: Examined, split: str, counts: bool) -> None:
+def _count(result: CheckResult, found: ItemCheck, split: str, counts: bool) -> None:
     """Add an item's size and, where it `counts`, its pixels to the result."""
     if found.size is None:
         return
@@ -317,7 +319,7 @@ def _missing_classes(result: CheckResult) -> Iterator[Problem]:
         yield from problem("class_not_in_val", trained & ~validated, "in val, though in train", unmeasured)
 
 
-def splits_in_words(dataset: Dataset) -> list[str]:
+def describe_splits(dataset: Dataset) -> list[str]:
     """Return which splits were drawn, and which are too small for a score that says much."""
     counts = {split: len(items) for split, items in dataset.splits.items()}
     drawn = [split for split, items in dataset.splits.items() if any(item.auto_split for item in items)]

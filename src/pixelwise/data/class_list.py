@@ -103,7 +103,7 @@ def _read_list(path: Path) -> ClassList:
         raise DataError(path, f"a list that cannot be read ({reason})", FORMS[path.name], "Correct it.") from error
 
 
-def to_yaml(classes: ClassMap) -> str:
+def class_list_yaml(classes: ClassMap) -> str:
     """Return the text of `classes.yaml`, a class a line."""
     lines = (yaml.safe_dump(e, default_flow_style=True, sort_keys=False, width=10**6) for e in classes.to_dict())
     return "classes:\n" + "".join(f"- {line}" for line in lines)
@@ -111,7 +111,7 @@ def to_yaml(classes: ClassMap) -> str:
 
 def write_classes(path: Path, classes: ClassMap) -> None:
     """Write `classes.yaml`."""
-    write_text(path, to_yaml(classes))
+    write_text(path, class_list_yaml(classes))
 
 
 def _read_yaml(path: Path, text: str) -> ClassList:

@@ -13,7 +13,7 @@ from pixelwise.core.bands import Bands, channel_count
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import MaskError
 from pixelwise.core.value_range import ValueRange
-from pixelwise.data.masks.encoding import Coding
+from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.problem import Problem
 from pixelwise.raster.bands import band_size, measure_bands, read_channels, read_stored
 from pixelwise.raster.depth import measure_range
@@ -69,8 +69,8 @@ class Dataset:
     labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
     are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
     the images' channels, where they are others than red, green and blue. `value_range` says what becomes 0 and 255 of
-    images deeper than 8 bits; without one each file suggests it (see `estimate_range`). `coding` says what the values
-    of mask files stand for, where the data has such files. `problems` are what was found on opening it: what was
+    images deeper than 8 bits; without one each file suggests it (see `estimate_range`). `mask_encoding` says what the
+    values of mask files stand for, where the data has such files. `problems` are what was found on opening it: what was
     assumed, files that were passed over, entries that make no sense. `id_files` says whether files beside the masks
     number the objects that the masks show. `images_root` is the folder outside `root` in which files may lie too.
     """
@@ -83,7 +83,7 @@ class Dataset:
     stray_masks: tuple[Path, ...] = ()
     bands: Bands | None = None
     value_range: ValueRange | None = None
-    coding: Coding | None = None
+    mask_encoding: MaskEncoding | None = None
     problems: tuple[Problem, ...] = ()
     images_root: Path | None = None
     id_files: bool = False

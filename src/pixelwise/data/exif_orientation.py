@@ -65,7 +65,7 @@ def _quarter_turn(image: Path, size: tuple[int, ...]) -> int | None:
 def report_ambiguous_orientation(dataset: Dataset) -> list[Problem]:
     """Return a remark on images that their EXIF orientation turns or mirrors without a change of size, so that masks in
     files of their own may have been drawn before or after it; none where there are none."""
-    if dataset.coding is None:
+    if dataset.mask_encoding is None:
         return []
     doubtful = [item for _, item in dataset.items() if item.mask is not None and _may_be_turned(item.image, item.mask)]
     if not doubtful:

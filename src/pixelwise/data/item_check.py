@@ -15,9 +15,9 @@ from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes
-from pixelwise.data.masks.missing_objects import Numbering, numbering_of
+from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
 from pixelwise.data.problem import Problem
-from pixelwise.instances.objects import objects_of
+from pixelwise.instances.objects import objects_from_maps
 from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import frame_count, is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, located
@@ -58,7 +58,7 @@ NARROW = 1 / 16
 
 
 @dataclass(frozen=True)
-class Examined:
+class ItemCheck:
     """What one item's files hold.
 
     size: (height, width) and digest: of the image as it is stored, `None` where it cannot be read. class_pixels and
@@ -75,10 +75,10 @@ class Examined:
     object_areas: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
     depth: Depth | None = None
-    numbering: Numbering | None = None
+    numbering: ObjectCounts | None = None
 
 
-def examine(dataset: Dataset, item: Item) -> Examined:
+def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     """Read an item's files and name their problems; raises none of them."""
     problems: list[Problem] = []
     size, digest, depth = _facts(dataset, item, problems)  # the image itself is not kept while the labels are read
@@ -90,7 +90,7 @@ def examine(dataset: Dataset, item: Item) -> Examined:
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
-    numbering: Numbering | None = None
+    numbering: ObjectCounts | None = None
     if labels is not None:
         class_pixels += count_values(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
@@ -98,15 +98,15 @@ def examine(dataset: Dataset, item: Item) -> Examined:
             message = f"found no labelled pixel; expected some. {remedy}"
             problems.append(Problem(item.image, "unlabelled", message))
         if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
-            found = objects_of(labels.label_map, labels.instance_map)
+            found = objects_from_maps(labels.label_map, labels.instance_map)
             class_objects += np.bincount(found.class_index, minlength=len(class_objects))
             areas = found.areas()
         if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
-            numbering = numbering_of(item, labels, class_pixels, class_objects)
+            numbering = count_objects(item, labels, class_pixels, class_objects)
     if depth is not None and (remark := _narrow(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", remark))
     counts = (class_pixels, class_objects, areas)
-    return Examined(item, size, digest, *counts, tuple(problems), depth, numbering)
+    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, numbering)
 
 
 def _facts(

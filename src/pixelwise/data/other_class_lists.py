@@ -18,7 +18,7 @@ from pixelwise.data.annotation_files import parse_json, parse_yaml, shorten
 from pixelwise.data.class_list import CLASS_LISTS, VOID_NAMES, ClassList
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.layouts.voc_classes import LABEL_MAP, read_label_map
-from pixelwise.data.problem import Problem, shown
+from pixelwise.data.problem import Problem, display_path
 from pixelwise.data.references import nfc, walk
 from pixelwise.data.shapes.annotations import is_background
 from pixelwise.data.splits import SPLITS
@@ -47,7 +47,7 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Listing:
+class NameList:
     """The names of a list in their order, less those of no label, and what it says of their values and colours."""
 
     path: Path
@@ -60,9 +60,9 @@ class Listing:
         return tuple(_plain(name) for name in self.names)
 
 
-def class_list_of_splits(root: Path) -> ClassList | None:
+def read_split_class_list(root: Path) -> ClassList | None:
     """Return the list that Roboflow writes into each split's folder; `None` without one. Where they differ,
-    `other_lists` tells."""
+    `find_conflicting_lists` tells."""
     names = (name for spellings in SPLITS.values() for name in spellings)
     path = next((file for name in names if (file := root / name / ROBOFLOWS).is_file()), None)
     if path is None:
@@ -74,10 +74,10 @@ def class_list_of_splits(root: Path) -> ClassList | None:
         raise DataError(path, found, "a header line, then lines of value,name", "Correct it.") from error
 
 
-def other_lists(dataset: Dataset) -> list[Problem]:
+def find_conflicting_lists(dataset: Dataset) -> list[Problem]:
     """Return what is to be said of the lists of classes in a data set's folders that say something else than its
     classes, or that cannot be read."""
-    read = [(path, _read(path)) for path in files_like_lists(dataset.root)]
+    read = [(path, _read(path)) for path in find_list_files(dataset.root)]
     used = next((own for _, own in read if own is not None and _is_used(dataset, own)), None)
     problems: list[Problem] = []
     for path, own in read:
@@ -89,14 +89,14 @@ def other_lists(dataset: Dataset) -> list[Problem]:
     return problems
 
 
-def _is_used(dataset: Dataset, own: Listing) -> bool:
+def _is_used(dataset: Dataset, own: NameList) -> bool:
     names = tuple(_plain(name) for name in dataset.classes.names)
     if dataset.format == "yolo":
         return own.path.suffix.lower() in (".yaml", ".yml") and _without_background(own.plain) == names[1:]
     return own.plain == names
 
 
-def files_like_lists(root: Path) -> list[Path]:
+def find_list_files(root: Path) -> list[Path]:
     """Return the files in `root`, and a little deeper, that are called as lists of classes are, those that are read
     first."""
     files: list[tuple[int, int, Path]] = []
@@ -117,7 +117,7 @@ def _holds_annotations(path: Path) -> bool:
     return path.suffix.lower() == ".json" and kind_of_json(path) is not None
 
 
-def _read(path: Path) -> Listing | None:
+def _read(path: Path) -> NameList | None:
     """Return what a list says; `None` where it cannot be read, or is none."""
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
@@ -144,21 +144,21 @@ def _reader(path: Path) -> str | None:
     return {".csv": "class_dict.csv", ".txt": "classes.txt", ".names": "classes.txt"}.get(path.suffix.lower())
 
 
-def _of_list(own: ClassList) -> Listing:
+def _of_list(own: ClassList) -> NameList:
     names = own.classes.names
     values = {names[index]: value for value, index in own.values.items() if index != IGNORE_INDEX}
     colors = {names[index]: color for color, index in own.colors.items() if index != IGNORE_INDEX}
-    return Listing(own.path, names, values if own.stated else {}, colors)
+    return NameList(own.path, names, values if own.stated else {}, colors)
 
 
-def _of_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> Listing | None:
+def _of_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> NameList | None:
     named = [(value, name) for value, name in pairs if _plain(name) not in VOID_NAMES]
     if not named:
         return None
     stated = {name: value for value, name in named if value is not None}
     if len(stated) == len(named):
         named.sort(key=lambda pair: pair[0] or 0)
-    return Listing(path, tuple(name for _, name in named), stated if len(stated) == len(named) else {})
+    return NameList(path, tuple(name for _, name in named), stated if len(stated) == len(named) else {})
 
 
 def _pairs_in(content: Any, is_list: bool) -> list[tuple[int | None, str]]:
@@ -186,7 +186,7 @@ def _pairs_in(content: Any, is_list: bool) -> list[tuple[int | None, str]]:
     return pairs
 
 
-def _difference(dataset: Dataset, own: Listing, used: Listing | None) -> str | None:
+def _difference(dataset: Dataset, own: NameList, used: NameList | None) -> str | None:
     """Return how a list differs from the classes that are read; `None` where it says the same."""
     names = dataset.classes.names
     here, there = own.plain, tuple(_plain(name) for name in names)
@@ -216,10 +216,10 @@ def _difference(dataset: Dataset, own: Listing, used: Listing | None) -> str | N
 
 
 def _uses_colors(dataset: Dataset) -> bool:
-    return dataset.coding is not None and bool(dataset.coding.colors or dataset.coding.palette)
+    return dataset.mask_encoding is not None and bool(dataset.mask_encoding.colors or dataset.mask_encoding.palette)
 
 
-def _differing(dataset: Dataset, own: Listing, used: Listing | None, difference: str) -> Problem:
+def _differing(dataset: Dataset, own: NameList, used: NameList | None, difference: str) -> Problem:
     names = f"{len(own.names)} classes ({_shown(own.names)})"
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
@@ -227,7 +227,7 @@ def _differing(dataset: Dataset, own: Listing, used: Listing | None, difference:
             "were not read: write them there, in classes.txt one a line in the order of the masks' values."
         )
         return Problem(own.path, "passed_over", message)
-    source = "the classes of the data" if used is None else shown(dataset.root, used.path)
+    source = "the classes of the data" if used is None else display_path(dataset.root, used.path)
     message = (
         f"found {names}, and {dataset.classes.num_classes} ({_shown(dataset.classes.names)}) in {source}, which "
         f"count{'' if used is None else 's'}: {difference}; expected one list of classes, or the same in all. Correct "
@@ -236,7 +236,7 @@ def _differing(dataset: Dataset, own: Listing, used: Listing | None, difference:
     return Problem(own.path, "class_lists" if dataset.format in LISTED else "passed_over", message)
 
 
-def _unread(dataset: Dataset, path: Path, used: Listing | None) -> Problem:
+def _unread(dataset: Dataset, path: Path, used: NameList | None) -> Problem:
     known = ", ".join(CLASS_LISTS)
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
@@ -244,7 +244,7 @@ def _unread(dataset: Dataset, path: Path, used: Listing | None) -> Problem:
             "read: write the names there, in classes.txt one a line in the order of the masks' values."
         )
     else:
-        source = "those of the data count" if used is None else f"{shown(dataset.root, used.path)} counts"
+        source = "those of the data count" if used is None else f"{display_path(dataset.root, used.path)} counts"
         message = (
             f"found what looks like a list of classes and cannot be read as one; expected one of {known}. It was not "
             f"compared: {source}. See that both say the same, or move this one elsewhere."

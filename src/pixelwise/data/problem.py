@@ -15,6 +15,6 @@ class Problem:
     message: str
 
 
-def shown(root: Path, path: Path) -> str:
+def display_path(root: Path, path: Path) -> str:
     """Return a file's path as messages show it: from the data set's directory on."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

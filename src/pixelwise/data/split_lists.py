@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Item
-from pixelwise.data.problem import Problem, shown
+from pixelwise.data.problem import Problem, display_path
 from pixelwise.data.references import FileFinder, Match, last_levels, nfc, parts_of
 from pixelwise.raster.image import IMAGE_ENDINGS
 
@@ -106,7 +106,7 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
         if line.mask is not None and masks:
             mask = masks.get(line.mask)
             if mask is not None and masks_of.setdefault(item.image, mask) != mask:
-                both = " and ".join(shown(root, mask_path) for mask_path in (masks_of[item.image], mask))
+                both = " and ".join(display_path(root, mask_path) for mask_path in (masks_of[item.image], mask))
                 raise DataError(item.image, f"two masks in the lists, {both}", "one mask", "Correct the lists.")
             if mask is not None and item.mask not in (None, mask):
                 others[item.image] = mask
@@ -114,7 +114,9 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
         items.setdefault((line.split, item.image), item)
     _require_own_masks(root, masks_of)
     if others:
-        pairs = ", ".join(f"{image.name} with {shown(root, mask)}" for image, mask in list(others.items())[:_SHOWN])
+        pairs = ", ".join(
+            f"{image.name} with {display_path(root, mask)}" for image, mask in list(others.items())[:_SHOWN]
+        )
         message = (
             f"found lists that name masks which are not called as their images are, {len(others):,} in all ({pairs}); "
             "expected masks with their images' names. The lists were followed; without second columns the names pair "
@@ -134,7 +136,7 @@ def report_unlisted(root: Path, images: Mapping[Path, bool], listed: Iterable[Pa
     left = sorted(image for image in images if image not in used)
     if not left:
         return []
-    names = ", ".join(shown(root, image) for image in left[:_SHOWN]) + (" ..." if len(left) > _SHOWN else "")
+    names = ", ".join(display_path(root, image) for image in left[:_SHOWN]) + (" ..." if len(left) > _SHOWN else "")
     masked = sum(images[image] for image in left)
     message = (
         f"found {len(left):,} image{'s' if len(left) > 1 else ''} ({names}), {masked:,} with a mask, that no list of "
@@ -159,7 +161,7 @@ def _unfollowed(texts: list[str], missing: list[str], root: Path) -> list[Proble
 def _require_own_masks(root: Path, masks_of: Mapping[Path, Path]) -> None:
     twice = [mask for mask, count in Counter(masks_of.values()).items() if count > 1]
     if twice:
-        names = " and ".join(shown(root, image) for image, mask in masks_of.items() if mask == twice[0])
+        names = " and ".join(display_path(root, image) for image, mask in masks_of.items() if mask == twice[0])
         raise DataError(twice[0], f"one mask for {names} in the lists", "a mask for each image", "Correct the lists.")
 
 

@@ -91,6 +91,6 @@ def _placed(result: Result, image: Path) -> Result:
     objects = result.instances
     if objects is not None:
         left = replace(objects, instance_map=np.where(blank, 0, objects.instance_map))
-        objects = left.kept(left.areas() > 0)
+        objects = left.select(left.areas() > 0)
     label_map = np.where(blank, np.uint8(IGNORE_INDEX), result.label_map)
     return replace(result, place=place, label_map=label_map, instances=objects)

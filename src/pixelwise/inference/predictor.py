@@ -16,12 +16,12 @@ from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine, name_image_in_errors
 from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes, softmax
 from pixelwise.inference.result import Result
-from pixelwise.instances.fields import Fields
+from pixelwise.instances.fields import CentreOffsetMaps
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import read_channels
-from pixelwise.tiling.coarse import labels_between
-from pixelwise.tiling.stitch import Block, Image, Run, labels_of, stitch_label_map, stitch_logits, stitched
+from pixelwise.tiling.coarse import upsample_labels
+from pixelwise.tiling.stitch import Block, Image, Run, argmax_labels, stitch_blocks, stitch_label_map, stitch_logits
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -125,7 +125,7 @@ class Predictor:
         info, engine, size = self.info, self._engine, image.shape[:2]
         in_one = max(size) <= info.tile and not self.thresholds
         if in_one and isinstance(engine, OnnxRuntimeEngine) and engine.has_coarse:
-            return labels_between(engine.coarse(image[None])[0], size, info.stride)
+            return upsample_labels(engine.coarse(image[None])[0], size, info.stride)
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
         return stitch_label_map(engine, image, **grid, labels=self.labels_of)
 
@@ -139,14 +139,14 @@ class Predictor:
         if grouping is None:
             remedy = "Train with `task='instance'`."
             raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
-        from pixelwise.instances.grouping import grouped  # scipy, which no semantic model should load
+        from pixelwise.instances.grouping import group_pixels  # scipy, which no semantic model should load
 
         blocks = self.blocks(image)
-        label_map, fields = np.empty(image.shape[:2], np.uint8), Fields.empty(image.shape[:2])
+        label_map, fields = np.empty(image.shape[:2], np.uint8), CentreOffsetMaps.empty(image.shape[:2])
         for block in blocks:
             label_map[block.place] = self.labels_of(block.logits)
-            fields.put(block.place, Fields.of(block.logits, grouping.things))
-        return label_map, grouped(fields, grouping)
+            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, grouping.things))
+        return label_map, group_pixels(fields, grouping)
 
     def logits(self, image: UInt8) -> Float32:
         """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
@@ -163,7 +163,7 @@ class Predictor:
         self._require_image(image)
         info = self.info
         grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
-        return stitched(self._engine, image, **grid, from_row=from_row)
+        return stitch_blocks(self._engine, image, **grid, from_row=from_row)
 
     def label_bands(self, image: Image, from_row: int = 0) -> Iterator[tuple[int, UInt8]]:
         """Yield (row, labels uint8 (rows, width)) from top to bottom, a row of tiles each, the first at `from_row`.
@@ -184,7 +184,7 @@ class Predictor:
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
         info, run = self.info, moments_of_passes(self._engine, sampling)
-        for block in stitched(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
+        for block in stitch_blocks(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
             label_map[block.place] = self._chosen(block.logits[:-1])
             variance[block.place] = block.logits[-1]
         return label_map, variance
@@ -202,11 +202,11 @@ class Predictor:
     def labels_of(self, logits: Float32) -> UInt8:
         """Return the class indices, uint8 (height, width), that logits (K or more, height, width) stand for."""
         scores = logits[: self.classes.num_classes]
-        return self._chosen(softmax(scores)) if self.thresholds else labels_of(scores)
+        return self._chosen(softmax(scores)) if self.thresholds else argmax_labels(scores)
 
     def _chosen(self, probabilities: Float32) -> UInt8:
         if not self.thresholds:
-            return labels_of(probabilities)
+            return argmax_labels(probabilities)
         from pixelwise.inference.thresholds import apply_thresholds
 
         return apply_thresholds(probabilities, self.thresholds)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.place import PlaceOnEarth
-from pixelwise.render import object_overlay, overlay, visible
+from pixelwise.render import object_overlay, overlay, to_rgb
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -52,5 +52,5 @@ class Result:
         their own; uint8 (height, width, 3).
         """
         if self.instances is not None:
-            return object_overlay(visible(self.image), self.instances.instance_map, numbered=True)
-        return overlay(visible(self.image), self.label_map, self.info.classes)
+            return object_overlay(to_rgb(self.image), self.instances.instance_map, numbered=True)
+        return overlay(to_rgb(self.image), self.label_map, self.info.classes)

@@ -19,14 +19,14 @@ from pixelwise.inference.scan_rows import StoredRows
 from pixelwise.inference.writers.objects import open_table, table_rows
 from pixelwise.inference.writers.polygons import add_objects, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
-from pixelwise.instances.fields import NO_THING, Fields
-from pixelwise.instances.grouping import grouped
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.fields import NO_THING, CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.scan import Scan
-from pixelwise.render import object_overlay, visible
+from pixelwise.render import object_overlay, to_rgb
 
 Place = tuple[slice, slice]
 CORE = 2048
@@ -80,7 +80,7 @@ def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     return np.memmap(path, np.int32, "r+", shape=shape)
 
 
-def _windows(scan: Scan, rows: StoredRows, grouping: Grouping) -> Iterator[tuple[Place, Objects, bool]]:
+def _windows(scan: Scan, rows: StoredRows, grouping: GroupingParameters) -> Iterator[tuple[Place, Objects, bool]]:
     """Yield places, the objects there that have their middle in the core of a window, and whether one is cut."""
     height, width, _ = scan.shape
     for top in range(0, height, CORE):
@@ -94,18 +94,18 @@ def _windows(scan: Scan, rows: StoredRows, grouping: Grouping) -> Iterator[tuple
                 if margin >= MAX_MARGIN or not is_cut:
                     break
                 margin *= 2
-            yield place, objects.kept(_in_core(objects, core, place)), is_cut
+            yield place, objects.select(_in_core(objects, core, place)), is_cut
 
 
-def _grouped(scan: Scan, rows: StoredRows, place: Place, grouping: Grouping) -> Objects:
+def _grouped(scan: Scan, rows: StoredRows, place: Place, grouping: GroupingParameters) -> Objects:
     fields = rows.fields(place)
     ignored = scan.blank(place) | _leads_out(fields, place, scan.shape[:2])
     if ignored.any():
         fields = replace(fields, class_index=np.where(ignored, np.uint8(NO_THING), fields.class_index))
-    return grouped(fields, grouping)
+    return group_pixels(fields, grouping)
 
 
-def _leads_out(fields: Fields, place: Place, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def _leads_out(fields: CentreOffsetMaps, place: Place, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Return which pixels lead to a centre that the window does not see: they belong to no object of its core."""
     height, width = fields.down.shape
     down = np.arange(height)[:, None] + fields.down
@@ -174,7 +174,7 @@ def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], 
 
         def drawn(rows: slice) -> npt.NDArray[np.uint8]:
             first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines look at the rows beside
-            image = visible(scan[slice(first, last), slice(0, width)])
+            image = to_rgb(scan[slice(first, last), slice(0, width)])
             picture = object_overlay(image, np.asarray(ids[first:last]))
             return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.instances.fields import Fields
+from pixelwise.instances.fields import CentreOffsetMaps
 
 UInt8 = npt.NDArray[np.uint8]
 LABELS = np.dtype(np.uint8)
@@ -16,10 +16,10 @@ LABELS = np.dtype(np.uint8)
 FIELDS = np.dtype(
     [("label", "u1"), ("class_index", "u1"), ("probability", "<f4"), ("heat", "<f4"), ("down", "<i2"), ("right", "<i2")]
 )
-"""A pixel of an instance model's rows: its label, and what `Fields` has of it."""
+"""A pixel of an instance model's rows: its label, and what `CentreOffsetMaps` has of it."""
 
 
-def pack_records(labels: UInt8, fields: Fields) -> npt.NDArray[Any]:
+def pack_records(labels: UInt8, fields: CentreOffsetMaps) -> npt.NDArray[Any]:
     """Return pixels as `FIELDS` has them, (height, width)."""
     records = np.empty(labels.shape, FIELDS)
     records["label"] = labels
@@ -54,10 +54,10 @@ class StoredRows:
                 window[index] = np.frombuffer(file.read(size[1] * self.pixel.itemsize), self.pixel)
         return window
 
-    def fields(self, place: tuple[slice, slice]) -> Fields:
+    def fields(self, place: tuple[slice, slice]) -> CentreOffsetMaps:
         """Return what grouping needs of rows and columns."""
         window = self.window(place)
-        return Fields(*(np.ascontiguousarray(window[name]) for name in FIELD_NAMES))
+        return CentreOffsetMaps(*(np.ascontiguousarray(window[name]) for name in FIELD_NAMES))
 
     @property
     def labels(self) -> StoredLabels:

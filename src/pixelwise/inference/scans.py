@@ -26,13 +26,13 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.scan_rows import FIELDS, LABELS, StoredRows, pack_records
 from pixelwise.inference.writers.polygons import KINDS, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
-from pixelwise.instances.fields import Fields
+from pixelwise.instances.fields import CentreOffsetMaps
 from pixelwise.raster.gdal import image_errors, open_file
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.limits import require_width
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
 from pixelwise.raster.stack import located
-from pixelwise.render import overlay, visible
+from pixelwise.render import overlay, to_rgb
 
 UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
@@ -202,7 +202,7 @@ def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tupl
         return
     for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
         parts = [
-            pack_records(predictor.labels_of(block.logits), Fields.of(block.logits, grouping.things))
+            pack_records(predictor.labels_of(block.logits), CentreOffsetMaps.from_logits(block.logits, grouping.things))
             for block in blocks
         ]
         yield row, np.concatenate(parts, axis=1)
@@ -219,7 +219,7 @@ def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> 
             last = min(rows.stop + 1, height)  # an edge is seen from the row above it
             place = slice(rows.start, last), slice(0, width)
             label_map = labels.read(1, window=Window.from_slices(*place))
-            drawn = overlay(visible(scan[place]), label_map, predictor.classes)
+            drawn = overlay(to_rgb(scan[place]), label_map, predictor.classes)
             return drawn[: rows.stop - rows.start].transpose(2, 0, 1)
 
         write_geotiff(path, rows_of, (3, height, width), "uint8", scan.place, smooth=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.tiling.stitch import labels_of
+from pixelwise.tiling.stitch import argmax_labels
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -54,4 +54,4 @@ def apply_thresholds(probabilities: Float32, thresholds: Mapping[int, float]) ->
     for class_index, threshold in thresholds.items():
         own = probabilities[class_index]
         scores[class_index] = np.where(own >= threshold, 1 + own, -1)
-    return labels_of(scores)
+    return argmax_labels(scores)

@@ -1,4 +1,4 @@
-"""`Fields`: what grouping needs of a net's logits at each pixel, in a third of their bytes or less."""
+"""`CentreOffsetMaps`: what grouping needs of a net's logits at each pixel, in a third of their bytes or less."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_THING = 255
 
 
 @dataclass(frozen=True)
-class Fields:
+class CentreOffsetMaps:
     """Maps of an image, each (height, width).
 
     class_index: uint8, the best class where that is a thing, else `NO_THING`. probability: float32, that of this class
@@ -33,7 +33,7 @@ class Fields:
     right: Int16
 
     @classmethod
-    def of(cls, logits: Float32, things: Sequence[int]) -> Fields:
+    def from_logits(cls, logits: Float32, things: Sequence[int]) -> CentreOffsetMaps:
         """Return what float32 logits (K + 3, height, width) say: scores of classes, heat, and offsets in pixels.
 
         Raises `ShapeError` for fewer channels than the things ask for.
@@ -54,11 +54,11 @@ class Fields:
         return cls(class_index, 1 / total, heat, _whole(down), _whole(right))
 
     @classmethod
-    def empty(cls, size: tuple[int, int]) -> Fields:
+    def empty(cls, size: tuple[int, int]) -> CentreOffsetMaps:
         """Return maps of `size` (height, width), to be filled."""
         return cls(*(np.empty(size, dtype) for dtype in (np.uint8, np.float32, np.float32, np.int16, np.int16)))
 
-    def put(self, place: tuple[slice, slice], part: Fields) -> None:
+    def paste(self, place: tuple[slice, slice], part: CentreOffsetMaps) -> None:
         """Fill rows and columns with those of a part of the image."""
         for field in fields(self):
             getattr(self, field.name)[place] = getattr(part, field.name)

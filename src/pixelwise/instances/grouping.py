@@ -17,17 +17,17 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from pixelwise.instances.fields import NO_THING, Fields
-from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, Grouping
+from pixelwise.instances.fields import NO_THING, CentreOffsetMaps
+from pixelwise.instances.grouping_parameters import BOTH, COMPONENTS, GroupingParameters
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.parts import equal_parts, holes_filled, largest_parts
-from pixelwise.instances.targets import centres_of
+from pixelwise.instances.parts import connected_regions, fill_holes, keep_largest_parts
+from pixelwise.instances.targets import object_centres
 
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 
 
-def grouped(fields: Fields, grouping: Grouping) -> Objects:
+def group_pixels(fields: CentreOffsetMaps, grouping: GroupingParameters) -> Objects:
     """Return the objects of an image.
 
     A pixel belongs to one where the best class is a thing. An object's class is the one with the largest sum of
@@ -39,17 +39,17 @@ def grouped(fields: Fields, grouping: Grouping) -> Objects:
     if grouping.by == COMPONENTS:
         instance_map, count = _components(fields.class_index)
         return _objects(instance_map, np.ones(count, np.float32), fields, grouping)
-    centres = peaks(np.where(foreground, fields.heat, -np.inf), grouping.radius, grouping.least_heat)
+    centres = find_peaks(np.where(foreground, fields.heat, -np.inf), grouping.radius, grouping.least_heat)
     heat = fields.heat[tuple(centres.T)]
     instance_map = _joined(foreground, centres, fields) if len(centres) else np.zeros(foreground.shape, np.int32)
     if grouping.by == BOTH:
         instance_map, alone = _with_components(instance_map, foreground, centres, fields.heat)
         heat = np.append(heat, alone)
-    instance_map = holes_filled(largest_parts(instance_map)) if len(heat) else instance_map
+    instance_map = fill_holes(keep_largest_parts(instance_map)) if len(heat) else instance_map
     return _objects(instance_map, heat, fields, grouping)
 
 
-def _objects(instance_map: Int32, heat: Float32, fields: Fields, grouping: Grouping) -> Objects:
+def _objects(instance_map: Int32, heat: Float32, fields: CentreOffsetMaps, grouping: GroupingParameters) -> Objects:
     """Return the objects of a map of ids 1..n whose centres have so much `heat`, (n,): those that are large enough."""
     if not len(heat):
         return Objects(instance_map, np.empty(0, np.int32), np.empty(0, np.float32))
@@ -59,12 +59,12 @@ def _objects(instance_map: Int32, heat: Float32, fields: Fields, grouping: Group
     sums = _sums(fields, inside, labels, len(heat), grouping.things)
     class_index = np.array(grouping.things, np.int32)[sums.argmax(axis=1)]
     score = sums.max(axis=1) / np.maximum(areas, 1) * np.clip(heat, 0, 1)
-    return Objects(instance_map, class_index, score.astype(np.float32)).kept(areas >= grouping.least_area)
+    return Objects(instance_map, class_index, score.astype(np.float32)).select(areas >= grouping.least_area)
 
 
 def _components(class_index: npt.NDArray[np.uint8]) -> tuple[Int32, int]:
     """Return a map of the 4-connected components of each class that is a thing, ids 1..n, and how many there are."""
-    parts, count = equal_parts(class_index)
+    parts, count = connected_regions(class_index)
     is_thing = np.zeros(count, bool)
     is_thing[parts] = class_index != NO_THING
     ids = (np.cumsum(is_thing) * is_thing).astype(np.int32)
@@ -84,17 +84,17 @@ def _with_components(
     return np.where(alone[parts], numbers[parts], instance_map), np.asarray(highest, np.float32)
 
 
-def peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
+def find_peaks(heat: Float32, radius: int, least: float) -> npt.NDArray[np.int64]:
     """Return (row, column), int64 (n, 2), of values above `least` that none exceeds within `radius` rows and columns.
 
     Of a plateau's pixels the one nearest to its mean position counts, so that it is one peak.
     """
     highest = ndimage.maximum_filter(heat, 2 * radius + 1, mode="constant", cval=-np.inf)
     plateaus, _ = ndimage.label((heat == highest) & (heat > least), np.ones((3, 3)))
-    return centres_of(plateaus)
+    return object_centres(plateaus)
 
 
-def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], fields: Fields) -> Int32:
+def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], fields: CentreOffsetMaps) -> Int32:
     """Return an instance map in which each pixel of the foreground has the number of the centre it leads to.
 
     The pixels of an object lead to few places, so that the nearest centre is sought once for each place.
@@ -119,7 +119,7 @@ def _joined(foreground: npt.NDArray[np.bool_], centres: npt.NDArray[np.int64], f
 
 
 def _sums(
-    fields: Fields, inside: npt.NDArray[np.int64], labels: Int32, count: int, things: Sequence[int]
+    fields: CentreOffsetMaps, inside: npt.NDArray[np.int64], labels: Int32, count: int, things: Sequence[int]
 ) -> npt.NDArray[np.float64]:
     """Return the sum of each thing's probability over each object's pixels at which it is best, (count, things)."""
     place = np.full(NO_THING + 1, len(things))  # a hole that was filled belongs to none

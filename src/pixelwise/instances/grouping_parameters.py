@@ -15,7 +15,7 @@ CHANNELS = 3
 
 
 @dataclass(frozen=True)
-class Grouping:
+class GroupingParameters:
     """Numbers of the grouping, in pixels where they have a unit.
 
     things: the classes whose pixels make objects. radius: up to which a centre is the highest. least_heat: of a centre.

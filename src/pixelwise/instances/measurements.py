@@ -13,7 +13,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Measures:
+class ObjectMeasures:
     """Of each object, in pixels and in the order of ids.
 
     area: int64 (n,). centre: float64 (n, 2), the mean position (row, column) of its pixels. box_xyxy: int64 (n, 4), its
@@ -28,7 +28,7 @@ class Measures:
     intensity: Float64
 
 
-def measured(objects: Objects, image: npt.NDArray[np.uint8]) -> Measures:
+def measure_objects(objects: Objects, image: npt.NDArray[np.uint8]) -> ObjectMeasures:
     """Return the measures of the objects in `image`, uint8 (height, width, C), each of which has a pixel."""
     count = len(objects)
     rows, columns = np.nonzero(objects.instance_map)
@@ -38,7 +38,7 @@ def measured(objects: Objects, image: npt.NDArray[np.uint8]) -> Measures:
     sums = [np.bincount(labels, values, count) for values in (rows, columns, gray)]
     centre = np.stack(sums[:2], axis=1) / area[:, None]
     length = perimeters(objects.instance_map, count)
-    return Measures(area, centre, objects.boxes_xyxy(), length, sums[2] / area)
+    return ObjectMeasures(area, centre, objects.boxes_xyxy(), length, sums[2] / area)
 
 
 def perimeters(instance_map: npt.NDArray[np.int32], count: int) -> Float64:

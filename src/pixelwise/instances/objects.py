@@ -33,7 +33,7 @@ class Piece:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
     @classmethod
-    def of(cls, mask: npt.NDArray[np.bool_]) -> Piece:
+    def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Piece:
         """Return what a mask of a whole image, with a pixel or more, holds."""
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         return cls(int(rows[0]), int(columns[0]), mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
@@ -54,7 +54,7 @@ class Objects:
     def __len__(self) -> int:
         return len(self.class_index)
 
-    def kept(self, which: npt.NDArray[np.bool_]) -> Objects:
+    def select(self, which: npt.NDArray[np.bool_]) -> Objects:
         """Return the objects that are true in `which`, boolean (n,), numbered anew."""
         table = np.concatenate([[0], np.cumsum(which) * which]).astype(np.int32)
         return Objects(table[self.instance_map], self.class_index[which], self.score[which])
@@ -91,7 +91,7 @@ def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_ma
         raise MaskError(where, f"the id {instance_map.min()}", "ids of 0 and above", remedy)
 
 
-def numbered(instance_map: AnyInstanceMap) -> tuple[Int32, npt.NDArray[np.int64]]:
+def renumber(instance_map: AnyInstanceMap) -> tuple[Int32, npt.NDArray[np.int64]]:
     """Return the map with its ids replaced by 1..n in their order, int32 (height, width), and the ids, int64 (n,).
 
     0 stays 0. Raises as `require_instance_map`.
@@ -111,7 +111,7 @@ def numbered(instance_map: AnyInstanceMap) -> tuple[Int32, npt.NDArray[np.int64]
     return numbers, ids.astype(np.int64)
 
 
-def objects_of(label_map: npt.NDArray[np.uint8], instance_map: AnyInstanceMap) -> Objects:
+def objects_from_maps(label_map: npt.NDArray[np.uint8], instance_map: AnyInstanceMap) -> Objects:
     """Return the objects of a labelled image, all with score 1; each has the class that most of its pixels have.
 
     label_map: uint8 (height, width); of two classes as frequent the lower index counts. An object without one labelled
@@ -120,8 +120,8 @@ def objects_of(label_map: npt.NDArray[np.uint8], instance_map: AnyInstanceMap) -
     if label_map.shape != instance_map.shape:
         expected = f"{label_map.shape}, the label map's shape"
         raise ShapeError("instance_map", str(instance_map.shape), expected, "Pass maps of the same image.")
-    own, ids = numbered(instance_map)
+    own, ids = renumber(instance_map)
     votes = np.bincount(own.ravel() * 256 + label_map.ravel(), minlength=256 * (len(ids) + 1)).reshape(-1, 256)
     votes = votes[1:, :IGNORE_INDEX]
     every = Objects(own, votes.argmax(axis=1).astype(np.int32), np.ones(len(ids), np.float32))
-    return every.kept(votes.sum(axis=1) > 0)
+    return every.select(votes.sum(axis=1) > 0)

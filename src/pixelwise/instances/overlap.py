@@ -37,7 +37,7 @@ class Overlaps:
         return self.shared / (areas[self.predicted] + self.true_areas[self.true] - self.shared)
 
 
-def overlaps(prediction: Objects, target: Objects, ignored: npt.NDArray[np.bool_] | None = None) -> Overlaps:
+def count_overlaps(prediction: Objects, target: Objects, ignored: npt.NDArray[np.bool_] | None = None) -> Overlaps:
     """Return how the objects of `prediction` lie on those of `target`, in one pass over the pixels.
 
     ignored: boolean (height, width), true where nothing is known; `None` for nowhere. Raises `ShapeError` for maps of

@@ -15,7 +15,7 @@ BORDER = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
 """The first and last rows and columns of a map."""
 
 
-def equal_parts(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int32, int]:
+def connected_regions(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int32, int]:
     """Return a map of the 4-connected regions of one value, int32 (height, width), 0..n-1, and how many there are.
 
     0 is a value like any other. A row falls into runs of one value; runs that touch above each other belong together.
@@ -32,17 +32,17 @@ def equal_parts(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int32, int
     return part_of_run.astype(np.int32)[run], int(count)
 
 
-def regions(label_map: npt.NDArray[np.uint8]) -> Objects:
+def region_objects(label_map: npt.NDArray[np.uint8]) -> Objects:
     """Return the 4-connected regions of one class, of a label map uint8 (height, width), as objects of score 1."""
-    parts, count = equal_parts(label_map)
+    parts, count = connected_regions(label_map)
     class_index = np.empty(count, np.int32)
     class_index[parts] = label_map
     return Objects(parts + 1, class_index, np.ones(count, np.float32))
 
 
-def largest_parts(instance_map: Int32) -> Int32:
+def keep_largest_parts(instance_map: Int32) -> Int32:
     """Return the map with each object reduced to its largest 4-connected part; of parts as large the first stays."""
-    parts, count = equal_parts(instance_map)
+    parts, count = connected_regions(instance_map)
     areas = np.bincount(parts.ravel(), minlength=count)
     ids = np.zeros(count, np.int32)
     ids[parts.ravel()] = instance_map.ravel()
@@ -52,21 +52,21 @@ def largest_parts(instance_map: Int32) -> Int32:
     return np.where(largest[parts], instance_map, 0)
 
 
-def holes_filled(instance_map: Int32) -> Int32:
+def fill_holes(instance_map: Int32) -> Int32:
     """Return the map with every 4-connected region of 0 given to the object that alone surrounds it.
 
     A region at the image's border is no hole.
     """
-    regions, count = ndimage.label(instance_map == 0)
-    pairs = [np.stack([regions[edge], np.full_like(regions[edge], -1)]) for edge in BORDER]  # as if beside no object
+    gaps, count = ndimage.label(instance_map == 0)
+    pairs = [np.stack([gaps[edge], np.full_like(gaps[edge], -1)]) for edge in BORDER]  # as if beside no object
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
-        crossed = (regions[one] > 0) != (regions[other] > 0)
+        crossed = (gaps[one] > 0) != (gaps[other] > 0)
         for region_side, label_side in ((one, other), (other, one)):
-            pairs.append(np.stack([regions[region_side][crossed], instance_map[label_side][crossed]]))
+            pairs.append(np.stack([gaps[region_side][crossed], instance_map[label_side][crossed]]))
     region, label = np.concatenate(pairs, axis=1)
     region, label = region[region > 0], label[region > 0]
     lowest, highest = np.full(count + 1, np.iinfo(np.int32).max), np.full(count + 1, -1)
     np.minimum.at(lowest, region, label)
     np.maximum.at(highest, region, label)
     owner = np.where(lowest == highest, np.maximum(highest, 0), 0).astype(np.int32)  # the border, -1, owns nothing
-    return np.where(instance_map == 0, owner[regions], instance_map)
+    return np.where(instance_map == 0, owner[gaps], instance_map)

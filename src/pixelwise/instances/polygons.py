@@ -20,7 +20,7 @@ STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 """(rows, columns) to the right, down, left and up: each a turn to the right from the one before."""
 
 
-def filled(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
+def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     """Return the pixels, boolean of `size` (height, width), whose centres the rings surround an odd number of times.
 
     A ring inside another is a hole, and so is what a ring that crosses itself surrounds twice. What lies outside the
@@ -57,8 +57,8 @@ def signed_area(ring: Ring) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
-def outlines(mask: Mask) -> list[Ring]:
-    """Return the rings along the pixels' edges that `filled` makes the mask, boolean (height, width), of.
+def trace_outlines(mask: Mask) -> list[Ring]:
+    """Return the rings along the pixels' edges that `fill_rings` makes the mask, boolean (height, width), of.
 
     Around each 4-connected part runs one clockwise, as the image is seen, and around each of its holes one
     counterclockwise, with a corner wherever it turns.

@@ -24,7 +24,7 @@ MAX_BITS = 60
 """Of a count: no image has as many pixels."""
 
 
-def encoded(mask: Mask) -> list[int]:
+def encode_mask(mask: Mask) -> list[int]:
     """Return the lengths of the runs of a mask, boolean (height, width), column by column; the first is of zeros."""
     pixels = mask.ravel(order="F")
     ends = np.append(np.flatnonzero(pixels[1:] != pixels[:-1]) + 1, pixels.size)
@@ -32,8 +32,8 @@ def encoded(mask: Mask) -> list[int]:
     return [0, *counts] if pixels.size and pixels[0] else counts
 
 
-def encoded_objects(instance_map: npt.NDArray[np.int32], count: int) -> list[list[int]]:
-    """Return what `encoded` gives for each object of a map (height, width) with ids 1..count, in one pass over it."""
+def encode_objects(instance_map: npt.NDArray[np.int32], count: int) -> list[list[int]]:
+    """Return the runs (see `encode_mask`) of each object of a map (height, width) with ids 1..count, in one pass."""
     pixels = instance_map.ravel(order="F")
     starts = np.flatnonzero(np.diff(pixels, prepend=-1))
     ends = np.append(starts[1:], pixels.size)
@@ -49,11 +49,11 @@ def encoded_objects(instance_map: npt.NDArray[np.int32], count: int) -> list[lis
     return runs
 
 
-def as_coco(objects: Objects) -> Iterator[dict[str, Any]]:
+def coco_annotations(objects: Objects) -> Iterator[dict[str, Any]]:
     """Yield what COCO's files hold of each object: category_id, its class index; bbox; segmentation with its runs."""
     size = list(objects.instance_map.shape)
     boxes = objects.boxes_xyxy().tolist()
-    for index, runs in enumerate(encoded_objects(objects.instance_map, len(objects))):
+    for index, runs in enumerate(encode_objects(objects.instance_map, len(objects))):
         left, top, right, bottom = boxes[index]
         yield {
             "category_id": int(objects.class_index[index]),
@@ -62,12 +62,12 @@ def as_coco(objects: Objects) -> Iterator[dict[str, Any]]:
         }
 
 
-def decoded(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> Mask:
+def decode_mask(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> Mask:
     """Return the mask, boolean of `size` (height, width), whose runs are `counts`, in numbers or compressed.
 
     Raises `MaskError`, which names `where`, for counts that are no runs or are not those of so many pixels.
     """
-    runs = uncompressed(counts, where) if isinstance(counts, str) else list(counts)
+    runs = decompress_counts(counts, where) if isinstance(counts, str) else list(counts)
     height, width = size
     if not all(isinstance(run, int) and abs(run) < 2**MAX_BITS for run in runs):
         found = "runs that are no numbers of pixels"
@@ -80,7 +80,7 @@ def decoded(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> M
     raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
 
 
-def compressed(counts: Sequence[int]) -> str:
+def compress_counts(counts: Sequence[int]) -> str:
     """Return the counts as a string."""
     characters: list[str] = []
     for place, count in enumerate(counts):
@@ -92,8 +92,11 @@ def compressed(counts: Sequence[int]) -> str:
     return "".join(characters)
 
 
-def uncompressed(text: str, where: str) -> list[int]:
-    """Return the counts in a string. Raises `MaskError`, which names `where`, for one that `compressed` cannot give."""
+def decompress_counts(text: str, where: str) -> list[int]:
+    """Return the counts in a string.
+
+    Raises `MaskError`, which names `where`, for a string that `compress_counts` cannot give.
+    """
     counts: list[int] = []
     value = shift = 0
     for character in text:

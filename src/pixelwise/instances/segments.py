@@ -38,10 +38,10 @@ def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) 
         expected = f"{label_map.shape}, the label map's shape"
         remedy = "Pass maps of the same image."
         raise ShapeError("instance_map", str(objects.instance_map.shape), expected, remedy)
-    objects = objects.kept(np.isin(objects.class_index, things))
+    objects = objects.select(np.isin(objects.class_index, things))
     counted = label_map != IGNORE_INDEX
     counted_areas = np.bincount(objects.instance_map[counted], minlength=len(objects) + 1)[1:]
-    objects = objects.kept(counted_areas > 0)
+    objects = objects.select(counted_areas > 0)
     loose = np.where(counted & (objects.instance_map == 0), label_map.astype(np.intp), -1)
     occurring = np.unique(loose[loose >= 0])
     stuff = occurring[~np.isin(occurring, things)]

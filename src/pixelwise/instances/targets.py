@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.instances.objects import AnyInstanceMap, numbered
+from pixelwise.instances.objects import AnyInstanceMap, renumber
 
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer[Any]]
@@ -23,7 +23,7 @@ HEAT_WIDTH = 0.35
 """Standard deviation of the heat over the radius of a disc of the object's area."""
 
 
-def centres_of(instance_map: AnyInstanceMap) -> npt.NDArray[np.int64]:
+def object_centres(instance_map: AnyInstanceMap) -> npt.NDArray[np.int64]:
     """Return (row, column) of each object's pixel nearest to its mean position, int64 (n, 2), in the order of ids.
 
     Of pixels as near the first counts. Raises as `require_instance_map`.
@@ -33,7 +33,7 @@ def centres_of(instance_map: AnyInstanceMap) -> npt.NDArray[np.int64]:
 
 def _pixels(instance_map: AnyInstanceMap) -> tuple[Int, Int, Int, Int]:
     """Return row, column and object (0..n-1) of each pixel of an object, and each object's area, (n,)."""
-    own, ids = numbered(instance_map)
+    own, ids = renumber(instance_map)
     rows, columns = np.nonzero(own)
     labels = own[rows, columns] - 1
     return rows, columns, labels, np.bincount(labels, minlength=len(ids))

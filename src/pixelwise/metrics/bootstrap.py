@@ -27,7 +27,7 @@ Float64 = npt.NDArray[np.float64]
 Interval = tuple[float, float]
 
 
-def resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
+def draw_resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
     """Yield blocks (r, images) of how often each image is drawn, `count` rows in all, the same each time."""
     rng = np.random.default_rng(0)
     rows = max(1, BLOCK_VALUES // max(1, images))
@@ -36,7 +36,7 @@ def resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
         yield rng.multinomial(images, np.full(images, 1 / images), size=size).astype(np.float64)
 
 
-def interval(scores: Float64, images: int) -> Interval | None:
+def score_interval(scores: Float64, images: int) -> Interval | None:
     """Return the interval of `LEVEL` of scores, (resamples,) in 0..1, or `None` for one image or without a score."""
     known = scores[~np.isnan(scores)]
     if images < 2 or not known.size:
@@ -50,14 +50,14 @@ def interval(scores: Float64, images: int) -> Interval | None:
     return float(low), float(high)
 
 
-def caution(images: int) -> list[str]:
+def few_images_remark(images: int) -> list[str]:
     """Return what is to be said of scores on so few images; nothing of `FEW_IMAGES` or more."""
     if images >= FEW_IMAGES:
         return []
     return [f"Measured on {quantity(images, 'image')}: fewer than {FEW_IMAGES} say little about other images."]
 
 
-def missed_classes(per_class: dict[str, dict[str, float]]) -> list[str]:
+def missed_class_remarks(per_class: dict[str, dict[str, float]]) -> list[str]:
     """Return a sentence for each class that was missed in half of the images that show it, or more."""
     return [
         f"{name}: nothing of it was found in {row['missed_images']:.0f} of the {quantity(int(row['images']), 'image')} "

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.metrics.confusion import mean_present
-from pixelwise.metrics.pixels import LabelMap, counted_labels, counted_pixels, require_num_classes
+from pixelwise.metrics.pixels import LabelMap, counted_pixels, require_label_maps, require_num_classes
 
 TOLERANCE = Fraction(75, 10_000)
 """How far a matching boundary may be, as a fraction of the image's diagonal."""
@@ -74,7 +74,7 @@ def class_boundary_f1(prediction: LabelMap, target: LabelMap, num_classes: int) 
 
     Raises as `boundary_f1`.
     """
-    predicted, truth = counted_labels(prediction, target, num_classes)
+    predicted, truth = require_label_maps(prediction, target, num_classes)
     edge_predicted, edge_truth = boundary(predicted), boundary(truth)
     on_predicted = _count(predicted[edge_predicted], num_classes)
     on_truth = _count(truth[edge_truth], num_classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.metrics.pixels import LabelMap, counted_labels, require_num_classes
+from pixelwise.metrics.pixels import LabelMap, require_label_maps, require_num_classes
 
 Float64 = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class ConfusionMatrix:
 
         Raises `ShapeError` for shapes or types that do not fit and `MaskError` for values that are no class.
         """
-        predicted, truth = counted_labels(prediction, target, self.num_classes)
+        predicted, truth = require_label_maps(prediction, target, self.num_classes)
         # One 16-bit number a pixel. Those that do not count are in a row and a column beyond the classes, cut off here.
         pairs = truth.astype(np.uint16) * 256 + predicted
         counts = np.bincount(pairs.ravel(), minlength=1 << 16).reshape(256, 256)

@@ -21,8 +21,14 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.overlap import Overlaps, overlaps
-from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
+from pixelwise.instances.overlap import Overlaps, count_overlaps
+from pixelwise.metrics.bootstrap import (
+    Interval,
+    draw_resamples,
+    few_images_remark,
+    missed_class_remarks,
+    score_interval,
+)
 from pixelwise.metrics.confusion import mean_present
 from pixelwise.metrics.scores import json_intervals, json_metrics, json_score
 
@@ -75,7 +81,7 @@ class InstanceScores:
     @property
     def remarks(self) -> list[str]:
         """What a reader of the scores must know beside them."""
-        return [*caution(self.images), *missed_classes(self.per_class)]
+        return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
@@ -127,7 +133,7 @@ class InstanceScorer:
         is ignored, as COCO does with crowds, and for panoptic quality more than half. Raises `ShapeError` for maps of
         different sizes.
         """
-        found = overlaps(prediction, target, ignored)
+        found = count_overlaps(prediction, target, ignored)
         same = _of_one_class(found, prediction, target)
         panoptic = found.iou(of_known=True) * same
         self._images.append(
@@ -178,18 +184,18 @@ class InstanceScorer:
         of_predicted = np.repeat(np.arange(count), [len(image.score) for image in self._images])
         of_true = np.repeat(np.arange(count), [len(image.true_class) for image in self._images])
         drawn: dict[str, list[float]] = {key: [] for key in INTERVALS}
-        for weights in itertools.chain.from_iterable(resamples(count, RESAMPLES)):
+        for weights in itertools.chain.from_iterable(draw_resamples(count, RESAMPLES)):
             weight, true_weight = weights[of_predicted], weights[of_true]
             rows = [_class_scores(every, index, weight, true_weight) for index in range(self._classes.num_classes)]
             means = _means(rows)
             for key in INTERVALS:
                 drawn[key].append(means[key])
-        return {key: interval(np.array(values), count) for key, values in drawn.items()}
+        return {key: score_interval(np.array(values), count) for key, values in drawn.items()}
 
 
-def matched(prediction: Objects, target: Objects) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def match_objects(prediction: Objects, target: Objects) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which predicted objects, boolean (n,), and which true ones, (m,), have a partner at an IoU of 0.5."""
-    found = overlaps(prediction, target)
+    found = count_overlaps(prediction, target)
     iou = found.iou() * _of_one_class(found, prediction, target)
     which = _of_matches(found, iou, prediction.score) >= MATCH
     pairs = (iou >= MATCH) & which[found.predicted]
@@ -210,13 +216,13 @@ def _of_matches(found: Overlaps, iou: Float64, score: npt.NDArray[np.float32]) -
     Objects share no pixel, so that each has one partner at most beyond an IoU of 0.5. At 0.5 itself there may be two:
     the surer of two predictions gets the true object, and below that nothing is matched.
     """
-    matched = np.zeros(len(found.predicted_areas))
+    match_iou = np.zeros(len(found.predicted_areas))
     pairs = np.flatnonzero(iou >= MATCH)
     pairs = pairs[np.lexsort((-score[found.predicted[pairs]], -iou[pairs]))]
     pairs = pairs[np.sort(np.unique(found.true[pairs], return_index=True)[1])]
     pairs = pairs[np.unique(found.predicted[pairs], return_index=True)[1]]
-    matched[found.predicted[pairs]] = iou[pairs]
-    return matched
+    match_iou[found.predicted[pairs]] = iou[pairs]
+    return match_iou
 
 
 def _together(images: list[_Image]) -> _Image:

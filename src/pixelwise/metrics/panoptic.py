@@ -20,7 +20,13 @@ from scipy.sparse import coo_array
 from pixelwise.core.classes import ClassMap
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.segments import Segments, find_segments
-from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
+from pixelwise.metrics.bootstrap import (
+    Interval,
+    draw_resamples,
+    few_images_remark,
+    missed_class_remarks,
+    score_interval,
+)
 from pixelwise.metrics.confusion import mean_present
 from pixelwise.metrics.pixels import LabelMap
 from pixelwise.metrics.scores import SemanticScorer, json_intervals, json_metrics, json_score, row_means
@@ -62,7 +68,7 @@ class PanopticScores:
     @property
     def remarks(self) -> list[str]:
         """What a reader of the scores must know beside them."""
-        return [*caution(self.images), *missed_classes(self.per_class)]
+        return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
@@ -151,12 +157,12 @@ class PanopticScorer:
         if images < 2:
             return dict.fromkeys(groups)
         scores: dict[str, list[Float64]] = {key: [] for key in groups}
-        for weights in resamples(images):
+        for weights in draw_resamples(images):
             iou, found, invented, missed = np.einsum("ri,ick->crk", weights, counts, optimize=True)
             whole = found + (invented + missed) / 2
             for key, which in groups.items():
                 scores[key].append(row_means(iou[:, which], whole[:, which]))
-        return {key: interval(np.concatenate(blocks), images) for key, blocks in scores.items()}
+        return {key: score_interval(np.concatenate(blocks), images) for key, blocks in scores.items()}
 
 
 def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Float64:

@@ -32,7 +32,7 @@ def require_num_classes(num_classes: int) -> None:
         raise OptionError("num_classes", str(num_classes), f"1 to {MAX_CLASSES}", "Give the number of classes.")
 
 
-def counted_labels(
+def require_label_maps(
     prediction: LabelMap, target: LabelMap, num_classes: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Check a pair of label maps and return both as uint8 with `IGNORE_INDEX` wherever the target is not counted.

@@ -43,7 +43,7 @@ def rand_error(prediction: InstanceMap, target: InstanceMap) -> float:
     return float(1 - 2 * _pairs(in_both) / joined) if joined else float("nan")
 
 
-def components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+def connected_components(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     """Return the 4-connected parts of a mask (height, width) as an int32 instance map: 1, 2, ..., and 0 outside."""
     parts: npt.NDArray[np.int32] = np.empty(mask.shape, np.int32)
     label(mask, output=parts)

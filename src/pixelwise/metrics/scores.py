@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.metrics.bootstrap import Interval, caution, interval, missed_classes, resamples
+from pixelwise.metrics.bootstrap import (
+    Interval,
+    draw_resamples,
+    few_images_remark,
+    missed_class_remarks,
+    score_interval,
+)
 from pixelwise.metrics.boundary import BoundaryF1
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.pixels import LabelMap
@@ -43,7 +49,7 @@ class Scores:
     @property
     def remarks(self) -> list[str]:
         """What a reader of the scores must know beside them."""
-        return [*caution(self.images), *missed_classes(self.per_class)]
+        return [*few_images_remark(self.images), *missed_class_remarks(self.per_class)]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`; NaN, which JSON has no word for, becomes `None`."""
@@ -138,7 +144,7 @@ class SemanticScorer:
         edges = np.array([np.nan if image.edges is None else image.edges for image in self._images])
         known = ~np.isnan(edges)
         drawn: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in keys}
-        for weights in resamples(count):
+        for weights in draw_resamples(count):
             hits, true, predicted = np.einsum("ri,ick->crk", weights, counts, optimize=True)
             drawn["miou"].append(row_means(hits, true + predicted - hits))
             drawn["class_accuracy"].append(row_means(hits, true))
@@ -146,7 +152,7 @@ class SemanticScorer:
             if self._boundary:
                 sums, images = weights[:, known] @ edges[known], weights[:, known].sum(axis=1)
                 drawn["boundary_f1"].append(row_means(sums[:, None], images[:, None]))
-        return {key: interval(np.concatenate(blocks), count) for key, blocks in drawn.items()}
+        return {key: score_interval(np.concatenate(blocks), count) for key, blocks in drawn.items()}
 
 
 @dataclass(frozen=True)

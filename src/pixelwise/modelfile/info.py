@@ -15,7 +15,7 @@ from pixelwise.core.classes import MAX_CLASSES, ClassMap
 from pixelwise.core.documents import json_value
 from pixelwise.core.errors import DataError, ModelFileError, OptionError
 from pixelwise.core.value_range import FULL, ValueRange
-from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, Grouping
+from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, GroupingParameters
 
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"
@@ -55,7 +55,7 @@ class ModelInfo:
     overlap: int
     width: float | None = None
     options: Mapping[str, bool | int | float | str] = field(default_factory=dict)
-    grouping: Grouping | None = None
+    grouping: GroupingParameters | None = None
     bands: Bands | None = None
     value_range: ValueRange | None = None
 
@@ -125,13 +125,13 @@ class ModelInfo:
         return info
 
 
-def _grouping(content: Any) -> Grouping | None:
+def _grouping(content: Any) -> GroupingParameters | None:
     if content is None:
         return None
     own = _object(content)
     things = tuple(_whole(index) for index in _list(own["things"]))
     numbers = _whole(own["radius"], most=MAX_SIDE), _number(own["least_heat"]), _whole(own["least_area"])
-    return Grouping(things, *numbers, by=_text(own.get("by", CENTRES)))
+    return GroupingParameters(things, *numbers, by=_text(own.get("by", CENTRES)))
 
 
 def _bands(content: Any) -> Bands | None:

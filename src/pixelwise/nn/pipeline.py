@@ -9,7 +9,7 @@ from fractions import Fraction
 import torch
 from torch import nn
 
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.layers.padding import pad_to_multiple
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
 from pixelwise.nn.models.blocks import UpsampledModel
@@ -43,7 +43,7 @@ class Pipeline(nn.Module):
         std: tuple[float, ...],
         magnifications: Sequence[float] = (1.0,),
         flipped: Sequence[int] = (),
-        grouping: Grouping | None = None,
+        grouping: GroupingParameters | None = None,
         offset_unit: float = OFFSET_UNIT,
     ) -> None:
         super().__init__()

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap, Color
 from pixelwise.core.errors import DataError, OptionError
-from pixelwise.instances.fields import Fields
-from pixelwise.instances.grouping import grouped
-from pixelwise.instances.grouping_parameters import CHANNELS, Grouping
-from pixelwise.instances.objects import Objects, objects_of
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.grouping_parameters import CHANNELS, GroupingParameters
+from pixelwise.instances.objects import Objects, objects_from_maps
 from pixelwise.instances.targets import centre_targets
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.modelfile.info import ModelInfo
@@ -116,11 +116,11 @@ class InstanceTask(SemanticTask):
 
     def find_objects(self, blocks: Iterable[Block], size: tuple[int, int], info: ModelInfo) -> tuple[UInt8, Objects]:
         grouping = require_grouping(info)
-        labels, fields = np.empty(size, np.uint8), Fields.empty(size)
+        labels, fields = np.empty(size, np.uint8), CentreOffsetMaps.empty(size)
         for block in blocks:
             labels[block.place] = self.labels(block.logits, info)
-            fields.put(block.place, Fields.of(block.logits, grouping.things))
-        objects = grouped(fields, grouping)
+            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, grouping.things))
+        objects = group_pixels(fields, grouping)
         return self.label_objects(labels, objects.instance_map, objects.class_index), objects
 
     def scorer(self, info: ModelInfo, *, only_measure: bool = False) -> Scorer:
@@ -134,10 +134,10 @@ class InstanceTask(SemanticTask):
         return ScoreDetails(matches=scores.dsb, calibration=scores.calibration, counts={"objects": scores.objects})
 
     def image_score(self, prediction: Prediction, target: Prediction, info: ModelInfo) -> float:
-        from pixelwise.metrics.instances import matched
+        from pixelwise.metrics.instances import match_objects
 
         predicted, true = require_instances(prediction), require_instances(target)
-        hits, _ = matched(predicted, true)
+        hits, _ = match_objects(predicted, true)
         whole = len(hits) + len(true) - int(hits.sum())
         return float(hits.sum() / whole) if whole else float("nan")
 
@@ -145,11 +145,11 @@ class InstanceTask(SemanticTask):
         return object_overlay(image, require_instances(prediction).instance_map, numbered=numbered)
 
     def errors(self, image: UInt8, prediction: Prediction, target: Prediction, shrink: Shrink) -> UInt8:
-        from pixelwise.metrics.instances import matched
+        from pixelwise.metrics.instances import match_objects
 
         predicted, true = require_instances(prediction), require_instances(target)
         return object_errors(
-            image, shrink(predicted.instance_map), shrink(true.instance_map), *matched(predicted, true)
+            image, shrink(predicted.instance_map), shrink(true.instance_map), *match_objects(predicted, true)
         )
 
 
@@ -183,10 +183,10 @@ def true_objects(sample: Sample, item: Item) -> Objects:
     if sample.instance_map is None:
         remedy = "Add 16-bit object ids in a folder instances/, or leave the image out."
         raise DataError(item.image, "no instance map", "the image's objects", remedy)
-    return objects_of(sample.label_map, sample.instance_map)
+    return objects_from_maps(sample.label_map, sample.instance_map)
 
 
-def require_grouping(info: ModelInfo) -> Grouping:
+def require_grouping(info: ModelInfo) -> GroupingParameters:
     """Return how a model's logits become objects. Raises `OptionError` for a model that was not trained for objects."""
     if info.grouping is None:
         remedy = 'Train with `task="instance"`.'

@@ -21,7 +21,7 @@ from pixelwise.render import object_overlay, overlay
 from pixelwise.tasks.base import Figure, Prediction, ScoreDetails, Scorer, ScoreTables, Shrink, TaskScores
 from pixelwise.tasks.instance import InstanceTask, require_grouping, require_instances, true_objects
 from pixelwise.tasks.semantic import SemanticTask
-from pixelwise.tiling.stitch import labels_of
+from pixelwise.tiling.stitch import argmax_labels
 
 if TYPE_CHECKING:
     from pixelwise.data.dataset import Item, Sample
@@ -82,7 +82,7 @@ class PanopticTask(InstanceTask):
         stuff = [index for index in range(info.classes.num_classes) if index not in things]
         if not stuff:
             return super().labels(logits, info)
-        return np.array(stuff, np.uint8)[labels_of(logits[stuff])]
+        return np.array(stuff, np.uint8)[argmax_labels(logits[stuff])]
 
     def label_objects(self, labels: UInt8, instance_map: Int32, class_index: Int32) -> UInt8:
         classes = np.concatenate([[0], class_index]).astype(np.uint8)

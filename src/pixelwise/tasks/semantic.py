@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import ClassMap, Color
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.render import errors_map, overlay
+from pixelwise.render import error_map, overlay
 from pixelwise.tasks.base import (
     Figure,
     LossContext,
@@ -23,7 +23,7 @@ from pixelwise.tasks.base import (
     Shrink,
     TaskScores,
 )
-from pixelwise.tiling.stitch import Block, labels_of
+from pixelwise.tiling.stitch import Block, argmax_labels
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ class SemanticTask:
         return ()
 
     def labels(self, logits: Float32, info: ModelInfo) -> UInt8:
-        return labels_of(logits[: info.classes.num_classes])
+        return argmax_labels(logits[: info.classes.num_classes])
 
     def find_objects(self, blocks: Iterable[Block], size: tuple[int, int], info: ModelInfo) -> tuple[UInt8, Objects]:
         raise NotImplementedError("a task without objects")
@@ -112,7 +112,7 @@ class SemanticTask:
         return overlay(image, prediction.label_map, classes)
 
     def errors(self, image: UInt8, prediction: Prediction, target: Prediction, shrink: Shrink) -> UInt8:
-        return errors_map(image, shrink(prediction.label_map), shrink(target.label_map))
+        return error_map(image, shrink(prediction.label_map), shrink(target.label_map))
 
 
 class _PixelScorer:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.tiling.stitch import labels_of
+from pixelwise.tiling.stitch import argmax_labels
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -22,7 +22,7 @@ class _Side(NamedTuple):
     weight: Float32
 
 
-def labels_between(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8:
+def upsample_labels(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8:
     """Return the label map, uint8 `size`, of logits (K, h, w) up-sampled bilinearly, with half-pixel centres, to an
     image of that size, padded at the bottom and right to multiples of `stride`.
 
@@ -30,7 +30,7 @@ def labels_between(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8
     well: means are worked out at the borders of classes alone.
     """
     rows, columns = (_side(*sides, stride) for sides in zip(size, coarse.shape[1:], strict=True))
-    labels, scores, width = labels_of(coarse), coarse.reshape(len(coarse), -1), coarse.shape[2]
+    labels, scores, width = argmax_labels(coarse), coarse.reshape(len(coarse), -1), coarse.shape[2]
     label_map: UInt8 = labels[rows.first][:, columns.first]
     row, column = np.nonzero(~_alike(labels)[rows.first][:, columns.first])
     left, right, across = columns.first[column], columns.second[column], columns.weight[column]
@@ -38,7 +38,7 @@ def labels_between(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8
         _mean(scores.take(own[row] * width + left, axis=1), scores.take(own[row] * width + right, axis=1), across)
         for own in (rows.first, rows.second)
     )
-    label_map[row, column] = labels_of(_mean(above, below, rows.weight[row]))
+    label_map[row, column] = argmax_labels(_mean(above, below, rows.weight[row]))
     return label_map
 
 

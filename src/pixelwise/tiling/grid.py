@@ -30,7 +30,7 @@ class Span:
         return slice(self.first - self.start, self.last - self.start)
 
 
-def spans(length: int, tile: int, overlap: int, stride: int) -> list[Span]:
+def tile_spans(length: int, tile: int, overlap: int, stride: int) -> list[Span]:
     """Lay tiles of at most `tile` pixels over a side of `length` pixels, from its start to its end.
 
     A side that fits is one span. Otherwise starts are multiples of `stride`, as evenly apart as that allows,

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import MAX_CLASSES
 from pixelwise.core.errors import ShapeError
 from pixelwise.core.prefetch import prefetch
-from pixelwise.tiling.grid import Span, spans
+from pixelwise.tiling.grid import Span, tile_spans
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -58,7 +58,9 @@ class Block:
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
 
-def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0) -> Iterator[Block]:
+def stitch_blocks(
+    run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0
+) -> Iterator[Block]:
     """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right. A thread
     beside reads and runs the next tile meanwhile.
 
@@ -66,20 +68,20 @@ def stitched(run: Run, image: Image, *, tile: int, overlap: int, stride: int, fr
     one call of `run` and one block. Otherwise memory stays within O(tile^2 * K) and, for what two rows of tiles share,
     O(overlap * width * K) / 4, whatever the height. Blocks begin with those that hold `from_row`, and are the same as
     without it; from the image's height on there are none. Raises `OptionError` for a grid that cannot be laid (see
-    `spans`), and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit its
-    input.
+    `tile_spans`), and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit
+    its input.
     """
     if image.ndim != 3 or image.size == 0 or image.dtype != np.uint8:
         found = f"{image.dtype} of shape {image.shape}"
         raise ShapeError("image", found, "uint8 of shape (height, width, channels)", "Read it with read_image.")
     height, width, _ = image.shape
-    rows, columns = spans(height, tile, overlap, stride), spans(width, tile, overlap, stride)
+    rows, columns = tile_spans(height, tile, overlap, stride), tile_spans(width, tile, overlap, stride)
     return _blocks(run, image, rows, columns, from_row) if from_row < height else iter(())
 
 
 def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Float32:
-    """Return the float32 logits (K, height, width) of a whole image. Raises as `stitched`."""
-    blocks = stitched(run, image, tile=tile, overlap=overlap, stride=stride)
+    """Return the float32 logits (K, height, width) of a whole image. Raises as `stitch_blocks`."""
+    blocks = stitch_blocks(run, image, tile=tile, overlap=overlap, stride=stride)
     first = next(blocks)
     if first.logits.shape[1:] == image.shape[:2]:
         return first.logits
@@ -89,7 +91,7 @@ def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: in
     return logits
 
 
-def labels_of(scores: Float32) -> UInt8:
+def argmax_labels(scores: Float32) -> UInt8:
     """Return the class with the largest of scores (K, ...) at each place, uint8 (...); the lowest class wins a tie.
 
     It takes a third of the time of numpy's arg-max over the first axis.
@@ -109,14 +111,14 @@ def stitch_label_map(
     tile: int,
     overlap: int,
     stride: int,
-    labels: Callable[[Float32], UInt8] = labels_of,
+    labels: Callable[[Float32], UInt8] = argmax_labels,
 ) -> UInt8:
     """Return the uint8 (height, width) label map of a whole image, as `labels` chooses from logits.
 
-    Logits are held for one tile at a time. Raises as `stitched`, and `ShapeError` for more than 255 classes.
+    Logits are held for one tile at a time. Raises as `stitch_blocks`, and `ShapeError` for more than 255 classes.
     """
     label_map = np.empty(image.shape[:2], np.uint8)
-    for block in stitched(run, image, tile=tile, overlap=overlap, stride=stride):
+    for block in stitch_blocks(run, image, tile=tile, overlap=overlap, stride=stride):
         if len(block.logits) > MAX_CLASSES:
             remedy = "Use stitch_logits for outputs that are not classes."
             found = f"{len(block.logits)} channels"

@@ -15,7 +15,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.core.files import write_text
 from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.core.value_range import FULL, ValueRange
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe, Strict
 
 MAX_SEED = 2**32 - 1
@@ -77,12 +77,12 @@ class RunConfig(Strict):
         return ClassMap.from_dict([entry.model_dump() for entry in self.classes])
 
     @property
-    def grouping(self) -> Grouping | None:
+    def grouping(self) -> GroupingParameters | None:
         """How an instance model's logits become objects, before a run has settled it; `None` of a semantic one."""
         if self.task != "instance":
             return None
         recipe = self.recipe
-        return Grouping(self.things, recipe.radius, recipe.least_heat, recipe.least_area, recipe.group_by)
+        return GroupingParameters(self.things, recipe.radius, recipe.least_heat, recipe.least_area, recipe.group_by)
 
     @property
     def measure(self) -> str:

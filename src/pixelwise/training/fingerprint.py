@@ -31,9 +31,11 @@ def hash_label_values(dataset: Dataset) -> str | None:
 
     A list of classes beside the files can change it without a change of any file.
     """
-    if dataset.coding is None:
+    if dataset.mask_encoding is None:
         return None
-    coding = dataset.coding
-    tables = [None if own is None else sorted(own.items()) for own in (coding.values, coding.colors, coding.palette)]
-    ids = (coding.ignored_ids,) if coding.ignored_ids else ()
-    return hashlib.sha256(repr((tables, coding.objects, *ids)).encode()).hexdigest()
+    encoding = dataset.mask_encoding
+    tables = [
+        None if own is None else sorted(own.items()) for own in (encoding.values, encoding.colors, encoding.palette)
+    ]
+    ids = (encoding.ignored_ids,) if encoding.ignored_ids else ()
+    return hashlib.sha256(repr((tables, encoding.objects, *ids)).encode()).hexdigest()

@@ -16,10 +16,10 @@ from pixelwise.core.telemetry import import_silently
 from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.result import Result
-from pixelwise.instances.objects import objects_of
+from pixelwise.instances.objects import objects_from_maps
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.nn.parameters import count_parameters
-from pixelwise.render import visible
+from pixelwise.render import to_rgb
 from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Labelled
 from pixelwise.training.config import RunConfig
@@ -76,12 +76,10 @@ def _example(item: Item, sample: Sample, prediction: Result) -> Example:
     """Return what the report may show of one image."""
     task = TASKS[prediction.info.task]
     with_objects = task.has_objects and sample.instance_map is not None
-    objects = objects_of(sample.label_map, sample.instance_map) if with_objects else None
+    objects = objects_from_maps(sample.label_map, sample.instance_map) if with_objects else None
     target = Labelled(sample.label_map, objects)
     score = task.image_score(prediction, target, prediction.info)
-    return Example(
-        item.name, visible(sample.image), target, Labelled(prediction.label_map, prediction.instances), score
-    )
+    return Example(item.name, to_rgb(sample.image), target, Labelled(prediction.label_map, prediction.instances), score)
 
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:

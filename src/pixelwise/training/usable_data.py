@@ -42,17 +42,18 @@ def select_usable_data(
     if len(survey.problems) > SHOWN_PROBLEMS:
         display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
     skipped: list[tuple[str, str]] = []
-    if survey.spoilt:
+    if survey.unusable:
         bad = [problem for problem in survey.harmful if problem.file != dataset.root]
         if not options.skip_bad:
             raise DataError(
                 dataset.root,
-                f"{quantity(len(survey.spoilt), 'image')} that would spoil the training (the first: {bad[0].message})",
+                f"{quantity(len(survey.unusable), 'image')} that would spoil the training (the first: "
+                f"{bad[0].message})",
                 "images with fitting masks",
                 f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with `skip_bad=True`.",
             )
         skipped = [(str(problem.file), problem.message) for problem in bad]
-        dataset = dataset.without(survey.spoilt)
+        dataset = dataset.without(survey.unusable)
         survey = check(dataset)
         _judge_for_task(survey, options)
     if not dataset.splits.get("train"):
@@ -70,8 +71,8 @@ def select_usable_data(
 
 
 def _judge_for_task(survey: CheckResult, options: TrainOptions) -> None:
-    """Count images whose objects have no ids among the spoilt ones where objects are learnt, else among the others."""
+    """Count images whose objects have no ids as unusable where objects are learnt."""
     if options.task == "instance":
-        survey.spoilt |= survey.without_objects
+        survey.unusable |= survey.unusable_for_objects
     else:
         survey.problems = [problem for problem in survey.problems if problem.kind != "missing_objects"]

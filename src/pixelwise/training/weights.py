@@ -10,7 +10,7 @@ import torch
 from pixelwise.core.bands import channel_count, repeat_over_channels
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.core.files import sha256, special_file_kind
-from pixelwise.instances.grouping_parameters import Grouping
+from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.nn.encoders.padding import pad_symmetrically
 from pixelwise.nn.encoders.timm import PACKAGED, Encoder
@@ -103,7 +103,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     _fill(pipeline, weights, run.weights)
     try:
         if header.get("grouping") is not None:
-            pipeline.grouping = Grouping(**header["grouping"] | {"things": config.things})
+            pipeline.grouping = GroupingParameters(**header["grouping"] | {"things": config.things})
         return pipeline.biased(header.get("class_bias")).eval(), config
     except (RuntimeError, TypeError, ValueError, OverflowError, OptionError) as error:
         found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"

@@ -17,7 +17,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import check
-from pixelwise.instances.rle import compressed
+from pixelwise.instances.rle import compress_counts
 from pixelwise_scenes import write_scenes
 
 HEIGHT, WIDTH = 6, 8
@@ -89,7 +89,7 @@ def test_outlines_and_runs_plain_and_compressed_are_read_as_cocos_own_code_does(
     """Outlines have whole numbers: between them COCO's rasteriser differs by up to a pixel at the border."""
     runs = [7, 3, 3, 3, 32]
     plain = {"segmentation": {"size": [HEIGHT, WIDTH], "counts": runs}}
-    packed = {"segmentation": {"size": [HEIGHT, WIDTH], "counts": compressed(runs)}}
+    packed = {"segmentation": {"size": [HEIGHT, WIDTH], "counts": compress_counts(runs)}}
     theirs = coco_mask.decode(coco_mask.frPyObjects(plain["segmentation"], HEIGHT, WIDTH))
     for entry in (plain, packed):
         data = open_dataset(write(content(entry)))
@@ -233,7 +233,7 @@ def test_check_tells_what_was_mended_and_what_is_missing(write: Callable[..., Pa
         ("missing_image", "b.png"),
         ("no_val", root.name),
     }
-    assert {path.name for path in result.spoilt} == {"b.png"}
+    assert {path.name for path in result.unusable} == {"b.png"}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,7 @@ def test_a_file_that_breaks_off(write: Callable[..., Path]) -> None:
 def test_a_fault_in_an_annotation_costs_its_image_alone(write: Callable[..., Path]) -> None:
     faults = ({"segmentation": [[1, 2, 3]], "image_id": 11}, {"segmentation": [SQUARE]})
     result = check(open_dataset(write(content(*faults, images=3))))
-    assert [(path.name, result.images) for path in result.spoilt] == [("b.png", 3)]
+    assert [(path.name, result.images) for path in result.unusable] == [("b.png", 3)]
     assert result.class_pixels.tolist() == [2 * HEIGHT * WIDTH - 9, 9, 0]
 
 
@@ -317,7 +317,7 @@ def test_annotations_of_no_image_are_told(write: Callable[..., Path]) -> None:
     (told,) = result.harmful
     assert told.kind == "missing_image"
     assert "found 1 annotations (101 (image_id 5)) of images that are not listed" in told.message
-    assert result.spoilt == set()
+    assert result.unusable == set()
 
 
 def test_ids_are_compared_as_numbers(write: Callable[..., Path]) -> None:

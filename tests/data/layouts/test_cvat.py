@@ -175,7 +175,7 @@ def test_check_tells_what_was_mended_what_is_wrong_and_what_is_missing(write: Wr
         ("missing_image", "b.png"),
         ("unknown_value", "c.png, object 1 (cow)"),
     }
-    assert {path.name for path in result.spoilt} == {"b.png", "c.png"}
+    assert {path.name for path in result.unusable} == {"b.png", "c.png"}
 
 
 @pytest.mark.parametrize(

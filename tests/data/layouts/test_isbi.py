@@ -111,7 +111,7 @@ def test_a_bad_page_is_named_and_left_out_alone(stacks: Path) -> None:
         ("train-volume.tif/5", "duplicate"),
     ]
     assert "value 7 in 1 pixel" in result.harmful[0].message
-    kept = dataset.without(result.spoilt).splits
+    kept = dataset.without(result.unusable).splits
     assert [item.name for item in kept["train"]] == [f"{i:02d}" for i in range(24) if i not in (3, 5)]
     assert len(kept["test"]) == 6
 

@@ -220,7 +220,7 @@ def test_check_tells_what_is_missing_damaged_and_mended(write: Write) -> None:
         ("missing_mask", "d.png"),
         ("size_mismatch", "e.json"),
     }
-    assert {path.name for path in result.spoilt} == {"b.png", "c.png", "d.png", "e.png"}
+    assert {path.name for path in result.unusable} == {"b.png", "c.png", "d.png", "e.png"}
     (alone,) = [p.message for p in result.problems if p.kind == "mended" and p.file.name == "b.json"]
     assert alone.startswith("found the image b.png in imageData alone; expected its file beside this one.")
 
@@ -354,5 +354,5 @@ def test_a_file_nested_too_deep_costs_its_image(save, tmp_path: Path) -> None:
     good = {"shapes": [{"label": "cat", "points": [[1, 1], [4, 1], [4, 4]]}], "imagePath": "b.png"}
     (tmp_path / "b.json").write_text(json.dumps({"description": "x" * 9000} | good), encoding="utf-16")
     result = check(open_labelme(tmp_path))
-    assert [path.name for path in result.spoilt] == ["a.png"]
+    assert [path.name for path in result.unusable] == ["a.png"]
     assert result.class_objects.tolist() == [0, 1]

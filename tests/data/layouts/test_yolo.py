@@ -16,7 +16,7 @@ from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.data.layouts.yolo import bridge_rings, is_yolo, open_yolo, write_yolo
-from pixelwise.instances.polygons import filled, outlines
+from pixelwise.instances.polygons import fill_rings, trace_outlines
 from pixelwise_scenes import write_scenes
 
 HEIGHT, WIDTH = 6, 8
@@ -254,9 +254,9 @@ def test_other_directories_are_not_taken_for_it(save, tmp_path: Path) -> None:
 def test_a_bridge_leaves_no_pixel() -> None:
     """A ring around a hole, and a pixel beside both: one line through all of them, the bridges there and back."""
     mask = np.array([[1, 1, 1, 0, 0], [1, 0, 1, 0, 1], [1, 1, 1, 0, 0]], bool)
-    ring = bridge_rings(outlines(mask))
+    ring = bridge_rings(trace_outlines(mask))
     assert len(ring) == 4 + 3 * 4  # four corners a ring; each bridge repeats both its ends
-    assert_array_equal(filled([ring], mask.shape), mask)
+    assert_array_equal(fill_rings([ring], mask.shape), mask)
 
 
 def test_objects_with_holes_and_in_parts_come_back_to_the_pixel(save, tmp_path: Path) -> None:

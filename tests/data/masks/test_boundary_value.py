@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelwise.data.masks.boundary_value import Rim, rim_of, without
-from pixelwise.data.masks.statistics import survey
+from pixelwise.data.masks.boundary_value import BoundaryValue, find_boundary_value, remove_value
+from pixelwise.data.masks.statistics import collect_statistics
 
 
 def rimmed(ids: np.ndarray, value: int) -> np.ndarray:
@@ -22,10 +22,10 @@ def rimmed(ids: np.ndarray, value: int) -> np.ndarray:
 
 
 @pytest.fixture
-def rim(save) -> Callable[..., Rim | None]:
-    def look(arrays: list[np.ndarray], dtype: str = "uint8") -> Rim | None:
+def rim(save) -> Callable[..., BoundaryValue | None]:
+    def look(arrays: list[np.ndarray], dtype: str = "uint8") -> BoundaryValue | None:
         paths: list[Path] = [save(f"{i}.png", array.astype(dtype)) for i, array in enumerate(arrays)]
-        return rim_of(survey(paths).gray_looks)
+        return find_boundary_value(collect_statistics(paths).gray_masks)
 
     return look
 
@@ -33,8 +33,8 @@ def rim(save) -> Callable[..., Rim | None]:
 @pytest.mark.parametrize(("dtype", "value"), [("uint8", 255), ("uint16", 65535), ("uint16", 255)])
 def test_a_rim_around_objects(rim, discs, dtype: str, value: int) -> None:
     arrays = [rimmed(discs(seed, list(range(1, 4 + seed))), value) for seed in range(4)]
-    assert rim(arrays, dtype) == Rim(value, 4, sure=True)
-    assert rim([*arrays, discs(9, [1, 2])], dtype) == Rim(value, 4, sure=True)
+    assert rim(arrays, dtype) == BoundaryValue(value, 4, sure=True)
+    assert rim([*arrays, discs(9, [1, 2])], dtype) == BoundaryValue(value, 4, sure=True)
 
 
 def test_the_last_of_255_objects_is_no_rim(rim) -> None:
@@ -51,10 +51,10 @@ def test_maps_without_it_or_without_others(rim, discs) -> None:
 def test_a_doubt(rim, discs) -> None:
     """Ids with gaps as in a crop; an object far from the others."""
     crops = [rimmed(discs(seed, [3, 7 + seed, 20]), 255) for seed in range(3)]
-    assert rim(crops) == Rim(255, 3, sure=False)
-    assert rim([discs(seed, [1, 2, 255]) for seed in range(3)]) == Rim(255, 3, sure=False)
+    assert rim(crops) == BoundaryValue(255, 3, sure=False)
+    assert rim([discs(seed, [1, 2, 255]) for seed in range(3)]) == BoundaryValue(255, 3, sure=False)
 
 
 def test_looks_without_a_value(save) -> None:
-    (look,) = without(survey([save("a.png", [[0, 1, 255]])]).gray_looks, 255)
+    (look,) = remove_value(collect_statistics([save("a.png", [[0, 1, 255]])]).gray_masks, 255)
     assert look.pixels == {0: 1, 1: 1}

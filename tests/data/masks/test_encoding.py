@@ -7,11 +7,11 @@ from numpy.testing import assert_array_equal
 from pixelwise.core import lookup
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import ImageError, MaskError
-from pixelwise.data.masks.encoding import Coding, is_gray, packed, read_instance_map, unpacked
+from pixelwise.data.masks.encoding import MaskEncoding, is_gray, pack_rgb, read_instance_map, unpack_rgb
 
 CLASSES = ClassMap.from_names(("a", "b", "c"))
-INDEX = Coding(CLASSES, {0: 0, 1: 1, 2: 2, 255: IGNORE_INDEX})
-COLORS = Coding(CLASSES, {}, {0x000000: 255, 0x0A141E: 0, 0xFF0000: 1, 0x00FF00: 2})
+INDEX = MaskEncoding(CLASSES, {0: 0, 1: 1, 2: 2, 255: IGNORE_INDEX})
+COLORS = MaskEncoding(CLASSES, {}, {0x000000: 255, 0x0A141E: 0, 0xFF0000: 1, 0x00FF00: 2})
 
 
 def test_values_become_labels(save) -> None:
@@ -21,7 +21,7 @@ def test_values_become_labels(save) -> None:
     assert_array_equal(label_map, values)
     deep = save("b.png", values.astype(np.uint16))
     assert_array_equal(INDEX.read(deep), values)
-    assert_array_equal(Coding(CLASSES, {0: 2, 1: 1, 2: 0, 255: 255}).read(deep), [[2, 1, 0], [255, 0, 2]])
+    assert_array_equal(MaskEncoding(CLASSES, {0: 2, 1: 1, 2: 0, 255: 255}).read(deep), [[2, 1, 0], [255, 0, 2]])
 
 
 def test_unknown_values_are_counted_and_named(save) -> None:
@@ -83,31 +83,33 @@ def test_object_ids(save) -> None:
 
 
 def test_packing() -> None:
-    assert packed(np.array([[[1, 2, 3]]], np.uint8)).item() == 1 * 65536 + 2 * 256 + 3
-    assert unpacked(0x0102FF) == (1, 2, 255)
+    assert pack_rgb(np.array([[[1, 2, 3]]], np.uint8)).item() == 1 * 65536 + 2 * 256 + 3
+    assert unpack_rgb(0x0102FF) == (1, 2, 255)
     assert is_gray(np.full((2, 2, 3), 5, np.uint8))
     assert not is_gray(np.array([[[5, 5, 6]]], np.uint8))
 
 
 def test_values_of_two_codings_in_one_mask(save) -> None:
-    coding = Coding(CLASSES, {0: 0, 1: 1, 2: 2, 127: 1, 254: 2}, apart=(frozenset({1, 2}), frozenset({127, 254})))
-    assert_array_equal(coding.read(save("a.png", [[0, 127, 254]])), [[0, 1, 2]])
-    with pytest.raises(MaskError, match="values of two codings in one mask: 2 and 127;"):
-        coding.read(save("b.png", [[0, 2, 127]]))
+    encoding = MaskEncoding(
+        CLASSES, {0: 0, 1: 1, 2: 2, 127: 1, 254: 2}, apart=(frozenset({1, 2}), frozenset({127, 254}))
+    )
+    assert_array_equal(encoding.read(save("a.png", [[0, 127, 254]])), [[0, 1, 2]])
+    with pytest.raises(MaskError, match="values of two encodings in one mask: 2 and 127;"):
+        encoding.read(save("b.png", [[0, 2, 127]]))
 
 
 def test_object_ids_with_a_value_without_a_label(save) -> None:
-    coding = Coding(CLASSES, {255: IGNORE_INDEX}, objects=True)
-    assert_array_equal(coding.read(save("a.png", [[0, 3, 254, 255]])), [[0, 1, 1, 255]])
-    assert [coding.values_of(label) for label in (0, 255)] == ["0", "255"]
+    encoding = MaskEncoding(CLASSES, {255: IGNORE_INDEX}, objects=True)
+    assert_array_equal(encoding.read(save("a.png", [[0, 3, 254, 255]])), [[0, 1, 1, 255]])
+    assert [encoding.values_of(label) for label in (0, 255)] == ["0", "255"]
 
 
 def test_masks_are_read_some_rows_at_a_time(save, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "AT_ONCE", 20)
     values = np.random.default_rng(0).choice([0, 1, 2, 255], (30, 7))
     table = np.array([[10, 20, 30], [255, 0, 0], [0, 255, 0], *[[0, 0, 0]] * 253])
-    for coding, stored in ((INDEX, values), (INDEX, values.astype(np.uint16)), (COLORS, table[values])):
-        assert_array_equal(coding.read(save("a.png", stored)), values)
+    for encoding, stored in ((INDEX, values), (INDEX, values.astype(np.uint16)), (COLORS, table[values])):
+        assert_array_equal(encoding.read(save("a.png", stored)), values)
     values[[17, 28], [3, 5]] = 77
     for dtype in (np.uint8, np.uint16):
         with pytest.raises(MaskError, match="value 77 in 2 pixels, the first at row 17, column 3 "):
@@ -116,5 +118,5 @@ def test_masks_are_read_some_rows_at_a_time(save, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MaskError, match=r"colour \[9, 9, 9\] in 2 pixels, the first at row 17, column 3 "):
         COLORS.read(save("a.png", table[values]))
     jpeg_like = np.random.default_rng(1).integers(0, 256, (30, 7, 3))
-    smooth = Coding(CLASSES, {value: int(value > 127) for value in range(256)}, smooth=True)
+    smooth = MaskEncoding(CLASSES, {value: int(value > 127) for value in range(256)}, smooth=True)
     assert_array_equal(smooth.read(save("a.png", jpeg_like)), jpeg_like.mean(axis=2).round() > 127)

@@ -32,7 +32,7 @@ def told(root: Path) -> tuple[CheckResult, list[tuple[str, str]]]:
 def test_all_objects_are_numbered(cells: Path) -> None:
     result, problems = told(cells)
     assert problems == []
-    assert result.without_objects == set()
+    assert result.unusable_for_objects == set()
 
 
 def test_a_missing_instance_map(cells: Path) -> None:
@@ -41,8 +41,8 @@ def test_a_missing_instance_map(cells: Path) -> None:
     assert problems == [("train/images/2.png", "missing_objects")]
     assert "as 5 of 6 images have" in result.problems[0].message
     assert " pixels of cell in the mask" in result.problems[0].message
-    assert result.without_objects == {cells / "train/images/2.png"}
-    assert result.spoilt == set()  # a semantic model learns from its mask
+    assert result.unusable_for_objects == {cells / "train/images/2.png"}
+    assert result.unusable == set()  # a semantic model learns from its mask
     assert result.harmful == result.problems
 
 

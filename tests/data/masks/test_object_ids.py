@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelwise.data.masks.object_ids import object_ids
-from pixelwise.data.masks.statistics import survey
+from pixelwise.data.masks.object_ids import detect_object_ids
+from pixelwise.data.masks.statistics import collect_statistics
 
 Arrays = list[np.ndarray]
 
@@ -18,7 +18,7 @@ def verdict(save) -> Callable[..., bool | None]:
 
     def look(arrays: Arrays, dtype: str = "uint8", name: str = "{}.png") -> bool | None:
         masks: list[Path] = [save(name.format(i), array.astype(dtype)) for i, array in enumerate(arrays)]
-        ids = object_ids(survey(masks).gray_looks)
+        ids = detect_object_ids(collect_statistics(masks).gray_masks)
         return None if ids is None else ids.sure
 
     return look

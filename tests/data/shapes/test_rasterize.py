@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import MaskError
-from pixelwise.data.shapes.rasterize import Marked, listed, painted
+from pixelwise.data.shapes.rasterize import AnnotatedObject, format_names, rasterize
 from pixelwise.instances.polygons import Ring
 
 
@@ -17,8 +17,8 @@ def box(left: float, top: float, right: float, bottom: float) -> Ring:
 
 
 def test_objects_are_numbered_in_their_order_and_the_smaller_is_in_front() -> None:
-    small, large = Marked("7", 2, [box(1, 0, 3, 1)]), Marked("9", 1, [box(0, 0, 3, 2)])
-    found = painted([small, large], (2, 4), "a.json")
+    small, large = AnnotatedObject("7", 2, [box(1, 0, 3, 1)]), AnnotatedObject("9", 1, [box(0, 0, 3, 2)])
+    found = rasterize([small, large], (2, 4), "a.json")
     assert_array_equal(found.instance_map, [[2, 1, 1, 0], [2, 2, 2, 0]])
     assert_array_equal(found.label_map, [[1, 2, 2, 0], [1, 1, 1, 0]])
     assert found.label_map.dtype == np.uint8
@@ -29,8 +29,8 @@ def test_objects_are_numbered_in_their_order_and_the_smaller_is_in_front() -> No
 
 
 def test_a_crowd_has_no_label_where_no_object_lies_on_it() -> None:
-    crowd, cell = Marked("1", 1, runs=[0, 4, 2], crowd=True), Marked("2", 1, [box(1, 0, 3, 1)])
-    found = painted([crowd, cell], (2, 3), "a.json")
+    crowd, cell = AnnotatedObject("1", 1, runs=[0, 4, 2], crowd=True), AnnotatedObject("2", 1, [box(1, 0, 3, 1)])
+    found = rasterize([crowd, cell], (2, 3), "a.json")
     assert_array_equal(found.label_map, [[IGNORE_INDEX, 1, 1], [IGNORE_INDEX, IGNORE_INDEX, 0]])
     assert_array_equal(found.instance_map, [[0, 1, 1], [0, 0, 0]])
     assert found.remarks == ()
@@ -38,15 +38,17 @@ def test_a_crowd_has_no_label_where_no_object_lies_on_it() -> None:
 
 def test_a_part_outside_the_image_is_cut_off_and_an_object_without_a_pixel_is_told() -> None:
     outside, across, tiny = box(9, 9, 12, 12), box(-2, -2, 1, 1), box(1.6, 0.6, 2.4, 1.4)
-    found = painted([Marked(str(i), 1, [own]) for i, own in enumerate((outside, across, tiny))], (2, 3), "a.json")
+    found = rasterize(
+        [AnnotatedObject(str(i), 1, [own]) for i, own in enumerate((outside, across, tiny))], (2, 3), "a.json"
+    )
     assert_array_equal(found.instance_map, [[1, 0, 0], [0, 0, 0]])
     (remark,) = found.remarks
     assert remark.startswith("found objects (0, 2) that cover no pixel's centre inside the image;")
 
 
 def test_an_object_wholly_behind_others_is_told() -> None:
-    halves = [Marked("1", 1, [box(0, 0, 1, 1)]), Marked("2", 1, [box(1, 0, 2, 1)])]
-    found = painted([Marked("0", 1, [box(0, 0, 2, 1)]), *halves], (1, 2), "a.json")
+    halves = [AnnotatedObject("1", 1, [box(0, 0, 1, 1)]), AnnotatedObject("2", 1, [box(1, 0, 2, 1)])]
+    found = rasterize([AnnotatedObject("0", 1, [box(0, 0, 2, 1)]), *halves], (1, 2), "a.json")
     assert_array_equal(found.instance_map, [[2, 3]])
     assert [remark.split(";")[0] for remark in found.remarks] == [
         "found objects (0) that lie wholly behind smaller ones"
@@ -54,12 +56,12 @@ def test_an_object_wholly_behind_others_is_told() -> None:
 
 
 def test_rings_in_rings_are_holes() -> None:
-    found = painted([Marked("1", 1, [box(0, 0, 3, 3), box(1, 1, 2, 2)])], (3, 3), "a.json")
+    found = rasterize([AnnotatedObject("1", 1, [box(0, 0, 3, 3), box(1, 1, 2, 2)])], (3, 3), "a.json")
     assert_array_equal(found.instance_map, [[1, 1, 1], [1, 0, 1], [1, 1, 1]])
 
 
 def test_an_image_without_objects() -> None:
-    found = painted([], (2, 3), "a.json")
+    found = rasterize([], (2, 3), "a.json")
     assert_array_equal(found.label_map, np.zeros((2, 3)))
     assert_array_equal(found.instance_map, np.zeros((2, 3)))
 
@@ -74,14 +76,14 @@ def test_an_image_without_objects() -> None:
 )
 def test_outlines_that_are_none_name_the_file_and_the_object(rings: list[Ring], found: str) -> None:
     with pytest.raises(MaskError, match=f"a.json, object 5: found {found}"):
-        painted([Marked("5", 1, rings)], (2, 3), "a.json")
+        rasterize([AnnotatedObject("5", 1, rings)], (2, 3), "a.json")
 
 
 def test_runs_of_another_size_name_the_file_and_the_object() -> None:
     with pytest.raises(MaskError, match=r"a\.json, object 5: found runs of 3 pixels"):
-        painted([Marked("5", 1, runs=[1, 2])], (2, 3), "a.json")
+        rasterize([AnnotatedObject("5", 1, runs=[1, 2])], (2, 3), "a.json")
 
 
 def test_names_are_shortened_in_remarks() -> None:
-    assert listed(["a", "b"]) == "a, b"
-    assert listed(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert format_names(["a", "b"]) == "a, b"
+    assert format_names(list("abcdefg")) == "a, b, c, d, e and 2 more"

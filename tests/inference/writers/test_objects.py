@@ -35,7 +35,7 @@ from pixelwise.inference.writers.objects import (
 )
 from pixelwise.inference.writers.polygons import write_geojson
 from pixelwise.instances.objects import MAX_ID, Objects
-from pixelwise.instances.polygons import filled
+from pixelwise.instances.polygons import fill_rings
 from pixelwise.metrics.instances import InstanceScores
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
         assert own["geometry"]["type"] == "Polygon"
         for ring in own["geometry"]["coordinates"]:
             assert len(set(map(tuple, ring[1:]))) == len(ring) - 1  # it meets itself nowhere
-        inside = filled([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
+        inside = fill_rings([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
         assert own["properties"]["area"] == inside.sum()
         assert (painted[inside] == 255).all()
         painted[inside] = result.info.classes.names.index(own["properties"]["class"])

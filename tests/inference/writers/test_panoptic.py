@@ -15,19 +15,19 @@ from pixelwise.core.errors import OptionError
 from pixelwise.data.layouts.panoptic import is_panoptic, open_panoptic
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.panoptic import write_panoptic
-from pixelwise.instances.grouping_parameters import Grouping
-from pixelwise.instances.objects import objects_of
+from pixelwise.instances.grouping_parameters import GroupingParameters
+from pixelwise.instances.objects import objects_from_maps
 from pixelwise.modelfile.info import ModelInfo
 
 CLASSES = ClassMap.from_names(["sky", "car", "road"])
 INFO = ModelInfo(
-    "by hand", None, "panoptic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32, grouping=Grouping((1,), radius=1)
+    "by hand", None, "panoptic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1, 64, 32, grouping=GroupingParameters((1,), radius=1)
 )
 
 
 def result_of(label_map: np.ndarray, ids: np.ndarray, source: Path | None = None) -> Result:
     image = np.zeros((*label_map.shape, 3), np.uint8)
-    objects = objects_of(label_map, ids)
+    objects = objects_from_maps(label_map, ids)
     none = np.zeros((3, *label_map.shape), np.float32)
     return Result(image, label_map, INFO, lambda: none, instances=objects, source=source)
 
@@ -49,7 +49,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     sample = dataset.read(item)
     assert_array_equal(sample.label_map, label_map)
     assert sample.instance_map is not None
-    again = objects_of(sample.label_map, sample.instance_map)
+    again = objects_from_maps(sample.label_map, sample.instance_map)
     assert_array_equal(again.instance_map > 0, ids > 0)
     pairs = np.unique(np.stack([again.instance_map.ravel(), ids.ravel()]), axis=1)
     assert len(pairs.T) == 601  # each object is one of the others

@@ -11,7 +11,7 @@ import pytest
 from pixelwise.core.classes import ClassMap
 from pixelwise.data.dataset import Sample
 from pixelwise.inference.predictor import Predictor
-from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
 
@@ -25,7 +25,7 @@ INFO = ModelInfo(
     1,
     64,
     32,
-    grouping=Grouping((1,), radius=3, least_heat=0.3),
+    grouping=GroupingParameters((1,), radius=3, least_heat=0.3),
 )
 ZERO = (0.0, 0.0)
 
@@ -48,7 +48,7 @@ def sample(heats: dict[int, float], objects: list[tuple[int, int]], width: int =
     return Sample(image, (instance_map > 0).astype(np.uint8), instance_map)
 
 
-def best(*samples: Sample) -> Grouping:
+def best(*samples: Sample) -> GroupingParameters:
     assert INFO.grouping is not None
     return best_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping)
 
@@ -97,7 +97,7 @@ def test_centres_stay_where_components_find_no_more() -> None:
     assert best(sample({5: 0.9, 40: 0.9}, [(2, 20), (30, 48)])).by == CENTRES
 
 
-def large(radii: tuple[int, ...], grouping: Grouping) -> Grouping:
+def large(radii: tuple[int, ...], grouping: GroupingParameters) -> GroupingParameters:
     """Return what is fitted to two touching objects of 300 pixels with two peaks each."""
     seen = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
     seen.image[4] = seen.image[2]  # a row that is looked at
@@ -106,7 +106,7 @@ def large(radii: tuple[int, ...], grouping: Grouping) -> Grouping:
 
 def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     """Peaks 108 pixels apart on an object and 192 to that of the next, on every 4th row and column."""
-    start = Grouping((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
+    start = GroupingParameters((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
     found = large((16, 60, 120, 200), start)
     assert (found.radius, found.by) == (120, BOTH)
     assert remarks_on(found, (16, 60, 120, 200), (32, 64, 128)) == []
@@ -122,9 +122,9 @@ def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     ],
 )
 def test_the_end_of_a_list_is_told(changes: dict[str, float], says: str) -> None:
-    (remark,) = remarks_on(dataclasses.replace(Grouping((1,)), **changes))
+    (remark,) = remarks_on(dataclasses.replace(GroupingParameters((1,)), **changes))
     assert says in remark
 
 
 def test_inside_its_lists_a_grouping_needs_no_remark() -> None:
-    assert remarks_on(Grouping((1,))) == []  # the least area, 4 pixels, is nearly none
+    assert remarks_on(GroupingParameters((1,))) == []  # the least area, 4 pixels, is nearly none

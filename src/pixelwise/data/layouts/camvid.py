@@ -20,7 +20,7 @@ from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import Coding
+from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import parts_of
 from pixelwise.data.split_lists import divisions, report_unlisted
@@ -69,10 +69,10 @@ def open_camvid(root: Path, images_root: Path | None = None) -> Dataset:
     masked = _masked(root) if lists else {}
     problems = tuple(report_unlisted(root, masked, (item.image for _, item in items)))
     values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
-    coding = Coding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
-    read_labels = labels_from_files(coding.read)
+    encoding = MaskEncoding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
+    read_labels = labels_from_files(encoding.read)
     return Dataset(
-        root, "camvid", CLASSES, group_by_split(items), read_labels, strays, coding=coding, problems=problems
+        root, "camvid", CLASSES, group_by_split(items), read_labels, strays, mask_encoding=encoding, problems=problems
     )
 
 

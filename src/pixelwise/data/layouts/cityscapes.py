@@ -30,11 +30,11 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError, MaskError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import OF_LAYOUT, Coding, Int32, UInt8, read_instance_map
+from pixelwise.data.masks.encoding import OF_LAYOUT, Int32, MaskEncoding, UInt8, read_instance_map
 from pixelwise.data.pairing import image_files
 from pixelwise.data.splits import group_by_split
 from pixelwise.data.writing import copy_image, new_directory
-from pixelwise.instances.objects import numbered, objects_of
+from pixelwise.instances.objects import objects_from_maps, renumber
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.image import write_png
 
@@ -67,9 +67,9 @@ CLASS_OF = {
 }
 """Class index, or `IGNORE_INDEX`, of a label id."""
 _ID_OF = {name: label_id for label_id, name, _ in EVALUATED}
-CODINGS = {
-    "labelIds": Coding(CLASSES, {**CLASS_OF, 255: IGNORE_INDEX}, remedy=OF_LAYOUT),
-    "labelTrainIds": Coding(
+ENCODINGS = {
+    "labelIds": MaskEncoding(CLASSES, {**CLASS_OF, 255: IGNORE_INDEX}, remedy=OF_LAYOUT),
+    "labelTrainIds": MaskEncoding(
         CLASSES, {**{index: index for index in range(CLASSES.num_classes)}, 255: IGNORE_INDEX}, remedy=OF_LAYOUT
     ),
 }
@@ -116,18 +116,20 @@ def open_cityscapes(root: Path, images_root: Path | None = None) -> Dataset:
     if not any(item.mask for _, item in pairs):
         expected = f"NAME_{IMAGES}.png and NAME_{truth}_labelIds.png in folders such as train/aachen/"
         raise DataError(root, "no image with its label ids", expected, "Unpack the archives into one directory.")
-    coding = next(_coding_of(item.mask) for _, item in pairs if item.mask)
-    return Dataset(root, "cityscapes", CLASSES, group_by_split(pairs), read_labels, tuple(strays), coding=coding)
+    encoding = next(_encoding_of(item.mask) for _, item in pairs if item.mask)
+    return Dataset(
+        root, "cityscapes", CLASSES, group_by_split(pairs), read_labels, tuple(strays), mask_encoding=encoding
+    )
 
 
 def read_labels(item: Item) -> Labels:
     """Return an item's label map, and its objects, numbered 1..n in the order of their ids.
 
     Pixels whose two ids name different classes are told in a remark. Raises `ImageError` and `MaskError` as
-    `Coding.read` and `read_instance_map` do, and `MaskError` for an instance id of no label.
+    `MaskEncoding.read` and `read_instance_map` do, and `MaskError` for an instance id of no label.
     """
     mask = mask_of(item)
-    label_map = _coding_of(mask).read(mask)
+    label_map = _encoding_of(mask).read(mask)
     if item.instances is None:
         return Labels(label_map)
     ids = read_instance_map(item.instances)
@@ -138,15 +140,15 @@ def read_labels(item: Item) -> Labels:
         expected = f"a label id 0..33, or one times {OBJECTS} and an object's number below {OBJECTS}"
         remedy = "Correct the ids, or leave the image out (`train(skip_bad=True)`)."
         raise MaskError(item.instances, found, expected, remedy)
-    objects, _ = numbered(np.where((ids >= OBJECTS) & (class_map != IGNORE_INDEX), ids, 0))
+    objects, _ = renumber(np.where((ids >= OBJECTS) & (class_map != IGNORE_INDEX), ids, 0))
     if label_map.shape != ids.shape or not (differ := int((class_map != label_map).sum())):
         return Labels(label_map, objects)
     found = f"found {differ:,} pixel{'s' if differ > 1 else ''} whose class is another in {item.instances.name}"
     return Labels(label_map, objects, (f"{found}; expected the same in both files. The class in {mask.name} counts.",))
 
 
-def _coding_of(mask: Path) -> Coding:
-    return CODINGS[mask.stem.rpartition("_")[2]]
+def _encoding_of(mask: Path) -> MaskEncoding:
+    return ENCODINGS[mask.stem.rpartition("_")[2]]
 
 
 def write_cityscapes(dataset: Dataset, out: Path) -> None:
@@ -178,7 +180,7 @@ def write_cityscapes(dataset: Dataset, out: Path) -> None:
 
 
 def _instance_ids(item: Item, label_map: UInt8, instance_map: Int32, label_ids: UInt8) -> npt.NDArray[np.uint16]:
-    objects = objects_of(label_map, instance_map)
+    objects = objects_from_maps(label_map, instance_map)
     object_labels = label_ids[objects.class_index].astype(np.int64)
     numbers = np.zeros(len(object_labels), np.int64)
     for label_id in np.unique(object_labels).tolist():
@@ -204,9 +206,9 @@ def _items(root: Path, folder: str, truth: str) -> tuple[list[Item], list[Path]]
             raise DataError(
                 image, found, f"a name of its own that ends in _{IMAGES}", "Rename it or move it elsewhere."
             )
-        masks = (truths.get(f"{name}_{truth}_{kind}") for kind in CODINGS)
+        masks = (truths.get(f"{name}_{truth}_{kind}") for kind in ENCODINGS)
         items[name] = Item(name, image, next(filter(None, masks), None), truths.get(f"{name}_{truth}_instanceIds"))
-    ends = tuple(f"_{truth}_{kind}" for kind in CODINGS)
+    ends = tuple(f"_{truth}_{kind}" for kind in ENCODINGS)
     strays = [f for stem, f in truths.items() if stem.endswith(ends) and stem.rsplit("_", 2)[0] not in items]
     return list(items.values()), strays
 

@@ -48,12 +48,12 @@ from pixelwise.data.layouts.coco_file import (
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, parts_of, report_guesses
 from pixelwise.data.shapes.annotations import BACKGROUND, is_background
-from pixelwise.data.shapes.rasterize import painted
-from pixelwise.data.shapes.regions import LabelledObjects, with_objects
+from pixelwise.data.shapes.rasterize import rasterize
+from pixelwise.data.shapes.regions import LabelledObjects, number_objects
 from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
-from pixelwise.instances.objects import Objects, objects_of
-from pixelwise.instances.rle import as_coco
+from pixelwise.instances.objects import Objects, objects_from_maps
+from pixelwise.instances.rle import coco_annotations
 from pixelwise.metrics.pixels import counted_pixels
 
 _SPLIT_NAMES = tuple(name for names in SPLITS.values() for name in names)
@@ -127,7 +127,7 @@ def write_coco(dataset: Dataset, out: Path) -> None:
             images: list[dict[str, Any]] = []
             annotations: list[dict[str, Any]] = []
             for number, item in enumerate(items, 1):
-                labels = with_objects(dataset.read_labels(item))
+                labels = number_objects(dataset.read_labels(item))
                 copied = copy_image(item, temporary / "images" / split)
                 height, width = labels.label_map.shape
                 images.append({"id": number, "file_name": copied.name, "height": height, "width": width})
@@ -138,7 +138,7 @@ def write_coco(dataset: Dataset, out: Path) -> None:
 
 
 def _annotations(labels: LabelledObjects) -> Iterator[dict[str, Any]]:
-    objects = objects_of(labels.label_map, labels.instance_map)
+    objects = objects_from_maps(labels.label_map, labels.instance_map)
     yield from (entry for entry in _entries(objects) if entry["category_id"])
     unknown = ~counted_pixels(labels.label_map)
     if unknown.any():
@@ -147,7 +147,7 @@ def _annotations(labels: LabelledObjects) -> Iterator[dict[str, Any]]:
 
 
 def _entries(objects: Objects, flags: dict[str, int] | None = None) -> Iterator[dict[str, Any]]:
-    for entry, area in zip(as_coco(objects), objects.areas().tolist(), strict=True):
+    for entry, area in zip(coco_annotations(objects), objects.areas().tolist(), strict=True):
         yield {"iscrowd": 0, **(flags or {}), "area": area, **entry}
 
 
@@ -177,7 +177,7 @@ class _Source:
         if rings and max(size) > 2 and max(float(ring.max(initial=0)) for ring in rings) <= 1:
             remedy = "Multiply fractions by the image's width and height."
             raise MaskError(where, "outlines within the first pixel", "coordinates in pixels", remedy)
-        return painted(objects, size, str(where))
+        return rasterize(objects, size, str(where))
 
 
 def annotation_files(root: Path) -> list[Path]:

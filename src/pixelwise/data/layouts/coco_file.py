@@ -18,7 +18,7 @@ from pixelwise.data.annotation_files import format_value, parse_json, shorten
 from pixelwise.data.annotation_values import Id, array_of, as_id, resolve_size
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import is_usable, parts_of
-from pixelwise.data.shapes.rasterize import Marked, listed
+from pixelwise.data.shapes.rasterize import AnnotatedObject, format_names
 
 KEYS = ("images", "annotations", "categories")
 EXPECTED = "a JSON object with lists of images, annotations and categories"
@@ -109,11 +109,11 @@ def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
     return AnnotationFile(path, categories, images, problems)
 
 
-def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> Marked:
+def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> AnnotatedObject:
     """Return an annotation as an object to paint; raise `MaskError` for one without an outline that makes sense."""
     shape = entry.get("segmentation")
     if isinstance(shape, dict) and isinstance(shape.get("counts"), str | list):
-        return Marked(name, class_index, runs=shape["counts"], crowd=crowd)
+        return AnnotatedObject(name, class_index, runs=shape["counts"], crowd=crowd)
     where = f"{path}, object {name}"
     if not shape and entry.get("bbox"):
         remedy = "This is data for detection: mark the outlines, or export them for segmentation."
@@ -128,7 +128,7 @@ def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, A
         if not numbers.ndim or numbers.size % 2:
             raise unreadable
         rings.append(numbers.reshape(-1, 2))
-    return Marked(name, class_index, rings, crowd=crowd)
+    return AnnotatedObject(name, class_index, rings, crowd=crowd)
 
 
 def require_size(path: Path, name: str, entry: dict[str, Any], size: tuple[int, int]) -> None:
@@ -191,7 +191,7 @@ def _images(
     for image_id, images in by_id.items():
         names = list(dict.fromkeys(image.name for image in images))
         if len(names) > 1:
-            shared = f"the id {format_value(image_id)}, which {listed(names)} share"
+            shared = f"the id {format_value(image_id)}, which {format_names(names)} share"
             fault = (shared, "an id of its own", "Number the images anew.")
             for image in images:
                 image.faults.append(fault)
@@ -223,11 +223,11 @@ def _add_annotations(
             else:
                 image.annotations.append((name, category, fields))
     if without_image:
-        found = f"{len(without_image):,} annotations ({listed(without_image)}) of images that are not listed"
+        found = f"{len(without_image):,} annotations ({format_names(without_image)}) of images that are not listed"
         remedy = "They were left out: correct their image_id, or delete them."
         problems.append(_problem(path, "missing_image", found, "an image_id that is listed", remedy))
     if twice:
-        ids = listed([shorten(str(annotation)) for annotation in twice])
+        ids = format_names([shorten(str(annotation)) for annotation in twice])
         found = f"annotation ids that occur more than once ({ids})"
         remedy = "All annotations were read; messages call these by their places in the list, from 1."
         problems.append(_problem(path, "assumed", found, "different ids", remedy))

@@ -34,8 +34,8 @@ from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, is_usable, parts_of, report_guesses
-from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
-from pixelwise.data.shapes.rasterize import listed
+from pixelwise.data.shapes.annotations import Shape, class_map_of_entries, draw_shapes, iter_regions, writable_classes
+from pixelwise.data.shapes.rasterize import format_names
 from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
 
@@ -122,7 +122,7 @@ def write_cvat(dataset: Dataset, out: Path) -> None:
             height, width = map(str, labels.label_map.shape)
             shared = {"id": str(number), "name": copied.name, "subset": split, "width": width, "height": height}
             image = ElementTree.SubElement(content, "image", shared)
-            for class_index, piece in regions_of(labels):
+            for class_index, piece in iter_regions(labels):
                 label = NO_LABEL if class_index == IGNORE_INDEX else classes.names[class_index]
                 ElementTree.SubElement(image, "mask", mask_attributes(label, piece))
         _describe(task, len(content.findall("image")), labelled)
@@ -192,7 +192,7 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
             entries.setdefault(name, {"name": name, **given})
     if not entries:
         raise DataError(path, "no labels in <meta>", EXPECTED, REMEDY)
-    return drawn_classes(entries.values(), path)
+    return class_map_of_entries(entries.values(), path)
 
 
 def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
@@ -229,10 +229,10 @@ def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Pat
             others.append(shorten(f"{number} ({element.tag} {element.get('label')})"))
     grouped = {(shape.label, shape.group) for tag, shape in shapes if tag != "box" and shape.group is not None}
     regions = [shape for tag, shape in shapes if tag != "box" or (shape.label, shape.group) not in grouped]
-    labels = drawn(regions, classes, (height, width), where)
+    labels = draw_shapes(regions, classes, (height, width), where)
     if not others:
         return labels
-    found = f"found shapes ({listed(others)}) that are no regions"
+    found = f"found shapes ({format_names(others)}) that are no regions"
     remark = f"{found}; expected polygons, boxes, ellipses or masks. Each of them was left out."
     return replace(labels, remarks=(*labels.remarks, remark))
 

@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 from pixelwise.core.errors import MaskError
 from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import corners_in, finite_numbers
-from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of, turned
+from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rotate_ring, trace_rings
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Ring
-from pixelwise.instances.rle import decoded, encoded
+from pixelwise.instances.rle import decode_mask, encode_mask
 
 REGIONS = ("polygon", "box", "ellipse", "mask")
 REDO = "Correct the shape in CVAT or delete it."
@@ -24,7 +24,7 @@ def mask_attributes(label: str, piece: Piece) -> dict[str, str]:
     """Return the attributes of the <mask> of an object."""
     height, width = piece.mask.shape
     places = {"left": piece.left, "top": piece.top, "width": width, "height": height}
-    rle = ", ".join(map(str, encoded(piece.mask.T)))
+    rle = ", ".join(map(str, encode_mask(piece.mask.T)))
     shared = {"label": label, "source": "auto", "occluded": "0", "rle": rle}
     return {**shared, **{key: str(value) for key, value in places.items()}, "z_order": "0"}
 
@@ -46,13 +46,13 @@ def rings_in(element: ElementTree.Element, size: tuple[int, int], where: str) ->
             raise MaskError(
                 where, f"an rle that cannot be read ({shorten(str(error))})", "counts between commas", REDO
             ) from error
-        return rings_of(decoded(counts, (width, height), where).T, left, top)
+        return trace_rings(decode_mask(counts, (width, height), where).T, left, top)
     if element.tag == "box":
         ring = box(*numbers_in(element, ("xtl", "ytl", "xbr", "ybr"), where))
     else:
         cx, cy, rx, ry = numbers_in(element, ("cx", "cy", "rx", "ry"), where)
         ring = ellipse((cx, cy), (rx, ry))
-    return [turned(ring, *numbers_in(element, ("rotation",), where, "0"))]
+    return [rotate_ring(ring, *numbers_in(element, ("rotation",), where, "0"))]
 
 
 def numbers_in(element: ElementTree.Element, keys: Sequence[str], where: str, default: str = "") -> list[float]:

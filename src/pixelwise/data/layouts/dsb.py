@@ -27,14 +27,14 @@ from pixelwise.data.class_list import read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.exif_orientation import annotation_size
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.antialiasing import soft_binary
+from pixelwise.data.masks.antialiasing import find_soft_binary
 from pixelwise.data.masks.encoding import Int32, is_gray
-from pixelwise.data.masks.statistics import survey
+from pixelwise.data.masks.statistics import collect_statistics
 from pixelwise.data.pairing import image_files
-from pixelwise.data.shapes.rasterize import Marked, listed, painted
+from pixelwise.data.shapes.rasterize import AnnotatedObject, format_names, rasterize
 from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
-from pixelwise.instances.objects import Piece, numbered
+from pixelwise.instances.objects import Piece, renumber
 from pixelwise.raster.image import image_size, read_values, write_png
 
 IMAGES, MASKS = "images", "masks"
@@ -97,10 +97,10 @@ def read_labels(item: Item) -> Labels:
     files = image_files(folder)
     size = annotation_size(item.image, files[0]) if files else image_size(item.image)
     soft: dict[str, int] = {}
-    labels = painted([_marked(file, size, soft) for file in files], size, str(folder))
+    labels = rasterize([_marked(file, size, soft) for file in files], size, str(folder))
     if not soft:
         return labels
-    found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({listed(list(soft))})"
+    found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({format_names(list(soft))})"
     remark = f"{found}; expected 0 and 255 alone. Values from {HALF} on are read as the object."
     return replace(labels, remarks=(*labels.remarks, remark))
 
@@ -136,10 +136,10 @@ def _objects(item: Item, labels: Labels) -> Int32:
         found = f"{pixels:,} pixel{'s' if pixels > 1 else ''} without a label, or whose class and object contradict"
         expected = "the second class on objects and the first elsewhere, which is all that masks of objects say"
         raise DataError(item.image, found, expected, "Convert to 'folders', which holds labels and objects apart.")
-    return numbered(labels.instance_map)[0]
+    return renumber(labels.instance_map)[0]
 
 
-def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
+def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> AnnotatedObject:
     """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
@@ -151,17 +151,21 @@ def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> Marked:
             raise MaskError(file, "a mask in colours", "gray, 0 and 255", "Save it like the other masks.")
         values = values[..., 0]
     if not values.any():
-        return Marked(file.name, 1, piece=Piece(0, 0, np.zeros((0, 0), bool)))
-    piece = Piece.of(values != 0)
+        return AnnotatedObject(file.name, 1, piece=Piece(0, 0, np.zeros((0, 0), bool)))
+    piece = Piece.from_mask(values != 0)
     different = np.unique(values[piece.place][piece.mask]).tolist()
-    if different[-1] == 255 and len(different) > 2 and soft_binary(survey([file]).gray_looks) == (0, 255):
+    if (
+        different[-1] == 255
+        and len(different) > 2
+        and find_soft_binary(collect_statistics([file]).gray_masks) == (0, 255)
+    ):
         soft[file.name] = int(((values > 0) & (values < 255)).sum())
-        return Marked(file.name, 1, piece=Piece.of(values >= HALF))
+        return AnnotatedObject(file.name, 1, piece=Piece.from_mask(values >= HALF))
     if len(different) > 1 or different[0] not in SET:
         found = f"the values {', '.join(map(str, different[:8]))}{' ...' if len(different) > 8 else ''} beside 0"
         remedy = "Save the mask with two values, as PNG, or leave the image out (`train(skip_bad=True)`)."
         raise MaskError(file, found, "255 alone, or 1 alone, on the one object of the file", remedy)
-    return Marked(file.name, 1, piece=piece)
+    return AnnotatedObject(file.name, 1, piece=piece)
 
 
 def _folders(place: Path) -> list[Path]:

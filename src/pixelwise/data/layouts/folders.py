@@ -17,13 +17,13 @@ from pixelwise.data.folder_roles import EXPECTED, Place, find_places, home_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.folder_split_lists import items_in_lists, names_pairs
 from pixelwise.data.layouts.voc_classes import read_label_map
-from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.masks.instance_maps import IdReading, decide_ids
-from pixelwise.data.masks.interpretation import decide
-from pixelwise.data.masks.union import read_united, tell_united, with_several
-from pixelwise.data.other_class_lists import class_list_of_splits, files_like_lists
+from pixelwise.data.masks.encoding import MaskEncoding
+from pixelwise.data.masks.instance_maps import IdEncoding, infer_id_encoding
+from pixelwise.data.masks.interpretation import infer_encoding
+from pixelwise.data.masks.union import attach_masks, read_union, report_united
+from pixelwise.data.other_class_lists import find_list_files, read_split_class_list
 from pixelwise.data.pairing import group_masks, pair_masks
-from pixelwise.data.problem import shown
+from pixelwise.data.problem import display_path
 from pixelwise.data.references import stem_of
 from pixelwise.data.splits import group_by_split, infer_splits, read_split_lists, unread_split_lists
 from pixelwise.data.unrecognised import describe, endings_of_masks, remedy_for
@@ -76,40 +76,42 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         splits = group_by_split(infer_splits(root, assigned_items))
         passed_over += unread_split_lists(root)
     all_items = [item for items in splits.values() for item in items]
-    passed_over += tell_united(root, all_items)
+    passed_over += report_united(root, all_items)
     masks = sorted({mask for item in all_items for mask in (item.mask, *item.more) if mask is not None})
     class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
-    class_list = class_list or class_list_of_splits(root)
+    class_list = class_list or read_split_class_list(root)
     home_of_list = root if class_list is None else class_list.path.parent
     maps = sorted({item.instances for item in all_items if item.instances is not None}) if has_masks else masks
     if not has_masks:
         classes = read_object_classes(home_of_list, id_maps=True)
-        ids = decide_ids(root, maps, class_list)
+        ids = infer_id_encoding(root, maps, class_list)
         read_objects = partial(_read_objects, ids=ids)
-        coding = ids.coding(classes)
+        encoding = ids.encoding(classes)
         problems = (*passed_over, *ids.problems)
-        return Dataset(root, "folders", classes, splits, read_objects, strays, coding=coding, problems=problems)
-    coding = _decide(root, masks, class_list, bool(maps))
-    if coding.objects:
-        ids = IdReading(tuple(value for value, label in coding.values.items() if label == IGNORE_INDEX))
+        return Dataset(
+            root, "folders", classes, splits, read_objects, strays, mask_encoding=encoding, problems=problems
+        )
+    encoding = _decide(root, masks, class_list, bool(maps))
+    if encoding.objects:
+        ids = IdEncoding(tuple(value for value, label in encoding.values.items() if label == IGNORE_INDEX))
         read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
     else:
-        ids = decide_ids(root, maps, class_list)
-        coding = replace(coding, ignored_ids=ids.void)
-        read_single = labels_from_files(coding.read, ids.read)
+        ids = infer_id_encoding(root, maps, class_list)
+        encoding = replace(encoding, ignored_ids=ids.void)
+        read_single = labels_from_files(encoding.read, ids.read)
 
     def read_labels(item: Item) -> Labels:
-        return read_united(item, coding, ids) if item.more else read_single(item)
+        return read_union(item, encoding, ids) if item.more else read_single(item)
 
-    problems = (*passed_over, *coding.problems, *ids.problems)
+    problems = (*passed_over, *encoding.problems, *ids.problems)
     return Dataset(
         root,
         "folders",
-        coding.classes,
+        encoding.classes,
         splits,
         read_labels,
         strays,
-        coding=coding,
+        mask_encoding=encoding,
         problems=problems,
         id_files=bool(maps),
     )
@@ -133,7 +135,7 @@ def write_folders(dataset: Dataset, out: Path) -> None:
         write_classes(temporary / "classes.yaml", dataset.classes)
 
 
-def _read_objects(item: Item, ids: IdReading) -> Labels:
+def _read_objects(item: Item, ids: IdEncoding) -> Labels:
     """Return the labels of an item whose instance map is all there is."""
     return Labels(*ids.read_alone(mask_of(item)))
 
@@ -144,15 +146,15 @@ def _items(place: Place, has_masks: bool) -> list[Item]:
     names = ["_".join((*place.within, stem_of(image))) for image in place.images]
     pairs = zip(names, place.images, strict=True)
     items = [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
-    return with_several(items, group_masks(place.images, place.masks, masks)) if has_masks else items
+    return attach_masks(items, group_masks(place.images, place.masks, masks)) if has_masks else items
 
 
-def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> Coding:
+def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> MaskEncoding:
     """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
     try:
-        return decide(root, masks, class_list, has_objects)
+        return infer_encoding(root, masks, class_list, has_objects)
     except DataError as error:
-        others = [] if class_list else [shown(root, path) for path in files_like_lists(root)]
+        others = [] if class_list else [display_path(root, path) for path in find_list_files(root)]
         if not others:
             raise
         hint = f"There are lists of classes in forms that are not read: {', '.join(others[:3])}."

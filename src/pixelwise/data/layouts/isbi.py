@@ -24,15 +24,15 @@ from pixelwise.core.text import quantity
 from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.masks.interpretation import decide_soft
+from pixelwise.data.masks.encoding import MaskEncoding
+from pixelwise.data.masks.interpretation import infer_binary_encoding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.splits import group_by_split
 from pixelwise.raster.image import page_count, read_values
 from pixelwise.raster.stack import STACK_ENDINGS, page_path
 
 CLASSES = ClassMap(("membrane", "cell"), ((204, 51, 63), (160, 205, 235)))
-CODING = Coding(CLASSES, {0: 0, 255: 1}, why="0 on membranes, 255 inside cells")
+ENCODING = MaskEncoding(CLASSES, {0: 0, 255: 1}, why="0 on membranes, 255 inside cells")
 HELD_OUT = 5
 """One slice in so many is held out for the test."""
 SLICES = 30
@@ -76,20 +76,24 @@ def open_isbi(root: Path, images_root: Path | None = None) -> Dataset:
     first_test = len(items) - len(items) // HELD_OUT
     named = (("train" if i < first_test else "test", item) for i, item in enumerate(items))
     splits = group_by_split(named, draw_val=False)  # a slice among training slices would flatter: it looks like them
-    coding = decide_soft(root, [item.mask for item in items if item.mask is not None], CODING)
-    reader = partial(read_labels, coding=coding)
-    return Dataset(root, "isbi", CLASSES, splits, reader, tuple(strays), coding=coding, problems=coding.problems)
+    encoding = infer_binary_encoding(root, [item.mask for item in items if item.mask is not None], ENCODING)
+    reader = partial(read_labels, encoding=encoding)
+    return Dataset(
+        root, "isbi", CLASSES, splits, reader, tuple(strays), mask_encoding=encoding, problems=encoding.problems
+    )
 
 
-def read_labels(item: Item, coding: Coding = CODING) -> Labels:
+def read_labels(item: Item, encoding: MaskEncoding = ENCODING) -> Labels:
     """Return an item's label map, and its cells, int32 (height, width): 4-connected components, 0 = membrane.
 
-    Raises `ImageError` and `MaskError` as `Coding.read` does.
+    Raises `ImageError` and `MaskError` as `MaskEncoding.read` does.
     """
-    from pixelwise.metrics.rand import components  # scipy: a tenth of a second that no other layout should pay
+    from pixelwise.metrics.rand import (
+        connected_components,  # scipy: a tenth of a second that no other layout should pay
+    )
 
-    label_map = coding.read(mask_of(item))
-    return Labels(label_map, components(label_map == 1))
+    label_map = encoding.read(mask_of(item))
+    return Labels(label_map, connected_components(label_map == 1))
 
 
 def _pages(root: Path, stacks: list[Path]) -> tuple[list[Item], list[Path]]:

@@ -36,8 +36,8 @@ from pixelwise.data.layouts.labelme_shapes import NO_REGIONS, is_label, kind_of,
 from pixelwise.data.pairing import image_files
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, is_usable, report_guesses, stem_of, walk
-from pixelwise.data.shapes.annotations import Shape, drawn, drawn_classes, regions_of, writable_classes
-from pixelwise.data.shapes.rasterize import listed
+from pixelwise.data.shapes.annotations import Shape, class_map_of_entries, draw_shapes, iter_regions, writable_classes
+from pixelwise.data.shapes.rasterize import format_names
 from pixelwise.data.splits import SPLITS, group_by_split, infer_splits
 from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.instances.objects import Piece
@@ -92,7 +92,7 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
     listed_classes = read_class_list(root)
     if listed_classes is not None:
         require_no_ids(listed_classes)
-    classes = drawn_classes(
+    classes = class_map_of_entries(
         listed_classes.classes.to_dict() if listed_classes else [{"name": label} for label in sorted(labels)],
         listed_classes.path if listed_classes else root,
     )
@@ -125,14 +125,14 @@ def write_labelme(dataset: Dataset, out: Path) -> None:
         for split, item in dataset.items():
             labels = dataset.read_labels(item)
             image = copy_image(item, temporary / split)
-            text = as_labelme(regions_of(labels), classes, image.name, labels.label_map.shape)
+            text = as_labelme(iter_regions(labels), classes, image.name, labels.label_map.shape)
             write_text(temporary / split / f"{item.name}.json", text)
         write_classes(temporary / "classes.yaml", classes)
 
 
 def as_labelme(regions: Iterable[tuple[int, Piece]], classes: ClassMap, image_path: str, size: tuple[int, ...]) -> str:
     """Return the JSON text for an image of `size` (height, width) whose file, counted from the text's, is `image_path`,
-    with regions of these class indices (see `regions_of`).
+    with regions of these class indices (see `iter_regions`).
     """
     shapes: list[dict[str, Any]] = []
     for number, (class_index, piece) in enumerate(regions, 1):
@@ -159,10 +159,10 @@ def _labels(item: Item, classes: ClassMap) -> Labels:
             continue
         rings = rings_in(entry, size, f"{path}, object {name}")
         shapes.append(Shape(name, str(entry["label"]), rings, entry.get("group_id")))
-    labels = drawn(shapes, classes, size, str(path))
+    labels = draw_shapes(shapes, classes, size, str(path))
     remarks = list(labels.remarks)
     if others:
-        found = f"found points or lines ({listed(others)})"
+        found = f"found points or lines ({format_names(others)})"
         remarks.append(f"{found}; expected polygons, rectangles, circles or masks. Each of them was left out.")
     if content.get("imageData") and not os.path.isfile(item.image):
         found = f"found the image {item.image.name} in imageData alone"

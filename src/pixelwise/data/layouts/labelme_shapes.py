@@ -18,7 +18,7 @@ from pixelwise.core.classes import is_class_name
 from pixelwise.core.errors import MaskError
 from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import corners_in
-from pixelwise.data.shapes.annotations import box, ellipse, require_inside, rings_of
+from pixelwise.data.shapes.annotations import box, ellipse, require_inside, trace_rings
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Mask, Ring, signed_area
 from pixelwise.raster.allowed import PILLOW_LIMIT
@@ -65,7 +65,7 @@ def rings_in(entry: dict[str, Any], size: tuple[int, int], where: str) -> list[R
         return [ellipse((left, top), (radius, radius))]
     corners = int(left), int(top), int(right) + 1, int(bottom) + 1
     require_inside(corners, size, where)
-    return rings_of(_mask(entry, (corners[3] - corners[1], corners[2] - corners[0]), where), *corners[:2])
+    return trace_rings(_mask(entry, (corners[3] - corners[1], corners[2] - corners[0]), where), *corners[:2])
 
 
 def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]:
@@ -73,7 +73,7 @@ def shapes_of(piece: Piece, label: str, number: int) -> Iterator[dict[str, Any]]
     several, or a mask where it has holes.
     """
     shared: dict[str, Any] = {"label": label, "group_id": None, "description": "", "flags": {}, "mask": None}
-    rings = rings_of(piece.mask, piece.left, piece.top)
+    rings = trace_rings(piece.mask, piece.left, piece.top)
     if all(signed_area(ring) > 0 for ring in rings):
         group_id = number if len(rings) > 1 else None
         for ring in rings:

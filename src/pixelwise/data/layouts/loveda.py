@@ -20,7 +20,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
+from pixelwise.data.masks.encoding import OF_LAYOUT, MaskEncoding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import stem_of
 from pixelwise.data.splits import group_by_split
@@ -33,7 +33,7 @@ CLASSES = ClassMap(
     ((255, 255, 255), (255, 0, 0), (255, 255, 0), (0, 0, 255), (159, 129, 183), (0, 255, 0), (255, 195, 128)),
 )
 _VALUES = {0: IGNORE_INDEX, **{index + 1: index for index in range(CLASSES.num_classes)}}
-CODING = Coding(CLASSES, _VALUES, remedy=OF_LAYOUT)
+ENCODING = MaskEncoding(CLASSES, _VALUES, remedy=OF_LAYOUT)
 EXPECTED = f"Train/Urban/{IMAGES}/ with Train/Urban/{MASKS}/, or Rural/, or Val/"
 
 
@@ -51,7 +51,7 @@ def open_loveda(root: Path, images_root: Path | None = None) -> Dataset:
     folders = (root / split / area / MASKS for split in SPLITS for area in AREAS)
     strays = tuple(mask for folder in folders if folder.is_dir() for mask in image_files(folder) if mask not in used)
     return Dataset(
-        root, "loveda", CLASSES, group_by_split(items), labels_from_files(CODING.read), strays, coding=CODING
+        root, "loveda", CLASSES, group_by_split(items), labels_from_files(ENCODING.read), strays, encoding=ENCODING
     )
 
 

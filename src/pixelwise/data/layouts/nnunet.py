@@ -23,7 +23,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import parse_json, shorten
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import Coding
+from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.pairing import image_files
 from pixelwise.data.references import stem_of
 from pixelwise.data.splits import group_by_split
@@ -55,9 +55,9 @@ def open_nnunet(root: Path, images_root: Path | None = None) -> Dataset:
     training_split = "train" if test else None
     splits = group_by_split([*((training_split, item) for item in training), *(("test", item) for item in test)])
     remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (`train(skip_bad=True)`)."
-    coding = Coding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
+    encoding = MaskEncoding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
     return Dataset(
-        root, "nnunet", classes, splits, labels_from_files(coding.read), (*strays, *test_strays), coding=coding
+        root, "nnunet", classes, splits, labels_from_files(encoding.read), (*strays, *test_strays), encoding=encoding
     )
 
 

@@ -26,7 +26,7 @@ from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.coco import annotation_files, split_of
 from pixelwise.data.layouts.coco_file import read_categories, read_object
-from pixelwise.data.masks.encoding import packed
+from pixelwise.data.masks.encoding import pack_rgb
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, is_usable, report_guesses
 from pixelwise.data.splits import group_by_split
@@ -137,7 +137,7 @@ def _labels(source: _Source, path: Path) -> Labels:
     values = read_values(path)
     if values.ndim != 3:
         raise MaskError(path, "a mask without colours", "ids as colours", "Copy the file again.")
-    ids, places = np.unique(packed(values[..., ::-1]), return_inverse=True)
+    ids, places = np.unique(pack_rgb(values[..., ::-1]), return_inverse=True)
     label_of = np.full(len(ids), IGNORE_INDEX, np.uint8)
     object_of = np.zeros(len(ids), np.int32)
     place_of = {color_id: place for place, color_id in enumerate(ids.tolist())}

@@ -19,7 +19,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layout import Layout
-from pixelwise.data.masks.encoding import OF_LAYOUT, Coding
+from pixelwise.data.masks.encoding import OF_LAYOUT, MaskEncoding
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.references import nfc, stem_of
 from pixelwise.data.split_lists import report_unlisted
@@ -28,7 +28,7 @@ from pixelwise.data.splits import group_by_split, lines_of
 IMAGES, TRIMAPS = "images", "annotations/trimaps"
 LISTS = {"train": "annotations/trainval.txt", "test": "annotations/test.txt"}
 CLASSES = ClassMap(("background", "pet"), ((0, 0, 0), (230, 126, 34)))
-CODING = Coding(CLASSES, {1: 1, 2: 0, 3: IGNORE_INDEX}, remedy=OF_LAYOUT)
+ENCODING = MaskEncoding(CLASSES, {1: 1, 2: 0, 3: IGNORE_INDEX}, remedy=OF_LAYOUT)
 EXPECTED = f"{IMAGES}/NAME.jpg and {TRIMAPS}/NAME.png"
 
 
@@ -51,8 +51,8 @@ def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
     splits = group_by_split(pairs_of_splits)
     masked = {item.image: item.mask is not None for item in items.values()}
     problems = tuple(report_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
-    read_labels = labels_from_files(CODING.read)
-    return Dataset(root, "pets", CLASSES, splits, read_labels, strays, coding=CODING, problems=problems)
+    read_labels = labels_from_files(ENCODING.read)
+    return Dataset(root, "pets", CLASSES, splits, read_labels, strays, mask_encoding=ENCODING, problems=problems)
 
 
 def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:

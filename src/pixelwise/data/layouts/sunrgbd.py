@@ -23,7 +23,7 @@ from pixelwise.data.class_list import CLASS_LISTS
 from pixelwise.data.dataset import Dataset, Item, labels_from_files
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.voc_classes import PALETTE
-from pixelwise.data.masks.encoding import Coding
+from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.splits import group_by_split, hash_fraction
 from pixelwise.raster.image import image_size
 
@@ -122,7 +122,7 @@ def open_sunrgbd(root: Path, images_root: Path | None = None) -> Dataset:
     missing, or numbers or sizes show that photos and labels do not belong together.
     """
     values = {index + 1: index for index in range(CLASSES.num_classes)}
-    return _open(root, "sunrgbd", Coding(CLASSES, {UNLABELLED: IGNORE_INDEX, **values}))
+    return _open(root, "sunrgbd", MaskEncoding(CLASSES, {UNLABELLED: IGNORE_INDEX, **values}))
 
 
 def open_sunrgbd13(root: Path, images_root: Path | None = None) -> Dataset:
@@ -130,10 +130,10 @@ def open_sunrgbd13(root: Path, images_root: Path | None = None) -> Dataset:
     group = {name: name for name in CLASSES_13.names}
     group |= {joined: name for name, others in _JOINED.items() for joined in others}
     values = {i + 1: CLASSES_13.names.index(group[name]) for i, name in enumerate(NAMES)}
-    return _open(root, "sunrgbd13", Coding(CLASSES_13, {UNLABELLED: IGNORE_INDEX, **values}))
+    return _open(root, "sunrgbd13", MaskEncoding(CLASSES_13, {UNLABELLED: IGNORE_INDEX, **values}))
 
 
-def _open(root: Path, name: str, coding: Coding) -> Dataset:
+def _open(root: Path, name: str, encoding: MaskEncoding) -> Dataset:
     images = {split: _in_set(root, IMAGE_FOLDERS, split, _PHOTO) for split in ("train", "test")}
     if not any(images.values()):
         remedy = "Unpack the photos there, or pass the directory above theirs."
@@ -148,7 +148,7 @@ def _open(root: Path, name: str, coding: Coding) -> Dataset:
     strays = [file for n, file in labels.items() if images[_set_of(n)] and n not in images[_set_of(n)]]
     splits = group_by_split((_with_val(split, item), item) for split, item in items)
     return Dataset(
-        root, name, coding.classes, splits, labels_from_files(coding.read), tuple(sorted(strays)), coding=coding
+        root, name, encoding.classes, splits, labels_from_files(encoding.read), tuple(sorted(strays)), encoding=encoding
     )
 
 

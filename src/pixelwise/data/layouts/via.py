@@ -31,8 +31,8 @@ from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, report_guesses, walk
-from pixelwise.data.shapes.annotations import Shape, box, drawn, drawn_classes, ellipse
-from pixelwise.data.shapes.rasterize import listed
+from pixelwise.data.shapes.annotations import Shape, box, class_map_of_entries, draw_shapes, ellipse
+from pixelwise.data.shapes.rasterize import format_names
 from pixelwise.data.splits import SPLITS, group_by_split, infer_splits
 from pixelwise.instances.polygons import Ring
 from pixelwise.raster.image import image_size
@@ -83,7 +83,7 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
             pairs.append((split, Item(flat_name(name), match.path, mask, mask)))
     shapes = [region for image in images.values() for region in image.regions if _kind(region) not in NO_REGIONS]
     names = sorted({label for region in shapes if (label := _label(region, attribute)) is not None})
-    classes = drawn_classes(({"name": name} for name in names), root)
+    classes = class_map_of_entries(({"name": name} for name in names), root)
 
     def read_labels(item: Item) -> Labels:
         where = mask_of(item)
@@ -95,10 +95,10 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
             for number, entry in enumerate(image.regions, 1)
             if str(number) not in others
         ]
-        labels = drawn(drawn_shapes, classes, size, str(where))
+        labels = draw_shapes(drawn_shapes, classes, size, str(where))
         if not others:
             return labels
-        found = f"found points or lines ({listed(others)}); expected polygons, rectangles, circles or ellipses. "
+        found = f"found points or lines ({format_names(others)}); expected polygons, rectangles, circles or ellipses. "
         return Labels(labels.label_map, labels.instance_map, (*labels.remarks, f"{found}Each of them was left out."))
 
     return Dataset(

@@ -31,16 +31,16 @@ from pixelwise.core.files import write_text
 from pixelwise.data.class_list import write_classes
 from pixelwise.data.dataset import Dataset, Int32, Item, Labels, UInt8, mask_of
 from pixelwise.data.layout import Layout
-from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_coding
-from pixelwise.data.masks.encoding import Coding, read_instance_map
+from pixelwise.data.layouts.voc_classes import CLASSES, PALETTE, indices_of_colors, read_encoding
+from pixelwise.data.masks.encoding import MaskEncoding, read_instance_map
 from pixelwise.data.pairing import image_files, pair_masks
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import stem_of
-from pixelwise.data.shapes.rasterize import remark
+from pixelwise.data.shapes.rasterize import object_remark
 from pixelwise.data.split_lists import Line, follow_lists, names_of, parse_line, report_unlisted
 from pixelwise.data.splits import group_by_split, lines_of, read_split_lists
 from pixelwise.data.writing import copy_image, new_directory
-from pixelwise.instances.objects import numbered
+from pixelwise.instances.objects import renumber
 from pixelwise.raster.image import IMAGE_ENDINGS, write_png
 
 IMAGES, CLASS_MASKS, OBJECT_MASKS = "JPEGImages", "SegmentationClass", "SegmentationObject"
@@ -53,7 +53,7 @@ MAX_OBJECTS = 254
 VOID = 255
 """In both kinds of masks."""
 _COLORS_OF_IDS = {color: index % VOID for color, index in indices_of_colors(range(VOID + 1)).items()}
-_IDS = Coding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_OF_IDS, _COLORS_OF_IDS)
+_IDS = MaskEncoding(CLASSES, {**{i: i for i in range(VOID)}, VOID: 0}, _COLORS_OF_IDS, _COLORS_OF_IDS)
 
 
 def is_voc(root: Path) -> bool:
@@ -62,7 +62,7 @@ def is_voc(root: Path) -> bool:
 
 
 def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
-    """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_coding`.
+    """Read VOC, or other data laid out like it; for the classes see `vocclasses.read_encoding`.
 
     Raises `DataError` where the folders or all masks are missing, for several years of VOC side by side, for lists that
     name no image here, and for classes that make no sense.
@@ -82,12 +82,12 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
     stems = [item.name for members in splits.values() for item in members]
     id_files = any(item.instances for members in splits.values() for item in members)
-    coding = read_coding((home, root), masks, stems, id_files)
+    encoding = read_encoding((home, root), masks, stems, id_files)
 
     def read_labels(item: Item) -> Labels:
-        label_map = coding.read(mask_of(item))
+        label_map = encoding.read(mask_of(item))
         if item.instances is None:
-            ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if coding.objects else None
+            ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if encoding.objects else None
             return Labels(label_map, ids)
         instance_map = _read_objects(item.instances)
         return Labels(label_map, instance_map, _remarks(label_map, instance_map))
@@ -95,12 +95,12 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
     return Dataset(
         root,
         "voc",
-        coding.classes,
+        encoding.classes,
         splits,
         read_labels,
         strays,
-        coding=coding,
-        problems=(*remarks, *coding.problems),
+        mask_encoding=encoding,
+        problems=(*remarks, *encoding.problems),
         id_files=id_files,
     )
 
@@ -136,7 +136,7 @@ def write_voc(dataset: Dataset, out: Path) -> None:
 
 
 def _ids(item: Item, labels: Labels, instance_map: Int32) -> UInt8:
-    ids_map, ids = numbered(instance_map)
+    ids_map, ids = renumber(instance_map)
     if len(ids) > MAX_OBJECTS:
         expected = f"{MAX_OBJECTS} at most, which VOC's 8 bits can number"
         remedy = "Convert to 'folders', whose ids have 16 bits, or cut the image into tiles."
@@ -164,7 +164,7 @@ def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
         (several, "lie on several classes", "has the class of most of its pixels"),
         (none, "have no pixel with a label", "has no class"),
     )
-    remarks = (remark(_names(which), found, "one class an object", done) for which, found, done in told)
+    remarks = (object_remark(_names(which), found, "one class an object", done) for which, found, done in told)
     return tuple(filter(None, remarks))
 
 

@@ -13,8 +13,8 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap, Color
 from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES, ClassList, read_class_list, require_no_ids
-from pixelwise.data.masks.encoding import Coding, packed
-from pixelwise.data.masks.interpretation import decide
+from pixelwise.data.masks.encoding import MaskEncoding, pack_rgb
+from pixelwise.data.masks.interpretation import infer_encoding
 from pixelwise.data.splits import lines_of
 
 BACKGROUND = "background"
@@ -47,29 +47,30 @@ CLASSES = ClassMap.from_dict([{"name": name, "color": PALETTE[i].tolist()} for i
 
 def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
     """Return {VOC's colour of an index, packed: the index}."""
-    return {packed(PALETTE[None, index]).item(): index for index in indices}
+    return {pack_rgb(PALETTE[None, index]).item(): index for index in indices}
 
 
-def read_coding(
+def read_encoding(
     folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], has_objects: bool = False
-) -> Coding:
+) -> MaskEncoding:
     """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
-    VOC's are (2007_000032), by VOC's classes; else as in `interpretation.decide`, for data that `has_objects` or not.
+    VOC's are (2007_000032), by VOC's classes; else as in `interpretation.infer_encoding`, for data that `has_objects`
+    or not.
 
     255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
-    make no sense, and as `interpretation.decide` does.
+    make no sense, and as `interpretation.infer_encoding` does.
     """
     places = list(dict.fromkeys(folders))
     for folder in places:
         class_list = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if class_list is not None:
             require_no_ids(class_list)
-            return decide(folder, masks, class_list, has_objects)
+            return infer_encoding(folder, masks, class_list, has_objects)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
-        return Coding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
-    return decide(places[0], masks, None, has_objects)
+        return MaskEncoding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
+    return infer_encoding(places[0], masks, None, has_objects)
 
 
 def _names_list(folder: Path) -> ClassList | None:

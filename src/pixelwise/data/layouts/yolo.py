@@ -40,12 +40,12 @@ from pixelwise.data.layouts.yolo_config import (
     stray_texts,
     yaml_file,
 )
-from pixelwise.data.shapes.rasterize import Marked, painted
-from pixelwise.data.shapes.regions import LabelledObjects, with_objects
+from pixelwise.data.shapes.rasterize import AnnotatedObject, rasterize
+from pixelwise.data.shapes.regions import LabelledObjects, number_objects
 from pixelwise.data.splits import SPLITS, group_by_split
 from pixelwise.data.writing import copy_image, new_directory
-from pixelwise.instances.objects import objects_of
-from pixelwise.instances.polygons import Ring, outlines
+from pixelwise.instances.objects import objects_from_maps
+from pixelwise.instances.polygons import Ring, trace_outlines
 from pixelwise.raster.image import image_size
 
 TOLERANCE = 0.01
@@ -78,7 +78,7 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
     def read_labels(item: Item) -> Labels:
         text, size = mask_of(item), image_size(item.image)
         lines = [] if text == item.image else lines_of(text)
-        return painted([_marked(text, classes, size, *line) for line in lines], size, str(text))
+        return rasterize([_marked(text, classes, size, *line) for line in lines], size, str(text))
 
     strays = stray_texts(item for _, item in items)
     problems = tuple(report_unlisted_images(root, content, [item for _, item in items]))
@@ -99,7 +99,7 @@ def write_yolo(dataset: Dataset, out: Path) -> None:
         raise DataError(dataset.root, "one class", "background and a class of objects", "Convert to 'folders'.")
     with new_directory(out) as temporary:
         for split, item in dataset.items():
-            lines = _written(with_objects(dataset.read_labels(item)))
+            lines = _written(number_objects(dataset.read_labels(item)))
             copy_image(item, temporary / "images" / split)
             write_text(temporary / "labels" / split / f"{item.name}.txt", "".join(f"{line}\n" for line in lines))
         content = {**{split: f"images/{split}" for split in dataset.splits}, "names": names}
@@ -116,17 +116,17 @@ def bridge_rings(rings: Sequence[Ring]) -> Ring:
 
 
 def _written(labels: LabelledObjects) -> Iterator[str]:
-    objects = objects_of(labels.label_map, labels.instance_map)
+    objects = objects_from_maps(labels.label_map, labels.instance_map)
     height, width = labels.label_map.shape
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):
         if class_index:
             corner = np.array([piece.left, piece.top])
-            fractions = (bridge_rings(outlines(piece.mask)) + corner) / (width, height)
+            fractions = (bridge_rings(trace_outlines(piece.mask)) + corner) / (width, height)
             numbers = (f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".") for value in fractions.ravel().tolist())
             yield f"{class_index - 1} {' '.join(numbers)}"
 
 
-def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, line: str) -> Marked:
+def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, line: str) -> AnnotatedObject:
     expected = "a class index, then x and y of three corners or more"
     try:
         class_id, *values = (float(word) for word in line.split())
@@ -146,7 +146,7 @@ def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, l
         remedy = "Divide x by the width and y by the height."
         raise MaskError(text, f"the coordinate {outside[0]:g} on line {number}", expected, remedy)
     height, width = size
-    return Marked(f"on line {number}", int(class_id) + 1, [np.array(values).reshape(-1, 2) * (width, height)])
+    return AnnotatedObject(f"on line {number}", int(class_id) + 1, [np.array(values).reshape(-1, 2) * (width, height)])
 
 
 LAYOUT = Layout("YOLO segmentation as Ultralytics lays it out", open_yolo, is_yolo, write_yolo)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.masks.encoding import Codes
-from pixelwise.data.masks.statistics import Look, pixels_of
+from pixelwise.data.masks.encoding import StoredMask
+from pixelwise.data.masks.statistics import MaskHistogram, pixels_per_value
 from pixelwise.raster.image import read_values
 
 Int64 = npt.NDArray[np.int64]
@@ -33,7 +33,7 @@ _ALONG = 0.95
 
 
 @dataclass(frozen=True)
-class Borders:
+class BorderStatistics:
     """How the values of some masks lie, each int64 (n,) in rising order of `values`: pixels of it; those whose eight
     neighbours have it too; those with a darker and a brighter one among their neighbours."""
 
@@ -50,13 +50,13 @@ class Borders:
         return bool(self.flat[which].sum() <= _FLAT * total and self.between[which].sum() >= _BETWEEN * total)
 
 
-def soft_binary(looks: Sequence[Look]) -> tuple[int, int] | None:
+def find_soft_binary(looks: Sequence[MaskHistogram]) -> tuple[int, int] | None:
     """Return the two values, dark and bright, of masks of two classes with soft edges; `None` for any others.
 
     The values between the two fill the range and lie along borders, or, as JPEG compression leaves them, most pixels
     have nearly the one or nearly the other.
     """
-    pixels = pixels_of(looks)
+    pixels = pixels_per_value(looks)
     low, high = min(pixels, default=0), max(pixels, default=0)
     inner = sorted(value for value in pixels if low < value < high)
     if len(inner) < 2 or high - low < 4:
@@ -67,26 +67,26 @@ def soft_binary(looks: Sequence[Look]) -> tuple[int, int] | None:
     middle = all(abs(2 * value - low - high) <= 2 for value in inner)
     if extremes < _POLES * sum(pixels.values()) or not (middle or inner[-1] - inner[0] >= 0.4 * (high - low)):
         return None
-    borders = look_at_borders(looks)
+    borders = measure_borders(looks)
     return (low, high) if borders.smoothed((borders.values > low) & (borders.values < high), fewest=2) else None
 
 
-def only_between(looks: Sequence[Look], value: int) -> bool:
+def lies_on_borders(looks: Sequence[MaskHistogram], value: int) -> bool:
     """Return whether a value lies nowhere but along borders between a darker and a brighter one."""
-    borders = look_at_borders(looks)
+    borders = measure_borders(looks)
     return borders.smoothed(borders.values == value, fewest=1)
 
 
-def smoothed_values(looks: Sequence[Look]) -> frozenset[int]:
+def find_interpolated_values(looks: Sequence[MaskHistogram]) -> frozenset[int]:
     """Return the values that smoothing made of the others, in masks of several classes; none where there are none."""
-    if len(pixels_of(looks)) < _FEWEST + 2:
+    if len(pixels_per_value(looks)) < _FEWEST + 2:
         return frozenset()
-    borders = look_at_borders(looks)
+    borders = measure_borders(looks)
     which = (borders.flat <= _FLAT * borders.pixels) & (borders.between >= 0.5 * borders.pixels)
     return frozenset(borders.values[which].tolist()) if borders.smoothed(which) else frozenset()
 
 
-def inverted_masks(looks: Sequence[Look], labels: Mapping[int, int]) -> list[Look]:
+def find_inverted_masks(looks: Sequence[MaskHistogram], labels: Mapping[int, int]) -> list[MaskHistogram]:
     """Return the masks of two classes that are foreground on most pixels and all along the image's border, where others
     are background on most and all along it; none where there are few of the one or of the other.
 
@@ -104,14 +104,14 @@ def inverted_masks(looks: Sequence[Look], labels: Mapping[int, int]) -> list[Loo
     return inverted if len(inverted) >= 2 and len(upright) >= max(2, len(sample) // 2) else []
 
 
-def _edge(look: Look) -> Int64:
+def _edge(look: MaskHistogram) -> Int64:
     """Return the values along the border of the image."""
     stored = read_values(look.path)
     values = stored[..., 0] if stored.ndim == 3 else stored
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).astype(np.int64)
 
 
-def look_at_borders(looks: Sequence[Look]) -> Borders:
+def measure_borders(looks: Sequence[MaskHistogram]) -> BorderStatistics:
     """Look at how the values of a sample of the masks lie, those with the most values among them."""
     several = sorted((look for look in looks if len(look.pixels) > 2), key=lambda look: -len(look.pixels))[:_SAMPLE]
     values = np.array(sorted({value for look in several for value in look.pixels}), np.int64)
@@ -126,10 +126,10 @@ def look_at_borders(looks: Sequence[Look]) -> Borders:
             (between, (lowest < codes) & (codes < highest)),
         ):
             counts += np.bincount(codes[which], minlength=len(values))
-    return Borders(values, pixels, flat, between)
+    return BorderStatistics(values, pixels, flat, between)
 
 
-def _codes(stored: Codes, values: Int64) -> Whole:
+def _codes(stored: StoredMask, values: Int64) -> Whole:
     """Return the places of a mask's values in `values`, in few bits a pixel, which is quicker to compare."""
     small: type[np.integer[Any]] = np.uint8 if len(values) <= 256 else np.uint16 if len(values) <= 65536 else np.int32
     if stored.dtype == np.uint8:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pixelwise.data.masks.statistics import Look
+from pixelwise.data.masks.statistics import MaskHistogram
 from pixelwise.raster.image import read_values
 
 _SAMPLE = 24
@@ -17,7 +17,7 @@ _MOST = 0.5
 
 
 @dataclass(frozen=True)
-class Rim:
+class BoundaryValue:
     """A value that may rim objects.
 
     maps: how many hold it. sure: whether it lies along the borders of objects that are numbered 1, 2 ... without it.
@@ -28,7 +28,7 @@ class Rim:
     sure: bool
 
 
-def rim_of(looks: Sequence[Look]) -> Rim | None:
+def find_boundary_value(looks: Sequence[MaskHistogram]) -> BoundaryValue | None:
     """Return the highest value that a file can hold, where it behaves as a rim or may do so, else `None`."""
     looks = [look for look in looks if any(value > 0 for value in look.pixels)]
     for top in (65535, 255) if any(look.deep for look in looks) else (255,):
@@ -42,19 +42,21 @@ def rim_of(looks: Sequence[Look]) -> Rim | None:
         touched, total = _touched(holding, top)
         touching = total > 0 and touched >= _MOST * total
         if touching or contiguous:
-            return Rim(top, len(holding), touching and contiguous)
+            return BoundaryValue(top, len(holding), touching and contiguous)
     return None
 
 
-def without(looks: Sequence[Look], value: int) -> list[Look]:
+def remove_value(looks: Sequence[MaskHistogram], value: int) -> list[MaskHistogram]:
     """Return the looks as if no map held this value."""
     return [
-        Look(look.path, {v: n for v, n in look.pixels.items() if v != value}, palette=look.palette, deep=look.deep)
+        MaskHistogram(
+            look.path, {v: n for v, n in look.pixels.items() if v != value}, palette=look.palette, deep=look.deep
+        )
         for look in looks
     ]
 
 
-def _touched(looks: Sequence[Look], top: int) -> tuple[int, int]:
+def _touched(looks: Sequence[MaskHistogram], top: int) -> tuple[int, int]:
     """Return how many objects have a pixel of `top` beside one of theirs, and how many there are, in a sample."""
     touched = total = 0
     for look in looks[:: -(-len(looks) // _SAMPLE)]:

@@ -18,7 +18,7 @@ from pixelwise.raster.image import is_jpeg, read_values, read_values_and_palette
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
-Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
+StoredMask = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.int32]
 
 BINARY_CLASSES = ClassMap(("background", "foreground"), ((0, 0, 0), distinct_colors(1)[0]))
 
@@ -37,10 +37,10 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Coding:
+class MaskEncoding:
     """What a mask's values and colours stand for: class indices or `IGNORE_INDEX`.
 
-    Gray masks, and RGB masks where `colors` (keys as `packed` gives them) is `None`, are read by their values; other
+    Gray masks, and RGB masks where `colors` (keys as `pack_rgb` gives them) is `None`, are read by their values; other
     RGB masks by their colours. Palette masks are read by the colours of their palette where `palette` knows them (keys
     as those of `colors`), else by their values.
 
@@ -103,9 +103,9 @@ class Coding:
         """Return the values that stand for a class index or `IGNORE_INDEX`, such as "1, 255" or "128..255"; of data
         that is told by colours alone, the colours."""
         if self.objects:
-            void = ranges(value for value, own in self.values.items() if own == label)
+            void = format_ranges(value for value, own in self.values.items() if own == label)
             return {0: "0", 1: f"1..{MAX_ID}, each an object"}.get(label, void)
-        values = ranges(value for value, own in self.values.items() if own == label)
+        values = format_ranges(value for value, own in self.values.items() if own == label)
         if self.colors is not None:
             return _colors_of(self.colors, label)
         colors = _colors_of(self.shown_colors, label)
@@ -121,7 +121,7 @@ class Coding:
 
     def _table_of(self, path: Path, used: list[int], palette: UInt8) -> Mapping[int, int]:
         """Return the labels of a palette mask's values: by their colours, or `values` where these say nothing."""
-        if says_nothing(used, palette):
+        if has_one_color(used, palette):
             return self.values
         known = palette_labels(palette, self.palette or {})
         of_classes = [value for value, label in self.values.items() if label != IGNORE_INDEX]
@@ -151,14 +151,14 @@ class Coding:
             "mask again.",
         )
 
-    def _looked_up(self, path: Path, stored: Codes, table: Mapping[int, int], as_colors: bool) -> UInt8:
+    def _looked_up(self, path: Path, stored: StoredMask, table: Mapping[int, int], as_colors: bool) -> UInt8:
         label_map = np.empty(stored.shape[:2], np.uint8)
         present: set[int] = set()
         for rows in rows_of(stored.shape):  # whole, a large mask would take many times its bytes
-            codes = packed(stored[rows]) if as_colors else stored[rows]
+            codes = pack_rgb(stored[rows]) if as_colors else stored[rows]
             labels = _labels(codes, table)
             if (labels < 0).any():
-                codes = packed(stored) if as_colors else stored
+                codes = pack_rgb(stored) if as_colors else stored
                 unknown = np.empty(codes.shape, bool)
                 for own in rows_of(codes.shape):
                     unknown[own] = _labels(codes[own], table) < 0
@@ -169,10 +169,10 @@ class Coding:
             label_map[rows] = labels
             if self.apart and table is self.values:
                 present.update(np.unique(codes).tolist())
-        held = [ranges(group & present) for group in self.apart if group & present]
+        held = [format_ranges(group & present) for group in self.apart if group & present]
         if len(held) > 1:
-            found = f"values of two codings in one mask: {' and '.join(held)}"
-            raise MaskError(path, found, "one coding of the classes in a mask", self.remedy)
+            found = f"values of two encodings in one mask: {' and '.join(held)}"
+            raise MaskError(path, found, "one encoding of the classes in a mask", self.remedy)
         return label_map
 
 
@@ -191,7 +191,7 @@ def read_instance_map(path: Path) -> Int32:
     return stored.astype(np.int32)
 
 
-def packed(rgb: Codes) -> Int32:
+def pack_rgb(rgb: StoredMask) -> Int32:
     """Return (height, width, 3) RGB as one int32 a pixel: red * 65536 + green * 256 + blue."""
     codes = rgb[..., 0].astype(np.int32)
     for channel in (1, 2):
@@ -200,36 +200,36 @@ def packed(rgb: Codes) -> Int32:
     return codes
 
 
-def unpacked(code: int) -> Color:
-    """Return the RGB colour that `packed` made `code` of."""
+def unpack_rgb(code: int) -> Color:
+    """Return the RGB colour that `pack_rgb` made `code` of."""
     return code >> 16, code >> 8 & 255, code & 255
 
 
 def _reversed(code: int) -> int:
     """Return a packed colour with red and blue exchanged."""
-    red, green, blue = unpacked(code)
+    red, green, blue = unpack_rgb(code)
     return blue << 16 | green << 8 | red
 
 
-def is_gray(rgb: Codes) -> bool:
+def is_gray(rgb: StoredMask) -> bool:
     """Return whether the three channels of (height, width, 3) are the same."""
     return bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all())
 
 
 def palette_labels(palette: UInt8, labels: Mapping[int, int]) -> dict[int, int]:
-    """Return the entries in `labels` (keys as `packed` gives them) of a palette's values, (n, 3), that have one."""
-    codes = packed(palette[None]).ravel().tolist()
+    """Return the entries in `labels` (keys as `pack_rgb` gives them) of a palette's values, (n, 3), that have one."""
+    codes = pack_rgb(palette[None]).ravel().tolist()
     return {value: labels[code] for value, code in enumerate(codes) if code in labels}
 
 
-def says_nothing(used: Sequence[int], palette: Codes) -> bool:
+def has_one_color(used: Sequence[int], palette: StoredMask) -> bool:
     """Return whether a palette, (n, 3), has one colour for all values that are used, of several."""
     listed = [value for value in used if value < len(palette)]
     return len(listed) > 1 and bool((palette[listed] == palette[listed[0]]).all())
 
 
 def _colors_of(colors: Mapping[int, int], label: int) -> str:
-    own = [str(list(unpacked(code))) for code, index in colors.items() if index == label]
+    own = [str(list(unpack_rgb(code))) for code, index in colors.items() if index == label]
     return ", ".join(own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else "")
 
 
@@ -238,7 +238,7 @@ def _is_filler(palette: UInt8) -> bool:
     return len(palette) > IGNORE_INDEX and bool((palette[:IGNORE_INDEX] == palette[IGNORE_INDEX]).all(axis=1).any())
 
 
-def _labels(codes: Codes, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
+def _labels(codes: StoredMask, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
     """Return each code's entry in `table`, -1 where it has none."""
     keys = np.array(sorted(table), np.int64)
     labels = np.array([table[key] for key in sorted(table)], np.int16)
@@ -251,10 +251,10 @@ def _labels(codes: Codes, table: Mapping[int, int]) -> npt.NDArray[np.int16]:
     return np.where(keys[at] == codes, labels[at], np.int16(-1))
 
 
-def _found(codes: Codes, unknown: npt.NDArray[np.bool_], as_colors: bool) -> str:
+def _found(codes: StoredMask, unknown: npt.NDArray[np.bool_], as_colors: bool) -> str:
     values, counts = np.unique(codes[unknown], return_counts=True)
     order = np.argsort(-counts, kind="stable")[:_SHOWN]
-    shown = ", ".join(str(list(unpacked(int(values[i])))) if as_colors else str(int(values[i])) for i in order)
+    shown = ", ".join(str(list(unpack_rgb(int(values[i])))) if as_colors else str(int(values[i])) for i in order)
     noun = "colour" if as_colors else "value"
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     total = int(counts.sum())
@@ -266,16 +266,16 @@ def _found(codes: Codes, unknown: npt.NDArray[np.bool_], as_colors: bool) -> str
 
 def _expected(table: Mapping[int, int], as_colors: bool) -> str:
     if not as_colors:
-        return f"a class or no label: {ranges(table)}"
+        return f"a class or no label: {format_ranges(table)}"
     return f"a colour of the class list: {_shown(table)}"
 
 
 def _shown(colors: Mapping[int, int]) -> str:
-    shown = ", ".join(str(list(unpacked(code))) for code in list(colors)[:_SHOWN])
+    shown = ", ".join(str(list(unpack_rgb(code))) for code in list(colors)[:_SHOWN])
     return f"{shown}{' ...' if len(colors) > _SHOWN else ''}"
 
 
-def ranges(keys: Iterable[int]) -> str:
+def format_ranges(keys: Iterable[int]) -> str:
     """Return e.g. "0..10, 255" for the sorted numbers."""
     runs: list[list[int]] = []
     for key in sorted(keys):

@@ -11,11 +11,11 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList
-from pixelwise.data.masks.boundary_value import rim_of
-from pixelwise.data.masks.encoding import Coding, Int32, UInt8, read_instance_map
+from pixelwise.data.masks.boundary_value import find_boundary_value
+from pixelwise.data.masks.encoding import Int32, MaskEncoding, UInt8, read_instance_map
 from pixelwise.data.masks.object_ids import SAMPLE as CONNECTED_SAMPLE
-from pixelwise.data.masks.object_ids import places_of
-from pixelwise.data.masks.statistics import Look, survey
+from pixelwise.data.masks.object_ids import measure_regions
+from pixelwise.data.masks.statistics import MaskHistogram, collect_statistics
 from pixelwise.data.problem import Problem
 
 SAMPLE = 256
@@ -25,16 +25,16 @@ _SEVERAL = 3
 
 
 @dataclass(frozen=True)
-class IdReading:
+class IdEncoding:
     """How instance maps are read: values `void` are no objects and have no label. problems: what was assumed."""
 
     void: tuple[int, ...] = ()
     problems: tuple[Problem, ...] = ()
 
-    def coding(self, classes: ClassMap) -> Coding:
+    def encoding(self, classes: ClassMap) -> MaskEncoding:
         """Return what the values stand for where instance maps are all there is."""
         values = dict.fromkeys(self.void, IGNORE_INDEX)
-        return Coding(classes, values, objects=True, why="object ids", why_no_label="no object, and no label")
+        return MaskEncoding(classes, values, objects=True, why="object ids", why_no_label="no object, and no label")
 
     def read(self, path: Path) -> Int32:
         """Return the ids of a file, int32 (height, width), 0 = no object. Raises as `read_instance_map`."""
@@ -49,7 +49,7 @@ class IdReading:
         return label_map, np.where(void, 0, ids).astype(np.int32)
 
 
-def decide_ids(root: Path, maps: Sequence[Path], class_list: ClassList | None) -> IdReading:
+def infer_id_encoding(root: Path, maps: Sequence[Path], class_list: ClassList | None) -> IdEncoding:
     """Return how instance maps are read, by a look over many of them.
 
     What a class list says under `ignore_ids` counts. Raises `DataError` where it says so and there is no map.
@@ -58,15 +58,15 @@ def decide_ids(root: Path, maps: Sequence[Path], class_list: ClassList | None) -
     if class_list is not None and said is not None and not maps:
         remedy = "Take ignore_ids out, or add instances/."
         raise DataError(class_list.path, "'ignore_ids', and no instance map", "instance maps to read", remedy)
-    looks = survey(maps[:: -(-len(maps) // SAMPLE)]).gray_looks if maps else ()
+    looks = collect_statistics(maps[:: -(-len(maps) // SAMPLE)]).gray_masks if maps else ()
     problems: list[Problem] = []
     void = said
-    rim = rim_of(looks) if said is None else None
+    rim = find_boundary_value(looks) if said is None else None
     if rim is not None:
         problems.append(_rim(root, rim.value, rim.maps, len(looks), rim.sure))
         void = (rim.value,) if rim.sure else None
     problems += [*_in_pieces(root, looks, void or ()), *_as_background(root, looks, void or ())]
-    return IdReading(void or (), tuple(problems))
+    return IdEncoding(void or (), tuple(problems))
 
 
 def _rim(root: Path, value: int, maps: int, total: int, sure: bool) -> Problem:
@@ -86,13 +86,13 @@ def _rim(root: Path, value: int, maps: int, total: int, sure: bool) -> Problem:
     return Problem(root, "assumed", message)
 
 
-def _in_pieces(root: Path, looks: Sequence[Look], void: Sequence[int]) -> list[Problem]:
+def _in_pieces(root: Path, looks: Sequence[MaskHistogram], void: Sequence[int]) -> list[Problem]:
     """Return a remark where most ids lie in several pieces, as classes or the one value of a binary mask do."""
     looks = [look for look in looks if any(value > 0 and value not in void for value in look.pixels)]
     if not looks or max(max(look.pixels) for look in looks) > 65535:
         return []
     sample = looks[:: -(-len(looks) // CONNECTED_SAMPLE)]
-    places = [(look, [own for own in places_of(look) if own.value not in void]) for look in sample]
+    places = [(look, [own for own in measure_regions(look) if own.value not in void]) for look in sample]
     in_pieces = [look for look, own in places for single in own if not single.connected]
     total = sum(len(own) for _, own in places)
     if len(in_pieces) <= 0.5 * total:
@@ -106,7 +106,7 @@ def _in_pieces(root: Path, looks: Sequence[Look], void: Sequence[int]) -> list[P
     return [Problem(root, "assumed", message)]
 
 
-def _as_background(root: Path, looks: Sequence[Look], void: Sequence[int]) -> list[Problem]:
+def _as_background(root: Path, looks: Sequence[MaskHistogram], void: Sequence[int]) -> list[Problem]:
     """Return a remark where one id covers most of the pixels of nearly every map of several objects."""
     several = [look for look in looks if sum(value > 0 and value not in void for value in look.pixels) >= _SEVERAL]
     if len(several) < _SEVERAL:

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from pixelwise.core.classes import IGNORE_INDEX, MAX_CLASSES, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.data.class_list import ClassList, to_yaml
-from pixelwise.data.masks.encoding import ranges, unpacked
-from pixelwise.data.masks.mixed_encodings import Codings
-from pixelwise.data.masks.statistics import Look
-from pixelwise.data.masks.value_patterns import lone_255, others_than_255
-from pixelwise.data.problem import Problem, shown
+from pixelwise.data.class_list import ClassList, class_list_yaml
+from pixelwise.data.masks.encoding import format_ranges, unpack_rgb
+from pixelwise.data.masks.mixed_encodings import MixedEncodings
+from pixelwise.data.masks.statistics import MaskHistogram
+from pixelwise.data.masks.value_patterns import masks_of_0_and_255, masks_of_other_values
+from pixelwise.data.problem import Problem, display_path
 
 SAY = "Write classes.yaml to say otherwise"
 _SHOWN = 8
 """Classes that a message lists with their values."""
 
 
-def soft_edges(root: Path, looks: Sequence[Look], low: int, high: int, threshold: int, bright: str) -> Problem:
+def soft_edges(root: Path, looks: Sequence[MaskHistogram], low: int, high: int, threshold: int, bright: str) -> Problem:
     """Return what to say of masks of two values with others between them along borders."""
     soft = [look for look in looks if any(low < value < high for value in look.pixels)]
     pixels = sum(count for look in soft for value, count in look.pixels.items() if low < value < high)
@@ -63,14 +63,15 @@ def perhaps_soft(root: Path, values: Sequence[int]) -> Problem:
     return Problem(root, "assumed", message)
 
 
-def resized_masks(root: Path, looks: Sequence[Look], smoothed: frozenset[int]) -> tuple[Problem, ...]:
+def resized_masks(root: Path, looks: Sequence[MaskHistogram], smoothed: frozenset[int]) -> tuple[Problem, ...]:
     """Return what to say of masks with values that smoothing made of others; nothing where there are none."""
     holding = [look for look in looks if smoothed & look.pixels.keys()]
     if not holding:
         return ()
     pixels = sum(count for look in holding for value, count in look.pixels.items() if value in smoothed)
     message = (
-        f"found the value{'s' if len(smoothed) > 1 else ''} {ranges(sorted(smoothed))} only along borders between "
+        f"found the value{'s' if len(smoothed) > 1 else ''} {format_ranges(sorted(smoothed))} only along borders "
+        f"between "
         f"others, in {pixels:,} pixels of {masks(len(holding))} ({names(root, holding)}): traces of smoothing or of "
         "resizing with interpolation; expected classes alone. Export the masks again, and resize them with nearest "
         "neighbour. If these are classes, state their values in classes.yaml."
@@ -78,7 +79,7 @@ def resized_masks(root: Path, looks: Sequence[Look], smoothed: frozenset[int]) -
     return (Problem(holding[0].path, "resized_mask", message),)
 
 
-def ones_among_255(root: Path, looks: Sequence[Look], name: str) -> Problem:
+def ones_among_255(root: Path, looks: Sequence[MaskHistogram], name: str) -> Problem:
     """Return what to say of masks of 0 and 1 among masks of 0 and 255."""
     bright = [look for look in looks if IGNORE_INDEX in look.pixels]
     dark = [look for look in looks if 1 in look.pixels and IGNORE_INDEX not in look.pixels]
@@ -90,21 +91,23 @@ def ones_among_255(root: Path, looks: Sequence[Look], name: str) -> Problem:
     return Problem(root, "assumed", message)
 
 
-def several_codings(root: Path, looks: Sequence[Look], codings: Codings, classes: ClassMap) -> Problem:
-    """Return what to say of the same classes in several codings."""
+def several_encodings(
+    root: Path, looks: Sequence[MaskHistogram], encodings: MixedEncodings, classes: ClassMap
+) -> Problem:
+    """Return what to say of the same classes in several encodings."""
     parts = []
-    for number, table in enumerate(codings.tables):
-        others = {value for at, other in enumerate(codings.tables) if at != number for value in other}
+    for number, table in enumerate(encodings.tables):
+        others = {value for at, other in enumerate(encodings.tables) if at != number for value in other}
         holding = [look for look in looks if look.pixels.keys() & (table.keys() - others or table.keys())]
         parts.append(f"{', '.join(map(str, table))} in {masks(len(holding))} ({names(root, holding)})")
     by_class: dict[int, list[int]] = {}
-    for value, index in sorted(codings.values.items(), key=lambda pair: (pair[1], pair[0])):
+    for value, index in sorted(encodings.values.items(), key=lambda pair: (pair[1], pair[0])):
         by_class.setdefault(index, []).append(value)
     read = ", ".join(f"{_joined(values)} = {classes.names[index]}" for index, values in list(by_class.items())[:_SHOWN])
     entries = ", ".join(f"{{name: {classes.names[i]}, values: {values}}}" for i, values in list(by_class.items())[:3])
-    if len(codings.tables) > 1:
-        found = f"the same {codings.num_classes} classes in {len(codings.tables)} codings: {' and '.join(parts)}"
-        expected = "one coding in all masks. Each mask is read by its own"
+    if len(encodings.tables) > 1:
+        found = f"the same {encodings.num_classes} classes in {len(encodings.tables)} encodings: {' and '.join(parts)}"
+        expected = "one encoding in all masks. Each mask is read by its own"
     else:
         several = " and ".join(_joined(values) for values in by_class.values() if len(values) > 1)
         found = f"gray levels that differ by rounding and lie in no mask together: {several}"
@@ -114,20 +117,21 @@ def several_codings(root: Path, looks: Sequence[Look], codings: Codings, classes
     return Problem(root, "assumed", message)
 
 
-def require_one_255(root: Path, looks: Sequence[Look], codings: Codings) -> None:
+def require_one_255(root: Path, looks: Sequence[MaskHistogram], encodings: MixedEncodings) -> None:
     """Raise `DataError` where 255 lies beside class indices in some masks, as what has no label, and beside gray levels
     in others, as the brightest of them."""
-    if IGNORE_INDEX in codings.values:
+    if IGNORE_INDEX in encodings.values:
         return
     with_255 = [look for look in looks if IGNORE_INDEX in look.pixels]
-    for table in codings.tables:
-        levels = {value for value, index in table.items() if index and value > codings.num_classes}
+    for table in encodings.tables:
+        levels = {value for value, index in table.items() if index and value > encodings.num_classes}
         beside = [look for look in with_255 if look.pixels.keys() & levels]
         others = [look for look in with_255 if look not in beside and look.pixels.keys() - {0, IGNORE_INDEX}]
-        if beside and others and codings.num_classes - 1 not in table.values():
+        if beside and others and encodings.num_classes - 1 not in table.values():
             raise DataError(
                 root,
-                f"255 beside {ranges(levels)} in {masks(len(beside))} ({names(root, beside)}), as the brightest of "
+                f"255 beside {format_ranges(levels)} in {masks(len(beside))} ({names(root, beside)}), as the "
+                f"brightest of "
                 f"gray levels, and beside class indices in {masks(len(others))} ({names(root, others)}), as what has "
                 "no label",
                 "one meaning of 255 in all masks",
@@ -135,19 +139,23 @@ def require_one_255(root: Path, looks: Sequence[Look], codings: Codings) -> None
             )
 
 
-def perhaps_codings(root: Path, looks: Sequence[Look], indices: Sequence[int], others: Sequence[int]) -> Problem:
+def perhaps_encodings(
+    root: Path, looks: Sequence[MaskHistogram], indices: Sequence[int], others: Sequence[int]
+) -> Problem:
     """Return what to say of class indices and far higher values that lie in no mask together."""
     holding = [look for look in looks if look.pixels.keys() & set(others)]
     message = (
-        f"found {ranges(others)} in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), none of which "
-        f"holds {ranges(indices)} as others do; expected one coding in all masks. Each value is read as a class of its "
+        f"found {format_ranges(others)} in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), none "
+        f"of which "
+        f"holds {format_ranges(indices)} as others do; expected one encoding in all masks. Each value is read as a "
+        f"class of its "
         f"own. If they are the same classes, state the values of each in classes.yaml: classes: "
         f"[{{name: ..., values: [0]}}, {{name: ..., values: [{indices[0]}, {others[0]}]}}, ...]."
     )
     return Problem(root, "assumed", message)
 
 
-def perhaps_from_1(root: Path, high: Sequence[Look], looks: Sequence[Look], top: int) -> Problem:
+def perhaps_from_1(root: Path, high: Sequence[MaskHistogram], looks: Sequence[MaskHistogram], top: int) -> Problem:
     """Return what to say of masks of 1..n among as many of 0..n-1."""
     message = (
         f"found no 0 in {len(high):,} of {len(looks):,} masks ({names(root, high)}), which hold {top}, and no {top} in "
@@ -157,20 +165,26 @@ def perhaps_from_1(root: Path, high: Sequence[Look], looks: Sequence[Look], top:
     return Problem(root, "assumed", message)
 
 
-def perhaps_multiples(root: Path, factor: int, holding: Sequence[Look], looks: Sequence[Look]) -> Problem:
+def perhaps_multiples(
+    root: Path, factor: int, holding: Sequence[MaskHistogram], looks: Sequence[MaskHistogram]
+) -> Problem:
     """Return what to say of masks of c, 2c, 3c ... among masks of 1, 2, 3 ..."""
     message = (
         f"found {factor}, {2 * factor} ... in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), where "
-        f"the others hold 1, 2 ... and as many; expected one coding in all masks. Each value is read as one class, the "
+        f"the others hold 1, 2 ... and as many; expected one encoding in all masks. Each value is read as one class, "
+        f"the "
         f"same in all masks. If these masks hold {factor} times the class index, divide their values by {factor}."
     )
     return Problem(root, "assumed", message)
 
 
-def perhaps_another_kind(root: Path, odd: Sequence[Look], values: Sequence[int], looks: Sequence[Look]) -> Problem:
+def perhaps_another_kind(
+    root: Path, odd: Sequence[MaskHistogram], values: Sequence[int], looks: Sequence[MaskHistogram]
+) -> Problem:
     """Return what to say of other values in a few masks among others of two."""
     message = (
-        f"found {ranges(values)} in {len(odd):,} of {len(looks):,} masks alone ({names(root, odd)}), while the others "
+        f"found {format_ranges(values)} in {len(odd):,} of {len(looks):,} masks alone ({names(root, odd)}), while "
+        f"the others "
         f"hold two values; expected masks of one kind. Each value is read as a class of its own. If it marks borders, "
         f"or pixels that nobody is sure of, write 'ignore: {values[0] if len(values) == 1 else [*values]}' below the "
         "classes in classes.yaml; if these masks are of another kind, take them away."
@@ -178,19 +192,20 @@ def perhaps_another_kind(root: Path, odd: Sequence[Look], values: Sequence[int],
     return Problem(root, "assumed", message)
 
 
-def far_value(root: Path, looks: Sequence[Look], values: Sequence[int]) -> Problem:
+def far_value(root: Path, looks: Sequence[MaskHistogram], values: Sequence[int]) -> Problem:
     """Return what to say of a last value that is far from class indices."""
     top = values[-1]
     holding = [look for look in looks if top in look.pixels]
     message = (
         f"found {top} in {len(holding):,} of {len(looks):,} masks ({names(root, holding)}), far from the class indices "
-        f"{ranges(values[:-1])}; expected class indices, or 255 for no label. It is read as a class of its own. Write "
+        f"{format_ranges(values[:-1])}; expected class indices, or 255 for no label. It is read as a class of its "
+        f"own. Write "
         f"'ignore: {top}' below the classes in classes.yaml if it has no label."
     )
     return Problem(root, "assumed", message)
 
 
-def perhaps_inverted(root: Path, inverted: Sequence[Look], looks: Sequence[Look]) -> Problem:
+def perhaps_inverted(root: Path, inverted: Sequence[MaskHistogram], looks: Sequence[MaskHistogram]) -> Problem:
     """Return what to say of masks of two values whose border is bright, among others whose border is dark."""
     message = (
         f"found the foreground all along the border, and on most of the pixels, of {len(inverted):,} of {len(looks):,} "
@@ -211,12 +226,13 @@ def perhaps_alternatives(root: Path, low: int, high: int) -> Problem:
     return Problem(root, "assumed", message)
 
 
-def other_kind_among_255(root: Path, looks: Sequence[Look]) -> Problem:
+def other_kind_among_255(root: Path, looks: Sequence[MaskHistogram]) -> Problem:
     """Return what to say of a few masks with other values among masks of 0 and 255."""
-    alone, others = lone_255(looks), others_than_255(looks)
+    alone, others = masks_of_0_and_255(looks), masks_of_other_values(looks)
     values = sorted({value for look in others for value in look.pixels} - {0, IGNORE_INDEX})
     message = (
-        f"found 0 and 255 alone in {len(alone):,} of {len(looks):,} masks, and {ranges(values)} in {len(others):,} "
+        f"found 0 and 255 alone in {len(alone):,} of {len(looks):,} masks, and {format_ranges(values)} in "
+        f"{len(others):,} "
         f"({names(root, others)}); expected masks of one kind. Those of 0 and 255 decide: 255 is the second class, and "
         "the others are named as masks with an unknown value. State the values of each class in classes.yaml if these "
         "are classes."
@@ -224,10 +240,10 @@ def other_kind_among_255(root: Path, looks: Sequence[Look]) -> Problem:
     return Problem(root, "assumed", message)
 
 
-def lone_255_has_no_label(root: Path, looks: Sequence[Look]) -> tuple[Problem, ...]:
+def lone_255_has_no_label(root: Path, looks: Sequence[MaskHistogram]) -> tuple[Problem, ...]:
     """Return a remark where 255 has no label and yet stands only in masks without another value but 0, as an object
     does in masks of 0 and 255."""
-    alone, others = lone_255(looks), others_than_255(looks)
+    alone, others = masks_of_0_and_255(looks), masks_of_other_values(looks)
     indices = {value for look in others for value in look.pixels} - {0}
     if not alone or IGNORE_INDEX in indices or indices <= {1}:
         return ()
@@ -239,13 +255,13 @@ def lone_255_has_no_label(root: Path, looks: Sequence[Look]) -> tuple[Problem, .
 
 def level_255(root: Path, values: Iterable[int]) -> Problem:
     """Return what to say of 255 as one of several gray levels that are not evenly spread."""
-    found = f"255 among the gray levels {ranges(values)}; it is taken for a class like them"
+    found = f"255 among the gray levels {format_ranges(values)}; it is taken for a class like them"
     expected = "a class list where levels are not evenly spread"
     say = f"{SAY}, with 'ignore: 255' if 255 is no label."
     return Problem(root, "assumed", f"found {found}; expected {expected}. {say}")
 
 
-def perhaps_last_class(known: ClassList, looks: Sequence[Look]) -> Problem:
+def perhaps_last_class(known: ClassList, looks: Sequence[MaskHistogram]) -> Problem:
     """Return what to say where the last class of a list never occurs and 255 does."""
     first, last = known.classes.names[0], known.classes.names[-1]
     top = known.classes.num_classes - 1
@@ -264,7 +280,8 @@ def first_class_is_missing(known: ClassList, values: Sequence[int]) -> Problem:
     class_names = known.classes.names
     read = ", ".join(f"{value} = {class_names[value]}" for value in values[:_SHOWN])
     message = (
-        f"found the values {ranges(values)} and no 0; expected class indices from 0, and they are read as such: {read}"
+        f"found the values {format_ranges(values)} and no 0; expected class indices from 0, and they are read as "
+        f"such: {read}"
         f", and {class_names[0]}, the class of 0, never occurs. If they count from 1, state the value of each class in "
         f"classes.yaml: classes: [{{name: {class_names[0]}, value: 1}}, {{name: {class_names[1]}, value: 2}}, ...]."
     )
@@ -282,14 +299,14 @@ def ranked_values(known: ClassList, how: str, table: Mapping[int, int], first: i
     return Problem(known.path, "assumed", message)
 
 
-def classes_never_occur(known: ClassList, looks: Sequence[Look]) -> DataError:
+def classes_never_occur(known: ClassList, looks: Sequence[MaskHistogram]) -> DataError:
     """Return the error for a list of several classes beside masks of which all, or most, hold 0 and 255 alone."""
     class_names = known.classes.names
     others = ", ".join(class_names[1:6]) + (" ..." if len(class_names) > 6 else "")
-    strange = others_than_255(looks)
+    strange = masks_of_other_values(looks)
     found = f"no values but 0 and 255 in the masks, so that {others} never occur"
     if strange:
-        alone = lone_255(looks)
+        alone = masks_of_0_and_255(looks)
         found = (
             f"no values but 0 and 255 in {len(alone):,} of {len(looks):,} masks, so that {others} hardly occur; others "
             f"in {names(known.path.parent, strange)}"
@@ -318,7 +335,7 @@ def ready_to_paste(colors: Iterable[int]) -> str:
     """Return a `classes.yaml` of packed colours."""
     ordered = sorted(colors)[:MAX_CLASSES]
     class_names = tuple(f"class_{i}" for i in range(len(ordered)))
-    return to_yaml(ClassMap(class_names, tuple(unpacked(color) for color in ordered))).rstrip()
+    return class_list_yaml(ClassMap(class_names, tuple(unpack_rgb(color) for color in ordered))).rstrip()
 
 
 def no_class_indices(root: Path, values: Sequence[int]) -> DataError:
@@ -346,9 +363,9 @@ def masks(number: int) -> str:
     return f"{number:,} mask{'' if number == 1 else 's'}"
 
 
-def names(root: Path, looks: Sequence[Look]) -> str:
+def names(root: Path, looks: Sequence[MaskHistogram]) -> str:
     """Return the first names of masks."""
-    return ", ".join(shown(root, look.path) for look in looks[:3]) + (" ..." if len(looks) > 3 else "")
+    return ", ".join(display_path(root, look.path) for look in looks[:3]) + (" ..." if len(looks) > 3 else "")
 
 
 def _joined(values: Sequence[int]) -> str:

@@ -22,7 +22,7 @@ _THICK = 2
 
 
 @dataclass(frozen=True)
-class Numbering:
+class ObjectCounts:
     """How the objects of one image are numbered, each int64 (num_classes,).
 
     has_map: whether there is an instance map. pixels: those of each class. ids: objects with an id, by their class.
@@ -37,16 +37,18 @@ class Numbering:
     lost_pixels: Int64
 
 
-def numbering_of(item: Item, labels: Labels, pixels: Int64, ids: Int64) -> Numbering:
+def count_objects(item: Item, labels: Labels, pixels: Int64, ids: Int64) -> ObjectCounts:
     """Return how the objects of an image are numbered, of whose classes pixels and ids are counted; its maps are of one
     size."""
     lost, lost_pixels = np.zeros((2, len(pixels)), np.int64)
     if labels.instance_map is not None:
         _count_lost(labels.label_map, labels.instance_map, lost, lost_pixels)
-    return Numbering(item, item.instances is not None, pixels, ids, lost, lost_pixels)
+    return ObjectCounts(item, item.instances is not None, pixels, ids, lost, lost_pixels)
 
 
-def missing_objects(root: Path, classes: ClassMap, images: Sequence[Numbering]) -> list[tuple[Item | None, Problem]]:
+def find_missing_objects(
+    root: Path, classes: ClassMap, images: Sequence[ObjectCounts]
+) -> list[tuple[Item | None, Problem]]:
     """Return what to say of images whose masks show objects that have no id, and of ids on the first class.
 
     Objects are the regions of classes that have ids in at least half of the images with such a class and some id; the
@@ -77,7 +79,9 @@ def missing_objects(root: Path, classes: ClassMap, images: Sequence[Numbering]) 
     return told
 
 
-def _what_is_missing(image: Numbering, things: npt.NDArray[np.bool_], classes: ClassMap, maps: int, total: int) -> str:
+def _what_is_missing(
+    image: ObjectCounts, things: npt.NDArray[np.bool_], classes: ClassMap, maps: int, total: int
+) -> str:
     pixels = np.where(things, image.pixels, 0)
     names = ", ".join(classes.names[index] for index in np.flatnonzero(pixels))
     remedy = "Add the ids, or leave the image out (`train(task='instance', skip_bad=True)`)."
@@ -98,7 +102,7 @@ def _what_is_missing(image: Numbering, things: npt.NDArray[np.bool_], classes: C
     return f"{found} ({amount}); expected an id for each. {remedy}"
 
 
-def _on_background(root: Path, classes: ClassMap, images: Sequence[Numbering]) -> list[Problem]:
+def _on_background(root: Path, classes: ClassMap, images: Sequence[ObjectCounts]) -> list[Problem]:
     holding = [image for image in images if image.ids[0]]
     if not holding:
         return []

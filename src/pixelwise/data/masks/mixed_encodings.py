@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise, permutations
 
 from pixelwise.core.classes import IGNORE_INDEX
-from pixelwise.data.masks.statistics import Look
-from pixelwise.data.masks.value_patterns import APART, evenly_spread
+from pixelwise.data.masks.statistics import MaskHistogram
+from pixelwise.data.masks.value_patterns import APART, is_evenly_spaced
 
 _ROUNDING = 2
 """Gray levels that differ by no more may be one level, rounded."""
@@ -22,7 +22,7 @@ _LEAST_STEP = 5
 _WIDE_STEP = 32
 """Between gray levels where each mask holds one of them."""
 _MOST = 64
-"""Values among which codings are looked for."""
+"""Values among which encodings are looked for."""
 _BRIGHT = 250
 """The least white of gray levels."""
 _WHITE = 100
@@ -36,8 +36,8 @@ Sets = Collection[frozenset[int]]
 
 
 @dataclass(frozen=True)
-class Codings:
-    """tables: of each coding the class index of its values, in rising order; without what has no label."""
+class MixedEncodings:
+    """tables: of each encoding the class index of its values, in rising order; without what has no label."""
 
     tables: tuple[dict[int, int], ...]
     num_classes: int
@@ -49,15 +49,17 @@ class Codings:
 
     @property
     def apart(self) -> tuple[frozenset[int], ...]:
-        """The values that one coding alone has."""
+        """The values that one encoding alone has."""
         common = set.intersection(*(set(table) for table in self.tables))
         return tuple(frozenset(table.keys() - common) for table in self.tables)
 
 
-def find_codings(looks: Sequence[Look], values: Collection[int], num_classes: int | None = None) -> Codings | None:
-    """Return the codings of masks that hold these values and none but them; `None` where there is one alone.
+def find_mixed_encodings(
+    looks: Sequence[MaskHistogram], values: Collection[int], num_classes: int | None = None
+) -> MixedEncodings | None:
+    """Return the encodings of masks that hold these values and none but them; `None` where there is one alone.
 
-    num_classes: how many classes a list names. 255 is a gray level, or else has no label and belongs to no coding.
+    num_classes: how many classes a list names. 255 is a gray level, or else has no label and belongs to no encoding.
     """
     sets = {frozenset(look.pixels.keys() & set(values)) for look in looks}
     positive = sorted(value for value in values if value > 0)
@@ -65,13 +67,13 @@ def find_codings(looks: Sequence[Look], values: Collection[int], num_classes: in
         return None
     for own in (positive, [value for value in positive if value != IGNORE_INDEX]):
         for number in range(len(own)):
-            codings = _split(sets, own[:number], own[number:], num_classes)
-            if codings is not None:
-                return codings
+            encodings = _split(sets, own[:number], own[number:], num_classes)
+            if encodings is not None:
+                return encodings
     return None
 
 
-def unmixed(looks: Sequence[Look], values: Collection[int]) -> tuple[list[int], list[int]] | None:
+def find_disjoint_values(looks: Sequence[MaskHistogram], values: Collection[int]) -> tuple[list[int], list[int]] | None:
     """Return class indices 1, 2 ... and far higher values of which no mask holds both; `None` where there are none."""
     positive = sorted(value for value in values if value > 0 and value != IGNORE_INDEX)
     for number in range(1, len(positive)):
@@ -83,7 +85,7 @@ def unmixed(looks: Sequence[Look], values: Collection[int]) -> tuple[list[int], 
     return None
 
 
-def counted_from_1(looks: Sequence[Look], values: Collection[int]) -> list[Look]:
+def find_one_based_masks(looks: Sequence[MaskHistogram], values: Collection[int]) -> list[MaskHistogram]:
     """Return the masks that hold classes from 1 on where the others hold as many from 0 on; none where none do.
 
     Nearly every mask holds the lowest or the highest value, and none both.
@@ -101,7 +103,7 @@ def counted_from_1(looks: Sequence[Look], values: Collection[int]) -> list[Look]
     return high
 
 
-def multiples(looks: Sequence[Look]) -> tuple[int, list[Look]] | None:
+def find_scaled_masks(looks: Sequence[MaskHistogram]) -> tuple[int, list[MaskHistogram]] | None:
     """Return c and the masks that hold c, 2c ... kc where the others hold 1, 2 ... k; `None` where there are none.
 
     Both occur whole in two masks or more, and every mask holds some of the one or of the other.
@@ -118,8 +120,8 @@ def multiples(looks: Sequence[Look]) -> tuple[int, list[Look]] | None:
     return None
 
 
-def _split(sets: Sets, small: list[int], large: list[int], num_classes: int | None) -> Codings | None:
-    """Return the codings by class indices `small`, of which there may be none, and by the gray levels `large`."""
+def _split(sets: Sets, small: list[int], large: list[int], num_classes: int | None) -> MixedEncodings | None:
+    """Return the encodings by class indices `small`, of which there may be none, and by the gray levels `large`."""
     if any(own.intersection(small) and own.intersection(large) for own in sets):
         return None
     zero = any(0 in own for own in sets)
@@ -141,7 +143,7 @@ def _split(sets: Sets, small: list[int], large: list[int], num_classes: int | No
         if ranks is None:
             return None
         tables.append({**base, **ranks})
-    return Codings(tuple(tables), number)
+    return MixedEncodings(tuple(tables), number)
 
 
 def _is_scale(row: list[Level], zero: bool, least: int) -> bool:
@@ -154,7 +156,7 @@ def _is_rounded(row: list[Level], zero: bool) -> bool:
     """Return whether there are levels of several values, and no doubt that these are one level, rounded."""
     several = sum(len(level) > 1 for level in row)
     first = _first(row, zero)
-    return several > 1 or (several == 1 and (evenly_spread(first) or (len(first) == 2 and row[-1][-1] >= _BRIGHT)))
+    return several > 1 or (several == 1 and (is_evenly_spaced(first) or (len(first) == 2 and row[-1][-1] >= _BRIGHT)))
 
 
 def _are_indices(small: list[int], rows: list[list[Level]], count: int, number: int, from_1: bool) -> bool:
@@ -167,11 +169,11 @@ def _are_indices(small: list[int], rows: list[list[Level]], count: int, number: 
         return rows != [[(IGNORE_INDEX,)]] and all(row[-1][-1] >= _WHITE for row in rows)
     if count < number:
         return small == list(range(1, len(small) + 1))
-    return len(small) == number - 1 or all(evenly_spread([0, *(level[0] for level in row)]) for row in rows)
+    return len(small) == number - 1 or all(is_evenly_spaced([0, *(level[0] for level in row)]) for row in rows)
 
 
 def _rows(sets: Sets, large: list[int]) -> list[list[Level]]:
-    """Return the gray levels, those of each coding in a row: those that masks hold together, where such rows are as
+    """Return the gray levels, those of each encoding in a row: those that masks hold together, where such rows are as
     long and evenly spread, else all."""
     levels: list[Level] = []
     for value in large:
@@ -186,7 +188,9 @@ def _rows(sets: Sets, large: list[int]) -> list[list[Level]]:
         parts = [part for part in parts if not part & own] + ([own.union(*touching)] if own else [])
     rows = [[level for level in levels if part & set(level)] for part in parts]
     apart = all(not set(a) & set(b) for a, b in combinations(rows, 2))
-    alike = len({len(row) for row in rows}) == 1 and all(evenly_spread([0, *(own[0] for own in row)]) for row in rows)
+    alike = len({len(row) for row in rows}) == 1 and all(
+        is_evenly_spaced([0, *(own[0] for own in row)]) for row in rows
+    )
     return sorted(rows) if len(rows) > 1 and apart and alike else [levels]
 
 

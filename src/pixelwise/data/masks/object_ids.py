@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pixelwise.data.masks.boundary_value import rim_of, without
-from pixelwise.data.masks.statistics import Look, masks_of
+from pixelwise.data.masks.boundary_value import find_boundary_value, remove_value
+from pixelwise.data.masks.statistics import MaskHistogram, masks_per_value
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.raster.image import read_values
 
@@ -34,7 +34,7 @@ _ALIKE = 0.01
 
 
 @dataclass(frozen=True)
-class PlacedObject:
+class ValueRegion:
     """One value in one mask: where its pixels lie, as fractions of the image, their share, and whether in one piece."""
 
     value: int
@@ -44,7 +44,7 @@ class PlacedObject:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ObjectIdEvidence:
     """Why masks are taken for object ids, a clause that follows "they"; or, where not `sure`, why they may be. rim: the
     value along their borders that has no label."""
 
@@ -53,21 +53,21 @@ class Verdict:
     rim: int | None = None
 
 
-def object_ids(looks: Sequence[Look]) -> Verdict | None:
+def detect_object_ids(looks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
     """Return why the masks hold object ids, or may do so; `None` where they hold classes.
 
     Ids are in one piece each, start from 1 and end at the number of objects in every image, or are new in each; the
     object that has a number in one image is as unlike that of the same number in another as any other. A value along
     their borders, such as 255, is no id.
     """
-    rim = rim_of(looks)
+    rim = find_boundary_value(looks)
     if rim is not None and rim.sure:
-        verdict = _verdict(without(looks, rim.value))
+        verdict = _verdict(remove_value(looks, rim.value))
         return verdict and replace(verdict, rim=rim.value)
     return _verdict(looks)
 
 
-def _verdict(looks: Sequence[Look]) -> Verdict | None:
+def _verdict(looks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
     looks = [look for look in looks if any(value > 0 for value in look.pixels)]
     highest = max((max(look.pixels) for look in looks), default=0)
     if not looks or highest < _SEVERAL or highest > MAX_ID or min(min(look.pixels) for look in looks) < 0:
@@ -76,38 +76,40 @@ def _verdict(looks: Sequence[Look]) -> Verdict | None:
     named = all(OF_OBJECTS.search(look.path.stem) for look in looks)
     if np.mean(counts) < _SEVERAL and not named:
         return None
-    objects: list[list[PlacedObject]] = []
+    objects: list[list[ValueRegion]] = []
     for look in looks[:: -(-len(looks) // SAMPLE)]:
-        objects.append(places_of(look))
+        objects.append(measure_regions(look))
         connected = [single.connected for image in objects for single in image]
         if len(connected) >= _ENOUGH and np.mean(connected) < _CONNECTED / 2:
             return None  # so many in pieces are classes, whatever the other masks hold
     if np.mean(connected) < _CONNECTED:
         return None
     if named:
-        return Verdict("are named as Cellpose or ilastik name masks of objects, and each value is in one piece")
+        return ObjectIdEvidence(
+            "are named as Cellpose or ilastik name masks of objects, and each value is in one piece"
+        )
     if _numbered_anew(looks, counts):
-        return Verdict("number from 1 in each image, as many as it has objects, each in one piece")
+        return ObjectIdEvidence("number from 1 in each image, as many as it has objects, each in one piece")
     if _new_in_each(looks):
-        return Verdict("are other numbers in each image, each in one piece")
+        return ObjectIdEvidence("are other numbers in each image, each in one piece")
     many = bool(np.mean(counts) >= 2 * _MANY)
     on_background = all(0 in look.pixels for look in looks)
     if on_background and (many or _without_gaps(looks, counts)) and _unlike_classes(objects):
         enough = bool(np.mean(counts) >= _MANY) or all(look.deep for look in looks)
         sure = enough and not _in_one_column(objects)
-        return Verdict(
+        return ObjectIdEvidence(
             "are in one piece each, and the piece of a number has another place and size in every image", sure
         )
     return None
 
 
-def places_of(look: Look) -> list[PlacedObject]:
+def measure_regions(look: MaskHistogram) -> list[ValueRegion]:
     """Return the values of a mask but 0, or a hundred of them, with their places."""
     from scipy import ndimage  # a tenth of a second that no other data set should pay
 
     stored = read_values(look.path)
     values = stored[..., 0] if stored.ndim == 3 else stored
-    objects: list[PlacedObject] = []
+    objects: list[ValueRegion] = []
     boxes = ndimage.find_objects(values.astype(np.int32))
     present = [value for value in sorted(look.pixels) if value > 0]
     for value in present[:: -(-len(present) // 100)]:
@@ -120,30 +122,30 @@ def places_of(look: Look) -> list[PlacedObject]:
         largest = int(np.bincount(pieces[mask]).max())
         column = box[1].start + float(np.nonzero(mask)[1].mean())
         log_area = float(np.log(area / values.size))
-        objects.append(PlacedObject(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area)))
+        objects.append(ValueRegion(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area)))
     return objects
 
 
-def _numbered_anew(looks: Sequence[Look], counts: Sequence[int]) -> bool:
+def _numbered_anew(looks: Sequence[MaskHistogram], counts: Sequence[int]) -> bool:
     """Return whether nearly every mask holds 1, 2 ... to the number of its objects, and the numbers differ."""
     differ = max(counts) - min(counts) >= max(2, 0.2 * float(np.mean(counts)))
     return differ and len(set(counts)) >= 3 and _without_gaps(looks, counts)
 
 
-def _without_gaps(looks: Sequence[Look], counts: Sequence[int]) -> bool:
+def _without_gaps(looks: Sequence[MaskHistogram], counts: Sequence[int]) -> bool:
     """Return whether the highest value of nearly every mask is the number of its values."""
     return float(np.mean([max(look.pixels) <= 1.1 * n for look, n in zip(looks, counts, strict=True)])) >= 0.9
 
 
-def _new_in_each(looks: Sequence[Look]) -> bool:
+def _new_in_each(looks: Sequence[MaskHistogram]) -> bool:
     """Return whether there are many values, most of which occur in few of the masks."""
-    shares = [count / len(looks) for value, count in masks_of(looks).items() if value > 0]
+    shares = [count / len(looks) for value, count in masks_per_value(looks).items() if value > 0]
     return len(looks) >= 3 and len(shares) >= 30 and float(np.median(shares)) <= 0.5
 
 
-def _unlike_classes(objects: Sequence[Sequence[PlacedObject]]) -> bool:
+def _unlike_classes(objects: Sequence[Sequence[ValueRegion]]) -> bool:
     """Return whether objects of one number are no more alike, over the images, than any two."""
-    members: defaultdict[int, list[PlacedObject]] = defaultdict(list)
+    members: defaultdict[int, list[ValueRegion]] = defaultdict(list)
     for single in (single for image in objects for single in image):
         members[single.value].append(single)
     repeated = [group for group in members.values() if len(group) > 1]
@@ -156,7 +158,7 @@ def _unlike_classes(objects: Sequence[Sequence[PlacedObject]]) -> bool:
     )
 
 
-def _in_one_column(objects: Sequence[Sequence[PlacedObject]]) -> bool:
+def _in_one_column(objects: Sequence[Sequence[ValueRegion]]) -> bool:
     """Return whether all lies in one column, as layers that cross an image do, so that the places tell nothing."""
     return float(np.var([single.column for image in objects for single in image])) <= _ALIKE
 

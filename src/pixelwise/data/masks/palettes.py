@@ -17,9 +17,9 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, Color
 from pixelwise.core.errors import DataError
-from pixelwise.data.masks.encoding import palette_labels, unpacked
-from pixelwise.data.masks.statistics import Look
-from pixelwise.data.problem import Problem, shown
+from pixelwise.data.masks.encoding import palette_labels, unpack_rgb
+from pixelwise.data.masks.statistics import MaskHistogram
+from pixelwise.data.problem import Problem, display_path
 
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 NEAR = 3
@@ -34,7 +34,7 @@ Orders = dict[Path, dict[Color, int]]
 
 
 @dataclass(frozen=True)
-class Palettes:
+class PaletteConsensus:
     """What the palettes of masks say together.
 
     looks: the masks with the values that their colours have. values: these values by packed colour, `None` where the
@@ -42,13 +42,13 @@ class Palettes:
     was assumed.
     """
 
-    looks: tuple[Look, ...]
+    looks: tuple[MaskHistogram, ...]
     values: dict[int, int] | None = None
     shown: dict[int, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
-def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) -> Palettes:
+def reconcile_palettes(root: Path, looks: Sequence[MaskHistogram], list_path: Path | None = None) -> PaletteConsensus:
     """Return the masks with the values that their colours have in the fullest palette.
 
     list_path: a list that names classes by these values and gives no colours. Raises `DataError` where palettes that
@@ -71,19 +71,19 @@ def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) 
     seen = _shown_values(values_of, same)
     if orders and values_of.keys() <= {_BLACK, _WHITE}:
         if all((color == _BLACK) == (value == 0) for order in orders.values() for color, value in order.items()):
-            return Palettes(tuple(looks))
+            return PaletteConsensus(tuple(looks))
         reference = {_BLACK: 0, _WHITE: 255}
         how = "black is read as 0 and white as 255, as they look"
     elif not moved or not _recur(orders):
         several = {value: own for value, own in colors_of.items() if len(own) > 1}
         problems = (_values_count(root, orders, several, moved),) if several else ()
-        return Palettes(tuple(looks), shown={} if moved else seen, problems=problems)
+        return PaletteConsensus(tuple(looks), shown={} if moved else seen, problems=problems)
     else:
         entries = {look.path: len(look.palette) for look in looks if look.palette is not None}
         reference, how = _reference(listed, entries, list_path)
     other = [path for path, order in orders.items() if any(reference[c] != value for c, value in order.items())]
     if not other:
-        return Palettes(tuple(looks), shown=seen)
+        return PaletteConsensus(tuple(looks), shown=seen)
     ordered = sorted(reference.items(), key=lambda pair: pair[1])[:8]
     legend = ", ".join(f"{list(color)} = {value}" for color, value in ordered)
     message = (
@@ -93,17 +93,17 @@ def consensus(root: Path, looks: Sequence[Look], list_path: Path | None = None) 
     )
     translated = tuple(_translated(look, orders.get(look.path), reference) for look in looks)
     table = {code: reference[color] for code, color in _variants(same, reference)}
-    return Palettes(translated, table, table, (Problem(root, "assumed", message),))
+    return PaletteConsensus(translated, table, table, (Problem(root, "assumed", message),))
 
 
-def palette_problems(
-    path: Path, looks: Sequence[Look], colors: Mapping[int, int]
-) -> tuple[tuple[Look, ...], tuple[Problem, ...]]:
+def compare_with_class_list(
+    path: Path, looks: Sequence[MaskHistogram], colors: Mapping[int, int]
+) -> tuple[tuple[MaskHistogram, ...], tuple[Problem, ...]]:
     """Return the masks that are read by their values beside a class list with colours, and what to say of palettes
     whose colours are not those of the list at `path`."""
-    by_value: list[Look] = []
-    strange: list[Look] = []
-    alike: list[Look] = []
+    by_value: list[MaskHistogram] = []
+    strange: list[MaskHistogram] = []
+    alike: list[MaskHistogram] = []
     for look in looks:
         used = look.palette_colors
         if used is None:
@@ -131,7 +131,7 @@ def palette_problems(
         return tuple(by_value), tuple(told)
     used = strange[0].palette_colors or {}
     value, color = next((v, c) for v, c in used.items() if _code(c) not in colors)
-    example = f"in {shown(path.parent, strange[0].path)} value {value} has {list(color)}"
+    example = f"in {display_path(path.parent, strange[0].path)} value {value} has {list(color)}"
     message = (
         f"found palettes with other colours than {path.name} gives in {len(strange):,} of the masks ({example}); "
         "expected the colours of the classes. Such masks are read by their values. Correct the colours in the list, or "
@@ -140,19 +140,21 @@ def palette_problems(
     return tuple(by_value), (*told, Problem(path, "assumed", message))
 
 
-def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) -> tuple[dict[int, int], list[Problem]]:
+def match_near_colors(
+    path: Path, looks: Sequence[MaskHistogram], colors: Mapping[int, int]
+) -> tuple[dict[int, int], list[Problem]]:
     """Return the labels of packed colours that are not in the list at `path` and near those of one class, of palettes
     and of RGB masks, and what to say of them."""
     reach = _reach(colors)
     labels: dict[int, int] = {}
     nearest: dict[int, int] = {}
-    holding: list[Look] = []
+    holding: list[MaskHistogram] = []
     for look in looks:
         codes = _colors_in(look)
         if len(codes) > _MOST:
             continue
         for code in (code for code in codes if code not in colors and code not in nearest):
-            distances = {other: _differ(unpacked(code), unpacked(other)) for other in colors}
+            distances = {other: _differ(unpack_rgb(code), unpack_rgb(other)) for other in colors}
             near = [other for other, distance in distances.items() if distance <= reach]
             beside = not look.rgb and any(
                 other in codes for other in near
@@ -164,7 +166,9 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
             holding.append(look)
     if not labels:
         return {}, []
-    pairs = ", ".join(f"{list(unpacked(own))} as {list(unpacked(other))}" for own, other in list(nearest.items())[:8])
+    pairs = ", ".join(
+        f"{list(unpack_rgb(own))} as {list(unpack_rgb(other))}" for own, other in list(nearest.items())[:8]
+    )
     message = (
         f"found colours near those of {path.name} in {len(holding):,} of the masks "
         f"({_names(path.parent, _paths(holding))}): {pairs}; expected the colours of the list. Colours that differ by "
@@ -177,10 +181,10 @@ def near_colors(path: Path, looks: Sequence[Look], colors: Mapping[int, int]) ->
 def _reach(colors: Mapping[int, int]) -> int:
     """Return how far a colour may lie from that of a class: less than half as far as the classes from one another."""
     pairs = ((a, b) for a, b in combinations(colors, 2) if colors[a] != colors[b])
-    return min([NEAR, *((_differ(unpacked(a), unpacked(b)) - 1) // 2 for a, b in pairs)])
+    return min([NEAR, *((_differ(unpack_rgb(a), unpack_rgb(b)) - 1) // 2 for a, b in pairs)])
 
 
-def _colors_in(look: Look) -> set[int]:
+def _colors_in(look: MaskHistogram) -> set[int]:
     """Return the packed colours of an RGB mask or of a palette, but for grays that are no more than their value."""
     if look.rgb:
         return {*look.pixels}
@@ -188,7 +192,7 @@ def _colors_in(look: Look) -> set[int]:
     return {_code(color) for value, color in used.items() if color != (value, value, value)}
 
 
-def _same_colors(looks: Sequence[Look]) -> dict[Color, Color]:
+def _same_colors(looks: Sequence[MaskHistogram]) -> dict[Color, Color]:
     """Return the colour that stands for each of those that palette masks use: the most frequent one near it that no
     palette lists beside it."""
     used = Counter(color for look in looks for color in (look.palette_colors or {}).values())
@@ -212,7 +216,7 @@ def _same_colors(looks: Sequence[Look]) -> dict[Color, Color]:
     return same
 
 
-def _order(look: Look, same: Mapping[Color, Color]) -> dict[Color, int] | None:
+def _order(look: MaskHistogram, same: Mapping[Color, Color]) -> dict[Color, int] | None:
     """Return the values of a palette mask's colours; `None` where they say nothing, because an earlier one is alike."""
     used = look.palette_colors
     if used is None or look.palette is None:
@@ -223,7 +227,7 @@ def _order(look: Look, same: Mapping[Color, Color]) -> dict[Color, int] | None:
     return order if len(order) == len(used) else None
 
 
-def _listed(look: Look, same: Mapping[Color, Color], colors: Iterable[Color]) -> dict[Color, int]:
+def _listed(look: MaskHistogram, same: Mapping[Color, Color], colors: Iterable[Color]) -> dict[Color, int]:
     """Return the first values of the colours that a mask's palette lists, used or not, of those that masks use."""
     wanted = set(colors)
     values: dict[Color, int] = {}
@@ -332,10 +336,12 @@ def _variants(same: Mapping[Color, Color], values: Mapping[Color, int]) -> Itera
     return ((_code(color), leader) for color, leader in same.items() if leader in values)
 
 
-def _translated(look: Look, order: Mapping[Color, int] | None, reference: Mapping[Color, int]) -> Look:
+def _translated(
+    look: MaskHistogram, order: Mapping[Color, int] | None, reference: Mapping[Color, int]
+) -> MaskHistogram:
     if order is None:
         return look
-    return Look(look.path, {reference[color]: look.pixels[value] for color, value in order.items()})
+    return MaskHistogram(look.path, {reference[color]: look.pixels[value] for color, value in order.items()})
 
 
 def _differ(first: Color, second: Color) -> int:
@@ -343,12 +349,12 @@ def _differ(first: Color, second: Color) -> int:
     return max(abs(a - b) for a, b in zip(first, second, strict=True))
 
 
-def _paths(looks: Sequence[Look]) -> list[Path]:
+def _paths(looks: Sequence[MaskHistogram]) -> list[Path]:
     return [look.path for look in looks]
 
 
 def _names(root: Path, paths: Sequence[Path]) -> str:
-    return ", ".join(shown(root, path) for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
+    return ", ".join(display_path(root, path) for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
 
 
 def _code(color: Color) -> int:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import MAX_CLASSES, Color
 from pixelwise.core.errors import ImageError
 from pixelwise.core.lookup import count_values, rows_of
-from pixelwise.data.masks.encoding import Codes, is_gray, packed
+from pixelwise.data.masks.encoding import StoredMask, is_gray, pack_rgb
 from pixelwise.raster.image import is_jpeg, pixels_in, read_values_and_palette
 from pixelwise.raster.limits import Turns
 
@@ -26,7 +26,7 @@ _MOST_COLORS = MAX_CLASSES + 2
 
 
 @dataclass(frozen=True)
-class Look:
+class MaskHistogram:
     """What one mask holds.
 
     pixels: the number of pixels of each value, or of each packed colour of an RGB mask. rgb: whether those are colours;
@@ -54,10 +54,10 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Survey:
+class MaskStatistics:
     """What the masks hold, those left out that cannot be read. Where none is in colour, RGB masks count as gray."""
 
-    looks: tuple[Look, ...]
+    looks: tuple[MaskHistogram, ...]
 
     @cached_property
     def colored(self) -> Path | None:
@@ -65,7 +65,7 @@ class Survey:
         return next((look.path for look in self.looks if not look.gray), None)
 
     @cached_property
-    def gray_looks(self) -> tuple[Look, ...]:
+    def gray_masks(self) -> tuple[MaskHistogram, ...]:
         """The masks that are read by their values."""
         if self.colored is not None:
             return tuple(look for look in self.looks if not look.rgb)
@@ -73,7 +73,7 @@ class Survey:
 
     @cached_property
     def values(self) -> frozenset[int]:
-        return frozenset(value for look in self.gray_looks for value in look.pixels)
+        return frozenset(value for look in self.gray_masks for value in look.pixels)
 
     @cached_property
     def colors(self) -> frozenset[int]:
@@ -83,13 +83,13 @@ class Survey:
         return frozenset(code for look in self.looks if look.rgb for code in look.pixels)
 
 
-def survey(masks: Sequence[Path]) -> Survey:
+def collect_statistics(masks: Sequence[Path]) -> MaskStatistics:
     """Look at the masks; JPEG files and those that cannot be read say nothing here (`check` names them)."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return Survey(tuple(look for look in pool.map(partial(_look, Turns()), masks) if look is not None))
+        return MaskStatistics(tuple(look for look in pool.map(partial(_look, Turns()), masks) if look is not None))
 
 
-def pixels_of(looks: Iterable[Look]) -> Counter[int]:
+def pixels_per_value(looks: Iterable[MaskHistogram]) -> Counter[int]:
     """Return the number of pixels of each value."""
     pixels: Counter[int] = Counter()
     for look in looks:
@@ -97,16 +97,16 @@ def pixels_of(looks: Iterable[Look]) -> Counter[int]:
     return pixels
 
 
-def masks_of(looks: Iterable[Look]) -> Counter[int]:
+def masks_per_value(looks: Iterable[MaskHistogram]) -> Counter[int]:
     """Return the number of masks that hold each value."""
     return Counter(value for look in looks for value in look.pixels)
 
 
-def _as_values(look: Look) -> Look:
-    return Look(look.path, {code & 255: count for code, count in look.pixels.items()}) if look.rgb else look
+def _as_values(look: MaskHistogram) -> MaskHistogram:
+    return MaskHistogram(look.path, {code & 255: count for code, count in look.pixels.items()}) if look.rgb else look
 
 
-def _look(turns: Turns, mask: Path) -> Look | None:
+def _look(turns: Turns, mask: Path) -> MaskHistogram | None:
     if is_jpeg(mask):
         return None
     with turns.of(pixels_in(mask)):
@@ -116,10 +116,10 @@ def _look(turns: Turns, mask: Path) -> Look | None:
             return None
         if stored.ndim == 2:
             colors = None if palette is None else _colors(palette.tobytes())
-            return Look(mask, _counted(stored), palette=colors, deep=stored.dtype != np.uint8)
+            return MaskHistogram(mask, _counted(stored), palette=colors, deep=stored.dtype != np.uint8)
         strips = (stored[rows] for rows in rows_of(stored.shape))
         gray = all(is_gray(strip) for strip in strips)
-        return Look(mask, _counted(stored, _MOST_COLORS), rgb=True, gray=gray)
+        return MaskHistogram(mask, _counted(stored, _MOST_COLORS), rgb=True, gray=gray)
 
 
 @lru_cache(maxsize=64)
@@ -128,7 +128,7 @@ def _colors(palette: bytes) -> tuple[Color, ...]:
     return tuple((palette[i], palette[i + 1], palette[i + 2]) for i in range(0, len(palette), 3))
 
 
-def _counted(stored: Codes, most: int | None = None) -> dict[int, int]:
+def _counted(stored: StoredMask, most: int | None = None) -> dict[int, int]:
     """Return the number of pixels of the different values, or packed colours, or of the first `most` of them."""
     if stored.dtype == np.uint8 and stored.ndim == 2:
         counts = count_values(stored)
@@ -137,7 +137,7 @@ def _counted(stored: Codes, most: int | None = None) -> dict[int, int]:
     else:
         present = counts = np.zeros(0, np.int64)
         for rows in rows_of(stored.shape):
-            own, pixels = _of_runs(stored[rows] if stored.ndim == 2 else packed(stored[rows]))
+            own, pixels = _of_runs(stored[rows] if stored.ndim == 2 else pack_rgb(stored[rows]))
             present, where = np.unique(np.concatenate([present, own]), return_inverse=True)
             joined = np.concatenate([counts, pixels])
             counts = np.zeros(len(present), np.int64)
@@ -145,7 +145,7 @@ def _counted(stored: Codes, most: int | None = None) -> dict[int, int]:
     return dict(zip(present[:most].tolist(), counts[:most].tolist(), strict=True))
 
 
-def _of_runs(codes: Codes) -> tuple[Int64, Int64]:
+def _of_runs(codes: StoredMask) -> tuple[Int64, Int64]:
     """Return the values that occur, and the number of pixels of each: masks are runs of one value, of which the first
     pixel is enough, and quick to sort."""
     flat = codes.ravel()

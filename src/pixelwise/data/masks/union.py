@@ -12,8 +12,8 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import MaskError
 from pixelwise.data.dataset import Item, Labels, mask_of
-from pixelwise.data.masks.encoding import Coding, Int32, UInt8
-from pixelwise.data.masks.instance_maps import IdReading
+from pixelwise.data.masks.encoding import Int32, MaskEncoding, UInt8
+from pixelwise.data.masks.instance_maps import IdEncoding
 from pixelwise.data.problem import Problem
 
 SAME = 0.5
@@ -21,7 +21,7 @@ SAME = 0.5
 _REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (`train(skip_bad=True)`)."
 
 
-def with_several(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:
+def attach_masks(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:
     """Return the items with the masks of images that have several (see `pairing.group_masks`)."""
     return [
         item
@@ -31,7 +31,7 @@ def with_several(items: Iterable[Item], several: dict[Path, list[Path]]) -> list
     ]
 
 
-def tell_united(root: Path, items: Iterable[Item]) -> list[Problem]:
+def report_united(root: Path, items: Iterable[Item]) -> list[Problem]:
     """Return a remark on images of which several masks are united; none where there are none."""
     united = [item for item in items if item.more]
     if not united:
@@ -47,22 +47,22 @@ def tell_united(root: Path, items: Iterable[Item]) -> list[Problem]:
     return [Problem(root, "assumed", message)]
 
 
-def read_united(item: Item, coding: Coding, reading: IdReading) -> Labels:
+def read_union(item: Item, encoding: MaskEncoding, reading: IdEncoding) -> Labels:
     """Return the labels of an item with several masks; objects are those of each mask, where they hold ids.
 
     Raises `MaskError` for masks of different sizes, for pixels that have two classes, and for two that show the same,
-    as the masks of two observers do; and what `Coding.read` raises.
+    as the masks of two observers do; and what `MaskEncoding.read` raises.
     """
     masks = (mask_of(item), *item.more)
-    label_maps = [coding.read(mask) for mask in masks]
-    background = coding.values.get(0, 0)
+    label_maps = [encoding.read(mask) for mask in masks]
+    background = encoding.values.get(0, 0)
     _require_parts(masks, label_maps, background)
     united = label_maps[0].copy()
     for label_map in label_maps[1:]:
         united[(label_map == IGNORE_INDEX) & (united == background)] = IGNORE_INDEX
         shows = _shows(label_map, background)
         united[shows] = label_map[shows]
-    if not coding.objects:
+    if not encoding.objects:
         return Labels(united, None if item.instances is None else reading.read(item.instances))
     ids: Int32 = np.zeros(united.shape, np.int32)
     for own in map(reading.read, masks):

@@ -11,52 +11,59 @@ import numpy as np
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data.class_list import ClassList
 from pixelwise.data.masks import messages as remarks
-from pixelwise.data.masks.antialiasing import smoothed_values, soft_binary
-from pixelwise.data.masks.encoding import Coding
-from pixelwise.data.masks.mixed_encodings import counted_from_1, find_codings, multiples
-from pixelwise.data.masks.object_ids import object_ids
-from pixelwise.data.masks.statistics import Look, pixels_of
-from pixelwise.data.masks.value_patterns import APART, is_mostly_255, stray_values
-from pixelwise.data.masks.without_class_list import CONVENTION, as_objects, divided, of_codings, of_ones, with_inverted
+from pixelwise.data.masks.antialiasing import find_interpolated_values, find_soft_binary
+from pixelwise.data.masks.encoding import MaskEncoding
+from pixelwise.data.masks.mixed_encodings import find_mixed_encodings, find_one_based_masks, find_scaled_masks
+from pixelwise.data.masks.object_ids import detect_object_ids
+from pixelwise.data.masks.statistics import MaskHistogram, pixels_per_value
+from pixelwise.data.masks.value_patterns import APART, find_stray_values, is_mostly_255
+from pixelwise.data.masks.without_class_list import (
+    CONVENTION,
+    encode_mixed,
+    encode_object_ids,
+    encode_soft_binary,
+    encode_zero_one,
+    report_inverted,
+)
 from pixelwise.data.problem import Problem
 
 
-def read_with_list(root: Path, looks: Sequence[Look], known: ClassList, has_objects: bool) -> Coding:
+def infer_with_list(root: Path, looks: Sequence[MaskHistogram], known: ClassList, has_objects: bool) -> MaskEncoding:
     """Return what the values of these masks stand for; where the data `has_objects` in files of their own, they are no
     object ids. Raises `DataError` where most masks hold 0 and 255 alone beside more than two classes."""
     if known.thresholds:
         return _by_thresholds(looks, known)
     name = known.path.name
     indices = {IGNORE_INDEX: IGNORE_INDEX, **known.values}
-    coding = Coding(known.classes, indices, why_no_label=_why_no_label(known), remedy=_remedy(known))
+    encoding = MaskEncoding(known.classes, indices, why_no_label=_why_no_label(known), remedy=_remedy(known))
     if known.stated:
-        return replace(coding, why=f"the values that {name} states")
+        return replace(encoding, why=f"the values that {name} states")
     smoothed: frozenset[int] = frozenset()
     grays = {color[0]: index for color, index in known.colors.items() if len(set(color)) == 1}
     if known.classes.num_classes == 2:
         binary = _of_two(root, looks, known, grays, has_objects)
         if binary is not None:
-            return with_inverted(root, looks, binary)
+            return report_inverted(root, looks, binary)
     else:
-        smoothed = smoothed_values(looks)
-    values = set(pixels_of(looks)) - smoothed - (stray_values(looks, smoothed) - indices.keys())
-    coding = replace(coding, problems=remarks.resized_masks(root, looks, smoothed))
+        smoothed = find_interpolated_values(looks)
+    values = set(pixels_per_value(looks)) - smoothed - (find_stray_values(looks, smoothed) - indices.keys())
+    encoding = replace(encoding, problems=remarks.resized_masks(root, looks, smoothed))
     if 255 not in known.values and 255 in values and values <= {0, 255} and 255 in grays:
-        return replace(coding, values=grays, why=f"the gray colours of {name}")
+        return replace(encoding, values=grays, why=f"the gray colours of {name}")
     if values <= grays.keys() and not values <= indices.keys():
-        return replace(coding, values=grays, why=f"the gray colours of {name}")
+        return replace(encoding, values=grays, why=f"the gray colours of {name}")
     if IGNORE_INDEX not in known.values and not values <= indices.keys():
-        codings = find_codings(looks, values, known.classes.num_classes)
-        if codings is not None:
-            remarks.require_one_255(root, looks, codings)
-            problem = remarks.several_codings(root, looks, codings, known.classes)
-            problems = (*coding.problems, problem)
-            coding = replace(coding, values=codings.values, apart=codings.apart, problems=problems)
-            return of_codings(root, coding, looks)
+        encodings = find_mixed_encodings(looks, values, known.classes.num_classes)
+        if encodings is not None:
+            remarks.require_one_255(root, looks, encodings)
+            problem = remarks.several_encodings(root, looks, encodings, known.classes)
+            problems = (*encoding.problems, problem)
+            encoding = replace(encoding, values=encodings.values, apart=encodings.apart, problems=problems)
+            return encode_mixed(root, encoding, looks)
     ranks = None if values <= indices.keys() else _ranks(sorted(values), known)
     table, why = ({**ranks[0]}, ranks[1]) if ranks else (indices, f"class indices in the order of {name}")
     table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
-    problems = coding.problems
+    problems = encoding.problems
     if ranks:
         problems = (*problems, remarks.ranked_values(known, why, ranks[0], min(values)))
     else:
@@ -65,7 +72,7 @@ def read_with_list(root: Path, looks: Sequence[Look], known: ClassList, has_obje
         if is_mostly_255(looks):
             raise remarks.classes_never_occur(known, looks)
         problems = (*problems, *remarks.lone_255_has_no_label(root, looks))
-    return replace(coding, values=table, why=why, problems=problems)
+    return replace(encoding, values=table, why=why, problems=problems)
 
 
 def _why_no_label(known: ClassList) -> str:
@@ -92,40 +99,40 @@ def _remedy(known: ClassList) -> str:
     )
 
 
-def _by_thresholds(looks: Sequence[Look], known: ClassList) -> Coding:
+def _by_thresholds(looks: Sequence[MaskHistogram], known: ClassList) -> MaskEncoding:
     top = max((max(look.pixels) for look in looks), default=255)
     labels = np.searchsorted(known.thresholds, np.arange(max(255, top) + 1), side="right")
     table = dict(enumerate(labels.tolist()))
     table.update({value: IGNORE_INDEX for value, label in known.values.items() if label == IGNORE_INDEX})
     why = f"the thresholds of {known.path.name}"
-    return Coding(known.classes, table, smooth=True, why=why, why_no_label=_why_no_label(known))
+    return MaskEncoding(known.classes, table, smooth=True, why=why, why_no_label=_why_no_label(known))
 
 
 def _of_two(
-    root: Path, looks: Sequence[Look], known: ClassList, grays: dict[int, int], has_objects: bool
-) -> Coding | None:
+    root: Path, looks: Sequence[MaskHistogram], known: ClassList, grays: dict[int, int], has_objects: bool
+) -> MaskEncoding | None:
     """Return the reading of masks beside a list of two classes, where it is not that of any list."""
     name = known.path.name
     stated = 255 in known.values
-    soft = None if stated else soft_binary(looks)
+    soft = None if stated else find_soft_binary(looks)
     if soft is not None:
         labels = (grays[soft[0]], grays[soft[1]]) if set(soft) <= grays.keys() else (0, 1)
-        return divided(root, looks, known.classes, soft, labels)
-    values = pixels_of(looks).keys() - stray_values(looks)
+        return encode_soft_binary(root, looks, known.classes, soft, labels)
+    values = pixels_per_value(looks).keys() - find_stray_values(looks)
     is_white = 255 in values and not stated and 255 not in grays
     if values <= {0, 255} and is_white:
-        return Coding(known.classes, {0: 0, 255: 1}, why=f"values 0 and 255 alone, two classes in {name}")
+        return MaskEncoding(known.classes, {0: 0, 255: 1}, why=f"values 0 and 255 alone, two classes in {name}")
     if values <= {0, 1, 255}:
-        return None if stated or 255 in grays else of_ones(root, looks, known.classes, ())
+        return None if stated or 255 in grays else encode_zero_one(root, looks, known.classes, ())
     if has_objects or values <= known.values.keys() | grays.keys():
         return None
-    ids = object_ids(looks)
+    ids = detect_object_ids(looks)
     if ids is not None:
-        return as_objects(root, known.classes, ids, known.ignore_ids)
-    if is_white and is_mostly_255(looks) and find_codings(looks, values, 2) is None:
+        return encode_object_ids(root, known.classes, ids, known.ignore_ids)
+    if is_white and is_mostly_255(looks) and find_mixed_encodings(looks, values, 2) is None:
         problem = remarks.other_kind_among_255(root, looks)
         why = f"values 0 and 255 alone in most of the masks, two classes in {name}"
-        return Coding(known.classes, {0: 0, 255: 1}, why=why, remedy=_remedy(known), problems=(problem,))
+        return MaskEncoding(known.classes, {0: 0, 255: 1}, why=why, remedy=_remedy(known), problems=(problem,))
     return None
 
 
@@ -142,7 +149,7 @@ def _ranks(values: list[int], known: ClassList) -> tuple[dict[int, int], str] | 
     return None
 
 
-def _doubts(root: Path, looks: Sequence[Look], known: ClassList, values: Collection[int]) -> list[Problem]:
+def _doubts(root: Path, looks: Sequence[MaskHistogram], known: ClassList, values: Collection[int]) -> list[Problem]:
     """Return what may be otherwise where masks hold class indices in the order of a list."""
     problems: list[Problem] = []
     number = known.classes.num_classes
@@ -155,8 +162,8 @@ def _doubts(root: Path, looks: Sequence[Look], known: ClassList, values: Collect
         problems.append(remarks.perhaps_last_class(known, looks))
     if present and present[0] == 1 and number > 2 and set(values) <= {*range(number), IGNORE_INDEX}:
         problems.append(remarks.first_class_is_missing(known, present))
-    if (scaled := multiples(looks)) is not None:
+    if (scaled := find_scaled_masks(looks)) is not None:
         problems.append(remarks.perhaps_multiples(root, *scaled, looks))
-    if high := counted_from_1(looks, {*values} & {*present}):
+    if high := find_one_based_masks(looks, {*values} & {*present}):
         problems.append(remarks.perhaps_from_1(root, high, looks, max(present)))
     return problems

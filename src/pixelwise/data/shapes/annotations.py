@@ -21,10 +21,16 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value
 from pixelwise.data.class_list import VOID_NAMES
 from pixelwise.data.dataset import Dataset, Labels
-from pixelwise.data.shapes.rasterize import Marked, painted, piece_of, remark, remark_on_nothing
-from pixelwise.data.shapes.regions import with_objects
-from pixelwise.instances.objects import Piece, objects_of
-from pixelwise.instances.polygons import Mask, Ring, outlines
+from pixelwise.data.shapes.rasterize import (
+    AnnotatedObject,
+    empty_object_remark,
+    object_remark,
+    rasterize,
+    rasterize_object,
+)
+from pixelwise.data.shapes.regions import number_objects
+from pixelwise.instances.objects import Piece, objects_from_maps
+from pixelwise.instances.polygons import Mask, Ring, trace_outlines
 from pixelwise.metrics.pixels import counted_pixels
 
 BACKGROUND = "background"
@@ -47,11 +53,11 @@ class Shape:
     level: int = 0
 
 
-def drawn(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], where: str) -> Labels:
+def draw_shapes(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], where: str) -> Labels:
     """Return the maps of an image of `size` (height, width), ids in the order of the shapes, and remarks.
 
     What is drawn as background belongs to no object. Raises `MaskError`, which names `where`, for a label that is no
-    class, and as `painted` does.
+    class, and as `rasterize` does.
     """
     objects: dict[tuple[object, ...], list[Shape]] = {}
     for number, shape in enumerate(shapes):
@@ -60,15 +66,15 @@ def drawn(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], whe
     joined = [_joined(parts, classes, size, where) for parts in objects.values()]
     levels = [max(shape.level for shape in parts) for parts in objects.values()]
     seen, hidden = _in_front([own for own, _ in joined], levels, size, where)
-    labels = painted(seen, size, where)
+    labels = rasterize(seen, size, where)
     remarks = [*(told for _, own in joined for told in own), *labels.remarks]
     if hidden:
         expected = "objects that can be seen"
-        remarks.append(remark(hidden, "lie wholly behind those drawn in front of them", expected, "was lost"))
+        remarks.append(object_remark(hidden, "lie wholly behind those drawn in front of them", expected, "was lost"))
     return replace(labels, remarks=tuple(remarks))
 
 
-def drawn_classes(entries: Iterable[dict[str, Any]], where: Path | str = "classes") -> ClassMap:
+def class_map_of_entries(entries: Iterable[dict[str, Any]], where: Path | str = "classes") -> ClassMap:
     """Return background, under the name that it has among the entries, and the classes of the others in their order.
 
     entries: as in `ClassMap.to_dict`; a colour may be missing. Raises `DataError`, which names `where`, as `ClassMap`
@@ -103,7 +109,7 @@ def ellipse(center: tuple[float, float], radii: tuple[float, float]) -> Ring:
     return ring
 
 
-def turned(ring: Ring, degrees: float) -> Ring:
+def rotate_ring(ring: Ring, degrees: float) -> Ring:
     """Return the ring turned clockwise, as the image is seen, about the middle of its corners."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     middle = ring.mean(axis=0)
@@ -111,9 +117,9 @@ def turned(ring: Ring, degrees: float) -> Ring:
     return around
 
 
-def rings_of(mask: Mask, left: int = 0, top: int = 0) -> list[Ring]:
+def trace_rings(mask: Mask, left: int = 0, top: int = 0) -> list[Ring]:
     """Return the outlines of a mask that lies there; of one without a pixel a ring around nothing."""
-    return [ring + np.array([left, top]) for ring in outlines(mask)] or [np.zeros((3, 2))]
+    return [ring + np.array([left, top]) for ring in trace_outlines(mask)] or [np.zeros((3, 2))]
 
 
 def require_inside(box_xyxy: tuple[int, int, int, int], size: tuple[int, int], where: str) -> None:
@@ -139,22 +145,22 @@ def writable_classes(dataset: Dataset) -> ClassMap:
     return ClassMap((names[0] if is_background(names[0]) else BACKGROUND, *names[1:]), colors)
 
 
-def regions_of(labels: Labels) -> Iterator[tuple[int, Piece]]:
+def iter_regions(labels: Labels) -> Iterator[tuple[int, Piece]]:
     """Yield the class index and mask of each object of a class but the first, and at last, with `IGNORE_INDEX`, of what
     has no label. No two share a pixel. Without an instance map the objects are the connected regions of each class.
     """
     counted = counted_pixels(labels.label_map)
-    objects = objects_of(labels.label_map, np.where(counted, with_objects(labels).instance_map, 0))
+    objects = objects_from_maps(labels.label_map, np.where(counted, number_objects(labels).instance_map, 0))
     for class_index, piece in zip(objects.class_index.tolist(), objects.pieces(), strict=True):
         if class_index:
             yield class_index, piece
     if not counted.all():
-        yield IGNORE_INDEX, Piece.of(~counted)
+        yield IGNORE_INDEX, Piece.from_mask(~counted)
 
 
 def _joined(
     parts: Sequence[Shape], classes: ClassMap, size: tuple[int, int], where: str
-) -> tuple[Marked, tuple[str, ...]]:
+) -> tuple[AnnotatedObject, tuple[str, ...]]:
     """Return the object of these parts, and remarks on some of several."""
     first = parts[0]
     crowd = is_void(first.label)
@@ -166,29 +172,31 @@ def _joined(
             raise MaskError(f"{where}, object {first.name}", f"the label {format_value(first.label)}", expected, remedy)
         class_index = classes.names.index(first.label)
     if len(parts) == 1:
-        return Marked(first.name, class_index, first.rings, crowd=crowd), ()
+        return AnnotatedObject(first.name, class_index, first.rings, crowd=crowd), ()
     union = np.zeros(size, bool)
     remarks: list[str] = []
     for part in parts:
-        piece = piece_of(Marked(part.name, 1, part.rings), size, where)
+        piece = rasterize_object(AnnotatedObject(part.name, 1, part.rings), size, where)
         union[piece.place] |= piece.mask
         if not piece.mask.any():
-            remarks.append(remark_on_nothing([part.name]))
-    return Marked(first.name, class_index, rings_of(union), crowd=crowd), tuple(remarks) if union.any() else ()
+            remarks.append(empty_object_remark([part.name]))
+    return AnnotatedObject(first.name, class_index, trace_rings(union), crowd=crowd), tuple(
+        remarks
+    ) if union.any() else ()
 
 
 def _in_front(
-    marked: Sequence[Marked], levels: Sequence[int], size: tuple[int, int], where: str
-) -> tuple[list[Marked], list[str]]:
+    marked: Sequence[AnnotatedObject], levels: Sequence[int], size: tuple[int, int], where: str
+) -> tuple[list[AnnotatedObject], list[str]]:
     """Return the objects less what others on higher levels cover, and the names of those that are covered wholly."""
     if len(set(levels)) < 2:
         return list(marked), []
-    seen: dict[int, Marked] = {}
+    seen: dict[int, AnnotatedObject] = {}
     hidden: list[str] = []
     covered = np.zeros(size, bool)
     for level in sorted(set(levels), reverse=True):
         here = [index for index, own in enumerate(levels) if own == level]
-        pieces = [piece_of(marked[index], size, where) for index in here]
+        pieces = [rasterize_object(marked[index], size, where) for index in here]
         for index, piece in zip(here, pieces, strict=True):
             behind = covered[piece.place]
             left = piece.mask & ~behind
@@ -197,7 +205,7 @@ def _in_front(
             else:
                 seen[index] = marked[index]
                 if (piece.mask & behind).any():
-                    seen[index] = replace(marked[index], rings=rings_of(left, piece.left, piece.top))
+                    seen[index] = replace(marked[index], rings=trace_rings(left, piece.left, piece.top))
         for piece in pieces:
             covered[piece.place] |= piece.mask
     return [seen[index] for index in sorted(seen)], hidden

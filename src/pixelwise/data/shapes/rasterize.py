@@ -16,19 +16,20 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import MaskError
 from pixelwise.data.dataset import Labels
 from pixelwise.instances.objects import MAX_ID, Piece
-from pixelwise.instances.polygons import FARTHEST, Ring, filled
-from pixelwise.instances.rle import decoded
+from pixelwise.instances.polygons import FARTHEST, Ring, fill_rings
+from pixelwise.instances.rle import decode_mask
 
 _SHOWN = 5
 LEAST_CORNERS = 3
 
 
 @dataclass(frozen=True)
-class Marked:
+class AnnotatedObject:
     """An object as a file marks it.
 
-    name: what the file calls it, for messages. rings: its outlines in pixels of the image (see `filled`). runs: COCO's,
-    in numbers or compressed, in place of rings, or piece: its mask. crowd: a region of many objects, not told apart.
+    name: what the file calls it, for messages. rings: its outlines in pixels of the image (see `fill_rings`). runs:
+    COCO's, in numbers or compressed, in place of rings, or piece: its mask. crowd: a region of many objects, not told
+    apart.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Marked:
     crowd: bool = False
 
 
-def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Labels:
+def rasterize(objects: Sequence[AnnotatedObject], size: tuple[int, int], where: str) -> Labels:
     """Return the label map and instance map, of `size` (height, width), of the objects, with remarks.
 
     A pixel outside every object has class 0, and one of class 0 is of no object. Ids count the objects in the file's
@@ -49,7 +50,7 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
     if len(objects) > MAX_ID:
         expected = f"{MAX_ID} at most"
         raise MaskError(where, f"{len(objects)} objects in one image", expected, "Cut the image into tiles.")
-    pieces = [piece_of(own, size, where) for own in objects]
+    pieces = [rasterize_object(own, size, where) for own in objects]
     areas = np.array([int(piece.mask.sum()) for piece in pieces], np.intp)
     crowded = np.array([own.crowd for own in objects], bool)
     label_map, instance_map = np.zeros(size, np.uint8), np.zeros(size, np.int32)
@@ -74,37 +75,37 @@ def painted(objects: Sequence[Marked], size: tuple[int, int], where: str) -> Lab
         (overlapped, "lie partly behind smaller ones", apart, "was cut"),
         (hidden.tolist(), "lie wholly behind smaller ones", apart, "was lost"),
     )
-    remarks = [remark([objects[index].name for index in which], *rest) for which, *rest in told]
-    remarks.append(remark_on_nothing([objects[index].name for index in none]))
+    remarks = [object_remark([objects[index].name for index in which], *rest) for which, *rest in told]
+    remarks.append(empty_object_remark([objects[index].name for index in none]))
     instance_map[label_map == 0] = 0
     return Labels(label_map, instance_map, tuple(filter(None, remarks)))
 
 
-def listed(names: Sequence[str]) -> str:
+def format_names(names: Sequence[str]) -> str:
     """Return the first few names, for a remark."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"
 
 
-def remark(names: Sequence[str], found: str, expected: str, done: str) -> str:
+def object_remark(names: Sequence[str], found: str, expected: str, done: str) -> str:
     """Return a sentence on objects of these names, for `Labels.remarks`; nothing where there are none."""
     if not names:
         return ""
-    return f"found objects ({listed(names)}) that {found}; expected {expected}. Each of them {done}."
+    return f"found objects ({format_names(names)}) that {found}; expected {expected}. Each of them {done}."
 
 
-def remark_on_nothing(names: Sequence[str]) -> str:
-    """Return a sentence on objects without a pixel, as `remark`."""
-    return remark(names, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost")
+def empty_object_remark(names: Sequence[str]) -> str:
+    """Return a sentence on objects without a pixel, as `object_remark`."""
+    return object_remark(names, "cover no pixel's centre inside the image", "objects of a pixel or more", "was lost")
 
 
-def piece_of(marked: Marked, size: tuple[int, int], where: str) -> Piece:
-    """Return an object's mask, cut out of an image of `size` (height, width). Raises as `painted`."""
+def rasterize_object(marked: AnnotatedObject, size: tuple[int, int], where: str) -> Piece:
+    """Return an object's mask, cut out of an image of `size` (height, width). Raises as `rasterize`."""
     where = f"{where}, object {marked.name}"
     if marked.piece is not None:
         return marked.piece
     if marked.runs is not None:
-        return Piece(0, 0, decoded(marked.runs, size, where))
+        return Piece(0, 0, decode_mask(marked.runs, size, where))
     for ring in marked.rings:
         if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
             found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
@@ -118,6 +119,6 @@ def piece_of(marked: Marked, size: tuple[int, int], where: str) -> Piece:
     right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, size[::-1]).astype(int).tolist()
     rings, box = [ring - (left, top) for ring in marked.rings], (bottom - top, right - left)
     try:
-        return Piece(top, left, filled(rings, box))
+        return Piece(top, left, fill_rings(rings, box))
     except ValueError as error:
         raise MaskError(where, str(error), "an outline that follows an object", "Mark the object again.") from error

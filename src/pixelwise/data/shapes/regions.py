@@ -20,7 +20,7 @@ class LabelledObjects:
     instance_map: Int32
 
 
-def with_objects(labels: Labels) -> LabelledObjects:
+def number_objects(labels: Labels) -> LabelledObjects:
     """Return the labels' maps; without an instance map those of `class_regions` are the objects."""
     instance_map = class_regions(labels.label_map) if labels.instance_map is None else labels.instance_map
     return LabelledObjects(labels.label_map, instance_map)
@@ -31,10 +31,10 @@ def class_regions(label_map: UInt8) -> Int32:
 
     An image of more regions than 16 bits can number has one a class.
     """
-    from pixelwise.instances.parts import regions  # scipy: a tenth of a second that most layouts should not pay
+    from pixelwise.instances.parts import region_objects  # scipy: a tenth of a second that most layouts should not pay
 
-    objects = regions(label_map)
-    found = objects.kept((objects.class_index > 0) & (objects.class_index != IGNORE_INDEX))
+    objects = region_objects(label_map)
+    found = objects.select((objects.class_index > 0) & (objects.class_index != IGNORE_INDEX))
     if len(found) > MAX_ID:
         return np.where(counted_pixels(label_map), label_map, 0).astype(np.int32)
     return found.instance_map

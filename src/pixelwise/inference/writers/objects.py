@@ -17,9 +17,9 @@ from pixelwise.core.errors import OptionError, OutputError
 from pixelwise.core.files import write_atomically, write_text
 from pixelwise.core.text import as_cell
 from pixelwise.inference.result import Result
-from pixelwise.instances.measurements import measured
+from pixelwise.instances.measurements import measure_objects
 from pixelwise.instances.objects import MAX_ID, Objects
-from pixelwise.instances.rle import as_coco, compressed
+from pixelwise.instances.rle import coco_annotations, compress_counts
 from pixelwise.raster.image import write_png, write_tiff
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
@@ -79,7 +79,7 @@ def table_rows(
     objects: Objects, image: npt.NDArray[np.uint8], names: Sequence[str], ids: Sequence[int], corner: Corner = (0, 0)
 ) -> Iterator[tuple[object, ...]]:
     """Yield the row of each object in `image`, whose top left corner lies at `corner`, (row, column), of the whole."""
-    own = measured(objects, image)
+    own = measure_objects(objects, image)
     centres = own.centre + np.array(corner)
     boxes = own.box_xyxy + np.array([corner[1], corner[0], corner[1], corner[0]])
     for index, number in enumerate(ids):
@@ -96,12 +96,12 @@ def write_labelme(path: Path, result: Result) -> None:
     """
     from pixelwise.data.layouts.labelme import as_labelme  # with all other layouts, which nothing else here needs
     from pixelwise.data.shapes.annotations import is_background
-    from pixelwise.instances.parts import regions  # scipy, which no mask needs
+    from pixelwise.instances.parts import region_objects  # scipy, which no mask needs
 
-    objects = regions(result.label_map) if result.instances is None else result.instances
+    objects = region_objects(result.label_map) if result.instances is None else result.instances
     names = result.info.classes.names
     if result.instances is None:
-        objects = objects.kept(np.array([not is_background(names[own]) for own in objects.class_index], bool))
+        objects = objects.select(np.array([not is_background(names[own]) for own in objects.class_index], bool))
     image = "" if result.source is None else os.path.relpath(result.source, path.parent)
     outlined = zip(objects.class_index.tolist(), objects.pieces(), strict=True)
     write_text(path, as_labelme(outlined, result.info.classes, image, objects.instance_map.shape))
@@ -116,10 +116,10 @@ def write_coco_results(path: Path, result: Result) -> None:
     stem = path.name.removesuffix(COCO_ENDING)
     entries = [
         {"image_id": int(stem) if stem.isdecimal() else stem, "score": rounded_score(objects, index), **own}
-        for index, own in enumerate(as_coco(objects))
+        for index, own in enumerate(coco_annotations(objects))
     ]
     for entry in entries:
-        entry["segmentation"]["counts"] = compressed(entry["segmentation"]["counts"])
+        entry["segmentation"]["counts"] = compress_counts(entry["segmentation"]["counts"])
     write_text(path, json.dumps(entries))
 
 

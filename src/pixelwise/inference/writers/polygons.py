@@ -11,7 +11,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.objects import rounded_score
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.polygons import Ring, filled, outlines, signed_area
+from pixelwise.instances.polygons import Ring, fill_rings, signed_area, trace_outlines
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
@@ -56,14 +56,14 @@ def write_geopackage(path: Path, result: Result) -> None:
 
 
 def _write_polygons(file: Features, result: Result) -> None:
-    from pixelwise.instances.parts import regions  # scipy, which no mask needs
+    from pixelwise.instances.parts import region_objects  # scipy, which no mask needs
 
     names = result.info.classes.names
     with file:
         if result.instances is not None:
             add_objects([file], result.instances, names, range(1, len(result.instances) + 1))
             return
-        found = regions(result.label_map)
+        found = region_objects(result.label_map)
         areas = found.areas()
         for index, polygons in enumerate(polygons_of(found)):
             if found.class_index[index] != IGNORE_INDEX:
@@ -95,7 +95,7 @@ def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[
     itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
     for piece in objects.pieces():
         moved = np.array([piece.left + corner[1], piece.top + corner[0]])
-        rings = [ring + moved for outline in outlines(piece.mask) for ring in _simple(outline)]
+        rings = [ring + moved for outline in trace_outlines(piece.mask) for ring in _simple(outline)]
         outer = [ring for ring in rings if signed_area(ring) > 0]
         inner = [ring for ring in rings if signed_area(ring) < 0]
         alone = len(outer) == 1  # and around every hole
@@ -130,7 +130,7 @@ def _surrounds(ring: Ring, hole: Ring) -> bool:
     """Return whether a hole lies in a ring: pixels left of the hole's leftmost edge are the ring's own."""
     x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
     size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
-    return bool(filled([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
+    return bool(fill_rings([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
 
 
 def _file_name(image: Path) -> str:

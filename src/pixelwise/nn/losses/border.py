@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, find_objects
 
 from pixelwise.core.errors import OptionError
-from pixelwise.instances.objects import AnyInstanceMap, numbered
+from pixelwise.instances.objects import AnyInstanceMap, renumber
 
 REACH = 5
 """Objects are looked for up to this many sigmas away. What lies beyond would weigh less than w0 exp(-REACH**2 / 2)."""
@@ -33,7 +33,7 @@ def border_weights(
     and `OptionError` for a negative w0 or a sigma not above 0.
     """
     _require_valid(w0, sigma)
-    labels, _ = numbered(instance_map)
+    labels, _ = renumber(instance_map)
     nearest = np.full(labels.shape, inf)
     second = np.full(labels.shape, inf)
     margin = ceil(reach * sigma)

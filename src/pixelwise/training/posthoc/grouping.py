@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from pixelwise.data.dataset import Sample
 from pixelwise.inference.predictor import Predictor
-from pixelwise.instances.fields import Fields
-from pixelwise.instances.grouping import grouped
-from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, Grouping
-from pixelwise.instances.objects import Objects, numbered, objects_of
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping import group_pixels
+from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
+from pixelwise.instances.objects import Objects, objects_from_maps, renumber
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.pixels import counted_pixels
 
@@ -32,17 +32,17 @@ ROUNDS = 2
 PIXELS = 4_000_000
 """So many are looked at: of the first images that have them."""
 
-Seen = tuple[Fields, Objects, npt.NDArray[np.bool_]]
+Seen = tuple[CentreOffsetMaps, Objects, npt.NDArray[np.bool_]]
 
 
 def best_grouping(
     predictor: Predictor,
     samples: Iterable[Sample],
     class_bias: Sequence[float],
-    grouping: Grouping,
+    grouping: GroupingParameters,
     radii: Sequence[int] = RADII,
     least_areas: Sequence[int] = LEAST_AREAS,
-) -> Grouping:
+) -> GroupingParameters:
     """Return `grouping` with the numbers by which most objects are found on the samples, or connected components where
     they find more.
 
@@ -74,7 +74,9 @@ def best_grouping(
     return max((grouping, components), key=partial(_quality, predictor, seen, 1))  # of two as good the first
 
 
-def remarks_on(grouping: Grouping, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS) -> list[str]:
+def remarks_on(
+    grouping: GroupingParameters, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS
+) -> list[str]:
     """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those tried, and
     whether centres found less than connected components."""
     if grouping.by == COMPONENTS:
@@ -111,29 +113,29 @@ def _seen(
             continue
         logits = predictor.logits(sample.image)
         logits[: len(class_bias)] += class_bias[:, None, None]
-        fields = Fields.of(logits, things)
-        yield fields, objects_of(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
+        fields = CentreOffsetMaps.from_logits(logits, things)
+        yield fields, objects_from_maps(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
         left -= sample.label_map.size
         if left <= 0:
             break
 
 
-def _every(step: int, fields: Fields, target: Objects, ignored: npt.NDArray[np.bool_]) -> Seen:
+def _every(step: int, fields: CentreOffsetMaps, target: Objects, ignored: npt.NDArray[np.bool_]) -> Seen:
     """Return what is left of an image of every `step`-th row and column, distances in these."""
     places = np.s_[::step, ::step]
     best, probability, heat = fields.class_index[places], fields.probability[places], fields.heat[places]
     down, right = (np.rint(own[places] / step).astype(np.int16) for own in (fields.down, fields.right))
-    ids, numbers = numbered(target.instance_map[places])
+    ids, numbers = renumber(target.instance_map[places])
     left = Objects(ids, target.class_index[numbers - 1], target.score[numbers - 1])
-    return Fields(best, probability, heat, down, right), left, ignored[places]
+    return CentreOffsetMaps(best, probability, heat, down, right), left, ignored[places]
 
 
-def _quality(predictor: Predictor, seen: Iterable[Seen], step: int, grouping: Grouping) -> float:
+def _quality(predictor: Predictor, seen: Iterable[Seen], step: int, grouping: GroupingParameters) -> float:
     """Return how many objects are found on images of every `step`-th row and column, in 0..1."""
     radius, area = (max(1, round(own)) for own in (grouping.radius / step, grouping.least_area / step**2))
     grouping = replace(grouping, radius=radius, least_area=area)
     scorer = InstanceScorer(predictor.classes)
     for fields, target, ignored in seen:
-        scorer.update(grouped(fields, grouping), target, ignored)
+        scorer.update(group_pixels(fields, grouping), target, ignored)
     mean = float(np.mean(list(scorer.scores().dsb.values())))
     return mean if np.isfinite(mean) else 0.0
