@@ -113,7 +113,7 @@ def measure_steps(data: Path, case: Case, warm: int = WARM, timed: int = TIMED) 
     )
     recipe = with_length(recipe, steps=100, evaluations=1)
     trainer = Trainer(Pipeline(build("fpn", case.num_classes), IMAGENET_MEAN, IMAGENET_STD), recipe, seed=0)
-    trainer.pipeline.train()
+    trainer.start()
     seconds = []
     for step in range(warm + timed):
         started = time.perf_counter()

@@ -28,7 +28,7 @@ from pixelwise.model_export.onnx import NO_BIAS, OPSET, export_onnx, replace_cla
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.layers.padding import pad_to_multiple
-from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 
 INFO = ModelInfo(

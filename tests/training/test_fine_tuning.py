@@ -77,7 +77,7 @@ def test_every_layer_of_an_encoder_with_the_weights_of_a_file_learns(
     before = {name: tensor.clone() for name, tensor in pipeline.model.encoder.net.state_dict().items()}
     assert all(torch.equal(tensor, lent[name]) for name, tensor in before.items())
     trainer = Trainer(pipeline, config.recipe.replace(steps=3), 0)
-    trainer.pipeline.train()
+    trainer.start()
     for step in range(3):
         trainer.train_step(batch_at(store, trainer.recipe, 0, step))
     same = [name for name, tensor in pipeline.model.encoder.net.named_parameters() if torch.equal(tensor, before[name])]
@@ -138,7 +138,7 @@ def test_the_authors_recipes_halve_the_loss_of_eight_images(
         "batch": min(8, config.recipe.batch),
     }
     trainer = Trainer(build_pipeline(config, pretrained=False), config.recipe.replace(**scaled), 0)
-    trainer.pipeline.train()
+    trainer.start()
     losses = [trainer.train_step(batch_at(store, trainer.recipe, 0, step)) for step in range(steps)]
     assert statistics.mean(losses[-8:]) < statistics.mean(losses[:4]) / 2
 

@@ -36,7 +36,7 @@ def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> Non
     trainer = Trainer(pipeline, recipe.replace(frozen_stride=4), seed=0)
     frozen = tuple(f"model.encoder.net.{name}" for name in ("conv1", "bn1", "layer1"))  # up to stride 4
     before = {name: value.clone() for name, value in pipeline.state_dict().items()}
-    trainer.pipeline.train()
+    trainer.start()
     rng = torch.Generator().manual_seed(1)
     for _ in range(2):
         trainer.train_step(batch_of(rng))
@@ -54,7 +54,7 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
     update = {"loss_step": 2, "reduction": reduction, "class_weights": (1.0, 1.0, 1.0), "learning_rate": 1e-12}
     trainer = Trainer(pipeline, recipe.replace(**update), seed=0)
     batch = batch_of(torch.Generator().manual_seed(1))
-    trainer.pipeline.train()
+    trainer.start()
     with torch.no_grad():
         logits = F.avg_pool2d(pipeline(batch.images), 2)
     expected = [
@@ -84,7 +84,7 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
     centres = torch.zeros(2, 3, 64, 64)
     centres[:, :, :10] = torch.rand(2, 3, 10, 64, generator=rng) + 0.5
     batch.targets[0, :, 0] = IGNORE_INDEX
-    trainer.pipeline.train()
+    trainer.start()
     with torch.no_grad():
         logits = pipeline(batch.images)
     counted = batch.targets != IGNORE_INDEX
@@ -107,8 +107,7 @@ def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_
         return loss if progress.step == 3 else 0.5
 
     progress, seen = Progress(), []
-    pipeline = SimpleNamespace(train=lambda: None)
-    saved = SimpleNamespace(recipe=recipe, progress=progress, pipeline=pipeline, train_step=train_step)
+    saved = SimpleNamespace(recipe=recipe, progress=progress, start=lambda: None, train_step=train_step)
     with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*`seed`"):
         fit(
             cast(Trainer, saved),

@@ -111,7 +111,7 @@ def weights_after_training(folder: Path) -> dict[str, torch.Tensor]:
     config, dataset = RunConfig.load(folder / "config.yaml"), open_dataset(folder / "data")
     store = SampleStore(dataset, dataset.splits["train"])
     trainer = Trainer(build_pipeline(config, pretrained=False), config.recipe, config.seed)
-    trainer.pipeline.train()
+    trainer.start()
     for step in range(config.recipe.steps):
         trainer.train_step(batch_at(store, config.recipe, config.seed, step))
     return dict(trainer.averaged_pipeline().state_dict())

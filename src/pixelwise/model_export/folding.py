@@ -9,30 +9,32 @@ from functools import partial
 import torch
 from torch import nn
 
-from pixelwise.nn.layers.normalisation import NormPair, apply_activation, find_norm_pairs, fold_batch_norm, is_close
+from pixelwise.nn.layers.normalisation import FoldedBatchNorm2d, find_norm_pairs, fold_batch_norm, is_close
+from pixelwise.nn.layers.replacement import convert_layer, replace_layers
 
 
 @contextlib.contextmanager
 def fold_batch_norms(pipeline: nn.Module, example: torch.Tensor) -> Iterator[None]:
-    """Let `pipeline`, in evaluation mode, do meanwhile without the batch norms that take what a convolution gives.
+    """Within it, batch norms of `pipeline`, in evaluation mode, are folded into the convolutions that they read.
 
-    The pairs are those seen while `example` goes through, each layer once. If something else takes what one of these
-    convolutions gives, the logits change: then no batch norm is folded.
+    The pairs are those found while `example` goes through, each layer once. If something else reads one of these
+    convolutions, the logits change: then no batch norm is folded.
     """
     before, pairs = find_norm_pairs(pipeline, partial(pipeline, example))
-    kept = [(convolution.weight, convolution.bias) for convolution, _ in pairs]
+    weights = [(convolution.weight, convolution.bias) for convolution, _ in pairs]
+    folded = {norm: convert_layer(norm, FoldedBatchNorm2d) for _, norm in pairs}
+
+    def restore() -> None:
+        replace_layers(pipeline, {layer: norm for norm, layer in folded.items()})
+        for (convolution, _), (weight, bias) in zip(pairs, weights, strict=True):
+            convolution.weight, convolution.bias = weight, bias
+
     try:
         for convolution, norm in pairs:
             convolution.weight, convolution.bias = fold_batch_norm(convolution, norm)
-            norm.forward = partial(apply_activation, norm)  # type: ignore[method-assign]
+        replace_layers(pipeline, folded)
         if not is_close(before, pipeline(example)):
-            _restore(pairs, kept)
+            restore()
         yield
     finally:
-        _restore(pairs, kept)
-
-
-def _restore(pairs: list[NormPair], kept: list[tuple[torch.Tensor, torch.Tensor | None]]) -> None:
-    for (convolution, norm), (weight, bias) in zip(pairs, kept, strict=True):
-        convolution.weight, convolution.bias = weight, bias
-        norm.__dict__.pop("forward", None)
+        restore()

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from pixelwise.instances.grouping_parameters import GroupingParameters
+from pixelwise.nn.encoders.base import IMAGENET_MEAN as IMAGENET_MEAN
+from pixelwise.nn.encoders.base import IMAGENET_STD as IMAGENET_STD
 from pixelwise.nn.layers.padding import pad_to_multiple
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
-from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 OFFSET_UNIT = 16.0
 """Pixels: a net's offsets to the centres of small objects are about as large as its scores then."""
 

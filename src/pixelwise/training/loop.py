@@ -15,10 +15,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixelwise.core.errors import RunError
 from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.fusing import fuse_frozen
-from pixelwise.nn.encoders.timm import Encoder
 from pixelwise.nn.losses import cross_entropy, total_weight
-from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel, encoder_parameters
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.nn.seeding import seeded
 from pixelwise.tasks.base import LossContext, Task
@@ -81,13 +81,16 @@ class Trainer:
         things = pipeline.grouping.things if pipeline.grouping else ()
         self.loss_context = LossContext(recipe, things, self.accelerator.reduce)
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
-        self._unfused = encoder if isinstance(encoder, Encoder) else None
+
+    def start(self) -> None:
+        """Make ready for the first step: call it once, after `restore`, which gives frozen layers their weights."""
+        encoder = getattr(self.accelerator.unwrap_model(self.pipeline).model, "encoder", None)
+        if isinstance(encoder, Encoder):
+            fuse_frozen(encoder, half=self.accelerator.mixed_precision == "bf16")
+        self.pipeline.train()
 
     def train_step(self, batch: Batch) -> float:
         """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
-        if self._unfused is not None:  # not before: `restore` gives frozen layers their weights
-            fuse_frozen(self._unfused, half=self.accelerator.mixed_precision == "bf16")
-            self._unfused = None
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
@@ -186,7 +189,7 @@ def fit(
     row_every = max(1, recipe.steps // HISTORY_ROWS)
     started = time.perf_counter() - progress.seconds
     saved = time.perf_counter()
-    trainer.pipeline.train()
+    trainer.start()
     for batch in batches:
         loss = trainer.train_step(batch)
         if not math.isfinite(loss):
@@ -247,13 +250,14 @@ def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]
         if isinstance(layer, torch.nn.BatchNorm2d)
         for name, parameter in layer.named_parameters(recurse=False)
     }
+    of_encoder = set(encoder_parameters(pipeline.model))
     decaying = {"none": (), "scale": ("weight",), "both": ("weight", "bias")}[recipe.norm_decay]
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in pipeline.named_parameters():
         if not parameter.requires_grad:
             continue
         rate = recipe.learning_rate
-        if name.startswith("model.encoder.net."):
+        if parameter in of_encoder:
             rate *= recipe.encoder_factor
         if name.endswith(".bias") and parameter not in norms:
             rate *= recipe.bias_factor

@@ -12,8 +12,9 @@ from pixelwise.core.errors import OptionError, RunError
 from pixelwise.core.files import sha256, special_file_kind
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.padding import pad_symmetrically
-from pixelwise.nn.encoders.timm import PACKAGED, Encoder
+from pixelwise.nn.encoders.timm import find_packaged
 from pixelwise.nn.encoders.weight_file import LoadReport, fill_net, read_weights, require_numbers
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.models.segnet import SegNet
@@ -45,7 +46,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
             pretrained=pretrained,
             options=config.options,
         )
-        if config.encoder in PACKAGED and config.encoder_padding == "symmetric":
+        if find_packaged(config.encoder) and config.encoder_padding == "symmetric":
             pad_symmetrically(model)
     encoder = getattr(model, "encoder", None)
     source = encoder if isinstance(encoder, Encoder) else model
@@ -184,7 +185,7 @@ def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:
 
 def _family(model: str) -> str:
     """Return the file that holds a model: the models in it share their layers' names."""
-    return MODELS[model].partition(":")[0]
+    return MODELS[model].__module__
 
 
 def _fits(lent: torch.Tensor, own: torch.Tensor | None) -> bool:

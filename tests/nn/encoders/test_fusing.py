@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +11,9 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from pixelwise.nn.encoders.fusing import fuse_frozen
-from pixelwise.nn.encoders.timm import Encoder, build_encoder
+from pixelwise.nn.encoders.base import Encoder
+from pixelwise.nn.encoders.fusing import FusedBatchNorm2d, FusedConv2d, fuse_frozen
+from pixelwise.nn.encoders.registry import build_encoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -62,10 +65,29 @@ def test_layers_that_learn_are_left_as_they_are(settle: Settle) -> None:
     count = fuse_frozen(encoder)
     assert encoder.training
     assert_close(dict(encoder.named_buffers()), statistics, rtol=0, atol=0)  # trying a map taught them nothing
-    changed = [name for name, layer in encoder.named_modules() if "forward" in layer.__dict__]
+    kinds = (FusedConv2d, FusedBatchNorm2d)
+    changed = [name for name, layer in encoder.named_modules() if isinstance(layer, kinds)]
     assert len(changed) == 2 * count > 0
-    frozen = {name for name, layer in encoder.named_modules() if layer in set(encoder.frozen())}
+    frozen = {name for name, layer in encoder.named_modules() if layer in set(encoder.frozen_layers())}
     assert frozen.issuperset(changed)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_fused_encoder_is_copied_and_pickled_as_any_other(half: bool, settle: Settle) -> None:
+    encoder = build_encoder("efficientnet_lite0", expanded=True).train()  # timm takes its maps by hooks
+    settle(encoder)
+    encoder.freeze(32)
+    assert fuse_frozen(encoder, half=half)
+    image = torch.rand(1, 3, 64, 64)
+    copies = copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))
+    for net in copies:
+        assert_close(net(image), encoder(image), rtol=0, atol=0)
+    with torch.no_grad():
+        for layer in encoder.modules():
+            if isinstance(layer, FusedConv2d):
+                layer.folded_weight.zero_()
+    for net in copies:
+        assert not torch.equal(net(image)[-1], encoder(image)[-1])  # nothing is shared
 
 
 class Shared(nn.Module):

@@ -16,9 +16,11 @@ from torch import nn
 from torch.testing import assert_close
 
 from pixelwise.analysis.receptive_field import trace_without_border
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.padding import SamePaddedConv2d, fix_same_padding, pad_symmetrically
-from pixelwise.nn.encoders.timm import PACKAGED, Encoder, build_encoder
+from pixelwise.nn.encoders.registry import build_encoder
+from pixelwise.nn.encoders.timm import PACKAGED
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

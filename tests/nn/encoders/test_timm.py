@@ -17,7 +17,9 @@ from torch.testing import assert_close
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.nn.encoders import DEFAULT_ENCODER, SUGGESTED
 from pixelwise.nn.encoders import timm as encoders
-from pixelwise.nn.encoders.timm import PACKAGED, Encoder, build_encoder
+from pixelwise.nn.encoders.base import Encoder
+from pixelwise.nn.encoders.registry import build_encoder
+from pixelwise.nn.encoders.timm import PACKAGED
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -193,7 +195,7 @@ def test_nothing_is_frozen_at_no_stride_and_where_the_first_map_is_coarser() -> 
     encoder = build_encoder("test_convnext")  # its first map is at stride 4
     encoder.freeze(0)
     encoder.freeze(2)
-    assert not encoder.frozen()
+    assert not encoder.frozen_layers()
     assert all(parameter.requires_grad for parameter in encoder.parameters())
 
 

@@ -160,7 +160,7 @@ def alexnets() -> dict[str, torch.Tensor]:
 def test_weights_go_where_torchvision_has_them(
     monkeypatch: pytest.MonkeyPatch, alexnets: dict[str, torch.Tensor]
 ) -> None:
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: alexnets)
     encoder = build_classifier("alexnet", 4, pretrained=True)
     own = encoder.net.state_dict()
@@ -176,7 +176,7 @@ def test_weights_go_where_torchvision_has_them(
 def test_weights_of_another_architecture_are_refused(
     monkeypatch: pytest.MonkeyPatch, alexnets: dict[str, torch.Tensor]
 ) -> None:
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: alexnets)
     with pytest.raises(MissingDependencyError, match=r"found weights of another architecture; .* torchvision's goog"):
         build_classifier("googlenet", pretrained=True)
@@ -191,10 +191,12 @@ def test_weights_that_cannot_be_had_are_named_with_what_to_do(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     for reason, found in ((None, "OSError"), ("no route", "no route")):
-        monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _, reason=reason: reason)
+        monkeypatch.setattr(
+            "pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _, reason=reason: reason
+        )
         with pytest.raises(MissingDependencyError, match=rf"alexnet: found no pretrained weights \({found}\)"):
             build_classifier("alexnet", pretrained=True)
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"alexnet: found no pretrained weights \(OSError\).*alexnet-owt"):
         build_classifier("alexnet", pretrained=True)
     assert capsys.readouterr().out == ""  # kept for results

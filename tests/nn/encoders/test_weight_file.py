@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pixelwise.core.errors import OptionError
-from pixelwise.nn.encoders.timm import PACKAGED, build_encoder, packaged_file
+from pixelwise.nn.encoders.registry import build_encoder
+from pixelwise.nn.encoders.timm import PACKAGED, packaged_file
 from pixelwise.nn.encoders.torchvision import NETS, build_classifier
 from pixelwise.nn.encoders.weight_file import fill_net, read_weights
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel
 
 
 class Pooled(UpsampledModel):

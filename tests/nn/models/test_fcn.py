@@ -299,7 +299,7 @@ def test_random_encoders_are_drawn_as_he_et_al_do_and_pretrained_ones_are_not(mo
     with torch.device("meta"):
         weights = build("fcn32s", 2, encoder="googlenet").encoder.net.state_dict()
     weights = {name: torch.full(tensor.shape, 0.25) for name, tensor in weights.items()}
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: weights)
     net = build("fcn32s", 2, encoder="googlenet", pretrained=True)
     assert all(torch.equal(parameter, weights[name]) for name, parameter in net.encoder.net.named_parameters())

@@ -262,7 +262,7 @@ def test_vgg16s_weights_become_the_encoder(monkeypatch: pytest.MonkeyPatch) -> N
         if isinstance(layer, nn.BatchNorm2d):
             for values in (layer.weight, layer.bias, layer.running_mean):
                 nn.init.normal_(values, std=0.2)
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: vgg.state_dict())
     encoder = SegNet(2, vgg16_weights=True).eval().encoder
     features = torch.randn(1, 3, 32, 64)
@@ -306,7 +306,7 @@ def test_weights_that_cannot_be_had_are_a_missing_dependency(monkeypatch: pytest
     def no_network(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
-    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.why_unreachable", lambda _: None)
+    monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", no_network)
     message = r"vgg16_weights: found no pretrained weights \(URLError\); .* leave vgg16_weights out"
     with torch.device("meta"), pytest.raises(MissingDependencyError, match=message):

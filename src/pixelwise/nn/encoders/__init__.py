@@ -22,3 +22,13 @@ CLASSIFIERS = {
     "googlenet": "for FCN: the light one, 5.6 M parameters without its answer",
 }
 """Classifiers whose fully connected layers become convolutions; weights come from torchvision."""
+
+PREFIXED = {"vgg16": "timm/vgg16", "vgg16_bn": "timm/vgg16_bn"}
+
+
+def upgrade_encoder_name(model: str, encoder: str | None) -> str | None:
+    """Return what the encoder in a `config.yaml` or a model file is called today.
+
+    Without a prefix `vgg16` was timm's net for every model but the FCNs.
+    """
+    return encoder if encoder is None or model.startswith("fcn") else PREFIXED.get(encoder, encoder)

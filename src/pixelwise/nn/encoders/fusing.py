@@ -6,15 +6,15 @@ convolutions on a CPU, takes the other two along; the operator for it is the one
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import nn
 
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
-from pixelwise.nn.encoders.timm import Encoder
 from pixelwise.nn.layers.normalisation import NormPair, find_norm_pairs, fold_batch_norm, is_close
+from pixelwise.nn.layers.replacement import convert_layer, replace_layers
 
 ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Identity: ("none", []),
@@ -28,20 +28,66 @@ SIDE = 2
 """Of the image that is tried, in units of the last stride."""
 
 
-def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
-    """Let frozen convolutions take batch norms behind them along, and activations that those hold; return how many.
+class FusedConv2d(nn.Conv2d):
+    """A frozen convolution that computes the batch norm behind it and its activation, too; only on a CPU.
 
-    With `half` they compute in bfloat16, and give that.
-
-    Parameters, buffers and their names stay as they are, and so must their values: later changes have no effect on the
-    maps. Does nothing where this torch has not the operator, off the CPU, or where a map would change, which it does
-    when something else takes what such a convolution gives.
+    It has the parameters of the convolution that it stands for, so that a state dict is the same. It computes with
+    what they were when it was made: the folded weights are plain attributes, neither parameters nor buffers.
     """
-    operator = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    weight, frozen = next(encoder.parameters()), set(encoder.frozen())
+
+    folded_weight: torch.Tensor
+    folded_bias: torch.Tensor
+    folded_padding: tuple[int, ...]
+    activation: tuple[str, list[float]]
+
+    @classmethod
+    def fuse(cls, convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FusedConv2d:
+        """Return the fused layer, which computes in `dtype` and gives that."""
+        fused = convert_layer(convolution, cls)
+        weight, bias = (folded.detach().to(dtype) for folded in fold_batch_norm(convolution, norm))
+        padding = convolution.padding
+        if isinstance(convolution, SamePaddedConv2d):
+            weight, padding = convolution.padded_symmetrically(weight)
+        fused.folded_weight = weight.contiguous(memory_format=torch.channels_last)
+        fused.folded_bias = bias
+        fused.folded_padding = tuple(int(zeros) for zeros in padding)
+        fused.activation = ACTIVATIONS[_activation_of(norm)]
+        return fused
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        fused: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+            image.to(self.folded_weight.dtype),
+            self.folded_weight,
+            self.folded_bias,
+            self.folded_padding,
+            self.stride,
+            self.dilation,
+            self.groups,
+            *self.activation,
+            "",
+        )
+        return fused
+
+
+class FusedBatchNorm2d(nn.BatchNorm2d):
+    """The batch norm behind a `FusedConv2d`, which has done its work: passes on what it is given."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image
+
+
+def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
+    """Replace frozen convolutions and the batch norms behind them by fused layers; return how many pairs.
+
+    Call it once the frozen layers have the weights that they keep, and before the first training step: a checkpoint
+    that is read later has no effect on fused layers. Parameters, buffers and their names stay as they are.
+
+    Does nothing where this torch has not the operator, off the CPU, or where a map would change, which it does when
+    something else reads such a convolution. With `half` the fused layers compute in bfloat16, and give that.
+    """
+    weight, frozen = next(encoder.parameters()), set(encoder.frozen_layers())
     normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in frozen)
-    if operator is None or not available or weight.device.type != "cpu" or not normalised:
+    if not _is_available() or weight.device.type != "cpu" or not normalised:
         return 0
     side = SIDE * encoder.strides[-1]
     example = torch.linspace(-2, 2, weight.shape[1] * side**2).view(1, weight.shape[1], side, side)
@@ -49,50 +95,42 @@ def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
     encoder.eval()
     with torch.no_grad():
         before, pairs = find_norm_pairs(encoder, partial(encoder, example))
-        fusible = [pair for pair in pairs if frozen.issuperset(pair) and _fusible(pair)]
-        for pair in fusible:
-            _fuse(pair, operator)
-        same = all(map(is_close, before, encoder(example)))
+        pairs = [pair for pair in pairs if frozen.issuperset(pair) and _is_fusible(pair)]
+        fused = _fused_layers(pairs, torch.float32)
+        replace_layers(encoder, fused)
+        unchanged = all(map(is_close, before, encoder(example)))
+        if half or not unchanged:
+            replace_layers(encoder, {layer: original for original, layer in fused.items()})
+        if half and unchanged:
+            replace_layers(encoder, _fused_layers(pairs, torch.bfloat16))
     encoder.train(training)
-    if not same:
-        _restore(fusible)
-        return 0
-    if half:
-        for pair in fusible:
-            _fuse(pair, operator, torch.bfloat16)
-    return len(fusible)
+    return len(pairs) if unchanged else 0
 
 
-def _fusible(pair: NormPair) -> bool:
+def _is_available() -> bool:
+    built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return built and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+
+
+def _fused_layers(pairs: list[NormPair], dtype: torch.dtype) -> dict[nn.Module, nn.Module]:
+    """Return what to put in the place of each layer of the pairs."""
+    layers: dict[nn.Module, nn.Module] = {}
+    for convolution, norm in pairs:
+        layers[convolution] = FusedConv2d.fuse(convolution, norm, dtype)
+        layers[norm] = convert_layer(norm, FusedBatchNorm2d)
+    return layers
+
+
+def _is_fusible(pair: NormPair) -> bool:
     convolution, norm = pair
     padded_by_zeros = convolution.padding_mode == "zeros" and not isinstance(convolution.padding, str)
     return (
         padded_by_zeros
-        and _activation(norm) in ACTIVATIONS
+        and _activation_of(norm) in ACTIVATIONS
         and isinstance(getattr(norm, "drop", nn.Identity()), nn.Identity)
     )
 
 
-def _activation(norm: nn.BatchNorm2d) -> type[nn.Module]:
+def _activation_of(norm: nn.BatchNorm2d) -> type[nn.Module]:
     activation: nn.Module = getattr(norm, "act", nn.Identity())
     return type(activation)
-
-
-def _fuse(pair: NormPair, operator: Callable[..., torch.Tensor], dtype: torch.dtype = torch.float32) -> None:
-    convolution, norm = pair
-    weight, bias = (own.detach().to(dtype) for own in fold_batch_norm(convolution, norm))
-    padding = convolution.padding
-    if isinstance(convolution, SamePaddedConv2d):
-        weight, padding = convolution.padded_symmetrically(weight)
-    weight = weight.contiguous(memory_format=torch.channels_last)
-    name, bounds = ACTIVATIONS[_activation(norm)]
-    sizes = (padding, convolution.stride, convolution.dilation, convolution.groups)
-    convolution.forward = lambda image: operator(  # type: ignore
-        image.to(dtype), weight, bias, *sizes, name, bounds, ""
-    )
-    norm.forward = lambda image: image  # type: ignore
-
-
-def _restore(pairs: list[NormPair]) -> None:
-    for layer in (layer for pair in pairs for layer in pair):
-        layer.__dict__.pop("forward", None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +11,12 @@ from typing import Any, cast
 import huggingface_hub
 import timm
 import torch
-from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models import FeatureInfo
 from torch import nn
 
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.core.files import sha256
+from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.connection import find_connection_problem
 from pixelwise.nn.encoders.padding import fix_same_padding
 
@@ -58,123 +57,74 @@ INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
 """The files of timm whose nets can give maps before a block's projection."""
 
 
-class Encoder(nn.Module):
-    """A feature pyramid: (N, in_channels, H, W) -> one map a stride, finest first.
+class TimmFamily:
+    """The convolutional nets of timm, and those of `PACKAGED`; see `EncoderFamily`."""
 
-    `channels[i]` and `strides[i]` describe map i, of shape (N, channels[i], H / strides[i], W / strides[i]). H and W
-    are multiples of the last stride: the decoders see to that. The last strides of a dilated net are equal. `mean` and
-    `std` are those of the channel values, in 0..1, that the net's weights were trained with.
-    """
+    aligned = True
 
-    def __init__(
+    def names(self) -> list[str]:
+        return [*PACKAGED, *timm.list_models()]
+
+    def knows(self, name: str) -> bool:
+        return name in PACKAGED or timm.is_model(name)
+
+    def build(
         self,
-        net: nn.Module,
-        channels: list[int],
-        strides: list[int],
-        mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN,
-        std: tuple[float, ...] = IMAGENET_DEFAULT_STD,
-    ) -> None:
-        super().__init__()
-        self.net = net
-        self.channels = channels
-        self.strides = strides
-        self.mean = mean
-        self.std = std
+        name: str,
+        in_channels: int = 3,
+        *,
+        pretrained: bool = False,
+        output_stride: int | None = None,
+        expanded: bool = False,
+    ) -> Encoder:
+        """Build the timm net `name` without its classifier.
 
-    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-        features: list[torch.Tensor] = self.net(image)
-        return features
-
-    def freeze(self, stride: int) -> None:
-        """Keep the layers that lead to the first map of `stride` as they are: in training too, they learn nothing and
-        normalise by the statistics they have. At the last map's stride and beyond, all layers are kept.
+        With `pretrained`, weights come from a Python package for the nets in `PACKAGED` and from timm's hub for all
+        others. `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the
+        convolutions behind it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain
+        net. So do the features at the plain net's positions, unless the net averages over the image
+        (squeeze-and-excitation) or down-samples by windows of even size, which cannot be centred (ConvNeXt at 8). With
+        `expanded` a net of inverted residuals (MobileNet, EfficientNet) gives each stage's last map before it is
+        projected to a few channels: some six times as many, behind a nonlinearity; other nets give what they give.
         """
-        if stride >= self.strides[-1]:
-            self._keep(set(self.net.parameters()))
-        elif count := len({own for own in self.strides if own <= stride}):
-            self._keep(self._leading_to(count))
-
-    def rest_unused(self) -> None:
-        """Let layers that lead to none of the maps learn nothing."""
-        used = self._leading_to(len(self.strides))
-        self._keep({parameter for parameter in self.net.parameters() if parameter not in used})
-
-    def _leading_to(self, count: int) -> set[nn.Parameter]:
-        """Return the parameters that the first `count` maps depend on, of those that learn."""
-        learning, training = [own for own in self.net.parameters() if own.requires_grad], self.training
-        in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
-        with torch.enable_grad():
-            maps = self.eval()(torch.zeros(1, in_channels, side, side))
-            gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
-        self.train(training)
-        return {own for own, gradient in zip(learning, gradients, strict=True) if gradient is not None}
-
-    def _keep(self, parameters: set[nn.Parameter]) -> None:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        self.train(self.training)
-
-    def train(self, mode: bool = True) -> Encoder:
-        super().train(mode)
-        for layer in self.frozen():
-            layer.eval()
-        return self
-
-    def frozen(self) -> list[nn.Module]:
-        """Return the layers whose parameters all stay as they are."""
-        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
-        return [layer for layer, own in layers if own and not any(entry.requires_grad for entry in own)]
-
-
-def build_encoder(
-    name: str,
-    in_channels: int = 3,
-    *,
-    pretrained: bool = False,
-    output_stride: int | None = None,
-    expanded: bool = False,
-) -> Encoder:
-    """Build the timm net `name` without its classifier.
-
-    With `pretrained`, weights come from a Python package for the nets in `PACKAGED` and from timm's hub for all others.
-    `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the convolutions behind
-    it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain net. So do the features
-    at the plain net's positions, unless the net averages over the image (squeeze-and-excitation) or down-samples by
-    windows of even size, which cannot be centred (ConvNeXt at 8). With `expanded` a net of inverted residuals
-    (MobileNet, EfficientNet) gives each stage's last map before it is projected to a few channels: some six times as
-    many, behind a nonlinearity; other nets give what they give. Raises `OptionError` for a name that timm does not
-    know, a net without a pyramid of growing strides or that cannot be dilated, and `MissingDependencyError` where
-    weights cannot be had.
-    """
-    packaged = PACKAGED.get(name)
-    if packaged is None and not timm.is_model(name):
-        close = ", ".join(difflib.get_close_matches(name, timm.list_models(), 4)) or "none is close"
-        raise OptionError(
-            "encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
+        packaged = PACKAGED.get(name)
+        location: dict[str, Any] = (
+            {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
         )
-    location: dict[str, Any] = {"feature_location": "expansion"} if expanded and _has_inverted_residuals(name) else {}
-    if packaged is not None:
-        net = timm.create_model(
-            packaged.architecture, features_only=True, in_chans=in_channels, output_stride=output_stride, **location
-        )
-        if pretrained:
-            _load_packaged(net, packaged, in_channels)
-    else:
-        net = _from_timm(name, in_channels, pretrained, output_stride, location)
-    fix_same_padding(net)
-    info = cast(FeatureInfo, net.feature_info)
-    strides = info.reduction()
+        if packaged is not None:
+            net = timm.create_model(
+                packaged.architecture, features_only=True, in_chans=in_channels, output_stride=output_stride, **location
+            )
+            if pretrained:
+                _load_packaged(net, packaged, in_channels)
+        else:
+            net = _create(name, in_channels, location, pretrained=pretrained, output_stride=output_stride)
+        fix_same_padding(net)
+        info = cast(FeatureInfo, net.feature_info)
+        _require_growing(name, info.reduction(), output_stride)
+        trained = cast(dict[str, Any], net.pretrained_cfg)
+        encoder = Encoder(net, info.channels(), info.reduction(), tuple(trained["mean"]), tuple(trained["std"]))
+        if location:
+            encoder.freeze_unused()
+        return encoder
+
+
+FAMILY = TimmFamily()
+
+
+def find_packaged(name: str | None) -> PackagedWeights | None:
+    """Return the packaged weights of the encoder `name`, `None` for any other encoder."""
+    return PACKAGED.get((name or "").removeprefix("timm/"))
+
+
+def _require_growing(name: str, strides: list[int], output_stride: int | None) -> None:
+    """Raise `OptionError` unless each stride is a multiple of the one before, up to the one where dilation begins."""
     if output_stride is not None and strides[-1] != output_stride:
-        raise _undilated(name, f"features that end at stride {strides[-1]}", output_stride)
+        raise _undilatable(name, f"features that end at stride {strides[-1]}", output_stride)
     if any(coarse == fine != output_stride or coarse % fine for fine, coarse in pairwise(strides)):
         found = f"features at strides {strides}"
         remedy = "Choose a convolutional or hierarchical net, such as efficientnet_lite0 or resnet18."
         raise OptionError(f"encoder={name!r}", found, "strides that are multiples of those before", remedy)
-    trained = cast(dict[str, Any], net.pretrained_cfg)
-    encoder = Encoder(net, info.channels(), strides, tuple(trained["mean"]), tuple(trained["std"]))
-    if location:
-        encoder.rest_unused()
-    return encoder
 
 
 def _has_inverted_residuals(name: str) -> bool:
@@ -184,9 +134,10 @@ def _has_inverted_residuals(name: str) -> bool:
     return timm.models.model_entrypoint(timm.models.split_model_name_tag(name)[0]).__module__ in INVERTED_RESIDUALS
 
 
-def _from_timm(
-    name: str, in_channels: int, pretrained: bool, output_stride: int | None, location: dict[str, Any]
+def _create(
+    name: str, in_channels: int, location: dict[str, Any], *, pretrained: bool, output_stride: int | None
 ) -> nn.Module:
+    """Build a net by timm; raise the error that suits each of the ways in which timm fails."""
     if pretrained and not timm.is_model_pretrained(name):
         remedy = "Train it from random weights with `pretrained=False`, or choose another encoder."
         raise OptionError(f"encoder={name!r}", "no pretrained weights", "an encoder with weights in timm", remedy)
@@ -204,12 +155,12 @@ def _from_timm(
         )
     except (AttributeError, RuntimeError, AssertionError, TypeError) as error:
         if output_stride is not None and isinstance(error, AssertionError | TypeError):  # how timm refuses to dilate
-            raise _undilated(name, "a net that timm cannot dilate", output_stride) from error
+            raise _undilatable(name, "a net that timm cannot dilate", output_stride) from error
         remedy = "Choose another encoder: `pixelwise encoders` lists some."
         raise OptionError(f"encoder={name!r}", str(error), "a net that timm can cut into features", remedy) from error
     except Exception as error:  # the hub raises errors of several libraries when there is no network
         if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
-            return _from_timm(name, in_channels, pretrained, output_stride, {})
+            return _create(name, in_channels, {}, pretrained=pretrained, output_stride=output_stride)
         raise _no_weights(name, type(error).__name__) from error
 
 
@@ -239,7 +190,7 @@ def _no_weights(name: str, reason: str) -> MissingDependencyError:
     return MissingDependencyError(f"encoder={name!r}", found, expected, remedy)
 
 
-def _undilated(name: str, found: str, output_stride: int) -> OptionError:
+def _undilatable(name: str, found: str, output_stride: int) -> OptionError:
     remedy = "Choose another net, such as efficientnet_lite0, resnet18 or regnety_008, or another model."
     return OptionError(f"encoder={name!r}", found, f"one whose strides can end at {output_stride}", remedy)
 
@@ -255,11 +206,11 @@ def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) 
     renamed = dict(zip(own, weights.values(), strict=False))  # `weights` goes on with the head, which has no place here
     stem = next(iter(own))
     if in_channels != 3:
-        renamed[stem] = repeat_over_channels(renamed[stem], in_channels)
+        renamed[stem] = adapt_input_channels(renamed[stem], in_channels)
     net.load_state_dict(renamed)
 
 
-def repeat_over_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
+def adapt_input_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
     """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled so that their sum stays."""
     repeats = -(-in_channels // 3)
     return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)

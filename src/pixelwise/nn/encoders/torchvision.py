@@ -22,15 +22,14 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 from torchvision import models
 from torchvision.models.googlenet import BasicConv2d, Inception
 
 from pixelwise.core.errors import MissingDependencyError, OptionError
 from pixelwise.core.files import sha256
+from pixelwise.nn.encoders.base import IMAGENET_MEAN, IMAGENET_STD, Encoder
 from pixelwise.nn.encoders.connection import find_connection_problem
-from pixelwise.nn.encoders.timm import Encoder
 from pixelwise.nn.encoders.weight_file import fill_net
 from pixelwise.nn.layers.width import scale_channels
 
@@ -73,10 +72,10 @@ class ClassifierEncoder(Encoder):
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         height, width = image.shape[-2:]
-        right, below = self._fitted(width) - width, self._fitted(height) - height
+        right, below = self._pad_side(width) - width, self._pad_side(height) - height
         return super().forward(nn.functional.pad(image, (0, right, 0, below)))
 
-    def _fitted(self, side: int) -> int:
+    def _pad_side(self, side: int) -> int:
         # As a multiple: the arithmetic on sizes in an exported graph stays shorter than with a remainder.
         return (side - self.fitting + STRIDES[-1] - 1) // STRIDES[-1] * STRIDES[-1] + self.fitting
 
@@ -93,7 +92,7 @@ class Chain(nn.Sequential):
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         maps, features = [], image
-        for position, layer in enumerate(_one_by_one(self)):
+        for position, layer in enumerate(_flatten(self)):
             features = layer(features)
             if position in self.taps:
                 maps.append(features)
@@ -116,6 +115,7 @@ def build_classifier(
     from its cache or the network, or torch's random ones. Raises `OptionError` for a net without fully connected
     layers, and `MissingDependencyError` where weights cannot be had.
     """
+    name = name.removeprefix("torchvision/")
     if name not in NETS:
         expected = f"a classifier with fully connected layers to convert: {', '.join(NETS)}"
         raise OptionError("encoder", repr(name), expected, "Choose one of these, or another model for this encoder.")
@@ -123,10 +123,10 @@ def build_classifier(
         remedy = "Add `pretrained=False` to train the narrower net from random weights, or leave `width` out."
         raise OptionError("width", f"{width} with pretrained weights", "1", remedy)
     with torch.device("meta"):  # shapes alone, until they are final
-        layers = _without_its_answer(convert_to_convolutions(NETS[name]()))
+        layers = _drop_last_layer(convert_to_convolutions(NETS[name]()))
         _resize(layers, in_channels, width)
-        _pad(layers, name, reference_padding)
-        grids = list(_grids(_one_by_one(layers)))
+        _set_padding(layers, name, reference=reference_padding)
+        grids = list(_follow_cells(_flatten(layers)))
         taps = [[stride for stride, _ in grids].index(stride) for stride in STRIDES[:2]] + [len(grids) - 1]
         net = Chain(OrderedDict(layers.named_children()), taps)
         channels = [features.shape[1] for features in net(torch.zeros(2, in_channels, 64, 64))]
@@ -136,9 +136,39 @@ def build_classifier(
             module.reset_parameters()
     if pretrained:
         _fill(net, load_imagenet_weights(name, f"encoder={name!r}", NO_PRETRAINED), name)
-    mean, std = STATISTICS.get(name, (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
+    mean, std = STATISTICS.get(name, (IMAGENET_MEAN, IMAGENET_STD))
     offsets = [grids[tap][1] for tap in taps]
-    return ClassifierEncoder(net, channels, offsets, _fitting(_one_by_one(net)), mean, std)
+    return ClassifierEncoder(net, channels, offsets, _find_remainder(_flatten(net)), mean, std)
+
+
+class TorchvisionFamily:
+    """The classifiers of torchvision in `NETS`; see `EncoderFamily`."""
+
+    aligned = False
+
+    def names(self) -> list[str]:
+        return list(NETS)
+
+    def knows(self, name: str) -> bool:
+        return name in NETS
+
+    def build(
+        self,
+        name: str,
+        in_channels: int = 3,
+        *,
+        pretrained: bool = False,
+        output_stride: int | None = None,
+        expanded: bool = False,
+    ) -> ClassifierEncoder:
+        """Build a classifier at its full width; see `build_classifier`."""
+        if output_stride is not None:
+            found, expected = f"{name!r}, which cannot be dilated", "one that can"
+            raise OptionError("encoder", found, expected, "Leave `output_stride` out, or choose another encoder.")
+        return build_classifier(name, in_channels, pretrained=pretrained)
+
+
+FAMILY = TorchvisionFamily()
 
 
 def convert_to_convolutions(classifier: nn.Module) -> nn.Sequential:
@@ -151,14 +181,14 @@ def convert_to_convolutions(classifier: nn.Module) -> nn.Sequential:
     side = int(cast(nn.AdaptiveAvgPool2d, layers["avgpool"]).output_size[0])  # type: ignore[index,arg-type]
     if side == 1:  # GoogLeNet: the mean over the 7 x 7 cells of 224 x 224 pixels
         layers["avgpool"] = nn.AvgPool2d(7, stride=1)
-        return nn.Sequential(_as_convolutions(layers, 1))
+        return nn.Sequential(_replace_linear_layers(layers, 1))
     del layers["avgpool"]  # changes nothing at 224 x 224
     connected = OrderedDict(layers["classifier"].named_children())
-    layers["classifier"] = nn.Sequential(_as_convolutions(connected, side))
+    layers["classifier"] = nn.Sequential(_replace_linear_layers(connected, side))
     return nn.Sequential(layers)
 
 
-def _as_convolutions(layers: OrderedDict[str, nn.Module], side: int) -> OrderedDict[str, nn.Module]:
+def _replace_linear_layers(layers: OrderedDict[str, nn.Module], side: int) -> OrderedDict[str, nn.Module]:
     """Replace fully connected layers, the first of which takes a flattened map of `side` x `side`."""
     for name, layer in layers.items():
         if isinstance(layer, nn.Linear):
@@ -170,7 +200,7 @@ def _as_convolutions(layers: OrderedDict[str, nn.Module], side: int) -> OrderedD
     return layers
 
 
-def _without_its_answer(layers: nn.Sequential) -> nn.Sequential:
+def _drop_last_layer(layers: nn.Sequential) -> nn.Sequential:
     """Leave out the last layer, which names ImageNet's classes, and put dropout behind each hidden one before it."""
     kept = OrderedDict(layers.named_children())
     if "fc" in kept:  # GoogLeNet: "discarding the final average pooling layer", section 4.1
@@ -201,7 +231,7 @@ def _resize(module: nn.Module, channels: int, width: float) -> int:
     return channels
 
 
-def _pad(layers: nn.Sequential, name: str, reference: bool) -> None:
+def _set_padding(layers: nn.Sequential, name: str, *, reference: bool) -> None:
     """Set the padding of the first convolution and of the first fully connected layer; see `build_classifier`."""
     for layer in layers.modules():
         if isinstance(layer, nn.MaxPool2d):
@@ -215,7 +245,7 @@ def _pad(layers: nn.Sequential, name: str, reference: bool) -> None:
         connected[0].padding = (half, half)
 
 
-def _grids(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
+def _follow_cells(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
     """Follow the cells of each layer's map: their distance in pixels, and the pixel that the first is centred at."""
     stride, offset = 1, 0.0
     for layer in layers:
@@ -225,7 +255,7 @@ def _grids(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
         yield stride, offset
 
 
-def _fitting(layers: Iterable[nn.Module]) -> int:
+def _find_remainder(layers: Iterable[nn.Module]) -> int:
     """Return what sides, beyond a multiple of the last stride, leave no pixel outside all windows of a layer."""
     size, stride = 1, 1
     for layer in reversed(list(layers)):
@@ -246,10 +276,10 @@ def _window(layer: nn.Module) -> tuple[int, int, int]:
     return 1, 1, 0
 
 
-def _one_by_one(layers: nn.Module) -> Iterator[nn.Module]:
+def _flatten(layers: nn.Module) -> Iterator[nn.Module]:
     for layer in layers.children():
         if isinstance(layer, nn.Sequential):
-            yield from _one_by_one(layer)
+            yield from _flatten(layer)
         else:
             yield layer
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import special_file_kind
-from pixelwise.nn.encoders.timm import PACKAGED, repeat_over_channels
+from pixelwise.nn.encoders.timm import adapt_input_channels, find_packaged
 
 OPTION = "encoder_weights"
 PICKLES = (".pth", ".pt", ".bin")
@@ -100,7 +100,7 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
     names = {_canonical(name): name for name in weights}
     sources = {name: names[_canonical(name)] for name in wanted if _canonical(name) in names}
     missing = [name for name in wanted if name not in sources and not name.endswith(COUNTER)]
-    if missing and encoder in PACKAGED and (ordered := _by_order(wanted, weights)):
+    if missing and find_packaged(encoder) and (ordered := _by_order(wanted, weights)):
         sources, missing = ordered, []
     if missing:
         found = f"{path} without {missing[0]} ({len(missing)} of {len(wanted)} entries are missing)"
@@ -146,7 +146,7 @@ def _fitted(name: str, lent: torch.Tensor, own: torch.Tensor, path: Path) -> tor
     if lent.ndim == 2 and own.ndim == 4 and lent.numel() == own.numel():  # fully connected
         return lent.reshape(own.shape)
     if lent.ndim == own.ndim == 4 and lent.shape[1] == 3 != own.shape[1]:
-        lent = repeat_over_channels(lent, own.shape[1])
+        lent = adapt_input_channels(lent, own.shape[1])
     if lent.shape != own.shape:
         found = f"{name} of shape {tuple(lent.shape)} in {path}"
         remedy = "Name the encoder and width that the weights belong to."

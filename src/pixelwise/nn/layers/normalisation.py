@@ -1,4 +1,4 @@
-"""What belongs to a batch norm layer beside its normalisation: the convolution before it, the activation behind it."""
+"""Batch norm layers and what stands around them: the convolution before, dropout and the activation behind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ TOLERANCE = 1e-3
 """By how much folding may change a net's values, as a share of the largest."""
 
 
+class FoldedBatchNorm2d(nn.BatchNorm2d):
+    """A batch norm that the convolution before it has taken over: only dropout and the activation are left of it."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return apply_activation(self, image)
+
+
 def apply_activation(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
     """Apply what timm's batch norm layers hold behind the normalisation: dropout and an activation."""
     for name in ("drop", "act"):
@@ -25,29 +32,29 @@ def apply_activation(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor
 
 
 def find_norm_pairs(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, list[NormPair]]:
-    """Return what `run` does, and the convolutions of `net` with a batch norm behind that it goes through once.
+    """Return what `run` returns, and each convolution of `net` with the batch norm that reads it, both run once.
 
-    What else takes a convolution's result is not seen.
+    Whether something else reads the convolution, too, is not known.
     """
-    given: list[tuple[torch.Tensor, nn.Conv2d]] = []
+    outputs: list[tuple[torch.Tensor, nn.Conv2d]] = []
     pairs: list[NormPair] = []
-    uses: Counter[nn.Module] = Counter()
+    runs: Counter[nn.Module] = Counter()
 
-    def see(layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
-        uses[layer] += 1
+    def record(layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        runs[layer] += 1
         if isinstance(layer, nn.Conv2d):
-            given.append((output, layer))
+            outputs.append((output, layer))
         elif isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None:
-            pairs.extend((convolution, layer) for output, convolution in given if output is inputs[0])
+            pairs.extend((convolution, layer) for convolved, convolution in outputs if convolved is inputs[0])
 
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
-    handles = [layer.register_forward_hook(see) for layer in layers]
+    handles = [layer.register_forward_hook(record) for layer in layers]
     try:
         result = run()
     finally:
         for handle in handles:
             handle.remove()
-    return result, [pair for pair in pairs if all(uses[layer] == 1 for layer in pair)]
+    return result, [pair for pair in pairs if all(runs[layer] == 1 for layer in pair)]
 
 
 def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:

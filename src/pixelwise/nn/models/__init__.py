@@ -1,32 +1,52 @@
-"""Models by name. A model is one file and one line here; the table feeds the command line, the docs and the tests."""
+"""Models by name: the table feeds the command line, the docs and the tests, and other packages add to it.
+
+A model is a class or function `(num_classes, in_channels=3, ...) -> nn.Module`. Beside these two it may take `encoder`
+(a name, or `None`), `width` (a factor on its own channels), `pretrained` (of its encoder), and keywords of its own with
+a default that is a bool, int, float or str, which become its options. What it returns has
+
+- `forward(image)`: float (N, in_channels, H, W), normalised -> logits, float (N, num_classes, H, W), for any H and W;
+- `stride`: int, the pixels between neighbouring positions of its coarsest map. Tiles of an image begin at multiples;
+- `head`: its last layer, the only one that depends on `num_classes`;
+- `encoder`, where it has one: the child whose parameters learn at `encoder_factor` of the learning rate. An
+  `encoders.base.Encoder` can be frozen, and tells `mean` and `std` of the images that its weights know;
+- `mean` and `std`, where it has no such encoder and wants others than ImageNet's: a value a channel, in 0..1.
+
+A net whose logits are those of a coarser map is an `UpsampledModel`. `tests/nn/models/test_contract.py` asks all this.
+"""
 
 from __future__ import annotations
 
 import ast
-import difflib
-import importlib
+import importlib.util
 import inspect
-from collections.abc import Mapping, Sequence
-from importlib import resources
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
 
-MODELS = {
-    "fpn": "fpn:FPN",
-    "unet": "unet:unet",
-    "segnet": "segnet:SegNet",
-    "segnet_basic": "segnet:SegNetBasic",
-    "bayesian_segnet": "segnet:bayesian_segnet",
-    "bayesian_segnet_basic": "segnet:bayesian_segnet_basic",
-    "deeplabv3plus": "deeplab:DeepLabV3Plus",
-    "fcn32s": "fcn:fcn32s",
-    "fcn16s": "fcn:fcn16s",
-    "fcn8s": "fcn:fcn8s",
-}
+ModelBuilder = Callable[..., "nn.Module"]
+MODELS: Registry[ModelBuilder] = Registry(
+    "model",
+    "pixelwise.models",
+    {
+        "fpn": "pixelwise.nn.models.fpn:FPN",
+        "unet": "pixelwise.nn.models.unet:unet",
+        "segnet": "pixelwise.nn.models.segnet:SegNet",
+        "segnet_basic": "pixelwise.nn.models.segnet:SegNetBasic",
+        "bayesian_segnet": "pixelwise.nn.models.segnet:bayesian_segnet",
+        "bayesian_segnet_basic": "pixelwise.nn.models.segnet:bayesian_segnet_basic",
+        "deeplabv3plus": "pixelwise.nn.models.deeplab:DeepLabV3Plus",
+        "fcn32s": "pixelwise.nn.models.fcn:fcn32s",
+        "fcn16s": "pixelwise.nn.models.fcn:fcn16s",
+        "fcn8s": "pixelwise.nn.models.fcn:fcn8s",
+    },
+)
+"""The models by name. `pixelwise.register_model` and the entry points `pixelwise.models` add to them."""
 DEFAULT_MODEL = "fpn"
 FINE_TUNED = ("fcn32s", "fcn16s", "fcn8s")
 """The models all of whose layers learn from pretrained weights too, which is their method (arXiv:1411.4038, section
@@ -46,37 +66,92 @@ def build(
     pretrained: bool = False,
     options: Mapping[str, Option] | None = None,
 ) -> nn.Module:
-    """Build a model: `forward(image: N,C,H,W float) -> logits N,num_classes,H,W` at the input's size, any H and W.
+    """Build a model.
 
-    `encoder`, and `width`, a factor on the model's own channels, are for the models that take them; `None` is the
-    model's default. `pretrained` weights are the encoder's: a model without one has none. `options` are the keywords
-    that only this model has, such as `output_stride`. Raises `OptionError` for an unknown name, an option the model
-    does not have or whose value is of another type, or fewer than two classes.
+    Parameters
+    ----------
+    name
+        As `pixelwise models` lists it, or as `register_model` was given it.
+    num_classes
+        Channels of the logits, at least 2: the background is a class of its own.
+    in_channels
+        Channels of the image.
+    encoder
+        The encoder, for a model that takes one, as `pixelwise encoders` lists it; `None` for the model's default.
+    width
+        A factor on the model's own channels, for a model that takes one; `None` for the model's default.
+    pretrained
+        Whether the encoder starts from ImageNet weights. Without effect on a model that has no encoder.
+    options
+        The keywords that only this model has, such as `{"output_stride": 8}`.
+
+    Returns
+    -------
+    nn.Module
+        `forward` takes images, float (N, in_channels, H, W) of any height and width, and gives logits, float
+        (N, num_classes, H, W).
+
+    Raises
+    ------
+    OptionError
+        A name is unknown, the model does not have an option, or a value makes no sense.
+    MissingDependencyError
+        The pretrained weights cannot be had.
+
+    Examples
+    --------
+    >>> import torch, pixelwise as pw
+    >>> net = pw.models.build("segnet_basic", num_classes=11, width=0.25)
+    >>> net(torch.zeros(1, 3, 30, 50)).shape
+    torch.Size([1, 11, 30, 50])
     """
     if num_classes < 2:
         raise OptionError("num_classes", str(num_classes), "at least 2", "Count the background as a class of its own.")
     if in_channels < 1:
         raise OptionError("in_channels", str(in_channels), "at least 1", "An RGB image has 3.")
-    builder = _builder(name)
-    takes = inspect.signature(builder).parameters
+    parameters = _parameters(name)
     keywords: dict[str, Any] = {}
     for keyword, value in {"encoder": encoder, "width": width}.items():
         if value is None:
             continue
-        if keyword not in takes:
-            found, remedy = f"no {keyword} with model {name}", f"Leave `{keyword}` out."
-            raise OptionError(keyword, repr(value), found, remedy)
+        if keyword not in parameters:
+            raise _no_such_keyword(name, keyword, value)
         keywords[keyword] = value
-    if "pretrained" in takes:
+    if "pretrained" in parameters:
         keywords["pretrained"] = pretrained
-    keywords |= _own_options(name, takes, options or {})
-    model: nn.Module = builder(num_classes, in_channels, **keywords)
+    _require_options(name, options or {})
+    model = MODELS[name](num_classes, in_channels, **keywords, **(options or {}))
+    if type(getattr(model, "stride", None)) is not int:
+        found = f"{name!r}, whose net has no `stride`"
+        remedy = "Set it to the pixels between neighbouring positions of the coarsest map."
+        raise OptionError("model", found, "a net with a whole number as `stride`", remedy)
     return model
+
+
+def require_net(name: str, encoder: str | None = None) -> None:
+    """Raise `OptionError` for an unknown model or encoder, or an encoder that the model does not take.
+
+    Nothing is built, so that a misspelt name is answered before the data are read.
+    """
+    from pixelwise.nn.encoders.registry import ENCODERS, find_encoder, require_pyramid
+
+    parameters = _parameters(name)
+    if encoder is None:
+        return
+    if "encoder" not in parameters:
+        raise _no_such_keyword(name, "encoder", encoder)
+    family, _ = find_encoder(encoder)
+    if name not in FINE_TUNED:
+        require_pyramid(encoder)
+    elif ENCODERS[family].aligned:
+        classifiers = [net for other in ENCODERS if not ENCODERS[other].aligned for net in ENCODERS[other].names()]
+        expected = f"a classifier with fully connected layers to convert: {', '.join(classifiers)}"
+        raise OptionError("encoder", repr(encoder), expected, "Choose one of these, or another model for this encoder.")
 
 
 def model_options(name: str) -> tuple[str, ...]:
     """Return the names of the options that model `name` has beside those that all take."""
-    return tuple(keyword for keyword in inspect.signature(_builder(name)).parameters if keyword not in COMMON)
+    return tuple(keyword for keyword in _parameters(name) if keyword not in COMMON)
 
 
 def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
@@ -84,15 +159,15 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
 
     Raises `OptionError` for a pair without "=", an option that the model does not have, or a value of another type.
     """
-    takes = inspect.signature(_builder(name)).parameters
+    parameters = _parameters(name)
     options: dict[str, Option] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
             raise OptionError("options", repr(pair), "KEY=VALUE", "Write for example `options=['output_stride=8']`.")
-        if key not in takes or key in COMMON:
-            raise _no_such_option(name, key, takes)
-        default = takes[key].default
+        if key not in parameters or key in COMMON:
+            raise _no_such_option(name, key)
+        default = parameters[key].default
         try:
             options[key] = _BOOLEANS[text.lower()] if isinstance(default, bool) else type(default)(text)
         except (ValueError, KeyError) as error:
@@ -102,46 +177,56 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
 
 
 def describe(name: str) -> str:
-    """Return what model `name` is: the first line of its builder's docstring. Torch is not loaded for it."""
-    module, _, attribute = MODELS[name].partition(":")
-    source = resources.files(__name__).joinpath(f"{module}.py").read_text(encoding="utf-8")
-    builders = (ast.ClassDef, ast.FunctionDef)
-    found = [node for node in ast.parse(source).body if isinstance(node, builders) and node.name == attribute]
-    return (ast.get_docstring(found[0]) or "").partition("\n")[0]
+    """Return what model `name` is: the first line of its docstring. Torch is not loaded for it."""
+    source = MODELS.source_of(name)
+    documentation = inspect.getdoc(MODELS[name]) if source is None else _read_docstring(source)
+    return (documentation or "").partition("\n")[0]
 
 
 def default_encoder(name: str) -> str | None:
     """Return the encoder that model `name` uses when none is named, `None` for a model with layers of its own."""
-    parameter = inspect.signature(_builder(name)).parameters.get("encoder")
+    parameter = _parameters(name).get("encoder")
     return None if parameter is None else parameter.default
 
 
 def has_coarse_logits(name: str) -> bool:
     """Return whether the logits of model `name` are those of a coarser map (`UpsampledModel`)."""
-    from pixelwise.nn.models.blocks import UpsampledModel
+    from pixelwise.nn.models.base import UpsampledModel
 
-    builder = _builder(name)
+    builder = MODELS[name]
     return isinstance(builder, type) and issubclass(builder, UpsampledModel)
 
 
-def _own_options(name: str, takes: Mapping[str, Any], options: Mapping[str, Option]) -> dict[str, Option]:
+def _parameters(name: str) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(MODELS[name]).parameters
+
+
+def _read_docstring(source: str) -> str | None:
+    """Return the docstring of `module:attribute` from the module's file, which is not run."""
+    module, _, attribute = source.partition(":")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return None
+    definitions = (ast.ClassDef, ast.FunctionDef)
+    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
+        if isinstance(node, definitions) and node.name == attribute:
+            return ast.get_docstring(node)
+    return None
+
+
+def _require_options(name: str, options: Mapping[str, Option]) -> None:
     for key, value in options.items():
-        if key not in takes or key in COMMON:
-            raise _no_such_option(name, key, takes)
-        default = takes[key].default
+        if key not in model_options(name):
+            raise _no_such_option(name, key)
+        default = _parameters(name)[key].default
         if type(value) is not type(default):
             raise OptionError(key, repr(value), f"a value like {default!r}", "Give one of that type.")
-    return dict(options)
 
 
-def _no_such_option(name: str, key: str, takes: Mapping[str, Any]) -> OptionError:
-    known = ", ".join(option for option in takes if option not in COMMON) or "none"
+def _no_such_keyword(name: str, keyword: str, value: object) -> OptionError:
+    return OptionError(keyword, repr(value), f"no {keyword} with model {name}", f"Leave `{keyword}` out.")
+
+
+def _no_such_option(name: str, key: str) -> OptionError:
+    known = ", ".join(model_options(name)) or "none"
     return OptionError("options", repr(key), f"an option of model {name}: {known}", "Leave it out.")
-
-
-def _builder(name: str) -> Any:
-    if name not in MODELS:
-        close = difflib.get_close_matches(name, MODELS, 3) or list(MODELS)
-        raise OptionError("model", repr(name), f"one of {', '.join(close)}", "Run `pixelwise models` for all.")
-    module, _, attribute = MODELS[name].partition(":")
-    return getattr(importlib.import_module(f"pixelwise.nn.models.{module}"), attribute)

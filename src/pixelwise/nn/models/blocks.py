@@ -1,13 +1,10 @@
-"""What models share: channel counts by width, He initialisation, small stacks of decoders, up-sampled logits."""
+"""What decoders are made of: He initialisation, small stacks of layers."""
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from pixelwise.nn.layers.convolution import depthwise_separable_convolution
-from pixelwise.nn.layers.padding import pad_to_multiple
-from pixelwise.nn.layers.upsampling import bilinear_interpolation
 
 
 def he_initialise(model: nn.Module) -> None:
@@ -39,27 +36,3 @@ class SeparableConvBNReLU(nn.Sequential):
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )
-
-
-class UpsampledModel(nn.Module):
-    """A model whose logits are those of a coarser map, `coarse`, up-sampled bilinearly to the image.
-
-    Its images are padded with zeros, at the bottom and right, to multiples of `stride`.
-    """
-
-    stride: int
-
-    def coarse(self, image: torch.Tensor) -> torch.Tensor:
-        """(N, in_channels, H, W) -> logits (N, num_classes, h, w), H and W multiples of `stride`."""
-        raise NotImplementedError
-
-    def forward(self, image: torch.Tensor, step: int = 1) -> torch.Tensor:
-        """(N, in_channels, H, W) -> logits (N, num_classes, H // step, W // step), any H and W.
-
-        With a `step` above 1, one a square of `step` pixels, at its centre: enough for a loss, at a fraction of the
-        memory to go through.
-        """
-        height, width = image.shape[-2:]
-        padded = pad_to_multiple(image, self.stride)
-        size = [side // step for side in padded.shape[-2:]]
-        return bilinear_interpolation(self.coarse(padded), size)[..., : height // step, : width // step]

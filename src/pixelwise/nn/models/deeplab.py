@@ -28,11 +28,11 @@ from torch import nn
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.encoders import DEFAULT_ENCODER
-from pixelwise.nn.encoders.timm import build_encoder
+from pixelwise.nn.encoders.registry import build_pyramid
 from pixelwise.nn.layers.convolution import depthwise_convolution
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
 from pixelwise.nn.layers.width import scale_channels
-from pixelwise.nn.models.blocks import UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel
 
 CHANNELS = 256
 DETAIL_CHANNELS = 48
@@ -63,7 +63,7 @@ class DeepLabV3Plus(UpsampledModel):
             remedy = "Take 8 for detail, 16 for speed."
             raise OptionError("output_stride", str(output_stride), "8 or 16", remedy)
         channels, detail_channels = scale_channels(CHANNELS, width), scale_channels(DETAIL_CHANNELS, width)
-        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained, output_stride=output_stride)
+        self.encoder = build_pyramid(encoder, in_channels, pretrained=pretrained, output_stride=output_stride)
         if DETAIL_STRIDE not in self.encoder.strides:
             found = f"features at strides {self.encoder.strides}"
             raise OptionError(f"encoder={encoder!r}", found, f"one at stride {DETAIL_STRIDE}", "Take another encoder.")

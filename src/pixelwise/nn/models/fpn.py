@@ -20,10 +20,11 @@ from torch import nn
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.encoders import DEFAULT_ENCODER
-from pixelwise.nn.encoders.timm import build_encoder
+from pixelwise.nn.encoders.registry import build_pyramid
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
 from pixelwise.nn.layers.width import scale_channels
-from pixelwise.nn.models.blocks import SeparableConvBNReLU, UpsampledModel
+from pixelwise.nn.models.base import UpsampledModel
+from pixelwise.nn.models.blocks import SeparableConvBNReLU
 
 CHANNELS = 96
 FINEST_STRIDE = 4
@@ -47,7 +48,7 @@ class FPN(UpsampledModel):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained, expanded=True)
+        self.encoder = build_pyramid(encoder, in_channels, pretrained=pretrained, expanded=True)
         self.levels = [i for i, stride in enumerate(self.encoder.strides) if stride >= FINEST_STRIDE]
         if not self.levels:
             found = f"features at strides {self.encoder.strides}"

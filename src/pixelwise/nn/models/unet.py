@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from pixelwise.core.errors import OptionError
-from pixelwise.nn.encoders.timm import build_encoder
+from pixelwise.nn.encoders.registry import build_pyramid
 from pixelwise.nn.layers.padding import mirror_pad, pad_to_multiple
 from pixelwise.nn.layers.upsampling import bilinear_interpolation
 from pixelwise.nn.layers.width import scale_channels
@@ -111,7 +111,7 @@ class EncoderUNet(nn.Module):
 
     def __init__(self, num_classes: int, in_channels: int, encoder: str, *, pretrained: bool = False) -> None:
         super().__init__()
-        self.encoder = build_encoder(encoder, in_channels, pretrained=pretrained)
+        self.encoder = build_pyramid(encoder, in_channels, pretrained=pretrained)
         self.stride = self.encoder.strides[-1]
         skips = [*reversed(self.encoder.channels[:-1]), 0]
         widths = DECODER_WIDTHS[-len(skips) :]

@@ -25,7 +25,7 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
     longer = config.recipe.replace(steps=parts * timed)
     task = TASKS[config.task]
     trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed, task)
-    trainer.pipeline.train()
+    trainer.start()
     seconds = []
     for step in range(longer.steps):
         started = time.perf_counter()

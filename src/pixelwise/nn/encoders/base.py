@@ -1,0 +1,96 @@
+"""The encoder contract: what every encoder, of whatever family, is to the decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Encoder(nn.Module):
+    """A feature pyramid: image (N, in_channels, H, W) -> a list of maps, finest first.
+
+    Map i has the shape (N, channels[i], H / strides[i], W / strides[i]). H and W are multiples of the last stride: the
+    decoders pad the image.
+
+    Parameters
+    ----------
+    net
+        Takes the image and gives the list of maps.
+    channels
+        The channels of each map.
+    strides
+        The pixels of the image between neighbouring positions of each map. They ascend; the last strides of a dilated
+        net are equal.
+    mean, std
+        Of the channel values, in 0..1, that the net's weights were trained with; ImageNet's by default.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        channels: Sequence[int],
+        strides: Sequence[int],
+        mean: tuple[float, ...] = IMAGENET_MEAN,
+        std: tuple[float, ...] = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.channels = list(channels)
+        self.strides = list(strides)
+        self.mean = mean
+        self.std = std
+
+    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+        features: list[torch.Tensor] = self.net(image)
+        return features
+
+    def freeze(self, stride: int) -> None:
+        """Freeze the layers that lead to the first map of `stride`; at the last map's stride and beyond, all layers.
+
+        Frozen layers learn nothing, and normalise by the statistics they have in training too.
+        """
+        if stride >= self.strides[-1]:
+            self._freeze(set(self.net.parameters()))
+        elif count := len({finer for finer in self.strides if finer <= stride}):
+            self._freeze(self._parameters_before(count))
+
+    def freeze_unused(self) -> None:
+        """Freeze the layers that lead to none of the maps."""
+        used = self._parameters_before(len(self.strides))
+        self._freeze({parameter for parameter in self.net.parameters() if parameter not in used})
+
+    def _parameters_before(self, count: int) -> set[nn.Parameter]:
+        """Return the parameters that the first `count` maps depend on, of those that learn."""
+        training = self.training
+        learning = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
+        in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
+        with torch.enable_grad():
+            maps = self.eval()(torch.zeros(1, in_channels, side, side))
+            gradients = torch.autograd.grad([map_.sum() for map_ in maps[:count]], learning, allow_unused=True)
+        self.train(training)
+        return {parameter for parameter, gradient in zip(learning, gradients, strict=True) if gradient is not None}
+
+    def _freeze(self, parameters: set[nn.Parameter]) -> None:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Encoder:  # torch's own signature
+        super().train(mode)
+        for layer in self.frozen_layers():
+            layer.eval()
+        return self
+
+    def frozen_layers(self) -> list[nn.Module]:
+        """Return the layers with parameters, all of which are frozen."""
+        layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
+        return [
+            layer
+            for layer, parameters in layers
+            if parameters and not any(parameter.requires_grad for parameter in parameters)
+        ]

@@ -1,0 +1,40 @@
+"""What training and prediction ask of a model; the whole contract stands in `pixelwise.nn.models`."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from pixelwise.nn.layers.padding import pad_to_multiple
+from pixelwise.nn.layers.upsampling import bilinear_interpolation
+
+
+def encoder_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of a model's child `encoder`, which learn at a rate of their own; none without one."""
+    encoder = getattr(model, "encoder", None)
+    return list(encoder.parameters()) if isinstance(encoder, nn.Module) else []
+
+
+class UpsampledModel(nn.Module):
+    """A model whose logits are those of a coarser map, `coarse`, up-sampled bilinearly to the image.
+
+    Its images are padded with zeros, at the bottom and right, to multiples of `stride`. The loss of a training step can
+    be taken at a part of the pixels, and a model file gives the coarser logits too.
+    """
+
+    stride: int
+
+    def coarse(self, image: torch.Tensor) -> torch.Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes, h, w), H and W multiples of `stride`."""
+        raise NotImplementedError
+
+    def forward(self, image: torch.Tensor, step: int = 1) -> torch.Tensor:
+        """(N, in_channels, H, W) -> logits (N, num_classes, H // step, W // step), any H and W.
+
+        With a `step` above 1, one a square of `step` pixels, at its centre: enough for a loss, at a fraction of the
+        memory to go through.
+        """
+        height, width = image.shape[-2:]
+        padded = pad_to_multiple(image, self.stride)
+        size = [side // step for side in padded.shape[-2:]]
+        return bilinear_interpolation(self.coarse(padded), size)[..., : height // step, : width // step]
