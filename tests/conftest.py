@@ -100,6 +100,7 @@ def recipe() -> Recipe:
 def config_of(recipe: Recipe) -> Callable[..., RunConfig]:
     """A function from class names to a configuration."""
     from pixelwise.training.config import RunConfig
+    from pixelwise.training.recipe import RECIPE_VERSION
 
     def make(*names: str) -> RunConfig:
         return RunConfig(
@@ -117,7 +118,7 @@ def config_of(recipe: Recipe) -> Callable[..., RunConfig]:
             start_from=None,
             skip_bad=True,
             command="pixelwise train 'some data' --out runs/a",
-            recipe=recipe.replace(class_weights=tuple(1 / (3 + i) for i in range(len(names)))),
+            recipe=recipe.replace(version=RECIPE_VERSION, class_weights=tuple(1 / (3 + i) for i in range(len(names)))),
         )
 
     return make

@@ -8,14 +8,24 @@ import pixelwise as pw
 from pixelwise.core.errors import OptionError
 from pixelwise.core.registry import Registry
 from pixelwise.nn.augment import AUGMENTATIONS, color, elastic
+from pixelwise.nn.encoders.registry import ENCODERS
 from pixelwise.nn.losses import LOSSES, cross_entropy
+from pixelwise.nn.models import MODELS
 from pixelwise.tasks import TASKS
 
+REGISTRIES: dict[str, Registry] = {
+    "model": MODELS,
+    "encoder": ENCODERS,
+    "loss": LOSSES,
+    "augmentation": AUGMENTATIONS,
+    "task": TASKS,
+}
 
-@pytest.fixture(params=["loss", "augmentation", "task"])
+
+@pytest.fixture(params=REGISTRIES)
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Registry]:
     """A kind of thing and its registry, which forgets what the test adds."""
-    registry: Registry = {"loss": LOSSES, "augmentation": AUGMENTATIONS, "task": TASKS}[request.param]
+    registry = REGISTRIES[request.param]
     monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     return request.param, registry
 

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from pixelwise.data import open_dataset as open_dataset
     from pixelwise.data.dataset import Dataset as Dataset
     from pixelwise.extensions import register_augmentation as register_augmentation
+    from pixelwise.extensions import register_encoder as register_encoder
     from pixelwise.extensions import register_layout as register_layout
     from pixelwise.extensions import register_loss as register_loss
     from pixelwise.extensions import register_metric as register_metric
+    from pixelwise.extensions import register_model as register_model
     from pixelwise.extensions import register_task as register_task
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
@@ -74,7 +76,9 @@ _HOMES = {
     "open_dataset": "pixelwise.data",
     "register_augmentation": "pixelwise.extensions",
     "register_layout": "pixelwise.extensions",
+    "register_encoder": "pixelwise.extensions",
     "register_loss": "pixelwise.extensions",
+    "register_model": "pixelwise.extensions",
     "register_metric": "pixelwise.extensions",
     "register_task": "pixelwise.extensions",
     "train": "pixelwise.training",
@@ -107,9 +111,11 @@ __all__ = [
     "models",
     "open_dataset",
     "register_augmentation",
+    "register_encoder",
     "register_layout",
     "register_loss",
     "register_metric",
+    "register_model",
     "register_task",
     "train",
 ]

@@ -1,8 +1,8 @@
-"""Adding to pixelwise from another package: losses, augmentations, layouts of data sets, tasks, metrics.
+"""Adding to pixelwise from another package: models, encoders, losses, augmentations, layouts, tasks, metrics.
 
 Each `register_...` puts one thing under a name that the options then take. A package that is installed can do without
-the call: an entry point in the group `pixelwise.losses`, `.augmentations`, `.layouts`, `.tasks` or `.metrics`, with the
-value `module:attribute`, does the same, and nothing is imported before the name is used.
+the call: an entry point in the group `pixelwise.models`, `.encoders`, `.losses`, `.augmentations`, `.layouts`, `.tasks`
+or `.metrics`, with the value `module:attribute`, does the same, and nothing is imported before the name is used.
 
 A thing may be given as such a text here, too. A name that is taken is refused with `OptionError`.
 """
@@ -17,8 +17,62 @@ if TYPE_CHECKING:
     from pixelwise.data.layout import Layout
     from pixelwise.inference.evaluate import Metric
     from pixelwise.nn.augment import Augmentation
+    from pixelwise.nn.encoders.registry import EncoderFamily
     from pixelwise.nn.losses import Loss
+    from pixelwise.nn.models import ModelBuilder
     from pixelwise.tasks import Task
+
+
+def register_model(name: str, model: ModelBuilder | str) -> None:
+    """Add a model, which `train`, `inspect` and `models.build` then know by its name.
+
+    Parameters
+    ----------
+    name
+        What the option `model` calls it.
+    model
+        A class or function `(num_classes, in_channels=3, ...) -> nn.Module` as `pixelwise.nn.models` describes it:
+        `forward` takes images (N, in_channels, H, W) of any height and width and gives logits (N, num_classes, H, W);
+        the last layer is called `head`, and an attribute `stride` gives the coarsest map's.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.register_model("pyramid", "pixelwise.nn.models.fpn:FPN")
+    """
+    from pixelwise.nn.models import MODELS
+
+    MODELS.register(name, model)
+
+
+def register_encoder(name: str, family: EncoderFamily | str) -> None:
+    """Add a family of encoders, which all models on encoders then take.
+
+    Parameters
+    ----------
+    name
+        The family's name, which tells its encoders from others of the same name: `name/encoder`.
+    family
+        An object with the methods of `pixelwise.nn.encoders.registry.EncoderFamily`.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.register_encoder("torch_image_models", "pixelwise.nn.encoders.timm:FAMILY")
+    """
+    from pixelwise.nn.encoders.registry import ENCODERS
+
+    ENCODERS.register(name, family)
 
 
 def register_loss(name: str, loss: Loss | str) -> None:

@@ -39,6 +39,23 @@ def test_a_config_of_before_the_encoders_padding_means_symmetric(config_of: Conf
     assert RunConfig.load(tmp_path / "config.yaml").encoder_padding == "symmetric"
 
 
+def test_a_config_of_before_applies_no_factor_to_the_encoder_of_segnet(config_of: ConfigOf, tmp_path: Path) -> None:
+    """Version 1 of the recipe stored 0.1 and did not use it."""
+    path = tmp_path / "config.yaml"
+    config = config_of("road", "sky")
+    config.replace(recipe=config.recipe.replace(version=1, encoder_factor=0.1)).save(path)
+    assert RunConfig.load(path).recipe.encoder_factor == 1.0
+    config.replace(recipe=config.recipe.replace(encoder_factor=0.1)).save(path)
+    assert RunConfig.load(path).recipe.encoder_factor == 0.1
+
+
+def test_vgg16_of_before_the_families_is_timms_but_for_an_fcn(config_of: ConfigOf, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    for model, encoder in (("fpn", "timm/vgg16"), ("fcn8s", "vgg16")):
+        config_of("road", "sky").replace(model=model, encoder="vgg16").save(path)
+        assert RunConfig.load(path).encoder == encoder
+
+
 def test_the_file_reads_in_the_order_of_the_fields(config_of: ConfigOf, tmp_path: Path) -> None:
     config_of("sky", "road").save(tmp_path / "config.yaml")
     content = yaml.safe_load((tmp_path / "config.yaml").read_text(encoding="utf-8"))

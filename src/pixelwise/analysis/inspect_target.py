@@ -17,6 +17,7 @@ from pixelwise.inference.engines.onnxruntime import require_model
 from pixelwise.model_export.quantization import CONVOLUTIONS
 from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.nn.encoders import upgrade_encoder_name
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.models import build, default_encoder, parse_options
 from pixelwise.nn.seeding import seeded
@@ -86,7 +87,8 @@ def from_model_file(path: Path) -> InspectTarget:
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
     in_channels, classes = len(info.mean), info.channels
     with seeded(0):
-        model = build(info.model, classes, in_channels, info.encoder, width=info.width, options=info.options)
+        encoder = upgrade_encoder_name(info.model, info.encoder)
+    model = build(info.model, classes, in_channels, encoder, width=info.width, options=info.options)
     theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
     if not theirs <= ours:  # what leads to no logit is not in the file
         found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"

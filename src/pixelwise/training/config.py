@@ -16,6 +16,7 @@ from pixelwise.core.files import write_text
 from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.instances.grouping_parameters import GroupingParameters
+from pixelwise.nn.encoders import upgrade_encoder_name
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe, Strict
 
 MAX_SEED = 2**32 - 1
@@ -116,7 +117,7 @@ class RunConfig(Strict):
         except (OSError, ValueError) as error:
             raise RunError(path, f"an unreadable file ({error})", "a run's config.yaml", remedy) from error
         try:
-            return cls.model_validate(content)
+            return cls.model_validate(_upgrade(content))
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             if first["loc"] == ("recipe", "version"):
@@ -124,3 +125,15 @@ class RunConfig(Strict):
                 raise RunError(path, found, expected, "Use the pixelwise that wrote it, or a later one.") from error
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise RunError(path, f"{where}: {first['msg']}", "the fields of a run's config.yaml", remedy) from error
+
+
+def _upgrade(content: object) -> object:
+    """Return what a `config.yaml` holds in today's terms, so that a run of an earlier version repeats."""
+    if not isinstance(content, dict) or not isinstance(content.get("recipe"), dict):
+        return content
+    upgraded, encoder = dict(content), content.get("encoder")
+    if isinstance(encoder, str):
+        upgraded["encoder"] = upgrade_encoder_name(str(content.get("model")), encoder)
+    elif content["recipe"].get("version", 1) == 1:  # which did not apply it to an encoder that has no name
+        upgraded["recipe"] = {**content["recipe"], "encoder_factor": 1.0}
+    return upgraded

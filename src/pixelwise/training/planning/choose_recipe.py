@@ -37,6 +37,7 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
         batch=budget.processes * batch_size(crop, data.train_images),
         early_split=defaults.EARLY_SPLIT if is_split else 1,
         learning_rate=defaults.LEARNING_RATE * math.sqrt(budget.processes),
+        encoder_factor=defaults.RECIPE.encoder_factor if model.encoder else 1.0,  # layers of its own start from random
         frozen_stride=frozen_stride,
         class_weights=compute_class_weights(options.class_weights or default_class_weights(options.recipe), data),
         magnifications=test_scales,
