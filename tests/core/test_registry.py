@@ -25,7 +25,9 @@ def test_a_text_is_imported_when_the_entry_is_asked_for() -> None:
     assert list(shapes) == ["pi", "none"]
     assert shapes.source_of("pi") == "math:pi"
     assert shapes["pi"] == math.pi
-    assert shapes.source_of("pi") is None
+    shapes.register("pi", "math:pi")  # the same again, as of a module that is imported twice
+    shapes.register("e", math.e)
+    assert shapes.source_of("e") is None
 
 
 def test_a_name_is_given_once() -> None:

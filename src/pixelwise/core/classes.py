@@ -28,9 +28,28 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Names and RGB colours (0..255) of the classes; the position is the class index.
+    """Names and colours of the classes; the position is the class index.
 
-    Raises `DataError` for no class, more than 255, an empty name, a name twice, or a colour outside 0..255.
+    Parameters
+    ----------
+    names
+        One to 255 different names, each a line of text.
+    colors
+        As many RGB colours, 0..255.
+
+    Raises
+    ------
+    DataError
+        There is no class or there are more than 255, a name is empty or stands twice, or a colour is outside 0..255.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> classes = pw.ClassMap(("background", "cell"), ((0, 0, 0), (255, 128, 0)))
+    >>> classes.num_classes
+    2
+    >>> classes.colors[classes.names.index("cell")]
+    (255, 128, 0)
     """
 
     names: tuple[str, ...]

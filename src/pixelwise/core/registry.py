@@ -44,6 +44,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.group = group
         self._entries: dict[str, T | str] = dict(entries)
+        self._imported: dict[str, T] = {}
         self._has_entry_points = False
 
     def register(self, name: str, entry: T | str) -> None:
@@ -71,11 +72,12 @@ class Registry(Generic[T]):
             close = difflib.get_close_matches(name, self, 3) or list(self)
             raise OptionError(self.kind, repr(name), f"one of {', '.join(close)}", "Choose one of these.")
         entry = self._entries[name]
-        if isinstance(entry, str):
+        if not isinstance(entry, str):
+            return entry
+        if name not in self._imported:
             module, _, attribute = entry.partition(":")
-            entry = cast(T, getattr(importlib.import_module(module), attribute))
-            self._entries[name] = entry
-        return entry
+            self._imported[name] = cast(T, getattr(importlib.import_module(module), attribute))
+        return self._imported[name]
 
     def __contains__(self, name: object) -> bool:
         if name not in self._entries:
@@ -91,7 +93,7 @@ class Registry(Generic[T]):
         return sum(1 for _ in self)
 
     def source_of(self, name: str) -> str | None:
-        """Return the text `module:attribute` of an entry that has not been imported, `None` for any other."""
+        """Return the text `module:attribute` of an entry that is given by one, `None` for any other."""
         entry: Any = self._entries.get(name)
         return entry if isinstance(entry, str) else None
 
