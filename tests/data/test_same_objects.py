@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +66,9 @@ def test_what_is_written_is_recognised_and_read_back(source: Dataset, layout: st
         split: [item.name for item in items] for split, items in source.splits.items()
     }
     car = found.classes.names.index("car")
-    for (_, own), (_, other) in zip(source.items(), found.items(), strict=True):
-        expected, sample = source.read(own), found.read(other)
+    copied = pickle.loads(pickle.dumps(found))  # as workers of a loader get it
+    for (_, own), (_, other) in zip(source.items(), copied.items(), strict=True):
+        expected, sample = source.read(own), copied.read(other)
         assert expected.instance_map is not None
         assert sample.instance_map is not None
         assert_array_equal(sample.label_map == car, expected.label_map == 1)

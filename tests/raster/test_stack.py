@@ -10,7 +10,7 @@ from PIL import Image
 from pixelwise.core.errors import ImageError
 from pixelwise.raster.depth import is_deep
 from pixelwise.raster.image import frame_count, image_size, is_jpeg, page_count, read_image, read_values
-from pixelwise.raster.stack import located, page_path
+from pixelwise.raster.stack import page_path, split_page
 
 PAGES = [np.random.default_rng(i).integers(0, 60_000, (3 + i, 5)).astype(np.uint16) for i in range(12)]
 """Pages of different heights, 16 bits deep."""
@@ -28,7 +28,7 @@ def test_pages_are_read_by_their_paths(stack: Path) -> None:
     assert page_count(stack) == 12
     for i, page in enumerate(PAGES):
         path = page_path(stack, i)
-        assert located(path) == (stack, i)
+        assert split_page(path) == (stack, i)
         assert image_size(path) == page.shape
         assert_array_equal(read_values(path), page)
         assert_array_equal(read_image(path)[..., 0], np.round(page / 65535 * 255))
@@ -40,9 +40,9 @@ def test_other_paths_are_files_of_one_image(stack: Path, tmp_path: Path) -> None
     (tmp_path / "b.tif").mkdir()
     Image.fromarray(PAGES[0]).save(tmp_path / "b.tif" / "7", format="PNG")
     folder_file = tmp_path / "b.tif" / "7"
-    assert located(folder_file) == (folder_file, 0)
-    assert located(stack) == (stack, 0)
-    assert located(tmp_path / "none.tif" / "3") == (tmp_path / "none.tif" / "3", 0)
+    assert split_page(folder_file) == (folder_file, 0)
+    assert split_page(stack) == (stack, 0)
+    assert split_page(tmp_path / "none.tif" / "3") == (tmp_path / "none.tif" / "3", 0)
     assert page_count(folder_file) == 1
     assert_array_equal(read_values(folder_file), PAGES[0])
 

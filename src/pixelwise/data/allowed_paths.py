@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 
 
 def require_inside(dataset: Dataset, images_root: Path | None = None) -> None:
@@ -55,7 +55,7 @@ def _files(item: Item) -> Iterator[Path]:
     for path in dict.fromkeys((item.image, item.mask, item.instances, *item.more)):
         if path is None:
             continue
-        file, _ = located(path)
+        file, _ = split_page(path)
         yield file
         if file != item.image and os.path.isdir(file):
             yield from (Path(entry.path) for entry in os.scandir(file) if entry.is_symlink())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from pixelwise.core.bands import Bands, channel_count
 from pixelwise.core.classes import ClassMap
-from pixelwise.core.errors import MaskError
+from pixelwise.core.errors import MaskError, OptionError
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.problem import Problem
@@ -24,10 +26,46 @@ Int32 = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Item:
-    """One image of a data set and the files, or pages of a stack, that label it; `None` where there is none.
+class Source:
+    """Where an image's labels lie: a file, or an entry of an annotation file that labels several images.
 
-    auto_split: whether pixelwise chose its split, since the data name none. more: masks that are united with `mask`.
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> print(Source(Path("labels.json"), "street/a.jpg"))
+    labels.json/street/a.jpg
+    """
+
+    file: Path
+    entry: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}/{self.entry}" if self.entry else str(self.file)
+
+    @property
+    def path(self) -> Path:
+        """The source as messages show it; no file has this path where there is an entry."""
+        return self.file / self.entry
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a data set and the files, or pages of a stack, that label it.
+
+    Parameters
+    ----------
+    name
+        Distinct within its split; files that are written for the image are called so.
+    image
+        The image's file, or a page of one (see `pixelwise.raster.stack`).
+    mask, instances
+        The files of its classes and of its objects, `None` where there is none.
+    auto_split
+        Whether pixelwise chose its split, since the data name none.
+    more
+        Masks that are united with `mask`.
+    entry
+        What `mask` calls the image, where it is an annotation file that labels several.
     """
 
     name: str
@@ -36,6 +74,7 @@ class Item:
     instances: Path | None = None
     auto_split: bool = field(default=False, compare=False)
     more: tuple[Path, ...] = ()
+    entry: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,16 +102,54 @@ class Labels:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A directory of labelled images whose layout is known.
+    """A directory of labelled images whose layout is known: a sequence of samples, and what is known of their files.
 
-    `splits` maps `train`, `val` and `test` (those that exist) to their items, sorted by name. `read_labels` reads what
-    labels an item, in this data set's classes, and raises `MaskError` for an item without a mask and for values that
-    are none of them, `ImageError` for a file that cannot be read. `stray_masks` are masks without an image. `bands` are
-    the images' channels, where they are others than red, green and blue. `value_range` says what becomes 0 and 255 of
-    images deeper than 8 bits; without one each file suggests it (see `estimate_range`). `mask_encoding` says what the
-    values of mask files stand for, where the data has such files. `problems` are what was found on opening it: what was
-    assumed, files that were passed over, entries that make no sense. `id_files` says whether files beside the masks
-    number the objects that the masks show. `images_root` is the folder outside `root` in which files may lie too.
+    `data[3]` reads an image and its labels as numpy arrays by name, so that a `torch.utils.data.DataLoader` takes a
+    `Dataset` as it is: `image`, uint8 (height, width, channels); `label_map`, uint8 (height, width), class indices,
+    `pixelwise.IGNORE_INDEX` where nothing is known; `instance_map`, int32 (height, width), object ids, 0 = no object,
+    where the data have objects. A loader's workers read images in other processes; batches of more than one image need
+    images of one size.
+
+    Attributes
+    ----------
+    root
+        The directory.
+    format
+        The name of its layout.
+    classes
+        The classes whose indices label maps hold.
+    splits
+        `train`, `val` and `test`, those that exist, with their items, sorted by name.
+    read_labels
+        Reads what labels an item, in this data set's classes. Raises `MaskError` for an item without a mask and for
+        values that are no class, `ImageError` for a file that cannot be read.
+    stray_masks
+        Masks without an image.
+    bands
+        The images' channels, where they are others than red, green and blue.
+    value_range
+        What becomes 0 and 255 of images deeper than 8 bits; without one each file suggests it (see `estimate_range`).
+    mask_encoding
+        What the values of mask files stand for, where the data has such files.
+    problems
+        What was noticed on opening: what was assumed, files that were passed over, entries that make no sense.
+    images_root
+        The directory outside of `root` in which files may lie too.
+    id_files
+        Whether files beside the masks number the objects that the masks show.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> data = pw.open_dataset("photos")
+    >>> len(data), {name: len(data.split(name)) for name in data.splits}
+    (6, {'train': 4, 'val': 2})
+    >>> sample = data.split("train")[0]
+    >>> {name: (array.dtype.name, array.shape) for name, array in sample.items()}
+    {'image': ('uint8', (64, 96, 3)), 'label_map': ('uint8', (64, 96))}
+    >>> from torch.utils.data import DataLoader
+    >>> [tuple(batch["image"].shape) for batch in DataLoader(data.split("train"), batch_size=2)]
+    [(2, 64, 96, 3), (2, 64, 96, 3)]
     """
 
     root: Path
@@ -88,8 +165,43 @@ class Dataset:
     images_root: Path | None = None
     id_files: bool = False
 
+    def __len__(self) -> int:
+        """Return the number of images in all splits."""
+        return sum(map(len, self.splits.values()))
+
+    def __getitem__(self, index: int) -> dict[str, UInt8 | Int32]:
+        """Read an image and its labels; the items of all splits count one after the other. Raises as `read`, and
+        `IndexError` beyond the last."""
+        position = range(len(self))[index]
+        item = next(islice(chain.from_iterable(self.splits.values()), position, None))
+        sample = self.read(item)
+        arrays: dict[str, UInt8 | Int32] = {"image": sample.image, "label_map": sample.label_map}
+        return arrays if sample.instance_map is None else {**arrays, "instance_map": sample.instance_map}
+
+    def __iter__(self) -> Iterator[dict[str, UInt8 | Int32]]:
+        return (self[index] for index in range(len(self)))
+
+    def split(self, name: str) -> Dataset:
+        """Return the images of one split as a data set.
+
+        Parameters
+        ----------
+        name
+            `"train"`, `"val"` or `"test"`.
+
+        Raises
+        ------
+        OptionError
+            The data have no such split.
+        """
+        if name not in self.splits:
+            known = ", ".join(self.splits) or "none"
+            raise OptionError("name", repr(name), f"one of the data set's splits: {known}", "Choose one of these.")
+        return replace(self, splits={name: self.splits[name]})
+
     @property
     def channels(self) -> int:
+        """How many channels the images have."""
         return channel_count(self.bands)
 
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
@@ -147,14 +259,16 @@ def labels_from_files(
     read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None = None
 ) -> Callable[[Item], Labels]:
     """Return a `read_labels` for items whose mask, and instance map where there is one, are files of their own."""
+    return partial(_read_files, read_label_map=read_label_map, read_instance_map=read_instance_map)
 
-    def read_labels(item: Item) -> Labels:
-        label_map = read_label_map(mask_of(item))
-        if item.instances is None or read_instance_map is None:
-            return Labels(label_map)
-        return Labels(label_map, read_instance_map(item.instances))
 
-    return read_labels
+def _read_files(
+    item: Item, *, read_label_map: Callable[[Path], UInt8], read_instance_map: Callable[[Path], Int32] | None
+) -> Labels:
+    label_map = read_label_map(mask_of(item))
+    if item.instances is None or read_instance_map is None:
+        return Labels(label_map)
+    return Labels(label_map, read_instance_map(item.instances))
 
 
 def mask_of(item: Item) -> Path:
@@ -164,10 +278,16 @@ def mask_of(item: Item) -> Path:
     return item.mask
 
 
+def source_of(item: Item) -> Source:
+    """Return where the item's labels lie; raise `MaskError` where it has none."""
+    return Source(mask_of(item), item.entry)
+
+
 def require_sizes(item: Item, labels: Labels, expected: tuple[int, ...]) -> None:
     """Raise `MaskError` where one of an item's maps has another (height, width) than its image."""
-    mask = mask_of(item)
-    maps = ((mask, labels.label_map), (item.instances or mask, labels.instance_map))
+    mask = source_of(item).path
+    objects = Source(item.instances or mask_of(item), item.entry).path
+    maps = ((mask, labels.label_map), (objects, labels.instance_map))
     for path, values in maps:
         if values is None or values.shape == expected:
             continue

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from pixelwise.core.errors import ImageError
-from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.dataset import Dataset, Item, Labels, source_of
 from pixelwise.data.problem import Problem
 from pixelwise.raster.image import image_size, orientation_of
 from pixelwise.raster.source import TURNS, apply_turn
@@ -21,26 +22,27 @@ from pixelwise.raster.source import TURNS, apply_turn
 
 def orient_labels(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
     """Return a `read_labels` that turns labels which fit the image as it is stored, and says so in a remark."""
+    return partial(_read_oriented, read_labels=read_labels)
 
-    def read(item: Item) -> Labels:
-        labels = read_labels(item)
-        size = labels.label_map.shape
-        orientation = _quarter_turn(item.image, size)
-        if orientation is None:
-            return labels
-        turn = TURNS[orientation]
-        label_map = np.ascontiguousarray(apply_turn(labels.label_map, turn))
-        instance_map = labels.instance_map
-        if instance_map is not None and instance_map.shape == size:
-            instance_map = np.ascontiguousarray(apply_turn(instance_map, turn))
-        found = f"found labels of {size[0]}x{size[1]} (height x width) in {mask_of(item).name}, as the image is stored"
-        remark = (
-            f"{found}; expected {size[1]}x{size[0]}, as it is shown by its EXIF orientation ({orientation}). They were "
-            "turned as the image is. Save the image turned, without an orientation, to have both agree in all tools."
-        )
-        return replace(labels, label_map=label_map, instance_map=instance_map, remarks=(*labels.remarks, remark))
 
-    return read
+def _read_oriented(item: Item, read_labels: Callable[[Item], Labels]) -> Labels:
+    labels = read_labels(item)
+    size = labels.label_map.shape
+    orientation = _quarter_turn(item.image, size)
+    if orientation is None:
+        return labels
+    turn = TURNS[orientation]
+    label_map = np.ascontiguousarray(apply_turn(labels.label_map, turn))
+    instance_map = labels.instance_map
+    if instance_map is not None and instance_map.shape == size:
+        instance_map = np.ascontiguousarray(apply_turn(instance_map, turn))
+    name = source_of(item).path.name
+    found = f"found labels of {size[0]}x{size[1]} (height x width) in {name}, as the image is stored"
+    remark = (
+        f"{found}; expected {size[1]}x{size[0]}, as it is shown by its EXIF orientation ({orientation}). They were "
+        "turned as the image is. Save the image turned, without an orientation, to have both agree in all tools."
+    )
+    return replace(labels, label_map=label_map, instance_map=instance_map, remarks=(*labels.remarks, remark))
 
 
 def annotation_size(image: Path, mask: Path) -> tuple[int, int]:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
-from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes
+from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes, source_of
 from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
 from pixelwise.data.problem import Problem
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.raster.depth import Depth, depth_of
 from pixelwise.raster.image import frame_count, is_jpeg
-from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import image_pages
 
 Values = npt.NDArray[Any]
@@ -85,7 +85,7 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     labels: Labels | None = None
     if item.mask is not None:
         labels = _read_labels(dataset, item, size, problems)
-    elif os.path.exists(located(item.image)[0]):
+    elif os.path.exists(split_page(item.image)[0]):
         message = "found no mask; expected one with the image's stem. Add the mask or leave the image out."
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
@@ -149,7 +149,7 @@ def _narrow(depth: Depth, dataset: Dataset) -> str | None:
 
 def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values | None:
     path = item.image
-    if not os.path.exists(located(path)[0]):
+    if not os.path.exists(split_page(path)[0]):
         message = "found no such file; expected the image that a list names. Add the image or correct the list."
         problems.append(Problem(path, "missing_image", message))
         return None
@@ -189,8 +189,9 @@ def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int] | None, pro
         kind = "size_mismatch" if isinstance(error, SizeMismatchError) else kind
         problems.append(_problem(path, kind, error))
         return None
-    problems += [Problem(mask_of(item), "mended", remark) for remark in labels.remarks]
-    problems += _pages(mask_of(item))
+    problems += [Problem(source_of(item).path, "mended", remark) for remark in labels.remarks]
+    if not item.entry:
+        problems += _pages(mask_of(item))
     if size is not None:
         try:
             require_sizes(item, labels, size)

@@ -16,7 +16,7 @@ from pixelwise.data.dataset import Item
 from pixelwise.data.masks.encoding import is_gray
 from pixelwise.raster.image import read_image, write_png
 from pixelwise.raster.source import open_source
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 
 
 @contextlib.contextmanager
@@ -41,7 +41,7 @@ def copy_image(item: Item, folder: Path) -> Path:
     A page of a stack becomes a PNG of its own, gray of 8 or 16 bits as it is stored, anything else of 8 bits. Raises
     `ImageError` where there is no such image, or a page that cannot be read.
     """
-    file, _ = located(item.image)
+    file, _ = split_page(item.image)
     if not file.is_file():
         raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
     if file != item.image:

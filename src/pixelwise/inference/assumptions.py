@@ -24,7 +24,7 @@ from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
 from pixelwise.raster.gdal import has_rasterio
 from pixelwise.raster.place import has_world_file, place_of
 from pixelwise.raster.source import open_source
-from pixelwise.raster.stack import STACK_ENDINGS, located, page_path
+from pixelwise.raster.stack import STACK_ENDINGS, page_path, split_page
 
 LOOKS = 32
 """Of so many deep images at most the values are looked at."""
@@ -163,7 +163,7 @@ def _on_labelme(jobs: Sequence[Job]) -> Iterator[str]:
     if not labelled:
         return
     folder = _shared(job.outputs[LABELME].parent for job in labelled)
-    images = _shared(located(job.image)[0].parent for job in labelled)
+    images = _shared(split_page(job.image)[0].parent for job in labelled)
     if not images.is_relative_to(folder):
         yield (
             f"{folder}: labelme's files will name images in {images}. Check and train on them with "
@@ -184,7 +184,7 @@ def _on_names(jobs: Sequence[Job]) -> Iterator[str]:
 
 def _on_pages(jobs: Sequence[Job]) -> Iterator[str]:
     """Yield how many pages or frames of each file are predicted, and how they are called."""
-    pages = Counter(located(job.image)[0] for job in jobs if located(job.image)[0] != job.image)
+    pages = Counter(split_page(job.image)[0] for job in jobs if split_page(job.image)[0] != job.image)
     for file, count in pages.items():
         if count > 1:
             name = "pages" if file.suffix.lower() in STACK_ENDINGS else "frames"

@@ -14,7 +14,7 @@ from pixelwise.inference.writers.registry import LABELME, MASK, WRITERS
 from pixelwise.raster.image import IMAGE_ENDINGS, frame_count
 from pixelwise.raster.place import place_of
 from pixelwise.raster.scan import is_scan
-from pixelwise.raster.stack import ANNOTATION_ENDINGS, STACK_ENDINGS, located, page_path
+from pixelwise.raster.stack import STACK_ENDINGS, page_path, split_page
 from pixelwise.raster.tiff import image_pages
 from pixelwise.raster.zarr import is_zarr
 
@@ -76,7 +76,7 @@ def unfinished_jobs(jobs: Sequence[Job]) -> list[Job]:
 def require_files(jobs: Sequence[Job]) -> None:
     """Raise `OptionError` where a page or frame of a file is to be written for labelme, which opens whole files."""
     for job in jobs:
-        if LABELME in job.outputs and located(job.image)[0] != job.image:
+        if LABELME in job.outputs and split_page(job.image)[0] != job.image:
             found = f"{job.image}, a page or frame of a file, which labelme cannot open"
             remedy = "Save the pages as files and predict these, or leave labelme out."
             raise OptionError(f"as_={LABELME!r}", found, "images that are files of their own", remedy)
@@ -100,7 +100,7 @@ def _images_of(text: str, out: Path) -> dict[Path, Path]:
     if path.is_dir() and not is_zarr(path):
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
         found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
-    elif (file := located(path)[0]) != path and file.suffix.lower() not in ANNOTATION_ENDINGS:
+    elif (file := split_page(path)[0]) != path:
         pages = _pages_of(file, Path(file.name))
         images = {own: place for own, place in pages if own == path or (own == file and path == page_path(file, 0))}
         found, expected = "no such page", "a page of the file, counted from 0"
@@ -150,7 +150,7 @@ def _output(place: Path, kind: str, placed: bool) -> Path:
 def _require_no_overwriting(jobs: list[Job]) -> None:
     expected = "a file of its own for each prediction"
     remedy = "Rename one of the images, or choose another `out` directory for it."
-    images = {_identity(located(job.image)[0]) for job in jobs}
+    images = {_identity(split_page(job.image)[0]) for job in jobs}
     owners: dict[str, Path] = {}
     for job in jobs:
         for output in job.outputs.values():

@@ -31,7 +31,7 @@ from pixelwise.raster.gdal import image_errors, open_file
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.limits import require_width
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 from pixelwise.render import overlay, to_rgb
 
 UInt8 = npt.NDArray[np.uint8]
@@ -249,7 +249,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
 def _header(predictor: Predictor, image: Path) -> bytes:
     """Return what the rows are of, in a line: rows of another are not gone on with."""
     model = None if predictor.path is None else sha256(predictor.path)
-    own, page = located(image)
+    own, page = split_page(image)
     try:
         file = own.stat()
     except OSError as error:

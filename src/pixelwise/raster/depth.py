@@ -21,7 +21,7 @@ from pixelwise.core.files import open_regular
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
 from pixelwise.raster.source import Source, open_source
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 from pixelwise.raster.zarr import is_zarr
 
 Values = npt.NDArray[Any]
@@ -65,7 +65,7 @@ def is_deep(path: Path) -> bool:
         page = tiff_page(path)
         if page is not None:
             return page.dtype != "uint8" and page.palette is None
-        with open_regular(located(path)[0]) as file:
+        with open_regular(split_page(path)[0]) as file:
             head = file.read(26)
         if head.startswith(PNG_START):
             return head[24:25] == b"\x10"

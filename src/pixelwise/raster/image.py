@@ -22,7 +22,7 @@ from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.allowed import PILLOW_LIMIT, open_pillow
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, size_error
-from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import Page, count_pages, read_page
 
 UInt8 = npt.NDArray[np.uint8]
@@ -153,7 +153,7 @@ def _orientation(image: Image.Image) -> int:
 
 def page_count(path: Path) -> int:
     """Return the number of images in a file, 1 for most; raises `ImageError` as `image_size` does."""
-    file, _ = located(path)
+    file, _ = split_page(path)
     if pages := count_pages(file) if file.suffix.lower() in STACK_ENDINGS else 0:
         return pages
     with _opened(path) as image:
@@ -177,7 +177,7 @@ def frame_count(path: Path) -> int:
 
 def tiff_page(path: Path) -> Page | None:
     """Return what the header of a TIFF, or of a page of one, says; `None` for another file or a damaged one."""
-    file, number = located(path)
+    file, number = split_page(path)
     return read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
 
 
@@ -231,7 +231,7 @@ def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
-    file, page = located(path)
+    file, page = split_page(path)
     try:
         with open_pillow(file, path) as image:
             if page:
@@ -317,7 +317,7 @@ def _bits(path: Path, page: Page | None) -> int:
     """Return how many bits a channel has, where Pillow may hand out fewer: in TIFF and PNG; else 8."""
     if page is not None:
         return page.bits
-    with open_regular(located(path)[0]) as file:
+    with open_regular(split_page(path)[0]) as file:
         head = file.read(26)
     return head[24] if head.startswith(PNG_START) and len(head) == 26 else 8
 
@@ -328,7 +328,7 @@ def _sixteen_bits(path: Path, values: Values) -> Values:
     Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
     red, green, blue and transparency of 8 bits, which has the same bytes.
     """
-    with open_regular(located(path)[0]) as file:
+    with open_regular(split_page(path)[0]) as file:
         head = file.read(26)
     if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
@@ -369,7 +369,7 @@ def _values_by_gdal(path: Path) -> Values | None:
         return None
     from pixelwise.raster.source import TURNS, apply_turn
 
-    file, number = located(path)
+    file, number = split_page(path)
     require_whole_index(path)
     require_moderate(path, page.size[0] * page.size[1])
     with image_errors(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixelwise.core.errors import ImageError, OptionError
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 from pixelwise.raster.tiff import read_parts
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def require_whole_index(path: Path) -> None:
 
     Any other file passes, and so does a TIFF whose header is damaged: its reader tells of that.
     """
-    parts = read_parts(*located(path))
+    parts = read_parts(*split_page(path))
     if parts is None:
         return
     remedy = "Copy or export it again, or leave it out."

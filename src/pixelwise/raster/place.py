@@ -15,7 +15,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.image import orientation_of
 from pixelwise.raster.source import TURNS
-from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.zarr import is_zarr
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def place_of(path: Path) -> PlaceOnEarth | None:
     """Return where an image lies; `None` where nothing says so, the file cannot be read, or rasterio is missing."""
     if not has_rasterio() or not (may_be_placed(path) or has_world_file(path)):
         return None
-    file, number = located(path)
+    file, number = split_page(path)
     try:
         with image_errors(path), open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file) as source:
             place = place_in(source)
@@ -176,7 +176,7 @@ def _are_solvable(points: Sequence[GroundControlPoint]) -> bool:
 
 def may_be_placed(path: Path) -> bool:
     """Return whether a file is of a kind that may hold a place itself."""
-    return is_zarr(path) or located(path)[0].suffix.lower() in STACK_ENDINGS
+    return is_zarr(path) or split_page(path)[0].suffix.lower() in STACK_ENDINGS
 
 
 def has_world_file(path: Path) -> bool:

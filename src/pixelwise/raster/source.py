@@ -20,7 +20,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file, require_rasterio
 from pixelwise.raster.image import decode
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
-from pixelwise.raster.stack import STACK_ENDINGS, located
+from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import Page, read_page
 from pixelwise.raster.zarr import is_zarr
 
@@ -110,7 +110,7 @@ def open_source(path: Path) -> Source:
     if is_zarr(path):
         require_rasterio(str(path))
         return GdalSource(path, None)
-    file, number = located(path)
+    file, number = split_page(path)
     page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
     if page is not None and page.is_plain and has_rasterio():
         return GdalSource(path, page)
@@ -143,7 +143,7 @@ class GdalSource(Source):
     def __init__(self, path: Path, page: Page | None) -> None:
         self.path, self.page = path, page
         self._turn = TURNS[page.orientation if page else 1]
-        file, number = located(path)
+        file, number = split_page(path)
         require_whole_index(path)
         with image_errors(path):
             self.file = open_file(f"GTIFF_DIR:{number + 1}:{file}" if number else file)

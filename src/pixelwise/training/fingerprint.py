@@ -6,14 +6,14 @@ import hashlib
 from pathlib import Path
 
 from pixelwise.data.dataset import Dataset
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 
 
 def fingerprint(dataset: Dataset) -> str:
     """Return a SHA-256 of the splits, names and sizes of a data set's files."""
     digest = hashlib.sha256(repr(dataset.classes).encode())
     for split, item in dataset.items():
-        files = [located(path)[0] if path else None for path in (item.image, item.mask, item.instances, *item.more)]
+        files = [split_page(path)[0] if path else None for path in (item.image, item.mask, item.instances, *item.more)]
         sizes = [_sizes(file) if file else None for file in files]
         digest.update(repr((split, item.name, sizes)).encode())
     return digest.hexdigest()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,8 @@ def test_folders_with_other_names_or_without_labels(pngs: Path, save) -> None:
 
 
 def read_all(dataset: Dataset) -> list[tuple[str, str, np.ndarray, np.ndarray, np.ndarray]]:
-    samples = [(split, item.name, dataset.read(item)) for split, item in dataset.items()]
+    copied = pickle.loads(pickle.dumps(dataset))  # as workers of a loader get it
+    samples = [(split, item.name, copied.read(item)) for split, item in copied.items()]
     return [(split, name, s.image, s.label_map, s.instance_map) for split, name, s in samples]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,8 @@ HALVES = np.repeat([[0, 1]], 6, axis=0).repeat(4, axis=1)
 
 
 def read(dataset: Dataset) -> dict[str, Sample]:
-    return {item.name: dataset.read(item) for _, item in dataset.items()}
+    copied = pickle.loads(pickle.dumps(dataset))  # as workers of a loader get it
+    return {item.name: copied.read(item) for _, item in copied.items()}
 
 
 def kinds(dataset: Dataset) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def test_versions(save, tmp_path: Path, project: bool, numbered: bool) -> None:
     data = open_dataset(tmp_path)
     assert (data.format, data.classes.names) == ("via", ("background", "object"))
     assert {split: len(items) for split, items in data.splits.items()} == {"train": 1, "val": 1}
-    sample = data.read(data.splits["train"][0])
+    sample = pickle.loads(pickle.dumps(data)).read(data.splits["train"][0])
     assert_array_equal(sample.label_map, EXPECTED)
     assert_array_equal(sample.instance_map, EXPECTED)
 

@@ -19,8 +19,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import first_key, keys_in
 from pixelwise.data.annotation_values import Id, is_set
-from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.coco_file import (
     EXPECTED,
@@ -90,24 +91,23 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
             raise DataError(other.path, f"the categories {', '.join(file_classes.names[1:])}", expected, remedy)
     crowds, told = _crowds(files, classes[0].names)
     finder = FileFinder(root)
-    by_mask: dict[Path, _Source] = {}
+    images: dict[Source, _Image] = {}
     pairs: list[tuple[str | None, Item]] = []
     for file in files:
         places, guesses = _places(root, file, finder)
         remarks += guesses
         split = split_of(root, file.path)
         for image, path in zip(file.images, places, strict=True):
-            mask = file.path.joinpath(*parts_of(image.name))
-            name = flat_name(image.name)
-            pairs.append((split, Item(name, path, mask, mask)))
-            by_mask[mask] = _Source(file, image, classes[0].names, crowds)
+            source = Source(file.path, "/".join(parts_of(image.name)))
+            pairs.append((split, Item(flat_name(image.name), path, source.file, source.file, entry=source.entry)))
+            images[source] = _Image(file, image, classes[0].names, crowds)
     remarks += [*(problem for file in files for problem in file.problems), *told, *_roots_told(files)]
     return Dataset(
         root,
         "coco",
         classes[0],
         group_by_split(pairs),
-        lambda item: by_mask[mask_of(item)].labels(item),
+        partial(_read_labels, images=images),
         problems=tuple(remarks),
     )
 
@@ -151,9 +151,13 @@ def _entries(objects: Objects, flags: dict[str, int] | None = None) -> Iterator[
         yield {"iscrowd": 0, **(flags or {}), "area": area, **entry}
 
 
+def _read_labels(item: Item, images: Mapping[Source, _Image]) -> Labels:
+    return images[source_of(item)].labels(item)
+
+
 @dataclass(frozen=True)
-class _Source:
-    """Where the labels of one image come from: crowds are the classes whose crowds have no label."""
+class _Image:
+    """One image of an annotation file; `crowds` are the classes whose crowds have no label."""
 
     file: AnnotationFile
     image: ListedImage
@@ -162,7 +166,7 @@ class _Source:
 
     def labels(self, item: Item) -> Labels:
         """Return an item's maps. Raises `MaskError` for the first annotation that makes no sense."""
-        where = mask_of(item)
+        where = source_of(item).path
         for found, expected, remedy in self.image.faults:
             raise MaskError(where, found, expected, remedy)
         size = self.image.size(where, item.image)

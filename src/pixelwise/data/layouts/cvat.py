@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,7 +31,7 @@ from pixelwise.core.errors import DataError, MaskError
 from pixelwise.core.files import write_text
 from pixelwise.data.annotation_files import format_value, shorten
 from pixelwise.data.annotation_values import resolve_size
-from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.cvat_shapes import REGIONS, mask_attributes, numbers_in, rings_in
 from pixelwise.data.problem import Problem
@@ -71,7 +73,7 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
             expected = f"those of {files[0]}: {', '.join(classes[files[0]].names)}"
             labels = ", ".join(file_classes.names)
             raise DataError(file, f"the labels {labels}", expected, "Export both from one project.")
-    elements: dict[Path, ElementTree.Element] = {}
+    elements: dict[Source, ElementTree.Element] = {}
     items: dict[tuple[str | None, str], Item] = {}
     finder = FileFinder(root)
     images: list[tuple[Path, ElementTree.Element, Path]] = []
@@ -92,11 +94,9 @@ def open_cvat(root: Path, images_root: Path | None = None) -> Dataset:
             remedy = "Remove one of the entries or rename the image."
             raise DataError(file, f"two images called {item.name} in {split or 'one split'}", "different names", remedy)
         items[split, item.name] = item
-        elements[mask_of(item)] = image
+        elements[source_of(item)] = image
 
-    def read_labels(item: Item) -> Labels:
-        return _labels(elements[mask_of(item)], classes[files[0]], item.image, mask_of(item))
-
+    read_labels = partial(_read_labels, elements=elements, classes=classes[files[0]])
     splits = group_by_split((split, item) for (split, _), item in items.items())
     return Dataset(root, "cvat", classes[files[0]], splits, read_labels, problems=tuple(remarks))
 
@@ -200,9 +200,9 @@ def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tu
     told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
     own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
     stem = str(Path(own_name).with_suffix("")).replace("/", "_")
-    mask = file / subset / name
+    entry = "/".join(part for part in (subset, name) if part)
     split = next((split for split in told if split), None)
-    return split, Item(stem, place, mask, mask)
+    return split, Item(stem, place, file, file, entry=entry)
 
 
 def _path(image: ElementTree.Element, key: str) -> str:
@@ -213,12 +213,13 @@ def _split_called(word: str) -> str | None:
     return next((split for split, names in SPLITS.items() if word.lower() in names), None)
 
 
-def _labels(image: ElementTree.Element, classes: ClassMap, file: Path, mask: Path) -> Labels:
-    where = str(mask)
+def _read_labels(item: Item, elements: Mapping[Source, ElementTree.Element], classes: ClassMap) -> Labels:
+    source = source_of(item)
+    image, where = elements[source], str(source)
     height, width = (int(numbers_in(image, (key,), where)[0]) for key in ("height", "width"))
     if min(height, width) < 1:
         raise MaskError(where, f"a size of {height}x{width}", "a pixel or more", REMEDY)
-    resolve_size((height, width), file, mask)
+    resolve_size((height, width), item.image, source.path)
     shapes: list[tuple[str, Shape]] = []
     others: list[str] = []
     for number, element in enumerate(image, 1):

@@ -100,9 +100,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         encoding = replace(encoding, ignored_ids=ids.void)
         read_single = labels_from_files(encoding.read, ids.read)
 
-    def read_labels(item: Item) -> Labels:
-        return read_union(item, encoding, ids) if item.more else read_single(item)
-
+    read_labels = partial(_read_labels, encoding=encoding, ids=ids, read_single=read_single)
     problems = (*passed_over, *encoding.problems, *ids.problems)
     return Dataset(
         root,
@@ -115,6 +113,10 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         problems=problems,
         id_files=bool(maps),
     )
+
+
+def _read_labels(item: Item, encoding: MaskEncoding, ids: IdEncoding, read_single: Callable[[Item], Labels]) -> Labels:
+    return read_union(item, encoding, ids) if item.more else read_single(item)
 
 
 def write_folders(dataset: Dataset, out: Path) -> None:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,12 @@ def open_labelme(root: Path, images_root: Path | None = None) -> Dataset:
         listed_classes.path if listed_classes else root,
     )
 
-    def read_labels(item: Item) -> Labels:
-        return _labels(item, classes)
-
     return Dataset(
         root,
         "labelme",
         classes,
         group_by_split(infer_splits(root, items.values())),
-        read_labels,
+        partial(_read_labels, classes=classes),
         problems=tuple(remarks),
     )
 
@@ -143,7 +141,7 @@ def as_labelme(regions: Iterable[tuple[int, Piece]], classes: ClassMap, image_pa
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
-def _labels(item: Item, classes: ClassMap) -> Labels:
+def _read_labels(item: Item, classes: ClassMap) -> Labels:
     path = mask_of(item)
     content = _content(path)
     stated = [content.get(key) for key in ("imageHeight", "imageWidth")]

@@ -12,7 +12,9 @@ folder of the file's name, beside it or in DATA.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,7 @@ def open_panoptic(root: Path, images_root: Path | None = None) -> Dataset:
         "panoptic",
         classes,
         group_by_split(pairs),
-        lambda item: _labels(sources[mask_of(item)], mask_of(item)),
+        partial(_read_labels, sources=sources),
         problems=tuple(problems),
     )
 
@@ -133,7 +135,9 @@ def _entries(file: Path, content: dict[str, Any], problems: list[Problem]) -> li
     return entries
 
 
-def _labels(source: _Source, path: Path) -> Labels:
+def _read_labels(item: Item, sources: Mapping[Path, _Source]) -> Labels:
+    path = mask_of(item)
+    source = sources[path]
     values = read_values(path)
     if values.ndim != 3:
         raise MaskError(path, "a mask without colours", "ids as colours", "Copy the file again.")

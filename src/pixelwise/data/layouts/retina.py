@@ -17,7 +17,8 @@ test is part of `val`. CHASE_DB1 is split by the hash of the child's number, so 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def open_retina(root: Path, images_root: Path | None = None) -> Dataset:
         "retina",
         CLASSES,
         group_by_split(pairs, draw_val=bool(drive)),  # CHASE's are drawn by child: the two eyes of one are alike
-        lambda item: _read_labels(item, fields.get(item.image)),
+        partial(_read_labels, fields=fields),
         problems=tuple(_passed_over(root)),
     )
 
@@ -100,7 +101,8 @@ def _passed_over(root: Path) -> Iterator[Problem]:
         yield Problem(path, "passed_over", f"{message} Put them in place of the first observer's to have them read.")
 
 
-def _read_labels(item: Item, field: Path | None) -> Labels:
+def _read_labels(item: Item, fields: Mapping[Path, Path]) -> Labels:
+    field = fields.get(item.image)
     vessels = _is_set(mask_of(item))
     label_map: UInt8 = vessels.astype(np.uint8)
     if field is None:

@@ -16,18 +16,19 @@ attributes there is one class, object. Classes follow background in alphabetical
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pixelwise.core.classes import is_class_name
+from pixelwise.core.classes import ClassMap, is_class_name
 from pixelwise.core.errors import DataError, MaskError
 from pixelwise.data.annotation_files import format_value, keys_in, parse_json
 from pixelwise.data.annotation_values import array_of, finite_numbers
-from pixelwise.data.dataset import Dataset, Item, Labels, mask_of
+from pixelwise.data.dataset import Dataset, Item, Labels, Source, source_of
 from pixelwise.data.layout import Layout
 from pixelwise.data.problem import Problem
 from pixelwise.data.references import FileFinder, flat_name, is_usable, parts_of, report_guesses, walk
@@ -68,7 +69,7 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
     attribute, told = _attribute(root, contents)
     problems += told
     finder = FileFinder(root)
-    images: dict[Path, _Image] = {}
+    images: dict[Source, _Image] = {}
     pairs: list[tuple[str | None, Item]] = []
     for file, entries in contents.items():
         names = [name for name, _ in entries]
@@ -76,34 +77,36 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
         problems += report_guesses(root, file, names, matches)
         split = next((split for split, names in SPLITS.items() if file.parent.name.lower() in names), None)
         for (name, regions), match in zip(entries, matches, strict=True):
-            mask = file.joinpath(*parts_of(name))
-            if mask in images:
+            source = Source(file, "/".join(parts_of(name)))
+            if source in images:
                 raise DataError(file, f"the image {name} twice", "each image once", "Remove one of the entries.")
-            images[mask] = _Image(regions, attribute)
-            pairs.append((split, Item(flat_name(name), match.path, mask, mask)))
+            images[source] = _Image(regions, attribute)
+            pairs.append((split, Item(flat_name(name), match.path, file, file, entry=source.entry)))
     shapes = [region for image in images.values() for region in image.regions if _kind(region) not in NO_REGIONS]
     names = sorted({label for region in shapes if (label := _label(region, attribute)) is not None})
     classes = class_map_of_entries(({"name": name} for name in names), root)
 
-    def read_labels(item: Item) -> Labels:
-        where = mask_of(item)
-        image = images[where]
-        size = image_size(item.image)
-        others = [str(number) for number, entry in enumerate(image.regions, 1) if _kind(entry) in NO_REGIONS]
-        drawn_shapes = [
-            _shape(str(number), entry, image.attribute, f"{where}, region {number}")
-            for number, entry in enumerate(image.regions, 1)
-            if str(number) not in others
-        ]
-        labels = draw_shapes(drawn_shapes, classes, size, str(where))
-        if not others:
-            return labels
-        found = f"found points or lines ({format_names(others)}); expected polygons, rectangles, circles or ellipses. "
-        return Labels(labels.label_map, labels.instance_map, (*labels.remarks, f"{found}Each of them was left out."))
-
+    read_labels = partial(_read_labels, images=images, classes=classes)
     return Dataset(
         root, "via", classes, group_by_split(infer_splits(root, pairs)), read_labels, problems=tuple(problems)
     )
+
+
+def _read_labels(item: Item, images: Mapping[Source, _Image], classes: ClassMap) -> Labels:
+    source = source_of(item)
+    image = images[source]
+    size = image_size(item.image)
+    others = [str(number) for number, entry in enumerate(image.regions, 1) if _kind(entry) in NO_REGIONS]
+    drawn_shapes = [
+        _shape(str(number), entry, image.attribute, f"{source}, region {number}")
+        for number, entry in enumerate(image.regions, 1)
+        if str(number) not in others
+    ]
+    labels = draw_shapes(drawn_shapes, classes, size, str(source))
+    if not others:
+        return labels
+    found = f"found points or lines ({format_names(others)}); expected polygons, rectangles, circles or ellipses. "
+    return Labels(labels.label_map, labels.instance_map, (*labels.remarks, f"{found}Each of them was left out."))
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -84,14 +85,7 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
     id_files = any(item.instances for members in splits.values() for item in members)
     encoding = read_encoding((home, root), masks, stems, id_files)
 
-    def read_labels(item: Item) -> Labels:
-        label_map = encoding.read(mask_of(item))
-        if item.instances is None:
-            ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if encoding.objects else None
-            return Labels(label_map, ids)
-        instance_map = _read_objects(item.instances)
-        return Labels(label_map, instance_map, _remarks(label_map, instance_map))
-
+    read_labels = partial(_read_labels, encoding=encoding)
     return Dataset(
         root,
         "voc",
@@ -103,6 +97,15 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
         problems=(*remarks, *encoding.problems),
         id_files=id_files,
     )
+
+
+def _read_labels(item: Item, encoding: MaskEncoding) -> Labels:
+    label_map = encoding.read(mask_of(item))
+    if item.instances is None:
+        ids = np.where(label_map == VOID, 0, read_instance_map(mask_of(item))) if encoding.objects else None
+        return Labels(label_map, ids)
+    instance_map = _read_objects(item.instances)
+    return Labels(label_map, instance_map, _remarks(label_map, instance_map))
 
 
 def write_voc(dataset: Dataset, out: Path) -> None:

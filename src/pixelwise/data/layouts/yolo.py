@@ -19,6 +19,7 @@ by more than a hundredth are errors; what lies outside the image by less is cut.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,14 +76,16 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
     if not items:
         raise DataError(path, "no split", "train and val, folders of images", "Name the folders there.")
 
-    def read_labels(item: Item) -> Labels:
-        text, size = mask_of(item), image_size(item.image)
-        lines = [] if text == item.image else lines_of(text)
-        return rasterize([_marked(text, classes, size, *line) for line in lines], size, str(text))
-
+    read_labels = partial(_read_labels, classes=classes)
     strays = stray_texts(item for _, item in items)
     problems = tuple(report_unlisted_images(root, content, [item for _, item in items]))
     return Dataset(root, "yolo", classes, group_by_split(items), read_labels, strays, problems=problems)
+
+
+def _read_labels(item: Item, classes: ClassMap) -> Labels:
+    text, size = mask_of(item), image_size(item.image)
+    lines = [] if text == item.image else lines_of(text)
+    return rasterize([_marked(text, classes, size, *line) for line in lines], size, str(text))
 
 
 def write_yolo(dataset: Dataset, out: Path) -> None:

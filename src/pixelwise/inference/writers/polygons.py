@@ -15,7 +15,7 @@ from pixelwise.instances.polygons import Ring, fill_rings, signed_area, trace_ou
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
-from pixelwise.raster.stack import located
+from pixelwise.raster.stack import split_page
 
 GEOJSON, GEOPACKAGE = "geojson", "gpkg"
 KINDS = (GEOJSON, GEOPACKAGE)
@@ -135,5 +135,5 @@ def _surrounds(ring: Ring, hole: Ring) -> bool:
 
 def _file_name(image: Path) -> str:
     """Return a file's name, of a page with its number: `stack.tif/2`."""
-    file, _ = located(image)
+    file, _ = split_page(image)
     return image.name if file == image else f"{file.name}/{image.name}"
