@@ -8,6 +8,7 @@ from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.text import is_text, quantity
 from pixelwise.data.check import CheckResult, check
 from pixelwise.data.dataset import Dataset
+from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.progress_display import Display
 
@@ -72,7 +73,7 @@ def select_usable_data(
 
 def _judge_for_task(survey: CheckResult, options: TrainOptions) -> None:
     """Count images whose objects have no ids as unusable where objects are learnt."""
-    if options.task == "instance":
+    if TASKS[options.task or DEFAULT_TASK].has_objects:
         survey.unusable |= survey.unusable_for_objects
     else:
         survey.problems = [problem for problem in survey.problems if problem.kind != "missing_objects"]
