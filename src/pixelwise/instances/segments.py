@@ -21,11 +21,11 @@ Int = npt.NDArray[np.intp]
 
 class Segments(NamedTuple):
     """The segments of one image. ids: int (height, width), 0 = void, 1..n segments, above n groups of objects.
-    class_index: (n + groups,), that of segment i + 1 at i. count: n."""
+    class_index: (n + groups,), that of segment i + 1 at i. num_segments: n."""
 
     ids: Int
     class_index: Int
-    count: int
+    num_segments: int
 
 
 def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) -> Segments:

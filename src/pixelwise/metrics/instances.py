@@ -167,6 +167,7 @@ class InstanceScorer:
         }
         return InstanceScores(
             **means,
+            metrics={},
             dsb=dsb,
             dsb_of_images=of_images,
             per_class=per_class,

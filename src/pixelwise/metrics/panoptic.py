@@ -174,24 +174,24 @@ def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Flo
     void = np.asarray(pixels[:, [0]].todense()).ravel()
     pairs = pixels[1:, 1:].tocoo()
     same = predicted.class_index[pairs.row] == true.class_index[pairs.col]
-    counted = (pairs.row < predicted.count) & (pairs.col < true.count) & same
+    counted = (pairs.row < predicted.num_segments) & (pairs.col < true.num_segments) & same
     row, column, shared = (own[counted] for own in (pairs.row, pairs.col, pairs.data))
     iou = shared / (predicted_areas[row + 1] + true_areas[column + 1] - void[row + 1] - shared)
     matches = iou > MATCH
-    grouped = (pairs.row < predicted.count) & (pairs.col >= true.count) & same
-    unknown = void[1 : predicted.count + 1].astype(np.float64)
+    grouped = (pairs.row < predicted.num_segments) & (pairs.col >= true.num_segments) & same
+    unknown = void[1 : predicted.num_segments + 1].astype(np.float64)
     np.add.at(unknown, pairs.row[grouped], pairs.data[grouped])
-    is_counted = unknown <= MATCH * predicted_areas[1 : predicted.count + 1]
+    is_counted = unknown <= MATCH * predicted_areas[1 : predicted.num_segments + 1]
     is_counted[row[matches]] = False
-    is_missed = np.ones(true.count, bool)
+    is_missed = np.ones(true.num_segments, bool)
     is_missed[column[matches]] = False
 
     def per_class(class_index: Int, weights: Float64 | None = None) -> Float64:
         return np.bincount(class_index, weights, minlength=num_classes).astype(np.float64)
 
     found = predicted.class_index[row[matches]]
-    invented = predicted.class_index[: predicted.count][is_counted]
-    missed = true.class_index[: true.count][is_missed]
+    invented = predicted.class_index[: predicted.num_segments][is_counted]
+    missed = true.class_index[: true.num_segments][is_missed]
     return np.stack([per_class(found, iou[matches]), per_class(found), per_class(invented), per_class(missed)])
 
 
@@ -220,4 +220,5 @@ def image_quality(counts: Float64) -> float:
 
 
 def _share(part: Float64, whole: Float64) -> Float64:
-    return np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    share: Float64 = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return share

@@ -29,8 +29,10 @@ def write_panoptic(path: Path, result: Result) -> None:
     objects, classes = require_objects(result), result.info.classes
     things = () if result.info.grouping is None else result.info.grouping.things
     segments = find_segments(result.label_map, objects, things)
-    ids = np.where(segments.ids <= segments.count, segments.ids, 0).astype(np.int32)
-    written = Objects(ids, segments.class_index[: segments.count].astype(np.int32), np.ones(segments.count, np.float32))
+    ids = np.where(segments.ids <= segments.num_segments, segments.ids, 0).astype(np.int32)
+    written = Objects(
+        ids, segments.class_index[: segments.num_segments].astype(np.int32), np.ones(segments.num_segments, np.float32)
+    )
     height, width = ids.shape
     png, image = path.with_suffix(".png"), path.name.removesuffix(ENDING)
     boxes = written.boxes_xyxy().tolist()
