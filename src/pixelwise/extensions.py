@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pixelwise.nn.encoders.registry import EncoderFamily
     from pixelwise.nn.losses import Loss
     from pixelwise.nn.models import ModelBuilder
-    from pixelwise.tasks import Task
+    from pixelwise.tasks.base import Task
 
 
 def register_model(name: str, model: ModelBuilder | str) -> None:
@@ -163,8 +163,8 @@ def register_task(name: str, task: Task | str) -> None:
     name
         What the option `task` calls it.
     task
-        An object as `pixelwise.tasks.Task` describes it. Most derive from `pixelwise.tasks.semantic.SemanticTask` and
-        override what differs.
+        An object as `pixelwise.tasks.base.Task` describes it. Most derive from `SemanticTask` of
+        `pixelwise.tasks.semantic` and override what differs.
 
     Raises
     ------

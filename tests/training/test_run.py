@@ -165,7 +165,7 @@ def test_stopped_it_is_saved_and_goes_on_to_the_same_weights(
 def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None:
     before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file() and "tensorboard" not in str(path)}
     run = train(data, out=whole, resume=True, quiet=True)
-    assert run.miou == json.loads((whole / "metrics.json").read_text())["miou"]
+    assert run.score == json.loads((whole / "metrics.json").read_text())["miou"]
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -303,7 +303,7 @@ def test_without_validation_images_the_last_weights_are_kept(tmp_path: Path) -> 
     data = tmp_path / "data"
     write_scenes(data, 0, {"train": 4}, size=(64, 96))
     run = train(data, out=tmp_path / "run", model="segnet", width=0.06, epochs=2, quiet=True)
-    assert run.miou is None
+    assert run.score is None
     assert not (tmp_path / "run" / "metrics.json").exists()
     image = np.zeros((32, 32, 3), np.uint8)
     assert load(tmp_path / "run").label_map(image).shape == (32, 32)
@@ -347,5 +347,5 @@ def test_the_default_model_ends_in_a_file_whose_labels_are_those_of_its_logits(d
         with torch.no_grad():
             assert_allclose(logits, pipeline(torch.from_numpy(image[None]))[0], atol=1e-4)
         assert (model.label_map(image) == logits.argmax(axis=0)).mean() > 0.9999
-    assert evaluate(model, dataset, "test").to_json_dict()["miou"] == pytest.approx(run.miou)
+    assert evaluate(model, dataset, "test").to_json_dict()["miou"] == pytest.approx(run.score)
     assert run.split == "test"

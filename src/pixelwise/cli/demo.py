@@ -16,12 +16,19 @@ from pixelwise.cli.output import note, say
 from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
-    from pixelwise.metrics.instances import InstanceScores
-    from pixelwise.metrics.scores import Scores
+    from pixelwise.tasks.base import Task, TaskScores
 
 SEED = 0
-KINDS = {"semantic": ("mask", "overlay"), "instance": ("instances", "objects", "overlay")}
-SCENES: dict[str, Literal["landscapes", "fruit"]] = {"semantic": "landscapes", "instance": "fruit"}
+KINDS = {
+    "semantic": ("mask", "overlay"),
+    "instance": ("instances", "objects", "overlay"),
+    "panoptic": ("mask", "instances", "overlay"),
+}
+SCENES: dict[str, Literal["landscapes", "fruit"]] = {
+    "semantic": "landscapes",
+    "instance": "fruit",
+    "panoptic": "fruit",
+}
 
 
 def demo(
@@ -30,7 +37,8 @@ def demo(
     ] = Path("pixelwise-demo"),
     minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
     task: Annotated[
-        Literal["semantic", "instance"], typer.Option(help="A class for each pixel, or the objects, too.")
+        Literal["semantic", "instance", "panoptic"],
+        typer.Option(help="A class for each pixel, the objects, or both at once."),
     ] = "semantic",
     as_json: AsJson = False,
 ) -> None:
@@ -42,6 +50,7 @@ def demo(
     from pixelwise.inference.evaluate import evaluate
     from pixelwise.inference.jobs import plan_jobs
     from pixelwise.inference.loading import load
+    from pixelwise.tasks import TASKS
     from pixelwise.training import train
     from pixelwise.training.memory import keep_freed_memory
     from pixelwise_scenes import write_scenes
@@ -63,13 +72,12 @@ def demo(
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
     print()
-    say(f"test {_in_words(scores)} on {quantity(scores.images, 'unseen image')}")
+    say(f"test {_in_words(scores, TASKS[task])} on {quantity(scores.images, 'unseen image')}")
     say(f"predictions: {out / 'predictions'}")
     say(f"report:      {report.resolve().as_uri()}")
 
 
-def _in_words(scores: Scores | InstanceScores) -> str:
+def _in_words(scores: TaskScores, task: Task) -> str:
     values = scores.to_json_dict()
-    if "ap" in values:
-        return f"AP {values['ap']:.3f}, AP at IoU 0.5 {values['ap50']:.3f}"
-    return f"mIoU {values['miou']:.3f}, boundary F1 {values['boundary_f1']:.3f}"
+    figures = [figure for figure in task.tables.figures if values[figure.key] is not None]
+    return ", ".join(f"{figure.label} {values[figure.key]:.3f}" for figure in figures[:2])

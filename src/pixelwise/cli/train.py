@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, ModelOptions, Width, nameable
+from pixelwise.cli.arguments import (
+    AsJson,
+    BandNumbers,
+    Data,
+    Format,
+    ImagesRoot,
+    ModelOptions,
+    Width,
+    nameable,
+)
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.flags import in_flags
 
@@ -82,8 +91,11 @@ def train(
         int | None, typer.Option(help="For sets too small to split: measure by cross-validation with so many parts.")
     ] = None,
     task: Annotated[
-        Literal["semantic", "instance"] | None,
-        typer.Option(help="semantic: a class for each pixel; instance: the objects, too. [default: semantic]"),
+        str | None,
+        typer.Option(
+            help="semantic: a class for each pixel; instance: objects, too; panoptic: an object or a class for each "
+            "pixel; or a task that a package adds. [default: semantic]"
+        ),
     ] = None,
     format: Format = None,
     bands: BandNumbers = None,
@@ -131,10 +143,9 @@ def train(
 
 
 def _scores(run: Run) -> dict[str, object]:
-    """Return the split of a run's score and, called by it, the score; `val_miou`, or `val_ap`, is there in any case."""
-    measure, score = ("miou", run.miou) if run.ap is None else ("ap", run.ap)
+    """Return the split of a run's score and, called by it, the score; that of validation is there in any case."""
     return {
         "split": run.split,
-        f"val_{measure}": run.val_score,
-        **({f"{run.split}_{measure}": score} if run.split else {}),
+        f"val_{run.measure}": run.val_score,
+        **({f"{run.split}_{run.measure}": run.score} if run.split else {}),
     }

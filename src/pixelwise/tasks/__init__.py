@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pixelwise.core.registry import Registry
-from pixelwise.tasks.base import Task
+
+if TYPE_CHECKING:
+    from pixelwise.tasks.base import Task
 
 TASKS: Registry[Task] = Registry(
     "task",

@@ -17,13 +17,10 @@ from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.encoders import upgrade_encoder_name
+from pixelwise.tasks import TASKS
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe, Strict
 
 MAX_SEED = 2**32 - 1
-MEASURES = {"miou": "mIoU", "ap": "AP"}
-"""What models are chosen by, as `metrics.json` calls it and as a person does."""
-
-
 EncoderPadding = Literal["trained", "symmetric"]
 
 
@@ -58,13 +55,13 @@ class RunConfig(Strict):
     encoder_padding: EncoderPadding = "symmetric"
     """How strided convolutions of the packaged encoders pad: as their weights were trained, or alike on all sides, as
     in runs that were made before this field."""
-    task: Literal["semantic", "instance"]
+    task: str
     bands: Bands | None = None
     """The images' channels; `None` for red, green and blue."""
     value_range: ValueRange | None = FULL
     """What becomes 0 and 255 of images deeper than 8 bits; `None` where the training images have none."""
     things: tuple[pydantic.NonNegativeInt, ...] = ()
-    """Of an instance model: the classes whose pixels make objects."""
+    """Of a task with objects: the classes whose pixels make them."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]
     start_from: str | None
     skip_bad: bool
@@ -79,8 +76,8 @@ class RunConfig(Strict):
 
     @property
     def grouping(self) -> GroupingParameters | None:
-        """How an instance model's logits become objects, before a run has settled it; `None` of a semantic one."""
-        if self.task != "instance":
+        """How logits become objects before that is fitted; `None` of a task without objects."""
+        if not TASKS[self.task].has_objects:
             return None
         recipe = self.recipe
         return GroupingParameters(self.things, recipe.radius, recipe.least_heat, recipe.least_area, recipe.group_by)
@@ -88,11 +85,18 @@ class RunConfig(Strict):
     @property
     def measure(self) -> str:
         """What models are chosen by on validation images, as `metrics.json` calls it."""
-        return "ap" if self.task == "instance" else "miou"
+        return TASKS[self.task].measure
+
+    @pydantic.field_validator("task")
+    @classmethod
+    def _task_is_registered(cls, task: str) -> str:
+        if task not in TASKS:
+            raise ValueError(f"found {task!r}; expected one of {', '.join(TASKS)}")
+        return task
 
     @pydantic.model_validator(mode="after")
     def _things_are_classes(self) -> RunConfig:
-        if bool(self.things) != (self.task == "instance") or max(self.things, default=0) >= len(self.classes):
+        if bool(self.things) != TASKS[self.task].has_objects or max(self.things, default=0) >= len(self.classes):
             raise ValueError(f"things {self.things} of {len(self.classes)} classes for the task {self.task}")
         return self
 

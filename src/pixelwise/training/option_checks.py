@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.models import DEFAULT_MODEL, default_encoder
+from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.config import MAX_SEED
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, REDUCTIONS, TrainOptions
 
@@ -54,13 +55,9 @@ def _check_numbers(options: TrainOptions) -> None:
 
 
 def _check_task(options: TrainOptions) -> None:
-    if options.task != "instance":
-        return
-    if options.reduction not in (None, "mean"):
-        remedy = "Leave `reduction` out: the losses of centres and offsets are means."
-        raise OptionError("reduction", f"{options.reduction} with `task='instance'`", "mean", remedy)
-    if options.recipe is not None:
-        raise OptionError("recipe", f"{options.recipe} with `task='instance'`", "one of the two", ONE_OF_TWO)
+    name = options.task or DEFAULT_TASK
+    for rule in TASKS[name].option_rules:
+        rule.check(name, getattr(options, rule.option))
 
 
 def _check_weights(options: TrainOptions) -> None:

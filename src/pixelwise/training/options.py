@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from pixelwise.nn.losses.cross_entropy import Reduction
 
@@ -19,7 +19,7 @@ CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 class TrainOptions:
     """The options of `pixelwise train`; `None` leaves the choice to the recipe, or on resuming to the stored run."""
 
-    task: Literal["semantic", "instance"] | None = None
+    task: str | None = None
     model: str | None = None
     encoder: str | None = None
     width: float | None = None

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pixelwise.core.text import escape_controls, quantity
-from pixelwise.training.config import MEASURES, RunConfig
+from pixelwise.tasks.base import Task
+from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Progress as TrainingProgress
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, describe_crops
@@ -35,10 +36,10 @@ class Display:
         """Show a line."""
         self._console.print(escape_controls(self.wording(text)), soft_wrap=True)
 
-    def start(self, recipe: Recipe, done: int, train_images: int, measure: str) -> None:
-        """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by
-        `measure`."""
-        self._measured, self._name = f"val_{measure}", MEASURES[measure]
+    def start(self, recipe: Recipe, done: int, train_images: int, task: Task) -> None:
+        """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by the
+        measure of `task`."""
+        self._measured, self._name = f"val_{task.measure}", task.measure_name
         self._recipe, self._train_images = recipe, train_images
         self._score = "-"
         self._window_start, self._window_step = time.perf_counter(), done
@@ -125,14 +126,14 @@ def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:
     )
 
 
-def score_lines(metrics: dict[str, Any], measure: str) -> list[str]:
+def score_lines(metrics: dict[str, Any], task: Task) -> list[str]:
     """Return the score of a run with its interval, and what is to be said of it."""
-    score = metrics.get(measure)
+    score = metrics.get(task.measure)
     if score is None:
         return ["nothing was measured: there are no labelled images beside those for training"]
-    bounds = metrics.get("intervals", {}).get(measure)
+    bounds = metrics.get("intervals", {}).get(task.measure)
     interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
     images = f"{interval}, {quantity(metrics['images'], 'image')}"
     what = "of cross-validation" if metrics["split"] == "folds" else "of the model file"
-    headline = f"{metrics['split']} {MEASURES[measure]} {score:.3f} ({images}) {what}"
+    headline = f"{metrics['split']} {task.measure_name} {score:.3f} ({images}) {what}"
     return [headline, *(f"note: {remark}" for remark in metrics.get("remarks", []))]

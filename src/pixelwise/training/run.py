@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.core.text import quantity
@@ -64,12 +63,13 @@ OF_STAGES = ("pretrained", "freeze_through", "seed", "class_weights", "reduction
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `miou`, of an instance model `ap`, is that of its model file on `split`: the test images, else
-    the validation images (see `training.measure`); `None` where there are neither."""
+    """A finished run. `score` is that of its model file on `split`, the test images, else the validation images; `None`
+    where there are neither. It is called `measure` in `metrics.json`: `miou`, of an instance model `ap`, of a panoptic
+    one `pq`."""
 
     path: Path
-    miou: float | None = None
-    ap: float | None = None
+    measure: str
+    score: float | None = None
     split: str | None = None
     val_score: float | None = None
     """The highest score on the validation images while the run went on, by which the weights were chosen."""
@@ -79,7 +79,7 @@ def train(
     data: Dataset | str | Path,
     *,
     out: str | Path,
-    task: Literal["semantic", "instance"] | None = None,
+    task: str | None = None,
     model: str | None = None,
     encoder: str | None = None,
     width: float | None = None,
@@ -107,7 +107,8 @@ def train(
 ) -> Run:
     """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
 
-    The `task` is semantic, a class for each pixel, or instance: which pixels belong to the same object, too. `minutes`
+    The `task` is semantic, a class for each pixel; instance: which pixels belong to the same object, too; or panoptic:
+    an object for each pixel of a class with objects, and a class for each other pixel. `minutes`
     (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the training images.
     With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config` repeats the run of a
     config.yaml; `start_from` begins with another run's weights, also those of another model of the same family as far
@@ -239,7 +240,7 @@ def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, cou
     return _train(run, replace(dataset, splits=splits), own, display, measured)
 
 
-def _task_of(run: RunDirectory, options: TrainOptions) -> Literal["semantic", "instance"] | None:
+def _task_of(run: RunDirectory, options: TrainOptions) -> str | None:
     """Return the task that is trained: that of a run that goes on or is repeated, else the one asked for."""
     begun = run.config if options.resume and run.config.is_file() else options.config
     return options.task if begun is None else RunConfig.load(begun).task
@@ -295,12 +296,12 @@ def _train(
             finish(run, config, dataset, survey, progress, skipped, folds, display.message)
         accelerator.wait_for_everyone()
     metrics = run.read_metrics()
-    for line in score_lines(metrics, config.measure):
+    for line in score_lines(metrics, TASKS[config.task]):
         display.message(line)
     display.message(f"report: {run.report}")
     display.message(f"model:  {run.model}")
     score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
-    return Run(run.path, split=metrics.get("split"), val_score=chosen, **{config.measure: score})
+    return Run(run.path, config.measure, score, metrics.get("split"), chosen)
 
 
 def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
@@ -360,7 +361,7 @@ def _fit(
             run.write_history(progress.history)
         display.row(progress)
 
-    display.start(recipe, trainer.progress.step, len(train_store), config.measure)
+    display.start(recipe, trainer.progress.step, len(train_store), TASKS[config.task])
     with (
         Board(run.tensorboard, trainer.progress.step + 1) if first else contextlib.nullcontext() as board,
         catch_stop_signals(accelerator.num_processes) as stop,

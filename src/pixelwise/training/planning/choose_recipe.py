@@ -6,6 +6,7 @@ import math
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.losses import median_frequency_weights
+from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training import paper_recipes
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
 from pixelwise.training.planning import defaults
@@ -44,7 +45,7 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
         tile=tile,
         overlap=overlap,
     )
-    if options.task == "instance":
+    if TASKS[options.task or DEFAULT_TASK].has_objects:
         recipe = recipe.replace(heat_weight=defaults.HEAT_WEIGHT, offset_weight=defaults.OFFSET_WEIGHT)
         recipe = adapt_to_object_sizes(recipe, data.object_areas)
     if options.recipe is not None:
@@ -55,7 +56,7 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
 def _choose_crop(data: DataFacts, options: TrainOptions, *, is_long: bool) -> tuple[float, tuple[int, int]]:
     """Return the factor by which images are magnified, and the size of crops. Small objects ask for a larger factor."""
     scale = image_scale(data.image_sizes, is_long=is_long)
-    if options.task == "instance" and is_long:
+    if TASKS[options.task or DEFAULT_TASK].has_objects and is_long:
         larger = object_scale(data.object_areas)
         if larger > scale:
             magnified = [(larger * height, larger * width) for height, width in data.image_sizes]

@@ -14,6 +14,7 @@ from pixelwise.core.files import sha256
 from pixelwise.data.check import CheckResult
 from pixelwise.data.dataset import Dataset
 from pixelwise.nn.models import DEFAULT_MODEL, default_encoder, parse_options
+from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.config import ClassEntry, EncoderPadding, RunConfig
 from pixelwise.training.distributed import broadcast_config, join_processes
 from pixelwise.training.fingerprint import fingerprint, hash_label_values
@@ -59,7 +60,7 @@ def make_config(
     options: TrainOptions, dataset: Dataset, check_result: CheckResult, budget: Budget, command: str = ""
 ) -> RunConfig:
     """Return the configuration of a run, over a single step."""
-    task = options.task or "semantic"
+    task = options.task or DEFAULT_TASK
     model = ModelFacts.of(options)
     weights = options.encoder_weights
     return RunConfig(
@@ -81,7 +82,7 @@ def make_config(
         task=task,
         bands=dataset.bands,
         value_range=dataset.value_range,
-        things=_things(dataset, check_result) if task == "instance" else (),
+        things=_things(dataset, check_result, task) if TASKS[task].has_objects else (),
         seed=options.seed or 0,
         start_from=None if options.start_from is None else str(options.start_from),
         skip_bad=options.skip_bad,
@@ -114,11 +115,11 @@ def _load_other(path: Path) -> RunConfig:
     return RunConfig.load(run.config)
 
 
-def _things(dataset: Dataset, check_result: CheckResult) -> tuple[int, ...]:
+def _things(dataset: Dataset, check_result: CheckResult, task: str) -> tuple[int, ...]:
     """Return the classes that have objects. Raises `DataError` where there are none."""
     things = tuple(np.flatnonzero(check_result.class_objects).tolist())
     if not things:
-        remedy = "Put 16-bit object ids into folders instances/ beside images/, or train without `task='instance'`."
+        remedy = f"Put 16-bit object ids into folders instances/ beside images/, or train without `task={task!r}`."
         raise DataError(dataset.root, "no objects", "instance maps with some", remedy)
     return things
 
