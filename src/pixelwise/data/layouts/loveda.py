@@ -51,7 +51,7 @@ def open_loveda(root: Path, images_root: Path | None = None) -> Dataset:
     folders = (root / split / area / MASKS for split in SPLITS for area in AREAS)
     strays = tuple(mask for folder in folders if folder.is_dir() for mask in image_files(folder) if mask not in used)
     return Dataset(
-        root, "loveda", CLASSES, group_by_split(items), labels_from_files(ENCODING.read), strays, encoding=ENCODING
+        root, "loveda", CLASSES, group_by_split(items), labels_from_files(ENCODING.read), strays, mask_encoding=ENCODING
     )
 
 

@@ -57,7 +57,13 @@ def open_nnunet(root: Path, images_root: Path | None = None) -> Dataset:
     remedy = f"Correct the mask, add the value to the labels of {FILE}, or leave the pair out (`train(skip_bad=True)`)."
     encoding = MaskEncoding(classes, values, why=f"the labels of {FILE}", remedy=remedy)
     return Dataset(
-        root, "nnunet", classes, splits, labels_from_files(encoding.read), (*strays, *test_strays), encoding=encoding
+        root,
+        "nnunet",
+        classes,
+        splits,
+        labels_from_files(encoding.read),
+        (*strays, *test_strays),
+        mask_encoding=encoding,
     )
 
 

@@ -148,7 +148,13 @@ def _open(root: Path, name: str, encoding: MaskEncoding) -> Dataset:
     strays = [file for n, file in labels.items() if images[_set_of(n)] and n not in images[_set_of(n)]]
     splits = group_by_split((_with_val(split, item), item) for split, item in items)
     return Dataset(
-        root, name, encoding.classes, splits, labels_from_files(encoding.read), tuple(sorted(strays)), encoding=encoding
+        root,
+        name,
+        encoding.classes,
+        splits,
+        labels_from_files(encoding.read),
+        tuple(sorted(strays)),
+        mask_encoding=encoding,
     )
 
 
