@@ -78,7 +78,7 @@ def compare_tiles(run: Path, data: Path, mosaic_side: int = MOSAIC, tile: int = 
 
     def predict(side: int, overlap: int) -> Objects:
         tiles = replace(info, tile=-(-side // info.stride) * info.stride, overlap=overlap)
-        return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).label_map_and_objects(mosaic)[1]
+        return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).decode(mosaic)[1]
 
     tiled, whole = predict(tile, OVERLAP), predict(mosaic_side, 0)
     return len(tiled), len(whole), int((count_overlaps(tiled, whole).iou() >= SAME).sum())

@@ -38,10 +38,11 @@ from pixelwise.core.telemetry import import_silently
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
 from pixelwise.inference.batch import predict_files
-from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE, open_engine
+from pixelwise.inference.engine_benchmark import CANDIDATES
+from pixelwise.inference.engines.registry import AUTO, HALF_ENGINE, open_engine
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.jobs import plan_jobs
-from pixelwise.inference.loading import AUTO, load
+from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.model_export.onnx import export_onnx, quiet
 from pixelwise.nn.models import build
@@ -128,8 +129,8 @@ def list_engines(path: Path) -> list[str]:
     try:
         load(path, HALF_ENGINE)
     except PixelwiseError:
-        return [*ENGINES]
-    return [*ENGINES, HALF_ENGINE]
+        return [*CANDIDATES]
+    return [*CANDIDATES, HALF_ENGINE]
 
 
 def time_files(bench: Bench, path: Path, engine: str) -> float:
@@ -307,7 +308,7 @@ def compare_int8(bench: Bench) -> Rows:
     for name, path in bench.files.items():
         small = bench.folder / "int8.onnx"
         export = export_int8(bench.run, small, fast=name == FAST)
-        for engine in ENGINES:
+        for engine in CANDIDATES:
             both = [load(file, engine) for file in (path, small)]
             slow, quick = alternate(*(partial(time_images, predictor.label_map, images) for predictor in both))
             before, after = (validation_miou(predictor, bench) for predictor in both)

@@ -96,7 +96,7 @@ def describe_machine() -> str:
     import torch
 
     from pixelwise.inference.engine_benchmark import processor_name
-    from pixelwise.inference.engines.onnxruntime import available_cores
+    from pixelwise.inference.engines.checks import available_cores
 
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{available_cores()} cores ({processor_name()}, {capability}), {platform.system()}"

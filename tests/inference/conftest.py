@@ -18,6 +18,7 @@ from pixelwise.modelfile.info import DROPOUT_SEED, METADATA_KEY, ModelInfo
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+Int32 = npt.NDArray[np.int32]
 
 WEIGHT = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 # "dark" wins where all channels are below 100. The fractions differ, so that no two classes ever score the same.
@@ -112,6 +113,14 @@ def blob_image() -> UInt8:
     for column in (3, 60, 67):
         image[2, column, 1] = 255
     return image
+
+
+@pytest.fixture
+def blob_map() -> Int32:
+    """What the eye sees in `blob_image`: of the two that touch each pixel belongs to the nearer centre."""
+    expected = np.zeros((5, 150), np.int32)
+    expected[1:4, 2:5], expected[1:4, 58:64], expected[1:4, 64:70] = 1, 2, 3
+    return expected
 
 
 @pytest.fixture

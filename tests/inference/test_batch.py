@@ -18,6 +18,7 @@ from pixelwise.inference.batch import predict_files
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
+from pixelwise.instances.objects import Objects
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
@@ -122,17 +123,17 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
         read.append(path.stem)
         return read_image(path)
 
-    label_map: Callable[[UInt8], UInt8] = model.label_map
+    decode: Callable[[UInt8], tuple[UInt8, Objects | None]] = model.decode
 
-    def watched(image: UInt8) -> UInt8:
+    def watched(image: UInt8) -> tuple[UInt8, Objects | None]:
         if len(seen) < 3:
             meeting.wait(timeout=10)
             seen.append(len(read))
             meeting.wait(timeout=10)
-        return label_map(image)
+        return decode(image)
 
     monkeypatch.setattr(model, "read", note_read)
-    monkeypatch.setattr(model, "label_map", watched)
+    monkeypatch.setattr(model, "decode", watched)
     assert predict_files(model, plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",))) == {}
     assert seen == [3, 3, 3]
     assert len(list((tmp_path / "out").iterdir())) == 5
@@ -150,9 +151,9 @@ def test_images_at_once_have_the_same_labels(model_file: Path, photos: dict[str,
 def test_an_error_that_is_no_images_own_is_raised(
     model_file: Path, photos: dict[str, UInt8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(model: Predictor, image: UInt8) -> UInt8:
+    def broken(model: Predictor, image: UInt8) -> tuple[UInt8, Objects | None]:
         raise RuntimeError("the engine broke")
 
-    monkeypatch.setattr(Predictor, "label_map", broken)
+    monkeypatch.setattr(Predictor, "decode", broken)
     with pytest.raises(RuntimeError, match="the engine broke"):
         predict_files(load(model_file), plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",)))

@@ -68,7 +68,7 @@ def test_where_one_alone_is_installed_none_is_timed(
     model_file: Path, cache: Path, timed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert installed_engines() == ["onnxruntime", "openvino"]
-    monkeypatch.setattr(paces, "ENGINES", ("onnxruntime", "no_such_package"))
+    monkeypatch.setattr(paces, "CANDIDATES", ("onnxruntime", "no_such_package"))
     assert fastest_engine(model_file) == "onnxruntime"
     assert timed == []
     assert not cache.exists()
@@ -78,7 +78,7 @@ def test_auto_loads_the_fastest(
     model_file: Path, colour: ColourModel, image: UInt8, cache: Path, timed: list[str]
 ) -> None:
     predictor = load(model_file, "auto")
-    assert isinstance(predictor._engine, OpenVinoEngine)
+    assert isinstance(predictor.engine, OpenVinoEngine)
     assert_array_equal(predictor.label_map(image), colour.labels(image))
 
 

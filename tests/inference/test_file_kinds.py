@@ -23,6 +23,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.inference.batch import predict_files
+from pixelwise.inference.engines.base import FunctionEngine
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.predictor import Predictor
@@ -217,7 +218,7 @@ def test_one_file_has_one_meaning(
         assert_array_equal(scan[11:40, 3:64], expected[11:40, 3:64])
 
     info = type(colour.info)(**{**vars(colour.info), "value_range": RANGE})
-    predictor = Predictor(lambda images: np.stack([colour.logits(own) for own in images]), info)
+    predictor = Predictor(FunctionEngine(lambda images: np.stack([colour.logits(own) for own in images])), info)
     (job,) = plan_jobs([str(path)], tmp_path / "out", ("mask",))
     assert (job.scan, job.placed) == (kind.large, kind.large or kind.placed)
     assert (predict_scans if job.scan else predict_files)(predictor, [job]) == {}

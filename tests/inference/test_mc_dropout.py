@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.core.errors import OptionError, ShapeError
+from pixelwise.inference.engines.base import Engine, FunctionEngine
 from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes, softmax
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 SAMPLING = MonteCarloDropout(passes=5, seed=3)
 TILES = 40
-PASS_OF = {SAMPLING.draw(number, tile): number for number in range(SAMPLING.passes) for tile in range(TILES)}
+PASS_OF = {SAMPLING.seed_of(number, tile): number for number in range(SAMPLING.passes) for tile in range(TILES)}
 
 
-class Noisy:
+class Noisy(Engine):
     """An engine whose passes score the colours more and more sharply, and one class of them extra."""
 
     def __init__(self, colour: ColourModel) -> None:
@@ -80,8 +81,8 @@ def test_labels_come_from_the_mean_and_tiled_equals_whole(colour: ColourModel, i
 
 def test_draws_are_a_function_of_seed_pass_and_tile() -> None:
     keys = [(seed, number, tile) for seed in range(3) for number in range(20) for tile in range(20)]
-    draws = [MonteCarloDropout(20, seed).draw(number, tile) for seed, number, tile in keys]
-    assert draws == [MonteCarloDropout(50, seed).draw(number, tile) for seed, number, tile in keys]
+    draws = [MonteCarloDropout(20, seed).seed_of(number, tile) for seed, number, tile in keys]
+    assert draws == [MonteCarloDropout(50, seed).seed_of(number, tile) for seed, number, tile in keys]
     assert len(set(draws)) == len(keys)
     assert min(draws) >= 1
     assert max(draws) < 2**32
@@ -92,7 +93,7 @@ def test_passes_that_agree_have_no_variance_at_all(colour: ColourModel, image: U
         def sample(self, images: UInt8, seed: int) -> Float32:
             return self(images)
 
-    label_map, variance = Predictor(Settled(colour), colour.info).sampled(image, MonteCarloDropout(7))
+    label_map, variance = Predictor(Settled(colour), colour.info).label_map_and_variance(image, MonteCarloDropout(7))
     assert_array_equal(label_map, colour.labels(image))
     assert variance.dtype == np.float32
     assert_array_equal(variance, np.zeros((150, 201)))
@@ -101,9 +102,12 @@ def test_passes_that_agree_have_no_variance_at_all(colour: ColourModel, image: U
 def test_two_passes_that_disagree_have_the_most_variance_there_is() -> None:
     """Of two classes, certain of one and then of the other: each probability is 0 and 1, its variance 1/4."""
 
-    class Undecided:
+    class Undecided(Noisy):
+        def __init__(self) -> None:
+            pass
+
         def sample(self, images: UInt8, seed: int) -> Float32:
-            first = seed == MonteCarloDropout(2).draw(0, 0)
+            first = seed == MonteCarloDropout(2).seed_of(0, 0)
             return np.array([200.0, 0.0] if first else [0.0, 200.0], np.float32).reshape(1, 2, 1, 1)
 
     moments = moments_of_passes(Undecided(), MonteCarloDropout(2))(np.zeros((1, 1, 1, 3), np.uint8))
@@ -132,11 +136,11 @@ def test_a_model_without_dropout_is_refused_with_the_remedy(model_file: Path, im
 
 
 def test_an_engine_without_dropout_and_a_bad_array_are_refused(colour: ColourModel, image: UInt8) -> None:
-    predictor = Predictor(lambda images: np.stack([colour.logits(one) for one in images]), colour.info)
+    predictor = Predictor(FunctionEngine(lambda images: np.stack([colour.logits(one) for one in images])), colour.info)
     with pytest.raises(OptionError, match="sampling: found an engine without dropout"):
         predictor.probabilities(image, MonteCarloDropout(2))
     with pytest.raises(ShapeError, match="found an array of float32"):
-        predictor.sampled(image.astype(np.float32), MonteCarloDropout(2))
+        predictor.label_map_and_variance(image.astype(np.float32), MonteCarloDropout(2))
 
 
 def test_the_engine_hands_the_seed_to_a_graph_that_takes_one(

@@ -168,7 +168,7 @@ def test_uncertainty_is_written_beside_the_mask_and_again_the_same(
     assert told["uncertainty"] == str(tmp_path / "out/p0_uncertainty.png")
     assert files(tmp_path / "out") == ["p0.png", "p0_uncertainty.png"]
 
-    odd = [MonteCarloDropout(5, 3).draw(number, 0) % 2 for number in range(5)]
+    odd = [MonteCarloDropout(5, 3).seed_of(number, 0) % 2 for number in range(5)]
     scores = [colour.logits(photo).astype(np.float64) * (1 + factor) for factor in odd]
     passes = [np.exp(s - s.max(axis=0)) / np.exp(s - s.max(axis=0)).sum(axis=0) for s in scores]
     assert 0 < sum(odd) < 5

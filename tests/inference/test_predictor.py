@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from pixelwise.core.errors import ImageError, ModelFileError, RunError, ShapeError
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
 from pixelwise.render import overlay
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
 
 
-class Counted:
+class Counted(Engine):
     """The colour model as an engine that keeps the sizes it was asked for."""
 
     def __init__(self, colour: ColourModel) -> None:

@@ -110,4 +110,4 @@ def test_an_object_larger_than_a_window_sees_is_told(
     jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("instances",))
     predict_scans(load(blob_file), jobs, on_remark=told.append)
     (text,) = told
-    assert "larger than what is looked at at once were cut" in text
+    assert "larger than a window of the grouping were cut" in text

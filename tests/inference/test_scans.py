@@ -19,6 +19,7 @@ from rasterio.transform import from_origin
 
 from pixelwise.core.errors import ModelFileError
 from pixelwise.inference.batch import predict_files
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.jobs import plan_jobs, unfinished_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
@@ -153,7 +154,7 @@ class Stopped(Exception):
     pass
 
 
-class Stops:
+class Stops(Engine):
     """An engine that works for so many tiles and then is stopped, as by Ctrl-C."""
 
     def __init__(self, colour: ColourModel, tiles: int) -> None:

@@ -61,7 +61,8 @@ def test_a_predictor_keeps_them_whole_in_tiles_and_beside_probabilities(
     assert (expected != colour.labels(image)).sum() > 100
     assert_array_equal(predictor_of_red.label_map(image), expected)
     assert_array_equal(predictor_of_red.predict(image, probabilities=True).label_map, expected)
-    assert_array_equal(np.concatenate([rows for _, rows in predictor_of_red.label_bands(image)]), expected)
+    for block in predictor_of_red.blocks(image):
+        assert_array_equal(predictor_of_red.decoding.labels(block.logits), expected[block.place])
     assert_array_equal(predictor.label_map(image), colour.labels(image))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.testing import assert_allclose, assert_array_equal
 
+from pixelwise.inference.engines.base import FunctionEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.tta import AugmentedEngine
 
@@ -26,7 +27,7 @@ def test_it_sees_three_sizes_both_ways_round() -> None:
         return np.zeros((1, 2, *images.shape[1:3]), np.float32)
 
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
-    assert AugmentedEngine(noted, offsets=False)(image[None]).shape == (1, 2, 40, 60)
+    assert AugmentedEngine(FunctionEngine(noted), offsets=False)(image[None]).shape == (1, 2, 40, 60)
     assert [own.shape[:2] for own in seen] == [(30, 45)] * 2 + [(40, 60)] * 2 + [(50, 75)] * 2
     assert_array_equal(seen[2], image)
     for plain, mirror in zip(seen[::2], seen[1::2], strict=True):
@@ -42,14 +43,14 @@ def test_bands_are_seen_apart() -> None:
     image = np.zeros((40, 60, 5), np.uint8)
     image[...] = 10, 20, 30, 0, 250
     expected = np.broadcast_to(np.float32([10, 20, 30, 0, 250])[:, None, None], (5, 40, 60))
-    assert_array_equal(AugmentedEngine(channels, offsets=False)(image[None])[0], expected)
+    assert_array_equal(AugmentedEngine(FunctionEngine(channels), offsets=False)(image[None])[0], expected)
 
 
 def test_scores_of_the_colours_come_back_in_place(colour: ColourModel) -> None:
     """Stripes that are wide against what a change of size blurs: in their middles nothing changes."""
     image = np.repeat(np.array([[200, 0, 0], [0, 200, 0], [0, 0, 200], [0, 0, 0]], np.uint8), 20, axis=0)
     image = np.broadcast_to(image, (24, *image.shape)).copy()
-    engine = AugmentedEngine(lambda images: colour.logits(images[0])[None], offsets=False)
+    engine = AugmentedEngine(FunctionEngine(lambda images: colour.logits(images[0])[None]), offsets=False)
     middles = np.arange(80) % 20 // 5 % 3 > 0  # columns 5 to 14 of each stripe
     assert_allclose(engine(image[None])[0][:, :, middles], colour.logits(image)[:, :, middles], atol=0.5)
 
@@ -67,7 +68,7 @@ def test_offsets_point_to_the_same_pixel() -> None:
 
     image = np.zeros((40, 60, 3), np.uint8)
     image[..., 0] = np.linspace(250, 0, 60).astype(np.uint8)  # from which it tells how it lies
-    found = AugmentedEngine(pointing, offsets=True)(image[None])[0]
+    found = AugmentedEngine(FunctionEngine(pointing), offsets=True)(image[None])[0]
     inner = np.s_[3:-3, 3:-3]  # Pillow's weights are sampled: lines are straight to 0.02
     assert_allclose(found[1][inner], np.broadcast_to((10 - (np.arange(40) + 0.5))[:, None], (40, 60))[inner], atol=0.02)
     assert_allclose(found[2][inner], np.broadcast_to(15 - (np.arange(60) + 0.5), (40, 60))[inner], atol=0.02)
@@ -76,8 +77,8 @@ def test_offsets_point_to_the_same_pixel() -> None:
 def test_a_predictor_takes_the_mean_tile_by_tile(model_file: Path, colour: ColourModel) -> None:
     plain = np.full((150, 201, 3), (0, 210, 30), np.uint8)
     predictor = load(model_file)
-    augmented = predictor.augmented()
+    augmented = predictor.with_tta()
     assert_array_equal(augmented.label_map(plain), colour.labels(plain))
-    assert predictor.augmented().info is predictor.info
+    assert predictor.with_tta().info is predictor.info
     noise = np.random.default_rng(1).integers(0, 256, (60, 60, 3), np.uint8)
     assert (augmented.label_map(noise) != predictor.label_map(noise)).any()

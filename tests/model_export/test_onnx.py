@@ -20,7 +20,8 @@ from torch import nn
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OutputError
-from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine
+from pixelwise.inference.engines.base import Engine
+from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.data.dataset import Dataset, Item, Labels
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
@@ -24,7 +25,7 @@ SEMANTIC = ModelInfo("red", None, "semantic", CLASSES, (0.0,) * 3, (1.0,) * 3, 1
 INSTANCE = dataclasses.replace(SEMANTIC, task="instance", grouping=GroupingParameters((1,), radius=2, least_area=1))
 
 
-class Red:
+class Red(Engine):
     """Foreground where red is above 100; for objects the heat is green over 255, and no pixel leads elsewhere."""
 
     def __init__(self, channels: int) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from pixelwise.analysis.tracing import trace
 from pixelwise.core.errors import ModelFileError
-from pixelwise.inference.engines.onnxruntime import require_model
+from pixelwise.inference.engines.checks import require_model
 from pixelwise.model_export.quantization import CONVOLUTIONS
 from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import METADATA_KEY, ModelInfo

@@ -21,7 +21,7 @@ def benchmark(
     from pixelwise.cli.output import say
     from pixelwise.core.errors import MissingDependencyError, OptionError
     from pixelwise.inference.engine_benchmark import installed_engines, processor_name, time_engine
-    from pixelwise.inference.engines.onnxruntime import available_cores
+    from pixelwise.inference.engines.checks import available_cores
     from pixelwise.inference.engines.registry import HALF_ENGINE
     from pixelwise.inference.loading import model_path
 

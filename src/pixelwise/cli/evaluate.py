@@ -53,7 +53,7 @@ def evaluate(
     tell_assumptions(dataset)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
-        predictor = predictor.augmented()
+        predictor = predictor.with_tta()
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
         note(f"note: {in_flags(remark)}")
     with progress_bar("evaluate") as on_progress:

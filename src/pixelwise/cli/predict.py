@@ -86,7 +86,7 @@ def predict(
     for remark in remarks(predictor.info, missing):
         _tell(remark)
     if tta:
-        predictor = predictor.augmented()
+        predictor = predictor.with_tta()
     if threshold:
         predictor = predictor.with_thresholds(parse_thresholds(threshold))
     with progress_bar("predict") as on_image:

@@ -16,8 +16,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.text import MOST_NAME_BYTES, is_text
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.inference.jobs import Job
-from pixelwise.inference.writers.polygons import KINDS
-from pixelwise.inference.writers.registry import LABELME
+from pixelwise.inference.writers.registry import LABELME, POLYGON_KINDS
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import sample_bands
 from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
@@ -143,7 +142,7 @@ def _sample(image: Path) -> npt.NDArray[Any] | None:
 
 def _on_places(jobs: Sequence[Job]) -> Iterator[str]:
     """Yield what is not known of the coordinates of polygons, and which places on earth are lost."""
-    polygons = [job for job in jobs if job.placed and job.outputs.keys() & set(KINDS)]
+    polygons = [job for job in jobs if job.placed and job.outputs.keys() & set(POLYGON_KINDS)]
     texts: dict[str, list[Path]] = {}
     for job in polygons:
         place = place_of(job.image)

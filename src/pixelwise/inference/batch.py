@@ -1,9 +1,10 @@
-"""Many images through one model: several at once, each read, predicted and written by one thread."""
+"""Many images through one model: several at the same time, each in a thread that reads, predicts and writes it."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX
-from pixelwise.core.errors import ImageError, OutputError
-from pixelwise.inference.jobs import Job
+from pixelwise.core.errors import ImageError, OptionError, OutputError
+from pixelwise.core.prefetch import prefetch
+from pixelwise.inference.inputs import ImageLike, PathLike, is_many, is_path
+from pixelwise.inference.jobs import Job, find_images
 from pixelwise.inference.mc_dropout import MonteCarloDropout
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
@@ -21,7 +24,7 @@ from pixelwise.raster.image import pixels_in
 from pixelwise.raster.limits import Turns
 
 OnProgress = Callable[[int, int], None]
-"""Told (done, total) after every image."""
+"""Called with (done, total) after every image."""
 
 
 def predict_files(
@@ -30,12 +33,12 @@ def predict_files(
     on_progress: OnProgress | None = None,
     sampling: MonteCarloDropout | None = None,
 ) -> dict[Path, ImageError]:
-    """Predict every job's image and write its files; return the images that could not be read, or whose files cannot be
-    called as they would be, each with its error.
+    """Predict every job's image and write its files. Return the images that cannot be read, or whose names are no names
+    for their files, each with its error.
 
-    As many images are in memory as the predictor works on `at_once`, of large ones fewer.
-    Raises `OutputError` where a result cannot be written, since the next would fare no better, and `OptionError` for
-    sampling from a model without dropout; images under way are done first.
+    At most `predictor.at_once` images are in memory, of large ones fewer. Raises `OutputError` where a result cannot be
+    written, since the next would fare no better, and `OptionError` for sampling from a model without dropout; images
+    under way are completed first.
     """
     failures: dict[Path, ImageError] = {}
     turns = Turns()
@@ -58,18 +61,47 @@ def predict_files(
     return {job.image: failures[job.image] for job in jobs if job.image in failures}
 
 
+def predict_each(
+    predictor: Predictor,
+    images: PathLike | Iterable[ImageLike],
+    sampling: MonteCarloDropout | None = None,
+    *,
+    probabilities: bool = False,
+) -> Iterator[Result]:
+    """Yield the result of each image, in order: see `Predictor.predict_each`.
+
+    Two threads or more read and predict, so that one reads while another computes; the images in memory are bounded as
+    in `predict_files`.
+    """
+    turns = Turns()
+
+    def predict(image: ImageLike) -> Result:
+        if is_many(image):
+            raise OptionError("image", f"{image!r} among several", "a single image", "Pass the images in one list.")
+        with turns.of(pixels_in(Path(image)) if is_path(image) else 0):
+            return predictor.predict(image, sampling, probabilities=probabilities)
+
+    if not is_many(images):
+        problem = str(images) if is_path(images) else f"an object of type {type(images).__name__}"
+        raise OptionError("images", problem, "a list of images or a folder", "Use `predict` for one image.")
+    if is_path(images):
+        images = find_images([os.fspath(images)], paged=predictor.info.bands is None)
+    return (result.result() for _, result in prefetch(predict, images, max(2, predictor.at_once)))
+
+
 def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
     with turns.of(pixels_in(job.image)):
         _predict_file(predictor, job, sampling)
 
 
 def _predict_file(predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
-    asked = any(WRITERS[kind].probabilities for kind in job.outputs)
-    result = replace(predictor.predict(job.image, sampling, probabilities=asked), source=job.image)
+    writers = {path: WRITERS[kind] for kind, path in job.outputs.items()}
+    needs_probabilities = any(writer.needs_probabilities for writer in writers.values())
+    result = predictor.predict(job.image, sampling, probabilities=needs_probabilities)
     if job.placed:
-        result = _placed(result, job.image)
-    for kind, path in job.outputs.items():
-        WRITERS[kind].write(path, result)
+        result = _attach_place(result, job.image)
+    for path, writer in writers.items():
+        writer.write(path, result)
 
 
 def _is_about_the_name(error: OutputError) -> bool:
@@ -77,9 +109,9 @@ def _is_about_the_name(error: OutputError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENAMETOOLONG, errno.EILSEQ)
 
 
-def _placed(result: Result, image: Path) -> Result:
+def _attach_place(result: Result, image: Path) -> Result:
     """Return a result at its image's place on earth, without labels and objects where the image has no data."""
-    from pixelwise.raster.place import PlaceOnEarth  # which few ask for
+    from pixelwise.raster.place import PlaceOnEarth  # rarely asked for
     from pixelwise.raster.scan import Scan
 
     height, width = result.label_map.shape
@@ -90,7 +122,7 @@ def _placed(result: Result, image: Path) -> Result:
         return replace(result, place=place)
     objects = result.instances
     if objects is not None:
-        left = replace(objects, instance_map=np.where(blank, 0, objects.instance_map))
-        objects = left.select(left.areas() > 0)
+        cut = replace(objects, instance_map=np.where(blank, 0, objects.instance_map))
+        objects = cut.select(cut.areas() > 0)
     label_map = np.where(blank, np.uint8(IGNORE_INDEX), result.label_map)
     return replace(result, place=place, label_map=label_map, instances=objects)

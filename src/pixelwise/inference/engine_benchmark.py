@@ -1,4 +1,4 @@
-"""How fast the engines are with a model file on this machine, and which of them is the fastest."""
+"""How fast engines run a model file on this machine, and which of them is the fastest."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ import numpy as np
 
 from pixelwise.core.errors import OutputError
 from pixelwise.core.files import read_json_object, sha256, write_text
-from pixelwise.inference.engines.onnxruntime import available_cores
-from pixelwise.inference.engines.registry import ENGINES, open_engine
+from pixelwise.inference.engines.base import Engine
+from pixelwise.inference.engines.checks import available_cores
+from pixelwise.inference.engines.registry import open_engine
 from pixelwise.inference.predictor import Predictor
+from pixelwise.modelfile.info import ModelInfo
 
+CANDIDATES = ("onnxruntime", "openvino")
+"""The engines of float32 that `fastest_engine` chooses from, each called like its package."""
 SIZE = (480, 640)
-"""Height and width of the image that the choice is made with."""
+"""Height and width of the image by which it chooses."""
 CALLS = 5
 
 
 @dataclass(frozen=True)
 class EngineTiming:
-    """Milliseconds that an engine takes to open a model file, and to label an image: the median of some calls."""
+    """Milliseconds that an engine takes to open a model file, and to label an image: the median of `CALLS`."""
 
     engine: str
     opening_ms: float
@@ -37,38 +41,42 @@ class EngineTiming:
 
 
 def installed_engines() -> list[str]:
-    """Return those of `ENGINES` that are installed."""
-    return [engine for engine in ENGINES if importlib.util.find_spec(engine) is not None]
+    """Return those of `CANDIDATES` that are installed."""
+    return [engine for engine in CANDIDATES if importlib.util.find_spec(engine) is not None]
 
 
 def time_engine(path: Path, engine: str, size: tuple[int, int]) -> EngineTiming:
     """Time an engine with a model file on an image of noise of `size` (height, width). Raises what the engine does."""
     started = time.perf_counter()
-    own = open_engine(path, engine)
-    predictor = Predictor(own, own.info)
+    predictor = Predictor(open_engine(path, engine), ModelInfo.read(path), path)
     opening = time.perf_counter() - started
     image = np.random.default_rng(0).integers(0, 256, (*size, predictor.info.in_channels), np.uint8)
     predictor.label_map(image)
-    calls = [_seconds(lambda: predictor.label_map(image)) for _ in range(CALLS)]
+    calls = [_time_call(lambda: predictor.label_map(image)) for _ in range(CALLS)]
     return EngineTiming(engine, 1000 * opening, 1000 * statistics.median(calls))
 
 
 def fastest_engine(path: Path) -> str:
-    """Return the engine that is the fastest with a model file: timed once, and remembered in the user's cache."""
+    """Return the fastest engine for a model file. It is timed once and remembered in the user's cache."""
     engines = installed_engines()
     if len(engines) == 1:
         return engines[0]
     cache, key = _cache(), _key(path, engines)
     remembered: dict[str, str] = read_json_object(cache)
     if remembered.get(key) not in engines:
-        paces = [time_engine(path, engine, SIZE) for engine in engines]
-        remembered[key] = min(paces, key=lambda own: own.image_ms).engine
+        timings = [time_engine(path, engine, SIZE) for engine in engines]
+        remembered[key] = min(timings, key=lambda timing: timing.image_ms).engine
         _write(cache, remembered)
     return remembered[key]
 
 
+def open_fastest(path: Path, at_once: int = 1) -> Engine:
+    """Open a model file in its fastest engine, for so many threads that call it at the same time."""
+    return open_engine(path, fastest_engine(path), at_once)
+
+
 def processor_name() -> str:
-    """Return what the machine calls its processor."""
+    """Return the name of the processor, as the machine reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -89,11 +97,11 @@ def _key(path: Path, engines: Sequence[str]) -> str:
 
 
 def _write(cache: Path, remembered: dict[str, str]) -> None:
-    with contextlib.suppress(OutputError):  # a choice that cannot be remembered is made again
+    with contextlib.suppress(OutputError):  # without a place to remember it, it is timed again
         write_text(cache, json.dumps(remembered, indent=1))
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def _time_call(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

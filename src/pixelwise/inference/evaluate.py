@@ -11,7 +11,7 @@ from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.prefetch import prefetch
 from pixelwise.core.registry import Registry
 from pixelwise.data.dataset import Dataset, Item, Sample
-from pixelwise.inference.engines.onnxruntime import name_image_in_errors
+from pixelwise.inference.engines.checks import name_image_in_errors
 from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
 from pixelwise.tasks import TASKS

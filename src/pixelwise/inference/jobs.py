@@ -1,4 +1,4 @@
-"""From what was named on the command line to images, and to the files that will hold their predictions."""
+"""From paths and patterns to images, and to the files that will hold their predictions."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from pixelwise.raster.zarr import is_zarr
 
 @dataclass(frozen=True)
 class Job:
-    """One image, or page of a file, and, by kind (a key of `WRITERS`), the files to write for it. placed: it lies
-    somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and has a mask.
-    shortened: the image's name is so long that a file of it is not called by the whole of it."""
+    """One image, or page of a file, and the files to write for it, by the name of their writer.
+
+    placed: it lies somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and
+    has a mask. shortened: the image's name is so long that a file of it is not named by the whole of it.
+    """
 
     image: Path
     outputs: dict[str, Path]
@@ -33,23 +35,33 @@ class Job:
 
 
 def plan_jobs(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
-    """Find the images of `inputs` (files, folders, glob patterns) and name the files in `out` for each of them.
+    """Return the images of `inputs`, and name the files in `out` for each of them.
 
-    A folder is searched with its sub-folders, which its images keep below `out`; images named otherwise go into `out`
-    itself. Hidden files are left out, and so is `out` where it lies within the folder: predicting a folder twice does
-    not predict the predictions. Each page of a TIFF and frame of an animation is an image of its own: page 1 of
-    stack.tif, counted from 0, is stack.tif/1 and becomes stack_1.png; where not `paged`, pages are bands of one image.
+    Where the images lie: see `find_images`. Those of a folder keep their sub-folders below `out`; others go into `out`
+    itself. Page 1 of stack.tif, counted from 0, is stack.tif/1 and becomes stack_1.png.
     Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
+    image.
+    """
+    images = find_images(inputs, out, paged=paged)
+    jobs = [_job(image, out / place, kinds) for image, place in images.items()]
+    _require_no_overwriting(jobs)
+    return jobs
+
+
+def find_images(inputs: Sequence[str], out: Path | None = None, *, paged: bool = True) -> dict[Path, Path]:
+    """Return the images behind `inputs`: files, folders, glob patterns; and the place of each relative to `out`.
+
+    A folder is searched with its sub-folders. Hidden files are left out, and so is `out` where it lies within the
+    folder: predicting a folder twice does not predict the predictions. Each page of a TIFF and frame of an animation is
+    an image of its own; where not `paged`, pages are bands of one image. Raises `DataError` for an input without an
     image.
     """
     places: dict[Path, Path] = {}
     for text in inputs:
         for image, place in _images_of(text, out).items():
-            for page, own in _pages_of(image, place) if paged else [(image, place)]:
-                places.setdefault(page, own)
-    jobs = [_job(image, out / place, kinds) for image, place in places.items()]
-    _require_no_overwriting(jobs)
-    return jobs
+            for page, page_place in _pages_of(image, place) if paged else [(image, place)]:
+                places.setdefault(page, page_place)
+    return places
 
 
 def _pages_of(image: Path, place: Path) -> list[tuple[Path, Path]]:
@@ -69,7 +81,7 @@ def _page_numbers(file: Path) -> Sequence[int]:
 
 
 def unfinished_jobs(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs of which a file is missing: files appear whole, so that the others are done."""
+    """Return the jobs of which a file is missing. Files appear whole, so that the others are done."""
     return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
 
 
@@ -94,33 +106,34 @@ def require_new(jobs: Sequence[Job]) -> None:
                 raise OptionError("out", f"{output}, which exists", "a place for new files", remedy)
 
 
-def _images_of(text: str, out: Path) -> dict[Path, Path]:
+def _images_of(text: str, out: Path | None) -> dict[Path, Path]:
     """Return the images behind one input, sorted, and the place of each relative to `out`."""
     path = Path(text)
     if path.is_dir() and not is_zarr(path):
         images = {image: image.relative_to(path) for image in _images_below(path, out)}
-        found, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
+        problem, expected = "a folder without images", f"files that end in {', '.join(IMAGE_ENDINGS)}"
     elif (file := split_page(path)[0]) != path:
         pages = _pages_of(file, Path(file.name))
-        images = {own: place for own, place in pages if own == path or (own == file and path == page_path(file, 0))}
-        found, expected = "no such page", "a page of the file, counted from 0"
+        images = {page: place for page, place in pages if page == path or (page == file and path == page_path(file, 0))}
+        problem, expected = "no such page", "a page of the file, counted from 0"
     else:
         matches = [path] if path.exists() else sorted(map(Path, glob.iglob(text, recursive=True)))
         images = {image: Path(image.name) for image in matches if image.is_file() or is_zarr(image)}
-        found, expected = "no such file", "an image, a folder of images, or a pattern such as 'photos/*.jpg'"
+        problem, expected = "no such file", "an image, a folder of images, or a pattern such as 'photos/*.jpg'"
     if not images:
-        raise DataError(text, found, expected, "Check the path.")
+        raise DataError(text, problem, expected, "Check the path.")
     return images
 
 
-def _images_below(folder: Path, out: Path) -> list[Path]:
+def _images_below(folder: Path, out: Path | None) -> list[Path]:
     """Return the images in a folder and its sub-folders, those behind links too, each folder once."""
-    own = out.resolve() if out.resolve() != folder.resolve() else None
+    predictions = out.resolve() if out is not None and out.resolve() != folder.resolve() else None
     images = []
     visited = {folder.resolve()}
     for directory, subfolders, names in os.walk(folder, followlinks=True):
         here = Path(directory)
-        below = [here / name for name in sorted(subfolders) if name[0] != "." and (here / name).resolve() != own]
+        below = [here / name for name in sorted(subfolders) if name[0] != "."]
+        below = [path for path in below if path.resolve() != predictions]
         arrays = [path for path in below if is_zarr(path)]
         subfolders[:] = []
         for path in below:
@@ -135,16 +148,15 @@ def _images_below(folder: Path, out: Path) -> list[Path]:
 def _job(image: Path, place: Path, kinds: Sequence[str]) -> Job:
     scan = is_scan(image)
     placed = scan or is_zarr(image) or place_of(image) is not None
-    if scan:  # whose other files come of its mask
+    if scan:  # whose other files are made from its mask
         kinds = tuple(dict.fromkeys((MASK, *kinds)))
-    outputs = {kind: _output(place, kind, placed) for kind in kinds}
+    outputs = {kind: _output(place, kind, placed=placed) for kind in kinds}
     shortened = any(not path.name.startswith(place.stem) for path in outputs.values())
     return Job(image, outputs, placed, scan, shortened)
 
 
-def _output(place: Path, kind: str, placed: bool) -> Path:
-    writer = WRITERS[kind]
-    return place.with_name(file_name(place.stem, (placed and writer.placed) or writer.ending))
+def _output(place: Path, kind: str, *, placed: bool) -> Path:
+    return place.with_name(file_name(place.stem, WRITERS[kind].ending_of(placed=placed)))
 
 
 def _require_no_overwriting(jobs: list[Job]) -> None:

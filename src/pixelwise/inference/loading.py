@@ -4,42 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pixelwise.core.errors import ModelFileError, OptionError, RunError
-from pixelwise.inference.engines.onnxruntime import available_cores, require_file
-from pixelwise.inference.engines.registry import ENGINES, HALF_ENGINE, open_engine
+from pixelwise.core.errors import ModelFileError, RunError
+from pixelwise.inference.engines.checks import available_cores, require_file
+from pixelwise.inference.engines.registry import DEFAULT_ENGINE, open_engine
 from pixelwise.inference.predictor import Predictor
+from pixelwise.modelfile.info import ModelInfo
 
-AUTO = "auto"
-"""The fastest of those that are installed."""
-AT_ONCE = 4
-"""So many images at most are worked on at once: each is in memory, with what the model makes of it."""
+MAX_AT_ONCE = 4
+"""Each image that is predicted at the same time is in memory, with what the model makes of it."""
 
 
-def load(path: str | Path, engine: str = "onnxruntime", at_once: int = 1) -> Predictor:
-    """Load an .onnx model file, or the one in a run directory, without torch, into one of `ENGINES` or `HALF_ENGINE`.
+def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Predictor:
+    """Load a model, without torch.
 
-    `AUTO` is the fastest of `ENGINES` with this file on this machine: it is timed once and remembered. All cores work
-    on one image; or on `at_once`, 4 at most, each in a thread of the caller's, which is faster for many images.
+    Parameters
+    ----------
+    path
+        An .onnx model file, or the directory of a run, whose model.onnx is meant.
+    engine
+        What runs it: onnxruntime, openvino, openvino-bf16 (less exact), one that a package registered, or auto, which
+        is the faster of the first two with this file on this machine. It is timed once and remembered.
+    at_once
+        How many images are predicted at the same time, 4 at most, each in a thread: all cores work on one image, or on
+        several, which is faster for many images.
 
-    Raises `RunError` for a directory without a model.onnx, `ModelFileError` for a file that is not a model of
-    pixelwise's, `OptionError` for another engine or one that is not for this processor, and `MissingDependencyError`
-    for one that is not installed.
+    Returns
+    -------
+    Predictor
+
+    Raises
+    ------
+    RunError
+        A directory has no model.onnx.
+    ModelFileError
+        The file is missing, or no model of pixelwise.
+    OptionError
+        No engine has this name, or it does not run on this processor.
+    MissingDependencyError
+        The engine is not installed.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.load("runs/none")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pixelwise.core.errors.ModelFileError: runs/none: found no such file or directory; expected a run directory or ...
     """
-    known = (*ENGINES, HALF_ENGINE, AUTO)
-    if engine not in known:
-        raise OptionError("engine", repr(engine), f"one of {', '.join(known)}", "Choose one of these.")
     path = model_path(path)
-    if engine == AUTO:
-        from pixelwise.inference.engine_benchmark import fastest_engine  # which only this asks for
-
-        engine = fastest_engine(path)
-    at_once = max(1, min(at_once, available_cores(), AT_ONCE))
-    own = open_engine(path, engine, at_once)
-    return Predictor(own, own.info, path, at_once)
+    at_once = max(1, min(at_once, available_cores(), MAX_AT_ONCE))
+    return Predictor(open_engine(path, engine, at_once), ModelInfo.read(path), path, at_once)
 
 
 def model_path(path: str | Path) -> Path:
-    """Return the model file that is meant: `path` itself, or the one in the run directory `path`.
+    """Return the model file at `path`: the path itself, or the model.onnx of a run directory.
 
     Raises `RunError` for a directory without one, and `ModelFileError` where there is nothing.
     """

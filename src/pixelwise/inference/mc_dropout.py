@@ -1,4 +1,4 @@
-"""How sure a model is: several passes with dropout left on, their mean and their variance.
+"""Monte Carlo dropout: several passes with dropout left on, their mean and their variance.
 
 Gal, Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016, arXiv:1506.02142; for segmentation: Kendall,
 Badrinarayanan, Cipolla, "Bayesian SegNet", BMVC 2017, arXiv:1511.02680.
@@ -9,36 +9,50 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError
+from pixelwise.inference.engines.base import Engine
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
 MAX_VARIANCE = 0.25
-"""No variance of probabilities in 0..1, and so no mean of such, is larger."""
-
-
-@runtime_checkable
-class SamplingEngine(Protocol):
-    """An engine that can leave dropout on: logits like those of `Engine`, that depend on `seed`, 1..2**32 - 1, too.
-
-    Raises `OptionError` where the model has no dropout.
-    """
-
-    def sample(self, images: UInt8, seed: int) -> Float32: ...
+"""The largest variance that probabilities in 0..1 can have, and so the largest mean of such."""
 
 
 @dataclass(frozen=True)
 class MonteCarloDropout:
-    """How many passes with dropout on, at least 2, and the seed, at least 0, of what they drop.
+    """Several passes over an image with dropout left on: their mean is predicted, their variance says how sure it is.
 
-    What a pass drops depends on the seed, the pass and the tile alone: the same image is always answered alike.
-    Raises `OptionError` for fewer passes or a negative seed.
+    What a pass drops depends on the seed, the pass and the tile alone, so that the same image always gives the same
+    answer.
+
+    Parameters
+    ----------
+    passes
+        How many passes, 2 or more. 20 are a good start: a variance of few passes says little.
+    seed
+        The seed of what the passes drop, 0 or more.
+
+    Raises
+    ------
+    OptionError
+        Fewer passes, or a negative seed.
+
+    References
+    ----------
+    Gal, Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016, arXiv:1506.02142.
+
+    Examples
+    --------
+    >>> MonteCarloDropout(passes=40)
+    MonteCarloDropout(passes=40, seed=0)
+    >>> MonteCarloDropout(passes=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    pixelwise.core.errors.OptionError: passes: found 1; expected at least 2 passes. ...
     """
 
     passes: int = 20
@@ -51,30 +65,27 @@ class MonteCarloDropout:
         if self.seed < 0:
             raise OptionError("seed", str(self.seed), "at least 0", "Leave it out for 0.")
 
-    def draw(self, number: int, tile: int) -> int:
-        """Return what the engine's dropout is seeded with in pass `number` over `tile`: 1..2**32 - 1."""
+    def seed_of(self, number: int, tile: int) -> int:
+        """Return the seed of the engine's dropout in pass `number` over `tile`: 1..2**32 - 1."""
         (bits,) = np.random.SeedSequence((self.seed, number, tile)).generate_state(1)
         return max(1, int(bits))
 
 
-def moments_of_passes(engine: object, sampling: MonteCarloDropout) -> Callable[[UInt8], Float32]:
-    """Return a function from one image or tile, uint8 (1, height, width, 3), to float32 (1, K + 1, height, width).
+def moments_of_passes(engine: Engine, sampling: MonteCarloDropout) -> Callable[[UInt8], Float32]:
+    """Return a function from one image or tile, uint8 (1, height, width, C), to float32 (1, K + 1, height, width).
 
     The first K channels are the mean of the passes' probabilities; the last is their variance over the passes (divided
-    by their number), averaged over the classes: 0..0.25. Called on one tile after the other, each draws anew.
-    Raises `OptionError` for an engine that cannot sample.
+    by their number), averaged over the classes: 0..0.25. Called for one tile after the other, it drops something else
+    in each. Raises `OptionError` for an engine or a model without dropout.
     """
-    if not isinstance(engine, SamplingEngine):
-        remedy = "Use `engine='onnxruntime'`, or leave `sampling` out."
-        raise OptionError("sampling", "an engine without dropout", "one that can leave dropout on", remedy)
     tiles = itertools.count()
 
     def moments(images: UInt8) -> Float32:
         tile = next(tiles)
-        mean = softmax(engine.sample(images, sampling.draw(0, tile))[0])
+        mean = softmax(engine.sample(images, sampling.seed_of(0, tile))[0])
         squares = np.zeros(mean.shape[1:], np.float32)
         for number in range(1, sampling.passes):  # Welford, Technometrics 1962: no large sums that cancel
-            change = softmax(engine.sample(images, sampling.draw(number, tile))[0]) - mean
+            change = softmax(engine.sample(images, sampling.seed_of(number, tile))[0]) - mean
             mean += change / (number + 1)
             squares += np.square(change).sum(axis=0) * (number / (number + 1))
         variance = squares / (sampling.passes * len(mean))
@@ -84,7 +95,7 @@ def moments_of_passes(engine: object, sampling: MonteCarloDropout) -> Callable[[
 
 
 def softmax(logits: Float32) -> Float32:
-    """Return the soft-max over axis 0; less the largest score, no exponential overflows."""
+    """Return the softmax over axis 0. The largest score is subtracted first, so that no exponential overflows."""
     probabilities: Float32 = np.exp(logits - logits.max(axis=0))
     probabilities /= probabilities.sum(axis=0)
     return probabilities

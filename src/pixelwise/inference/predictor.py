@@ -3,213 +3,305 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.inference.engines.onnxruntime import Engine, OnnxRuntimeEngine, name_image_in_errors
+from pixelwise.inference.decoding import SemanticDecoding, decoding_of
+from pixelwise.inference.engines.base import Engine, PaddedEngine
+from pixelwise.inference.engines.checks import name_image_in_errors
+from pixelwise.inference.inputs import ImageLike, PathLike, is_many, is_path, to_pixels
 from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes, softmax
 from pixelwise.inference.result import Result
-from pixelwise.instances.fields import CentreOffsetMaps
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import read_channels
 from pixelwise.tiling.coarse import upsample_labels
-from pixelwise.tiling.stitch import Block, Image, Run, argmax_labels, stitch_blocks, stitch_label_map, stitch_logits
+from pixelwise.tiling.stitch import Block, Image, stitch_blocks, stitch_logits
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
 
 class Predictor:
-    """An engine with what it needs to know of tiles and classes; path: its model file, where it has one.
+    """A model, ready to predict. `load` makes one of a model file.
 
-    Any number of threads may predict at a time; with `at_once` of them the cores are used best. `thresholds`, by class
-    index, and `is_augmented` are what `with_thresholds` and `augmented` made of it.
+    An image with a side beyond `info.tile` is cut into tiles that overlap and are blended. Any number of threads may
+    predict at the same time; with `at_once` of them the cores are used best.
+
+    Parameters
+    ----------
+    engine
+        What turns images into logits.
+    info
+        The metadata of the model.
+    path
+        The model file, where there is one.
+    at_once
+        How many threads predict at the same time; the engine was opened for so many.
+
+    Attributes
+    ----------
+    info : ModelInfo
+        The metadata of the model: its net, classes, tiles, bands.
+    classes : ClassMap
+        Names and colours of the classes.
+    decoding : Decoding
+        What turns logits into label maps and objects.
+
+    Examples
+    --------
+    A model of two classes that compares red with green:
+
+    >>> import numpy as np
+    >>> from pixelwise.core.classes import ClassMap
+    >>> from pixelwise.inference.engines.base import Engine
+    >>> from pixelwise.modelfile.info import ModelInfo
+    >>> class RedOrGreen(Engine):
+    ...     def __call__(self, images):
+    ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
+    >>> classes = ClassMap(("red", "green"), ((255, 0, 0), (0, 255, 0)))
+    >>> zeros, ones = (0.0,) * 3, (1.0,) * 3
+    >>> info = ModelInfo("rule", None, "semantic", classes, zeros, ones, stride=1, tile=64, overlap=0)
+    >>> predictor = Predictor(RedOrGreen(), info)
+    >>> result = predictor.predict(np.array([[[9, 7, 0], [4, 5, 0]]], np.uint8))
+    >>> result
+    Result(1x2: red 50%, green 50%)
+    >>> result.label_map
+    array([[0, 1]], dtype=uint8)
+    >>> [part.label_map.tolist() for part in predictor.predict([result.image, result.image[:, :1]])]
+    [[[0, 1]], [[0]]]
     """
 
     def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None, at_once: int = 1) -> None:
-        self._engine = engine
         self.info = info
         self.path = path
         self.at_once = at_once
         self.thresholds: dict[int, float] = {}
-        self.is_augmented = False
+        self.has_tta = False
+        self.decoding = decoding_of(info)
+        self._grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
+        if engine.input_side is not None:
+            self._grid["tile"] = engine.input_side
+            engine = PaddedEngine(engine, engine.input_side)
+        self.engine = engine
 
     @property
     def classes(self) -> ClassMap:
         return self.info.classes
 
-    def augmented(self) -> Predictor:
-        """Return one that takes the mean over sizes and both ways round of an image (see `AugmentedEngine`): six times
-        the work.
-        """
-        from pixelwise.inference.tta import AugmentedEngine  # which few ask for
+    def with_tta(self) -> Predictor:
+        """Return a predictor with test-time augmentation: the mean over three sizes of an image and its mirror image.
 
-        changed = self._with(AugmentedEngine(self._engine, offsets=self.info.grouping is not None))
-        changed.is_augmented = True
+        It takes six times the work (see `AugmentedEngine`). Raises `OptionError` for an engine of a fixed input size.
+        """
+        from pixelwise.inference.tta import AugmentedEngine  # rarely asked for
+
+        if self.engine.input_side is not None:
+            problem, expected = "an engine that takes images of one size", "one that takes any size"
+            raise OptionError("tta", problem, expected, "Use `engine='onnxruntime'`.")
+        changed = copy.copy(self)
+        changed.engine = AugmentedEngine(self.engine, offsets=self.decoding.has_objects)
+        changed.has_tta = True
         return changed
 
     def with_thresholds(self, thresholds: Mapping[str, float]) -> Predictor:
-        """Return one whose label maps keep thresholds, by class (see `apply_thresholds`).
+        """Return a predictor whose label maps follow thresholds of probabilities.
 
-        Raises `OptionError` for an instance model, and for thresholds that the classes cannot have (see
-        `thresholds_by_index`).
+        Parameters
+        ----------
+        thresholds
+            By name of class, between 0 and 1: the class has the pixels where its probability reaches this, and no
+            others (see `apply_thresholds`).
+
+        Raises
+        ------
+        OptionError
+            The model sees objects, has no class of a name, or all its classes have a threshold.
         """
-        from pixelwise.inference.thresholds import thresholds_by_index  # which few ask for
+        from pixelwise.inference.thresholds import thresholds_by_index  # rarely asked for
 
-        if self.info.grouping is not None:
+        if self.decoding.has_objects:
             remedy = "Leave `thresholds` out; every object comes with its score."
             raise OptionError("thresholds", "an instance model", "a semantic one", remedy)
-        changed = self._with(self._engine)
-        changed.thresholds = thresholds_by_index(thresholds, self.classes)
-        return changed
-
-    def _with(self, engine: Engine) -> Predictor:
         changed = copy.copy(self)
-        changed._engine = engine
+        changed.thresholds = thresholds_by_index(thresholds, self.classes)
+        changed.decoding = SemanticDecoding(self.classes.num_classes, changed.thresholds)
         return changed
 
     def read(self, path: Path) -> UInt8:
-        """Return a file's image in the channels that the model looks at, uint8 (height, width, C).
+        """Return a file's image in the channels of the model, uint8 (height, width, C).
 
         Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
         """
         return read_channels(path, self.info.bands, self.info.value_range)
 
+    @overload
     def predict(
-        self, image: str | Path | UInt8, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
-    ) -> Result:
-        """Label an image file, or a uint8 (height, width, 3) RGB array; of a model of bands (height, width, C).
+        self, image: ImageLike, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
+    ) -> Result: ...
 
-        An instance model's result holds the objects too. With `sampling` it carries a variance as well, and with
-        `probabilities` those of all classes, 4 K bytes a pixel, which otherwise cost a second run. Raises `ImageError`
-        for a file that cannot be read, `ShapeError` for any other array, `OptionError` for sampling from a model
-        without dropout or from an instance model, and `ModelFileError` for a model file that fails on the image or
-        gives what are no numbers.
+    @overload
+    def predict(
+        self, image: Iterable[ImageLike], sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
+    ) -> Iterator[Result]: ...
+
+    def predict(
+        self,
+        image: ImageLike | Iterable[ImageLike],
+        sampling: MonteCarloDropout | None = None,
+        *,
+        probabilities: bool = False,
+    ) -> Result | Iterator[Result]:
+        """Predict an image, or each image of a list or folder.
+
+        Parameters
+        ----------
+        image
+            - The path of a file. Images of more than 8 bits are spread over 0..255 by the model's value range.
+            - An array: (height, width), (height, width, 3) RGB, or (height, width, 4), of which the last is dropped.
+              uint8 is taken as it is, bool becomes 0 and 255, floating-point values in 0..1 become 0..255, and uint16
+              is spread as a file of 16 bits. Of a model of bands (height, width, C): uint8 is taken as it is, other
+              numbers are spread by the model's ranges.
+            - A PIL image, turned as its EXIF says; its pixels follow the rule of arrays.
+            - bytes, or an open binary file: the content of an image file.
+            - A torch tensor (channels, height, width); its values follow the rule of arrays.
+            - A list or any iterable of these, or the path of a folder, which is searched with its subfolders: the
+              result is an iterator, as `predict_each` returns.
+        sampling
+            Predict by several passes with dropout on; the result has their variance.
+        probabilities
+            Keep the probabilities of all classes, 4 K bytes a pixel. Without it the result works them out when they
+            are asked for, by a second run.
+
+        Returns
+        -------
+        Result or iterator of Result
+
+        Raises
+        ------
+        ImageError
+            A file cannot be read, or values are outside their range.
+        ShapeError
+            An array or tensor is no image for this model.
+        OptionError
+            `image` is none of these; or `sampling` is asked of a model without dropout, or of an instance model.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
         """
-        if not isinstance(image, np.ndarray):
-            with name_image_in_errors(Path(image)):
-                return self.predict(self.read(Path(image)), sampling, probabilities=probabilities)
-        pixels = image
-        work_out = partial(self.probabilities, pixels, sampling)
-        if self.info.grouping is not None:
-            if sampling is not None:
-                remedy = "Leave `sampling` out."
-                raise OptionError("sampling", "an instance model", "a semantic one", remedy)
-            label_map, objects = self.label_map_and_objects(pixels)
-            return Result(pixels, label_map, self.info, work_out, instances=objects)
+        if is_many(image):
+            return self.predict_each(image, sampling, probabilities=probabilities)
+        if is_path(image):
+            path = Path(image)
+            with name_image_in_errors(path):
+                return self._predict(self.read(path), path, sampling, probabilities=probabilities)
+        return self._predict(to_pixels(image, self.info), None, sampling, probabilities=probabilities)
+
+    def predict_each(
+        self,
+        images: PathLike | Iterable[ImageLike],
+        sampling: MonteCarloDropout | None = None,
+        *,
+        probabilities: bool = False,
+    ) -> Iterator[Result]:
+        """Yield the result of each image, in order; other threads read and predict the next ones meanwhile.
+
+        Parameters
+        ----------
+        images
+            Images as `predict` takes them, or the path of a folder. Each page of a TIFF and frame of an animation in a
+            folder is an image.
+        sampling, probabilities
+            As for `predict`.
+
+        Raises
+        ------
+        DataError
+            A folder has no image.
+        """
+        from pixelwise.inference.batch import predict_each  # which predicts with this class
+
+        return predict_each(self, images, sampling, probabilities=probabilities)
+
+    def _predict(
+        self, pixels: UInt8, source: Path | None, sampling: MonteCarloDropout | None, *, probabilities: bool
+    ) -> Result:
+        compute = partial(self.probabilities, pixels, sampling)
         if sampling is not None:
-            label_map, variance = self.sampled(pixels, sampling)
-            return Result(pixels, label_map, self.info, work_out, variance)
-        if not probabilities:
-            return Result(pixels, self.label_map(pixels), self.info, work_out)
-        found = self.probabilities(pixels)
-        return Result(pixels, self._chosen(found), self.info, lambda: found)
+            label_map, variance = self.label_map_and_variance(pixels, sampling)
+            return Result(pixels, label_map, self.info, compute, variance=variance, source=source)
+        if probabilities and not self.decoding.has_objects:
+            values = self.probabilities(pixels)
+            return Result(pixels, self.decoding.choose(values), self.info, lambda: values, source=source)
+        label_map, objects = self.decode(pixels)
+        return Result(pixels, label_map, self.info, compute, instances=objects, source=source)
 
     def label_map(self, image: UInt8) -> UInt8:
-        """Return the class indices, uint8 (height, width), of a uint8 (height, width, C) image.
+        """Return the class indices, uint8 (height, width), of an image uint8 (height, width, C). Raises as `decode`."""
+        return self.decode(image)[0]
 
-        A large image goes through the engine in tiles: memory grows by a byte a pixel, not by a score a class.
-        Raises `ShapeError` for another shape or dtype, or an image without pixels.
+    def decode(self, image: UInt8) -> tuple[UInt8, Objects | None]:
+        """Return the class indices, uint8 (height, width), and the objects, `None` of a model that sees none.
+
+        image: uint8 (height, width, C). A large one goes through the engine in tiles: memory grows by a byte a pixel,
+        not by a score for each class. Raises `ShapeError` for another shape or dtype, or an image without pixels.
         """
-        if self.info.grouping is not None:
-            return self.label_map_and_objects(image)[0]
         self._require_image(image)
-        info, engine, size = self.info, self._engine, image.shape[:2]
-        in_one = max(size) <= info.tile and not self.thresholds
-        if in_one and isinstance(engine, OnnxRuntimeEngine) and engine.has_coarse:
-            return upsample_labels(engine.coarse(image[None])[0], size, info.stride)
-        grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
-        return stitch_label_map(engine, image, **grid, labels=self.labels_of)
-
-    def label_map_and_objects(self, image: UInt8) -> tuple[UInt8, Objects]:
-        """Return the class indices, uint8 (height, width), and the objects that an instance model sees.
-
-        Objects are grouped on the whole image, so that no border of a tile cuts one. Raises as `label_map`, and
-        `OptionError` for a model that was not trained for objects.
-        """
-        grouping = self.info.grouping
-        if grouping is None:
-            remedy = "Train with `task='instance'`."
-            raise OptionError("objects", "a semantic model", "one that was trained for objects", remedy)
-        from pixelwise.instances.grouping import group_pixels  # scipy, which no semantic model should load
-
-        blocks = self.blocks(image)
-        label_map, fields = np.empty(image.shape[:2], np.uint8), CentreOffsetMaps.empty(image.shape[:2])
-        for block in blocks:
-            label_map[block.place] = self.labels_of(block.logits)
-            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, grouping.things))
-        return label_map, group_pixels(fields, grouping)
+        decoding, size = self.decoding, image.shape[:2]
+        is_plain = decoding.is_argmax and not decoding.has_objects
+        if is_plain and self.engine.has_coarse and max(size) <= self._grid["tile"]:
+            return upsample_labels(self.engine.coarse(image[None])[0], size, self.info.stride), None
+        return decoding.decode(stitch_blocks(self.engine, image, **self._grid), size)
 
     def logits(self, image: UInt8) -> Float32:
         """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
 
-        Raises as `label_map`.
+        Raises as `decode`.
         """
         self._require_image(image)
-        return self._stitched(self._engine, image)
+        return stitch_logits(self.engine, image, **self._grid)
 
     def blocks(self, image: Image, from_row: int = 0) -> Iterator[Block]:
-        """Yield the logits of a uint8 (height, width, C) image piece by piece: those of a large one are never held
-        whole, nor is an image that is read in parts. They begin with those that hold `from_row`. Raises as `label_map`.
+        """Yield the logits of an image uint8 (height, width, C) block by block, beginning with those that hold
+        `from_row`.
+
+        Neither the logits of a large image nor an image that is read in parts are ever held whole. Raises as `decode`,
+        and what reading a part of the image raises.
         """
         self._require_image(image)
-        info = self.info
-        grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
-        return stitch_blocks(self._engine, image, **grid, from_row=from_row)
+        return stitch_blocks(self.engine, image, **self._grid, from_row=from_row)
 
-    def label_bands(self, image: Image, from_row: int = 0) -> Iterator[tuple[int, UInt8]]:
-        """Yield (row, labels uint8 (rows, width)) from top to bottom, a row of tiles each, the first at `from_row`.
-
-        Raises as `label_map`, and what reading the image's parts raises.
-        """
-        for row, blocks in itertools.groupby(self.blocks(image, from_row), key=lambda block: block.row):
-            labels = [self.labels_of(block.logits) for block in blocks]
-            yield row, np.concatenate(labels, axis=1)
-
-    def sampled(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
+    def label_map_and_variance(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
 
         The variance, float32 (height, width), is that of a class's probability over the passes, averaged over the
-        classes: 0..0.25. Tiled as `label_map` is; errors as for `predict`.
+        classes: 0..0.25. Tiled as `decode` is; raises as `predict`.
         """
+        if self.decoding.has_objects:
+            raise OptionError("sampling", "an instance model", "a semantic one", "Leave `sampling` out.")
         self._require_image(image)
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
-        info, run = self.info, moments_of_passes(self._engine, sampling)
-        for block in stitch_blocks(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride):
-            label_map[block.place] = self._chosen(block.logits[:-1])
+        for block in stitch_blocks(moments_of_passes(self.engine, sampling), image, **self._grid):
+            label_map[block.place] = self.decoding.choose(block.logits[:-1])
             variance[block.place] = block.logits[-1]
         return label_map, variance
 
     def probabilities(self, image: UInt8, sampling: MonteCarloDropout | None = None) -> Float32:
         """Return float32 (K, height, width) that sum to 1 over the K classes, with `sampling` the mean of its passes.
 
-        Errors as for `predict`.
+        Raises as `predict`.
         """
         if sampling is None:
             return softmax(self.logits(image)[: self.classes.num_classes])
         self._require_image(image)
-        return self._stitched(moments_of_passes(self._engine, sampling), image)[:-1]
-
-    def labels_of(self, logits: Float32) -> UInt8:
-        """Return the class indices, uint8 (height, width), that logits (K or more, height, width) stand for."""
-        scores = logits[: self.classes.num_classes]
-        return self._chosen(softmax(scores)) if self.thresholds else argmax_labels(scores)
-
-    def _chosen(self, probabilities: Float32) -> UInt8:
-        if not self.thresholds:
-            return argmax_labels(probabilities)
-        from pixelwise.inference.thresholds import apply_thresholds
-
-        return apply_thresholds(probabilities, self.thresholds)
+        return stitch_logits(moments_of_passes(self.engine, sampling), image, **self._grid)[:-1]
 
     def _require_image(self, image: Image) -> None:
         channels = self.info.in_channels
@@ -222,7 +314,3 @@ class Predictor:
             if self.info.bands is not None:
                 remedy = f"Give the path of a file with the bands {', '.join(map(str, self.info.bands.numbers))}."
             raise ShapeError("image", f"an array of {image.dtype} {shape}", expected, remedy)
-
-    def _stitched(self, run: Run, image: UInt8) -> Float32:
-        info = self.info
-        return stitch_logits(run, image, tile=info.tile, overlap=info.overlap, stride=info.stride)

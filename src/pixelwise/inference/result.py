@@ -2,38 +2,83 @@
 
 from __future__ import annotations
 
+import io
+import json
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.errors import OptionError
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.features import Polygon
 from pixelwise.raster.place import PlaceOnEarth
 from pixelwise.render import object_overlay, overlay, to_rgb
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+NAMED_CLASSES = 3
+"""So many classes at most stand in the text of a result, the largest first."""
+MAX_SHOWN_SIDE = 1024
+"""Pixels of the longer side of the picture that a notebook shows."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """A prediction. image: uint8 (height, width, 3) RGB, of a model of bands (height, width, C); label_map: uint8
-    (height, width) class indices.
+    """What a model says of one image. `Predictor.predict` returns it.
 
-    info: what the model file says of itself. work_out: what gives the probabilities when they are asked for. variance:
-    float32 (height, width), 0..0.25, of the passes that `mc_dropout` asked for (see `Predictor.sampled`). instances:
-    the objects, of an instance model. source: the image's file, where it came from one. place: where on earth it lies;
-    what is written of it is then a GeoTIFF there, and `label_map` is `IGNORE_INDEX` where the file has no data.
+    `masks`, `boxes_xyxy`, `polygons()` and `mask_classes` go together: entry i of each is of the same object, or of a
+    semantic model, of class i.
+
+    Attributes
+    ----------
+    image : numpy.ndarray
+        uint8 (height, width, 3) RGB, of a model of bands (height, width, C).
+    label_map : numpy.ndarray
+        uint8 (height, width), class indices; `IGNORE_INDEX` where a file with a place has no data.
+    info : ModelInfo
+        The metadata of the model.
+    compute_probabilities : callable
+        Returns the probabilities; called when they are asked for.
+    variance : numpy.ndarray or None
+        float32 (height, width), 0..0.25: that of the passes which `sampling` asked for.
+    instances : Objects or None
+        The objects, of a model that sees them.
+    source : Path or None
+        The file of the image, where it came from one.
+    place : PlaceOnEarth or None
+        Where on earth the image lies; files of the result are then GeoTIFFs there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pixelwise.core.classes import ClassMap
+    >>> zeros, ones = (0.0,) * 3, (1.0,) * 3
+    >>> classes = ClassMap(("ground", "car"), ((0, 0, 0), (255, 0, 0)))
+    >>> info = ModelInfo("rule", None, "semantic", classes, zeros, ones, stride=1, tile=64, overlap=0)
+    >>> label_map = np.array([[0, 0, 0, 0], [0, 1, 1, 0]], np.uint8)
+    >>> result = Result(np.zeros((2, 4, 3), np.uint8), label_map, info, lambda: np.eye(2)[label_map].transpose(2, 0, 1))
+    >>> result
+    Result(2x4: ground 75%, car 25%)
+    >>> result.masks[1].astype(int)
+    array([[0, 0, 0, 0],
+           [0, 1, 1, 0]])
+    >>> result.boxes_xyxy[1]
+    array([1, 1, 3, 2])
+    >>> [ring.tolist() for ring in result.polygons()[1][0]]
+    [[[3.0, 1.0], [3.0, 2.0], [1.0, 2.0], [1.0, 1.0], [3.0, 1.0]]]
     """
 
     image: UInt8
     label_map: UInt8
     info: ModelInfo
-    work_out: Callable[[], Float32]
+    compute_probabilities: Callable[[], Float32]
     variance: Float32 | None = None
     instances: Objects | None = None
     source: Path | None = None
@@ -41,16 +86,149 @@ class Result:
 
     @cached_property
     def probabilities(self) -> Float32:
-        """Float32 (K, height, width) that sum to 1 over the K classes.
+        """float32 (K, height, width) that sum to 1 over the K classes.
 
-        Unless they were asked for at once they are worked out now, by running the model once more.
+        Unless `predict` kept them they are computed now, by running the model once more.
         """
-        return self.work_out()
+        return self.compute_probabilities()
+
+    @cached_property
+    def mask_classes(self) -> npt.NDArray[np.int32]:
+        """The class index of each mask, int32 (n,)."""
+        if self.instances is not None:
+            return self.instances.class_index
+        return np.arange(self.info.classes.num_classes, dtype=np.int32)
+
+    @property
+    def masks(self) -> npt.NDArray[np.bool_]:
+        """The pixels of each object, of a semantic model of each class, boolean (n, height, width).
+
+        It takes a byte a pixel and mask. `polygons` and `instances.instance_map` are smaller.
+        """
+        if self.instances is not None:
+            ids = np.arange(1, len(self.instances) + 1, dtype=np.int32)
+            return self.instances.instance_map == ids[:, None, None]
+        return self.label_map == self.mask_classes.astype(np.uint8)[:, None, None]
+
+    @property
+    def boxes_xyxy(self) -> npt.NDArray[np.int64]:
+        """Left, top, right and bottom edge of each mask in pixels, int64 (n, 4); zeros of a class that is absent."""
+        if self.instances is not None:
+            return self.instances.boxes_xyxy()
+        boxes = np.zeros((self.info.classes.num_classes, 4), np.int64)
+        for index, mask in enumerate(self.masks):
+            if mask.any():
+                rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+                boxes[index] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        return boxes
+
+    def polygons(self) -> list[list[Polygon]]:
+        """Return the polygons of each mask, along the edges of its pixels.
+
+        A polygon is a list of closed rings float64 (m, 2) of (x, y), in pixels from the image's top left corner, y
+        down: the outer ring first, then those of its holes.
+        """
+        from pixelwise.inference.writers.polygons import polygons_of
+        from pixelwise.instances.parts import region_objects
+
+        if self.instances is not None:
+            return list(polygons_of(self.instances))
+        of_class: list[list[Polygon]] = [[] for _ in self.mask_classes]
+        parts = region_objects(self.label_map)
+        for index, polygons in zip(parts.class_index.tolist(), polygons_of(parts), strict=True):
+            if index < len(of_class):  # and not ignored
+                of_class[index] += polygons
+        return of_class
+
+    def to_geojson(self) -> dict[str, Any]:
+        """Return a GeoJSON feature collection, as `save("name.geojson")` writes it.
+
+        Each object, or each 4-connected region of a class, is a feature with its class and area. Coordinates are those
+        of `polygons`, or on earth where the image has a place.
+        """
+        with tempfile.TemporaryDirectory(prefix="pixelwise-") as folder:
+            path = Path(folder) / "result.geojson"
+            self.save(path, as_="geojson")
+            collection: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return collection
+
+    def to_coco(self) -> list[dict[str, Any]]:
+        """Return the objects as COCO's results, as `save("name_coco.json")` writes them.
+
+        `image_id` is the stem of the source's name, as a number where it is one; empty without a source. Raises
+        `OptionError` for the result of a semantic model.
+        """
+        from pixelwise.inference.writers.coco import coco_results
+
+        return coco_results(self, "" if self.source is None else self.source.stem)
+
+    def save(self, path: str | Path, as_: str | None = None) -> Path:
+        """Write the result to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The file. Its folder is made where it is missing; a file that is there is replaced.
+        as_
+            The name of a writer: mask, overlay, geojson, coco, or another of `WRITERS`. Without it the ending
+            of the path decides: `.png` is a mask, `_overlay.png` an overlay, `.geojson` GeoJSON, `_coco.json` COCO.
+
+        Returns
+        -------
+        Path
+            The path.
+
+        Raises
+        ------
+        OptionError
+            No writer has this name or ending, or the result lacks what it writes.
+        OutputError
+            The disk does not take the file.
+        """
+        from pixelwise.inference.writers.choice import choose_writer
+
+        path = Path(path)
+        choose_writer(path, as_, placed=self.place is not None).write(path, self)
+        return path
 
     def overlay(self) -> UInt8:
-        """Return the image under its classes' colours, of an instance model with its objects numbered in colours of
-        their own; uint8 (height, width, 3).
+        """Return the image under its classes' colours, uint8 (height, width, 3).
+
+        Objects have numbers and colours of their own.
         """
         if self.instances is not None:
             return object_overlay(to_rgb(self.image), self.instances.instance_map, numbered=True)
         return overlay(to_rgb(self.image), self.label_map, self.info.classes)
+
+    def require_objects(self) -> Objects:
+        """Return the objects. Raises `OptionError` for the result of a semantic model."""
+        if self.instances is None:
+            remedy = "Leave it out, or train with `task='instance'`."
+            raise OptionError("as_", "objects of a semantic model", "an instance model", remedy)
+        return self.instances
+
+    def __repr__(self) -> str:
+        height, width = self.label_map.shape
+        name = "" if self.source is None else f"{self.source.name}, "
+        return f"Result({name}{height}x{width}: {self._summary()})"
+
+    def _summary(self) -> str:
+        if self.instances is not None:
+            count = len(self.instances)
+            return f"{count} object" if count == 1 else f"{count:,} objects"
+        names = self.info.classes.names
+        areas = np.bincount(self.label_map.ravel(), minlength=len(names))[: len(names)]
+        largest = [index for index in np.argsort(-areas, kind="stable")[:NAMED_CLASSES] if areas[index]]
+        shares = [f"{names[index]} {100 * areas[index] / self.label_map.size:.0f}%" for index in largest]
+        others = np.count_nonzero(areas) - len(largest)
+        return ", ".join([*shares, *([f"{others} more"] if others else [])])
+
+    def _repr_png_(self) -> bytes:
+        """Return the overlay as a PNG, for notebooks."""
+        from PIL import Image
+
+        picture = Image.fromarray(self.overlay())
+        picture.thumbnail((MAX_SHOWN_SIDE, MAX_SHOWN_SIDE))
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        return file.getvalue()

@@ -16,9 +16,9 @@ from pixelwise.core.files import output_errors
 from pixelwise.core.temporary_files import temporary_path
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.scan_rows import StoredRows
-from pixelwise.inference.writers.objects import open_table, table_rows
 from pixelwise.inference.writers.polygons import add_objects, open_polygon_files
 from pixelwise.inference.writers.registry import MASK
+from pixelwise.inference.writers.table import open_table, table_rows
 from pixelwise.instances.fields import NO_THING, CentreOffsetMaps
 from pixelwise.instances.grouping import group_pixels
 from pixelwise.instances.grouping_parameters import GroupingParameters

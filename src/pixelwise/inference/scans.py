@@ -1,4 +1,4 @@
-"""A scan through a model: rows of tiles are kept as they are done, so that a scan that is stopped goes on."""
+"""Prediction of scans: rows of tiles are stored as they are done, so that a scan that was stopped goes on."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ from pixelwise.core.files import output_errors, sha256
 from pixelwise.core.locks import open_locked, remove_locked
 from pixelwise.core.temporary_files import temporary_path
 from pixelwise.core.text import file_name
-from pixelwise.inference.engines.onnxruntime import name_image_in_errors
+from pixelwise.inference.engines.checks import name_image_in_errors
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
-from pixelwise.inference.scan_rows import FIELDS, LABELS, StoredRows, pack_records
-from pixelwise.inference.writers.polygons import KINDS, open_polygon_files
-from pixelwise.inference.writers.registry import MASK
-from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.inference.scan_rows import StoredRows
+from pixelwise.inference.writers.polygons import open_polygon_files
+from pixelwise.inference.writers.registry import MASK, POLYGON_KINDS
 from pixelwise.raster.gdal import image_errors, open_file
 from pixelwise.raster.geotiff import write_geotiff
 from pixelwise.raster.limits import require_width
@@ -36,11 +35,11 @@ from pixelwise.render import overlay, to_rgb
 
 UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
-"""Told (done, total) of a scan's pixels after every row of tiles."""
+"""Called with (done, total) of a scan's pixels after every row of tiles."""
 OVERLAY, PROBABILITIES = "overlay", "probabilities"
-SEMANTIC_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES)
-INSTANCE_KINDS = (MASK, *KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
-"""What can be written of an image that is read in parts, by task."""
+SEMANTIC_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES)
+INSTANCE_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
+"""The writers for an image that is read in parts, by task."""
 
 
 def predict_scans(
@@ -53,15 +52,15 @@ def predict_scans(
 ) -> dict[Path, ImageError]:
     """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
     something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on.
-    `on_remark` is told what a person should know of the results.
+    `on_remark` is called with what a person should know of the results.
 
     Raises `OutputError` where the disk does not take it.
     """
-    failures = ((job.image, _failure(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
+    failures = ((job.image, _predict_or_fail(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
     return {image: error for image, error in failures if error is not None}
 
 
-def _failure(
+def _predict_or_fail(
     predictor: Predictor,
     job: Job,
     on_pixels: OnPixels | None,
@@ -69,7 +68,7 @@ def _failure(
     *,
     resume: bool,
 ) -> ImageError | None:
-    """Predict a job's scan, and return what was wrong with it."""
+    """Predict a job's scan, and return the error of one that cannot be predicted."""
     try:
         with name_image_in_errors(job.image):
             _predict_all(predictor, job, on_pixels, on_remark, resume=resume)
@@ -93,7 +92,7 @@ def _predict_all(
     else:
         cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
         if cuts:
-            on_remark(f"{job.image}: objects that are larger than what is looked at at once were cut, {cuts} times")
+            on_remark(f"{job.image}: objects larger than a window of the grouping were cut, {cuts} times")
     if PROBABILITIES in job.outputs and not (resume and job.outputs[PROBABILITIES].is_file()):
         with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan:
             _write_probabilities(predictor, scan, job.outputs[PROBABILITIES])
@@ -102,23 +101,23 @@ def _predict_all(
 def _require_kinds(predictor: Predictor, job: Job) -> None:
     known = SEMANTIC_KINDS if predictor.info.grouping is None else INSTANCE_KINDS
     if other := [kind for kind in job.outputs if kind not in known]:
-        found = f"an image that is read in parts, of which {', '.join(other)} is asked"
+        problem = f"an image that is read in parts, of which {', '.join(other)} is asked"
         remedy = "Leave it out, or cut the image into parts, for example with gdal_translate -srcwin."
-        raise ImageError(job.image, found, f"some of {', '.join(known)}", remedy)
+        raise ImageError(job.image, problem, f"some of {', '.join(known)}", remedy)
 
 
 def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> None:
-    mask, shown = job.outputs[MASK], job.outputs.get(OVERLAY)
+    mask, picture = job.outputs[MASK], job.outputs.get(OVERLAY)
     if not (resume and mask.is_file()):
         predict_scan(predictor, job.image, mask, on_pixels, resume=resume)
-    if shown is None and not job.outputs.keys() & set(KINDS):
+    if picture is None and not job.outputs.keys() & set(POLYGON_KINDS):
         return
     with Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan, image_errors(mask):
         if files := open_polygon_files(job.outputs, scan.place, predictor.info, job.image):
             with ExitStack() as stack:
                 write_polygons(mask, predictor.classes, [stack.enter_context(file) for file in files])
-        if shown is not None:
-            _write_overlay(predictor, scan, mask, shown)
+        if picture is not None:
+            _write_overlay(predictor, scan, mask, picture)
 
 
 def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
@@ -158,18 +157,18 @@ def _predicted_rows(
     The file is this process's alone meanwhile. It is removed at the end, and left for `resume=True` where something
     went wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
     """
-    kept = out.with_name(file_name(f".{out.stem}", ".rows"))
+    rows_file = out.with_name(file_name(f".{out.stem}", ".rows"))
     height, width, _ = scan.shape
     require_width(scan.path, width, predictor.info.tile)
-    pixel = LABELS if predictor.info.grouping is None else FIELDS
+    pixel = predictor.decoding.pixel
     with output_errors(out, "go on with `resume=True`"):
         header = _header(predictor, scan.path)
         out.parent.mkdir(parents=True, exist_ok=True)
-        opened = open_locked(kept)
-        if opened is None:
+        locked = open_locked(rows_file)
+        if locked is None:
             remedy = "Wait until it is done, or choose another `out`."
             raise OutputError(out, "a file that another process is predicting", "one that nobody is", remedy)
-        handle, _ = opened
+        handle, _ = locked
         try:
             with os.fdopen(handle, "r+b", closefd=False) as file:
                 done = _rows_in(file, header, width * pixel.itemsize) if resume else 0
@@ -184,28 +183,20 @@ def _predicted_rows(
                     os.fsync(file.fileno())
                     if on_pixels is not None:
                         on_pixels((row + len(rows)) * width, height * width)
-            yield StoredRows(kept, len(header), width, pixel)
+            yield StoredRows(rows_file, len(header), width, pixel)
         except (ImageError, ModelFileError):
-            remove_locked(handle, kept)
+            remove_locked(handle, rows_file)
             raise
         except BaseException:
             os.close(handle)
             raise
-        remove_locked(handle, kept)
+        remove_locked(handle, rows_file)
 
 
 def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
-    """Yield (row, pixels (rows, width)) from top to bottom: labels, of an instance model with what grouping needs."""
-    grouping = predictor.info.grouping
-    if grouping is None:
-        yield from predictor.label_bands(scan, from_row)
-        return
+    """Yield (row, pixels (rows, width)) from top to bottom, as the decoding stores them."""
     for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
-        parts = [
-            pack_records(predictor.labels_of(block.logits), CentreOffsetMaps.from_logits(block.logits, grouping.things))
-            for block in blocks
-        ]
-        yield row, np.concatenate(parts, axis=1)
+        yield row, np.concatenate([predictor.decoding.encode(block.logits) for block in blocks], axis=1)
 
 
 def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> None:
@@ -216,11 +207,11 @@ def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> 
     with open_file(mask) as labels:
 
         def rows_of(rows: slice) -> UInt8:
-            last = min(rows.stop + 1, height)  # an edge is seen from the row above it
+            last = min(rows.stop + 1, height)  # edges depend on the row below
             place = slice(rows.start, last), slice(0, width)
             label_map = labels.read(1, window=Window.from_slices(*place))
-            drawn = overlay(to_rgb(scan[place]), label_map, predictor.classes)
-            return drawn[: rows.stop - rows.start].transpose(2, 0, 1)
+            part = overlay(to_rgb(scan[place]), label_map, predictor.classes)
+            return part[: rows.stop - rows.start].transpose(2, 0, 1)
 
         write_geotiff(path, rows_of, (3, height, width), "uint8", scan.place, smooth=True)
 
@@ -238,7 +229,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
         rows = StoredRows(waiting, 0, count * width, np.dtype(np.uint16))
         write_geotiff(
             path,
-            lambda own: rows[own].reshape(-1, count, width).transpose(1, 0, 2),
+            lambda part: rows[part].reshape(-1, count, width).transpose(1, 0, 2),
             (count, height, width),
             "uint16",
             scan.place,
@@ -247,18 +238,17 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:
-    """Return what the rows are of, in a line: rows of another are not gone on with."""
+    """Return a line that names model, image and options of the rows: only rows with the same header are resumed."""
     model = None if predictor.path is None else sha256(predictor.path)
-    own, page = split_page(image)
+    file, page = split_page(image)
     try:
-        file = own.stat()
+        status = file.stat()
     except OSError as error:
-        found = error.strerror or str(error)
-        raise ImageError(
-            image, found, "an image file that stays in its place", "Put it back, and start again."
-        ) from error
-    asked = {"thresholds": predictor.thresholds, "augmented": predictor.is_augmented, "page": page}
-    return json.dumps({"model": model, "bytes": file.st_size, "modified": file.st_mtime_ns, **asked}).encode() + b"\n"
+        problem, expected = error.strerror or str(error), "an image file that stays in its place"
+        raise ImageError(image, problem, expected, "Put it back, and start again.") from error
+    stated = {"model": model, "bytes": status.st_size, "modified": status.st_mtime_ns}
+    asked = {"thresholds": predictor.thresholds, "augmented": predictor.has_tta, "page": page}
+    return json.dumps({**stated, **asked}).encode() + b"\n"
 
 
 def _rows_in(file: BinaryIO, header: bytes, row_bytes: int) -> int:

@@ -52,6 +52,6 @@ def apply_thresholds(probabilities: Float32, thresholds: Mapping[int, float]) ->
     """
     scores = probabilities.copy()
     for class_index, threshold in thresholds.items():
-        own = probabilities[class_index]
-        scores[class_index] = np.where(own >= threshold, 1 + own, -1)
+        probability = probabilities[class_index]
+        scores[class_index] = np.where(probability >= threshold, 1 + probability, -1)
     return argmax_labels(scores)

@@ -1,6 +1,6 @@
-"""What a model file's graph may hold, looked at before an engine opens it: what pixelwise writes.
+"""What an ONNX file says before an engine opens it: its metadata, and whether its graph is one that pixelwise writes.
 
-Nothing else that never ends, takes any amount of memory, or reads other files.
+A graph of another program may never end, take any amount of memory, or read other files.
 
 An ONNX file is a message of protocol buffers; the numbers of its fields are those of onnx.proto, version 1.
 """
@@ -19,17 +19,18 @@ from pixelwise.core.files import open_regular
 
 REMEDY = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
 ENDLESS = ("Loop", "Scan", "SequenceMap")
-"""Operations that run a graph over and over."""
+"""Operations that run a graph repeatedly."""
 DOMAINS = ("", "ai.onnx")
 SIZES = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "Pad": 1, "Resize": 3}
-"""Operations whose input of this number says how large their result is."""
+"""Operations, and which of their inputs holds the size of their result."""
 MAX_ELEMENTS = 2**31
-"""Of a result whose size stands in the file."""
+"""Of a result whose size is a constant of the graph."""
 MAX_FIELDS = 2**20
-"""Of the messages that are looked at; those of the largest models have a tenth."""
+"""Of all messages that are read; the largest models have a tenth of that."""
 MAX_DEPTH = 16
 
-_GRAPH, _FUNCTIONS = 7, 25
+_GRAPH, _METADATA, _FUNCTIONS = 7, 14, 25
+_KEY, _VALUE = 1, 2
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7
 _TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS = 5, 6, 10, 11
@@ -38,60 +39,82 @@ _INT64 = 7
 
 
 @dataclass
-class _Look:
-    """What was seen of a file so far: the small tensors of whole numbers, by name, and the number of fields."""
+class _Check:
+    """A file under check: its small tensors of whole numbers, by name, and the number of fields read so far."""
 
     path: Path
     numbers: dict[str, tuple[int, ...]] = field(default_factory=dict)
     fields: int = 0
 
-    def refuse(self, found: str) -> ModelFileError:
-        return ModelFileError(self.path, found, "a graph as pixelwise writes it", REMEDY)
+    def error(self, problem: str) -> ModelFileError:
+        return ModelFileError(self.path, problem, "a graph as pixelwise writes it", REMEDY)
+
+
+def read_metadata(path: Path, key: str) -> str | None:
+    """Return the text that an ONNX file stores under `key`; `None` where there is none, or the file is no ONNX.
+
+    Raises `UnicodeDecodeError` for a text that is not UTF-8, and `OSError` for a file that cannot be read.
+    """
+    check = _Check(path)
+    try:
+        for number, value in _fields(_content(path), check):
+            if number == _METADATA and isinstance(value, memoryview):
+                entry = {part: bytes(text) for part, text in _fields(value, check) if isinstance(text, memoryview)}
+                if entry.get(_KEY) == key.encode():
+                    return entry.get(_VALUE, b"").decode()
+    except UnicodeDecodeError:
+        raise
+    except (ValueError, IndexError, struct.error):
+        return None
+    return None
 
 
 def require_safe_graph(path: Path) -> None:
     """Raise `ModelFileError` for a graph that pixelwise does not write, since it may never end or take any memory.
 
-    A file that is damaged, or no ONNX at all, passes: the engine that opens it tells of that.
+    A file that is damaged, or no ONNX at all, passes: the engine that opens it reports that.
     """
-    with open_regular(path) as file:
-        if not file.seek(0, 2):
-            return
-        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    look = _Look(path)
+    check = _Check(path)
     try:
-        for number, value in _fields(content, look):
+        for number, value in _fields(_content(path), check):
             if number == _GRAPH and isinstance(value, memoryview):
-                _require_graph(value, look, depth=0)
+                _require_graph(value, check, depth=0)
             elif number == _FUNCTIONS:
-                raise look.refuse("functions of its own")
+                raise check.error("functions of its own")
     except (ValueError, IndexError, struct.error):
         return
 
 
-def _require_graph(graph: memoryview, look: _Look, depth: int) -> None:
+def _content(path: Path) -> memoryview:
+    with open_regular(path) as file:
+        if not file.seek(0, 2):
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _require_graph(graph: memoryview, check: _Check, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise look.refuse(f"graphs nested more than {MAX_DEPTH} deep")
+        raise check.error(f"graphs nested more than {MAX_DEPTH} deep")
     nodes = []
-    for number, value in _fields(graph, look):
+    for number, value in _fields(graph, check):
         if not isinstance(value, memoryview):
             continue
         if number == _NODE:
             nodes.append(value)
         elif number == _INITIALIZER:
-            _look_at_tensor(value, look)
+            _record_tensor(value, check)
         elif number == _SPARSE_INITIALIZER:
-            raise look.refuse("sparse weights")
+            raise check.error("sparse weights")
     for node in nodes:  # after the tensors that they name
-        _require_node(node, look, depth)
+        _require_node(node, check, depth)
 
 
-def _require_node(node: memoryview, look: _Look, depth: int) -> None:
+def _require_node(node: memoryview, check: _Check, depth: int) -> None:
     inputs: list[str] = []
     outputs: list[str] = []
     operation = domain = ""
     attributes: list[memoryview] = []
-    for number, value in _fields(node, look):
+    for number, value in _fields(node, check):
         if not isinstance(value, memoryview):
             continue
         if number == _ATTRIBUTE:
@@ -105,51 +128,51 @@ def _require_node(node: memoryview, look: _Look, depth: int) -> None:
             else:
                 (inputs if number == _INPUT else outputs).append(text)
     if operation in ENDLESS:
-        raise look.refuse(f"the operation {operation}, which may never end")
+        raise check.error(f"the operation {operation}, which may never end")
     if domain not in DOMAINS:
-        raise look.refuse(f"the operation {operation} of {domain!r}")
+        raise check.error(f"the operation {operation} of {domain!r}")
     for attribute in attributes:
-        for number, value in _fields(attribute, look):
+        for number, value in _fields(attribute, check):
             if not isinstance(value, memoryview):
                 continue
             if number in (_SUBGRAPH, _SUBGRAPHS):
-                _require_graph(value, look, depth + 1)
+                _require_graph(value, check, depth + 1)
             elif number in (_TENSOR, _TENSORS):
-                _look_at_tensor(value, look, outputs[0] if operation == "Constant" and outputs else None)
+                _record_tensor(value, check, outputs[0] if operation == "Constant" and outputs else None)
     place = SIZES.get(operation, len(inputs))
-    size = look.numbers.get(inputs[place], ()) if place < len(inputs) else ()
+    size = check.numbers.get(inputs[place], ()) if place < len(inputs) else ()
     if math.prod(side for side in size if side > 0) > MAX_ELEMENTS:
-        raise look.refuse(f"the operation {operation} to a size of {' x '.join(map(str, size))}")
+        raise check.error(f"the operation {operation} to a size of {' x '.join(map(str, size))}")
 
 
-def _look_at_tensor(tensor: memoryview, look: _Look, name: str | None = None) -> None:
-    """Remember a small tensor of 64-bit whole numbers under its name; raise `ModelFileError` for one whose values lie
-    in another file."""
-    kind, own_name = 0, ""
+def _record_tensor(tensor: memoryview, check: _Check, name: str | None = None) -> None:
+    """Record a small tensor of 64-bit whole numbers under its name; raise `ModelFileError` for one whose values lie in
+    another file."""
+    kind, stored_name = 0, ""
     values: tuple[int, ...] = ()
-    for number, value in _fields(tensor, look):
+    for number, value in _fields(tensor, check):
         if number == _EXTERNAL or (number == _LOCATION and value):
-            raise look.refuse("weights in another file")
+            raise check.error("weights in another file")
         if number == _TYPE and isinstance(value, int):
             kind = value
         elif isinstance(value, memoryview):
             if number == _NAME:
-                own_name = str(value, "utf-8")
+                stored_name = str(value, "utf-8")
             elif number == _RAW and len(value) <= 64 and not len(value) % 8:
                 values = struct.unpack(f"<{len(value) // 8}q", value)
             elif number == _INT64_DATA and len(value) <= 80:
                 values = tuple(_varints(value))
     if kind == _INT64:
-        look.numbers[name or own_name] = values
+        check.numbers[name or stored_name] = values
 
 
-def _fields(message: memoryview, look: _Look) -> Iterator[tuple[int, int | memoryview]]:
+def _fields(message: memoryview, check: _Check) -> Iterator[tuple[int, int | memoryview]]:
     """Yield the number and value of each field. Raises `ValueError` or `IndexError` where the message is damaged."""
     place = 0
     while place < len(message):
-        look.fields += 1
-        if look.fields > MAX_FIELDS:
-            raise look.refuse(f"more than {MAX_FIELDS:,} fields")
+        check.fields += 1
+        if check.fields > MAX_FIELDS:
+            raise check.error(f"more than {MAX_FIELDS:,} fields")
         key, place = _varint(message, place)
         number, kind = key >> 3, key & 7
         if kind == 0:
@@ -168,7 +191,7 @@ def _fields(message: memoryview, look: _Look) -> Iterator[tuple[int, int | memor
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:
-    """Return the whole number that begins at a place, and where it ends."""
+    """Return the whole number that begins at `place`, and where it ends."""
     result = 0
     for shift in range(0, 70, 7):
         byte = message[place]

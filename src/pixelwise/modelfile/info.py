@@ -1,4 +1,4 @@
-"""The metadata inside a model file: everything but the graph that prediction needs to know."""
+"""The metadata inside a model file: all that prediction needs beside the graph."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pixelwise.core.documents import json_value
 from pixelwise.core.errors import DataError, ModelFileError, OptionError
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.instances.grouping_parameters import CENTRES, CHANNELS, GroupingParameters
+from pixelwise.modelfile.graph import REMEDY, read_metadata
 
 METADATA_KEY = "pixelwise"
 DROPOUT_SEED = "dropout_seed"
@@ -24,24 +25,24 @@ COARSE = "coarse"
 """The second output of a graph whose logits are those of a coarser map, up-sampled bilinearly to the image, padded at
 the bottom and right to multiples of its stride: that map, float32 (N, K, h, w)."""
 FORMAT_VERSION = 2
-"""Of files whose objects are not grouped by centres alone, which an earlier reader would not know; the others are 1."""
+"""Of files whose objects are not grouped by centres alone, which an earlier reader does not know; of all others 1."""
 TASKS = ("semantic", "instance")
 MAX_WIDTH = 64
-"""Times the channels of a model as it was published."""
+"""Factor on the channels of a model as it was published."""
 MAX_SIDE = 2**14
 """Side of a tile, and radius of a centre, in pixels."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says of itself.
+    """The metadata of a model file.
 
     tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
     (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of
-    values in 0..1; they stand here for the reader, the graph applies them itself. width and options are the model's
-    own, as it was built with. grouping: how an instance model's logits become objects, `None` of a semantic one. bands:
-    the image's channels, `None` for red, green and blue. value_range: what becomes 0 and 255 of images deeper than 8
-    bits, `None` where the model saw none.
+    values in 0..1; they are for the reader, the graph applies them itself. width and options: what the model was built
+    with. grouping: how logits become objects, `None` of a semantic model. bands: the image's channels, `None` for red,
+    green and blue. value_range: what becomes 0 and 255 of images deeper than 8 bits, `None` where the model was trained
+    on none.
     """
 
     model: str
@@ -69,6 +70,11 @@ class ModelInfo:
         """How many channels the logits have."""
         return self.classes.num_classes + (CHANNELS if self.task == "instance" else 0)
 
+    @classmethod
+    def read(cls, path: Path) -> ModelInfo:
+        """Read the metadata of a model file. Raises as `from_json`, and `UnicodeDecodeError` for damaged text."""
+        return cls.from_json(read_metadata(path, METADATA_KEY), path)
+
     def to_json(self) -> str:
         """Return the JSON text that `export` stores under `METADATA_KEY`."""
         version = 1 if self.grouping is None or self.grouping.by == CENTRES else FORMAT_VERSION
@@ -82,17 +88,16 @@ class ModelInfo:
         Raises `ModelFileError` for `None` (no such entry: not a file of pixelwise's), damaged text, a format of a
         newer version, or fields that are missing or out of range.
         """
-        remedy = "Use a model.onnx that `pixelwise train` or `pixelwise export` wrote."
         if text is None:
-            raise ModelFileError(path, "an ONNX file without pixelwise metadata", "a pixelwise model file", remedy)
+            raise ModelFileError(path, "an ONNX file without pixelwise metadata", "a pixelwise model file", REMEDY)
         try:
             content: dict[str, Any] = json_value(text)
             version = _whole(content["format_version"], 1)
         except (ValueError, LookupError, TypeError) as error:
-            raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", remedy) from error
+            raise ModelFileError(path, f"damaged metadata ({error})", "JSON with a format_version", REMEDY) from error
         if version > FORMAT_VERSION:
-            found = f"model file format {version}"
-            raise ModelFileError(path, found, f"at most {FORMAT_VERSION}", "Upgrade pixelwise to read this model.")
+            problem = f"model file format {version}"
+            raise ModelFileError(path, problem, f"at most {FORMAT_VERSION}", "Upgrade pixelwise to read this model.")
         try:
             info = cls(
                 model=_text(content["model"]),
@@ -111,41 +116,42 @@ class ModelInfo:
                 value_range=_value_range(content["value_range"]) if "value_range" in content else FULL,
             )
         except KeyError as error:
-            raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", remedy) from error
+            raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", REMEDY) from error
         except (TypeError, ValueError) as error:
-            found = f"metadata with an unusable value ({error})"
-            raise ModelFileError(path, found, "all fields of a model file", remedy) from error
+            problem = f"metadata with an unusable value ({error})"
+            raise ModelFileError(path, problem, "all fields of a model file", REMEDY) from error
         except DataError as error:
-            raise ModelFileError(path, f"{error.found} in its classes", error.expected, remedy) from error
+            raise ModelFileError(path, f"{error.found} in its classes", error.expected, REMEDY) from error
         except OptionError as error:
             raise ModelFileError(
-                path, f"{error.found} in its grouping, bands or value range", error.expected, remedy
+                path, f"{error.found} in its grouping, bands or value range", error.expected, REMEDY
             ) from error
-        _require_valid(info, path, remedy)
+        _require_valid(info, path)
         return info
 
 
 def _grouping(content: Any) -> GroupingParameters | None:
     if content is None:
         return None
-    own = _object(content)
-    things = tuple(_whole(index) for index in _list(own["things"]))
-    numbers = _whole(own["radius"], most=MAX_SIDE), _number(own["least_heat"]), _whole(own["least_area"])
-    return GroupingParameters(things, *numbers, by=_text(own.get("by", CENTRES)))
+    entry = _object(content)
+    things = tuple(_whole(index) for index in _list(entry["things"]))
+    numbers = _whole(entry["radius"], most=MAX_SIDE), _number(entry["least_heat"]), _whole(entry["least_area"])
+    return GroupingParameters(things, *numbers, by=_text(entry.get("by", CENTRES)))
 
 
 def _bands(content: Any) -> Bands | None:
     if content is None:
         return None
-    own = _object(content)
-    return Bands(tuple(_whole(number) for number in _list(own["numbers"])), _numbers(own["low"]), _numbers(own["high"]))
+    entry = _object(content)
+    numbers = tuple(_whole(number) for number in _list(entry["numbers"]))
+    return Bands(numbers, _numbers(entry["low"]), _numbers(entry["high"]))
 
 
 def _value_range(content: Any) -> ValueRange | None:
     if content is None:
         return None
-    own = _object(content)
-    return ValueRange(_numbers(own["low"]), _numbers(own["high"]))
+    entry = _object(content)
+    return ValueRange(_numbers(entry["low"]), _numbers(entry["high"]))
 
 
 def _classes(content: Any) -> ClassMap:
@@ -160,42 +166,42 @@ def _classes(content: Any) -> ClassMap:
 def _options(content: Any) -> dict[str, bool | int | float | str]:
     for value in _object(content).values():
         if not isinstance(value, bool | int | float | str):
-            raise TypeError(f"{_shown(value)} among the options")
+            raise TypeError(f"{_quote(value)} among the options")
     return dict(content)
 
 
 def _object(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise TypeError(f"{_shown(content)} in the place of an object")
+        raise TypeError(f"{_quote(content)} in the place of an object")
     return content
 
 
 def _list(content: Any) -> list[Any]:
     if not isinstance(content, list):
-        raise TypeError(f"{_shown(content)} in the place of a list")
+        raise TypeError(f"{_quote(content)} in the place of a list")
     return content
 
 
 def _text(content: Any) -> str:
     if not isinstance(content, str):
-        raise TypeError(f"{_shown(content)} in the place of a text")
-    content.encode()  # half a character has no place in a file
+        raise TypeError(f"{_quote(content)} in the place of a text")
+    content.encode()  # half a surrogate pair cannot be stored
     return content
 
 
 def _whole(content: Any, least: int | None = None, most: int | None = None) -> int:
     if not isinstance(content, int) or isinstance(content, bool):
-        raise TypeError(f"{_shown(content)} in the place of a whole number")
+        raise TypeError(f"{_quote(content)} in the place of a whole number")
     if least is not None and content < least:
-        raise ValueError(f"{_shown(content)}, which is too small")
+        raise ValueError(f"{_quote(content)}, which is too small")
     if most is not None and content > most:
-        raise ValueError(f"{_shown(content)}, which is too large")
+        raise ValueError(f"{_quote(content)}, which is too large")
     return content
 
 
 def _number(content: Any) -> float:
     if not isinstance(content, int | float) or isinstance(content, bool) or abs(content) > sys.float_info.max:
-        raise TypeError(f"{_shown(content)} in the place of a number")
+        raise TypeError(f"{_quote(content)} in the place of a number")
     return float(content)
 
 
@@ -203,29 +209,29 @@ def _numbers(content: Any) -> tuple[float, ...]:
     return tuple(_number(value) for value in _list(content))
 
 
-def _shown(content: Any) -> str:
+def _quote(content: Any) -> str:
     text = repr(content)
     return text if len(text) <= 40 else f"{text[:40]} ..."
 
 
-def _require_valid(info: ModelInfo, path: Path, remedy: str) -> None:
+def _require_valid(info: ModelInfo, path: Path) -> None:
     if info.task not in TASKS:
-        raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
+        raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", REMEDY)
     things = info.grouping.things if info.grouping else ()
     if bool(things) != (info.task == "instance") or max(things, default=0) >= info.classes.num_classes:
-        found = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
-        raise ModelFileError(path, found, "classes that make objects, in an instance model alone", remedy)
+        problem = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
+        raise ModelFileError(path, problem, "classes that make objects, in an instance model alone", REMEDY)
     values = (*info.mean, *info.std)
     count = channel_count(info.bands)
     if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:
-        found = f"mean {info.mean} and std {info.std}"
-        raise ModelFileError(path, found, f"{count} finite values each, std above 0", remedy)
+        problem = f"mean {info.mean} and std {info.std}"
+        raise ModelFileError(path, problem, f"{count} finite values each, std above 0", REMEDY)
     if info.width is not None and not 0 < info.width <= MAX_WIDTH:
-        raise ModelFileError(path, f"width {info.width}", f"more than 0, at most {MAX_WIDTH}", remedy)
+        raise ModelFileError(path, f"width {info.width}", f"more than 0, at most {MAX_WIDTH}", REMEDY)
     fits = info.stride >= 1 and info.tile <= MAX_SIDE and not info.tile % info.stride
     if not fits or not 0 <= info.overlap <= info.tile - info.stride:
-        found = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
+        problem = f"stride {info.stride}, tile {info.tile}, overlap {info.overlap}"
         expected = (
             f"a tile of at most {MAX_SIDE} that is a multiple of the stride, and an overlap of at most one stride less"
         )
-        raise ModelFileError(path, found, expected, remedy)
+        raise ModelFileError(path, problem, expected, REMEDY)

@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.training.config import RunConfig
 from pixelwise.training.weights import model_info
 
 
-class TorchEngine:
+class TorchEngine(Engine):
     """uint8 (N, H, W, C) -> float32 logits (N, K, H, W), on the pipeline's own device."""
 
     def __init__(self, pipeline: Pipeline) -> None:

@@ -15,7 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from pixelwise.core.errors import ModelFileError, PixelwiseError
-from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine, available_cores, providers
+from pixelwise.inference.engines.checks import available_cores
+from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine, providers
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor

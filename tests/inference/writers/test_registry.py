@@ -13,6 +13,7 @@ from PIL import Image
 
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.batch import predict_files
+from pixelwise.inference.engines.base import FunctionEngine
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
 from pixelwise.inference.mc_dropout import softmax
@@ -116,7 +117,7 @@ def test_entropy_is_none_where_all_is_sure_and_full_where_nothing_is(
 def test_maps_of_probabilities_take_one_run(model_file: Path, image: UInt8, tmp_path: Path) -> None:
     """Two tiles of 64 pixels and what lies between: as often as for a mask alone."""
     predictor = load(model_file)
-    engine, calls = predictor._engine, []
+    engine, calls = predictor.engine, []
 
     def counted(images: UInt8) -> npt.NDArray[np.float32]:
         calls.append(images.shape)
@@ -125,7 +126,7 @@ def test_maps_of_probabilities_take_one_run(model_file: Path, image: UInt8, tmp_
     Image.fromarray(image[:40, :100]).save(tmp_path / "a.png")
     for kinds in (("mask",), ("mask", "entropy", "probabilities")):
         jobs = plan_jobs([str(tmp_path / "a.png")], tmp_path / "-".join(kinds), kinds)
-        predict_files(Predictor(counted, predictor.info), jobs)
+        predict_files(Predictor(FunctionEngine(counted), predictor.info), jobs)
     assert len(calls) % 2 == 0
     assert calls[: len(calls) // 2] == calls[len(calls) // 2 :]
     masks = [(tmp_path / folder / "a.png").read_bytes() for folder in ("mask", "mask-entropy-probabilities")]

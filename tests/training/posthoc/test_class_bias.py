@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.modelfile.info import ModelInfo
@@ -22,7 +23,7 @@ SIZE = 8
 WEIGHTS = (1.0, math.e)
 
 
-class RedMeansRare:
+class RedMeansRare(Engine):
     """Scores 0 for the first class and for the second what an image's red channel says, 0..2.55."""
 
     def __call__(self, images: UInt8) -> npt.NDArray[np.float32]:

@@ -10,6 +10,7 @@ import pytest
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.data.dataset import Sample
+from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
@@ -30,7 +31,7 @@ INFO = ModelInfo(
 ZERO = (0.0, 0.0)
 
 
-class RedIsForeground:
+class RedIsForeground(Engine):
     """Scores foreground by red, 1 from 100 on; green over 255 is heat, and no pixel leads elsewhere."""
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

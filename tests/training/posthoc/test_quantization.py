@@ -10,7 +10,7 @@ import pytest
 
 from pixelwise.core.errors import DataError, ModelFileError
 from pixelwise.data import open_dataset
-from pixelwise.inference.engines.registry import ENGINES
+from pixelwise.inference.engine_benchmark import CANDIDATES
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import export_run
@@ -50,7 +50,7 @@ def test_a_model_in_8_bits_answers_nearly_alike(run: Path, data: Path, monkeypat
     export_run(run, run / "float.onnx", fast=True)
     image = open_dataset(data).read(open_dataset(data).splits["val"][0]).image
     whole = load(run / "float.onnx").logits(image)
-    for engine in ENGINES:
+    for engine in CANDIDATES:
         found_by = load(run / "int8.onnx", engine).logits(image)
         assert 0 < np.abs(found_by - whole).mean() < 0.02 * whole.std(), engine
 

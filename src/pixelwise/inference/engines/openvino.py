@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import MissingDependencyError, ModelFileError, OptionError
 from pixelwise.core.telemetry import import_silently
-from pixelwise.inference.engines.onnxruntime import (
+from pixelwise.inference.engines.base import Engine
+from pixelwise.inference.engines.checks import (
     available_cores,
     check_logits,
     require_model,
@@ -21,7 +22,7 @@ from pixelwise.inference.engines.onnxruntime import (
     shorten_reason,
 )
 from pixelwise.modelfile.graph import REMEDY
-from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
+from pixelwise.modelfile.info import ModelInfo
 
 if TYPE_CHECKING:
     import openvino
@@ -30,12 +31,22 @@ TYPES = {"u8": "uint8", "f32": "float"}
 """OpenVINO's names of the types that a model file takes and gives, as ONNX calls them."""
 
 
-class OpenVinoEngine:
-    """Run a model file with OpenVINO on all cores that this process may use, for so many threads `at_once`: in float32,
-    or with `half` in bfloat16.
+def open_openvino(path: Path, at_once: int = 1) -> OpenVinoEngine:
+    """Open a model file in float32, for so many threads that call it at the same time."""
+    return OpenVinoEngine(path, at_once)
 
-    `info` is what the file says of itself. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` where
-    OpenVINO is not installed, and `OptionError` for bfloat16 on a processor that does not multiply it.
+
+def open_openvino_bf16(path: Path, at_once: int = 1) -> OpenVinoEngine:
+    """Open a model file in bfloat16, for so many threads that call it at the same time."""
+    return OpenVinoEngine(path, at_once, half=True)
+
+
+class OpenVinoEngine(Engine):
+    """Runs a model file with OpenVINO on all cores that this process may use, for `at_once` threads that call it at the
+    same time: in float32, or with `half` in bfloat16.
+
+    `info` is the file's metadata. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` where OpenVINO is not
+    installed, and `OptionError` for bfloat16 on a processor that does not multiply it.
     """
 
     def __init__(self, path: str | Path, at_once: int = 1, *, half: bool = False) -> None:
@@ -44,14 +55,14 @@ class OpenVinoEngine:
         core = _openvino().Core()
         if half and not multiplies_bfloat16(core):
             remedy = "Take openvino or onnxruntime."
-            found, expected = "a processor that does not multiply bfloat16", "one that does"
-            raise OptionError("engine='openvino-bf16'", found, expected, remedy)
+            problem, expected = "a processor that does not multiply bfloat16", "one that does"
+            raise OptionError("engine='openvino-bf16'", problem, expected, remedy)
         try:
             model = core.read_model(path)
         except Exception as error:  # of the binding, which share no base class of their own
-            raise _cannot_load(path, error) from error
+            raise _load_error(path, error) from error
         with require_utf8(path):
-            self.info = ModelInfo.from_json(_metadata(model), path)
+            self.info = ModelInfo.read(path)
             inputs, outputs = ([_signature(port) for port in ports] for ports in (model.inputs, model.outputs))
             require_signature(inputs, outputs, self.info, path)
         options = {
@@ -62,22 +73,22 @@ class OpenVinoEngine:
         try:
             self._compiled = core.compile_model(model, "CPU", options)
         except Exception as error:
-            raise _cannot_load(path, error) from error
+            raise _load_error(path, error) from error
         self._path = path
-        self._own = threading.local()
+        self._thread = threading.local()
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         try:
-            if not hasattr(self._own, "request"):
-                self._own.request = self._compiled.create_infer_request()
-            logits: npt.NDArray[np.float32] = self._own.request.infer({"image": images})["logits"]
+            if not hasattr(self._thread, "request"):
+                self._thread.request = self._compiled.create_infer_request()
+            logits: npt.NDArray[np.float32] = self._thread.request.infer({"image": images})["logits"]
         except Exception as error:
             raise run_error(self._path, "OpenVINO", images, error) from error
         return check_logits(logits, self.info, self._path)
 
 
 def multiplies_bfloat16(core: openvino.Core) -> bool:
-    """Return whether OpenVINO finds that this processor does."""
+    """Return whether this processor multiplies bfloat16, as OpenVINO sees it."""
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -89,16 +100,10 @@ def _openvino() -> Any:
         raise MissingDependencyError("engine='openvino'", "no package openvino", "OpenVINO", remedy) from error
 
 
-def _cannot_load(path: Path, error: Exception) -> ModelFileError:
+def _load_error(path: Path, error: Exception) -> ModelFileError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    found = f"a file that OpenVINO cannot load ({shorten_reason(lines[-1])})"
-    return ModelFileError(path, found, "an ONNX model", REMEDY)
-
-
-def _metadata(model: openvino.Model) -> str | None:
-    """Return what the ONNX file says of itself under pixelwise's key."""
-    place = ["framework", METADATA_KEY]
-    return str(model.get_rt_info(place).astype(str)) if model.has_rt_info(place) else None
+    problem = f"a file that OpenVINO cannot load ({shorten_reason(lines[-1])})"
+    return ModelFileError(path, problem, "an ONNX model", REMEDY)
 
 
 def _signature(port: Any) -> str:

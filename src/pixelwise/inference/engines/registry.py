@@ -3,24 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine, available_cores
+from pixelwise.core.registry import Registry
+from pixelwise.inference.engines.base import Engine, OpenEngine
 
-if TYPE_CHECKING:
-    from pixelwise.inference.engines.openvino import OpenVinoEngine
-
-ENGINES = ("onnxruntime", "openvino")
-"""The second is an extra."""
+DEFAULT_ENGINE = "onnxruntime"
 HALF_ENGINE = "openvino-bf16"
 """OpenVINO in bfloat16: faster where the processor multiplies it, and a little less exact."""
+AUTO = "auto"
+"""The faster of onnxruntime and OpenVINO with a model file on this machine."""
+ENGINES: Registry[OpenEngine] = Registry(
+    "engine",
+    "pixelwise.engines",
+    {
+        DEFAULT_ENGINE: "pixelwise.inference.engines.onnxruntime:open_onnxruntime",
+        "openvino": "pixelwise.inference.engines.openvino:open_openvino",
+        HALF_ENGINE: "pixelwise.inference.engines.openvino:open_openvino_bf16",
+        AUTO: "pixelwise.inference.engine_benchmark:open_fastest",
+    },
+)
+"""What opens a model file in an engine. Packages add theirs with `register_engine`, or by an entry point of the group
+`pixelwise.engines`."""
 
 
-def open_engine(path: Path, engine: str, at_once: int = 1) -> OnnxRuntimeEngine | OpenVinoEngine:
-    """Return a model file in one of `ENGINES`, or `HALF_ENGINE`, for so many threads that call it at once. Raises what
-    that does."""
-    if engine == "onnxruntime":
-        return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
-    from pixelwise.inference.engines.openvino import OpenVinoEngine
+def register_engine(name: str, open_engine: OpenEngine | str) -> None:
+    """Make an engine available as `engine=name` of `load`, and to the command line where an entry point names it.
 
-    return OpenVinoEngine(path, at_once=at_once, half=engine == HALF_ENGINE)
+    Parameters
+    ----------
+    name
+        What the engine is called.
+    open_engine
+        A function of the path of a model file and of the number of threads that will call the engine at the same time;
+        it returns an `Engine`. Or a text `module:attribute` that names such a function. A class whose constructor takes
+        the two is one.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> class Darkness(pw.Engine):
+    ...     def __init__(self, path, at_once):
+    ...         self.path = path
+    ...     def __call__(self, images):
+    ...         dark = 255 - images.mean(axis=3, dtype=np.float32)
+    ...         return np.stack([dark, 255 - dark], axis=1)
+    >>> pw.register_engine("darkness", Darkness)
+    """
+    ENGINES.register(name, open_engine)
+
+
+def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1) -> Engine:
+    """Open a model file in one of `ENGINES`, for so many threads that call it at the same time.
+
+    Raises
+    ------
+    OptionError
+        No engine has this name; the message lists the close ones. Or the engine does not run on this processor.
+    ModelFileError
+        The file is missing, or no model of pixelwise.
+    MissingDependencyError
+        The engine is not installed.
+    """
+    return ENGINES[name](Path(path), at_once)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pixelwise.core.files import write_text
 from pixelwise.inference.result import Result
-from pixelwise.inference.writers.objects import require_objects
+from pixelwise.inference.writers.base import Writer
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.segments import find_segments
 from pixelwise.raster.image import write_png
@@ -26,7 +26,7 @@ def write_panoptic(path: Path, result: Result) -> None:
     An id is red + 256 * green + 65536 * blue. Class indices are the category ids. A pixel of a thing without an object,
     and one without a class, has the id 0. Raises `OptionError` for the result of a model without objects.
     """
-    objects, classes = require_objects(result), result.info.classes
+    objects, classes = result.require_objects(), result.info.classes
     things = () if result.info.grouping is None else result.info.grouping.things
     segments = find_segments(result.label_map, objects, things)
     ids = np.where(segments.ids <= segments.num_segments, segments.ids, 0).astype(np.int32)
@@ -69,3 +69,6 @@ def write_panoptic(path: Path, result: Result) -> None:
     }
     write_png(png, np.stack([ids % 256, ids // 256 % 256, ids // 65536], axis=2).astype(np.uint8))
     write_text(path, json.dumps(content))
+
+
+WRITER = Writer(ENDING, write_panoptic)

@@ -1,4 +1,4 @@
-"""Polygons of what a model found in an image, for GIS programs: GeoJSON and GeoPackage."""
+"""Polygons of what was predicted, for GIS programs: GeoJSON and GeoPackage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.inference.result import Result
-from pixelwise.inference.writers.objects import rounded_score
+from pixelwise.inference.writers.base import rounded_score
+from pixelwise.inference.writers.registry import GEOJSON, POLYGON_KINDS
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.polygons import Ring, fill_rings, signed_area, trace_outlines
 from pixelwise.modelfile.info import ModelInfo
@@ -17,20 +18,16 @@ from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
 from pixelwise.raster.stack import split_page
 
-GEOJSON, GEOPACKAGE = "geojson", "gpkg"
-KINDS = (GEOJSON, GEOPACKAGE)
-"""Kinds of output that are polygons, keys of `WRITERS`."""
-
 
 def open_polygon_files(
     outputs: Mapping[str, Path], place: PlaceOnEarth | None, info: ModelInfo, image: Path | None
 ) -> list[Features]:
-    """Return the files of polygons, yet to be entered, that are among an image's `outputs`, by kind.
+    """Return the files of polygons that are among the `outputs` of an image, by kind; each is a context to enter.
 
     GeoJSON is in the coordinates of `PlaceOnEarth.to_earth`, a GeoPackage in the image's own coordinate system; without
     a place both are in pixels, (x, y) from the image's top left corner, y down.
     """
-    return [_polygon_file(kind, outputs[kind], place, info, image) for kind in KINDS if kind in outputs]
+    return [_polygon_file(kind, outputs[kind], place, info, image) for kind in POLYGON_KINDS if kind in outputs]
 
 
 def _polygon_file(kind: str, path: Path, place: PlaceOnEarth | None, info: ModelInfo, image: Path | None) -> Features:
@@ -44,30 +41,20 @@ def _polygon_file(kind: str, path: Path, place: PlaceOnEarth | None, info: Model
     return GeoPackage(path, place, layer, "" if image is None else _file_name(image))
 
 
-def write_geojson(path: Path, result: Result) -> None:
-    """Write a GeoJSON feature collection, a polygon along its pixels' edges, with holes, for each object; of a semantic
-    model for each 4-connected region of a class."""
-    _write_polygons(_polygon_file(GEOJSON, path, result.place, result.info, result.source), result)
-
-
-def write_geopackage(path: Path, result: Result) -> None:
-    """Write what `write_geojson` does as a GeoPackage."""
-    _write_polygons(_polygon_file(GEOPACKAGE, path, result.place, result.info, result.source), result)
-
-
-def _write_polygons(file: Features, result: Result) -> None:
+def write_polygons(kind: str, path: Path, result: Result) -> None:
+    """Write a file of polygons of one of `POLYGON_KINDS`."""
     from pixelwise.instances.parts import region_objects  # scipy, which no mask needs
 
     names = result.info.classes.names
-    with file:
+    with _polygon_file(kind, path, result.place, result.info, result.source) as file:
         if result.instances is not None:
             add_objects([file], result.instances, names, range(1, len(result.instances) + 1))
             return
-        found = region_objects(result.label_map)
-        areas = found.areas()
-        for index, polygons in enumerate(polygons_of(found)):
-            if found.class_index[index] != IGNORE_INDEX:
-                file.add(polygons, {"class": names[found.class_index[index]], "area": int(areas[index])})
+        parts = region_objects(result.label_map)
+        areas = parts.areas()
+        for index, polygons in enumerate(polygons_of(parts)):
+            if parts.class_index[index] != IGNORE_INDEX:
+                file.add(polygons, {"class": names[parts.class_index[index]], "area": int(areas[index])})
 
 
 def add_objects(
@@ -94,18 +81,18 @@ def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[
     """Yield each object's polygons: closed rings of (x, y), the outer one first, then its holes. No ring touches
     itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
     for piece in objects.pieces():
-        moved = np.array([piece.left + corner[1], piece.top + corner[0]])
-        rings = [ring + moved for outline in trace_outlines(piece.mask) for ring in _simple(outline)]
+        shift = np.array([piece.left + corner[1], piece.top + corner[0]])
+        rings = [ring + shift for outline in trace_outlines(piece.mask) for ring in _split_ring(outline)]
         outer = [ring for ring in rings if signed_area(ring) > 0]
         inner = [ring for ring in rings if signed_area(ring) < 0]
-        alone = len(outer) == 1  # and around every hole
+        alone = len(outer) == 1  # it surrounds every hole
         polygons = [
-            [_closed(own), *(_closed(hole) for hole in inner if alone or _surrounds(own, hole))] for own in outer
+            [_close(ring), *(_close(hole) for hole in inner if alone or _surrounds(ring, hole))] for ring in outer
         ]
         yield polygons
 
 
-def _simple(ring: Ring) -> list[Ring]:
+def _split_ring(ring: Ring) -> list[Ring]:
     """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone."""
     path: list[tuple[float, float]] = []
     at: dict[tuple[float, float], int] = {}
@@ -114,26 +101,26 @@ def _simple(ring: Ring) -> list[Ring]:
         start = at.setdefault((x, y), len(path))
         if start < len(path):
             rings.append(np.array(path[start:]))
-            for own in path[start + 1 :]:
-                del at[own]
+            for point in path[start + 1 :]:
+                del at[point]
             del path[start + 1 :]
         else:
             path.append((x, y))
     return [*rings, np.array(path)]
 
 
-def _closed(ring: Ring) -> Ring:
+def _close(ring: Ring) -> Ring:
     return np.concatenate([ring, ring[:1]])
 
 
 def _surrounds(ring: Ring, hole: Ring) -> bool:
-    """Return whether a hole lies in a ring: pixels left of the hole's leftmost edge are the ring's own."""
+    """Return whether a hole lies in a ring: the pixel left of the hole's leftmost edge is inside the ring."""
     x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
     size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
     return bool(fill_rings([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
 
 
 def _file_name(image: Path) -> str:
-    """Return a file's name, of a page with its number: `stack.tif/2`."""
+    """Return a file's name, for a page with its number: `stack.tif/2`."""
     file, _ = split_page(image)
     return image.name if file == image else f"{file.name}/{image.name}"

@@ -1,0 +1,119 @@
+"""From logits to label maps and objects. A `Predictor` chooses its decoding once, by the metadata of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.inference.mc_dropout import softmax
+from pixelwise.inference.scan_rows import FIELDS, LABELS, pack_records
+from pixelwise.inference.thresholds import apply_thresholds
+from pixelwise.instances.fields import CentreOffsetMaps
+from pixelwise.instances.grouping_parameters import GroupingParameters
+from pixelwise.instances.objects import Objects
+from pixelwise.modelfile.info import ModelInfo
+from pixelwise.tiling.stitch import Block, argmax_labels
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+
+class Decoding(Protocol):
+    """Turns logits (K or more, height, width) into what a model says of an image.
+
+    has_objects: whether it makes objects. is_argmax: whether each pixel has the class with the highest score. pixel:
+    what `encode` stores of a pixel.
+    """
+
+    @property
+    def has_objects(self) -> bool: ...
+    @property
+    def is_argmax(self) -> bool: ...
+    @property
+    def pixel(self) -> np.dtype[np.generic]: ...
+
+    def labels(self, logits: Float32) -> UInt8:
+        """Return the class indices, uint8 (height, width)."""
+        ...
+
+    def choose(self, probabilities: Float32) -> UInt8:
+        """Return the class indices, uint8 (height, width), of probabilities (K, height, width)."""
+        ...
+
+    def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
+        """Return the label map, uint8 of `size`, and the objects of an image, from the blocks of its logits."""
+        ...
+
+    def encode(self, logits: Float32) -> npt.NDArray[np.generic]:
+        """Return what is stored of a part of a scan until all parts are there, `pixel` (height, width)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SemanticDecoding:
+    """The class with the highest score, or what `thresholds`, by class index, choose (see `apply_thresholds`)."""
+
+    num_classes: int
+    thresholds: Mapping[int, float] = field(default_factory=dict)
+    has_objects = False
+    pixel = LABELS
+
+    @property
+    def is_argmax(self) -> bool:
+        return not self.thresholds
+
+    def labels(self, logits: Float32) -> UInt8:
+        scores = logits[: self.num_classes]
+        return self.choose(softmax(scores)) if self.thresholds else argmax_labels(scores)
+
+    def choose(self, probabilities: Float32) -> UInt8:
+        return apply_thresholds(probabilities, self.thresholds) if self.thresholds else argmax_labels(probabilities)
+
+    def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
+        label_map = np.empty(size, np.uint8)
+        for block in blocks:
+            label_map[block.place] = self.labels(block.logits)
+        return label_map, None
+
+    def encode(self, logits: Float32) -> UInt8:
+        return self.labels(logits)
+
+
+@dataclass(frozen=True)
+class InstanceDecoding:
+    """The class with the highest score, and objects. They are grouped on the whole image: no border of a tile cuts
+    one."""
+
+    num_classes: int
+    grouping: GroupingParameters
+    has_objects = True
+    is_argmax = True
+    pixel = FIELDS
+
+    def labels(self, logits: Float32) -> UInt8:
+        return argmax_labels(logits[: self.num_classes])
+
+    def choose(self, probabilities: Float32) -> UInt8:
+        return argmax_labels(probabilities)
+
+    def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
+        from pixelwise.instances.grouping import group_pixels  # scipy, which no semantic model should load
+
+        label_map, fields = np.empty(size, np.uint8), CentreOffsetMaps.empty(size)
+        for block in blocks:
+            label_map[block.place] = self.labels(block.logits)
+            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, self.grouping.things))
+        return label_map, group_pixels(fields, self.grouping)
+
+    def encode(self, logits: Float32) -> npt.NDArray[np.generic]:
+        return pack_records(self.labels(logits), CentreOffsetMaps.from_logits(logits, self.grouping.things))
+
+
+def decoding_of(info: ModelInfo) -> Decoding:
+    """Return the decoding of a model file."""
+    num_classes = info.classes.num_classes
+    return SemanticDecoding(num_classes) if info.grouping is None else InstanceDecoding(num_classes, info.grouping)

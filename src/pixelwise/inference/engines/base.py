@@ -1,0 +1,113 @@
+"""`Engine`: what turns images into logits. An engine knows nothing of tiles, classes or files of images."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import OptionError
+
+UInt8 = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+
+
+class Engine(ABC):
+    """Runs a net.
+
+    A subclass implements `__call__`, and declares by these attributes what else it can do. Any number of threads may
+    call it at the same time.
+
+    Attributes
+    ----------
+    has_coarse : bool
+        `coarse` gives the logits before they are up-sampled, from which label maps are made in less time.
+    can_sample : bool
+        `sample` leaves dropout on.
+    input_side : int or None
+        Side, in pixels, of the square images that it takes and no others; `None` where it takes any size. Smaller
+        images are padded to this side, larger ones are cut into tiles of it.
+
+    Examples
+    --------
+    An engine that scores each pixel by its red and by its green value:
+
+    >>> class RedOrGreen(Engine):
+    ...     def __call__(self, images):
+    ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
+    >>> RedOrGreen()(np.array([[[[9, 7, 0], [4, 5, 0]]]], np.uint8)).tolist()
+    [[[[9.0, 4.0]], [[7.0, 5.0]]]]
+    """
+
+    has_coarse: bool = False
+    can_sample: bool = False
+    input_side: int | None = None
+
+    @abstractmethod
+    def __call__(self, images: UInt8) -> Float32:
+        """Return the logits of a batch of images.
+
+        Parameters
+        ----------
+        images
+            uint8 (N, height, width, C), contiguous, N and sizes of 1 or more.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (N, K, height, width), of a model with objects (N, K + 3, height, width).
+        """
+
+    def coarse(self, images: UInt8) -> Float32:
+        """Return float32 (N, K, h, w): the logits that are up-sampled to those of a call. Asked where `has_coarse`."""
+        raise NotImplementedError
+
+    def sample(self, images: UInt8, seed: int) -> Float32:
+        """Return logits as a call does, with dropout on: what is dropped depends on `seed`, 1..2**32 - 1, alone.
+
+        Raises
+        ------
+        OptionError
+            The engine or its model has no dropout.
+        """
+        remedy = "Use `engine='onnxruntime'`, or leave `sampling` out."
+        raise OptionError("sampling", "an engine without dropout", "one that can leave dropout on", remedy)
+
+
+OpenEngine = Callable[[Path, int], Engine]
+"""Opens a model file for so many threads that call the engine at the same time."""
+
+
+class FunctionEngine(Engine):
+    """Runs a function that takes and returns what `Engine.__call__` does."""
+
+    def __init__(self, function: Callable[[UInt8], Float32]) -> None:
+        self._function = function
+
+    def __call__(self, images: UInt8) -> Float32:
+        return self._function(images)
+
+
+class PaddedEngine(Engine):
+    """Gives an engine of a fixed `input_side` images of that size or less, padded with their last row and column."""
+
+    def __init__(self, engine: Engine, side: int) -> None:
+        self._engine = engine
+        self.input_side = self._side = side
+        self.can_sample = engine.can_sample
+
+    def __call__(self, images: UInt8) -> Float32:
+        return self._crop(self._engine(self._pad(images)), images)
+
+    def sample(self, images: UInt8, seed: int) -> Float32:
+        return self._crop(self._engine.sample(self._pad(images), seed), images)
+
+    def _pad(self, images: UInt8) -> UInt8:
+        height, width = images.shape[1:3]
+        return np.pad(images, ((0, 0), (0, self._side - height), (0, self._side - width), (0, 0)), "edge")
+
+    def _crop(self, logits: Float32, images: UInt8) -> Float32:
+        return np.ascontiguousarray(logits[:, :, : images.shape[1], : images.shape[2]])

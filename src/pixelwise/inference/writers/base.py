@@ -1,0 +1,63 @@
+"""`Writer`: how one kind of result becomes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.inference.result import Result
+from pixelwise.instances.objects import Objects
+from pixelwise.raster.image import write_png
+
+
+@dataclass(frozen=True)
+class Writer:
+    """How one kind of result becomes a file.
+
+    Attributes
+    ----------
+    ending : str
+        What the name of the file adds to the stem of its image.
+    write : callable
+        Writes a `Result` to a path.
+    needs_probabilities : bool
+        Whether it is made of the probabilities of all classes, which are then computed at once.
+    geotiff_ending : str or None
+        The ending of the GeoTIFF that is written of an image that lies somewhere on earth; `None` where the file is of
+        one kind for every image.
+    """
+
+    ending: str
+    write: Callable[[Path, Result], None]
+    needs_probabilities: bool = False
+    geotiff_ending: str | None = None
+
+    def ending_of(self, *, placed: bool) -> str:
+        """Return the ending of the file of an image that lies somewhere on earth, or does not."""
+        return (placed and self.geotiff_ending) or self.ending
+
+
+def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any) -> None:
+    """Write bands (bands, height, width) of an image with a place as a GeoTIFF (see `write_geotiff`)."""
+    from pixelwise.raster.geotiff import write_geotiff  # rarely asked for
+
+    count, height, width = bands.shape
+    write_geotiff(path, lambda rows: bands[:, rows], (count, height, width), bands.dtype.name, result.place, **form)
+
+
+def write_gray16(path: Path, values: npt.NDArray[np.uint16], result: Result) -> None:
+    """Write values (height, width) as a 16-bit gray PNG, of an image with a place as a GeoTIFF."""
+    if result.place is not None:
+        write_bands(path, values[None], result, smooth=True)
+    else:
+        write_png(path, values)
+
+
+def rounded_score(objects: Objects, index: int) -> float:
+    """Return an object's score with four digits, as files have it."""
+    return round(float(objects.score[index]), 4)

@@ -1,0 +1,19 @@
+"""GeoJSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwise.inference.result import Result
+from pixelwise.inference.writers.base import Writer
+from pixelwise.inference.writers.polygons import write_polygons
+from pixelwise.inference.writers.registry import GEOJSON
+
+
+def write_geojson(path: Path, result: Result) -> None:
+    """Write a GeoJSON feature collection: for each object, of a semantic model for each 4-connected region of a class,
+    a polygon along the edges of its pixels, with holes."""
+    write_polygons(GEOJSON, path, result)
+
+
+WRITER = Writer(".geojson", write_geojson)

@@ -1,0 +1,20 @@
+"""The image under what was predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwise.inference.result import Result
+from pixelwise.inference.writers.base import Writer, write_bands
+from pixelwise.raster.image import write_png
+
+
+def write_overlay(path: Path, result: Result) -> None:
+    """Write the image under its classes' colours, or its objects with their numbers, as an RGB PNG."""
+    if result.place is not None:
+        write_bands(path, result.overlay().transpose(2, 0, 1), result, smooth=True)
+    else:
+        write_png(path, result.overlay())
+
+
+WRITER = Writer("_overlay.png", write_overlay, geotiff_ending="_overlay.tif")
