@@ -130,7 +130,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 )
 def test_other_arrays_are_refused(model_file: Path, array: UInt8, found: str) -> None:
     model = load(model_file)
-    for method in (model.label_map, model.probabilities, model.predict):
+    for method in (model.label_map, model.probabilities):
         with pytest.raises(ShapeError, match=f"image: found an array of {found}; expected uint8 height x width x 3"):
             method(array)
 
