@@ -194,7 +194,7 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
         (
             ["photos", "--as", "masks"],
             "error: --as: found 'masks'; expected some of mask, overlay, instances, instances32, objects, geojson, "
-            "gpkg, labelme, coco, probabilities, entropy, uncertainty. Did you mean 'mask'?",
+            "gpkg, labelme, coco, panoptic, probabilities, entropy, uncertainty. Did you mean 'mask'?",
         ),
         (
             ["photos", "--engine", "tvm"],

@@ -40,7 +40,7 @@ def test_in_bfloat16_logits_are_nearly_those_where_the_processor_multiplies_it(
         exact = colour.logits(image)
         assert_allclose(predictor.logits(image), exact, rtol=0, atol=0.02 * np.abs(exact).max())
     monkeypatch.setattr(openvino_engine, "multiplies_bfloat16", lambda core: False)
-    with pytest.raises(OptionError, match="openvino-bf16: found a processor that does not multiply bfloat16"):
+    with pytest.raises(OptionError, match="engine: found openvino-bf16 on a processor that does not multiply bfloat16"):
         load(model_file, engine="openvino-bf16")
 
 

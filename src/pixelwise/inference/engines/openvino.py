@@ -55,8 +55,8 @@ class OpenVinoEngine(Engine):
         core = _openvino().Core()
         if half and not multiplies_bfloat16(core):
             remedy = "Take openvino or onnxruntime."
-            problem, expected = "a processor that does not multiply bfloat16", "one that does"
-            raise OptionError("engine='openvino-bf16'", problem, expected, remedy)
+            problem = "openvino-bf16 on a processor that does not multiply bfloat16"
+            raise OptionError("engine", problem, "one that does", remedy)
         try:
             model = core.read_model(path)
         except Exception as error:  # of the binding, which share no base class of their own
