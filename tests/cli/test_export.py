@@ -48,7 +48,7 @@ def test_the_file_says_what_the_runs_pipeline_says(trained: Path, fast: bool) ->
     pipeline = build_pipeline(RunConfig.load(trained / "config.yaml"), pretrained=False).eval()
     pixels = torch.from_numpy(image)
     with torch.no_grad():
-        expected = pipeline.model(pipeline.normalised(pixels)) if fast else pipeline(pixels)
+        expected = pipeline.model(pipeline.normalise(pixels)) if fast else pipeline(pixels)
     assert_allclose(found, expected, atol=1e-4)
     info, recipe = load(out).info, RunConfig.load(trained / "config.yaml").recipe
     assert (info.tile, info.overlap) == ((1536, 512) if fast else (recipe.tile, recipe.overlap))

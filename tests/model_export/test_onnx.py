@@ -30,7 +30,7 @@ from pixelwise.modelfile.info import METADATA_KEY, ModelInfo
 from pixelwise.nn.encoders.padding import SamePaddedConv2d
 from pixelwise.nn.layers.padding import pad_to_multiple
 from pixelwise.nn.models.base import UpsampledModel
-from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, TTA, Pipeline
 
 INFO = ModelInfo(
     model="tiny",
@@ -172,13 +172,13 @@ def test_logging_and_warnings_are_as_before(model_file: Path) -> None:
 
 
 def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) -> None:
-    pipeline, bias = tiny().biased((0.0, 0.0)), (-1.5, 0.25)
+    pipeline, bias = tiny().set_class_bias((0.0, 0.0)), (-1.5, 0.25)
     export_onnx(pipeline, INFO, tmp_path / "draft.onnx")
     replace_class_bias(tmp_path / "draft.onnx", bias, replace(INFO, tile=128), tmp_path / "model.onnx")
     images = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8)
     engine = OnnxRuntimeEngine(tmp_path / "model.onnx")
     with torch.no_grad():
-        expected = pipeline.biased(bias)(torch.from_numpy(images)).numpy()
+        expected = pipeline.set_class_bias(bias)(torch.from_numpy(images)).numpy()
     assert_allclose(engine(images), expected, rtol=1e-4, atol=1e-5)
     assert engine.info == replace(INFO, tile=128)
 
@@ -186,7 +186,7 @@ def test_a_class_bias_put_into_a_file_is_that_of_the_pipeline(tmp_path: Path) ->
 def test_a_class_bias_of_nothing_stands_apart_from_a_shift_of_zero(tmp_path: Path) -> None:
     """Three classes and an image that is not shifted: two tensors of one shape, all zeros."""
     torch.manual_seed(0)
-    pipeline = Pipeline(nn.Conv2d(3, 3, 1), (0.0,) * 3, (1.0,) * 3).biased((NO_BIAS,) * 3).eval()
+    pipeline = Pipeline(nn.Conv2d(3, 3, 1), (0.0,) * 3, (1.0,) * 3).set_class_bias((NO_BIAS,) * 3).eval()
     info = replace(INFO, classes=ClassMap(("a", "b", "c"), ((0, 0, 0), (0, 0, 1), (0, 0, 2))), mean=(0.0,) * 3)
     export_onnx(pipeline, info, tmp_path / "draft.onnx")
     images, bias = np.random.default_rng(0).integers(0, 256, (1, 9, 13, 3), np.uint8), (1.0, -2.0, 3.0)
@@ -211,7 +211,11 @@ class Coarse(UpsampledModel):
 
 def coarse(*magnifications: float, flipped: Sequence[int] = (-1,)) -> Pipeline:
     torch.manual_seed(1)
-    return Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, magnifications, flipped).biased((0.1, -0.1)).eval()
+    return (
+        Pipeline(Coarse(), IMAGENET_MEAN, IMAGENET_STD, tta=TTA(magnifications, flipped))
+        .set_class_bias((0.1, -0.1))
+        .eval()
+    )
 
 
 @pytest.mark.parametrize(("magnification", "flipped"), [(1.0, (-1,)), (1.25, (-1,)), (1.25, (-2, -1))])

@@ -10,7 +10,7 @@ from torch import nn
 
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.models import build
-from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, OFFSET_UNIT, Pipeline
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, OFFSET_UNIT, TTA, Pipeline
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
 
@@ -25,21 +25,21 @@ def test_normalisation_is_value_over_255_less_mean_over_std() -> None:
 def test_an_image_of_the_mean_colour_becomes_zero() -> None:
     pipeline = Pipeline(nn.Identity(), (0.2, 0.4, 0.6), (1.0, 2.0, 0.5))
     mean = torch.tensor([51, 102, 153], dtype=torch.uint8).expand(1, 4, 4, 3)
-    assert_allclose(pipeline.normalised(mean).numpy(), 0, atol=1e-7)
+    assert_allclose(pipeline.normalise(mean).numpy(), 0, atol=1e-7)
 
 
 def test_any_number_of_channels_goes_with_as_many_means() -> None:
     pipeline = Pipeline(nn.Identity(), (0.0, 1.0), (1.0, 0.5))
     pixel = torch.tensor([255, 255], dtype=torch.uint8).view(1, 1, 1, 2)
-    assert_allclose(pipeline.normalised(pixel).flatten().numpy(), [1, 0], atol=1e-6)
+    assert_allclose(pipeline.normalise(pixel).flatten().numpy(), [1, 0], atol=1e-6)
 
 
 def test_the_model_gets_channels_last_memory_and_its_logits_are_returned() -> None:
     model = nn.Conv2d(3, 4, 1)
     pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD)
     images = torch.from_numpy(IMAGES)
-    assert pipeline.normalised(images).is_contiguous(memory_format=torch.channels_last)
-    assert torch.equal(pipeline(images), model(pipeline.normalised(images)))
+    assert pipeline.normalise(images).is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(pipeline(images), model(pipeline.normalise(images)))
 
 
 def test_the_images_stay_untouched() -> None:
@@ -63,9 +63,9 @@ def test_a_class_bias_is_added_to_every_pixels_logits_until_it_is_taken_off() ->
     pipeline = Pipeline(nn.Conv2d(3, 2, 1), IMAGENET_MEAN, IMAGENET_STD)
     images = torch.from_numpy(IMAGES)
     plain = pipeline(images)
-    biased = pipeline.biased((0.5, -2.0))(images)
+    biased = pipeline.set_class_bias((0.5, -2.0))(images)
     assert_allclose((biased - plain).detach().numpy(), np.broadcast_to([[[0.5]], [[-2.0]]], plain.shape), atol=1e-6)
-    assert torch.equal(pipeline.biased(None)(images), plain)
+    assert torch.equal(pipeline.set_class_bias(None)(images), plain)
 
 
 class Pointwise(nn.Conv2d):
@@ -84,11 +84,11 @@ def test_a_magnified_image_is_seen_larger_and_its_logits_come_back_in_place() ->
     """Of a ramp, which bilinear interpolation keeps, away from the border where it is cut off."""
     ramp = np.add.outer(2 * np.arange(30), 3 * np.arange(38)).astype(np.uint8)
     images = torch.from_numpy(np.repeat(ramp[None, ..., None], 3, axis=3))
-    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.25,)).eval()
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, tta=TTA((1.25,))).eval()
     found = pipeline(images)
     assert pipeline.stride == 16  # 20 enlarged pixels, a multiple of the model's 4
     assert pipeline.model.seen == (40, 60)  # 32x48, the next multiples of 16, times 1.25
-    expected = pipeline.model(pipeline.normalised(images))
+    expected = pipeline.model(pipeline.normalise(images))
     assert found.shape == expected.shape
     assert_allclose(found.detach()[..., 1:28, 1:36], expected.detach()[..., 1:28, 1:36], atol=1e-5)
 
@@ -114,7 +114,7 @@ def test_offsets_come_in_pixels_whatever_unit_a_net_gives_them_in() -> None:
 
 
 def test_in_training_images_are_seen_as_they_are() -> None:
-    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.25,)).train()
+    pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, tta=TTA((1.25,))).train()
     pipeline(torch.from_numpy(IMAGES))
     assert pipeline.model.seen == IMAGES.shape[1:3]
 
@@ -122,10 +122,10 @@ def test_in_training_images_are_seen_as_they_are() -> None:
 def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, magnifications=(1.5,)).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA((1.5,))).eval()
     images = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (1, 128, 64, 3), np.uint8))
     with torch.no_grad():
-        large = nn.functional.interpolate(pipeline.normalised(images), scale_factor=1.5, mode="bilinear")
+        large = nn.functional.interpolate(pipeline.normalise(images), scale_factor=1.5, mode="bilinear")
         expected = nn.functional.interpolate(model.coarse(large), (128, 64), mode="bilinear")
         assert_allclose(pipeline(images), expected, atol=1e-5)
 
@@ -133,10 +133,10 @@ def test_a_model_with_coarse_logits_is_asked_for_those() -> None:
 def test_a_pipeline_flipped_along_both_axes_averages_four_ways_round() -> None:
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, flipped=(-2, -1)).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA(flip_axes=(-2, -1))).eval()
     images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 96, 3), np.uint8))
     with torch.no_grad():
-        image = pipeline.normalised(images)
+        image = pipeline.normalise(images)
         ways = [model(image.flip(axes)).flip(axes) for axes in ((), (-1,), (-2,), (-2, -1))]
         assert_allclose(pipeline(images), torch.stack(ways).mean(dim=0), atol=1e-5)
 
@@ -144,10 +144,10 @@ def test_a_pipeline_flipped_along_both_axes_averages_four_ways_round() -> None:
 def test_a_mirrored_pipeline_averages_what_the_model_says_of_an_image_and_of_its_mirror_image() -> None:
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,)).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA(flip_axes=(-1,))).eval()
     images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 64, 96, 3), np.uint8))
     with torch.no_grad():
-        normalised = pipeline.normalised(images)
+        normalised = pipeline.normalise(images)
         plain, mirror = model(normalised), model(normalised.flip(-1)).flip(-1)
         assert_allclose(pipeline(images), (plain + mirror) / 2, atol=1e-5)
         assert not np.allclose(plain, mirror, atol=1e-3)
@@ -158,7 +158,7 @@ def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: f
     """Where the width is a multiple of the stride, so that nothing is padded, exactly; elsewhere the shape is right."""
     torch.manual_seed(0)
     model = build("fpn", 3, encoder="test_resnet").eval()
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), flipped=(-1,)).eval()
+    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA((magnification,), (-1,))).eval()
     images = torch.from_numpy(
         np.random.default_rng(3).integers(0, 256, (1, pipeline.stride, 2 * pipeline.stride, 3), np.uint8)
     )
@@ -168,9 +168,9 @@ def test_the_mirror_image_of_any_width_gets_the_mirrored_logits(magnification: f
 
 
 def test_in_training_no_mirror_image_is_seen() -> None:
-    pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,)).train()
+    pipeline = Pipeline(nn.Conv2d(3, 2, 3, padding=1), IMAGENET_MEAN, IMAGENET_STD, tta=TTA(flip_axes=(-1,))).train()
     images = torch.from_numpy(IMAGES)
-    assert torch.equal(pipeline(images), pipeline.model(pipeline.normalised(images)))
+    assert torch.equal(pipeline(images), pipeline.model(pipeline.normalise(images)))
 
 
 @pytest.mark.parametrize("magnification", [1.0, 1.5])
@@ -186,14 +186,22 @@ def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnifica
 def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
     """What is said of both ways round alike cancels out across, and stays down and in scores."""
     pipeline = Pipeline(
-        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-1,), grouping=GroupingParameters((0,))
+        Constant((5.0, 2.0, 3.0)),
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        tta=TTA(flip_axes=(-1,)),
+        grouping=GroupingParameters((0,)),
     ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 2 * OFFSET_UNIT, 0], atol=1e-6)
 
 
 def test_an_image_upside_down_leads_to_its_centres_the_other_way_down() -> None:
     pipeline = Pipeline(
-        Constant((5.0, 2.0, 3.0)), IMAGENET_MEAN, IMAGENET_STD, flipped=(-2,), grouping=GroupingParameters((0,))
+        Constant((5.0, 2.0, 3.0)),
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        tta=TTA(flip_axes=(-2,)),
+        grouping=GroupingParameters((0,)),
     ).eval()
     assert_allclose(pipeline(torch.from_numpy(IMAGES))[0, :, 0, 0], [5, 0, 3 * OFFSET_UNIT], atol=1e-6)
 
@@ -204,7 +212,7 @@ def test_two_magnifications_are_averaged() -> None:
     images = torch.from_numpy(np.random.default_rng(5).integers(0, 256, (1, 128, 256, 3), np.uint8))
     with torch.no_grad():
         one, other, both = (
-            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, own, flipped=(-1,)).eval()(images)
+            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA(own, (-1,))).eval()(images)
             for own in ((1.25,), (1.5,), (1.25, 1.5))
         )
     assert_allclose(both, (one + other) / 2, atol=1e-5)

@@ -42,7 +42,7 @@ def in_one_pass(pipeline: Pipeline, image: npt.NDArray[np.uint8]) -> npt.NDArray
     below, right = (-(side - 4) % 16 for side in (height, width))
     mirrored = np.pad(image, ((BORDER, BORDER + below), (BORDER, BORDER + right), (0, 0)), mode="reflect")
     with torch.no_grad():
-        logits = pipeline.model.valid(pipeline.normalised(torch.from_numpy(mirrored[None])))
+        logits = pipeline.model.valid(pipeline.normalise(torch.from_numpy(mirrored[None])))
     return logits[0, :, :height, :width].numpy()
 
 
@@ -76,7 +76,7 @@ def test_windows_of_572_cut_from_the_mirrored_image_answer_for_the_pixels_amid_t
     def window(top: int) -> npt.NDArray[np.float32]:
         with torch.no_grad():
             seen = torch.from_numpy(mirrored[None, top : top + 572])
-            return net.model.valid(net.normalised(seen))[0].numpy()
+            return net.model.valid(net.normalise(seen))[0].numpy()
 
     for top in (0, 16, 384):
         assert_allclose(window(top), whole[:, top : top + 388], rtol=0, atol=1e-5)

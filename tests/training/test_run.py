@@ -176,7 +176,7 @@ def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole:
     samples = [dataset.read(item) for item in dataset.splits["val"]]
     images, targets = (np.stack([getattr(each, name) for each in samples]) for name in ("image", "label_map"))
     with torch.no_grad():
-        logits = pipeline.biased(None)(torch.from_numpy(images)).numpy()
+        logits = pipeline.set_class_bias(None)(torch.from_numpy(images)).numpy()
 
     def miou(bias: Sequence[float]) -> float:
         confusion = ConfusionMatrix(dataset.classes.num_classes)

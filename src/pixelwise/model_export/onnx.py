@@ -76,7 +76,7 @@ class _Outputs(torch.nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         coarse = self.pipeline.coarse(images)
-        return self.pipeline.spread(coarse, images), coarse
+        return self.pipeline.upsample(coarse, images), coarse
 
 
 def replace_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo, out: Path) -> None:

@@ -18,7 +18,7 @@ from pixelwise.nn.encoders.timm import find_packaged
 from pixelwise.nn.encoders.weight_file import LoadReport, fill_net, read_weights, require_numbers
 from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.models.segnet import SegNet
-from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, TTA, Pipeline
 from pixelwise.nn.seeding import seeded
 from pixelwise.tasks import TASKS
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
@@ -54,7 +54,8 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
     mean, std = (repeat_over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
     recipe = config.recipe
-    return Pipeline(model, mean, std, recipe.magnifications, recipe.flip_axes, config.grouping, recipe.offset_unit)
+    tta = TTA(recipe.magnifications, recipe.flip_axes)
+    return Pipeline(model, mean, std, tta=tta, grouping=config.grouping, offset_unit=recipe.offset_unit)
 
 
 def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
@@ -105,7 +106,7 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     try:
         if header.get("grouping") is not None:
             pipeline.grouping = GroupingParameters(**header["grouping"] | {"things": config.things})
-        return pipeline.biased(header.get("class_bias")).eval(), config
+        return pipeline.set_class_bias(header.get("class_bias")).eval(), config
     except (RuntimeError, TypeError, ValueError, OverflowError, OptionError) as error:
         found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
         raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error

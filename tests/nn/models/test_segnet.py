@@ -240,7 +240,7 @@ def test_response_normalisation_is_the_references_on_the_bytes_of_the_image() ->
     """Caffe's LRN: x / (1 + alpha / size * sum of squares over the 5 channels around)^beta; RGB has 3."""
     net = SegNetBasic(2, width=1 / 16)
     image = torch.randint(0, 256, (1, 4, 5, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
-    pixels = Pipeline(net, net.mean, net.std).normalised(image)
+    pixels = Pipeline(net, net.mean, net.std).normalise(image)
     assert_allclose(pixels, image.permute(0, 3, 1, 2), rtol=1e-6)
     denominator = (1 + 1e-4 / 5 * pixels.double().square().sum(1, keepdim=True)) ** 0.75
     assert 1 < denominator.max() < 3.3

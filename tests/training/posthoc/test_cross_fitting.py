@@ -32,7 +32,7 @@ def run_of(folder: Path, val: int) -> tuple[Path, dict[str, Any]]:
 def expected_miou(run: Path, fits: list[tuple[list[Item], list[Item]]], dataset: Dataset) -> float:
     """Return the mean IoU of the second items of each pair, with the bias of the first, by torch and plain numpy."""
     pipeline, config = load_run(run)
-    predictor = torch_predictor(pipeline.biased(None), config)
+    predictor = torch_predictor(pipeline.set_class_bias(None), config)
     confusion = ConfusionMatrix(dataset.classes.num_classes)
     for fit, score in fits:
         _, bias = best_bias(predictor, map(dataset.read, fit), len(fit), config.recipe.class_weights)

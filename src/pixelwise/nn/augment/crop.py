@@ -67,24 +67,24 @@ def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
     if crop.part != crop.size:
         canvas[:] = fill
     if image.shape[2] == 3:
-        return _placed(canvas, _resized(image, crop, Image.Resampling.BILINEAR), crop)
-    bands = [_resized(image[..., band], crop, Image.Resampling.BILINEAR) for band in range(image.shape[2])]
-    return _placed(canvas, np.stack(bands, axis=2), crop)
+        return _place(canvas, _resize(image, crop, Image.Resampling.BILINEAR), crop)
+    bands = [_resize(image[..., band], crop, Image.Resampling.BILINEAR) for band in range(image.shape[2])]
+    return _place(canvas, np.stack(bands, axis=2), crop)
 
 
 def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:
     """Crop uint8 (H, W), nearest neighbour; what the label map does not cover becomes `IGNORE_INDEX`."""
     canvas = np.full(crop.size, IGNORE_INDEX, np.uint8)
-    return _placed(canvas, _resized(label_map, crop, Image.Resampling.NEAREST), crop)
+    return _place(canvas, _resize(label_map, crop, Image.Resampling.NEAREST), crop)
 
 
 def on_instance_map(instance_map: Int32, crop: Crop) -> Int32:
     """Crop int32 (H, W), nearest neighbour; what the map does not cover becomes 0, no object."""
     canvas = np.zeros(crop.size, np.int32)
-    return _placed(canvas, _resized(instance_map, crop, Image.Resampling.NEAREST), crop)
+    return _place(canvas, _resize(instance_map, crop, Image.Resampling.NEAREST), crop)
 
 
-def _resized(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:
+def _resize(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:
     """Resize the window; only the rows and columns that it touches are handed to Pillow."""
     left, top, right, bottom = crop.box_xyxy
     x, y = int(left), int(top)
@@ -93,7 +93,7 @@ def _resized(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels
     return np.asarray(touched.resize(crop.part[::-1], resampling, box=box))
 
 
-def _placed(canvas: Pixels, part: Pixels, crop: Crop) -> Pixels:
+def _place(canvas: Pixels, part: Pixels, crop: Crop) -> Pixels:
     row, column = crop.corner
     height, width = crop.part
     canvas[row : row + height, column : column + width] = part

@@ -97,9 +97,9 @@ class SpatialPyramid(nn.Module):
         self.join = nn.Sequential(_pointwise(out_channels * (len(rates) + 2), out_channels), nn.Dropout(0.1))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        seen = [branch(features) for branch in self.branches]
+        scales = [branch(features) for branch in self.branches]
         mean = self.pooled(features.mean((2, 3), keepdim=True))
-        joined: torch.Tensor = self.join(torch.cat([*seen, mean.expand_as(seen[0])], dim=1))
+        joined: torch.Tensor = self.join(torch.cat([*scales, mean.expand_as(scales[0])], dim=1))
         return joined
 
 

@@ -11,7 +11,7 @@ Differs from the paper:
   padding of 100, its crops and the fading;
 - where sides do not fit, zeros at the bottom and right bring them to the next 32 pixels that do; Caffe's poolings round
   up instead, which with `reference_padding` is the only difference;
-- AlexNet (a single tower) and GoogLeNet (batch norm) are torchvision's, see `encoders/classifiers.py`, and have skips
+- AlexNet (a single tower) and GoogLeNet (batch norm) are torchvision's, see `encoders/torchvision.py`, and have skips
   too, from the poolings that reach strides 8 and 16: the paper has skips on VGG16 alone;
 - encoders without ImageNet's weights start from He-initialised ones;
 - `width` scales all channel counts (1 is the paper's net).
@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelwise.nn.encoders.torchvision import STRIDES, build_classifier
+from pixelwise.nn.encoders.torchvision import STRIDES, ClassifierEncoder, build_classifier
 from pixelwise.nn.layers.upsampling import BilinearUpsampling
 from pixelwise.nn.models.blocks import he_initialise
 
@@ -55,8 +55,8 @@ class FCN(nn.Module):
     `finest` is the stride of the finest map that is scored: 32, 16 or 8. With `at_once` the finer maps are scaled down
     before their score layers, so that one training does for three stages. With `learnt_upsampling` the up-sampling
     between maps is learnt, that to the image's size stays bilinear (section 4.3 of the CVPR paper); without, all is
-    bilinear, as in the authors' code. A net's parameters have the names of the coarser nets', so that it can start
-    from their weights.
+    bilinear, as in the authors' code. `fading` scores are not continued beyond the outermost cells. A net's parameters
+    have the names of the coarser nets', so that it can start from their weights.
     """
 
     stride = 32
@@ -64,31 +64,24 @@ class FCN(nn.Module):
     def __init__(
         self,
         num_classes: int,
-        in_channels: int = 3,
-        encoder: str = "vgg16",
+        encoder: ClassifierEncoder,
         *,
         finest: int,
-        width: float = 1.0,
-        pretrained: bool = False,
         at_once: bool = False,
         learnt_upsampling: bool = False,
-        reference_padding: bool = False,
+        fading: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = build_classifier(
-            encoder, in_channels, width=width, pretrained=pretrained, reference_padding=reference_padding
-        )
-        if not pretrained:
-            he_initialise(self.encoder)
-        grids = [Grid(*cells) for cells in zip(self.encoder.strides, self.encoder.offsets, strict=True)]
+        self.encoder = encoder
+        grids = [Grid(*cells) for cells in zip(encoder.strides, encoder.offsets, strict=True)]
         levels = [i for i, grid in enumerate(grids) if grid.stride >= finest]
         self.head = Head(
             num_classes,
-            [self.encoder.channels[i] for i in levels],
+            [encoder.channels[i] for i in levels],
             [grids[i] for i in levels],
             at_once=at_once,
             learnt=learnt_upsampling,
-            fading=reference_padding,
+            fading=fading,
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -133,10 +126,10 @@ class Head(nn.Module):
         scores = self.get_submodule("score_fr")(maps[-1])
         for coarse, fine in pairwise(self.strides):
             skip = self.get_submodule(SCORES[fine])(self.scales.get(fine, 1) * maps[STRIDES.index(fine)])
-            scores = self._up(coarse, fine).added(scores, skip)
-        return self._up(self.strides[-1], 1).cropped(scores, height, width)
+            scores = self._upsampling(coarse, fine).add_skip(scores, skip)
+        return self._upsampling(self.strides[-1], 1).upsample_to(scores, height, width)
 
-    def _up(self, coarse: int, fine: int) -> AlignedUpsampling:
+    def _upsampling(self, coarse: int, fine: int) -> AlignedUpsampling:
         return cast(AlignedUpsampling, self.get_submodule(UPSAMPLINGS[coarse, fine]))
 
 
@@ -158,20 +151,20 @@ class AlignedUpsampling(BilinearUpsampling):
     def forward(self, scores: torch.Tensor) -> torch.Tensor:  # type: ignore[override]  # no size to choose
         return super().forward(F.pad(scores, (self.border,) * 4, mode="replicate"))
 
-    def added(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+    def add_skip(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """Add up-sampled `scores` to the finer map's, either cropped to where the other is."""
-        raised: torch.Tensor = self(scores)
+        upsampled: torch.Tensor = self(scores)
         if self.start < 0:
-            return raised + _window(skip, -self.start, *raised.shape[-2:])
-        return _window(raised, self.start, *skip.shape[-2:]) + skip
+            return upsampled + _crop(skip, -self.start, *upsampled.shape[-2:])
+        return _crop(upsampled, self.start, *skip.shape[-2:]) + skip
 
-    def cropped(self, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    def upsample_to(self, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """Return the finer grid's first `height` x `width` cells of the up-sampled `scores`."""
-        raised: torch.Tensor = self(scores)
-        return _window(raised, self.start, height, width)
+        upsampled: torch.Tensor = self(scores)
+        return _crop(upsampled, self.start, height, width)
 
 
-def _window(maps: torch.Tensor, start: int, height: int, width: int) -> torch.Tensor:
+def _crop(maps: torch.Tensor, start: int, height: int, width: int) -> torch.Tensor:
     return maps[..., start : start + height, start : start + width]
 
 
@@ -185,15 +178,10 @@ def fcn32s(
     reference_padding: bool = False,
 ) -> FCN:
     """FCN-32s: a classifier as convolutions, its coarse class scores up-sampled 32 times."""
-    return FCN(
-        num_classes,
-        in_channels,
-        encoder,
-        finest=32,
-        width=width,
-        pretrained=pretrained,
-        reference_padding=reference_padding,
+    classifier = _initial_encoder(
+        encoder, in_channels, width=width, pretrained=pretrained, reference_padding=reference_padding
     )
+    return FCN(num_classes, classifier, finest=32, fading=reference_padding)
 
 
 def fcn16s(
@@ -208,16 +196,16 @@ def fcn16s(
     reference_padding: bool = False,
 ) -> FCN:
     """FCN-16s: FCN-32s with the class scores of a map at stride 16 added."""
+    classifier = _initial_encoder(
+        encoder, in_channels, width=width, pretrained=pretrained, reference_padding=reference_padding
+    )
     return FCN(
         num_classes,
-        in_channels,
-        encoder,
+        classifier,
         finest=16,
-        width=width,
-        pretrained=pretrained,
         at_once=at_once,
         learnt_upsampling=learnt_upsampling,
-        reference_padding=reference_padding,
+        fading=reference_padding,
     )
 
 
@@ -233,14 +221,26 @@ def fcn8s(
     reference_padding: bool = False,
 ) -> FCN:
     """FCN-8s: FCN-16s with the class scores of a map at stride 8 added."""
+    classifier = _initial_encoder(
+        encoder, in_channels, width=width, pretrained=pretrained, reference_padding=reference_padding
+    )
     return FCN(
         num_classes,
-        in_channels,
-        encoder,
+        classifier,
         finest=8,
-        width=width,
-        pretrained=pretrained,
         at_once=at_once,
         learnt_upsampling=learnt_upsampling,
-        reference_padding=reference_padding,
+        fading=reference_padding,
     )
+
+
+def _initial_encoder(
+    name: str, in_channels: int, *, width: float, pretrained: bool, reference_padding: bool
+) -> ClassifierEncoder:
+    """Build the classifier with ImageNet's weights, or else He-initialised ones."""
+    encoder = build_classifier(
+        name, in_channels, width=width, pretrained=pretrained, reference_padding=reference_padding
+    )
+    if not pretrained:
+        he_initialise(encoder)
+    return encoder

@@ -91,7 +91,7 @@ class SegNet(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
-        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, self.dropout))
+        logits: torch.Tensor = self.head(_encode_and_decode(padded, self.encoder, self.decoder, self.dropout))
         return logits[..., :height, :width]
 
 
@@ -126,7 +126,7 @@ class SegNetBasic(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         height, width = image.shape[-2:]
         padded = pad_to_multiple(self.normalisation(image), self.stride)
-        logits: torch.Tensor = self.head(_encoded_and_decoded(padded, self.encoder, self.decoder, self.dropout))
+        logits: torch.Tensor = self.head(_encode_and_decode(padded, self.encoder, self.decoder, self.dropout))
         return logits[..., :height, :width]
 
 
@@ -149,7 +149,7 @@ def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor])
     )
 
 
-def _encoded_and_decoded(
+def _encode_and_decode(
     features: torch.Tensor, encoder: nn.ModuleList, decoder: nn.ModuleList, dropout: nn.Module
 ) -> torch.Tensor:
     """Run each stage of the encoder with a pooling behind it, then the decoder's with the matching unpooling before."""
@@ -167,7 +167,7 @@ def _encoded_and_decoded(
     return features
 
 
-def _stages(in_channels: int, widths: Widths, width: float, kernel: int = 3, relu: bool = True) -> nn.ModuleList:
+def _stages(in_channels: int, widths: Widths, width: float, kernel: int = 3, *, relu: bool = True) -> nn.ModuleList:
     """Stages of convolutions with bias and batch norm, and ReLU where that is asked for."""
     stages = nn.ModuleList()
     for stage in widths:

@@ -65,14 +65,14 @@ class UNet(nn.Module):
     def __init__(self, num_classes: int, in_channels: int = 3, *, width: float = 1.0, released: bool = False) -> None:
         super().__init__()
         widths = [scale_channels(channels, width) for channels in WIDTHS]
-        raised = [widths[1] if released else widths[0], *widths[1:-1]]
+        up_channels = [widths[1] if released else widths[0], *widths[1:-1]]
         self.contracting = nn.ModuleList(_two_convolutions(a, b) for a, b in pairwise([in_channels, *widths]))
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(below, up, 2, stride=2) for below, up in zip(widths[1:], raised, strict=True)
+            nn.ConvTranspose2d(below, up, 2, stride=2) for below, up in zip(widths[1:], up_channels, strict=True)
         )
         self.after_up = nn.ReLU(inplace=True) if released else nn.Identity()
         self.expanding = nn.ModuleList(
-            _two_convolutions(skip + up, skip) for skip, up in zip(widths[:-1], raised, strict=True)
+            _two_convolutions(skip + up, skip) for skip, up in zip(widths[:-1], up_channels, strict=True)
         )
         self.dropout = nn.Dropout(0.5)
         self.head = nn.Conv2d(widths[0], num_classes, 1)

@@ -100,10 +100,10 @@ def export_fitted(
     val = dataset.splits.get("val", ())
     items = spread(val)
     if not config.recipe.calibrated or not items:
-        export_onnx(pipeline.biased(None), model_info(config, pipeline), run.model)
+        export_onnx(pipeline.set_class_bias(None), model_info(config, pipeline), run.model)
         return 0.0, [], []
     info = model_info(config, pipeline)
-    pipeline.biased((NO_BIAS,) * info.channels)
+    pipeline.set_class_bias((NO_BIAS,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
     tried = config.recipe.radii, config.recipe.least_areas
@@ -129,5 +129,5 @@ def export_fitted(
                 halves.append((path, own))
     share, bias = fit(items, run.model)
     run.draft.unlink()
-    save_weights(run.weights, pipeline.biased(bias), config)
+    save_weights(run.weights, pipeline.set_class_bias(bias), config)
     return share, halves, [] if pipeline.grouping is None else remarks_on(pipeline.grouping, *tried)
