@@ -150,10 +150,10 @@ def dilation_saving(products: Sequence[Product]) -> Saving:
 
 def _saving(rows: Sequence[tuple[int, int, int, int, int]]) -> Saving:
     """Add up (weight, parameters, multiply-adds, plain parameters, plain multiply-adds); shared weights count once."""
-    once = {weight: (own, plain) for weight, own, _, plain, _ in rows}
+    once = {weight: (parameters, plain) for weight, parameters, _, plain, _ in rows}
     return Saving(
         len(once),
-        sum(own for own, _ in once.values()),
+        sum(parameters for parameters, _ in once.values()),
         sum(row[2] for row in rows),
         sum(plain for _, plain in once.values()),
         sum(row[4] for row in rows),

@@ -37,7 +37,7 @@ class Reach:
         return cls(pixels, pixels, Fraction(1))
 
     @classmethod
-    def everything(cls) -> Reach:
+    def of_whole_image(cls) -> Reach:
         return cls(np.array([-np.inf]), np.array([np.inf]), Fraction(0))
 
     @property
@@ -45,12 +45,11 @@ class Reach:
         """Return the largest number of pixels between the first and the last, `inf` for the whole image."""
         return float((self.last - self.first).max() + 1)
 
-    @property
-    def unbounded(self) -> Reach:
+    def widen(self) -> Reach:
         """Return a reach of as many positions that all look at the whole image."""
         return Reach(np.full_like(self.first, -np.inf), np.full_like(self.last, np.inf), self.jump)
 
-    def through(self, step: Step) -> Reach:
+    def apply(self, step: Step) -> Reach:
         """Return the reach after an operation with these taps."""
         taps, factor = step
         outside = len(self.first)
@@ -58,7 +57,7 @@ class Reach:
         first, last = np.append(self.first, np.inf)[index].min(0), np.append(self.last, -np.inf)[index].max(0)
         return Reach(first, last, self.jump * factor)
 
-    def joined(self, other: Reach) -> Reach:
+    def union(self, other: Reach) -> Reach:
         """Return the smallest reach that holds both, as after an addition or a concatenation."""
         first, last = np.minimum(self.first, other.first), np.maximum(self.last, other.last)
         return Reach(first, last, self.jump or other.jump)
@@ -84,8 +83,8 @@ class Field:
         return cls((Reach.of_image(height), Reach.of_image(width)), ((), (), (0,), (1,)))
 
     @classmethod
-    def everything(cls, ndim: int) -> Field:
-        return cls((Reach.everything(), Reach.everything()), ((),) * ndim)
+    def of_whole_image(cls, ndim: int) -> Field:
+        return cls((Reach.of_whole_image(), Reach.of_whole_image()), ((),) * ndim)
 
     @property
     def extents(self) -> tuple[float, ...]:
@@ -97,32 +96,31 @@ class Field:
         """Return the larger distance in pixels from one position to the next: the stride so far."""
         return max(reach.jump for reach in self.reaches)
 
-    @property
-    def unbounded(self) -> Field:
-        return Field(tuple(reach.unbounded for reach in self.reaches), self.dims)
+    def widen(self) -> Field:
+        return Field(tuple(reach.widen() for reach in self.reaches), self.dims)
 
-    def laid_out(self, dims: Sequence[Dim]) -> Field:
+    def with_dims(self, dims: Sequence[Dim]) -> Field:
         return Field(self.reaches, tuple(dims))
 
-    def through(self, steps: Mapping[int, Step]) -> Field:
+    def apply(self, steps: Mapping[int, Step]) -> Field:
         """Return the field after an operation that takes `steps[d]` along dimension d; channels take none."""
         reaches = list(self.reaches)
         for dim, step in steps.items():
             if len(self.dims[dim]) > 1:
-                return Field.everything(len(self.dims))
+                return Field.of_whole_image(len(self.dims))
             for axis in self.dims[dim]:
-                reaches[axis] = reaches[axis].through(step)
+                reaches[axis] = reaches[axis].apply(step)
         return Field(tuple(reaches), self.dims)
 
-    def reduced(self, over: Sequence[int], keep: bool) -> Field:
+    def reduce(self, over: Sequence[int], *, keep: bool) -> Field:
         """Return the field after a mean, sum or maximum over dimensions: over places, it is of the whole image."""
         gone = {dim % len(self.dims) for dim in over} or set(range(len(self.dims)))
         axes = {axis for dim in gone for axis in self.dims[dim]}
-        reaches = [Reach.everything() if axis in axes else reach for axis, reach in enumerate(self.reaches)]
-        dims = [() if dim in gone else own for dim, own in enumerate(self.dims) if keep or dim not in gone]
+        reaches = [Reach.of_whole_image() if axis in axes else reach for axis, reach in enumerate(self.reaches)]
+        dims = [() if dim in gone else axes for dim, axes in enumerate(self.dims) if keep or dim not in gone]
         return Field(tuple(reaches), tuple(dims))
 
-    def joined(self, other: Field) -> Field:
+    def union(self, other: Field) -> Field:
         """Return the field of an element-wise operation on both, dimensions aligned from the last as in broadcasting.
 
         Where the two disagree on which dimension runs over what, it is of the whole image.
@@ -131,11 +129,11 @@ class Field:
         pairs = list(zip(_aligned(self.dims, ndim), _aligned(other.dims, ndim), strict=True))
         lengths = [{len(a.first), len(b.first)} - {1} for a, b in zip(self.reaches, other.reaches, strict=True)]
         if any(a and b and a != b for a, b in pairs) or any(len(length) > 1 for length in lengths):
-            return Field.everything(ndim)
-        reaches = tuple(a.joined(b) for a, b in zip(self.reaches, other.reaches, strict=True))
+            return Field.of_whole_image(ndim)
+        reaches = tuple(a.union(b) for a, b in zip(self.reaches, other.reaches, strict=True))
         return Field(reaches, tuple(a or b for a, b in pairs))
 
-    def viewed(self, before: Sequence[int], after: Sequence[int]) -> Field:
+    def reshape(self, before: Sequence[int], after: Sequence[int]) -> Field:
         """Return the field of the same elements in another shape; of the whole image where a side is cut in parts.
 
         A side that takes in a dimension of r that is no place, as in (rows, r) -> rows * r, repeats every position.
@@ -145,13 +143,13 @@ class Field:
         for length in after:
             taken = _take(atoms, length)
             if taken is None:
-                return Field.everything(len(after))
+                return Field.of_whole_image(len(after))
             axes = tuple(axis for _, axis in taken if axis is not None)
             repeats = [size for size, axis in taken if axis is None]
             if repeats and axes:
                 if len(axes) > 1 or taken[0][1] is None:
-                    return Field.everything(len(after))
-                reaches[axes[0]] = reaches[axes[0]].through(repeat_taps(taken[0][0], int(np.prod(repeats))))
+                    return Field.of_whole_image(len(after))
+                reaches[axes[0]] = reaches[axes[0]].apply(repeat_taps(taken[0][0], int(np.prod(repeats))))
             dims.append(axes)
         return Field(tuple(reaches), tuple(dims))
 

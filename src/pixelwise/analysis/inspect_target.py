@@ -31,10 +31,20 @@ _Shape = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 
 @dataclass(frozen=True)
 class InspectTarget:
-    """A net, the size (height, width) to look at it by default, and in words what it is and whose weights it has.
+    """The net that is inspected.
 
-    `has_weights` is false where only the shape of the net is known. info: what its model file says of itself, and
-    encoder_padding: how its encoder pads strided convolutions; `None` of a net by its name.
+    Attributes
+    ----------
+    description
+        What the net is and whose weights it has, for a person.
+    size
+        (height, width) of the image, unless another one is asked for.
+    has_weights
+        False where only the shape of the net is known.
+    info
+        The metadata of its model file; `None` of a net by its name.
+    encoder_padding
+        How its encoder pads strided convolutions; `None` of a net by its name.
     """
 
     model: nn.Module
@@ -50,19 +60,21 @@ def from_name(
     name: str, num_classes: int, in_channels: int, encoder: str | None, width: float | None, options: Sequence[str]
 ) -> InspectTarget:
     """Return model `name` with weights as training would start from, the encoder's random. Errors as in `build`."""
-    own = parse_options(name, options)
+    parsed = parse_options(name, options)
     with seeded(0):
-        model = build(name, num_classes, in_channels, encoder, width=width, options=own)
-    described = f"{_named(name, encoder)}, {num_classes} classes, random weights"
+        model = build(name, num_classes, in_channels, encoder, width=width, options=parsed)
+    described = f"{_name_net(name, encoder)}, {num_classes} classes, random weights"
     return InspectTarget(model, described, in_channels, SIZE)
 
 
 def from_run(path: Path) -> InspectTarget:
     """Return the net of a run directory, at the size of its crops. Raises `RunError` if it is none."""
     pipeline, config = load_run(path)
-    named = _named(config.model, config.encoder)
+    named = _name_net(config.model, config.encoder)
     described = f"{named}, {config.class_map.num_classes} classes, weights as trained in {path}"
-    same = any(isinstance(own, SamePaddedConv2d) and own.before != own.after for own in pipeline.model.modules())
+    same = any(
+        isinstance(layer, SamePaddedConv2d) and layer.before != layer.after for layer in pipeline.model.modules()
+    )
     return InspectTarget(
         pipeline.model,
         described,
@@ -94,7 +106,7 @@ def from_model_file(path: Path) -> InspectTarget:
         found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"
         remedy = "Export the run again with this version, or name the run directory."
         raise ModelFileError(path, found, "the convolutions of the model that its metadata names", remedy)
-    described = f"{_named(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
+    described = f"{_name_net(info.model, info.encoder)}, {classes} classes, rebuilt from the metadata of {path}"
     same = any(pads[: len(pads) // 2] != pads[len(pads) // 2 :] for pads in _pads(graph))
     padding = _padding(info.encoder, same=same)
     return InspectTarget(model, described, in_channels, SIZE, has_weights=False, info=info, encoder_padding=padding)
@@ -111,10 +123,10 @@ def _pads(graph: onnx.ModelProto) -> Iterator[tuple[int, ...]]:
     """Yield what each of the graph's convolutions pads: before each axis, then behind each."""
     for node in graph.graph.node:
         if node.op_type in CONVOLUTIONS:
-            yield from (tuple(own.ints) for own in node.attribute if own.name == "pads")
+            yield from (tuple(attribute.ints) for attribute in node.attribute if attribute.name == "pads")
 
 
-def _named(name: str, encoder: str | None) -> str:
+def _name_net(name: str, encoder: str | None) -> str:
     encoder = encoder or default_encoder(name)
     return f"{name} on {encoder}" if encoder else name
 
@@ -133,7 +145,7 @@ def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
         for node in graph.graph.node
         if node.op_type == "DequantizeLinear" and node.output and node.input
     }
-    found: dict[str, _Shape] = {}
+    convolutions: dict[str, _Shape] = {}
     for node in graph.graph.node:
         if node.op_type not in CONVOLUTIONS or len(node.input) < 2:
             continue
@@ -141,5 +153,5 @@ def _file_convolutions(graph: onnx.ModelProto) -> Counter[_Shape]:
         weight = stored.get(node.input[1], node.input[1])
         shape = shapes.get(weight, ())
         ones = (1,) * (len(shape) - 2)
-        found[weight] = (shape, given.get("strides", ones), given.get("dilations", ones))
-    return Counter(found.values())
+        convolutions[weight] = (shape, given.get("strides", ones), given.get("dilations", ones))
+    return Counter(convolutions.values())

@@ -1,4 +1,4 @@
-"""What each of torch's operations (ATen) does to the field of view of the tensor it is given."""
+"""The field of view of each operation's output, from those of its inputs; operations are torch's own (ATen)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def output_field(
     operation: torch._ops.OpOverload, arguments: Arguments, fields: Sequence[Field], output: torch.Tensor
 ) -> Field | None:
     """Return the field of an operation's output from those of its inputs; `None` for an operation without a rule."""
-    field = reduce(Field.joined, fields)
+    field = reduce(Field.union, fields)
     packet = operation.overloadpacket
     if torch.Tag.pointwise in operation.tags or packet in _UNMARKED:
         return _expand(field, arguments, output)
@@ -46,23 +46,23 @@ def _same(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
 
 def _batch_norm(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     """Statistics of the data at hand, as of instance norm, see the whole image; stored ones see nothing."""
-    return field.unbounded if arguments.get("training") else field
+    return field.widen() if arguments.get("training") else field
 
 
 def _whole_plane_norm(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.unbounded
+    return field.widen()
 
 
 def _layer_norm(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.unbounded if any(field.dims[-len(arguments["normalized_shape"]) :]) else field
+    return field.widen() if any(field.dims[-len(arguments["normalized_shape"]) :]) else field
 
 
 def _softmax(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.unbounded if field.dims[arguments["dim"]] else field
+    return field.widen() if field.dims[arguments["dim"]] else field
 
 
 def _concatenation(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return Field.everything(output.ndim) if field.dims[arguments["dim"]] else field
+    return Field.of_whole_image(output.ndim) if field.dims[arguments["dim"]] else field
 
 
 def _convolution(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
@@ -88,19 +88,19 @@ def _windowed(
     each = [[option] * sides if isinstance(option, int) else list(option) for option in options]
     each = [option * sides if len(option) == 1 else option for option in each]
     last = range(output.ndim - sides, output.ndim)
-    return field.through({dim: taps(output.shape[dim], *a) for dim, *a in zip(last, kernel, *each, strict=True)})
+    return field.apply({dim: taps(output.shape[dim], *a) for dim, *a in zip(last, kernel, *each, strict=True)})
 
 
 def _adaptive_pooling(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     """Windows that are a share of the image count as the whole of it."""
     before = arguments["self"].shape[-2:]
     changed = [dim for dim in (-2, -1) if output.shape[dim] != before[dim]]
-    return field.reduced(changed, keep=True) if changed else field
+    return field.reduce(changed, keep=True) if changed else field
 
 
 def _nearest(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     before = arguments["input" if "input" in arguments else "self"].shape
-    return field.through({dim: nearest_taps(before[dim], output.shape[dim]) for dim in (2, 3)})
+    return field.apply({dim: nearest_taps(before[dim], output.shape[dim]) for dim in (2, 3)})
 
 
 def _linear(around: int) -> Rule:
@@ -110,7 +110,7 @@ def _linear(around: int) -> Rule:
         steps = {
             dim: linear_taps(before[dim], output.shape[dim], align_corners=corners, around=around) for dim in (2, 3)
         }
-        return field.through(steps)
+        return field.apply(steps)
 
     return rule
 
@@ -118,7 +118,7 @@ def _linear(around: int) -> Rule:
 def _unpooling(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     """A value stays within the window that it won, so positions fill windows as nearest-neighbour resizing does."""
     before = arguments["self"].shape
-    return field.through({dim: nearest_taps(before[dim], output.shape[dim]) for dim in (-2 % len(before), -1)})
+    return field.apply({dim: nearest_taps(before[dim], output.shape[dim]) for dim in (-2 % len(before), -1)})
 
 
 def _scatter(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
@@ -127,68 +127,68 @@ def _scatter(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     rows, columns = (len(reach.first) for reach in field.reaches)
     factor = isqrt(output.shape[dim] // max(1, rows * columns))
     if field.dims[dim] != (0, 1) or factor**2 * rows * columns != output.shape[dim]:
-        return Field.everything(output.ndim)
+        return Field.of_whole_image(output.ndim)
     steps = [nearest_taps(side, factor * side) for side in (rows, columns)]
-    return Field(tuple(reach.through(step) for reach, step in zip(field.reaches, steps, strict=True)), field.dims)
+    return Field(tuple(reach.apply(step) for reach, step in zip(field.reaches, steps, strict=True)), field.dims)
 
 
 def _padding(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     """The border that is added counts as empty, mirrored or not: what is seen in full is seen away from it."""
     befores = arguments["pad" if "pad" in arguments else "padding"][::2]
-    return field.through({-1 - i: shifted_taps(output.shape[-1 - i], -before) for i, before in enumerate(befores)})
+    return field.apply({-1 - i: shifted_taps(output.shape[-1 - i], -before) for i, before in enumerate(befores)})
 
 
 def _slice(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     dim = arguments["dim"]
     start, length = arguments["start"] or 0, arguments["self"].shape[dim]
     start = max(0, start + length if start < 0 else start)
-    return field.through({dim: shifted_taps(output.shape[dim], start, arguments["step"])})
+    return field.apply({dim: shifted_taps(output.shape[dim], start, arguments["step"])})
 
 
 def _index_select(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     index = arguments["index"]
     if index.is_meta:
-        return Field.everything(output.ndim)
+        return Field.of_whole_image(output.ndim)
     _, unchanged = shifted_taps(1, 0)
-    return field.through({arguments["dim"]: (index.numpy()[None], unchanged)})
+    return field.apply({arguments["dim"]: (index.numpy()[None], unchanged)})
 
 
 def _select(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     dim = arguments["dim"] % len(field.dims)
-    return Field.everything(output.ndim) if field.dims[dim] else field.reduced([dim], keep=False)
+    return Field.of_whole_image(output.ndim) if field.dims[dim] else field.reduce([dim], keep=False)
 
 
 def _split(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return Field.everything(output.ndim) if field.dims[arguments["dim"]] else field
+    return Field.of_whole_image(output.ndim) if field.dims[arguments["dim"]] else field
 
 
 def _view(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.viewed(arguments["self"].shape, output.shape)
+    return field.reshape(arguments["self"].shape, output.shape)
 
 
 def _expand(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.laid_out([*((),) * (output.ndim - len(field.dims)), *field.dims])
+    return field.with_dims([*((),) * (output.ndim - len(field.dims)), *field.dims])
 
 
 def _permute(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
-    return field.laid_out([field.dims[dim] for dim in arguments["dims"]])
+    return field.with_dims([field.dims[dim] for dim in arguments["dims"]])
 
 
 def _transpose(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     dims = list(field.dims)
     a, b = arguments.get("dim0", 0), arguments.get("dim1", -1)
     dims[a], dims[b] = dims[b], dims[a]
-    return field.laid_out(dims)
+    return field.with_dims(dims)
 
 
 def _reduction(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     over = arguments.get("dim")
-    return field.reduced([over] if isinstance(over, int) else over or (), arguments.get("keepdim", False))
+    return field.reduce([over] if isinstance(over, int) else over or (), keep=arguments.get("keepdim", False))
 
 
 def _times_weights(field: Field, arguments: Arguments, output: torch.Tensor) -> Field:
     """A matrix product sums over the last dimension of its first factor."""
-    return Field.everything(output.ndim) if field.dims[-1] else field.laid_out([*field.dims[:-1], ()])
+    return Field.of_whole_image(output.ndim) if field.dims[-1] else field.with_dims([*field.dims[:-1], ()])
 
 
 def _attention(packet: Any, fields: Sequence[Field]) -> Field | None:
@@ -197,8 +197,8 @@ def _attention(packet: Any, fields: Sequence[Field]) -> Field | None:
     if packet not in (aten.mm, aten.bmm) or len(fields) != 2:
         return None
     first, second = fields
-    places = first.joined(second.laid_out(first.dims)).unbounded
-    return places.laid_out([*first.dims[:-1], *second.dims[-1:]])
+    places = first.union(second.with_dims(first.dims)).widen()
+    return places.with_dims([*first.dims[:-1], *second.dims[-1:]])
 
 
 _UNMARKED = {aten.hardswish, aten.hardswish_, aten.mish_, aten.gelu_}

@@ -102,7 +102,7 @@ def gradient_maps(
         return {}
     maps = {path: np.zeros(size) for path in modules}
     generator = torch.Generator().manual_seed(seed)
-    with evaluation_mode(model), _weights_fixed(model):
+    with evaluation_mode(model), _fix_weights(model):
         for done in range(0, samples, AT_ONCE):
             count = min(AT_ONCE, samples - done)
             images = torch.randn(count, in_channels, *size, generator=generator).requires_grad_()
@@ -123,13 +123,13 @@ def _gradients(outputs: torch.Tensor, images: torch.Tensor, generator: torch.Gen
 
 
 @contextmanager
-def _weights_fixed(model: nn.Module) -> Iterator[None]:
+def _fix_weights(model: nn.Module) -> Iterator[None]:
     """Leave out the weights' own gradients, half the work of a backward pass."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learning:
-        parameter.requires_grad_(False)
+        parameter.requires_grad_(requires_grad=False)
     try:
         yield
     finally:
         for parameter in learning:
-            parameter.requires_grad_(True)
+            parameter.requires_grad_(requires_grad=True)

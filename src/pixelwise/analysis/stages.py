@@ -1,4 +1,4 @@
-"""A net cut into the stages that a reader thinks in, found in its module tree and in how it ran.
+"""Stages of a net, as a reader thinks of them, from its module tree and the order in which it ran.
 
 A unit is the smallest module worth a name: containers are opened, and so is what spans three strides or more, such as
 a whole encoder; a residual block, which spans two at most, stays whole. The units of one part of the net (a child of
@@ -69,19 +69,21 @@ def _units(module: nn.Module, path: str, outputs: Mapping[str, Output]) -> set[s
     inside = [output for name, output in outputs.items() if name.startswith(f"{path}." if path else "")]
     strides = {output.field.jump for output in inside} - {0}
     if any(module.children()) and (path == "" or isinstance(module, _CONTAINERS) or len(strides) > 2):
-        return set().union(*(_units(child, _joined(path, name), outputs) for name, child in module.named_children()))
+        return set().union(*(_units(child, _join(path, name), outputs) for name, child in module.named_children()))
     return {path} if path in outputs else set()
 
 
 def _largest(module: nn.Module, path: str, keys: Mapping[str, _Key], key: _Key) -> list[str]:
     """Return the largest modules all of whose units have this key, in the order of the module tree."""
-    inside = {own for unit, own in keys.items() if unit == path or unit.startswith(f"{path}." if path else "")}
+    inside = {
+        unit_key for unit, unit_key in keys.items() if unit == path or unit.startswith(f"{path}." if path else "")
+    }
     if key not in inside:
         return []
     if inside == {key} and path:
         return [path]
     return [
-        found for name, child in module.named_children() for found in _largest(child, _joined(path, name), keys, key)
+        largest for name, child in module.named_children() for largest in _largest(child, _join(path, name), keys, key)
     ]
 
 
@@ -94,5 +96,5 @@ def _name(modules: tuple[str, ...]) -> str:
     return f"{first} … {'.'.join(last.split('.')[len(list(same)) :])}"
 
 
-def _joined(path: str, name: str) -> str:
+def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name

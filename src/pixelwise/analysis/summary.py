@@ -74,7 +74,7 @@ def summarise(
     """Count and measure `model` on images of `size` (height, width) with `in_channels` channels.
 
     Effective receptive fields are measured with the weights that the model has, on noise drawn from `seed`; not with
-    `effective` off. Raises `OptionError` and `ShapeError` as `ops.tracing.trace` does.
+    `effective` off. Raises `OptionError` and `ShapeError` as `tracing.trace` does.
     """
     traced = trace(model, size, in_channels)
     unlimited = trace_without_border(model, in_channels)
@@ -101,7 +101,8 @@ def summarise(
 
 
 def _row(model: nn.Module, stage: Stage, traced: Trace, unlimited: Trace, sides: Mapping[str, float]) -> StageSummary:
-    parameters = [own for name, own in model.named_parameters() if stage.holds(name) and own.requires_grad]
+    named = model.named_parameters()
+    parameters = [parameter for name, parameter in named if stage.holds(name) and parameter.requires_grad]
     jump = unlimited.outputs[stage.output].field.jump
     return StageSummary(
         name=stage.name,

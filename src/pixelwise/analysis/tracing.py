@@ -1,4 +1,4 @@
-"""A net followed operation by operation without computing it: fields of view, and what is multiplied and added.
+"""Tracing a net, operation by operation, without computing it: fields of view, and multiply-adds.
 
 The image is a tensor without data (torch's meta device), so that a trace takes no more memory or time at 4096 pixels
 than at 64. What does not depend on the image, such as the positions that mirroring its border visits, is computed.
@@ -30,7 +30,7 @@ _SHAPE_ONLY = {aten.new_zeros, aten.new_ones, aten.new_full, aten.new_empty, ate
 
 @dataclass(frozen=True)
 class Output:
-    """What a module gave when it last ran: the shape of its (last) tensor, and the field of its positions."""
+    """The last tensor that a module returned: its shape, and the field of view of its positions."""
 
     shape: tuple[int, ...]
     field: Field
@@ -62,10 +62,10 @@ def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trac
     outputs: dict[str, Output] = {}
 
     def record(path: str, output: torch.Tensor) -> None:
-        seen = tracer.fields.get(output)
+        field_of_view = tracer.fields.get(output)
         outputs.pop(path, None)
-        if seen is not None:
-            outputs[path] = Output(tuple(output.shape), seen)
+        if field_of_view is not None:
+            outputs[path] = Output(tuple(output.shape), field_of_view)
 
     try:
         with evaluation_mode(model), torch.no_grad(), watch_outputs(model, record, tracer.path), tracer:
@@ -139,7 +139,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         output = func(*tree_map(_without_data, args), **tree_map(_without_data, kwargs))
         fields = [self.fields[tensor] for tensor in tensors if tensor in self.fields]
         if fields and func.overloadpacket not in _SHAPE_ONLY:
-            self._follow(func, _named(func, args, kwargs), fields, output)
+            self._follow(func, _name_arguments(func, args, kwargs), fields, output)
         return output
 
     def _follow(
@@ -151,7 +151,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             after = output_field(func, arguments, fields, tensor)
             if after is None:
                 self.unknown.add(str(func.overloadpacket))
-                after = Field.everything(tensor.ndim)
+                after = Field.of_whole_image(tensor.ndim)
             self.fields[tensor] = after
         counted = count_product(func, arguments, output, self.path[-1] if self.path else "")
         if counted is not None:
@@ -162,7 +162,7 @@ def _without_data(leaf: Any) -> Any:
     return leaf.to("meta") if isinstance(leaf, torch.Tensor) else leaf
 
 
-def _named(func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _name_arguments(func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments by the names of the operation's schema, defaults filled in."""
     schema = func._schema.arguments
     given = {argument.name: value for argument, value in zip(schema, args, strict=False)}
