@@ -13,7 +13,7 @@ from pixelwise.core.errors import ImageError, ShapeError
 from pixelwise.core.value_range import FULL
 from pixelwise.raster.image import image_size, is_jpeg, read_image, read_values, write_png, write_tiff
 from pixelwise.raster.limits import DEFAULT
-from pixelwise.raster.source import open_source
+from pixelwise.raster.reader import open_reader
 
 RGB = np.random.default_rng(0).integers(0, 256, (4, 7, 3)).astype(np.uint8)
 GRAY = RGB[..., 0]
@@ -91,8 +91,8 @@ def test_16_bits_of_a_png_are_read_whole(tmp_path: Path, kind: int, samples: int
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     path = png(tmp_path / "a.png", 3, 5, 16, kind, rows)
     expected = values[..., : 3 if samples > 2 else 1]
-    with open_source(path) as source:
-        assert_array_equal(source.whole(), expected)
+    with open_reader(path) as reader:
+        assert_array_equal(reader.read_whole(), expected)
     assert_array_equal(read_image(path, FULL), np.broadcast_to(np.rint(expected / 257), (5, 3, 3)))
 
 

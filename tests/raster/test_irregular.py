@@ -22,8 +22,8 @@ from pixelwise.raster.bands import band_size, measure_bands, read_bands
 from pixelwise.raster.depth import is_deep, measure_range
 from pixelwise.raster.image import image_mode, image_size, is_jpeg, orientation_of, page_count, read_image, read_values
 from pixelwise.raster.place import place_of
+from pixelwise.raster.reader import open_reader
 from pixelwise.raster.scan import Scan, is_scan
-from pixelwise.raster.source import open_source
 from pixelwise.raster.tiff import count_pages, image_pages, read_page
 
 BANDS = Bands((1,), (0.0,), (255.0,))
@@ -72,7 +72,7 @@ def test_readers_name_it(special: tuple[str, Callable[[Path], None]], name: str,
     path = tmp_path / name
     put(path)
     assert special_file_kind(path) == kind
-    readers = [read_image, read_values, image_size, image_mode, open_source]
+    readers = [read_image, read_values, image_size, image_mode, open_reader]
     if pytest.importorskip("rasterio"):
         readers += [lambda path: read_bands(path, BANDS), band_size, Scan]
     for read in readers:

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 from rasterio.transform import GCPTransformer
 from rasterio.warp import transform as reprojected
 
-from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.geotiff import RasterProfile, write_geotiff
 from pixelwise.raster.place import PlaceOnEarth, place_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -41,7 +41,7 @@ def write(path: Path, **place: Any) -> Path:
 
 def copied(place: PlaceOnEarth | None, path: Path) -> PlaceOnEarth:
     """The place of a file that is written there."""
-    write_geotiff(path, lambda rows: np.zeros((1, 4, 6), np.uint8)[:, rows], (1, 4, 6), "uint8", place)
+    write_geotiff(path, lambda rows: np.zeros((1, 4, 6), np.uint8)[:, rows], RasterProfile((1, 4, 6), "uint8", place))
     found = place_of(path)
     assert found is not None
     return found

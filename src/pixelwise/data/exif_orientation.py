@@ -17,7 +17,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.data.dataset import Dataset, Item, Labels, source_of
 from pixelwise.data.problem import Problem
 from pixelwise.raster.image import image_size, orientation_of
-from pixelwise.raster.source import TURNS, apply_turn
+from pixelwise.raster.reader import TURNS, apply_turn
 
 
 def orient_labels(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:

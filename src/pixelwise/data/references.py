@@ -129,7 +129,7 @@ class FileFinder:
         self._index: dict[str, Path] | None = None
         self._by_last: dict[str, list[Path]] = {}
 
-    def find(self, names: Sequence[str], folders: Sequence[Path], anywhere: bool = True) -> list[Match]:
+    def find(self, names: Sequence[str], folders: Sequence[Path], *, anywhere: bool = True) -> list[Match]:
         """Return what each name means, counted from one of the folders, of which the first that has it counts.
 
         A name that leads nowhere is looked for by its end, folder by folder, from the folders and then, if `anywhere`,
@@ -141,7 +141,7 @@ class FileFinder:
         ]
         claimed = {path for path in exact if path is not None}
         guesses = [
-            self._by_end(name, folders, claimed, anywhere) if path is None else path
+            self._by_end(name, folders, claimed, anywhere=anywhere) if path is None else path
             for name, path in zip(names, exact, strict=True)
         ]
         for i, name in enumerate(names):
@@ -173,7 +173,7 @@ class FileFinder:
         places = (Path(os.path.normpath(os.path.join(os.path.abspath(folder), name))) for folder in folders)
         return next((place for place in places if os.path.isfile(place)), None)
 
-    def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], anywhere: bool) -> Path | None:
+    def _by_end(self, name: str, folders: Sequence[Path], claimed: set[Path], *, anywhere: bool) -> Path | None:
         index = self._files()
         for spelling in dict.fromkeys((name, unquote(name))):
             parts = [nfc(part) for part in parts_of(spelling)]

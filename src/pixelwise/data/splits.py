@@ -49,7 +49,7 @@ def part_size(count: int) -> int:
     return max(round(0.1 * count), min(LEAST, round(0.2 * count))) if count >= LEAST else 0
 
 
-def part_sizes(count: int, test: bool) -> dict[str, int]:
+def part_sizes(count: int, *, test: bool) -> dict[str, int]:
     """Return how many of `count` images each split gets; with `test` the data name no split at all."""
     sizes = {"val": part_size(count), "test": part_size(count) if test and count >= LEAST_FOR_TEST else 0}
     return {"train": count - sum(sizes.values()), **sizes}

@@ -15,7 +15,7 @@ from pixelwise.core.temporary_files import temporary_path
 from pixelwise.data.dataset import Item
 from pixelwise.data.masks.encoding import is_gray
 from pixelwise.raster.image import read_image, write_png
-from pixelwise.raster.source import open_source
+from pixelwise.raster.reader import open_reader
 from pixelwise.raster.stack import split_page
 
 
@@ -46,8 +46,8 @@ def copy_image(item: Item, folder: Path) -> Path:
         raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
     if file != item.image:
         copied = folder / f"{item.name}.png"
-        with open_source(item.image) as source:
-            page = source.whole()
+        with open_reader(item.image) as reader:
+            page = reader.read_whole()
         if page.dtype not in (np.uint8, np.uint16) or page.shape[2] > 1:
             page = read_image(item.image)
         gray = page.shape[2] == 1 or is_gray(page)

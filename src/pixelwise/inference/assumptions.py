@@ -22,7 +22,7 @@ from pixelwise.raster.bands import sample_bands
 from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
 from pixelwise.raster.gdal import has_rasterio
 from pixelwise.raster.place import has_world_file, place_of
-from pixelwise.raster.source import open_source
+from pixelwise.raster.reader import open_reader
 from pixelwise.raster.stack import STACK_ENDINGS, page_path, split_page
 
 LOOKS = 32
@@ -133,8 +133,8 @@ def _listed(depths: dict[str, list[tuple[Path, Depth]]]) -> Iterator[str]:
 def _sample(image: Path) -> npt.NDArray[Any] | None:
     """Return some of an image's values; `None` where there are none, which prediction tells of."""
     try:
-        with open_source(image) as source:
-            values = source.sample()
+        with open_reader(image) as reader:
+            values = reader.sample()
     except ImageError:
         return None
     return values if len(values) else None

@@ -118,7 +118,7 @@ def _to_eight_bits(planes: Array, value_range: ValueRange | None) -> UInt8:
 
 def _suggested_range(planes: Array) -> ValueRange:
     from pixelwise.raster.depth import estimate_range
-    from pixelwise.raster.source import sample_places
+    from pixelwise.raster.reader import sample_places
 
     height, width, channels = planes.shape
     parts = [planes[place].reshape(-1, channels) for place in sample_places((height, width))]

@@ -24,7 +24,7 @@ from pixelwise.instances.grouping import group_pixels
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.geotiff import RasterProfile, write_geotiff
 from pixelwise.raster.scan import Scan
 from pixelwise.render import object_overlay, to_rgb
 
@@ -166,9 +166,7 @@ def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], 
         write_geotiff(
             asked[kind],
             lambda rows, dtype=dtype: ids[rows].astype(dtype)[None],  # type: ignore[misc]
-            (1, height, width),
-            dtype,
-            scan.place,
+            RasterProfile((1, height, width), dtype, scan.place),
         )
     if "overlay" in asked:
 
@@ -178,4 +176,4 @@ def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], 
             picture = object_overlay(image, np.asarray(ids[first:last]))
             return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)
 
-        write_geotiff(asked["overlay"], drawn, (3, height, width), "uint8", scan.place, smooth=True)
+        write_geotiff(asked["overlay"], drawn, RasterProfile((3, height, width), "uint8", scan.place, smooth=True))

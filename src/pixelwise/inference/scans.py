@@ -27,7 +27,7 @@ from pixelwise.inference.scan_rows import StoredRows
 from pixelwise.inference.writers.polygons import open_polygon_files
 from pixelwise.inference.writers.registry import MASK, POLYGON_KINDS
 from pixelwise.raster.gdal import image_errors, open_file
-from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.geotiff import RasterProfile, write_geotiff
 from pixelwise.raster.limits import require_width
 from pixelwise.raster.scan import Scan, write_label_map, write_polygons
 from pixelwise.raster.stack import split_page
@@ -213,7 +213,7 @@ def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> 
             part = overlay(to_rgb(scan[place]), label_map, predictor.classes)
             return part[: rows.stop - rows.start].transpose(2, 0, 1)
 
-        write_geotiff(path, rows_of, (3, height, width), "uint8", scan.place, smooth=True)
+        write_geotiff(path, rows_of, RasterProfile((3, height, width), "uint8", scan.place, smooth=True))
 
 
 def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
@@ -230,10 +230,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
         write_geotiff(
             path,
             lambda part: rows[part].reshape(-1, count, width).transpose(1, 0, 2),
-            (count, height, width),
-            "uint16",
-            scan.place,
-            smooth=True,
+            RasterProfile((count, height, width), "uint16", scan.place, smooth=True),
         )
 
 

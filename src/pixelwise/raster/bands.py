@@ -21,7 +21,7 @@ from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.gdal import image_errors, open_file, require_rasterio
 from pixelwise.raster.image import read_image
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
-from pixelwise.raster.source import open_source, sample_places
+from pixelwise.raster.reader import open_reader, sample_places
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetReader
@@ -93,8 +93,8 @@ def read_channels(path: Path, bands: Bands | None, value_range: ValueRange | Non
 def read_stored(path: Path, bands: Bands | None) -> Values:
     """Return a file's image, (height, width, channels), as it is stored: its bands, or gray or RGB without."""
     if bands is None:
-        with open_source(path) as source:
-            return source.whole()
+        with open_reader(path) as reader:
+            return reader.read_whole()
     with bands_file(path) as file:
         return _values(path, file, bands.numbers).transpose(1, 2, 0)
 

@@ -20,7 +20,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.files import open_regular
 from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.raster.image import JPEG_START, PNG_START, image_mode, tiff_page
-from pixelwise.raster.source import Source, open_source
+from pixelwise.raster.reader import ImageReader, open_reader
 from pixelwise.raster.stack import split_page
 from pixelwise.raster.zarr import is_zarr
 
@@ -60,8 +60,8 @@ def is_deep(path: Path) -> bool:
     """Return whether a file has more than 8 bits a channel, from its header; `False` where that cannot be read."""
     try:
         if is_zarr(path):
-            with open_source(path) as source:
-                return source.is_deep
+            with open_reader(path) as reader:
+                return reader.is_deep
         page = tiff_page(path)
         if page is not None:
             return page.dtype != "uint8" and page.palette is None
@@ -100,8 +100,8 @@ def measure_range(paths: Sequence[Path]) -> ValueRange | None:
 def _look(path: Path) -> Values | None:
     """Return some of a file's values, (n, channels); `None` where there are none."""
     try:
-        with open_source(path) as source:
-            values = source.sample()
+        with open_reader(path) as reader:
+            values = reader.sample()
     except ImageError:
         return None
     if values.dtype == np.uint8:
@@ -109,9 +109,9 @@ def _look(path: Path) -> Values | None:
     return values[:: max(1, len(values) // PIXELS)] if len(values) else None
 
 
-def range_of(source: Source) -> ValueRange:
+def range_of(reader: ImageReader) -> ValueRange:
     """Return the range that a file itself suggests (see `estimate_range`)."""
-    return estimate_range(source.sample()) if source.is_deep else FULL
+    return estimate_range(reader.sample()) if reader.is_deep else FULL
 
 
 def estimate_range(values: Values) -> ValueRange:

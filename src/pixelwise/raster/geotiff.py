@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +23,27 @@ RowsOf = Callable[[slice], npt.NDArray[Any]]
 """Returns some rows of all bands, (bands, rows, width)."""
 
 
-def write_geotiff(
-    path: Path,
-    rows_of: RowsOf,
-    shape: tuple[int, int, int],
-    dtype: str,
-    place: PlaceOnEarth | None,
-    *,
-    nodata: int | None = None,
-    palette: UInt8 | None = None,
-    smooth: bool = False,
-) -> None:
-    """Write bands of `shape` (bands, height, width), which are asked for `BLOCK` rows at a time.
+@dataclass(frozen=True)
+class RasterProfile:
+    """What a GeoTIFF's pixels are.
 
+    shape: (bands, height, width). dtype: of their values, in numpy's words. place: where they lie, if that is known.
     nodata: the value that stands for no data. palette: the colours of a band's values, uint8 (n, 3). smooth: whether
-    overviews hold the mean of their pixels, not the value that most have. Raises `OutputError` where the disk does not
-    take it, and what `rows_of` raises.
+    overviews hold the mean of their pixels, not the value that most have.
+    """
+
+    shape: tuple[int, int, int]
+    dtype: str
+    place: PlaceOnEarth | None
+    nodata: int | None = None
+    palette: UInt8 | None = None
+    smooth: bool = False
+
+
+def write_geotiff(path: Path, rows_of: RowsOf, profile: RasterProfile) -> None:
+    """Write bands, which are asked for `BLOCK` rows at a time.
+
+    Raises `OutputError` where the disk does not take it, and what `rows_of` raises.
     """
     import rasterio
     from rasterio.enums import Resampling
@@ -46,12 +52,14 @@ def write_geotiff(
     if not is_text(path):
         remedy = "Choose another `out`, or rename the image."
         raise OutputError(path, "a name that is not UTF-8", "one that GDAL takes", remedy)
-    count, height, width = shape
+    count, height, width = profile.shape
+    place, palette = profile.place, profile.palette
     form: dict[str, Any] = {
-        "driver": "GTiff", "height": height, "width": width, "count": count, "dtype": dtype, "nodata": nodata,
-        "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate", "BIGTIFF": "IF_SAFER",
+        "driver": "GTiff", "height": height, "width": width, "count": count, "dtype": profile.dtype,
+        "nodata": profile.nodata, "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "compress": "deflate",
+        "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
-    if smooth and count == 3 and dtype == "uint8":
+    if profile.smooth and count == 3 and profile.dtype == "uint8":
         form["photometric"] = "RGB"
     with write_atomically(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -69,7 +77,7 @@ def write_geotiff(
             factors = [2**power for power in range(1, 16) if max(height, width) >> (power - 1) > BLOCK]
             if factors:
                 with rasterio.open(temporary, "r+") as file:
-                    file.build_overviews(factors, Resampling.average if smooth else Resampling.mode)
+                    file.build_overviews(factors, Resampling.average if profile.smooth else Resampling.mode)
             if beside.is_file():  # a coordinate system that no GeoTIFF key can name
                 beside.replace(path.with_name(path.name + ".aux.xml"))
         except RasterioError as error:

@@ -52,11 +52,11 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
     that is missing, no image, damaged or truncated, or has more pixels than are read whole (see `limits`).
     """
     from pixelwise.raster.depth import range_of  # which reads images through this module
-    from pixelwise.raster.source import open_source
+    from pixelwise.raster.reader import open_reader
 
-    with open_source(path) as source:
-        values = source.whole()
-        return (value_range or range_of(source)).scale(values)
+    with open_reader(path) as reader:
+        values = reader.read_whole()
+        return (value_range or range_of(reader)).scale(values)
 
 
 def read_values(path: Path) -> Values:
@@ -367,7 +367,7 @@ def _values_by_gdal(path: Path) -> Values | None:
     page = tiff_page(path)
     if page is None or not page.is_plain or not has_rasterio():
         return None
-    from pixelwise.raster.source import TURNS, apply_turn
+    from pixelwise.raster.reader import TURNS, apply_turn
 
     file, number = split_page(path)
     require_whole_index(path)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pixelwise.core.errors import ImageError
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.image import orientation_of
-from pixelwise.raster.source import TURNS
+from pixelwise.raster.reader import TURNS
 from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.zarr import is_zarr
 

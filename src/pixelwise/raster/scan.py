@@ -22,10 +22,10 @@ from pixelwise.raster.bands import open_bands, require_bands, values_of
 from pixelwise.raster.depth import range_of
 from pixelwise.raster.features import Features
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file, require_rasterio
-from pixelwise.raster.geotiff import write_geotiff
+from pixelwise.raster.geotiff import RasterProfile, write_geotiff
 from pixelwise.raster.image import tiff_page
 from pixelwise.raster.place import PlaceOnEarth, place_in, place_of
-from pixelwise.raster.source import open_source
+from pixelwise.raster.reader import open_reader
 from pixelwise.raster.zarr import is_zarr
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def is_scan(path: Path) -> bool:
 
 class Scan:
     """An image whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB, or
-    with `bands` (height, width, channels). What its pixels are is said by `open_source`, as for every image.
+    with `bands` (height, width, channels). What its pixels are is said by `open_reader`, as for every image.
 
     Raises `ImageError` for a file that cannot be read or of another number of bands, and `MissingDependencyError`
     without rasterio.
@@ -69,7 +69,7 @@ class Scan:
         self.place: PlaceOnEarth | None
         if bands is None:
             self.place = place_of(path)
-            self._source = open_source(path)
+            self._source = open_reader(path)
             size = self._source.shape
             self._range = value_range
         else:
@@ -129,9 +129,9 @@ def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) 
         blank = scan.blank((rows, slice(0, width)))
         return np.where(blank, np.uint8(IGNORE_INDEX), label_map[rows])[None]
 
-    write_geotiff(
-        path, rows_of, (1, height, width), "uint8", scan.place, nodata=IGNORE_INDEX, palette=classes.palette()
-    )
+    shape = (1, height, width)
+    profile = RasterProfile(shape, "uint8", scan.place, nodata=IGNORE_INDEX, palette=classes.palette())
+    write_geotiff(path, rows_of, profile)
 
 
 def write_polygons(label_map: Path, classes: ClassMap, files: Sequence[Features]) -> None:

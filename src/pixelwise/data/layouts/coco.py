@@ -176,7 +176,7 @@ class _Image:
             crowd = is_set(entry.get("ignore")) or (is_set(entry.get("iscrowd")) and label in self.crowds)
             class_index = 0 if is_background(label) else self.names.index(label)
             require_size(where, name, entry, size)
-            objects.append(parse_annotation(where, name, class_index, entry, crowd))
+            objects.append(parse_annotation(where, name, class_index, entry, crowd=crowd))
         rings = [ring for region in objects for ring in region.rings]
         if rings and max(size) > 2 and max(float(ring.max(initial=0)) for ring in rings) <= 1:
             remedy = "Multiply fractions by the image's width and height."

@@ -109,7 +109,7 @@ def read_file(path: Path, content: dict[str, Any]) -> AnnotationFile:
     return AnnotationFile(path, categories, images, problems)
 
 
-def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], crowd: bool) -> AnnotatedObject:
+def parse_annotation(path: Path, name: str, class_index: int, entry: dict[str, Any], *, crowd: bool) -> AnnotatedObject:
     """Return an annotation as an object to paint; raise `MaskError` for one without an outline that makes sense."""
     shape = entry.get("segmentation")
     if isinstance(shape, dict) and isinstance(shape.get("counts"), str | list):

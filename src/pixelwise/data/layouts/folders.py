@@ -58,7 +58,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     assigned_items: Assigned = []
     labelling: set[Path] = set()
     for place in places:
-        items = _items(place, has_masks)
+        items = _items(place, has_masks=has_masks)
         if place.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
             assigned_items += [(place.split, item) for item in items]
             labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
@@ -91,7 +91,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         return Dataset(
             root, "folders", classes, splits, read_objects, strays, mask_encoding=encoding, problems=problems
         )
-    encoding = _decide(root, masks, class_list, bool(maps))
+    encoding = _infer_encoding(root, masks, class_list, has_objects=bool(maps))
     if encoding.objects:
         ids = IdEncoding(tuple(value for value, label in encoding.values.items() if label == IGNORE_INDEX))
         read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
@@ -142,7 +142,7 @@ def _read_objects(item: Item, ids: IdEncoding) -> Labels:
     return Labels(*ids.read_alone(mask_of(item)))
 
 
-def _items(place: Place, has_masks: bool) -> list[Item]:
+def _items(place: Place, *, has_masks: bool) -> list[Item]:
     instances = pair_masks(place.images, place.instances)
     masks = pair_masks(place.images, place.masks) if has_masks else instances
     names = ["_".join((*place.within, stem_of(image))) for image in place.images]
@@ -151,10 +151,12 @@ def _items(place: Place, has_masks: bool) -> list[Item]:
     return attach_masks(items, group_masks(place.images, place.masks, masks)) if has_masks else items
 
 
-def _decide(root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool) -> MaskEncoding:
+def _infer_encoding(
+    root: Path, masks: Sequence[Path], class_list: ClassList | None, *, has_objects: bool
+) -> MaskEncoding:
     """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
     try:
-        return infer_encoding(root, masks, class_list, has_objects)
+        return infer_encoding(root, masks, class_list, has_objects=has_objects)
     except DataError as error:
         others = [] if class_list else [display_path(root, path) for path in find_list_files(root)]
         if not others:

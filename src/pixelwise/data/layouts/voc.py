@@ -83,7 +83,7 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
     stems = [item.name for members in splits.values() for item in members]
     id_files = any(item.instances for members in splits.values() for item in members)
-    encoding = read_encoding((home, root), masks, stems, id_files)
+    encoding = read_encoding((home, root), masks, stems, has_objects=id_files)
 
     read_labels = partial(_read_labels, encoding=encoding)
     return Dataset(

@@ -51,7 +51,7 @@ def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
 
 
 def read_encoding(
-    folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], has_objects: bool = False
+    folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], *, has_objects: bool = False
 ) -> MaskEncoding:
     """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
     VOC's are (2007_000032), by VOC's classes; else as in `interpretation.infer_encoding`, for data that `has_objects`
@@ -65,12 +65,12 @@ def read_encoding(
         class_list = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if class_list is not None:
             require_no_ids(class_list)
-            return infer_encoding(folder, masks, class_list, has_objects)
+            return infer_encoding(folder, masks, class_list, has_objects=has_objects)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
         return MaskEncoding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
-    return infer_encoding(places[0], masks, None, has_objects)
+    return infer_encoding(places[0], masks, None, has_objects=has_objects)
 
 
 def _names_list(folder: Path) -> ClassList | None:

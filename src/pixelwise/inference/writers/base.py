@@ -43,11 +43,12 @@ class Writer:
 
 
 def write_bands(path: Path, bands: npt.NDArray[Any], result: Result, **form: Any) -> None:
-    """Write bands (bands, height, width) of an image with a place as a GeoTIFF (see `write_geotiff`)."""
-    from pixelwise.raster.geotiff import write_geotiff  # rarely asked for
+    """Write bands (bands, height, width) of an image with a place as a GeoTIFF; form: fields of `RasterProfile`."""
+    from pixelwise.raster.geotiff import RasterProfile, write_geotiff  # rarely asked for
 
     count, height, width = bands.shape
-    write_geotiff(path, lambda rows: bands[:, rows], (count, height, width), bands.dtype.name, result.place, **form)
+    profile = RasterProfile((count, height, width), bands.dtype.name, result.place, **form)
+    write_geotiff(path, lambda rows: bands[:, rows], profile)
 
 
 def write_gray16(path: Path, values: npt.NDArray[np.uint16], result: Result) -> None:

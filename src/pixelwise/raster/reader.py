@@ -8,6 +8,7 @@ transparency is dropped.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,7 @@ SAMPLES, SAMPLE_SIDE = 8, 128
 """Of a larger one so many squares of this side, down and across."""
 
 
-class Source:
+class ImageReader(ABC):
     """An image file whose parts are read when they are asked for.
 
     shape: (height, width) as the image is looked at. channels: 1 for gray, 3 for red, green and blue.
@@ -45,15 +46,15 @@ class Source:
     bits = 24
     """How many bits a pixel takes, at least."""
 
+    @abstractmethod
     def read(self, place: Place) -> Values:
         """Return rows and columns, (height, width, 1) of a gray image, else (height, width, 3), in the stored type."""
-        raise NotImplementedError
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
         """Return where the file says that it has no data, boolean (height, width)."""
         return np.zeros([len(range(side)[span]) for side, span in zip(self.shape, place, strict=True)], np.bool_)
 
-    def whole(self) -> Values:
+    def read_whole(self) -> Values:
         """Return the whole image as `read` does. Raises `ImageError` for one that is too large."""
         require_moderate(self.path, self.shape[0] * self.shape[1], self.bits)
         return self.read((slice(0, self.shape[0]), slice(0, self.shape[1])))
@@ -71,10 +72,10 @@ class Source:
             parts.append(values[valid])
         return np.concatenate(parts)
 
-    def close(self) -> None:
-        pass
+    def close(self) -> None:  # noqa: B027 - not every reader holds a file open
+        """Let go of the file."""
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> ImageReader:
         return self
 
     def __exit__(
@@ -101,7 +102,7 @@ def _spread(side: int) -> list[int]:
     return sorted({last * number // (SAMPLES - 1) for number in range(SAMPLES)})
 
 
-def open_source(path: Path) -> Source:
+def open_reader(path: Path) -> ImageReader:
     """Open an image file, a page of a TIFF (see `stack`), or a Zarr.
 
     Raises `ImageError` for one that cannot be read, or whose bands are no picture, and `MissingDependencyError` for a
@@ -109,13 +110,13 @@ def open_source(path: Path) -> Source:
     """
     if is_zarr(path):
         require_rasterio(str(path))
-        return GdalSource(path, None)
+        return GdalReader(path, None)
     file, number = split_page(path)
     page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
     if page is not None and page.is_plain and has_rasterio():
-        return GdalSource(path, page)
+        return GdalReader(path, page)
     try:
-        return PillowSource(path, page)
+        return PillowReader(path, page)
     except ImageError as error:
         unknown = isinstance(error.__cause__, UnidentifiedImageError | KeyError | ValueError)  # not truncated
         if page is None or not page.is_plain or not unknown:
@@ -124,7 +125,7 @@ def open_source(path: Path) -> Source:
         raise ImageError(path, found, "rasterio, which does", "pip install 'pixelwise[geo]'") from error
 
 
-class PillowSource(Source):
+class PillowReader(ImageReader):
     """A file that Pillow decodes, whole."""
 
     def __init__(self, path: Path, page: Page | None) -> None:
@@ -137,7 +138,7 @@ class PillowSource(Source):
         return self._values[place]
 
 
-class GdalSource(Source):
+class GdalReader(ImageReader):
     """A TIFF or Zarr that GDAL reads in parts."""
 
     def __init__(self, path: Path, page: Page | None) -> None:
