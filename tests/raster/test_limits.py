@@ -182,7 +182,7 @@ def test_a_size_that_the_file_cannot_hold_is_refused_by_the_header(
     if rasterio:
         pytest.importorskip("rasterio")
     else:
-        for module in ("source", "image", "scan"):
+        for module in ("reader", "image", "scan"):
             monkeypatch.setattr(f"pixelwise.raster.{module}.has_rasterio", lambda: False)
     path = tiff(tmp_path / "a.tif", bytes(1200))
     assert_array_equal(read_image(path), np.zeros((30, 40, 3)))
@@ -249,7 +249,7 @@ def test_reading_takes_little_more_than_the_pixels(tmp_path: Path) -> None:
     )
     assert peak(image, path) - base < 2.5 * mega
     look = "from pathlib import Path; from pixelwise.data.masks import statistics; "
-    look += "print(statistics.survey([Path(sys.argv[1])]))"
+    look += "print(statistics.collect_statistics([Path(sys.argv[1])]))"
     assert peak(look, path) - base < 3 * mega
 
 
