@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,27 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         return int(end.value.code or 0)
 
     return run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command leaves: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run `pixelwise ...` in this process, as a user does, and return what it leaves."""
+
+    def cli(*arguments: str | Path) -> Outcome:
+        capsys.readouterr()
+        code = run(*arguments)
+        return Outcome(code, *capsys.readouterr())
+
+    return cli
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ os.umask(0o027)
 logging.disable(5)
 torch.manual_seed(1), np.random.seed(2), random.seed(3)
 Image.MAX_IMAGE_PIXELS = 20  # every image here is larger than twice that
-import timm, accelerate, torchvision, onnx, onnxscript  # what they do when they are imported is theirs
+# What packages do when they are imported is theirs: filters of warnings, a number that rich draws.
+import accelerate, onnx, onnxscript, rich.progress, scipy.ndimage, scipy.sparse, scipy.special, timm, torchvision
 torch.manual_seed(1), np.random.seed(2), random.seed(3)
 before = state()
 

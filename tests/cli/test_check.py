@@ -4,19 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
-from pixelwise.cli.check import check
-from pixelwise.core.errors import DataError, OptionError
-
-APP = typer.Typer()
-APP.command()(check)
+Cli = Callable[..., Any]
 
 
 @pytest.fixture
@@ -32,53 +28,57 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_report_says_what_is_in_it(data: Path) -> None:
-    result = CliRunner().invoke(APP, [str(data)])
-    assert result.exit_code == 0
-    assert "images    2 (train 1, val 1)" in result.stdout
-    assert "4x6: 2 (height x width)" in result.stdout
-    assert "100.0% of the pixels" in result.stdout
-    rows = [[cell.strip() for cell in line.split("│")] for line in result.stdout.splitlines() if "%" in line]
+def test_the_report_says_what_is_in_it(cli: Cli, data: Path) -> None:
+    result = cli("check", data)
+    assert result.code == 0
+    assert "images    2 (train 1, val 1)" in result.out
+    assert "4x6: 2 (height x width)" in result.out
+    assert "100.0% of the pixels" in result.out
+    rows = [[cell.strip() for cell in line.split("│")] for line in result.out.splitlines() if "%" in line]
     shares = {row[2]: (row[3], len(row[4])) for row in rows if len(row) > 4}
     assert shares == {"sky": ("50.00%", 30), "road": ("33.33%", 20), "[bold]": ("16.67%", 10)}
-    assert "No problems found." in result.stdout
+    assert "No problems found." in result.out
 
 
-def test_problems_are_named_and_end_with_exit_code_1(data: Path) -> None:
+def test_problems_are_named_and_end_with_exit_code_1(cli: Cli, data: Path) -> None:
     (data / "train" / "masks" / "a.png").unlink()
-    result = CliRunner().invoke(APP, [str(data)])
-    assert result.exit_code == 1
-    assert "train/images/a.png  [missing_mask]\n    found no mask; expected" in result.stdout
-    assert "1 problem (missing_mask 1). Correct them, or leave 1 image out with train --skip-bad." in result.stdout
+    result = cli("check", data)
+    assert result.code == 1
+    assert "train/images/a.png  [missing_mask]\n    found no mask; expected" in result.out
+    assert "1 problem (missing_mask 1). Correct them, or leave 1 image out with train --skip-bad." in result.out
 
 
-def test_a_mask_without_an_image_is_nothing_to_leave_out(data: Path) -> None:
+def test_a_mask_without_an_image_is_nothing_to_leave_out(cli: Cli, data: Path) -> None:
     (data / "train" / "masks" / "b.png").write_bytes((data / "train" / "masks" / "a.png").read_bytes())
-    result = CliRunner().invoke(APP, [str(data)])
-    assert result.exit_code == 1
-    assert result.stdout.endswith("1 problem (missing_image 1). Correct them.\n")
+    result = cli("check", data)
+    assert result.code == 1
+    assert result.out.endswith("1 problem (missing_image 1). Correct them.\n")
 
 
-def test_a_missing_val_split_is_told_and_is_no_failure(data: Path) -> None:
+def test_a_missing_val_split_is_told_and_is_no_failure(cli: Cli, data: Path) -> None:
     (data / "val").rename(data / "test")
-    result = CliRunner().invoke(APP, [str(data)])
-    assert result.exit_code == 0
-    assert "[no_val]" in result.stdout
-    assert "none that spoils training" in result.stdout
+    result = cli("check", data)
+    assert result.code == 0
+    assert "[no_val]" in result.out
+    assert "none that spoils training" in result.out
 
 
-def test_json_is_one_object_and_nothing_else(data: Path) -> None:
+def test_json_is_one_object_and_nothing_else(cli: Cli, data: Path) -> None:
     (data / "val" / "images" / "a.png").write_bytes(b"")
-    result = CliRunner().invoke(APP, [str(data), "--json", "--format", "folders"])
-    assert result.exit_code == 1
-    report = json.loads(result.stdout)
+    result = cli("check", data, "--json", "--format", "folders")
+    assert result.code == 1
+    report = json.loads(result.out)
     assert report["splits"] == {"train": 1, "val": 1}
     assert [(p["file"], p["kind"]) for p in report["problems"]] == [(str(data / "val/images/a.png"), "unreadable")]
 
 
-def test_mistakes_are_typed_errors(data: Path) -> None:
-    assert isinstance(CliRunner().invoke(APP, [str(data / "none")]).exception, DataError)
-    assert isinstance(CliRunner().invoke(APP, [str(data), "--format", "nothing"]).exception, OptionError)
+def test_mistakes_are_told(cli: Cli, data: Path) -> None:
+    missing = cli("check", data / "none")
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err.startswith(f"error: {data / 'none'}: found no such directory")
+    unknown = cli("check", data, "--format", "nothing")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err.startswith("error: --format: found 'nothing'")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1", "utf-8"])
@@ -93,7 +93,7 @@ def test_the_report_can_be_printed_in_any_encoding(data: Path, encoding: str) ->
     assert json.loads(as_json.stdout)["classes"] == ["Straße", "道路", "car"]
 
 
-def test_a_bad_file_outside_the_data_is_named_by_its_path(tmp_path: Path) -> None:
+def test_a_bad_file_outside_the_data_is_named_by_its_path(cli: Cli, tmp_path: Path) -> None:
     """A folder of images that the user allows, beside labelme's files."""
     (tmp_path / "data/train").mkdir(parents=True)
     (tmp_path / "far").mkdir()
@@ -102,11 +102,13 @@ def test_a_bad_file_outside_the_data_is_named_by_its_path(tmp_path: Path) -> Non
     square = {"label": "cell", "points": [[1, 1], [5, 1], [5, 5]], "shape_type": "polygon"}
     content = {"shapes": [square], "imagePath": "../../far/a.png", "imageHeight": 8, "imageWidth": 8}
     (tmp_path / "data/train/a.json").write_text(json.dumps(content))
-    result = CliRunner().invoke(APP, [str(tmp_path / "data"), "--images-root", str(image.parent)])
-    assert result.exit_code == 1
-    assert f"{image}  [unreadable]" in result.stdout
-    with pytest.raises(DataError, match="outside the data set"):
-        CliRunner().invoke(APP, [str(tmp_path / "data")], catch_exceptions=False)
+    result = cli("check", tmp_path / "data", "--images-root", image.parent)
+    assert result.code == 1
+    assert f"{image}  [unreadable]" in result.out
+    refused = cli("check", tmp_path / "data")
+    assert refused.code == 2
+    assert "outside the data set" in refused.err
+    assert f"--images-root {image.parent}" in refused.err
 
 
 def test_bands_without_a_place_on_earth_are_no_news(tmp_path: Path) -> None:

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
-from pixelwise.cli.convert import convert
-from pixelwise.core.errors import DataError, OptionError, OutputError
 from pixelwise.data import open_dataset
 
-APP = typer.Typer()
-APP.command()(convert)
+Cli = Callable[..., Any]
 
 
 @pytest.fixture
@@ -25,32 +22,34 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-def test_there_and_back(data: Path, tmp_path: Path) -> None:
+def test_there_and_back(cli: Cli, data: Path, tmp_path: Path) -> None:
     folders, camvid = tmp_path / "folders", tmp_path / "camvid"
-    there = CliRunner().invoke(APP, [str(data), "--to", "folders", "--out", str(folders)])
-    assert there.exit_code == 0
-    assert there.stdout == f"1 image written to {folders} in the layout folders\n"
+    there = cli("convert", data, "--to", "folders", "--out", folders)
+    assert there.code == 0
+    assert there.out == f"1 image written to {folders} in the layout folders\n"
     dataset = open_dataset(folders)
     assert dataset.read(dataset.splits["train"][0]).label_map.tolist() == [[0, 5, 255], [3, 3, 10]]
-    back = CliRunner().invoke(APP, [str(folders), "--to", "camvid", "--out", str(camvid), "--format", "folders"])
-    assert back.exit_code == 0
+    back = cli("convert", folders, "--to", "camvid", "--out", camvid, "--format", "folders")
+    assert back.code == 0
     with Image.open(camvid / "trainannot" / "a.png") as mask:
         assert np.asarray(mask).tolist() == [[0, 5, 11], [3, 3, 10]]
 
 
-def test_mistakes_are_typed_errors(data: Path, tmp_path: Path) -> None:
-    def error_of(*arguments: str) -> BaseException | None:
-        return CliRunner().invoke(APP, list(arguments)).exception
+def test_mistakes_are_told(cli: Cli, data: Path, tmp_path: Path) -> None:
+    new, empty = tmp_path / "new", tmp_path / "empty"
+    empty.mkdir()
+    for arguments, message in (
+        ((data, "--to", "folders", "--out", data), f"{data}: found a directory that is not empty"),
+        ((data, "--to", "nothing", "--out", new), "--to: found 'nothing'"),
+        ((empty, "--to", "folders", "--out", new), f"{empty}: found "),
+    ):
+        refused = cli("convert", *arguments)
+        assert (refused.code, refused.out) == (2, "")
+        assert refused.err.splitlines()[-1].startswith(f"error: {message}")
+    assert not new.exists()
 
-    new = str(tmp_path / "new")
-    assert isinstance(error_of(str(data), "--to", "folders", "--out", str(data)), OutputError)
-    assert isinstance(error_of(str(data), "--to", "nothing", "--out", new), OptionError)
-    (tmp_path / "empty").mkdir()
-    assert isinstance(error_of(str(tmp_path / "empty"), "--to", "folders", "--out", new), DataError)
-    assert not Path(new).exists()
 
-
-def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
+def test_what_the_layout_cannot_hold_is_told(cli: Cli, tmp_path: Path) -> None:
     """YOLO holds objects alone: of the car's five pixels three are one, and what has no label becomes background."""
     maps = {
         "masks": np.array([[0, 1, 1, 1, 255, 255], [0, 0, 1, 1, 2, 2]], np.uint8),
@@ -60,8 +59,8 @@ def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
         (tmp_path / "in" / "train" / folder).mkdir(parents=True)
         Image.fromarray(pixels).save(tmp_path / "in" / "train" / folder / "a.png")
     (tmp_path / "in" / "classes.txt").write_text("road\ncar\ntree\n")
-    result = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "yolo", "--out", str(tmp_path / "out")])
-    assert result.stdout.splitlines()[1:] == [
+    result = cli("convert", tmp_path / "in", "--to", "yolo", "--out", tmp_path / "out")
+    assert result.out.splitlines()[1:] == [
         "  the class road is called background",
         "  car: 2 of 5 labelled pixels are not kept",
         "  tree: 2 of 2 labelled pixels are not kept",
@@ -69,7 +68,7 @@ def test_what_the_layout_cannot_hold_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_names_that_become_one_are_made_distinct_and_counted(tmp_path: Path) -> None:
+def test_names_that_become_one_are_made_distinct_and_counted(cli: Cli, tmp_path: Path) -> None:
     """Each image keeps its own mask, whatever the layout; `A` and `a` are one name to Windows and macOS."""
     names = ("a/b_c.png", "a_b/c.png", "A_B/C.png")
     for number, name in enumerate(names):
@@ -79,10 +78,10 @@ def test_names_that_become_one_are_made_distinct_and_counted(tmp_path: Path) -> 
             Image.fromarray(pixels.astype(np.uint8)).save(path)
     for layout in ("folders", "voc", "coco", "yolo", "labelme", "cvat"):
         out = tmp_path / layout
-        result = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", layout, "--out", str(out)])
-        assert result.exit_code == 0
-        assert f"3 images written to {out}" in " ".join(result.stdout.split())
-        assert "2 names got a number" in result.stdout
+        result = cli("convert", tmp_path / "in", "--to", layout, "--out", out)
+        assert result.code == 0
+        assert f"3 images written to {out}" in " ".join(result.out.split())
+        assert "2 names got a number" in result.out
         items = open_dataset(out, layout).splits["train"]
         assert len({item.name.casefold() for item in items}) == 3
         samples = [open_dataset(out, layout).read(item) for item in items]
@@ -90,25 +89,25 @@ def test_names_that_become_one_are_made_distinct_and_counted(tmp_path: Path) -> 
         assert all((sample.label_map == sample.image[0, 0, 0] // 9).all() for sample in samples)
 
 
-def test_what_was_assumed_is_told_on_standard_error(tmp_path: Path) -> None:
+def test_what_was_assumed_is_told_on_standard_error(cli: Cli, tmp_path: Path) -> None:
     """One mask of 0 and 1, one of 0 and 255."""
     for folder in ("images", "masks"):
         (tmp_path / "in" / folder).mkdir(parents=True)
     for name, value in (("a", 1), ("b", 255)):
         Image.fromarray(np.full((2, 3, 3), value, np.uint8)).save(tmp_path / f"in/images/{name}.png")
         Image.fromarray(np.array([[0, 0, value]] * 2, np.uint8)).save(tmp_path / f"in/masks/{name}.png")
-    done = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "folders", "--out", str(tmp_path / "out")])
-    assert done.exit_code == 0
-    assert done.stderr.startswith(f"assumed: {tmp_path / 'in'}: found 255 in 1 mask (masks/b.png)")
+    done = cli("convert", tmp_path / "in", "--to", "folders", "--out", tmp_path / "out")
+    assert done.code == 0
+    assert done.err.startswith(f"assumed: {tmp_path / 'in'}: found 255 in 1 mask (masks/b.png)")
     dataset = open_dataset(tmp_path / "out")
     assert [dataset.read(item).label_map.tolist() for _, item in dataset.items()] == [[[0, 0, 1]] * 2] * 2
 
 
-def test_what_would_spoil_a_training_is_told_on_standard_error(tmp_path: Path) -> None:
+def test_what_would_spoil_a_training_is_told_on_standard_error(cli: Cli, tmp_path: Path) -> None:
     for name, size in (("a", (4, 5)), ("b", (5, 4))):
         for folder, pixels in (("images", np.full((4, 5, 3), ord(name))), ("masks", np.eye(*size))):
             (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "in" / folder / f"{name}.png")
-    done = CliRunner().invoke(APP, [str(tmp_path / "in"), "--to", "folders", "--out", str(tmp_path / "out")])
-    assert done.exit_code == 0
-    assert f"size_mismatch: {tmp_path / 'in/masks/b.png'}: found" in done.stderr
+    done = cli("convert", tmp_path / "in", "--to", "folders", "--out", tmp_path / "out")
+    assert done.code == 0
+    assert f"size_mismatch: {tmp_path / 'in/masks/b.png'}: found" in done.err

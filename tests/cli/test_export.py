@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
-import typer
 from numpy.testing import assert_allclose
-from typer.testing import CliRunner
 
-from pixelwise.cli.export import export
-from pixelwise.core.errors import OptionError
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.posthoc import quantization
 from pixelwise.training.posthoc.quantization import Int8
 from pixelwise.training.weights import build_pipeline, save_weights
 
+Cli = Callable[..., Any]
+
 pytestmark = pytest.mark.usefixtures("one_thread")
-APP = typer.Typer()
-APP.command()(export)
 
 
 @pytest.fixture
@@ -39,10 +36,10 @@ def trained(config_of: Callable[..., RunConfig], tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_the_file_says_what_the_runs_pipeline_says(trained: Path, fast: bool) -> None:
+def test_the_file_says_what_the_runs_pipeline_says(cli: Cli, trained: Path, fast: bool) -> None:
     out = trained / "small.onnx"
-    result = CliRunner().invoke(APP, [str(trained), "--out", str(out), "--json", *["--fast"] * fast])
-    assert json.loads(result.stdout) == {"model": str(out), "bytes": out.stat().st_size}
+    result = cli("export", trained, "--out", out, "--json", *["--fast"] * fast)
+    assert json.loads(result.out) == {"model": str(out), "bytes": out.stat().st_size}
     image = np.random.default_rng(0).integers(0, 256, (1, 60, 93, 3), np.uint8)
     (found,) = onnxruntime.InferenceSession(out).run(["logits"], {"image": image})
     pipeline = build_pipeline(RunConfig.load(trained / "config.yaml"), pretrained=False).eval()
@@ -54,20 +51,21 @@ def test_the_file_says_what_the_runs_pipeline_says(trained: Path, fast: bool) ->
     assert (info.tile, info.overlap) == ((1536, 512) if fast else (recipe.tile, recipe.overlap))
 
 
-def test_another_ending_is_refused_and_the_right_one_named(trained: Path) -> None:
-    result = CliRunner().invoke(APP, [str(trained), "--out", str(trained / "small.pt")])
-    assert isinstance(result.exception, OptionError)
-    assert f"Use --out {trained / 'small.onnx'}." in str(result.exception)
+def test_another_ending_is_refused_and_the_right_one_named(cli: Cli, trained: Path) -> None:
+    result = cli("export", trained, "--out", trained / "small.pt")
+    assert (result.code, result.out) == (2, "")
+    assert f"Use --out {trained / 'small.onnx'}." in result.err
     assert not (trained / "small.pt").exists()
 
 
-def test_data_without_int8_is_refused(trained: Path) -> None:
-    line = [str(trained), "--out", str(trained / "a.onnx"), "--data", str(trained)]
-    assert isinstance(CliRunner().invoke(APP, line).exception, OptionError)
+def test_data_without_int8_is_refused(cli: Cli, trained: Path) -> None:
+    result = cli("export", trained, "--out", trained / "a.onnx", "--data", trained)
+    assert result.code == 2
+    assert result.err.startswith(f"error: --data: found {trained}; expected --int8 beside it.")
     assert not (trained / "a.onnx").exists()
 
 
-def test_a_file_in_8_bits_says_what_it_costs(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_in_8_bits_says_what_it_costs(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def made(run: Path, out: Path, *, fast: bool, data: Path | None, on_try: Callable[[Int8], None]) -> Int8:
         out.write_bytes(b"12345")
         on_try(found := Int8("miou", 0.59, 0.6, 2, 7))
@@ -75,7 +73,7 @@ def test_a_file_in_8_bits_says_what_it_costs(trained: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(quantization, "export_int8", made)
     out = trained / "a.onnx"
-    result = CliRunner().invoke(APP, [str(trained), "--out", str(out), "--int8", "--json"])
+    result = cli("export", trained, "--out", out, "--int8", "--json")
     costs = {"measure": "miou", "score": 0.59, "float_score": 0.6, "kept": 2, "images": 7}
-    assert json.loads(result.stdout) == {"model": str(out), "bytes": 5, "int8": costs}
-    assert "the first 2 convolutions in float: val miou 0.5900, in float 0.6000, 7 images" in result.stderr
+    assert json.loads(result.out) == {"model": str(out), "bytes": 5, "int8": costs}
+    assert "the first 2 convolutions in float: val miou 0.5900, in float 0.6000, 7 images" in result.err

@@ -14,6 +14,7 @@ import typer
 
 from pixelwise import __version__
 from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
+from pixelwise.cli.help import PAGES, Command
 from pixelwise.cli.output import note
 from pixelwise.cli.stopping import Stopped, stops_raised
 from pixelwise.core.errors import OptionError, PixelwiseError
@@ -21,22 +22,25 @@ from pixelwise.core.errors import OptionError, PixelwiseError
 app = typer.Typer(
     name="pixelwise",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo")(demo.demo)
-app.command("check")(check.check)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
-app.command("export")(export.export)
-app.command("benchmark")(benchmark.benchmark)
-app.command("inspect")(inspect.inspect)
-app.command("models")(models.models)
-app.command("encoders")(models.encoders)
-app.command("convert")(convert.convert)
+COMMANDS = {
+    "demo": demo.demo,
+    "check": check.check,
+    "train": train.train,
+    "evaluate": evaluate.evaluate,
+    "predict": predict.predict,
+    "export": export.export,
+    "benchmark": benchmark.benchmark,
+    "inspect": inspect.inspect,
+    "models": models.models,
+    "encoders": models.encoders,
+    "convert": convert.convert,
+}
+for name, command in COMMANDS.items():
+    app.command(name, cls=Command, short_help=PAGES[name].summary, epilog=PAGES[name].epilog)(command)
 
 DEBUG = "--debug"
 GDAL_CACHE_MIB = "256"

@@ -38,8 +38,8 @@ def _require_nameable(param: typer.CallbackParam, text: str) -> None:
     raise OptionError(where, found, expected, "Check the path.")
 
 
-Data = Annotated[Path, typer.Argument(help="Directory of photos and masks.", callback=nameable)]
-Model = Annotated[Path, typer.Argument(help="A run directory or an .onnx file.", callback=nameable)]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=nameable)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=nameable)]
 Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")]
 ImagesRoot = Annotated[
     Path | None,

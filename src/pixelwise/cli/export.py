@@ -15,7 +15,9 @@ from pixelwise.core.text import quantity
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Directory that `pixelwise train` filled.", callback=nameable)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Directory that `pixelwise train` filled.", callback=nameable)
+    ],
     out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=nameable)],
     fast: Annotated[
         bool, typer.Option("--fast", help="See an image once, as large as it is: a third of the time or less.")

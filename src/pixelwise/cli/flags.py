@@ -19,6 +19,8 @@ import typer
 from pixelwise.core.errors import MissingDependencyError, OptionError, PixelwiseError
 
 OTHER_NAMES = {
+    "in_channels": "--channels",
+    "num_classes": "--classes",
     "layout": "--format",
     "metrics": "--metric",
     "model_options": "--option",

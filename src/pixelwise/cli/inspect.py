@@ -36,7 +36,10 @@ PADDINGS = {
 
 
 def inspect(
-    model: Annotated[str, typer.Argument(help="A model's name, a run directory or an .onnx file.", callback=nameable)],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model's name, a run directory or an .onnx file.", callback=nameable),
+    ],
     classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
     channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
     encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def predict(
     model: Model,
     images: Annotated[
-        list[str], typer.Argument(help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=nameable)
+        list[str],
+        typer.Argument(
+            metavar="IMAGES...", help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=nameable
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The directory to write into.", callback=nameable)],
     as_: Annotated[

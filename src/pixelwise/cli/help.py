@@ -1,0 +1,88 @@
+"""Help pages: options in groups, and examples as they are typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from typer.core import TyperCommand
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the help of a command says beside its docstring and options."""
+
+    summary: str
+    """Its line in the list of commands."""
+    examples: tuple[str, ...]
+    """Command lines without the program's name."""
+
+    @property
+    def epilog(self) -> str:
+        """What stands below the options."""
+        return "\n".join(["\b", "Examples:", *(f"  pixelwise {example}" for example in self.examples)])
+
+
+PAGES = {
+    "demo": Page("The whole story on generated pictures.", ("demo", "demo --task instance --minutes 5")),
+    "check": Page(
+        "What is in a data set, and what is wrong with it.", ("check photos/", "check scans/ --bands 4,3,2 --json")
+    ),
+    "train": Page(
+        "Train a model on a data set.",
+        (
+            "train photos/ --out runs/first",
+            "train photos/ --out runs/long --minutes 60",
+            "train photos/ --out runs/long --resume",
+            "train cells/ --out runs/cells --task instance --rotate",
+            "train photos/ --out runs/unet --model unet --epochs 50",
+            "train photos/ --out runs/again --config runs/first/config.yaml",
+        ),
+    ),
+    "evaluate": Page(
+        "Measure a model on labelled images.",
+        ("evaluate runs/first photos/", "evaluate model.onnx photos/ --split val --tta"),
+    ),
+    "predict": Page(
+        "Label images with a model.",
+        (
+            "predict runs/first street.jpg --out predictions",
+            "predict model.onnx photos/ --out predictions --as mask,overlay",
+            "predict model.onnx scan.tif --out predictions --as geojson --resume",
+        ),
+    ),
+    "export": Page(
+        "Write the model of a run as one .onnx file.",
+        ("export runs/first --out model.onnx", "export runs/first --out small.onnx --int8"),
+    ),
+    "benchmark": Page("How fast a model is on this machine.", ("benchmark model.onnx --size 1080 1920",)),
+    "inspect": Page(
+        "A model in numbers, stage by stage.",
+        ("inspect runs/first", "inspect unet --width 0.5 --size 256 256 --picture unet.png"),
+    ),
+    "models": Page("The models to choose from.", ("models", "models --front")),
+    "encoders": Page("The encoders to choose from.", ("encoders",)),
+    "convert": Page("Write a data set in another layout.", ("convert photos/ --to coco --out photos-coco",)),
+}
+OTHERS = "Options"
+"""The heading of options without a group."""
+
+
+class Command(TyperCommand):
+    """A command whose help shows options under the heading of their group, a `rich_help_panel`, the others last."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections of arguments and options."""
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
+        others: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row is None:
+                continue
+            heading = "Arguments" if parameter.param_type_name == "argument" else None
+            heading = heading or getattr(parameter, "rich_help_panel", None)
+            (others if heading is None else groups.setdefault(heading, [])).append(row)
+        for heading, rows in (*groups.items(), (OTHERS, others)):
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
