@@ -23,11 +23,11 @@ def rimmed(ids: np.ndarray, value: int) -> np.ndarray:
 
 @pytest.fixture
 def rim(save) -> Callable[..., BoundaryValue | None]:
-    def look(arrays: list[np.ndarray], dtype: str = "uint8") -> BoundaryValue | None:
+    def mask(arrays: list[np.ndarray], dtype: str = "uint8") -> BoundaryValue | None:
         paths: list[Path] = [save(f"{i}.png", array.astype(dtype)) for i, array in enumerate(arrays)]
         return find_boundary_value(collect_statistics(paths).gray_masks)
 
-    return look
+    return mask
 
 
 @pytest.mark.parametrize(("dtype", "value"), [("uint8", 255), ("uint16", 65535), ("uint16", 255)])
@@ -56,5 +56,5 @@ def test_a_doubt(rim, discs) -> None:
 
 
 def test_looks_without_a_value(save) -> None:
-    (look,) = remove_value(collect_statistics([save("a.png", [[0, 1, 255]])]).gray_masks, 255)
-    assert look.pixels == {0: 1, 1: 1}
+    (mask,) = remove_value(collect_statistics([save("a.png", [[0, 1, 255]])]).gray_masks, 255)
+    assert mask.pixels == {0: 1, 1: 1}

@@ -22,12 +22,12 @@ from pixelwise.data.masks.statistics import MaskHistogram
 Masks = Callable[[list[list[int]], str], list[Path]]
 
 
-def looks_of(rows: list[list[int]]) -> list[MaskHistogram]:
+def histograms(rows: list[list[int]]) -> list[MaskHistogram]:
     return [MaskHistogram(Path(f"{i}.png"), dict.fromkeys(row, 100)) for i, row in enumerate(rows)]
 
 
 def table_of(rows: list[list[int]], num_classes: int | None = None) -> dict[int, int] | None:
-    encodings = find_mixed_encodings(looks_of(rows), {value for row in rows for value in row}, num_classes)
+    encodings = find_mixed_encodings(histograms(rows), {value for row in rows for value in row}, num_classes)
     return None if encodings is None else encodings.values
 
 
@@ -89,24 +89,24 @@ def test_a_list_says_how_many_classes_there_are() -> None:
 
 
 def test_what_may_be_two_codings() -> None:
-    assert find_disjoint_values(looks_of([[0, 1, 2, 3], [0, 100, 200]]), {0, 1, 2, 3, 100, 200}) == (
+    assert find_disjoint_values(histograms([[0, 1, 2, 3], [0, 100, 200]]), {0, 1, 2, 3, 100, 200}) == (
         [1, 2, 3],
         [100, 200],
     )
-    assert find_disjoint_values(looks_of([[0, 1, 2, 3], [0, 1, 100]]), {0, 1, 2, 3, 100}) is None
-    assert find_disjoint_values(looks_of([[0, 1, 2, 3, 4]]), {0, 1, 2, 3, 4}) is None
+    assert find_disjoint_values(histograms([[0, 1, 2, 3], [0, 1, 100]]), {0, 1, 2, 3, 100}) is None
+    assert find_disjoint_values(histograms([[0, 1, 2, 3, 4]]), {0, 1, 2, 3, 4}) is None
 
 
 def test_masks_counted_from_1_among_others() -> None:
-    looks = looks_of([[0, 1, 2], [0, 1, 2], [1, 2, 3], [1, 3]])
-    assert find_one_based_masks(looks, {0, 1, 2, 3}) == looks[2:]
-    assert find_one_based_masks(looks_of([[0, 1, 2], [0, 1, 2], [1, 2, 3], [0, 1, 3]]), {0, 1, 2, 3}) == []
-    assert find_one_based_masks(looks_of([[0, 1, 2], [0, 1, 2], [1, 2, 3], [1, 2]]), {0, 1, 2, 3}) == []
+    masks = histograms([[0, 1, 2], [0, 1, 2], [1, 2, 3], [1, 3]])
+    assert find_one_based_masks(masks, {0, 1, 2, 3}) == masks[2:]
+    assert find_one_based_masks(histograms([[0, 1, 2], [0, 1, 2], [1, 2, 3], [0, 1, 3]]), {0, 1, 2, 3}) == []
+    assert find_one_based_masks(histograms([[0, 1, 2], [0, 1, 2], [1, 2, 3], [1, 2]]), {0, 1, 2, 3}) == []
 
 
 def test_a_few_masks_that_lack_the_last_class_hide_no_count_from_1() -> None:
     counted = [[0, 1, 2]] * 10 + [[1, 2, 3]] * 10
-    one, four = (looks_of([*counted, *[[1, 2]] * number]) for number in (1, 4))
+    one, four = (histograms([*counted, *[[1, 2]] * number]) for number in (1, 4))
     assert find_one_based_masks(one, {0, 1, 2, 3}) == one[10:20]
     assert find_one_based_masks(four, {0, 1, 2, 3}) == []
 
@@ -233,10 +233,10 @@ def test_images_without_a_class_that_is_left_have_255_alone(masks: Masks, tmp_pa
 
 def test_multiples_of_class_indices_are_told(masks: Masks, tmp_path: Path) -> None:
     paths = masks([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 2, 6], [0, 3]])
-    looks = looks_of([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 2, 6], [0, 3]])
-    assert find_scaled_masks(looks) == (2, looks[2:5])
-    assert find_scaled_masks(looks_of([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 3, 6]])) is None
-    assert find_scaled_masks(looks_of([[0, 1, 2]] * 2 + [[0, 3, 4]] * 2)) is None
+    masks = histograms([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 2, 6], [0, 3]])
+    assert find_scaled_masks(masks) == (2, masks[2:5])
+    assert find_scaled_masks(histograms([[0, 1, 2, 3]] * 2 + [[0, 2, 4, 6]] * 2 + [[0, 3, 6]])) is None
+    assert find_scaled_masks(histograms([[0, 1, 2]] * 2 + [[0, 3, 4]] * 2)) is None
     for listed in (None, "classes: [a, b, c, d, e, f, g]"):
         if listed:
             (tmp_path / "classes.yaml").write_text(listed)

@@ -16,12 +16,12 @@ Arrays = list[np.ndarray]
 def verdict(save) -> Callable[..., bool | None]:
     """Return whether masks, uint8 or of another dtype, are surely object ids; `None` where they are classes."""
 
-    def look(arrays: Arrays, dtype: str = "uint8", name: str = "{}.png") -> bool | None:
+    def mask(arrays: Arrays, dtype: str = "uint8", name: str = "{}.png") -> bool | None:
         masks: list[Path] = [save(name.format(i), array.astype(dtype)) for i, array in enumerate(arrays)]
         ids = detect_object_ids(collect_statistics(masks).gray_masks)
         return None if ids is None else ids.sure
 
-    return look
+    return mask
 
 
 def test_numbers_that_grow_with_the_objects(verdict, discs) -> None:

@@ -62,12 +62,12 @@ def test_without_a_list_the_order_of_most_masks_counts_and_is_told(reordered: li
 
 def test_palettes_of_other_colours_each_say_nothing(save_palette, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    masks = [save_palette(f"{i}.png", PIXELS, rng.integers(1, 255, (3, 3)).tolist()) for i in range(4)]
-    looks = collect_statistics(masks).gray_masks
-    palettes = reconcile_palettes(tmp_path, looks)
-    assert (palettes.looks, palettes.values) == (looks, None)
+    paths = [save_palette(f"{i}.png", PIXELS, rng.integers(1, 255, (3, 3)).tolist()) for i in range(4)]
+    masks = collect_statistics(paths).gray_masks
+    palettes = reconcile_palettes(tmp_path, masks)
+    assert (palettes.masks, palettes.values) == (masks, None)
     assert [problem.kind for problem in palettes.problems] == ["assumed"]
-    assert_array_equal(encoding_of(tmp_path, masks).read(masks[0]), PIXELS)
+    assert_array_equal(encoding_of(tmp_path, paths).read(paths[0]), PIXELS)
 
 
 def test_white_on_black_is_foreground_whatever_the_order(save_palette, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         classes = read_object_classes(home_of_list, id_maps=True)
         ids = infer_id_encoding(root, maps, class_list)
         read_objects = partial(_read_objects, ids=ids)
-        encoding = ids.encoding(classes)
+        encoding = ids.mask_encoding(classes)
         problems = (*passed_over, *ids.problems)
         return Dataset(
             root, "folders", classes, splits, read_objects, strays, mask_encoding=encoding, problems=problems

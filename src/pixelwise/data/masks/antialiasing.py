@@ -1,4 +1,4 @@
-"""Traces of smoothing in masks: values that only lie between two others, along borders."""
+"""Antialiased masks: values that smoothing or interpolation left along the borders between classes."""
 
 from __future__ import annotations
 
@@ -17,129 +17,128 @@ Int64 = npt.NDArray[np.int64]
 Whole = npt.NDArray[np.integer[Any]]
 
 _SAMPLE = 24
-"""Masks whose borders are looked at."""
+"""Masks whose pixels are read."""
 _FEWEST = 3
-"""Fewer values between others may be classes of their own, such as the borders of objects."""
+"""Fewer intermediate values may be classes of their own, such as object borders."""
 _FLAT, _BETWEEN = 0.05, 0.7
-"""Of the pixels of values that smoothing made, at most so many lie inside an area of one value, and so many, or more,
+"""Of the pixels with interpolated values, at most this share lies inside areas of one value, and at least this share
 between a darker and a brighter neighbour."""
 _POLES = 0.15
-"""Share of the pixels that have the darkest or the brightest value of a mask with soft edges, or more; of photos few
-have."""
-
-
+"""Least share of pixels with the darkest or the brightest value in a mask with soft edges. Photos have fewer."""
 _ALONG = 0.95
-"""Share of the image's border that is of one class all along."""
+"""Least share of the image's border that must be of one class."""
 
 
 @dataclass(frozen=True)
 class BorderStatistics:
-    """How the values of some masks lie, each int64 (n,) in rising order of `values`: pixels of it; those whose eight
-    neighbours have it too; those with a darker and a brighter one among their neighbours."""
+    """Where the values of some masks lie: pixel counts, each int64 (n,), in rising order of `values`.
+
+    pixels: all pixels of a value. flat: those whose eight neighbours have the same value. between: those with both a
+    darker and a brighter neighbour.
+    """
 
     values: Int64
     pixels: Int64
     flat: Int64
     between: Int64
 
-    def smoothed(self, which: npt.NDArray[np.bool_], fewest: int = _FEWEST) -> bool:
-        """Return whether the values marked in `which`, boolean (n,), are so many and lie as smoothing leaves them."""
-        total = int(self.pixels[which].sum())
-        if np.count_nonzero(which) < fewest or total < 4 * _FEWEST:
+    def are_interpolated(self, selected: npt.NDArray[np.bool_], fewest: int = _FEWEST) -> bool:
+        """Return whether the `selected` values, boolean (n,), are `fewest` or more and lie along borders."""
+        total = int(self.pixels[selected].sum())
+        if np.count_nonzero(selected) < fewest or total < 4 * _FEWEST:
             return False
-        return bool(self.flat[which].sum() <= _FLAT * total and self.between[which].sum() >= _BETWEEN * total)
+        return bool(self.flat[selected].sum() <= _FLAT * total and self.between[selected].sum() >= _BETWEEN * total)
 
 
-def find_soft_binary(looks: Sequence[MaskHistogram]) -> tuple[int, int] | None:
-    """Return the two values, dark and bright, of masks of two classes with soft edges; `None` for any others.
+def find_soft_binary(masks: Sequence[MaskHistogram]) -> tuple[int, int] | None:
+    """Return the dark and the bright value of masks of two classes with soft edges; `None` for other masks.
 
-    The values between the two fill the range and lie along borders, or, as JPEG compression leaves them, most pixels
-    have nearly the one or nearly the other.
+    The values between the two lie along borders, or, after JPEG compression, most pixels have nearly one of them.
     """
-    pixels = pixels_per_value(looks)
+    pixels = pixels_per_value(masks)
     low, high = min(pixels, default=0), max(pixels, default=0)
     inner = sorted(value for value in pixels if low < value < high)
     if len(inner) < 2 or high - low < 4:
         return None
-    if _rings(pixels, low, high):
+    if _is_jpeg_binary(pixels, low, high):
         return low, high
     extremes = pixels[low] + pixels[high]
     middle = all(abs(2 * value - low - high) <= 2 for value in inner)
     if extremes < _POLES * sum(pixels.values()) or not (middle or inner[-1] - inner[0] >= 0.4 * (high - low)):
         return None
-    borders = measure_borders(looks)
-    return (low, high) if borders.smoothed((borders.values > low) & (borders.values < high), fewest=2) else None
+    borders = measure_borders(masks)
+    return (low, high) if borders.are_interpolated((borders.values > low) & (borders.values < high), fewest=2) else None
 
 
-def lies_on_borders(looks: Sequence[MaskHistogram], value: int) -> bool:
-    """Return whether a value lies nowhere but along borders between a darker and a brighter one."""
-    borders = measure_borders(looks)
-    return borders.smoothed(borders.values == value, fewest=1)
+def lies_on_borders(masks: Sequence[MaskHistogram], value: int) -> bool:
+    """Return whether a value lies only along borders between a darker and a brighter one."""
+    borders = measure_borders(masks)
+    return borders.are_interpolated(borders.values == value, fewest=1)
 
 
-def find_interpolated_values(looks: Sequence[MaskHistogram]) -> frozenset[int]:
-    """Return the values that smoothing made of the others, in masks of several classes; none where there are none."""
-    if len(pixels_per_value(looks)) < _FEWEST + 2:
+def find_interpolated_values(masks: Sequence[MaskHistogram]) -> frozenset[int]:
+    """Return the values that interpolation made of others in masks of several classes."""
+    if len(pixels_per_value(masks)) < _FEWEST + 2:
         return frozenset()
-    borders = measure_borders(looks)
-    which = (borders.flat <= _FLAT * borders.pixels) & (borders.between >= 0.5 * borders.pixels)
-    return frozenset(borders.values[which].tolist()) if borders.smoothed(which) else frozenset()
+    borders = measure_borders(masks)
+    selected = (borders.flat <= _FLAT * borders.pixels) & (borders.between >= 0.5 * borders.pixels)
+    return frozenset(borders.values[selected].tolist()) if borders.are_interpolated(selected) else frozenset()
 
 
-def find_inverted_masks(looks: Sequence[MaskHistogram], labels: Mapping[int, int]) -> list[MaskHistogram]:
-    """Return the masks of two classes that are foreground on most pixels and all along the image's border, where others
-    are background on most and all along it; none where there are few of the one or of the other.
+def find_inverted_masks(masks: Sequence[MaskHistogram], labels: Mapping[int, int]) -> list[MaskHistogram]:
+    """Return the masks of two classes that seem to be inverted; none where the evidence is thin.
 
-    labels: the class, 0 or 1, of each value.
+    They are foreground on most pixels and along the image's border, where the other masks are background. labels: the
+    class, 0 or 1, of each value.
     """
     bright = [value for value, label in labels.items() if label == 1]
-    shares = [(look, sum(look.pixels.get(value, 0) for value in bright) / look.area) for look in looks]
-    most = [look for look, share in shares if share > 0.5]
-    few = [look for look, share in shares if 0 < share < 0.5]
-    if min(len(most), len(few)) < 2:
+    shares = [(mask, sum(mask.pixels.get(value, 0) for value in bright) / mask.area) for mask in masks]
+    mostly_bright = [mask for mask, share in shares if share > 0.5]
+    mostly_dark = [mask for mask, share in shares if 0 < share < 0.5]
+    if min(len(mostly_bright), len(mostly_dark)) < 2:
         return []
-    inverted = [look for look in most if np.isin(_edge(look), bright).mean() >= _ALONG]
-    sample = few[:: -(-len(few) // _SAMPLE)]
-    upright = [look for look in sample if np.isin(_edge(look), bright).mean() <= 1 - _ALONG]
+    inverted = [mask for mask in mostly_bright if np.isin(_border_values(mask), bright).mean() >= _ALONG]
+    sample = mostly_dark[:: -(-len(mostly_dark) // _SAMPLE)]
+    upright = [mask for mask in sample if np.isin(_border_values(mask), bright).mean() <= 1 - _ALONG]
     return inverted if len(inverted) >= 2 and len(upright) >= max(2, len(sample) // 2) else []
 
 
-def _edge(look: MaskHistogram) -> Int64:
-    """Return the values along the border of the image."""
-    stored = read_values(look.path)
+def _border_values(mask: MaskHistogram) -> Int64:
+    """Return the values along the image's border."""
+    stored = read_values(mask.path)
     values = stored[..., 0] if stored.ndim == 3 else stored
     return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]).astype(np.int64)
 
 
-def measure_borders(looks: Sequence[MaskHistogram]) -> BorderStatistics:
-    """Look at how the values of a sample of the masks lie, those with the most values among them."""
-    several = sorted((look for look in looks if len(look.pixels) > 2), key=lambda look: -len(look.pixels))[:_SAMPLE]
-    values = np.array(sorted({value for look in several for value in look.pixels}), np.int64)
+def measure_borders(masks: Sequence[MaskHistogram]) -> BorderStatistics:
+    """Return where the values of a sample of masks lie. The sample prefers masks of many values."""
+    sample = sorted((mask for mask in masks if len(mask.pixels) > 2), key=lambda mask: -len(mask.pixels))[:_SAMPLE]
+    values = np.array(sorted({value for mask in sample for value in mask.pixels}), np.int64)
     pixels, flat, between = np.zeros((3, len(values)), np.int64)
-    for look in several:
-        stored = read_values(look.path)
-        codes = _codes(stored[..., 0] if stored.ndim == 3 else stored, values)
-        lowest, highest = _extremes(codes)
-        for counts, which in (
-            (pixels, np.ones(codes.shape, bool)),
+    for mask in sample:
+        stored = read_values(mask.path)
+        indices = _index_values(stored[..., 0] if stored.ndim == 3 else stored, values)
+        lowest, highest = _extremes(indices)
+        for counts, selected in (
+            (pixels, np.ones(indices.shape, bool)),
             (flat, lowest == highest),
-            (between, (lowest < codes) & (codes < highest)),
+            (between, (lowest < indices) & (indices < highest)),
         ):
-            counts += np.bincount(codes[which], minlength=len(values))
+            counts += np.bincount(indices[selected], minlength=len(values))
     return BorderStatistics(values, pixels, flat, between)
 
 
-def _codes(stored: StoredMask, values: Int64) -> Whole:
-    """Return the places of a mask's values in `values`, in few bits a pixel, which is quicker to compare."""
+def _index_values(stored: StoredMask, values: Int64) -> Whole:
+    """Return the position of each pixel's value in `values`, in the smallest type, which is faster to compare."""
     small: type[np.integer[Any]] = np.uint8 if len(values) <= 256 else np.uint16 if len(values) <= 65536 else np.int32
     if stored.dtype == np.uint8:
         return np.searchsorted(values, np.arange(256)).astype(small)[stored]
     return np.searchsorted(values, stored).astype(small)
 
 
-def _extremes(codes: Whole) -> tuple[Whole, Whole]:
-    """Return the lowest and the highest value among each pixel and its eight neighbours."""
-    lowest = highest = np.pad(codes, 1, mode="edge")
+def _extremes(indices: Whole) -> tuple[Whole, Whole]:
+    """Return the lowest and the highest index among each pixel and its eight neighbours."""
+    lowest = highest = np.pad(indices, 1, mode="edge")
     for axis in (0, 1):
         slices = [tuple(slice(i, i - 2 or None) if a == axis else slice(None) for a in (0, 1)) for i in (0, 1, 2)]
         lowest = np.minimum.reduce([lowest[part] for part in slices])
@@ -147,8 +146,8 @@ def _extremes(codes: Whole) -> tuple[Whole, Whole]:
     return lowest, highest
 
 
-def _rings(pixels: dict[int, int], low: int, high: int) -> bool:
-    """Return whether nearly all pixels have nearly the lowest or the highest value: two classes, stored as JPEG."""
+def _is_jpeg_binary(pixels: dict[int, int], low: int, high: int) -> bool:
+    """Return whether masks hold two classes stored as JPEG: nearly all pixels are near the lowest or highest value."""
     if high - low < 128:
         return False
     reach = (high - low) // 16

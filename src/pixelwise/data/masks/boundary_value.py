@@ -1,4 +1,4 @@
-"""The value that rims objects in instance maps, as in Pascal VOC's: 255 in files of 8 bits, 65535 in deeper ones."""
+"""The value of object boundaries in instance maps, as in Pascal VOC: 255, or 65535 in files of more than 8 bits."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pixelwise.data.masks.statistics import MaskHistogram
 from pixelwise.raster.image import read_values
 
 _SAMPLE = 24
-"""Maps whose borders are looked at."""
+"""Maps whose pixels are read."""
 _MOST = 0.5
-"""Share of the maps that hold the value, and of the objects that it touches, or more."""
+"""Least share of the maps that hold the value, and of the objects that it touches."""
 
 
 @dataclass(frozen=True)
 class BoundaryValue:
-    """A value that may rim objects.
+    """A value that may mark object boundaries.
 
-    maps: how many hold it. sure: whether it lies along the borders of objects that are numbered 1, 2 ... without it.
+    maps: how many maps hold it. sure: whether it touches most objects and these are numbered 1, 2 ... without it.
     """
 
     value: int
@@ -28,47 +28,49 @@ class BoundaryValue:
     sure: bool
 
 
-def find_boundary_value(looks: Sequence[MaskHistogram]) -> BoundaryValue | None:
-    """Return the highest value that a file can hold, where it behaves as a rim or may do so, else `None`."""
-    looks = [look for look in looks if any(value > 0 for value in look.pixels)]
-    for top in (65535, 255) if any(look.deep for look in looks) else (255,):
-        holding = [look for look in looks if top in look.pixels]
-        objects = [[value for value in look.pixels if 0 < value != top] for look in looks]
-        # Of 255 objects the last has this number, and it is no rim then.
-        numbered = any(top - 1 in look.pixels for look in holding)
-        if len(holding) < max(1, _MOST * len(looks)) or numbered or not any(objects):
+def find_boundary_value(maps: Sequence[MaskHistogram]) -> BoundaryValue | None:
+    """Return the highest value of the file type where it marks, or may mark, object boundaries; else `None`."""
+    maps = [single for single in maps if any(value > 0 for value in single.pixels)]
+    for top in (65535, 255) if any(single.deep for single in maps) else (255,):
+        with_top = [single for single in maps if top in single.pixels]
+        ids = [[value for value in single.pixels if 0 < value != top] for single in maps]
+        is_last_id = any(top - 1 in single.pixels for single in with_top)  # of 255 objects the last has the id 255
+        if len(with_top) < max(1, _MOST * len(maps)) or is_last_id or not any(ids):
             continue
-        contiguous = float(np.mean([max(own) <= 1.1 * len(own) for own in objects if own])) >= 0.9
-        touched, total = _touched(holding, top)
+        contiguous = float(np.mean([max(values) <= 1.1 * len(values) for values in ids if values])) >= 0.9
+        touched, total = _count_touched(with_top, top)
         touching = total > 0 and touched >= _MOST * total
         if touching or contiguous:
-            return BoundaryValue(top, len(holding), touching and contiguous)
+            return BoundaryValue(top, len(with_top), touching and contiguous)
     return None
 
 
-def remove_value(looks: Sequence[MaskHistogram], value: int) -> list[MaskHistogram]:
-    """Return the looks as if no map held this value."""
+def remove_value(maps: Sequence[MaskHistogram], value: int) -> list[MaskHistogram]:
+    """Return the histograms without this value."""
     return [
         MaskHistogram(
-            look.path, {v: n for v, n in look.pixels.items() if v != value}, palette=look.palette, deep=look.deep
+            single.path,
+            {v: count for v, count in single.pixels.items() if v != value},
+            palette=single.palette,
+            deep=single.deep,
         )
-        for look in looks
+        for single in maps
     ]
 
 
-def _touched(looks: Sequence[MaskHistogram], top: int) -> tuple[int, int]:
-    """Return how many objects have a pixel of `top` beside one of theirs, and how many there are, in a sample."""
+def _count_touched(maps: Sequence[MaskHistogram], top: int) -> tuple[int, int]:
+    """Return how many objects have a pixel beside one of value `top`, and how many objects there are, in a sample."""
     touched = total = 0
-    for look in looks[:: -(-len(looks) // _SAMPLE)]:
-        stored = read_values(look.path)
+    for single in maps[:: -(-len(maps) // _SAMPLE)]:
+        stored = read_values(single.path)
         values = stored[..., 0] if stored.ndim == 3 else stored
-        rim = values == top
-        near = rim.copy()
-        near[1:] |= rim[:-1]
-        near[:-1] |= rim[1:]
-        near[:, 1:] |= rim[:, :-1]
-        near[:, :-1] |= rim[:, 1:]
-        beside = near & ~rim & (values > 0)
+        is_top = values == top
+        near = is_top.copy()
+        near[1:] |= is_top[:-1]
+        near[:-1] |= is_top[1:]
+        near[:, 1:] |= is_top[:, :-1]
+        near[:, :-1] |= is_top[:, 1:]
+        beside = near & ~is_top & (values > 0)
         touched += len(np.unique(values[beside]))
-        total += sum(0 < value != top for value in look.pixels)
+        total += sum(0 < value != top for value in single.pixels)
     return touched, total

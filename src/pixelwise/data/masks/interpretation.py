@@ -1,4 +1,4 @@
-"""What the values of a data set's masks stand for, decided once from all of them; every command reads by it."""
+"""`infer_encoding`: what the values of a data set's masks stand for, decided once from all of them."""
 
 from __future__ import annotations
 
@@ -13,78 +13,92 @@ from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList
 from pixelwise.data.masks.antialiasing import find_soft_binary
 from pixelwise.data.masks.encoding import MaskEncoding, pack_rgb
-from pixelwise.data.masks.messages import colors_without_list, ready_to_paste
-from pixelwise.data.masks.palettes import (
-    PaletteConsensus,
-    compare_with_class_list,
-    match_near_colors,
-    reconcile_palettes,
-)
+from pixelwise.data.masks.listed_colors import compare_palettes, match_near_colors
+from pixelwise.data.masks.messages import class_list_of_colors, colors_without_list_error
+from pixelwise.data.masks.palettes import PaletteConsensus, reconcile_palettes
 from pixelwise.data.masks.statistics import MaskStatistics, collect_statistics
 from pixelwise.data.masks.with_class_list import infer_with_list
 from pixelwise.data.masks.without_class_list import encode_soft_binary, infer_without_list
 
 SAMPLE = 256
-"""Masks that are looked at where a list of more than two classes leaves little to find out."""
+"""Masks that are read beside a list of more than two classes, which leaves little to find out."""
 
 
 def infer_encoding(
-    root: Path, masks: Sequence[Path], class_list: ClassList | None, has_objects: bool = False
+    root: Path, paths: Sequence[Path], class_list: ClassList | None, *, has_objects: bool = False
 ) -> MaskEncoding:
-    """Return how the masks of the data set at `root` stand for classes; where it `has_objects` in files of their own,
-    they are no object ids.
+    """Return what the values of masks stand for.
 
-    Raises `DataError` for colours without a class list (with the list to paste), for values that cannot be class
-    indices, where all masks or most hold nothing but 0 and 255 and the list names more than two classes, and where
-    palettes that contradict one another leave in doubt which colour a list names.
+    Parameters
+    ----------
+    root
+        The data set's directory, for messages.
+    paths
+        Its mask files.
+    class_list
+        The list of classes beside the masks, if there is one.
+    has_objects
+        Whether objects lie in files of their own. Then masks hold no object ids.
+
+    Raises
+    ------
+    DataError
+        For masks in colour without a class list (the remedy holds a list to paste), for values that cannot be class
+        indices, where all or most masks hold 0 and 255 alone beside a list of more than two classes, and where palettes
+        that contradict one another leave open which colour a list names.
     """
     if class_list is None:
-        seen = collect_statistics(masks)
-        if seen.colored is not None:
-            raise colors_without_list(root, seen.colored, seen.colors)
-        palettes = reconcile_palettes(root, seen.gray_masks)
-        return _by_palettes(infer_without_list(root, palettes.looks, has_objects), palettes)
+        statistics = collect_statistics(paths)
+        if statistics.first_colored is not None:
+            raise colors_without_list_error(root, statistics.first_colored, statistics.colors)
+        palettes = reconcile_palettes(root, statistics.gray_masks)
+        return _add_palettes(infer_without_list(root, palettes.masks, has_objects=has_objects), palettes)
     if class_list.classes.num_classes > 2:
-        masks = masks[:: -(-len(masks) // SAMPLE)] if masks else masks
-    return _with_list(root, collect_statistics(masks), class_list, has_objects)
+        paths = paths[:: -(-len(paths) // SAMPLE)] if paths else paths
+    return _infer_with_list(root, collect_statistics(paths), class_list, has_objects=has_objects)
 
 
-def infer_binary_encoding(root: Path, masks: Sequence[Path], usual: MaskEncoding) -> MaskEncoding:
-    """Return the reading of masks of 0 and 255 as a layout has them: `usual`, or with soft edges divided."""
-    looks = collect_statistics(masks).gray_masks
-    soft = find_soft_binary(looks)
-    return usual if soft is None else encode_soft_binary(root, looks, usual.classes, soft, (0, 1))
+def infer_binary_encoding(root: Path, paths: Sequence[Path], usual: MaskEncoding) -> MaskEncoding:
+    """Return the encoding of a layout's masks of 0 and 255: `usual`, or a threshold where they have soft edges."""
+    masks = collect_statistics(paths).gray_masks
+    extremes = find_soft_binary(masks)
+    return usual if extremes is None else encode_soft_binary(root, masks, usual.classes, extremes, (0, 1))
 
 
-def _with_list(root: Path, seen: MaskStatistics, known: ClassList, has_objects: bool) -> MaskEncoding:
-    colors = {pack_rgb(np.array([color])).item(): index for color, index in known.colors.items()}
-    _require_fitting_list(seen, known)
+def _infer_with_list(
+    root: Path, statistics: MaskStatistics, class_list: ClassList, *, has_objects: bool
+) -> MaskEncoding:
+    colors = {pack_rgb(np.array([color])).item(): index for color, index in class_list.colors.items()}
+    _require_fitting_list(statistics, class_list)
     if not colors:
-        names_alone = None if known.stated or known.thresholds else known.path
-        palettes = reconcile_palettes(root, seen.gray_masks, names_alone)
-        return _by_palettes(infer_with_list(root, palettes.looks, known, has_objects), palettes)
-    near, told = match_near_colors(known.path, seen.looks if seen.colored is not None else seen.gray_masks, colors)
+        list_path = None if class_list.stated or class_list.thresholds else class_list.path
+        palettes = reconcile_palettes(root, statistics.gray_masks, list_path)
+        return _add_palettes(infer_with_list(root, palettes.masks, class_list, has_objects=has_objects), palettes)
+    is_colored = statistics.first_colored is not None
+    near, near_problems = match_near_colors(
+        class_list.path, statistics.masks if is_colored else statistics.gray_masks, colors
+    )
     colors.update(near)
-    looks, problems = compare_with_class_list(known.path, seen.gray_masks, colors)
-    encoding = infer_with_list(root, looks, known, has_objects)
-    palette = None if known.thresholds else colors
-    has_palettes = palette is not None and any(look.palette for look in seen.looks)
+    masks, palette_problems = compare_palettes(class_list.path, statistics.gray_masks, colors)
+    encoding = infer_with_list(root, masks, class_list, has_objects=has_objects)
+    palette = None if class_list.thresholds else colors
+    has_palettes = palette is not None and any(mask.palette for mask in statistics.masks)
     why = "; palette masks by the colours of their palettes, where the list has them" if has_palettes else ""
     return replace(
         encoding,
         why=encoding.why + why,
-        colors=colors if seen.colored is not None else None,
+        colors=colors if is_colored else None,
         palette=palette,
         shown_colors=colors if has_palettes else {},
-        problems=(*told, *problems, *encoding.problems),
+        problems=(*near_problems, *palette_problems, *encoding.problems),
     )
 
 
-def _by_palettes(encoding: MaskEncoding, palettes: PaletteConsensus) -> MaskEncoding:
-    """Return the encoding with what the palettes of masks say together."""
+def _add_palettes(encoding: MaskEncoding, palettes: PaletteConsensus) -> MaskEncoding:
+    """Return the encoding with the colours of the masks' palettes."""
 
     def labels(values: dict[int, int]) -> dict[int, int]:
-        return {code: encoding.values.get(value, IGNORE_INDEX) for code, value in values.items()}
+        return {color: encoding.values.get(value, IGNORE_INDEX) for color, value in values.items()}
 
     return replace(
         encoding,
@@ -94,18 +108,18 @@ def _by_palettes(encoding: MaskEncoding, palettes: PaletteConsensus) -> MaskEnco
     )
 
 
-def _require_fitting_list(seen: MaskStatistics, known: ClassList) -> None:
+def _require_fitting_list(statistics: MaskStatistics, class_list: ClassList) -> None:
     """Raise `DataError` for masks in colour beside a list without colours, or with thresholds."""
-    if seen.colored is None:
+    if statistics.first_colored is None:
         return
-    if not known.colors:
+    if not class_list.colors:
         raise DataError(
-            known.path,
-            f"no colours, while {seen.colored.name} and other masks are in colour",
+            class_list.path,
+            f"no colours, while {statistics.first_colored.name} and other masks are in colour",
             "the colour of each class",
-            f"Give each class its colour; the masks hold these:\n{ready_to_paste(seen.colors)}",
+            f"Give each class its colour; the masks hold these:\n{class_list_of_colors(statistics.colors)}",
         )
-    if known.thresholds:
+    if class_list.thresholds:
         expected = "gray masks, whose values thresholds divide"
-        found = f"thresholds, while {seen.colored.name} and other masks are in colour"
-        raise DataError(known.path, found, expected, "Take the thresholds out, or save the masks in gray.")
+        problem = f"thresholds, while {statistics.first_colored.name} and other masks are in colour"
+        raise DataError(class_list.path, problem, expected, "Take the thresholds out, or save the masks in gray.")

@@ -1,4 +1,4 @@
-"""Objects that a mask shows and the instance map beside it lacks, and the reverse."""
+"""Masks compared with the instance maps beside them: objects without an id, and ids on background."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from pixelwise.metrics.pixels import counted_pixels
 Int64 = npt.NDArray[np.int64]
 
 _THICK = 2
-"""Pixels that may lie between the border of an object in a mask and that in the instance map."""
+"""Pixels by which an object's border may differ between mask and instance map."""
 
 
 @dataclass(frozen=True)
 class ObjectCounts:
-    """How the objects of one image are numbered, each int64 (num_classes,).
+    """The objects of one image, counted by class; each array int64 (num_classes,).
 
-    has_map: whether there is an instance map. pixels: those of each class. ids: objects with an id, by their class.
-    lost: regions of a class without an id; lost_pixels: the pixels of these.
+    has_map: whether there is an instance map. pixels: pixels of each class. ids: objects with an id. lost: regions
+    without an id. lost_pixels: the pixels of these regions.
     """
 
     item: Item
@@ -38,8 +38,10 @@ class ObjectCounts:
 
 
 def count_objects(item: Item, labels: Labels, pixels: Int64, ids: Int64) -> ObjectCounts:
-    """Return how the objects of an image are numbered, of whose classes pixels and ids are counted; its maps are of one
-    size."""
+    """Return the object counts of an image, whose maps have one size.
+
+    pixels, ids: the pixels and the objects of each class, int64 (num_classes,).
+    """
     lost, lost_pixels = np.zeros((2, len(pixels)), np.int64)
     if labels.instance_map is not None:
         _count_lost(labels.label_map, labels.instance_map, lost, lost_pixels)
@@ -49,10 +51,10 @@ def count_objects(item: Item, labels: Labels, pixels: Int64, ids: Int64) -> Obje
 def find_missing_objects(
     root: Path, classes: ClassMap, images: Sequence[ObjectCounts]
 ) -> list[tuple[Item | None, Problem]]:
-    """Return what to say of images whose masks show objects that have no id, and of ids on the first class.
+    """Return the problems of images whose masks show objects without an id, and of ids on the first class.
 
-    Objects are the regions of classes that have ids in at least half of the images with such a class and some id; the
-    first class, background, has none.
+    Objects are regions of the classes that have ids in at least half of the images that show the class and have any id.
+    The first class, background, has none. A problem of a single image comes with its item.
     """
     with_ids = [image for image in images if image.ids.any()]
     maps = sum(image.has_map for image in images)
@@ -62,54 +64,57 @@ def find_missing_objects(
             "Export the maps again, or take their folder away."
         )
         return [(None, Problem(root, "missing_objects", message))] if maps else []
-    shown, numbered = (
-        np.sum([(own > 0).astype(np.int64) for own in rows], axis=0)
-        for rows in ([image.pixels for image in with_ids], [image.ids for image in with_ids])
-    )
-    things = (numbered > 0) & (2 * numbered >= shown)
+    images_with_class = np.sum([image.pixels > 0 for image in with_ids], axis=0)
+    images_with_ids = np.sum([image.ids > 0 for image in with_ids], axis=0)
+    things = (images_with_ids > 0) & (2 * images_with_ids >= images_with_class)
     things[0] = False
-    told: list[tuple[Item | None, Problem]] = []
+    problems: list[tuple[Item | None, Problem]] = []
     for image in images:
-        message = _what_is_missing(image, things, classes, maps, len(images))
+        message = _describe_missing(image, things, classes, maps, len(images))
         if message:
             file = image.item.instances or image.item.image
-            told.append((image.item, Problem(file, "missing_objects", message)))
+            problems.append((image.item, Problem(file, "missing_objects", message)))
     if things.any():
-        told += [(None, problem) for problem in _on_background(root, classes, images)]
-    return told
+        problems += [(None, problem) for problem in _ids_on_background(root, classes, images)]
+    return problems
 
 
-def _what_is_missing(
+def _describe_missing(
     image: ObjectCounts, things: npt.NDArray[np.bool_], classes: ClassMap, maps: int, total: int
 ) -> str:
+    """Return what is missing in one image, a message; nothing where nothing is.
+
+    things: which classes have objects. maps: how many of the `total` images have an instance map.
+    """
     pixels = np.where(things, image.pixels, 0)
     names = ", ".join(classes.names[index] for index in np.flatnonzero(pixels))
     remedy = "Add the ids, or leave the image out (`train(task='instance', skip_bad=True)`)."
     if not pixels.any():
         return ""
     if not image.has_map:
-        found = f"found no instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
-        return f"{found}; expected one with the image's stem, as {maps:,} of {total:,} images have. {remedy}"
+        problem = f"found no instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
+        return f"{problem}; expected one with the image's stem, as {maps:,} of {total:,} images have. {remedy}"
     if not image.ids.any():
-        found = f"found no id in the instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
-        return f"{found}; expected the number of an object at each of its pixels. {remedy}"
+        problem = f"found no id in the instance map, and {quantity(int(pixels.sum()), 'pixel')} of {names} in the mask"
+        return f"{problem}; expected the number of an object at each of its pixels. {remedy}"
     lost = np.where(things, image.lost, 0)
     if not lost.any():
         return ""
     names = ", ".join(f"{int(lost[index]):,} of {classes.names[index]}" for index in np.flatnonzero(lost))
-    found = f"found objects in the mask that the instance map lacks: {names}"
+    problem = f"found objects in the mask that the instance map lacks: {names}"
     amount = quantity(int(image.lost_pixels[things].sum()), "pixel")
-    return f"{found} ({amount}); expected an id for each. {remedy}"
+    return f"{problem} ({amount}); expected an id for each. {remedy}"
 
 
-def _on_background(root: Path, classes: ClassMap, images: Sequence[ObjectCounts]) -> list[Problem]:
-    holding = [image for image in images if image.ids[0]]
-    if not holding:
+def _ids_on_background(root: Path, classes: ClassMap, images: Sequence[ObjectCounts]) -> list[Problem]:
+    """Return a problem where ids lie on the first class, which has no objects."""
+    with_ids = [image for image in images if image.ids[0]]
+    if not with_ids:
         return []
-    count = sum(int(image.ids[0]) for image in holding)
-    names = ", ".join(image.item.name for image in holding[:3]) + (" ..." if len(holding) > 3 else "")
+    count = sum(int(image.ids[0]) for image in with_ids)
+    names = ", ".join(image.item.name for image in with_ids[:3]) + (" ..." if len(with_ids) > 3 else "")
     message = (
-        f"found {count:,} objects of the instance maps, in {len(holding):,} of the images ({names}), most of whose "
+        f"found {count:,} objects of the instance maps, in {len(with_ids):,} of the images ({names}), most of whose "
         f"labelled pixels are {classes.names[0]} in the mask; expected objects of other classes. They are objects of "
         f"{classes.names[0]} here. Correct the masks, or take the ids away."
     )
@@ -119,24 +124,26 @@ def _on_background(root: Path, classes: ClassMap, images: Sequence[ObjectCounts]
 def _count_lost(
     label_map: npt.NDArray[np.uint8], instance_map: npt.NDArray[np.int32], lost: Int64, lost_pixels: Int64
 ) -> None:
-    """Count, into `lost` and `lost_pixels`, the regions of each class that no object touches, or that are thicker than
-    borders may differ."""
-    numbered = instance_map > 0
-    left = ~numbered & counted_pixels(label_map) & (label_map > 0)
-    if not left.any():
-        return
-    from scipy import ndimage  # a tenth of a second that no other data set should pay
+    """Count, into `lost` and `lost_pixels`, the regions of each class that have no id.
 
-    beside = ndimage.binary_dilation(numbered)
-    with_ids = set(np.unique(label_map[numbered]).tolist())
-    for index in np.unique(label_map[left]).tolist():
-        own = left & (label_map == index)
-        regions, _ = ndimage.label(own)
+    A region counts that touches no object, or that is thicker than borders may differ.
+    """
+    has_id = instance_map > 0
+    unnumbered = ~has_id & counted_pixels(label_map) & (label_map > 0)
+    if not unnumbered.any():
+        return
+    from scipy import ndimage  # imported here: it takes 0.1 s, which most data sets do not need
+
+    beside = ndimage.binary_dilation(has_id)
+    with_ids = set(np.unique(label_map[has_id]).tolist())
+    for index in np.unique(label_map[unnumbered]).tolist():
+        of_class = unnumbered & (label_map == index)
+        regions, _ = ndimage.label(of_class)
         areas = np.bincount(regions.ravel())
         alone = np.ones(len(areas), bool)
         if index in with_ids:
             alone[np.unique(regions[beside])] = False
-            alone[np.unique(regions[ndimage.binary_erosion(own, np.ones((3, 3)), _THICK)])] = True
+            alone[np.unique(regions[ndimage.binary_erosion(of_class, np.ones((3, 3)), _THICK)])] = True
         alone[0] = False
         lost[index] = alone.sum()
         lost_pixels[index] = areas[alone].sum()

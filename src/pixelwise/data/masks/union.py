@@ -1,4 +1,4 @@
-"""Several mask files of one image, as breast ultrasound (BUSI) has one a lesion: united when they are read."""
+"""Images with several mask files, as breast ultrasound (BUSI) has one a lesion: their union is the label map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixelwise.data.masks.instance_maps import IdEncoding
 from pixelwise.data.problem import Problem
 
 SAME = 0.5
-"""Share of the smaller of two masks that the other covers, or more, where they show the same and not two parts."""
+"""Two masks that overlap by this share of the smaller one, or more, show the same object and not two parts."""
 _REMEDY = "Keep one mask of this image, or one with a value a class, or leave the image out (`train(skip_bad=True)`)."
 
 
@@ -32,7 +32,7 @@ def attach_masks(items: Iterable[Item], several: dict[Path, list[Path]]) -> list
 
 
 def report_united(root: Path, items: Iterable[Item]) -> list[Problem]:
-    """Return a remark on images of which several masks are united; none where there are none."""
+    """Return a problem that names images of which several masks are united; none without such images."""
     united = [item for item in items if item.more]
     if not united:
         return []
@@ -47,47 +47,50 @@ def report_united(root: Path, items: Iterable[Item]) -> list[Problem]:
     return [Problem(root, "assumed", message)]
 
 
-def read_union(item: Item, encoding: MaskEncoding, reading: IdEncoding) -> Labels:
-    """Return the labels of an item with several masks; objects are those of each mask, where they hold ids.
+def read_union(item: Item, encoding: MaskEncoding, id_encoding: IdEncoding) -> Labels:
+    """Return the labels of an item with several masks. Where masks hold object ids, the objects of all masks are
+    numbered.
 
-    Raises `MaskError` for masks of different sizes, for pixels that have two classes, and for two that show the same,
-    as the masks of two observers do; and what `MaskEncoding.read` raises.
+    Raises `MaskError` for masks of different sizes, for pixels with two classes, and for two masks of the same object,
+    as two observers draw them. Raises as `MaskEncoding.read` besides.
     """
     masks = (mask_of(item), *item.more)
     label_maps = [encoding.read(mask) for mask in masks]
     background = encoding.values.get(0, 0)
-    _require_parts(masks, label_maps, background)
+    _require_disjoint(masks, label_maps, background)
     united = label_maps[0].copy()
     for label_map in label_maps[1:]:
         united[(label_map == IGNORE_INDEX) & (united == background)] = IGNORE_INDEX
-        shows = _shows(label_map, background)
-        united[shows] = label_map[shows]
+        labelled = _labelled(label_map, background)
+        united[labelled] = label_map[labelled]
     if not encoding.objects:
-        return Labels(united, None if item.instances is None else reading.read(item.instances))
+        return Labels(united, None if item.instances is None else id_encoding.read(item.instances))
     ids: Int32 = np.zeros(united.shape, np.int32)
-    for own in map(reading.read, masks):
-        ids[own > 0] = own[own > 0] + ids.max()
+    for mask_ids in map(id_encoding.read, masks):
+        ids[mask_ids > 0] = mask_ids[mask_ids > 0] + ids.max()
     return Labels(united, ids)
 
 
-def _require_parts(masks: Sequence[Path], label_maps: Sequence[UInt8], background: int) -> None:
+def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], background: int) -> None:
+    """Raise `MaskError` unless masks have one size and show different parts of the image."""
     size = label_maps[0].shape
     for number, (mask, label_map) in enumerate(zip(masks, label_maps, strict=True)):
         if label_map.shape != size:
             found, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
             raise MaskError(mask, f"a mask of {found}", f"{expected}, as {masks[0].name} has", _REMEDY)
-        shows = _shows(label_map, background)
+        labelled = _labelled(label_map, background)
         for other, other_map in zip(masks[:number], label_maps, strict=False):
-            other_shows = _shows(other_map, background)
-            both = shows & other_shows
+            other_labelled = _labelled(other_map, background)
+            both = labelled & other_labelled
             if differ := int((label_map[both] != other_map[both]).sum()):
                 expected = "one class a pixel in an image's masks"
                 raise MaskError(mask, f"{differ:,} pixels of another class than in {other.name}", expected, _REMEDY)
-            if both.sum() > SAME * max(1, min(shows.sum(), other_shows.sum())):
+            if both.sum() > SAME * max(1, min(labelled.sum(), other_labelled.sum())):
                 found = f"an area that {other.name} shows too, as labels of two observers do"
                 raise MaskError(mask, found, "parts that lie apart in an image's masks", _REMEDY)
 
 
-def _shows(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:
-    shows: npt.NDArray[np.bool_] = (label_map != background) & (label_map != IGNORE_INDEX)
-    return shows
+def _labelled(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:
+    """Return the pixels, boolean (height, width), that have a class other than background."""
+    labelled: npt.NDArray[np.bool_] = (label_map != background) & (label_map != IGNORE_INDEX)
+    return labelled

@@ -1,4 +1,4 @@
-"""What mask values stand for beside a list of classes."""
+"""The encoding of masks beside a class list: the rules, in their order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data.class_list import ClassList
-from pixelwise.data.masks import messages as remarks
+from pixelwise.data.masks import doubts, messages
 from pixelwise.data.masks.antialiasing import find_interpolated_values, find_soft_binary
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.masks.mixed_encodings import find_mixed_encodings, find_one_based_masks, find_scaled_masks
@@ -19,76 +19,85 @@ from pixelwise.data.masks.statistics import MaskHistogram, pixels_per_value
 from pixelwise.data.masks.value_patterns import APART, find_stray_values, is_mostly_255
 from pixelwise.data.masks.without_class_list import (
     CONVENTION,
+    add_inversion_doubt,
     encode_mixed,
     encode_object_ids,
     encode_soft_binary,
     encode_zero_one,
-    report_inverted,
 )
 from pixelwise.data.problem import Problem
 
 
-def infer_with_list(root: Path, looks: Sequence[MaskHistogram], known: ClassList, has_objects: bool) -> MaskEncoding:
-    """Return what the values of these masks stand for; where the data `has_objects` in files of their own, they are no
-    object ids. Raises `DataError` where most masks hold 0 and 255 alone beside more than two classes."""
-    if known.thresholds:
-        return _by_thresholds(looks, known)
-    name = known.path.name
-    indices = {IGNORE_INDEX: IGNORE_INDEX, **known.values}
-    encoding = MaskEncoding(known.classes, indices, why_no_label=_why_no_label(known), remedy=_remedy(known))
-    if known.stated:
+def infer_with_list(
+    root: Path, masks: Sequence[MaskHistogram], class_list: ClassList, *, has_objects: bool
+) -> MaskEncoding:
+    """Return what the values of masks stand for.
+
+    has_objects: whether objects lie in files of their own, so that masks hold no object ids. Raises `DataError` where
+    most masks hold 0 and 255 alone beside more than two classes.
+    """
+    if class_list.thresholds:
+        return _encode_thresholds(masks, class_list)
+    name = class_list.path.name
+    indices = {IGNORE_INDEX: IGNORE_INDEX, **class_list.values}
+    encoding = MaskEncoding(
+        class_list.classes, indices, why_no_label=_why_no_label(class_list), remedy=_remedy(class_list)
+    )
+    if class_list.stated:
         return replace(encoding, why=f"the values that {name} states")
-    smoothed: frozenset[int] = frozenset()
-    grays = {color[0]: index for color, index in known.colors.items() if len(set(color)) == 1}
-    if known.classes.num_classes == 2:
-        binary = _of_two(root, looks, known, grays, has_objects)
+    interpolated: frozenset[int] = frozenset()
+    grays = {color[0]: index for color, index in class_list.colors.items() if len(set(color)) == 1}
+    if class_list.classes.num_classes == 2:
+        binary = _encode_two_classes(root, masks, class_list, grays, has_objects=has_objects)
         if binary is not None:
-            return report_inverted(root, looks, binary)
+            return add_inversion_doubt(root, masks, binary)
     else:
-        smoothed = find_interpolated_values(looks)
-    values = set(pixels_per_value(looks)) - smoothed - (find_stray_values(looks, smoothed) - indices.keys())
-    encoding = replace(encoding, problems=remarks.resized_masks(root, looks, smoothed))
-    if 255 not in known.values and 255 in values and values <= {0, 255} and 255 in grays:
+        interpolated = find_interpolated_values(masks)
+    values = set(pixels_per_value(masks)) - interpolated - (find_stray_values(masks, interpolated) - indices.keys())
+    encoding = replace(encoding, problems=messages.interpolated_values(root, masks, interpolated))
+    if 255 not in class_list.values and 255 in values and values <= {0, 255} and 255 in grays:
         return replace(encoding, values=grays, why=f"the gray colours of {name}")
     if values <= grays.keys() and not values <= indices.keys():
         return replace(encoding, values=grays, why=f"the gray colours of {name}")
-    if IGNORE_INDEX not in known.values and not values <= indices.keys():
-        encodings = find_mixed_encodings(looks, values, known.classes.num_classes)
+    if IGNORE_INDEX not in class_list.values and not values <= indices.keys():
+        encodings = find_mixed_encodings(masks, values, class_list.classes.num_classes)
         if encodings is not None:
-            remarks.require_one_255(root, looks, encodings)
-            problem = remarks.several_encodings(root, looks, encodings, known.classes)
+            messages.require_one_meaning_of_255(root, masks, encodings)
+            problem = messages.mixed_encodings(root, masks, encodings, class_list.classes)
             problems = (*encoding.problems, problem)
             encoding = replace(encoding, values=encodings.values, apart=encodings.apart, problems=problems)
-            return encode_mixed(root, encoding, looks)
-    ranks = None if values <= indices.keys() else _ranks(sorted(values), known)
+            return encode_mixed(root, encoding, masks)
+    ranks = None if values <= indices.keys() else _rank_values(sorted(values), class_list)
     table, why = ({**ranks[0]}, ranks[1]) if ranks else (indices, f"class indices in the order of {name}")
     table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
     problems = encoding.problems
     if ranks:
-        problems = (*problems, remarks.ranked_values(known, why, ranks[0], min(values)))
+        problems = (*problems, messages.ranked_values(class_list, why, ranks[0], min(values)))
     else:
-        problems = (*problems, *_doubts(root, looks, known, values))
-    if IGNORE_INDEX not in known.values and table[IGNORE_INDEX] == IGNORE_INDEX and IGNORE_INDEX in values:
-        if is_mostly_255(looks):
-            raise remarks.classes_never_occur(known, looks)
-        problems = (*problems, *remarks.lone_255_has_no_label(root, looks))
+        problems = (*problems, *_find_doubts(root, masks, class_list, values))
+    if IGNORE_INDEX not in class_list.values and table[IGNORE_INDEX] == IGNORE_INDEX and IGNORE_INDEX in values:
+        if is_mostly_255(masks):
+            raise messages.absent_classes_error(class_list, masks)
+        problems = (*problems, *messages.unlabelled_255(root, masks))
     return replace(encoding, values=table, why=why, problems=problems)
 
 
-def _why_no_label(known: ClassList) -> str:
-    ignored = [value for value, label in known.values.items() if label == IGNORE_INDEX]
-    says = f"{known.path.name} says so"
-    if known.thresholds:
+def _why_no_label(class_list: ClassList) -> str:
+    """Return why values have no label, a clause."""
+    ignored = [value for value, label in class_list.values.items() if label == IGNORE_INDEX]
+    says = f"{class_list.path.name} says so"
+    if class_list.thresholds:
         return says
     return CONVENTION if not ignored else says if IGNORE_INDEX in ignored else f"{says}, and {CONVENTION}"
 
 
-def _remedy(known: ClassList) -> str:
-    names = known.classes.names
-    values = known.values
+def _remedy(class_list: ClassList) -> str:
+    """Return what to do about an unknown value."""
+    names = class_list.classes.names
+    values = class_list.values
     first = next((value for value, label in values.items() if label == 0), 0)
     entries = f"{{name: {names[0]}, value: {first}}}" + (f", {{name: {names[-1]}, values: [...]}}" if names[1:] else "")
-    if known.path.name == "classes.yaml" and known.stated:
+    if class_list.path.name == "classes.yaml" and class_list.stated:
         return (
             "Correct the mask, give the value in classes.yaml to the class that it stands for, or to a new one, write "
             "it under ignore: if it has no label, or leave the pair out (`train(skip_bad=True)`)."
@@ -99,48 +108,56 @@ def _remedy(known: ClassList) -> str:
     )
 
 
-def _by_thresholds(looks: Sequence[MaskHistogram], known: ClassList) -> MaskEncoding:
-    top = max((max(look.pixels) for look in looks), default=255)
-    labels = np.searchsorted(known.thresholds, np.arange(max(255, top) + 1), side="right")
+def _encode_thresholds(masks: Sequence[MaskHistogram], class_list: ClassList) -> MaskEncoding:
+    """Return the encoding of a list with thresholds."""
+    top = max((max(mask.pixels) for mask in masks), default=255)
+    labels = np.searchsorted(class_list.thresholds, np.arange(max(255, top) + 1), side="right")
     table = dict(enumerate(labels.tolist()))
-    table.update({value: IGNORE_INDEX for value, label in known.values.items() if label == IGNORE_INDEX})
-    why = f"the thresholds of {known.path.name}"
-    return MaskEncoding(known.classes, table, smooth=True, why=why, why_no_label=_why_no_label(known))
+    table.update({value: IGNORE_INDEX for value, label in class_list.values.items() if label == IGNORE_INDEX})
+    why = f"the thresholds of {class_list.path.name}"
+    return MaskEncoding(class_list.classes, table, smooth=True, why=why, why_no_label=_why_no_label(class_list))
 
 
-def _of_two(
-    root: Path, looks: Sequence[MaskHistogram], known: ClassList, grays: dict[int, int], has_objects: bool
+def _encode_two_classes(
+    root: Path, masks: Sequence[MaskHistogram], class_list: ClassList, grays: dict[int, int], *, has_objects: bool
 ) -> MaskEncoding | None:
-    """Return the reading of masks beside a list of two classes, where it is not that of any list."""
-    name = known.path.name
-    stated = 255 in known.values
-    soft = None if stated else find_soft_binary(looks)
-    if soft is not None:
-        labels = (grays[soft[0]], grays[soft[1]]) if set(soft) <= grays.keys() else (0, 1)
-        return encode_soft_binary(root, looks, known.classes, soft, labels)
-    values = pixels_per_value(looks).keys() - find_stray_values(looks)
+    """Return the encoding beside a list of two classes; `None` where it is that of any list.
+
+    grays: the class index of each gray colour of the list.
+    """
+    name = class_list.path.name
+    stated = 255 in class_list.values
+    extremes = None if stated else find_soft_binary(masks)
+    if extremes is not None:
+        labels = (grays[extremes[0]], grays[extremes[1]]) if set(extremes) <= grays.keys() else (0, 1)
+        return encode_soft_binary(root, masks, class_list.classes, extremes, labels)
+    values = pixels_per_value(masks).keys() - find_stray_values(masks)
     is_white = 255 in values and not stated and 255 not in grays
     if values <= {0, 255} and is_white:
-        return MaskEncoding(known.classes, {0: 0, 255: 1}, why=f"values 0 and 255 alone, two classes in {name}")
+        return MaskEncoding(class_list.classes, {0: 0, 255: 1}, why=f"values 0 and 255 alone, two classes in {name}")
     if values <= {0, 1, 255}:
-        return None if stated or 255 in grays else encode_zero_one(root, looks, known.classes, ())
-    if has_objects or values <= known.values.keys() | grays.keys():
+        return None if stated or 255 in grays else encode_zero_one(root, masks, class_list.classes, ())
+    if has_objects or values <= class_list.values.keys() | grays.keys():
         return None
-    ids = detect_object_ids(looks)
+    ids = detect_object_ids(masks)
     if ids is not None:
-        return encode_object_ids(root, known.classes, ids, known.ignore_ids)
-    if is_white and is_mostly_255(looks) and find_mixed_encodings(looks, values, 2) is None:
-        problem = remarks.other_kind_among_255(root, looks)
+        return encode_object_ids(root, class_list.classes, ids, class_list.ignore_ids)
+    if is_white and is_mostly_255(masks) and find_mixed_encodings(masks, values, 2) is None:
+        problem = messages.other_kind_among_255(root, masks)
         why = f"values 0 and 255 alone in most of the masks, two classes in {name}"
-        return MaskEncoding(known.classes, {0: 0, 255: 1}, why=why, remedy=_remedy(known), problems=(problem,))
+        return MaskEncoding(
+            class_list.classes, {0: 0, 255: 1}, why=why, remedy=_remedy(class_list), problems=(problem,)
+        )
     return None
 
 
-def _ranks(values: list[int], known: ClassList) -> tuple[dict[int, int], str] | None:
-    """Return the class indices of gray levels, or of classes counted from 1, as many as there are classes; and what
-    they are."""
-    levels = [value for value in values if value != IGNORE_INDEX or IGNORE_INDEX not in known.values]
-    number = known.classes.num_classes
+def _rank_values(values: list[int], class_list: ClassList) -> tuple[dict[int, int], str] | None:
+    """Return class indices by rank and what the values are; `None` where they are no such values.
+
+    They are as many gray levels as there are classes, or class indices counted from 1.
+    """
+    levels = [value for value in values if value != IGNORE_INDEX or IGNORE_INDEX not in class_list.values]
+    number = class_list.classes.num_classes
     if len(levels) == number and min(np.diff(levels), default=0) >= APART:
         return {value: index for index, value in enumerate(levels)}, f"{number} gray levels for {number} classes"
     counted = [value for value in values if value != IGNORE_INDEX]
@@ -149,21 +166,23 @@ def _ranks(values: list[int], known: ClassList) -> tuple[dict[int, int], str] | 
     return None
 
 
-def _doubts(root: Path, looks: Sequence[MaskHistogram], known: ClassList, values: Collection[int]) -> list[Problem]:
-    """Return what may be otherwise where masks hold class indices in the order of a list."""
+def _find_doubts(
+    root: Path, masks: Sequence[MaskHistogram], class_list: ClassList, values: Collection[int]
+) -> list[Problem]:
+    """Return the problems of class indices in the order of a list that may mean something else."""
     problems: list[Problem] = []
-    number = known.classes.num_classes
-    own = [value for value, label in known.values.items() if label != IGNORE_INDEX]
-    if own != list(range(number)):  # values of the list's own
+    number = class_list.classes.num_classes
+    class_values = [value for value, label in class_list.values.items() if label != IGNORE_INDEX]
+    if class_values != list(range(number)):  # the list numbers its classes itself
         return problems
-    present = sorted(value for value in values if value in own)
-    has_void = IGNORE_INDEX in values and IGNORE_INDEX not in known.values
+    present = sorted(value for value in values if value in class_values)
+    has_void = IGNORE_INDEX in values and IGNORE_INDEX not in class_list.values
     if has_void and present == list(range(number - 1)) and number > 2:
-        problems.append(remarks.perhaps_last_class(known, looks))
+        problems.append(doubts.possible_last_class(class_list, masks))
     if present and present[0] == 1 and number > 2 and set(values) <= {*range(number), IGNORE_INDEX}:
-        problems.append(remarks.first_class_is_missing(known, present))
-    if (scaled := find_scaled_masks(looks)) is not None:
-        problems.append(remarks.perhaps_multiples(root, *scaled, looks))
-    if high := find_one_based_masks(looks, {*values} & {*present}):
-        problems.append(remarks.perhaps_from_1(root, high, looks, max(present)))
+        problems.append(doubts.missing_first_class(class_list, present))
+    if (scaled := find_scaled_masks(masks)) is not None:
+        problems.append(doubts.possible_factor(root, *scaled, masks))
+    if high := find_one_based_masks(masks, {*values} & {*present}):
+        problems.append(doubts.possible_count_from_1(root, high, masks, max(present)))
     return problems

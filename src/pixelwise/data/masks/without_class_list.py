@@ -1,4 +1,4 @@
-"""What mask values stand for where no list names the classes."""
+"""The encoding of masks without a class list: the rules, in their order, and the encodings that they choose from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.data.class_list import OBJECT_CLASSES
-from pixelwise.data.masks import messages as remarks
+from pixelwise.data.masks import doubts, messages
 from pixelwise.data.masks.antialiasing import (
     find_interpolated_values,
     find_inverted_masks,
@@ -37,84 +37,89 @@ from pixelwise.data.problem import Problem
 
 CONVENTION = "255 is no label where no class has it"
 _ODD = 10
-"""One mask of so many may be of another kind than the others."""
+"""One mask in so many may be of another kind than the others."""
 
 
-def infer_without_list(root: Path, looks: Sequence[MaskHistogram], has_objects: bool) -> MaskEncoding:
-    """Return what the values of these masks stand for; where the data `has_objects` in files of their own, they are no
-    object ids. Raises `DataError` for values that cannot be class indices."""
-    return report_inverted(root, looks, _read(root, looks, has_objects))
+def infer_without_list(root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool) -> MaskEncoding:
+    """Return what the values of masks stand for.
+
+    has_objects: whether objects lie in files of their own, so that masks hold no object ids. Raises `DataError` for
+    values that cannot be class indices.
+    """
+    return add_inversion_doubt(root, masks, _choose_encoding(root, masks, has_objects=has_objects))
 
 
-def report_inverted(root: Path, looks: Sequence[MaskHistogram], encoding: MaskEncoding) -> MaskEncoding:
-    """Return the encoding; where it is of two classes and some of the masks may be inverted, with a remark on it."""
+def add_inversion_doubt(root: Path, masks: Sequence[MaskHistogram], encoding: MaskEncoding) -> MaskEncoding:
+    """Return the encoding. Where it has two classes and some masks may be inverted, a problem says so."""
     if (
         encoding.classes.num_classes != 2
         or encoding.objects
-        or not (inverted := find_inverted_masks(looks, encoding.values))
+        or not (inverted := find_inverted_masks(masks, encoding.values))
     ):
         return encoding
-    return replace(encoding, problems=(*encoding.problems, remarks.perhaps_inverted(root, inverted, looks)))
+    return replace(encoding, problems=(*encoding.problems, doubts.possible_inversion(root, inverted, masks)))
 
 
-def _read(root: Path, looks: Sequence[MaskHistogram], has_objects: bool) -> MaskEncoding:
-    if not pixels_per_value(looks):
-        # Nothing is known; two classes stand in, so that `check` can name the files.
+def _choose_encoding(root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool) -> MaskEncoding:
+    if not pixels_per_value(masks):
+        # No mask is readable. Two classes stand in, so that `check` can name the files.
         return MaskEncoding(BINARY_CLASSES, {0: 0, 255: 1}, why="no mask could be read; two classes stand in")
-    if (soft := find_soft_binary(looks)) is not None:
-        return encode_soft_binary(root, looks, BINARY_CLASSES, soft, (0, 1))
-    ids = None if has_objects else detect_object_ids(looks)
-    if ids is not None and ids.sure:
-        return encode_object_ids(root, OBJECT_CLASSES, ids)
-    smoothed = find_interpolated_values(looks)
-    problems = remarks.resized_masks(root, looks, smoothed)
-    if ids is not None:
-        problems = (*problems, remarks.perhaps_objects(root, ids.reason))
-    values = sorted(pixels_per_value(looks).keys() - smoothed - find_stray_values(looks, smoothed))
-    encodings = find_mixed_encodings(looks, values)
+    if (extremes := find_soft_binary(masks)) is not None:
+        return encode_soft_binary(root, masks, BINARY_CLASSES, extremes, (0, 1))
+    evidence = None if has_objects else detect_object_ids(masks)
+    if evidence is not None and evidence.sure:
+        return encode_object_ids(root, OBJECT_CLASSES, evidence)
+    interpolated = find_interpolated_values(masks)
+    problems = messages.interpolated_values(root, masks, interpolated)
+    if evidence is not None:
+        problems = (*problems, doubts.possible_object_ids(root, evidence.reason))
+    values = sorted(pixels_per_value(masks).keys() - interpolated - find_stray_values(masks, interpolated))
+    encodings = find_mixed_encodings(masks, values)
     if encodings is not None:
-        remarks.require_one_255(root, looks, encodings)
+        messages.require_one_meaning_of_255(root, masks, encodings)
         longest = max(encodings.tables, key=len)
         indices = dict(zip(longest.values(), longest, strict=True))
         names = [str(indices.get(index, index)) for index in range(encodings.num_classes)]
         classes = BINARY_CLASSES if encodings.num_classes == 2 else ClassMap.from_names(names)
-        problem = remarks.several_encodings(root, looks, encodings, classes)
+        problem = messages.mixed_encodings(root, masks, encodings, classes)
         encoding = MaskEncoding(classes, encodings.values, apart=encodings.apart, problems=(*problems, problem))
-        return encode_mixed(root, encoding, looks)
+        return encode_mixed(root, encoding, masks)
     if set(values) <= {0, 255}:
         return MaskEncoding(BINARY_CLASSES, {0: 0, 255: 1}, why="values 0 and 255 alone", problems=problems)
     if len(values) == 2 and values[0] == 0 and values[1] > 255:
         table = {0: 0, values[1]: 1}
         return MaskEncoding(BINARY_CLASSES, table, why=f"values 0 and {values[1]} alone", problems=problems)
     if set(values) <= {0, 1, 255}:
-        return encode_zero_one(root, looks, BINARY_CLASSES, problems)
+        return encode_zero_one(root, masks, BINARY_CLASSES, problems)
     if values[0] < 0 or values[-1] > IGNORE_INDEX:
-        raise remarks.no_class_indices(root, values)
-    encoding = _of_levels(root, values, problems)
-    if encoding.values[IGNORE_INDEX] == IGNORE_INDEX and is_mostly_255(looks):
-        problem = remarks.other_kind_among_255(root, looks)
+        raise messages.no_class_indices_error(root, values)
+    encoding = _encode_levels(root, values, problems)
+    if encoding.values[IGNORE_INDEX] == IGNORE_INDEX and is_mostly_255(masks):
+        problem = messages.other_kind_among_255(root, masks)
         why = "values 0 and 255 alone in most of the masks"
         return MaskEncoding(BINARY_CLASSES, {0: 0, 255: 1}, why=why, problems=(*problems, problem))
-    return replace(encoding, problems=(*encoding.problems, *_doubts(root, looks, values, encoding)))
+    return replace(encoding, problems=(*encoding.problems, *_find_doubts(root, masks, values, encoding)))
 
 
-def encode_mixed(root: Path, encoding: MaskEncoding, looks: Sequence[MaskHistogram]) -> MaskEncoding:
-    """Return a encoding of several, with 255 as no label where no class has it."""
+def encode_mixed(root: Path, encoding: MaskEncoding, masks: Sequence[MaskHistogram]) -> MaskEncoding:
+    """Return an encoding of several ones. 255 has no label where it is no class."""
     values = {**encoding.values}
-    if any(IGNORE_INDEX in look.pixels for look in looks):
+    if any(IGNORE_INDEX in mask.pixels for mask in masks):
         values.setdefault(IGNORE_INDEX, IGNORE_INDEX)
     why = "the same classes by other values in some of the masks"
-    lone = remarks.lone_255_has_no_label(root, looks) if values.get(IGNORE_INDEX) == IGNORE_INDEX else ()
+    lone = messages.unlabelled_255(root, masks) if values.get(IGNORE_INDEX) == IGNORE_INDEX else ()
     return replace(encoding, values=values, why=why, why_no_label=CONVENTION, problems=(*encoding.problems, *lone))
 
 
 def encode_zero_one(
-    root: Path, looks: Sequence[MaskHistogram], classes: ClassMap, problems: tuple[Problem, ...]
+    root: Path, masks: Sequence[MaskHistogram], classes: ClassMap, problems: tuple[Problem, ...]
 ) -> MaskEncoding:
-    """Return what 0 and 1, with or without 255, stand for: 255 is no label where it lies beside 1, foreground where
-    each mask has the one or the other."""
-    bright = [look for look in looks if 255 in look.pixels]
-    both = [look for look in bright if 1 in look.pixels]
+    """Return the encoding of 0 and 1, with or without 255.
+
+    255 has no label where it lies beside 1, and is foreground where each mask holds either 1 or 255.
+    """
+    bright = [mask for mask in masks if 255 in mask.pixels]
+    both = [mask for mask in bright if 1 in mask.pixels]
     if not bright or len(both) >= 0.2 * len(bright):
         table = {0: 0, 1: 1, IGNORE_INDEX: IGNORE_INDEX}
         return MaskEncoding(classes, table, why="values 0 and 1", why_no_label=CONVENTION, problems=problems)
@@ -123,46 +128,51 @@ def encode_zero_one(
         {0: 0, 1: 1, 255: 1},
         apart=(frozenset({1}), frozenset({255})),
         why="values 0 and 1 in some masks, 0 and 255 in others",
-        problems=(*problems, remarks.ones_among_255(root, looks, classes.names[1])),
+        problems=(*problems, messages.one_and_255(root, masks, classes.names[1])),
     )
 
 
 def encode_soft_binary(
-    root: Path, looks: Sequence[MaskHistogram], classes: ClassMap, poles: tuple[int, int], labels: tuple[int, int]
+    root: Path, masks: Sequence[MaskHistogram], classes: ClassMap, extremes: tuple[int, int], labels: tuple[int, int]
 ) -> MaskEncoding:
-    """Return the reading of two classes with soft edges: each value as the nearer of the two."""
-    low, high = poles
+    """Return the encoding of two classes with soft edges: each value belongs to the nearer extreme.
+
+    extremes: the dark and the bright value. labels: their class indices.
+    """
+    low, high = extremes
     threshold = (low + high + 1) // 2
     table = {value: labels[value >= threshold] for value in range(min(0, low), max(255, high) + 1)}
     why = f"soft edges between {low} and {high}, divided at {threshold}"
-    problem = remarks.soft_edges(root, looks, low, high, threshold, classes.names[labels[1]])
+    problem = messages.soft_edges(root, masks, low, high, threshold, classes.names[labels[1]])
     return MaskEncoding(classes, table, why=why, problems=(problem,))
 
 
 def encode_object_ids(
     root: Path, classes: ClassMap, ids: ObjectIdEvidence, ignore_ids: tuple[int, ...] | None = None
 ) -> MaskEncoding:
-    """Return the reading of object ids: anything but 0 is the second class; `ignore_ids`, or else the value of a rim,
-    has no label."""
-    void = ignore_ids if ignore_ids is not None else () if ids.rim is None else (ids.rim,)
-    problem = remarks.objects_in_masks(root, ids.reason, classes.names[1], ids.rim if ignore_ids is None else None)
+    """Return the encoding of object ids: 0 is the first class, any other id the second.
+
+    `ignore_ids`, or else the value along object borders, has no label.
+    """
+    void = ignore_ids if ignore_ids is not None else () if ids.boundary is None else (ids.boundary,)
+    problem = messages.object_ids(root, ids.reason, classes.names[1], ids.boundary if ignore_ids is None else None)
     why_no_label = "it lies along the borders of objects" if ignore_ids is None else "classes.yaml says so"
     values = dict.fromkeys(void, IGNORE_INDEX)
     return MaskEncoding(classes, values, objects=True, why="object ids", why_no_label=why_no_label, problems=(problem,))
 
 
-def _of_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> MaskEncoding:
-    """Return the classes of masks with several values, each in 0..255."""
-    without = [value for value in values if value != IGNORE_INDEX]
+def _encode_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> MaskEncoding:
+    """Return the encoding of masks with several values in 0..255: gray levels or class indices."""
+    without_255 = [value for value in values if value != IGNORE_INDEX]
     even = is_evenly_spaced(values)
-    if IGNORE_INDEX in values and not even and is_255_apart(without):
-        values, even = without, is_evenly_spaced(without)
-    if even or are_gray_levels(without):
+    if IGNORE_INDEX in values and not even and is_255_apart(without_255):
+        values, even = without_255, is_evenly_spaced(without_255)
+    if even or are_gray_levels(without_255):
         if IGNORE_INDEX in values and not even:
-            problems = (*problems, remarks.level_255(root, values))
+            problems = (*problems, messages.gray_level_255(root, values))
         why = "gray levels, evenly spread, a class each" if even else "few gray levels far apart, a class each"
     else:
-        values = list(range(min(1, without[0]), without[-1] + 1))
+        values = list(range(min(1, without_255[0]), without_255[-1] + 1))
         why = "class indices, as the masks hold them"
     table = {value: index for index, value in enumerate(values)}
     classes = ClassMap.from_names([str(value) for value in values])
@@ -170,50 +180,53 @@ def _of_levels(root: Path, values: list[int], problems: tuple[Problem, ...]) -> 
     return MaskEncoding(classes, table, why=why, why_no_label=CONVENTION, problems=problems)
 
 
-def _doubts(
-    root: Path, looks: Sequence[MaskHistogram], values: list[int], encoding: MaskEncoding
+def _find_doubts(
+    root: Path, masks: Sequence[MaskHistogram], values: list[int], encoding: MaskEncoding
 ) -> tuple[Problem, ...]:
-    """Return what may be otherwise in the classes of masks with several values."""
+    """Return the problems of masks with several values that may mean something else."""
     problems: list[Problem] = []
-    if len(values) == 3 and values[-1] - values[0] >= 2 * APART and lies_on_borders(looks, values[1]):
-        problems.append(remarks.perhaps_soft(root, values))
-    elif (odd := _odd_masks(looks, values, encoding)) is not None:
-        problems.append(remarks.perhaps_another_kind(root, *odd, looks))
+    if len(values) == 3 and values[-1] - values[0] >= 2 * APART and lies_on_borders(masks, values[1]):
+        problems.append(doubts.possible_soft_edges(root, values))
+    elif (odd := _find_odd_masks(masks, values, encoding)) is not None:
+        problems.append(doubts.possible_other_kind(root, *odd, masks))
     elif (
         len(values) == 3
         and encoding.values[values[-1]] == 2
         and are_gray_levels(values)
-        and _are_alternatives(looks, values)
+        and _are_alternatives(masks, values)
     ):
-        problems.append(remarks.perhaps_alternatives(root, values[1], values[2]))
+        problems.append(doubts.possible_alternatives(root, values[1], values[2]))
     classes = [value for value in values if encoding.values.get(value) != IGNORE_INDEX]
-    if (parts := find_disjoint_values(looks, values)) is not None:
-        problems.append(remarks.perhaps_encodings(root, looks, *parts))
+    if (parts := find_disjoint_values(masks, values)) is not None:
+        problems.append(doubts.possible_mixed_encodings(root, masks, *parts))
     elif has_outlying_value(classes):
-        problems.append(remarks.far_value(root, looks, classes))
-    if (scaled := find_scaled_masks(looks)) is not None:
-        problems.append(remarks.perhaps_multiples(root, *scaled, looks))
-    if high := find_one_based_masks(looks, values):
+        problems.append(doubts.outlying_value(root, masks, classes))
+    if (scaled := find_scaled_masks(masks)) is not None:
+        problems.append(doubts.possible_factor(root, *scaled, masks))
+    if high := find_one_based_masks(masks, values):
         top = max(value for value in values if value != IGNORE_INDEX)
-        problems.append(remarks.perhaps_from_1(root, high, looks, top))
+        problems.append(doubts.possible_count_from_1(root, high, masks, top))
     if encoding.values[IGNORE_INDEX] == IGNORE_INDEX:
-        problems += remarks.lone_255_has_no_label(root, looks)
+        problems += messages.unlabelled_255(root, masks)
     return tuple(problems)
 
 
-def _odd_masks(
-    looks: Sequence[MaskHistogram], values: list[int], encoding: MaskEncoding
+def _find_odd_masks(
+    masks: Sequence[MaskHistogram], values: list[int], encoding: MaskEncoding
 ) -> tuple[list[MaskHistogram], list[int]] | None:
-    """Return the few masks with other classes than the two that all others hold, and the values of these; `None` where
-    there are none."""
+    """Return the few masks with values that the others, of two classes, lack, and these values.
+
+    `None` without such masks.
+    """
     classes = [value for value in values if encoding.values.get(value, IGNORE_INDEX) != IGNORE_INDEX]
-    counts = masks_per_value(looks)
+    counts = masks_per_value(masks)
     usual = {0, max(classes, key=lambda value: (value != 0) * counts[value])}
     rare = sorted({*classes} - usual)
-    odd = [look for look in looks if look.pixels.keys() & set(rare)]
-    return (odd, rare) if len(looks) >= _ODD and 0 < len(odd) <= len(looks) // _ODD else None
+    odd = [mask for mask in masks if mask.pixels.keys() & set(rare)]
+    return (odd, rare) if len(masks) >= _ODD and 0 < len(odd) <= len(masks) // _ODD else None
 
 
-def _are_alternatives(looks: Sequence[MaskHistogram], values: list[int]) -> bool:
-    low, high = ([look for look in looks if value in look.pixels] for value in values[1:])
-    return min(len(low), len(high)) >= 2 and not any(values[2] in look.pixels for look in low)
+def _are_alternatives(masks: Sequence[MaskHistogram], values: list[int]) -> bool:
+    """Return whether the second and the third value each occur in several masks, and never together."""
+    low, high = ([mask for mask in masks if value in mask.pixels] for value in values[1:])
+    return min(len(low), len(high)) >= 2 and not any(values[2] in mask.pixels for mask in low)
