@@ -84,7 +84,8 @@ def replace_class_bias(path: Path, class_bias: Sequence[float], info: ModelInfo,
     tensor has, to `out` with `class_bias` and `info` in the place of its own."""
     proto = onnx.load(path)
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
-    (entry,) = (own for own in proto.graph.initializer if own.name.rpartition(".")[2] == CLASS_BIAS)
+    initializers = proto.graph.initializer
+    (entry,) = (tensor for tensor in initializers if tensor.name.rpartition(".")[2] == CLASS_BIAS)
     values = np.array(class_bias, np.float32).reshape(tuple(entry.dims))
     entry.CopyFrom(onnx.numpy_helper.from_array(values, entry.name))
     with write_atomically(out) as temporary:

@@ -24,18 +24,18 @@ UInt8 = npt.NDArray[np.uint8]
 CONVOLUTIONS = ("Conv", "ConvTranspose")
 
 
-def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> bool:
+def quantise(source: Path, images: Iterable[UInt8], out: Path, float_convolutions: int) -> bool:
     """Write the model file `source` in 8 bits to `out`, whole or not at all, and return whether anything of it is.
 
-    The first `kept` convolutions on each way from the image stay in float: the errors of early layers go through all
-    others, and they see the most pixels, so that keeping them costs time and gives accuracy back. images: uint8
-    (height, width, 3), those it is calibrated with.
+    The first `float_convolutions` on each path from the image stay in float: the errors of early layers go through all
+    later ones. These layers see the most pixels, so that they cost time. images: uint8 (height, width, 3), those that
+    activations are calibrated with.
     """
     tool = import_silently("onnxruntime.quantization")
     proto = onnx.load(source)
     for number, node in enumerate(proto.graph.node):
         node.name = f"node_{number}"  # how the tool calls them
-    if not (chosen := _between(proto.graph, kept)):
+    if not (names := _quantizable_nodes(proto.graph, float_convolutions)):
         return False
     with quiet(), write_atomically(out) as temporary, temporary_path(out) as named:
         onnx.save(proto, named)
@@ -48,7 +48,7 @@ def quantise(source: Path, images: Iterable[UInt8], out: Path, kept: int) -> boo
             activation_type=tool.QuantType.QUInt8,
             weight_type=tool.QuantType.QInt8,
             calibrate_method=tool.CalibrationMethod.MinMax,
-            nodes_to_quantize=chosen,
+            nodes_to_quantize=names,
         )
     return True
 
@@ -64,8 +64,8 @@ class _Reader:
         return None if image is None else {"image": image[None]}
 
 
-def _between(graph: onnx.GraphProto, kept: int) -> list[str]:
-    """Return the names of the nodes from the convolutions behind `kept` others on that lead to a further one."""
+def _quantizable_nodes(graph: onnx.GraphProto, skip: int) -> list[str]:
+    """Return the names of the nodes from the convolutions behind `skip` others on that lead to a further one."""
     depth: dict[str, int] = {}  # convolutions on the way to each value, the most there are
     for node in graph.node:
         before = max((depth.get(name, 0) for name in node.input), default=0)
@@ -74,4 +74,4 @@ def _between(graph: onnx.GraphProto, kept: int) -> list[str]:
     for node in reversed(graph.node):
         if node.op_type in CONVOLUTIONS or leading.intersection(node.output):
             leading.update(node.input)
-    return [node.name for node in graph.node if leading.intersection(node.output) and depth[node.output[0]] > kept]
+    return [node.name for node in graph.node if leading.intersection(node.output) and depth[node.output[0]] > skip]

@@ -52,7 +52,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    mean, std = (repeat_over_channels(own, channels) for own in (mean, std))  # as a first convolution's weights are
+    mean, std = (repeat_over_channels(values, channels) for values in (mean, std))  # as weights are
     recipe = config.recipe
     tta = TTA(recipe.magnifications, recipe.flip_axes)
     return Pipeline(model, mean, std, tta=tta, grouping=config.grouping, offset_unit=recipe.offset_unit)
@@ -126,11 +126,12 @@ def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> 
         found, expected = _named(other), _named(config)
         raise RunError(path, f"weights of {found}", expected, "Ask for the same `model`, `encoder` and `width`.")
     weights, _ = load_tensors(run.weights)
-    own = pipeline.model.state_dict()
+    initial = pipeline.model.state_dict()
     if _head_of(other) != _head_of(config):
-        weights = {name: own[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
+        weights = {name: initial[name] if name.startswith(HEAD) else tensor for name, tensor in weights.items()}
     if other.model != config.model:
-        weights = own | {name: lent for name, lent in weights.items() if _fits(lent, own.get(name))}
+        fitting = {name: weight for name, weight in weights.items() if _fits(weight, initial.get(name))}
+        weights = initial | fitting
     _fill(pipeline, weights, run.weights)
 
 
@@ -189,8 +190,8 @@ def _family(model: str) -> str:
     return MODELS[model].__module__
 
 
-def _fits(lent: torch.Tensor, own: torch.Tensor | None) -> bool:
-    return own is not None and own.shape == lent.shape
+def _fits(weight: torch.Tensor, initial: torch.Tensor | None) -> bool:
+    return initial is not None and initial.shape == weight.shape
 
 
 def _named(config: RunConfig) -> str:

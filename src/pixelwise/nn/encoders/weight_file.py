@@ -64,7 +64,7 @@ def read_weights(path: Path) -> Weights:
         reason = "more than tensors, such as a whole net" if beside else str(error).partition("\n")[0][:200]
         found = f"{path}, which cannot be read ({reason})"
         raise OptionError(OPTION, found, expected, "Save the net's state_dict() alone.") from error
-    while isinstance(content, Mapping) and (inner := _wrapped(content)) is not None:
+    while isinstance(content, Mapping) and (inner := _unwrap(content)) is not None:
         content = inner
     weights = (
         {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
@@ -73,7 +73,7 @@ def read_weights(path: Path) -> Weights:
     )
     if not weights:
         raise OptionError(OPTION, f"{path}, without any weights", "a state dict", "Save the net's state_dict().")
-    while prefix := next((own for own in PREFIXES if all(str(name).startswith(own) for name in weights)), ""):
+    while prefix := next((prefix for prefix in PREFIXES if all(str(name).startswith(prefix) for name in weights)), ""):
         weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
     return weights
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> object:
     return safetensors.torch.load_file(path)
 
 
-def _wrapped(content: Mapping[object, object]) -> Mapping[object, object] | None:
+def _unwrap(content: Mapping[object, object]) -> Mapping[object, object] | None:
     return next((inner for key in WRAPPERS if isinstance(inner := content.get(key), Mapping)), None)
 
 
@@ -97,10 +97,10 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
     is changed.
     """
     wanted = net.state_dict()
-    names = {_canonical(name): name for name in weights}
-    sources = {name: names[_canonical(name)] for name in wanted if _canonical(name) in names}
+    names = {_normalise_name(name): name for name in weights}
+    sources = {name: names[_normalise_name(name)] for name in wanted if _normalise_name(name) in names}
     missing = [name for name in wanted if name not in sources and not name.endswith(COUNTER)]
-    if missing and find_packaged(encoder) and (ordered := _by_order(wanted, weights)):
+    if missing and find_packaged(encoder) and (ordered := _match_by_order(wanted, weights)):
         sources, missing = ordered, []
     if missing:
         found = f"{path} without {missing[0]} ({len(missing)} of {len(wanted)} entries are missing)"
@@ -109,10 +109,10 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
         )
         raise OptionError(OPTION, found, f"the entries of {encoder or 'vgg16_bn'}", remedy)
     require_numbers({source: weights[source] for source in sources.values()}, path)
-    fitted = {name: _fitted(name, weights[source], wanted[name], path) for name, source in sources.items()}
-    net.load_state_dict(wanted | fitted)
+    adapted = {name: _adapt(name, weights[source], wanted[name].shape, path) for name, source in sources.items()}
+    net.load_state_dict(wanted | adapted)
     used = set(sources.values())
-    return LoadReport(len(fitted), tuple(name for name in weights if name not in used))
+    return LoadReport(len(adapted), tuple(name for name in weights if name not in used))
 
 
 def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
@@ -129,26 +129,26 @@ def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
             raise OptionError(OPTION, f"{name} with values that are no numbers in {path}", "finite ones", remedy)
 
 
-def _canonical(name: str) -> str:
+def _normalise_name(name: str) -> str:
     return name.replace(".", "_")
 
 
-def _by_order(wanted: Weights, weights: Weights) -> dict[str, str] | None:
+def _match_by_order(wanted: Weights, weights: Weights) -> dict[str, str] | None:
     """Return which entry of the file stands for which of a packaged net, where shapes agree one after the other, as in
     the files of the packages; else `None`."""
     pairs = dict(zip(wanted, weights, strict=False))
-    alike = all(wanted[own].shape[:1] == weights[other].shape[:1] for own, other in pairs.items())
-    return pairs if alike and len(pairs) == len(wanted) else None
+    same = all(wanted[name].shape[:1] == weights[source].shape[:1] for name, source in pairs.items())
+    return pairs if same and len(pairs) == len(wanted) else None
 
 
-def _fitted(name: str, lent: torch.Tensor, own: torch.Tensor, path: Path) -> torch.Tensor:
-    """Return `lent` in the shape of the entry `own`."""
-    if lent.ndim == 2 and own.ndim == 4 and lent.numel() == own.numel():  # fully connected
-        return lent.reshape(own.shape)
-    if lent.ndim == own.ndim == 4 and lent.shape[1] == 3 != own.shape[1]:
-        lent = adapt_input_channels(lent, own.shape[1])
-    if lent.shape != own.shape:
-        found = f"{name} of shape {tuple(lent.shape)} in {path}"
+def _adapt(name: str, weight: torch.Tensor, shape: torch.Size, path: Path) -> torch.Tensor:
+    """Return the `weight` of the file for the entry `name` of the net, which has this shape."""
+    if weight.ndim == 2 and len(shape) == 4 and weight.numel() == shape.numel():  # fully connected
+        return weight.reshape(shape)
+    if weight.ndim == len(shape) == 4 and weight.shape[1] == 3 != shape[1]:
+        weight = adapt_input_channels(weight, shape[1])
+    if weight.shape != shape:
+        found = f"{name} of shape {tuple(weight.shape)} in {path}"
         remedy = "Name the encoder and width that the weights belong to."
-        raise OptionError(OPTION, found, f"{tuple(own.shape)}", remedy)
-    return lent
+        raise OptionError(OPTION, found, f"{tuple(shape)}", remedy)
+    return weight
