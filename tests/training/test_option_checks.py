@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,3 +25,22 @@ def test_a_file_of_weights_is_one_source_of_them_and_exists(tmp_path: Path) -> N
         with pytest.raises(OptionError, match=f"pretrained: found model {model}, which has no encoder"):
             check_options(TrainOptions(model=model, pretrained=True))
         check_options(TrainOptions(model=model, pretrained=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "fpm"}, "model: found 'fpm'; expected one of fpn"),
+        ({"encoder": "resnet19"}, r"encoder: found 'resnet19'; expected an encoder's name \(close ones: .*resnet1"),
+        ({"encoder": "resnet19", "resume": True}, "encoder: found 'resnet19'"),
+        ({"model": "fcn8s", "encoder": "resnet18"}, "encoder: found 'resnet18'; expected a classifier"),
+        ({"encoder": "vgg16"}, r"encoder: found 'vgg16', .* `encoder='timm/vgg16'`"),
+    ],
+)
+def test_unknown_nets_and_encoders_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        check_options(TrainOptions(**options))
+
+
+def test_a_run_that_goes_on_has_a_model_already() -> None:
+    check_options(TrainOptions(encoder="vgg16", resume=True))

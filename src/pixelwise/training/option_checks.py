@@ -6,7 +6,8 @@ import math
 from pathlib import Path
 
 from pixelwise.core.errors import OptionError
-from pixelwise.nn.models import DEFAULT_MODEL, default_encoder
+from pixelwise.nn.encoders.registry import find_encoder
+from pixelwise.nn.models import DEFAULT_MODEL, default_encoder, require_net
 from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.config import MAX_SEED
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, REDUCTIONS, TrainOptions
@@ -18,12 +19,23 @@ ONE_OF_TWO = "Leave one of the two out."
 
 def check_options(options: TrainOptions) -> None:
     """Raise `OptionError` for options that contradict each other or make no sense."""
+    _check_net(options)
     _check_length(options)
     _check_choices(options)
     _check_numbers(options)
     _check_task(options)
     _check_weights(options)
     _check_config(options)
+
+
+def _check_net(options: TrainOptions) -> None:
+    """Raise `OptionError` for an unknown model or encoder. A run that is resumed or repeated has a model already."""
+    if options.model is not None:
+        require_net(options.model, options.encoder)
+    elif options.encoder is not None and (options.resume or options.config is not None):
+        find_encoder(options.encoder)
+    else:
+        require_net(DEFAULT_MODEL, options.encoder)
 
 
 def _check_length(options: TrainOptions) -> None:
