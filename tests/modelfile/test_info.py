@@ -50,7 +50,7 @@ def test_width_and_options_are_read_and_may_be_missing() -> None:
 def test_the_grouping_of_an_instance_model_is_read() -> None:
     info = replace(INFO, task="instance", grouping=GroupingParameters((1,), radius=5, least_heat=0.25, least_area=9))
     assert ModelInfo.from_json(info.to_json(), PATH) == info
-    assert (info.channels, INFO.channels) == (5, 2)
+    assert (info.channels, INFO.channels, replace(INFO, extra_channels=1).channels) == (5, 2, 3)
 
 
 def test_a_value_range_is_read_and_one_that_is_missing_means_all_of_16_bits() -> None:
@@ -95,6 +95,7 @@ def test_the_text_holds_every_field_by_its_name() -> None:
         "grouping": None,
         "bands": None,
         "value_range": None,
+        "extra_channels": 0,
     }
 
 
@@ -138,7 +139,7 @@ def test_damaged_text_is_refused(text: str) -> None:
         ModelInfo.from_json(text, PATH)
 
 
-OPTIONAL = ("format_version", "width", "options", "grouping", "bands", "value_range")
+OPTIONAL = ("format_version", "width", "options", "grouping", "bands", "value_range", "extra_channels")
 
 
 @pytest.mark.parametrize("name", [name for name in json.loads(INFO.to_json()) if name not in OPTIONAL])
@@ -152,9 +153,7 @@ def test_a_missing_field_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({"task": "panoptic"}, "task 'panoptic'; expected one of semantic, instance"),
-        ({"task": "instance"}, r"task instance with the things \(\)"),
-        ({"grouping": GROUPING}, r"task semantic with the things \(1,\)"),
+        ({"extra_channels": -1}, "-1, which is too small"),
         ({"task": "instance", "grouping": GROUPING | {"things": [2]}}, r"the things \(2,\) among 2 classes"),
         ({"task": "instance", "grouping": GROUPING | {"things": [1, 1]}}, r"\(1, 1\) in its grouping"),
         ({"task": "instance", "grouping": GROUPING | {"radius": 0}}, "radius 0, .* in its grouping"),

@@ -32,7 +32,7 @@ def predict(
         typer.Option(
             "--as",
             help="What to write for each image: mask, overlay, geojson, gpkg, probabilities, entropy; of objects "
-            "instances, instances32, objects, labelme, coco.",
+            "instances, instances32, objects, labelme, coco, panoptic.",
         ),
     ] = "mask",
     uncertainty: Annotated[

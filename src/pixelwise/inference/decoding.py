@@ -1,4 +1,4 @@
-"""From logits to label maps and objects. A `Predictor` chooses its decoding once, by the metadata of its model."""
+"""From logits to label maps and objects. A `Predictor` chooses its decoding once, by the task of its model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from pixelwise.instances.fields import CentreOffsetMaps
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.tasks import TASKS
+from pixelwise.tasks.base import Task
 from pixelwise.tiling.stitch import Block, argmax_labels
 
 UInt8 = npt.NDArray[np.uint8]
@@ -54,21 +56,24 @@ class Decoding(Protocol):
 
 
 @dataclass(frozen=True)
-class SemanticDecoding:
-    """The class with the highest score, or what `thresholds`, by class index, choose (see `apply_thresholds`)."""
+class PixelDecoding:
+    """A class for each pixel by itself: that of the task, or what `thresholds`, by class index, choose (see
+    `apply_thresholds`)."""
 
-    num_classes: int
+    task: Task
+    info: ModelInfo
     thresholds: Mapping[int, float] = field(default_factory=dict)
     has_objects = False
     pixel = LABELS
 
     @property
     def is_argmax(self) -> bool:
-        return not self.thresholds
+        return not self.thresholds and not self.task.channels
 
     def labels(self, logits: Float32) -> UInt8:
-        scores = logits[: self.num_classes]
-        return self.choose(softmax(scores)) if self.thresholds else argmax_labels(scores)
+        if self.thresholds:
+            return self.choose(softmax(logits[: self.info.classes.num_classes]))
+        return self.task.labels(logits, self.info)
 
     def choose(self, probabilities: Float32) -> UInt8:
         return apply_thresholds(probabilities, self.thresholds) if self.thresholds else argmax_labels(probabilities)
@@ -84,36 +89,30 @@ class SemanticDecoding:
 
 
 @dataclass(frozen=True)
-class InstanceDecoding:
-    """The class with the highest score, and objects. They are grouped on the whole image: no border of a tile cuts
-    one."""
+class ObjectDecoding:
+    """Objects too. They are grouped on the whole image: no border of a tile cuts one."""
 
-    num_classes: int
+    task: Task
+    info: ModelInfo
     grouping: GroupingParameters
     has_objects = True
-    is_argmax = True
+    is_argmax = False
     pixel = FIELDS
 
     def labels(self, logits: Float32) -> UInt8:
-        return argmax_labels(logits[: self.num_classes])
+        return self.task.labels(logits, self.info)
 
     def choose(self, probabilities: Float32) -> UInt8:
         return argmax_labels(probabilities)
 
     def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
-        from pixelwise.instances.grouping import group_pixels  # scipy, which no semantic model should load
-
-        label_map, fields = np.empty(size, np.uint8), CentreOffsetMaps.empty(size)
-        for block in blocks:
-            label_map[block.place] = self.labels(block.logits)
-            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, self.grouping.things))
-        return label_map, group_pixels(fields, self.grouping)
+        return self.task.find_objects(blocks, size, self.info)
 
     def encode(self, logits: Float32) -> npt.NDArray[np.generic]:
         return pack_records(self.labels(logits), CentreOffsetMaps.from_logits(logits, self.grouping.things))
 
 
-def decoding_of(info: ModelInfo) -> Decoding:
+def decoding_of(info: ModelInfo) -> PixelDecoding | ObjectDecoding:
     """Return the decoding of a model file."""
-    num_classes = info.classes.num_classes
-    return SemanticDecoding(num_classes) if info.grouping is None else InstanceDecoding(num_classes, info.grouping)
+    task = TASKS[info.task]
+    return PixelDecoding(task, info) if info.grouping is None else ObjectDecoding(task, info, info.grouping)

@@ -8,7 +8,9 @@ from pixelwise.core.errors import ModelFileError, RunError
 from pixelwise.inference.engines.checks import available_cores, require_file
 from pixelwise.inference.engines.registry import DEFAULT_ENGINE, open_engine
 from pixelwise.inference.predictor import Predictor
+from pixelwise.modelfile.graph import REMEDY
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.tasks import TASKS
 
 MAX_AT_ONCE = 4
 """Each image that is predicted at the same time is in memory, with what the model makes of it."""
@@ -52,7 +54,20 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Pr
     """
     path = model_path(path)
     at_once = max(1, min(at_once, available_cores(), MAX_AT_ONCE))
-    return Predictor(open_engine(path, engine, at_once), ModelInfo.read(path), path, at_once)
+    opened = open_engine(path, engine, at_once)
+    info = ModelInfo.read(path)
+    _require_task(info, path)
+    return Predictor(opened, info, path, at_once)
+
+
+def _require_task(info: ModelInfo, path: Path) -> None:
+    """Raise `ModelFileError` for a model of a task that is not known here, or that lacks what its task needs."""
+    if info.task not in TASKS:
+        remedy = "Install the package that adds this task, or call `register_task` first."
+        raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
+    if TASKS[info.task].has_objects != (info.grouping is not None):
+        problem = f"task {info.task} {'without' if info.grouping is None else 'with'} things"
+        raise ModelFileError(path, problem, "things in a model of a task with objects alone", REMEDY)
 
 
 def model_path(path: str | Path) -> Path:

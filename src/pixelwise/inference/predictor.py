@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.inference.decoding import SemanticDecoding, decoding_of
+from pixelwise.inference.decoding import Decoding, PixelDecoding, decoding_of
 from pixelwise.inference.engines.base import Engine, PaddedEngine
 from pixelwise.inference.engines.checks import name_image_in_errors
 from pixelwise.inference.inputs import ImageLike, PathLike, is_many, is_path, to_pixels
@@ -22,6 +22,7 @@ from pixelwise.inference.result import Result
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import read_channels
+from pixelwise.tasks import TASKS
 from pixelwise.tiling.coarse import upsample_labels
 from pixelwise.tiling.stitch import Block, Image, stitch_blocks, stitch_logits
 
@@ -85,7 +86,7 @@ class Predictor:
         self.at_once = at_once
         self.thresholds: dict[int, float] = {}
         self.has_tta = False
-        self.decoding = decoding_of(info)
+        self.decoding: Decoding = decoding_of(info)
         self._grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
         if engine.input_side is not None:
             self._grid["tile"] = engine.input_side
@@ -132,7 +133,7 @@ class Predictor:
             raise OptionError("thresholds", "an instance model", "a semantic one", remedy)
         changed = copy.copy(self)
         changed.thresholds = thresholds_by_index(thresholds, self.classes)
-        changed.decoding = SemanticDecoding(self.classes.num_classes, changed.thresholds)
+        changed.decoding = PixelDecoding(TASKS[self.info.task], self.info, changed.thresholds)
         return changed
 
     def read(self, path: Path) -> UInt8:

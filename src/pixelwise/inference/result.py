@@ -19,7 +19,8 @@ from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.features import Polygon
 from pixelwise.raster.place import PlaceOnEarth
-from pixelwise.render import object_overlay, overlay, to_rgb
+from pixelwise.render import to_rgb
+from pixelwise.tasks import TASKS
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -192,13 +193,12 @@ class Result:
         return path
 
     def overlay(self) -> UInt8:
-        """Return the image under its classes' colours, uint8 (height, width, 3).
+        """Return the image under what was predicted, uint8 (height, width, 3): its classes' colours, or its objects.
 
         Objects have numbers and colours of their own.
         """
-        if self.instances is not None:
-            return object_overlay(to_rgb(self.image), self.instances.instance_map, numbered=True)
-        return overlay(to_rgb(self.image), self.label_map, self.info.classes)
+        task = TASKS[self.info.task]
+        return task.overlay(to_rgb(self.image), self, self.info.classes, numbered=True)
 
     def require_objects(self) -> Objects:
         """Return the objects. Raises `OptionError` for the result of a semantic model."""

@@ -25,8 +25,10 @@ from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import MAX_ID, Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.geotiff import RasterProfile, write_geotiff
-from pixelwise.raster.scan import Scan
-from pixelwise.render import object_overlay, to_rgb
+from pixelwise.raster.scan import Scan, write_label_map
+from pixelwise.render import to_rgb
+from pixelwise.tasks import TASKS
+from pixelwise.tasks.base import Labelled, Task
 
 Place = tuple[slice, slice]
 CORE = 2048
@@ -40,14 +42,15 @@ MAX_MARGIN = 2048
 
 
 def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> int:
-    """Write what is asked of a scan's objects: a map, polygons, a table, an overlay; return how many windows cut an
-    object that is larger than what they see."""
+    """Write the label map, and what is asked of a scan's objects: a map, polygons, a table, an overlay. Return how many
+    windows cut an object that is larger than what they see."""
     grouping = info.grouping
     if grouping is None:
         return 0
     asked, names = job.outputs, info.classes.names
     height, width, _ = scan.shape
     count = cuts = 0
+    class_index = [np.empty(0, np.int32)]
     with output_errors(job.outputs[MASK]), temporary_path(rows.path) as waiting:
         ids = _mapped(waiting, (height, width))
         with ExitStack() as stack:
@@ -57,14 +60,36 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> in
                 cuts += is_cut
                 numbers = range(count + 1, count + 1 + len(objects))
                 count += len(objects)
+                class_index.append(objects.class_index)
                 _paint(ids, place, objects, numbers)
                 corner = place[0].start, place[1].start
                 if write_rows is not None and len(objects):
                     write_rows(table_rows(objects, scan[place], names, numbers, corner))
                 if files:
                     add_objects(files, objects, names, numbers, corner)
+        labels = _Labels(TASKS[info.task], rows, ids, np.concatenate(class_index))
         _write_maps(asked, scan, ids, count)
+        if "overlay" in asked:
+            _write_overlay(asked["overlay"], scan, info, labels)
+        write_label_map(asked[MASK], labels, scan, info.classes)
     return cuts
+
+
+class _Labels:
+    """The labels of a scan whose objects are known, uint8 (height, width), read by rows."""
+
+    def __init__(
+        self, task: Task, rows: StoredRows, ids: npt.NDArray[np.int32], class_index: npt.NDArray[np.int32]
+    ) -> None:
+        self._task, self._rows, self._ids, self._class_index = task, rows, ids, class_index
+
+    def __getitem__(self, rows: slice) -> npt.NDArray[np.uint8]:
+        return self._task.label_objects(self._rows.labels[rows], np.asarray(self._ids[rows]), self._class_index)
+
+    def with_objects(self, rows: slice) -> Labelled:
+        """Return the labels of rows with their objects, which have the ids of the whole scan."""
+        score = np.ones(len(self._class_index), np.float32)
+        return Labelled(self[rows], Objects(np.asarray(self._ids[rows]), self._class_index, score))
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
@@ -168,12 +193,15 @@ def _write_maps(asked: dict[str, Path], scan: Scan, ids: npt.NDArray[np.int32], 
             lambda rows, dtype=dtype: ids[rows].astype(dtype)[None],  # type: ignore[misc]
             RasterProfile((1, height, width), dtype, scan.place),
         )
-    if "overlay" in asked:
 
-        def drawn(rows: slice) -> npt.NDArray[np.uint8]:
-            first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines look at the rows beside
-            image = to_rgb(scan[slice(first, last), slice(0, width)])
-            picture = object_overlay(image, np.asarray(ids[first:last]))
-            return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)
 
-        write_geotiff(asked["overlay"], drawn, RasterProfile((3, height, width), "uint8", scan.place, smooth=True))
+def _write_overlay(path: Path, scan: Scan, info: ModelInfo, labels: _Labels) -> None:
+    height, width, _ = scan.shape
+
+    def draw(rows: slice) -> npt.NDArray[np.uint8]:
+        first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines look at the rows beside
+        image = to_rgb(scan[slice(first, last), slice(0, width)])
+        picture = TASKS[info.task].overlay(image, labels.with_objects(slice(first, last)), info.classes)
+        return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)
+
+    write_geotiff(path, draw, RasterProfile((3, height, width), "uint8", scan.place, smooth=True))

@@ -37,8 +37,8 @@ UInt8 = npt.NDArray[np.uint8]
 OnPixels = Callable[[int, int], None]
 """Called with (done, total) of a scan's pixels after every row of tiles."""
 OVERLAY, PROBABILITIES = "overlay", "probabilities"
-SEMANTIC_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES)
-INSTANCE_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
+PIXEL_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES)
+OBJECT_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
 """The writers for an image that is read in parts, by task."""
 
 
@@ -87,7 +87,7 @@ def _predict_all(
 ) -> None:
     """Predict a job's scan, and write its files."""
     _require_kinds(predictor, job)
-    if predictor.info.grouping is None:
+    if not predictor.decoding.has_objects:
         _predict_classes(predictor, job, on_pixels, resume=resume)
     else:
         cuts = _predict_objects(predictor, job, on_pixels, resume=resume)
@@ -99,7 +99,7 @@ def _predict_all(
 
 
 def _require_kinds(predictor: Predictor, job: Job) -> None:
-    known = SEMANTIC_KINDS if predictor.info.grouping is None else INSTANCE_KINDS
+    known = OBJECT_KINDS if predictor.decoding.has_objects else PIXEL_KINDS
     if other := [kind for kind in job.outputs if kind not in known]:
         problem = f"an image that is read in parts, of which {', '.join(other)} is asked"
         remedy = "Leave it out, or cut the image into parts, for example with gdal_translate -srcwin."
@@ -127,9 +127,7 @@ def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
         Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan,
         _predicted_rows(predictor, scan, job.outputs[MASK], on_pixels, resume=resume) as rows,
     ):
-        cuts = write_objects(predictor.info, job, scan, rows)
-        write_label_map(job.outputs[MASK], rows.labels, scan, predictor.classes)
-    return cuts
+        return write_objects(predictor.info, job, scan, rows)
 
 
 def predict_scan(

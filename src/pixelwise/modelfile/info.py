@@ -26,7 +26,6 @@ COARSE = "coarse"
 the bottom and right to multiples of its stride: that map, float32 (N, K, h, w)."""
 FORMAT_VERSION = 2
 """Of files whose objects are not grouped by centres alone, which an earlier reader does not know; of all others 1."""
-TASKS = ("semantic", "instance")
 MAX_WIDTH = 64
 """Factor on the channels of a model as it was published."""
 MAX_SIDE = 2**14
@@ -40,9 +39,10 @@ class ModelInfo:
     tile and overlap are in pixels: an image with a side beyond `tile` is predicted in square tiles of that side
     (a multiple of `stride`) that share `overlap` pixels with their neighbours. mean and std are per channel, of
     values in 0..1; they are for the reader, the graph applies them itself. width and options: what the model was built
-    with. grouping: how logits become objects, `None` of a semantic model. bands: the image's channels, `None` for red,
-    green and blue. value_range: what becomes 0 and 255 of images deeper than 8 bits, `None` where the model was trained
-    on none.
+    with. grouping: how logits become objects, `None` of a model without objects. bands: the image's channels, `None`
+    for red, green and blue. value_range: what becomes 0 and 255 of images deeper than 8 bits, `None` where the model
+    was trained on none. extra_channels: how many channels the logits have after the class scores, of a task without
+    objects; with a grouping there are three.
     """
 
     model: str
@@ -59,6 +59,7 @@ class ModelInfo:
     grouping: GroupingParameters | None = None
     bands: Bands | None = None
     value_range: ValueRange | None = None
+    extra_channels: int = 0
 
     @property
     def in_channels(self) -> int:
@@ -68,7 +69,7 @@ class ModelInfo:
     @property
     def channels(self) -> int:
         """How many channels the logits have."""
-        return self.classes.num_classes + (CHANNELS if self.task == "instance" else 0)
+        return self.classes.num_classes + (self.extra_channels if self.grouping is None else CHANNELS)
 
     @classmethod
     def read(cls, path: Path) -> ModelInfo:
@@ -114,6 +115,7 @@ class ModelInfo:
                 grouping=_grouping(content.get("grouping")),
                 bands=_bands(content.get("bands")),
                 value_range=_value_range(content["value_range"]) if "value_range" in content else FULL,
+                extra_channels=_whole(content.get("extra_channels", 0), 0, MAX_CLASSES),
             )
         except KeyError as error:
             raise ModelFileError(path, f"metadata without {error}", "all fields of a model file", REMEDY) from error
@@ -215,12 +217,10 @@ def _quote(content: Any) -> str:
 
 
 def _require_valid(info: ModelInfo, path: Path) -> None:
-    if info.task not in TASKS:
-        raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", REMEDY)
     things = info.grouping.things if info.grouping else ()
-    if bool(things) != (info.task == "instance") or max(things, default=0) >= info.classes.num_classes:
-        problem = f"task {info.task} with the things {things} among {info.classes.num_classes} classes"
-        raise ModelFileError(path, problem, "classes that make objects, in an instance model alone", REMEDY)
+    if max(things, default=0) >= info.classes.num_classes:
+        problem = f"the things {things} among {info.classes.num_classes} classes"
+        raise ModelFileError(path, problem, "indices of classes", REMEDY)
     values = (*info.mean, *info.std)
     count = channel_count(info.bands)
     if len(info.mean) != count or len(info.std) != count or not all(map(isfinite, values)) or min(info.std) <= 0:

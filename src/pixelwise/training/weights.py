@@ -75,6 +75,7 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
         grouping=pipeline.grouping,
         bands=config.bands,
         value_range=config.value_range,
+        extra_channels=0 if pipeline.grouping else TASKS[config.task].channels,
     )
 
 

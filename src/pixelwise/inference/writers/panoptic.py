@@ -34,7 +34,7 @@ def write_panoptic(path: Path, result: Result) -> None:
         ids, segments.class_index[: segments.num_segments].astype(np.int32), np.ones(segments.num_segments, np.float32)
     )
     height, width = ids.shape
-    png, image = path.with_suffix(".png"), path.name.removesuffix(ENDING)
+    png, image = path.with_suffix(".png"), path.stem.removesuffix("_panoptic")
     boxes = written.boxes_xyxy().tolist()
     content = {
         "images": [
