@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +22,13 @@ from pixelwise.inference.scans import predict_scans
 from pixelwise.raster import scan as raster_scan
 
 if TYPE_CHECKING:
-    from tests.inference.conftest import UInt8
+    from tests.inference.conftest import BlobModel, UInt8
 
 TRANSFORM = from_origin(500_000, 5_500_000, 2, 2)
 KINDS = ("mask", "instances", "instances32", "objects", "geojson", "overlay")
 
 
-def blobs(height: int, width: int, count: int, side: int) -> UInt8:
+def squares(height: int, width: int, count: int, side: int) -> UInt8:
     """Pairs of squares that touch, of up to `side` pixels, an odd number, each with its centre in green."""
     rng = np.random.default_rng(3)
     image = np.zeros((height, width, 3), np.uint8)
@@ -56,7 +57,7 @@ def test_objects_in_windows_are_those_of_the_whole_image(
     for name, value in (("CORE", core), ("MARGIN", margin), ("MAX_MARGIN", 64)):
         monkeypatch.setattr(scan_objects, name, value)
     monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 1000)
-    image = blobs(270, 310, 400, side)
+    image = squares(270, 310, 400, side)
     whole = load(blob_file).predict(image).instances
     assert whole is not None
     jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", KINDS)
@@ -86,7 +87,7 @@ def test_there_are_no_objects_where_there_is_no_data(
     blob_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 100)
-    image = blobs(60, 60, 20, 5)
+    image = squares(60, 60, 20, 5)
     scan = written(tmp_path / "a.tif", image)
     with rasterio.open(scan, "r+") as file:
         file.write_mask(np.repeat(np.arange(60)[:, None] < 30, 60, axis=1))
@@ -111,3 +112,27 @@ def test_an_object_larger_than_a_window_sees_is_told(
     predict_scans(load(blob_file), jobs, on_remark=told.append)
     (text,) = told
     assert "larger than a window of the grouping were cut" in text
+
+
+def test_a_panoptic_model_labels_a_scan_as_the_whole_image(
+    blobs: BlobModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blobs without a centre are background, in a scan as in an image."""
+    for name, value in (("CORE", 50), ("MARGIN", 16), ("MAX_MARGIN", 64)):
+        monkeypatch.setattr(scan_objects, name, value)
+    monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 1000)
+    blobs.info = dataclasses.replace(blobs.info, task="panoptic")
+    model = blobs.save(tmp_path / "panoptic.onnx")
+    image = squares(270, 310, 400, 5)
+    image[-9:, -9:, 0] = 255  # red enough, but without a centre nearby
+    image[:20, :20] = 0
+    image[4:7, 4:7, 0] = 255
+    whole = load(model).predict(image)
+    assert whole.instances is not None
+    assert_array_equal(whole.label_map == 1, whole.instances.instance_map > 0)
+    assert (image[..., 0] > 100).sum() > (whole.label_map == 1).sum() > 0
+    jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", ("mask", "instances", "overlay"))
+    assert predict_scans(load(model), jobs) == {}
+    with rasterio.open(tmp_path / "out" / "a.tif") as mask, rasterio.open(tmp_path / "out" / "a_instances.tif") as ids:
+        assert_array_equal(mask.read(1), whole.label_map)
+        assert_array_equal(ids.read(1) > 0, whole.label_map == 1)

@@ -68,7 +68,7 @@ def test_the_file_reads_in_the_order_of_the_fields(config_of: ConfigOf, tmp_path
     ("changes", "message"),
     [
         ({"seed": -1}, "found seed: Input should be greater than or equal to 0"),
-        ({"task": "panoptic"}, "found task: Input should be 'semantic' or 'instance'"),
+        ({"task": "panoptik"}, "found task: Value error, found 'panoptik'; expected one of semantic, instance"),
         ({"modle": "fpn"}, "found modle: Extra inputs are not permitted"),
         ({"recipe": {}}, r"found recipe\.crop: Field required"),
         ({"classes": 3}, "found classes: Input should be a valid tuple"),
