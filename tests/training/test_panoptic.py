@@ -50,7 +50,7 @@ def test_a_panoptic_model_from_training_to_files(
 ) -> None:
     """After so few steps stuff is known, and the discs that are found have a class and an id at the same pixels."""
     out = tmp_path / "run"
-    options = ("--model", "fpn", "--encoder", "test_resnet", "--no-pretrained", "--epochs", "30")
+    options = ("--model", "fpn", "--encoder", "test_resnet", "--no-pretrained", "--epochs", "16")
     assert run("train", data, "--out", out, "--task", "panoptic", *options) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert {"pq", "pq_things", "pq_stuff", "sq", "rq", "miou", "val_pq"} <= metrics.keys()
