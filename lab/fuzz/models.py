@@ -38,7 +38,7 @@ def run_tree(cache: Path) -> Tree:
 
 
 def _make(cache: Path) -> None:
-    from pixelwise.training import train
+    from pixelwise.training.run import train
 
     data: Tree = {"classes.yaml": b"classes: [background, cell, disc]\n"}
     for split, stems in {**SPLITS, "test": "d"}.items():

@@ -43,9 +43,9 @@ def _planned(*arguments: str | Path) -> Step:
 
 def _plan(arguments: tuple[str | Path, ...]) -> None:
     """Run a training up to its first step."""
-    from pixelwise.training import run
+    from pixelwise.training.session import Session
 
-    with _replaced(run, "_fit", _reach):
+    with _replaced(Session, "_fit", _reach):
         try:
             cli(*arguments)
         except ReachedError:

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from pixelwise.inference.predictor import Predictor as Predictor
     from pixelwise.inference.result import Result as Result
     from pixelwise.nn import models as models
-    from pixelwise.training import Run as Run
-    from pixelwise.training import train as train
+    from pixelwise.training.run import Run as Run
+    from pixelwise.training.run import train as train
 
 _HOMES = {
     "ClassMap": "pixelwise.core.classes",
@@ -63,7 +63,7 @@ _HOMES = {
     "PixelwiseError": "pixelwise.core.errors",
     "Predictor": "pixelwise.inference.predictor",
     "Result": "pixelwise.inference.result",
-    "Run": "pixelwise.training",
+    "Run": "pixelwise.training.run",
     "RunError": "pixelwise.core.errors",
     "MonteCarloDropout": "pixelwise.inference.mc_dropout",
     "ShapeError": "pixelwise.core.errors",
@@ -81,7 +81,7 @@ _HOMES = {
     "register_model": "pixelwise.extensions",
     "register_metric": "pixelwise.extensions",
     "register_task": "pixelwise.extensions",
-    "train": "pixelwise.training",
+    "train": "pixelwise.training.run",
 }
 """The module that defines each public name."""
 __all__ = [

@@ -18,7 +18,7 @@ from pixelwise.data.dataset import Dataset
 if TYPE_CHECKING:
     from pixelwise.inference.predictor import Predictor
     from pixelwise.tasks.base import TaskScores
-    from pixelwise.training import Run
+    from pixelwise.training.run import Run
 
 OnProgress = Callable[[int, int], None]
 """Told how many images are done, and of how many."""

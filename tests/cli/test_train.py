@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pixelwise.cli.train import _scores
-from pixelwise.training import Run
+from pixelwise.training.run import Run
 
 
 def test_the_score_is_called_by_its_split_and_that_of_validation_is_there_too() -> None:

@@ -14,7 +14,7 @@ from lab.store import Places
 from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
-from pixelwise.training import train
+from pixelwise.training.run import train
 from pixelwise_scenes import write_scenes
 
 COUNTS = {"train": 4, "val": 2, "test": 4}

@@ -22,7 +22,7 @@ from lab.faults.report import Cell, write_report
 from pixelwise.core import temporary_files
 from pixelwise.core.errors import RunError
 from pixelwise.core.files import write_text
-from pixelwise.training import train
+from pixelwise.training.run import train
 
 Start = Callable[..., "subprocess.Popen[str]"]
 

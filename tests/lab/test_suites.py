@@ -128,7 +128,7 @@ def cells(tmp_path: Path) -> Path:
 
 
 def train_cells(data: Path, run: Path, minutes: float, options: Sequence[str]) -> dict[str, Any]:
-    from pixelwise.training import train
+    from pixelwise.training.run import train
 
     assert list(options) == ["--task", "instance", "--rotate"]
     train(data, out=run, task="instance", model="segnet", width=0.06, epochs=1, quiet=True)

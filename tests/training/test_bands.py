@@ -17,8 +17,8 @@ from pixelwise.cli.app import app
 from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
-from pixelwise.training import train
 from pixelwise.training.config import RunConfig
+from pixelwise.training.run import train
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 

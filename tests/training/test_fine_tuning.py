@@ -15,7 +15,6 @@ from pixelwise.core.errors import OptionError, RunError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
 from pixelwise.nn.encoders.torchvision import build_classifier
-from pixelwise.training import train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
@@ -23,6 +22,7 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.paper_recipes import FCN_STAGES, paper_remarks
 from pixelwise.training.planning.facts import Budget
 from pixelwise.training.planning.plan import make_config
+from pixelwise.training.run import train
 from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.weights import build_pipeline, load_encoder_weights, require_freezable
 

@@ -13,12 +13,12 @@ from pixelwise.training.finish import EXAMPLES, BestAndWorst
 
 def shown(monkeypatch: pytest.MonkeyPatch, *scores: float) -> tuple[list[float], list[float]]:
     """The scores of the worst and of the best of images that are seen in this order."""
-    extremes = BestAndWorst()
-    seen: Any = None
+    examples = BestAndWorst()
+    anything: Any = None
     for score in scores:
         monkeypatch.setattr(finish, "_example", lambda *_, score=score: SimpleNamespace(score=score))
-        extremes.see(seen, seen, seen)
-    return [own.score for own in extremes.worst()], [own.score for own in extremes.best()]
+        examples.add(anything, anything, anything)
+    return [own.score for own in examples.worst()], [own.score for own in examples.best()]
 
 
 def test_the_worst_and_the_best_of_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,9 @@ import pytest
 from pixelwise.cli.evaluate import _of_training
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.data import open_dataset
-from pixelwise.training import train
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import TrainOptions
+from pixelwise.training.run import train
 from pixelwise_scenes import write_scenes
 
 SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 1, "quiet": True}

@@ -19,9 +19,10 @@ from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 from pixelwise.metrics.instances import InstanceScores
-from pixelwise.training import loop, train
+from pixelwise.training import loop
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.loop import Trainer
+from pixelwise.training.run import train
 from pixelwise.training.samples import Batch
 from pixelwise.training.weights import load_run
 
@@ -98,7 +99,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The weights alone are compared: the export takes longest, and follows from them."""
-    monkeypatch.setattr("pixelwise.training.run.finish", lambda *_: None)
+    monkeypatch.setattr("pixelwise.training.session.finish", lambda *_: None)
     train(data, out=tmp_path / "whole", epochs=3, **SMALL)
     take, steps = Trainer.train_step, itertools.count()
 

@@ -18,7 +18,7 @@ from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
-from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
 from pixelwise.training.samples import Batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -106,21 +106,23 @@ def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_
         progress.step += 1
         return loss if progress.step == 3 else 0.5
 
-    progress, seen = Progress(), []
+    progress, losses = Progress(), []
+
+    class Losses(Observer):
+        def on_step(self, progress: Progress, loss: float) -> None:
+            losses.append(loss)
+
     saved = SimpleNamespace(recipe=recipe, progress=progress, start=lambda: None, train_step=train_step)
     with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*`seed`"):
         fit(
             cast(Trainer, saved),
             cast(Any, iter(range(9))),
-            train_images=6,
-            measured="miou",
-            validate=lambda own: None,
-            keep_best=lambda own: None,
-            checkpoint=tmp_path / "checkpoint.safetensors",
-            on_row=lambda own: None,
-            on_step=lambda own, value: seen.append(value),
+            6,
+            Validation("miou", lambda pipeline: None, lambda pipeline: None),
+            tmp_path / "checkpoint.safetensors",
+            Losses(),
         )
-    assert seen == [0.5, 0.5]
+    assert losses == [0.5, 0.5]
     assert not list(tmp_path.iterdir())
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.core.errors import OptionError, RunError
-from pixelwise.training import train
 from pixelwise.training.config import RunConfig
+from pixelwise.training.run import train
 
 BYTES = os.fsdecode(b"caf\xe9")
 SCRIPT = "<script>alert(1)</script>"

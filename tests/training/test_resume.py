@@ -14,13 +14,13 @@ import torch
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.data import open_dataset
 from pixelwise.data.check import check
-from pixelwise.training import train
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.planning.choose_recipe import compute_class_weights
 from pixelwise.training.planning.facts import DataFacts
 from pixelwise.training.resume import repeat_config, require_same
+from pixelwise.training.run import train
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise_scenes import write_scenes
 

@@ -25,12 +25,13 @@ from pixelwise.data import open_dataset
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.loading import load
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.training import loop, train
+from pixelwise.training import loop
 from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.planning import plan
 from pixelwise.training.planning.length import Cost
 from pixelwise.training.posthoc.class_bias import SHARES, class_bias
+from pixelwise.training.run import train
 from pixelwise.training.samples import Batch
 from pixelwise.training.weights import build_pipeline, load_run, load_starting_weights
 from pixelwise_scenes import write_scenes
@@ -40,7 +41,8 @@ SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
 SCRIPT = """
 import sys
 from pathlib import Path
-from pixelwise.training import distributed, loop, train
+from pixelwise.training import distributed, loop
+from pixelwise.training.run import train
 loop.CHECKPOINT_SECONDS = 0.0
 distributed.has_bfloat16_unit = lambda: False
 resume = Path(sys.argv[2], "config.yaml").is_file()
@@ -312,7 +314,7 @@ def test_without_validation_images_the_last_weights_are_kept(tmp_path: Path) -> 
 def test_an_fcn_is_trained_in_stages_each_from_the_last(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     asked = {"model": "fcn16s", "encoder": "alexnet", "width": 0.06, "pretrained": False, "epochs": 1, "quiet": True}
-    train(data, out=out, stages=True, options=["at_once=true"], **asked)
+    train(data, out=out, stages=True, model_options=["at_once=true"], **asked)
     coarse = out / "stages" / "fcn32s"
     first, second = RunConfig.load(coarse / "config.yaml"), RunConfig.load(out / "config.yaml")
     assert (first.model, first.start_from, first.options) == ("fcn32s", None, {})
@@ -330,7 +332,7 @@ def test_an_fcn_is_trained_in_stages_each_from_the_last(data: Path, tmp_path: Pa
     assert all(torch.equal(state[name], untouched[name]) for name in set(state) - shared)
 
     before = (out / "weights.safetensors").read_bytes()
-    train(data, out=out, stages=True, options=["at_once=true"], resume=True, **asked)
+    train(data, out=out, stages=True, model_options=["at_once=true"], resume=True, **asked)
     assert (out / "weights.safetensors").read_bytes() == before
 
 

@@ -81,7 +81,7 @@ def test_as_many_validations_as_asked_for_whatever_the_length() -> None:
 
 
 def batches_of(recipe: Recipe) -> list[int]:
-    return [crops_at_step(recipe, step).count for step in range(recipe.steps)]
+    return [crops_at_step(recipe, step).number for step in range(recipe.steps)]
 
 
 def test_an_extended_run_goes_on_where_it_was_and_counts_its_crops(recipe: Recipe) -> None:

@@ -31,6 +31,15 @@ def test_each_stage_starts_from_the_last_and_has_its_share_of_the_minutes() -> N
     assert {stage.pretrained for _, stage in (coarse, middle, fine)} == {None}
 
 
+def test_stages_share_the_default_minutes_unless_they_go_on(tmp_path: Path) -> None:
+    options, run = TrainOptions(model="fcn16s"), RunDirectory(tmp_path)
+    assert [stage.minutes for _, stage in plan_stages(options, run)] == [5, 5]
+    begun = tmp_path / "stages" / "fcn32s" / "config.yaml"
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    assert [stage.minutes for _, stage in plan_stages(options, run)] == [None, None]  # what is stored counts
+
+
 def test_a_file_of_weights_starts_the_first_stage_alone() -> None:
     options = TrainOptions(model="fcn8s", encoder_weights=Path("vgg16.pth"), freeze_through=8)
     stages = [stage for _, stage in plan_stages(options, RunDirectory(Path("out")))]

@@ -51,8 +51,8 @@ def demo(
     from pixelwise.inference.jobs import plan_jobs
     from pixelwise.inference.loading import load
     from pixelwise.tasks import TASKS
-    from pixelwise.training import train
     from pixelwise.training.memory import keep_freed_memory
+    from pixelwise.training.run import train
     from pixelwise_scenes import write_scenes
 
     if out.exists():

@@ -47,15 +47,15 @@ class Registry(Generic[T]):
         self._imported: dict[str, T] = {}
         self._has_entry_points = False
 
-    def register(self, name: str, entry: T | str) -> None:
-        """Add an entry.
+    def register(self, name: str, entry: T | str, *, replace: bool = False) -> None:
+        """Add an entry, with `replace` also in the place of another one.
 
         Raises
         ------
         OptionError
             The name is taken.
         """
-        if name in self._entries and self._entries[name] != entry:
+        if not replace and name in self._entries and self._entries[name] != entry:
             remedy = "Register it under another name."
             raise OptionError(self.kind, f"{name!r}, which is registered already", "a new name", remedy)
         self._entries[name] = entry

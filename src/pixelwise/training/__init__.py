@@ -1,5 +1,1 @@
-"""Training: recipe, data pipeline, the loop, checkpoints, the run directory and its report."""
-
-from pixelwise.training.run import Run, train
-
-__all__ = ["Run", "train"]
+"""Training: options, planning, recipe, the loop, the run directory and its report."""

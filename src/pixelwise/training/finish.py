@@ -7,18 +7,19 @@ import itertools
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from pixelwise.core.telemetry import import_silently
-from pixelwise.data.check import CheckResult
-from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.data.dataset import Item, Sample
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.model_export.onnx import export_onnx
 from pixelwise.nn.parameters import count_parameters
+from pixelwise.nn.pipeline import Pipeline
 from pixelwise.render import to_rgb
 from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Labelled
@@ -29,6 +30,7 @@ from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, me
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.schedule import count_crops, describe_crops
+from pixelwise.training.training_data import TrainingData
 from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4
@@ -43,8 +45,8 @@ class BestAndWorst:
         self._best: list[tuple[float, int, Example]] = []
         self._worst: list[tuple[float, int, Example]] = []
 
-    def see(self, item: Item, sample: Sample, prediction: Result) -> None:
-        """Take note of one image."""
+    def add(self, item: Item, sample: Sample, prediction: Result) -> None:
+        """Compare one image with those so far."""
         example = _example(item, sample, prediction)
         if math.isnan(example.score):
             return
@@ -58,7 +60,7 @@ class BestAndWorst:
         """Return the best, best first: none that is wrong altogether, and of few images the better half."""
         ranked = self._ranked()
         beyond = max(len(ranked) - EXAMPLES, (len(ranked) + 1) // 2)
-        return [example for example in sorted(ranked[beyond:], key=lambda own: -own.score) if example.score > 0]
+        return [example for example in sorted(ranked[beyond:], key=lambda each: -each.score) if example.score > 0]
 
     def worst(self) -> list[Example]:
         """Return the worst, worst first: none that is perfect, and of few images the worse half."""
@@ -68,15 +70,16 @@ class BestAndWorst:
 
     def _ranked(self) -> list[Example]:
         """Return all that are kept, each once, the worst first."""
-        kept = {abs(number): example for _, number, example in (*self._worst, *self._best)}
-        return [example for _, example in sorted(kept.items(), key=lambda entry: (entry[1].score, entry[0]))]
+        examples = {abs(number): example for _, number, example in (*self._worst, *self._best)}
+        return [example for _, example in sorted(examples.items(), key=lambda entry: (entry[1].score, entry[0]))]
 
 
 def _example(item: Item, sample: Sample, prediction: Result) -> Example:
     """Return what the report may show of one image."""
     task = TASKS[prediction.info.task]
-    with_objects = task.has_objects and sample.instance_map is not None
-    objects = objects_from_maps(sample.label_map, sample.instance_map) if with_objects else None
+    objects = None
+    if task.has_objects and sample.instance_map is not None:
+        objects = objects_from_maps(sample.label_map, sample.instance_map)
     target = Labelled(sample.label_map, objects)
     score = task.image_score(prediction, target, prediction.info)
     return Example(item.name, to_rgb(sample.image), target, Labelled(prediction.label_map, prediction.instances), score)
@@ -88,62 +91,83 @@ def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training."""
+
+    progress: Progress
+    pipeline: Pipeline
+    adjustment: float
+    """Share of the class weights that the class bias takes back, in 0..1."""
+    measured: Measured | None
+    examples: BestAndWorst
+    remarks: list[str]
+
+
 def finish(
     run: RunDirectory,
     config: RunConfig,
-    dataset: Dataset,
-    survey: CheckResult,
+    data: TrainingData,
     progress: Progress,
-    skipped: Sequence[tuple[str, str]],
     folds: Measured | None = None,
-    tell: Callable[[str], None] = lambda remark: None,
+    on_remark: Callable[[str], None] = lambda remark: None,
 ) -> None:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `tell` gets remarks on them.
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `on_remark` is told remarks on them.
 
     The scores are those of the model file itself on the test split, else on the validation images (see
     `posthoc.cross_fitting`); a run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
-    share, halves, remarks = export_fitted(run, pipeline, config, dataset)
-    extremes = BestAndWorst()
-    measured = measure(run, dataset, halves, extremes.see) or folds
+    adjustment, halves, remarks = export_fitted(run, pipeline, config, data.dataset)
+    examples = BestAndWorst()
+    measured = measure(run, data.dataset, halves, examples.add) or folds
     if measured is not None:
-        more = {f"val_{config.measure}": progress.best_score}
-        run.write_metrics(measured.to_json_dict() | more | ({} if folds is None else {"folds": folds.to_json_dict()}))
+        metrics = measured.to_json_dict() | {f"val_{config.measure}": progress.best_score}
+        run.write_metrics(metrics if folds is None else metrics | {"folds": folds.to_json_dict()})
     run.write_history(progress.history)
-    pixels = survey.train_class_pixels / max(1, survey.train_class_pixels.sum())
-    report = Report(
+    outcome = Outcome(progress, pipeline, adjustment, measured, examples, remarks)
+    write_report(_build_report(run, config, data, outcome), run.report)
+    for remark in remarks:
+        on_remark(f"  {remark}")
+
+
+def _build_report(run: RunDirectory, config: RunConfig, data: TrainingData, outcome: Outcome) -> Report:
+    measured = outcome.measured
+    pixels = data.check_result.train_class_pixels / max(1, data.check_result.train_class_pixels.sum())
+    return Report(
         title=run.path.resolve().name,
         command=config.command,
         config=config.model_dump(mode="json"),
         classes=config.class_map,
-        history=progress.history,
+        history=outcome.progress.history,
         scores=None if measured is None else measured.scores,
         split_name="val" if measured is None else measured.split,
         task=config.task,
         measured_on="" if measured is None else measured.in_words,
         class_pixels=dict(zip(config.class_map.names, pixels.tolist(), strict=True)),
-        splits={split: len(items) for split, items in dataset.splits.items()},
-        examples_best=extremes.best(),
-        examples_worst=extremes.worst(),
-        skipped=list(skipped),
-        warnings=[
-            *(own[:1].upper() + own[1:] for own in length_warnings(config.recipe, len(dataset.splits["train"]))),
-            *([] if measured is None else measured.remarks),
-            *remarks,
-            *survey.remarks,
-            *(f"{problem.file}: {problem.message}" for problem in survey.problems),
-        ],
+        splits={split: len(items) for split, items in data.dataset.splits.items()},
+        examples_best=outcome.examples.best(),
+        examples_worst=outcome.examples.worst(),
+        skipped=list(data.skipped),
+        warnings=_warnings(config, data, outcome),
         facts={
-            "parameters": f"{count_parameters(pipeline.model):,}",
-            "logit adjustment": f"by {share:.0%} of the class weights",
-            **({"objects by": str(pipeline.grouping)} if pipeline.grouping else {}),
-            **_facts(config, progress),
+            "parameters": f"{count_parameters(outcome.pipeline.model):,}",
+            "logit adjustment": f"by {outcome.adjustment:.0%} of the class weights",
+            **({"objects by": str(outcome.pipeline.grouping)} if outcome.pipeline.grouping else {}),
+            **_facts(config, outcome.progress),
         },
     )
-    write_report(report, run.report)
-    for remark in remarks:
-        tell(f"  {remark}")
+
+
+def _warnings(config: RunConfig, data: TrainingData, outcome: Outcome) -> list[str]:
+    lengths = length_warnings(config.recipe, len(data.dataset.splits["train"]))
+    return [
+        *(warning[:1].upper() + warning[1:] for warning in lengths),
+        *([] if outcome.measured is None else outcome.measured.remarks),
+        *outcome.remarks,
+        *data.check_result.remarks,
+        *(f"{problem.file}: {problem.message}" for problem in data.check_result.problems),
+    ]
 
 
 def _encoder_facts(config: RunConfig) -> dict[str, str]:

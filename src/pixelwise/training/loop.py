@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import TypeAdapter
@@ -17,7 +17,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.nn.encoders.base import Encoder
 from pixelwise.nn.encoders.fusing import fuse_frozen
-from pixelwise.nn.losses import cross_entropy, total_weight
+from pixelwise.nn.losses import LOSSES, total_weight
 from pixelwise.nn.models.base import UpsampledModel, encoder_parameters
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.nn.seeding import seeded
@@ -31,6 +31,7 @@ from pixelwise.training.checkpoint import (
     restore_optimizer,
     save_tensors,
 )
+from pixelwise.training.import_paths import require_registered
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.run_directory import History
 from pixelwise.training.samples import Batch
@@ -80,6 +81,8 @@ class Trainer:
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
         things = pipeline.grouping.things if pipeline.grouping else ()
         self.loss_context = LossContext(recipe, things, self.accelerator.reduce)
+        require_registered(LOSSES, recipe.loss)
+        self.class_loss = LOSSES[recipe.loss]
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def start(self) -> None:
@@ -114,7 +117,7 @@ class Trainer:
         weights = self.class_weights[targets.where(counted_pixels(targets), 0)]
         if batch.border is not None:
             weights = weights + batch.border[:, rows, columns].to(device)  # w(x) of U-Net's equation 2
-        total = cross_entropy(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
+        total = self.class_loss(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
         if self.recipe.reduction == "sum":
             loss = total * step**2
         else:
@@ -164,28 +167,46 @@ class Trainer:
             raise RunError(path, found, "this run's own", "Restore the file, or start a new run.") from error
 
 
+@dataclass(frozen=True)
+class Validation:
+    """How a model in training is validated: the column of its score in the history, what scores the averaged weights
+    (`None`: nothing to validate on), and what stores them where they are the best so far."""
+
+    column: str
+    score: Callable[[Pipeline], float | None]
+    keep_best: Callable[[Pipeline], None]
+
+
+class Observer(Protocol):
+    """What `fit` tells of its course."""
+
+    def on_step(self, progress: Progress, loss: float) -> None:
+        """Take note of a step, and of the loss of its batch."""
+
+    def on_row(self, progress: Progress) -> None:
+        """Take note of a new row of the history."""
+
+    def is_stopped(self) -> bool:
+        """Return whether to end after this step."""
+        return False
+
+
 def fit(
     trainer: Trainer,
     batches: Iterator[Batch],
-    *,
     train_images: int,
-    measured: str,
-    validate: Callable[[Pipeline], float | None],
-    keep_best: Callable[[Pipeline], None],
+    validation: Validation,
     checkpoint: Path,
-    on_row: Callable[[Progress], None],
-    on_step: Callable[[Progress, float], None],
-    is_stopped: Callable[[], bool] = lambda: False,
+    observer: Observer,
 ) -> None:
-    """Train to the recipe's last step, or, saved, to the end of the one in which `is_stopped` says so.
+    """Train to the recipe's last step, or to the step after which the observer stops.
 
-    `batches` starts at the trainer's step. `validate` returns the score of the averaged weights (`None`: nothing to
-    validate on), which the history calls `measured`, and `keep_best` stores them when it is the highest so far; those
-    of the last step where the recipe validates none. A checkpoint is written every `CHECKPOINT_SECONDS`, after each
-    validation and at the end; where it falls changes nothing in the result.
+    `batches` starts at the trainer's step. Where the recipe validates nothing, the weights of the last step are the
+    best. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and at the end; when it is written
+    changes nothing in the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
-    validated_after = validation_steps(recipe)
+    validated_steps = validation_steps(recipe)
     row_every = max(1, recipe.steps // HISTORY_ROWS)
     started = time.perf_counter() - progress.seconds
     saved = time.perf_counter()
@@ -198,24 +219,24 @@ def fit(
         progress.loss_sum += loss
         progress.loss_count += 1
         progress.seconds = time.perf_counter() - started
-        on_step(progress, loss)
+        observer.on_step(progress, loss)
 
-        validated = progress.step in validated_after
-        judged = validated or progress.step == recipe.steps
-        score = validate(trainer.averaged_pipeline()) if validated else None
-        if judged and (score is None or progress.best_score is None or score > progress.best_score):
-            keep_best(trainer.averaged_pipeline())
+        is_validated = progress.step in validated_steps
+        is_milestone = is_validated or progress.step == recipe.steps
+        score = validation.score(trainer.averaged_pipeline()) if is_validated else None
+        if is_milestone and (score is None or progress.best_score is None or score > progress.best_score):
+            validation.keep_best(trainer.averaged_pipeline())
             progress.best_score, progress.best_step = score, progress.step
-        if judged or progress.step % row_every == 0:
+        if is_milestone or progress.step % row_every == 0:
             progress.seconds = time.perf_counter() - started
-            progress.history.append(_row(trainer, train_images) | {measured: score})
+            progress.history.append(_row(trainer, train_images) | {validation.column: score})
             progress.loss_sum, progress.loss_count = 0.0, 0
-            on_row(progress)
-        stopped = is_stopped()
-        if judged or stopped or time.perf_counter() - saved > CHECKPOINT_SECONDS:
+            observer.on_row(progress)
+        is_stopped = observer.is_stopped()
+        if is_milestone or is_stopped or time.perf_counter() - saved > CHECKPOINT_SECONDS:
             trainer.save(checkpoint)
             saved = time.perf_counter()
-        if stopped:
+        if is_stopped:
             return
 
 

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from pixelwise.core.errors import OptionError
+from pixelwise.nn.augment import AUGMENTATIONS
 from pixelwise.nn.encoders.registry import find_encoder
 from pixelwise.nn.models import DEFAULT_MODEL, default_encoder, require_net
 from pixelwise.tasks import DEFAULT_TASK, TASKS
@@ -18,8 +19,10 @@ ONE_OF_TWO = "Leave one of the two out."
 
 
 def check_options(options: TrainOptions) -> None:
-    """Raise `OptionError` for options that contradict each other or make no sense."""
+    """Raise `OptionError` for options that contradict each other or make no sense, before any data are read."""
     _check_net(options)
+    for name in options.augmentations or ():
+        AUGMENTATIONS[name]
     _check_length(options)
     _check_choices(options)
     _check_numbers(options)
@@ -88,6 +91,9 @@ def _check_weights(options: TrainOptions) -> None:
 
 
 def _check_config(options: TrainOptions) -> None:
+    for first, second in (("folds", "stages"), ("overwrite", "resume")):
+        if getattr(options, first) and getattr(options, second):
+            raise OptionError(first, f"`{second}`", "one of the two", ONE_OF_TWO)
     if options.folds is not None and options.config is not None:
         raise OptionError("folds", "`config`", "one of the two", ONE_OF_TWO)
     if options.config is not None and not Path(options.config).is_file():

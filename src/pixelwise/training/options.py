@@ -1,63 +1,135 @@
-"""What a user may ask of a training."""
+"""The options of a training, each declared once: the command line's flags and the keywords of `train` come from here.
+
+Loads nothing heavy, since the help of the command line reads it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import get_args
-
-from pixelwise.nn.losses.cross_entropy import Reduction
+from typing import Annotated, Any, Literal, get_type_hints
 
 DEFAULT_MINUTES = 10.0
-REDUCTIONS = get_args(Reduction)
+REDUCTIONS = ("mean", "sum", "pixels")
 DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 """Names of `class_weights`, and the power of median-frequency balancing each stands for."""
 
+MODEL, LENGTH, START, RECIPE, MEASURE = "Model", "Length", "Start and restart", "Recipe", "Data and measurement"
+"""Groups of options, in the order in which the help shows them."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line says of an option."""
+
+    help: str
+    """Names of options stand in backticks."""
+    group: str
+    default: str = ""
+    """In words, where the value `None` leaves the choice to planning."""
+    flag: str = ""
+    """Without dashes, where the flag is not called like the option."""
+
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """The options of `pixelwise train`; `None` leaves the choice to the recipe, or on resuming to the stored run."""
+    """The options of a training. `None` leaves the choice to planning, or on resuming to the stored run."""
 
-    task: str | None = None
-    model: str | None = None
-    encoder: str | None = None
-    width: float | None = None
-    model_options: tuple[str, ...] | None = None
-    """`KEY=VALUE` pairs for the model."""
-    minutes: float | None = None
-    epochs: int | None = None
-    seed: int | None = None
-    pretrained: bool | None = None
-    """`None` is yes."""
-    encoder_weights: Path | None = None
-    """A file to start the encoder from."""
-    freeze_through: int | None = None
-    """The stride up to which the encoder's layers stay as they are; 0 for none."""
-    start_from: Path | None = None
-    config: Path | None = None
-    resume: bool = False
-    skip_bad: bool = False
-    recipe: str | None = None
-    class_weights: str | None = None
-    reduction: Reduction | None = None
-    border_weight: float | None = None
-    elastic: float | None = None
-    rotate: bool | None = None
-    folds: int | None = None
+    task: Annotated[
+        str | None,
+        Option(
+            "semantic: a class for each pixel; instance: objects, too; panoptic: an object or a class for each pixel; "
+            "or a task that a package adds.",
+            MODEL,
+            default="semantic",
+        ),
+    ] = None
+    model: Annotated[str | None, Option("See `pixelwise models`.", MODEL, default="fpn")] = None
+    encoder: Annotated[str | None, Option("See `pixelwise encoders`.", MODEL, default="the model's")] = None
+    width: Annotated[float | None, Option("Factor on the model's channels, where it has one.", MODEL)] = None
+    model_options: Annotated[
+        tuple[str, ...] | None,
+        Option("KEY=VALUE that only this model takes, may be repeated.", MODEL, flag="option"),
+    ] = None
+    minutes: Annotated[float | None, Option("Wall time, everything included.", LENGTH, default="10")] = None
+    epochs: Annotated[int | None, Option("Passes over the training images, instead of `minutes`.", LENGTH)] = None
+    seed: Annotated[int | None, Option("Every random draw follows from it.", START, default="0")] = None
+    resume: Annotated[bool, Option("Go on with the run in `out`; more `epochs` extend it.", START)] = False
+    overwrite: Annotated[bool, Option("Remove the run that is in `out` first.", START)] = False
+    start_from: Annotated[Path | None, Option("Run whose weights to start from.", START, flag="from")] = None
+    config: Annotated[Path | None, Option("Repeat the run of this config.yaml, but for what else is typed.", START)] = (
+        None
+    )
+    pretrained: Annotated[bool | None, Option("Start the encoder from ImageNet weights.", START, default="yes")] = None
+    encoder_weights: Annotated[
+        Path | None, Option("File to start the encoder from, as torchvision or timm lays weights out.", START)
+    ] = None
+    freeze_through: Annotated[
+        int | None,
+        Option("Stride up to which a pretrained encoder stays as it is.", RECIPE, default="32; 0 for an FCN"),
+    ] = None
+    recipe: Annotated[
+        Literal["fcn", "segnet", "unet"] | None, Option("Train as the authors of a classic did.", RECIPE)
+    ] = None
+    loss: Annotated[str | None, Option("Loss of the classes: a registered name.", RECIPE, default="cross_entropy")] = (
+        None
+    )
+    class_weights: Annotated[
+        Literal["none", "softened", "median"] | None,
+        Option("How far rare classes count more.", RECIPE, default="softened"),
+    ] = None
+    reduction: Annotated[
+        Literal["mean", "sum", "pixels"] | None,
+        Option(
+            "The sum of the pixels' losses, over their weight, not divided, or over their number.",
+            RECIPE,
+            default="mean",
+        ),
+    ] = None
+    border_weight: Annotated[
+        float | None, Option("w0 of U-Net's weights between touching objects.", RECIPE, default="0, none")
+    ] = None
+    elastic: Annotated[float | None, Option("Elastic deformation by so many pixels.", RECIPE, default="0, none")] = None
+    rotate: Annotated[bool | None, Option("For images in any orientation: cells, maps, scans.", RECIPE)] = None
+    augmentations: Annotated[
+        tuple[str, ...] | None,
+        Option("Further augmentation of the crops: a registered name, may be repeated.", RECIPE, flag="augmentation"),
+    ] = None
+    stages: Annotated[bool, Option("An FCN from the coarsest on, each from the last.", RECIPE)] = False
+    skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", MEASURE)] = False
+    folds: Annotated[
+        int | None,
+        Option("For sets too small to split: measure by cross-validation with so many parts.", MEASURE),
+    ] = None
 
     @property
     def asked(self) -> dict[str, bool | int | float | str]:
-        """What was given of the options that a `RunConfig` holds in no field of its own, or only what follows of."""
+        """The options that were given of those that a `RunConfig` holds in no field of the same name."""
         names = ("minutes", "epochs", "recipe", "class_weights", "folds", "freeze_through")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def as_keywords(self) -> dict[str, object]:
         """Return the options that were given as keywords of `pixelwise.train`, paths as texts."""
-        names = {"model_options": "options"}
-        given = {names.get(entry.name, entry.name): getattr(self, entry.name) for entry in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: str(value) if isinstance(value, Path) else value
-            for name, value in given.items()
+            for name, value in values.items()
             if value is not None and (value is not False or name in ("pretrained", "rotate"))
         }
+
+
+def option_types() -> dict[str, tuple[Any, Option]]:
+    """Return the type of each option, and what the command line says of it, by name."""
+    hints = get_type_hints(TrainOptions, include_extras=True)
+    return {
+        field.name: (hints[field.name].__origin__, hints[field.name].__metadata__[0]) for field in fields(TrainOptions)
+    }
+
+
+def list_pairs(options: Mapping[str, object] | tuple[str, ...] | list[str] | None) -> tuple[str, ...] | None:
+    """Return options of a model as `KEY=VALUE` pairs."""
+    if options is None:
+        return None
+    return tuple(f"{key}={value}" for key, value in options.items()) if isinstance(options, Mapping) else tuple(options)

@@ -40,6 +40,8 @@ TRAINING = (
     "border_weight",
     "elastic",
     "rotate",
+    "loss",
+    "augmentations",
     "folds",
 )
 """What a run keeps, and what another run by its config.yaml may have otherwise."""

@@ -3,74 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
-from pixelwise.core.errors import OptionError, RunError
-from pixelwise.core.text import quantity
+from pixelwise.core.errors import OptionError
 from pixelwise.data import open_dataset
-from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
-from pixelwise.data.stratify import folds as deal_folds
-from pixelwise.inference.evaluate import score_items
-from pixelwise.inference.loading import load
-from pixelwise.nn.losses.cross_entropy import Reduction
-from pixelwise.nn.pipeline import Pipeline
-from pixelwise.tasks import TASKS
-from pixelwise.training import distributed, paper_recipes
+from pixelwise.nn.losses import LOSSES, Loss
+from pixelwise.nn.models import MODELS, ModelBuilder
+from pixelwise.training import distributed
+from pixelwise.training.callbacks import Callback
 from pixelwise.training.config import RunConfig
-from pixelwise.training.finish import finish
-from pixelwise.training.loop import Progress, Trainer, fit
+from pixelwise.training.cross_validation import train_folds
+from pixelwise.training.import_paths import register_object
 from pixelwise.training.option_checks import check_options
-from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
-from pixelwise.training.planning.length import length_warnings
-from pixelwise.training.planning.plan import plan_length, plan_run, repeat_call
-from pixelwise.training.posthoc.cross_fitting import Measured, headline_split, merge_scorers
-from pixelwise.training.progress_display import Display, describe_run, score_lines
-from pixelwise.training.recipe import Recipe
-from pixelwise.training.resume import (
-    NET,
-    TRAINING,
-    inherit_options,
-    repeat_config,
-    require_same,
-    resume_config,
-    use_stored_bands,
-)
+from pixelwise.training.options import TrainOptions, list_pairs
+from pixelwise.training.progress_display import Display
+from pixelwise.training.resume import use_stored_bands
 from pixelwise.training.run_directory import RunDirectory
-from pixelwise.training.samples import SampleStore, batches
-from pixelwise.training.schedule import training_parts
-from pixelwise.training.staged_training import plan_stages
-from pixelwise.training.stopping import catch_stop_signals
-from pixelwise.training.tensorboard import Board
-from pixelwise.training.torch_engine import torch_predictor
-from pixelwise.training.training_data import TrainingData
-from pixelwise.training.usable_data import require_text, select_usable_data
-from pixelwise.training.validation import validation_score
-from pixelwise.training.weights import (
-    build_pipeline,
-    load_encoder_weights,
-    load_starting_weights,
-    require_freezable,
-    save_weights,
-)
-
-OF_STAGES = ("pretrained", "freeze_through", "seed", "class_weights", "reduction", "border_weight", "elastic", "rotate")
-"""What every stage has as the first."""
+from pixelwise.training.session import Session
+from pixelwise.training.staged_training import train_stages
+from pixelwise.training.usable_data import require_text
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. `score` is that of its model file on `split`, the test images, else the validation images; `None`
-    where there are neither. It is called `measure` in `metrics.json`: `miou`, of an instance model `ap`, of a panoptic
-    one `pq`."""
+    """A finished run.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> run = Run(Path("runs/first"), score=0.75, split="test")
+    >>> run.measure, run.score
+    ('miou', 0.75)
+    """
 
     path: Path
-    measure: str
+    """The run directory."""
+    measure: str = "miou"
+    """What `metrics.json` calls the score: `"miou"`, `"ap"` of an instance model, `"pq"` of a panoptic one."""
     score: float | None = None
+    """Of the model file on `split`, in 0..1; `None` where there are no images to measure on."""
     split: str | None = None
+    """`"test"`, else `"val"`; `"folds"` of a cross-validation."""
     val_score: float | None = None
     """The highest score on the validation images while the run went on, by which the weights were chosen."""
 
@@ -80,309 +57,231 @@ def train(
     *,
     out: str | Path,
     task: str | None = None,
-    model: str | None = None,
+    model: str | ModelBuilder | None = None,
     encoder: str | None = None,
     width: float | None = None,
-    options: Sequence[str] | None = None,
+    model_options: Mapping[str, bool | int | float | str] | Sequence[str] | None = None,
     minutes: float | None = None,
     epochs: int | None = None,
     seed: int | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    start_from: str | Path | None = None,
+    config: str | Path | None = None,
     pretrained: bool | None = None,
     encoder_weights: str | Path | None = None,
     freeze_through: int | None = None,
-    start_from: str | Path | None = None,
-    config: str | Path | None = None,
-    resume: bool = False,
-    skip_bad: bool = False,
-    recipe: str | None = None,
-    class_weights: str | None = None,
-    reduction: Reduction | None = None,
+    recipe: Literal["fcn", "segnet", "unet"] | None = None,
+    loss: str | Loss | None = None,
+    class_weights: Literal["none", "softened", "median"] | None = None,
+    reduction: Literal["mean", "sum", "pixels"] | None = None,
     border_weight: float | None = None,
     elastic: float | None = None,
     rotate: bool | None = None,
+    augmentations: Sequence[str] | None = None,
     stages: bool = False,
+    skip_bad: bool = False,
     folds: int | None = None,
+    callbacks: Sequence[Callback] = (),
     quiet: bool = False,
     wording: Callable[[str], str] = str,
 ) -> Run:
-    """Train a model on `data` and fill the directory `out`: weights, model.onnx, metrics, history and report.
-
-    The `task` is semantic, a class for each pixel; instance: which pixels belong to the same object, too; or panoptic:
-    an object for each pixel of a class with objects, and a class for each other pixel. `minutes`
-    (10 when neither is given) are of wall time and include everything; `epochs` counts passes over the training images.
-    With `resume` a run that was stopped goes on to the same result, bit for bit on a CPU; `config` repeats the run of a
-    config.yaml; `start_from` begins with another run's weights, also those of another model of the same family as far
-    as they fit. `encoder_weights` is a file that the encoder starts from in place of ImageNet's weights: a state dict
-    (.safetensors, or .pth of tensors alone) of the encoder in torchvision's or timm's layout. `freeze_through` is the
-    stride up to which the encoder's layers stay as they are, 0 for none: by default all of a pretrained encoder, but
-    none of an FCN's, which is fine-tuned. `options` are `KEY=VALUE` pairs for the model. `recipe` trains as the authors
-    of a classic did: fcn, segnet or unet; `class_weights` (none, softened, median), `reduction` of the loss over pixels
-    (mean, sum, pixels), U-Net's `border_weight` w0 and the pixels of `elastic` deformation override it. `rotate` is for
-    images without an upper side: crops are turned by quarters, and prediction exchanges top and bottom too. With
-    `stages` an FCN is trained from the coarsest on, each stage from the last. `folds` is for sets that are too small to
-    split: so many models are trained, each on all images but its share, which it is measured on, and at last the model
-    on all images. None of them is chosen or fitted on validation images. The minutes are for all of them together, the
-    epochs for each.
-
-    Messages and the report name options as Python in backticks; `wording` may put them otherwise.
+    """Train a model, and fill a directory: weights, model.onnx, metrics, history and report.
 
     Ctrl-C, and SIGTERM, save a checkpoint after the step under way; a second one ends at once. One process at a time
     trains in a directory.
 
-    Raises `DataError` for data that would spoil the training (`skip_bad` leaves such images out), `OutputError` for an
-    `out` that is taken or cannot be written, `RunError` for a `resume` with other data or another model and for a run
-    that another process is training, and `OptionError` for options that make no sense.
+    Parameters
+    ----------
+    data
+        A data set, or its directory.
+    out
+        The run directory: new or empty, unless `resume` or `overwrite` is given.
+    task
+        `"semantic"` (default), a class for each pixel; `"instance"`, the objects, too; `"panoptic"`, an object for each
+        pixel of a class with objects, and a class for each other; or the name of a registered task.
+    model
+        A name, as `pixelwise models` lists it, by default `"fpn"`; or a function `(num_classes, in_channels) ->
+        nn.Module` (see `pixelwise.nn.models`). The run stores its import path; one that cannot be imported has to be
+        passed again to go on.
+    encoder
+        As `pixelwise encoders` lists it; the model's own by default.
+    width
+        Factor on the model's channels, where it has one.
+    model_options
+        Keywords that only this model takes, such as `{"output_stride": 8}`, or pairs `"output_stride=8"`.
+    minutes
+        Wall time of everything: training, export and report. 10 where `epochs` is not given, either. Stages, and the
+        trainings of a cross-validation, share it.
+    epochs
+        Passes over the training images, of each stage and of each training of a cross-validation.
+    seed
+        Every random draw follows from it. 0 by default.
+    resume
+        Go on with a run that was stopped, to the same result, bit for bit on a CPU. More `epochs` extend it.
+    overwrite
+        Remove the run that is in `out` first, once the data are opened.
+    start_from
+        A run whose weights to start from, also of another model of the same family as far as they fit.
+    config
+        A config.yaml whose run to repeat, with what else is given in place of its own.
+    pretrained
+        Whether the encoder starts from ImageNet weights. True by default.
+    encoder_weights
+        A file that the encoder starts from instead: a state dict (.safetensors, or .pth of tensors alone) of the
+        encoder in the layout of torchvision or timm.
+    freeze_through
+        Stride up to which the stages of the encoder are frozen, 0 for none. By default all of a pretrained encoder, but
+        none of an FCN's, which is fine-tuned.
+    recipe
+        Train as the authors of a classic did. `class_weights`, `reduction`, `border_weight` and `elastic` override it.
+    loss
+        Loss of the classes: a name in `pixelwise.nn.losses.LOSSES`, by default `"cross_entropy"`; or a function (see
+        `pixelwise.nn.losses.Loss`), stored as a `model` is.
+    class_weights
+        How far rare classes count more: not, softened (default), or by median-frequency balancing.
+    reduction
+        What the sum of the pixels' losses is divided by: their weight (`"mean"`, default), nothing, or their number.
+    border_weight
+        w0 of U-Net's weights between touching objects. 0 by default.
+    elastic
+        Standard deviation of elastic deformation in pixels. 0 by default.
+    rotate
+        For orientation-free images: crops are rotated by multiples of 90 degrees, and predictions averaged with those
+        of the image upside down.
+    augmentations
+        Names of further augmentations, in the order in which they are applied (see `register_augmentation`).
+    stages
+        Train an FCN from the coarsest on, each stage from the weights of the last.
+    skip_bad
+        Leave out images that would spoil the training.
+    folds
+        For sets too small to split: train so many models, each on all images but its share, measure it on that, and at
+        last train the model on all images.
+    callbacks
+        Objects that are told each step, each validation and the end (see `pixelwise.training.callbacks.Callback`).
+    quiet
+        Print nothing.
+    wording
+        Puts messages into other words: they name options as Python in backticks.
+
+    Returns
+    -------
+    Run
+        The run directory and the scores of its model file.
+
+    Raises
+    ------
+    DataError
+        The data would spoil the training.
+    OptionError
+        Options contradict each other or make no sense.
+    OutputError
+        `out` is taken or cannot be written.
+    RunError
+        A run to `resume` has other data or another model, or another process is training it.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> run = pw.train("camvid", out="runs/first", minutes=20)  # doctest: +SKIP
+    >>> print(f"{run.measure} {run.score:.3f} on {run.split}")  # doctest: +SKIP
+    miou 0.612 on test
     """
-    asked = TrainOptions(
+    options = TrainOptions(
         task=task,
-        model=model,
+        model=register_object(MODELS, model),
         encoder=encoder,
         width=width,
-        model_options=None if options is None else tuple(options),
+        model_options=list_pairs(model_options),
         minutes=minutes,
         epochs=epochs,
         seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+        start_from=None if start_from is None else Path(start_from),
+        config=None if config is None else Path(config),
         pretrained=pretrained,
         encoder_weights=None if encoder_weights is None else Path(encoder_weights),
         freeze_through=freeze_through,
-        start_from=None if start_from is None else Path(start_from),
-        config=None if config is None else Path(config),
-        resume=resume,
-        skip_bad=skip_bad,
         recipe=recipe,
+        loss=register_object(LOSSES, loss),
         class_weights=class_weights,
         reduction=reduction,
         border_weight=border_weight,
         elastic=elastic,
         rotate=rotate,
+        augmentations=None if augmentations is None else tuple(augmentations),
+        stages=stages,
+        skip_bad=skip_bad,
         folds=folds,
     )
-    check_options(asked)
+    check_options(options)
     run = RunDirectory(Path(out))
-    first = distributed.join_processes().is_main_process
-    if resume:
-        run.require_started()
-    if first:
-        if resume:
-            run.require_idle()
-        else:
-            run.require_free()
-    if run.is_staged and not stages:
-        remedy = "Add `stages=True`, or choose another `out`."
-        raise OptionError("resume", "a run that was started with `stages`, and no `stages`", "both", remedy)
-    if folds is not None and stages:
-        raise OptionError("folds", "`stages`", "one of the two", "Leave one of the two out.")
-    if run.path.is_dir() and run.is_folded != (folds is not None) and (run.is_folded or run.config.is_file()):
-        found = "a run that was started with `folds`, and none" if run.is_folded else "a run that was started without"
-        raise OptionError("folds", found, "both or neither", "Give the same options, or choose another `out`.")
-    dataset = data if isinstance(data, Dataset) else open_dataset(data)
-    paths = {"out": run.path, "data": dataset.root, "images_root": dataset.images_root, "start_from": asked.start_from}
-    for name, path in paths.items():
-        require_text(name, path)
-    stored = run.config if resume and run.config.is_file() else asked.config
-    if stored is None:
-        dataset = dataset.with_value_range()
-    else:
-        earlier = RunConfig.load(stored)
-        dataset = replace(use_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)
+    is_first = distributed.join_processes().is_main_process
+    _check_directory(run, options, is_first=is_first)
+    dataset = _open_data(data, run, options)
     with contextlib.ExitStack() as stack:
-        has_lock = not first or stack.enter_context(run.locked(new=not resume))
-        display = stack.enter_context(Display(quiet=quiet or not first, wording=wording))
+        is_new = not (resume or overwrite)
+        has_lock = not is_first or stack.enter_context(run.locked(new=is_new))
+        display = stack.enter_context(Display(quiet=quiet or not is_first, wording=wording))
         if not has_lock:
             display.message("note: this file system has no locks: see to it that nobody trains this run twice at once")
         if resume and not run.has_begun:
             display.message("nothing was saved yet: starting from the beginning")
-        if folds is not None:
-            return _train_folds(run, dataset, asked, folds, display)
-        if not stages:
-            return _train(run, dataset, asked, display)
-        if run.config.is_file() and not run.is_staged:
-            remedy = "Leave `stages` out, or choose another `out`."
-            raise OptionError("stages", "a run that was started without it", "one in stages", remedy)
-        begun: RunConfig | None = None
-        for directory, stage in plan_stages(asked, run):
-            if begun is not None:
-                stage = inherit_options(stage, begun, ("task", "encoder", "width", "recipe", *OF_STAGES))
-            if directory.config.is_file():
-                require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
-            if directory == run or not directory.finished:
-                result = _train(directory, dataset, stage, display)
-            begun = RunConfig.load(directory.config)
-        return result
+        if overwrite and is_first:
+            run.remove()
+        metrics = _train(run, dataset, options, Session(display, callbacks))
+    if is_first:
+        for callback in callbacks:
+            callback.on_end(metrics)
+    measure = RunConfig.load(run.config).measure
+    return Run(run.path, measure, metrics.get(measure), metrics.get("split"), metrics.get(f"val_{measure}"))
 
 
-def _train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, count: int, display: Display) -> Run:
-    """Train and measure a model on each fold, then the one of the run on all of them."""
-    begun = run.fold(1).config
-    first = RunConfig.load(begun) if begun.is_file() else None
-    if first is not None and first.asked.get("folds") != count:
-        remedy = "Give the same `folds`, or start a new run in another `out`."
-        raise RunError(run.path, f"a run with `folds={first.asked.get('folds')}`", f"`folds={count}`", remedy)
-    judged = options if first is None else replace(options, task=first.task)
-    dataset, _, _ = select_usable_data(dataset, check(dataset), judged, display)
-    parts = deal_folds(dataset, count)
-    own = replace(options, resume=True)
-    if options.minutes is not None or (options.epochs is None and first is None):
-        own = replace(own, minutes=(options.minutes or DEFAULT_MINUTES) / (count + 1))
-    if first is not None:
-        own = inherit_options(own, first, (*NET, *TRAINING))
-    scorers = []
-    for number, part in enumerate(parts, start=1):
-        display.message(f"fold {number} of {count}")
-        _train(run.fold(number), part, own, display)
-        model = load(run.fold(number).model, at_once=len(part.splits["test"]))
-        scorers.append(score_items(model, part, part.splits["test"]))
-    measured = Measured("folds", merge_scorers(scorers).scores(intervals=True))
-    every = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
-    test = [item for item in dataset.splits.get("test", ()) if not item.auto_split]
-    splits = {"train": tuple(every), **({"test": tuple(test)} if test else {})}
-    display.message(f"the model on all {len(every)} images")
-    return _train(run, replace(dataset, splits=splits), own, display, measured)
+def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:
+    if options.folds is not None:
+        return train_folds(run, dataset, options, session)
+    if options.stages:
+        return train_stages(run, dataset, options, session)
+    return session.train_model(run, dataset, options)
 
 
-def _task_of(run: RunDirectory, options: TrainOptions) -> str | None:
-    """Return the task that is trained: that of a run that goes on or is repeated, else the one asked for."""
-    begun = run.config if options.resume and run.config.is_file() else options.config
-    return options.task if begun is None else RunConfig.load(begun).task
+def _check_directory(run: RunDirectory, options: TrainOptions, *, is_first: bool) -> None:
+    """Raise an error where the directory is taken, or holds a run that does not go on with these options."""
+    if options.resume:
+        run.require_started()
+    if is_first:
+        if options.resume:
+            run.require_idle()
+        elif options.overwrite:
+            run.require_removable()
+        else:
+            run.require_free()
+    if options.overwrite:
+        return
+    if run.is_staged and not options.stages:
+        remedy = "Add `stages=True`, or choose another `out`."
+        raise OptionError("resume", "a run that was started with `stages`, and no `stages`", "both", remedy)
+    is_folded = options.folds is not None
+    if run.path.is_dir() and run.is_folded != is_folded and (run.is_folded or run.config.is_file()):
+        start = "a run that was started with `folds`, and none" if run.is_folded else "a run that was started without"
+        raise OptionError("folds", start, "both or neither", "Give the same options, or choose another `out`.")
 
 
-def _train(
-    run: RunDirectory, dataset: Dataset, options: TrainOptions, display: Display, folds: Measured | None = None
-) -> Run:
-    started = time.perf_counter()
-    accelerator = distributed.join_processes()
-    if accelerator.is_main_process:
-        run.clear_leftovers()
-    display.message(f"checking {dataset.root}")
-    survey = check(dataset)
-    judged = replace(options, task=_task_of(run, options))
-    dataset, survey, skipped = select_usable_data(dataset, survey, judged, display)
-    train_store = SampleStore(dataset, dataset.splits["train"], run.path)
-    val_store = SampleStore(dataset, dataset.splits.get("val", ()), run.path)
-    data = TrainingData(dataset, survey, skipped, train_store, val_store)
-    command = display.wording(repeat_call(run, dataset, options)).strip("`")
-    if options.resume and run.config.is_file():
-        config = resume_config(run, dataset, options)
-    elif options.config is not None:
-        config = repeat_config(run, dataset, survey, options)
-        config = config.replace(command=command)
-        if options.minutes is not None or options.epochs is not None:
-            config = plan_length(config, options, data, started)
-    else:
-        config = plan_run(options, data, command, started)
-    config = distributed.broadcast_config(config)
-    trainers = _trainers(run, config, display)
-    trainer = next(trainers)
-    if accelerator.is_main_process:
-        run.begin(config)
-    precision = ", in bfloat16" if accelerator.mixed_precision == "bf16" else ""
-    display.message(describe_run(config, len(train_store), len(val_store)) + precision)
-    asked_recipe = config.asked.get("recipe")
-    for remark in paper_recipes.paper_remarks(None if asked_recipe is None else str(asked_recipe), config):
-        display.message(remark)
-    for warning in length_warnings(config.recipe, len(train_store)):
-        display.message(f"warning: {warning}")
-    if trainer.progress.step:
-        display.message(f"going on after step {trainer.progress.step}")
-
-    with distributed.watch_processes(run, accelerator):
-        progress = _fit(run, config, trainer, train_store, val_store, display)
-        for trainer in trainers:  # of a run that was extended
-            progress = _fit(run, config, trainer, train_store, val_store, display)
-        if accelerator.is_main_process and not run.finished:
-            split = headline_split(dataset)
-            where = f" on {quantity(len(dataset.splits[split]), f'{split} image')}" if split else ""
-            display.message(f"exporting, measuring{where} and reporting")
-            finish(run, config, dataset, survey, progress, skipped, folds, display.message)
-        accelerator.wait_for_everyone()
-    metrics = run.read_metrics()
-    for line in score_lines(metrics, TASKS[config.task]):
-        display.message(line)
-    display.message(f"report: {run.report}")
-    display.message(f"model:  {run.model}")
-    score, chosen = (metrics.get(key) for key in (config.measure, f"val_{config.measure}"))
-    return Run(run.path, config.measure, score, metrics.get("split"), chosen)
-
-
-def _trainers(run: RunDirectory, config: RunConfig, display: Display) -> Iterator[Trainer]:
-    """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint must
-    be written by then."""
-    for part in training_parts(config.recipe):
-        distributed.join_processes().wait_for_everyone()
-        trainer = _trainer(run, config, part, display)
-        if trainer.progress.step < part.steps or part == config.recipe:
-            yield trainer
-
-
-def _trainer(run: RunDirectory, config: RunConfig, recipe: Recipe, display: Display) -> Trainer:
-    """Return the trainer of a recipe as the last checkpoint left it, or at the start."""
-    resumed = run.checkpoint.is_file()
-    lent = config.start_from is not None or config.encoder_weights is not None
-    pipeline = build_pipeline(config, pretrained=config.pretrained and not resumed and not lent)
-    require_freezable(pipeline, config)
-    if config.start_from is not None and not resumed:
-        load_starting_weights(pipeline, config, Path(config.start_from))
-    if config.encoder_weights is not None and not resumed:
-        taken = load_encoder_weights(pipeline, config, Path(config.encoder_weights))
-        display.message(f"encoder weights: {taken} ({config.encoder_weights})")
-    trainer = Trainer(pipeline, recipe, config.seed, TASKS[config.task])
-    if resumed:
-        trainer.restore(run.checkpoint)
-    return trainer
-
-
-def _fit(
-    run: RunDirectory,
-    config: RunConfig,
-    trainer: Trainer,
-    train_store: SampleStore,
-    val_store: SampleStore,
-    display: Display,
-) -> Progress:
-    """Train to the end; validation, the best weights, history and logs on the way."""
-    recipe, accelerator = trainer.recipe, trainer.accelerator
-    first, measured = accelerator.is_main_process, f"val_{config.measure}"
-
-    def validate(averaged: Pipeline) -> float | None:
-        return validation_score(torch_predictor(averaged, config), val_store, accelerator) if len(val_store) else None
-
-    def keep_best(averaged: Pipeline) -> None:
-        if first:
-            save_weights(run.weights, averaged, config)
-
-    def on_row(progress: Progress) -> None:
-        if board is None:
-            return
-        row = progress.history[-1]
-        for key in ("loss", "learning_rate", measured):
-            if (value := row[key]) is not None:
-                board.add(key, value, progress.step)
-        if row[measured] is not None:
-            run.write_history(progress.history)
-        display.row(progress)
-
-    display.start(recipe, trainer.progress.step, len(train_store), TASKS[config.task])
-    with (
-        Board(run.tensorboard, trainer.progress.step + 1) if first else contextlib.nullcontext() as board,
-        catch_stop_signals(accelerator.num_processes) as stop,
-    ):
-        fit(
-            trainer,
-            batches(train_store, recipe, config.seed, trainer.progress.step, trainer.share, trainer.task),
-            train_images=len(train_store),
-            measured=measured,
-            validate=validate,
-            keep_best=keep_best,
-            checkpoint=run.checkpoint,
-            on_row=on_row,
-            on_step=display.step,
-            is_stopped=lambda: bool(stop),
-        )
-    display.stop(trainer.progress)
-    if stop:
-        step = trainer.progress.step
-        display.message(
-            f"stopped after step {step} of {recipe.steps}, which is saved; the same command with `resume=True` goes on"
-        )
-        stop.obey()
-    return trainer.progress
+def _open_data(data: Dataset | str | Path, run: RunDirectory, options: TrainOptions) -> Dataset:
+    """Return the data set, with the bands and value range of the run that goes on or is repeated."""
+    dataset = data if isinstance(data, Dataset) else open_dataset(data)
+    paths = {
+        "out": run.path,
+        "data": dataset.root,
+        "images_root": dataset.images_root,
+        "start_from": options.start_from,
+    }
+    for name, path in paths.items():
+        require_text(name, path)
+    stored = run.config if options.resume and run.config.is_file() else options.config
+    if stored is None:
+        return dataset.with_value_range()
+    earlier = RunConfig.load(stored)
+    return replace(use_stored_bands(dataset, earlier, stored), value_range=earlier.value_range)

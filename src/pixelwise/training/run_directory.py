@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,23 @@ class RunDirectory:
             raise OutputError(self.path, "a file", "a directory to make", "Choose another `out`.")
         self.require_idle()
         self._require_empty()
+
+    def require_removable(self) -> None:
+        """Raise `OutputError` if something else than a run is there, and `RunError` if another process is training."""
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(self.path, "a file", "a directory to make", "Choose another `out`.")
+        self.require_idle()
+        if not self.has_begun:
+            self._require_empty()
+
+    def remove(self) -> None:
+        """Remove the files of a run; others stay."""
+        files = (self.config, self.weights, self.model, self.metrics, self.history, self.report)
+        for file in files:
+            file.unlink(missing_ok=True)
+        for folder in (self.checkpoint.parent, self.tensorboard, self.path / STAGES, self.path / FOLDS):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.clear_leftovers()
 
     def require_idle(self) -> None:
         """Raise `RunError` if another process is training here."""

@@ -16,7 +16,7 @@ from pixelwise.core.bands import repeat_over_channels
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.metrics.rand import connected_components
-from pixelwise.nn.augment import color, crop, elastic
+from pixelwise.nn.augment import AUGMENTATIONS, color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.tasks.base import Task
 from pixelwise.tasks.semantic import SEMANTIC
@@ -106,9 +106,9 @@ def batch_at(
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
     first = count_crops(recipe, step)
-    size, count = crops_at_step(recipe, step)
+    size, number = crops_at_step(recipe, step)
     recipe = recipe.replace(crop=size)
-    for position in range(first, first + count)[share]:
+    for position in range(first, first + number)[share]:
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
@@ -141,14 +141,18 @@ def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Ta
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
     label_map = crop.on_label_map(label_map, window)
-    border = target = None
-    if instance_map is not None:
-        instance_map = crop.on_instance_map(instance_map, window)
-        border = _border_weights(instance_map, recipe) if recipe.border_weight else None
-        target = task.target(label_map, instance_map, recipe) if task.channels else None
+    instance_map = None if instance_map is None else crop.on_instance_map(instance_map, window)
     image = crop.on_image(image, window, repeat_over_channels(recipe.fill, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
+    for augmentation in (AUGMENTATIONS[name] for name in recipe.augmentations):
+        params = augmentation.draw(rng, label_map.shape)
+        image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)
+        instance_map = None if instance_map is None else augmentation.on_instance_map(instance_map, params)
+    border = target = None
+    if instance_map is not None:
+        border = _border_weights(instance_map, recipe) if recipe.border_weight else None
+        target = task.target(label_map, instance_map, recipe) if task.channels else None
     return AugmentedSample(image, label_map, border, target)
 
 

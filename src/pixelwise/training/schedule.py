@@ -13,13 +13,13 @@ class StepCrops(NamedTuple):
     """The crops of one step: their size (height, width), and how many there are."""
 
     size: tuple[int, int]
-    count: int
+    number: int
 
 
 def crops_at_step(recipe: Recipe, step: int) -> StepCrops:
     """Return the size and number of the crops of a step."""
-    count = count_crops(recipe, step + 1) - count_crops(recipe, step)
-    return StepCrops(recipe.crop if step >= _early_steps(recipe) else _early_size(recipe), count)
+    number = count_crops(recipe, step + 1) - count_crops(recipe, step)
+    return StepCrops(recipe.crop if step >= _early_steps(recipe) else _early_size(recipe), number)
 
 
 def count_crops(recipe: Recipe, step: int) -> int:
@@ -78,7 +78,7 @@ def describe_crops(recipe: Recipe) -> str:
     """Return in words how many crops of which size a step has."""
     whole = recipe.replace(crops=None, earlier=())
     early, late = (
-        f"{crops.count} crops {crops.size[0]}x{crops.size[1]}"
+        f"{crops.number} crops {crops.size[0]}x{crops.size[1]}"
         for crops in (crops_at_step(whole, 0), StepCrops(recipe.crop, recipe.batch))
     )
     most = "" if recipe.crops is None else "at most "

@@ -8,20 +8,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from pixelwise.core.errors import OptionError
+from pixelwise.data.dataset import Dataset
 from pixelwise.nn.models import model_options, parse_options
-from pixelwise.training.options import TrainOptions
+from pixelwise.training.config import RunConfig
+from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
+from pixelwise.training.resume import inherit_options, require_same
 from pixelwise.training.run_directory import STAGES, RunDirectory
+from pixelwise.training.session import Session
 
 ORDER = {"fcn16s": ("fcn32s", "fcn16s"), "fcn8s": ("fcn32s", "fcn16s", "fcn8s")}
 
 
-def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
-    """Yield each stage's run directory and options; the last is `run` itself, the others lie in its `stages/`.
+SHARED = (
+    "pretrained",
+    "freeze_through",
+    "seed",
+    "loss",
+    "class_weights",
+    "reduction",
+    "border_weight",
+    "elastic",
+    "rotate",
+    "augmentations",
+)
+"""The options that every stage has as the first."""
 
-    The minutes are shared out evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
-    that was stopped goes on in the stage it had come to. Of the model's options each stage takes those it has. What
+
+def train_stages(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:
+    """Train each stage, or go on in the one that a stopped run had come to, and return the metrics of the last."""
+    if run.config.is_file() and not run.is_staged:
+        remedy = "Leave `stages` out, or choose another `out`."
+        raise OptionError("stages", "a run that was started without it", "one in stages", remedy)
+    metrics: dict[str, Any] = {}
+    last: RunConfig | None = None
+    for directory, stage in plan_stages(options, run):
+        if last is not None:
+            stage = inherit_options(stage, last, ("task", "encoder", "width", "recipe", *SHARED))
+        if directory.config.is_file():
+            require_same(directory, RunConfig.load(directory.config), stage, may_extend=False)
+        if directory == run or not directory.finished:
+            metrics = session.train_model(directory, dataset, stage)
+        last = RunConfig.load(directory.config)
+    return metrics
+
+
+def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
+    """Yield the run directory and the options of each stage: the last is `run` itself, the others lie in its `stages/`.
+
+    The stages share the minutes evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
+    that was stopped goes on in the stage it had come to. Each stage takes the options of the model that it has. What
     learns is the same in all: a stage that starts from the last one's weights is fine-tuned as the first was.
     Raises `OptionError` for a model without stages.
     """
@@ -33,18 +71,19 @@ def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunD
         raise OptionError("stages", "`config`", "one of the two", "Leave `stages` out to repeat a single run.")
     pairs = options.model_options or ()
     parse_options(names[-1], pairs)
-    minutes = None if options.minutes is None else options.minutes / len(names)
+    directories = [RunDirectory(run.path / STAGES / name) for name in names[:-1]] + [run]
+    minutes = options.minutes
+    if minutes is None and options.epochs is None and not directories[0].config.is_file():
+        minutes = DEFAULT_MINUTES
     start_from = options.start_from
-    for name in names:
-        own = tuple(pair for pair in pairs if pair.partition("=")[0] in model_options(name))
-        directory = run if name == options.model else RunDirectory(run.path / STAGES / name)
+    for name, directory in zip(names, directories, strict=True):
         yield (
             directory,
             replace(
                 options,
                 model=name,
-                model_options=own,
-                minutes=minutes,
+                model_options=tuple(pair for pair in pairs if pair.partition("=")[0] in model_options(name)),
+                minutes=None if minutes is None else minutes / len(names),
                 start_from=start_from,
                 encoder_weights=options.encoder_weights if name == names[0] else None,
                 resume=True,

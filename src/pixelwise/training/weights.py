@@ -23,6 +23,7 @@ from pixelwise.nn.seeding import seeded
 from pixelwise.tasks import TASKS
 from pixelwise.training.checkpoint import Tensors, load_tensors, require_types, save_tensors
 from pixelwise.training.config import RunConfig
+from pixelwise.training.import_paths import require_registered
 from pixelwise.training.planning.tiles import remove_tta
 from pixelwise.training.run_directory import RunDirectory
 
@@ -36,6 +37,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
     """
     channels = channel_count(config.bands)
+    require_registered(MODELS, config.model)
     with seeded(config.seed):
         model = build(
             config.model,

@@ -45,7 +45,7 @@ def test_a_run_is_long_where_there_is_time_for_six_hundred_million_pixels() -> N
 
 
 def batches_of(recipe: Recipe) -> list[int]:
-    return [crops_at_step(recipe, step).count for step in range(recipe.steps)]
+    return [crops_at_step(recipe, step).number for step in range(recipe.steps)]
 
 
 @pytest.mark.parametrize(

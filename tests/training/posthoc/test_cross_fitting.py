@@ -13,9 +13,9 @@ from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.training import train
 from pixelwise.training.posthoc.class_bias import best_bias
 from pixelwise.training.posthoc.cross_fitting import headline_split
+from pixelwise.training.run import train
 from pixelwise.training.torch_engine import torch_predictor
 from pixelwise.training.weights import load_run
 from pixelwise_scenes import write_scenes

@@ -16,7 +16,7 @@ from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
 from pixelwise.training.planning.tiles import choose_test_scales, fit_tiles, tile_and_overlap
 from pixelwise.training.recipe import Recipe
 
-GIVEN_NUMBERS = ("reduction", "border_weight", "elastic", "rotate")
+RECIPE_OPTIONS = ("loss", "reduction", "border_weight", "elastic", "rotate", "augmentations")
 """The options that are fields of the recipe of the same name."""
 
 
@@ -99,7 +99,7 @@ def compute_class_weights(name: str, data: DataFacts) -> tuple[float, ...]:
 
 def apply_options(recipe: Recipe, options: TrainOptions) -> Recipe:
     """Return `recipe` with the numbers that the options name."""
-    values = {name: getattr(options, name) for name in GIVEN_NUMBERS}
+    values = {name: getattr(options, name) for name in RECIPE_OPTIONS}
     changes: dict[str, object] = {name: value for name, value in values.items() if value is not None}
     if options.freeze_through is not None:
         changes["frozen_stride"] = options.freeze_through

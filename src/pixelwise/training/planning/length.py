@@ -72,7 +72,7 @@ def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
         return steps, None
     first = earlier_steps(recipe)
     exact = recipe.replace(steps=steps, crops=crops)
-    counts = [crops_at_step(exact, step).count for step in range(first, min(steps, first + SHORT_STEPS))]
+    counts = [crops_at_step(exact, step).number for step in range(first, min(steps, first + SHORT_STEPS))]
     if min(counts) >= min(2, recipe.batch):
         return steps, crops
     return (steps - 1, crops) if steps > first + 1 else (steps, None)

@@ -157,7 +157,9 @@ def repeat_call(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> s
     keywords: dict[str, object] = {"out": f"{run.path}-again", "config": str(run.config)}
     if options.folds is not None:
         minutes = options.minutes and options.minutes * (options.folds + 1)
-        keywords = {"out": "runs/again"} | replace(options, minutes=minutes, resume=False).as_keywords()
+        keywords = {"out": "runs/again"} | replace(
+            options, minutes=minutes, resume=False, overwrite=False
+        ).as_keywords()
     if dataset.images_root is not None:
         keywords = {"images_root": str(dataset.images_root)} | keywords
     values = [repr(str(dataset.root)), *(f"{name}={value!r}" for name, value in keywords.items())]

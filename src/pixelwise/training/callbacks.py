@@ -1,0 +1,52 @@
+"""`Callback`: what a user's code is told while a run goes on."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Callback(Protocol):
+    """Methods that `train` calls in its main process. A subclass overrides those that it needs.
+
+    An error in one of them ends the run as it is; `resume=True` goes on from the last checkpoint.
+
+    Examples
+    --------
+    >>> class Losses(Callback):
+    ...     def __init__(self): self.losses = []
+    ...     def on_step(self, step, loss): self.losses.append(loss)
+    >>> losses = Losses()
+    >>> losses.on_step(1, 0.5); losses.on_validation(1, 0.25); losses.losses
+    [0.5]
+    """
+
+    def on_step(self, step: int, loss: float) -> None:
+        """Take note of a step.
+
+        Parameters
+        ----------
+        step
+            Number of steps taken so far.
+        loss
+            Loss of the step's batch.
+        """
+
+    def on_validation(self, step: int, score: float) -> None:
+        """Take note of a validation.
+
+        Parameters
+        ----------
+        step
+            Number of steps taken so far.
+        score
+            The task's measure on the validation images, in 0..1.
+        """
+
+    def on_end(self, metrics: dict[str, Any]) -> None:
+        """Take note of the end of the run.
+
+        Parameters
+        ----------
+        metrics
+            Content of `metrics.json`, empty where nothing was measured.
+        """
