@@ -177,7 +177,9 @@ def test_in_training_no_mirror_image_is_seen() -> None:
 def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnification: float) -> None:
     """A model that says 2 and 3 units says 2 * 16 and 3 * 16 pixels of what it sees; scores stay."""
     model = Constant((5.0, 2.0, 3.0))
-    pipeline = Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (magnification,), grouping=GroupingParameters((0,)))
+    pipeline = Pipeline(
+        model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA((magnification,)), grouping=GroupingParameters((0,))
+    )
     for training, factor in ((True, 1.0), (False, magnification)):
         logits = pipeline.train(training)(torch.from_numpy(IMAGES))
         assert_allclose(logits[0, :, 0, 0], [5, 2 * OFFSET_UNIT / factor, 3 * OFFSET_UNIT / factor], rtol=1e-6)
@@ -217,4 +219,4 @@ def test_two_magnifications_are_averaged() -> None:
         )
     assert_allclose(both, (one + other) / 2, atol=1e-5)
     assert not np.allclose(one, other, atol=1e-3)
-    assert Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, (1.25, 1.5)).stride == 4 * model.stride
+    assert Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA((1.25, 1.5))).stride == 4 * model.stride
