@@ -1,1 +1,1 @@
-"""Objects: what they are, which of two images' objects are the same."""
+"""Objects of one image: maps, encodings, measurements, and center-offset grouping. Needs numpy and scipy only."""

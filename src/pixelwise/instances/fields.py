@@ -1,4 +1,4 @@
-"""`CentreOffsetMaps`: what grouping needs of a net's logits at each pixel, in a third of their bytes or less."""
+"""`CentreOffsetMaps`: the maps that center-offset grouping reads, at a third of the bytes of logits or less."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Int16 = npt.NDArray[np.int16]
 NO_THING = 255
+"""In `CentreOffsetMaps.class_index`: the best class is not a thing."""
 
 
 @dataclass(frozen=True)
 class CentreOffsetMaps:
-    """Maps of an image, each (height, width).
+    """The maps of one image from which objects are grouped, each (height, width).
 
-    class_index: uint8, the best class where that is a thing, else `NO_THING`. probability: float32, that of this class
-    there. heat: float32, 1 at the centre of an object and less away from it. down, right: int16, rows and columns from
-    a pixel to its object's centre.
+    class_index: uint8, the best class where it is a thing, else `NO_THING`. probability: float32, the probability of
+    the best class, 0..1. heat: float32, 1 at an object's centre and lower away from it. down, right: int16, the offset
+    in rows and columns from a pixel to the centre of its object.
     """
 
     class_index: UInt8
@@ -34,9 +35,9 @@ class CentreOffsetMaps:
 
     @classmethod
     def from_logits(cls, logits: Float32, things: Sequence[int]) -> CentreOffsetMaps:
-        """Return what float32 logits (K + 3, height, width) say: scores of classes, heat, and offsets in pixels.
+        """Return the maps of float32 logits (K + 3, height, width): K class scores, heat, and offsets in pixels.
 
-        Raises `ShapeError` for fewer channels than the things ask for.
+        Raises `ShapeError` for fewer channels than `things` need.
         """
         num_classes = len(logits) - CHANNELS
         if logits.ndim != 3 or num_classes <= max(things):
@@ -48,22 +49,22 @@ class CentreOffsetMaps:
         highest = scores.max(axis=0)
         class_index = np.full(highest.shape, NO_THING, np.uint8)
         total = np.zeros_like(highest)
-        for index in reversed(range(num_classes)):  # of a tie the first is best
+        for index in reversed(range(num_classes)):  # the lowest index wins a tie
             class_index[scores[index] == highest] = index if index in things else NO_THING
             total += np.exp(scores[index] - highest)
-        return cls(class_index, 1 / total, heat, _whole(down), _whole(right))
+        return cls(class_index, 1 / total, heat, _round_offsets(down), _round_offsets(right))
 
     @classmethod
     def empty(cls, size: tuple[int, int]) -> CentreOffsetMaps:
-        """Return maps of `size` (height, width), to be filled."""
+        """Return uninitialised maps of `size` (height, width)."""
         return cls(*(np.empty(size, dtype) for dtype in (np.uint8, np.float32, np.float32, np.int16, np.int16)))
 
     def paste(self, place: tuple[slice, slice], part: CentreOffsetMaps) -> None:
-        """Fill rows and columns with those of a part of the image."""
+        """Write the maps of a part of the image into rows and columns `place`."""
         for field in fields(self):
             getattr(self, field.name)[place] = getattr(part, field.name)
 
 
-def _whole(distance: Float32) -> Int16:
+def _round_offsets(distance: Float32) -> Int16:
     limits = np.iinfo(np.int16)
     return np.rint(distance).clip(limits.min, limits.max).astype(np.int16)

@@ -1,4 +1,4 @@
-"""What grouping goes by: channels of a net's logits, and numbers that travel in a model file."""
+"""`GroupingParameters`: the numbers of center-offset grouping, which a model file holds."""
 
 from __future__ import annotations
 
@@ -8,19 +8,36 @@ from pixelwise.core.errors import OptionError
 
 CENTRES, BOTH, COMPONENTS = "centres", "both", "components"
 WAYS = (CENTRES, BOTH, COMPONENTS)
-"""What parts the foreground into objects: the centres; the centres, and where a connected component has none it is an
-object of its own; or the connected components of each class alone, whatever heat and offsets say."""
+"""What separates the foreground into objects. "centres": each pixel joins a centre. "both": as "centres", and a
+connected component without a centre is an object of its own. "components": connected components of each class, without
+heat and
+offsets."""
 CHANNELS = 3
-"""Of a net's logits beside those of classes: the heat of centres, and the offset to the centre in rows and columns."""
+"""Channels of logits beside the class scores: the heat of centres, and the offset to the centre in rows and columns."""
 
 
 @dataclass(frozen=True)
 class GroupingParameters:
-    """Numbers of the grouping, in pixels where they have a unit.
+    """The numbers of center-offset grouping.
 
-    things: the classes whose pixels make objects. radius: up to which a centre is the highest. least_heat: of a centre.
-    least_area: of an object, smaller ones are dropped. by: one of `WAYS`. Raises `OptionError` for no things, twice the
-    same or one below 0, a radius or area below 1, a heat that is no number, or another way.
+    Attributes
+    ----------
+    things
+        The classes whose pixels make objects.
+    radius
+        A centre is the highest heat within this many rows and columns.
+    least_heat
+        The least heat of a centre.
+    least_area
+        Smaller objects are dropped, in pixels.
+    by
+        What separates objects, one of `WAYS`.
+
+    Raises
+    ------
+    OptionError
+        For no things, repeated or negative ones, a radius or an area below 1, a heat that is not a number, or an
+        unknown way.
     """
 
     things: tuple[int, ...]

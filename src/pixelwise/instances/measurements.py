@@ -1,4 +1,4 @@
-"""What can be measured of each object of a map, in passes over the whole map."""
+"""Measurements of objects, each in one pass over the whole instance map."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ObjectMeasures:
-    """Of each object, in pixels and in the order of ids.
+    """Measurements of objects, in pixels and in the order of ids.
 
-    area: int64 (n,). centre: float64 (n, 2), the mean position (row, column) of its pixels. box_xyxy: int64 (n, 4), its
-    left, top, right and bottom edge. perimeter: float64 (n,), with that of holes. intensity: float64 (n,), the mean of
-    the image's channels over its pixels, 0..255.
+    area: int64 (n,). centre: float64 (n, 2), the mean (row, column) of the object's pixels. box_xyxy: int64 (n, 4),
+    left, top, right and bottom edge. perimeter: float64 (n,), holes included. intensity: float64 (n,), the mean over
+    channels and pixels, 0..255.
     """
 
     area: npt.NDArray[np.int64]
@@ -29,7 +29,10 @@ class ObjectMeasures:
 
 
 def measure_objects(objects: Objects, image: npt.NDArray[np.uint8]) -> ObjectMeasures:
-    """Return the measures of the objects in `image`, uint8 (height, width, C), each of which has a pixel."""
+    """Return the measurements of objects in `image`, uint8 (height, width, C).
+
+    Each object must have a pixel.
+    """
     count = len(objects)
     rows, columns = np.nonzero(objects.instance_map)
     labels = objects.instance_map[rows, columns] - 1
@@ -42,11 +45,11 @@ def measure_objects(objects: Objects, image: npt.NDArray[np.uint8]) -> ObjectMea
 
 
 def perimeters(instance_map: npt.NDArray[np.int32], count: int) -> Float64:
-    """Return the length of each object's outline, float64 (count,), from how often lines in four directions cross it.
+    """Return the length of each object's outline in pixels, float64 (count,).
 
-    Crofton's formula, L = pi / 8 (I_0 + I_90 + (I_45 + I_135) / sqrt(2)) with lines a pixel, and on the diagonals
-    1 / sqrt(2) pixels, apart: right within some percent for smooth outlines, which edges of pixels are a quarter longer
-    than.
+    Crofton's formula counts how often lines in four directions cross the outline: L = pi / 8 (I_0 + I_90 + (I_45 +
+    I_135) / sqrt(2)), with lines 1 pixel apart, on the diagonals 1 / sqrt(2). It is right within a few percent for
+    smooth outlines, where counting pixel edges is a quarter too long.
     """
     framed = np.pad(instance_map, 1)
     length = np.zeros(count + 1)
@@ -56,7 +59,7 @@ def perimeters(instance_map: npt.NDArray[np.int32], count: int) -> Float64:
         (np.sqrt(0.5), framed[:-1, :-1], framed[1:, 1:]),
         (np.sqrt(0.5), framed[:-1, 1:], framed[1:, :-1]),
     )
-    for apart, one, other in pairs:
+    for spacing, one, other in pairs:
         crossed = one != other
-        length += apart * np.bincount(np.concatenate([one[crossed], other[crossed]]), minlength=count + 1)
+        length += spacing * np.bincount(np.concatenate([one[crossed], other[crossed]]), minlength=count + 1)
     return np.pi / 8 * length[1:]

@@ -1,4 +1,4 @@
-"""`Objects`: the objects of one image, and how they are made of maps."""
+"""`Objects`: the objects of one image, and how they are made from maps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ AnyInstanceMap = npt.NDArray[np.integer[Any]]
 Int32 = npt.NDArray[np.int32]
 Float32 = npt.NDArray[np.float32]
 MAX_ID = 65535
-"""The most that files of 16 bits, and so all layouts of data, can number."""
+"""The highest id in files of 16 bits, and so in all layouts."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A mask, boolean (height, width), and where its top left corner lies in an image."""
+    """A mask, boolean (height, width), and the place of its top left corner in an image."""
 
     top: int
     left: int
@@ -34,17 +34,23 @@ class Piece:
 
     @classmethod
     def from_mask(cls, mask: npt.NDArray[np.bool_]) -> Piece:
-        """Return what a mask of a whole image, with a pixel or more, holds."""
+        """Return the bounding box of a mask of a whole image, which has a pixel or more."""
         rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
         return cls(int(rows[0]), int(columns[0]), mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of one image, no two at the same pixel.
+    """The objects of one image. No two share a pixel.
 
-    instance_map: int32 (height, width), 0 = no object, ids 1..n without gaps. class_index: int32 (n,), that of object
-    i + 1 at i. score: float32 (n,), how sure they are, in 0..1.
+    Attributes
+    ----------
+    instance_map
+        int32 (height, width), 0 = no object, ids 1..n without gaps.
+    class_index
+        int32 (n,), that of object i + 1 at i.
+    score
+        float32 (n,), the confidence of each object, in 0..1.
     """
 
     instance_map: Int32
@@ -54,17 +60,17 @@ class Objects:
     def __len__(self) -> int:
         return len(self.class_index)
 
-    def select(self, which: npt.NDArray[np.bool_]) -> Objects:
-        """Return the objects that are true in `which`, boolean (n,), numbered anew."""
-        table = np.concatenate([[0], np.cumsum(which) * which]).astype(np.int32)
-        return Objects(table[self.instance_map], self.class_index[which], self.score[which])
+    def select(self, selected: npt.NDArray[np.bool_]) -> Objects:
+        """Return the `selected` objects, boolean (n,), renumbered."""
+        table = np.concatenate([[0], np.cumsum(selected) * selected]).astype(np.int32)
+        return Objects(table[self.instance_map], self.class_index[selected], self.score[selected])
 
     def areas(self) -> npt.NDArray[np.int64]:
-        """Return the objects' pixels, int64 (n,)."""
+        """Return the number of pixels of each object, int64 (n,)."""
         return np.bincount(self.instance_map.ravel(), minlength=len(self) + 1)[1:]
 
     def boxes_xyxy(self) -> npt.NDArray[np.int64]:
-        """Return the left, top, right and bottom edge of each object, int64 (n, 4); each has a pixel."""
+        """Return the left, top, right and bottom edge of each object, int64 (n, 4). Each must have a pixel."""
         rows, columns = np.nonzero(self.instance_map)
         labels = self.instance_map[rows, columns] - 1
         boxes = np.empty((len(self), 4), np.int64)
@@ -75,13 +81,13 @@ class Objects:
         return boxes
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield each object's mask, no larger than the object."""
+        """Yield the mask of each object, as large as its bounding box."""
         for index, (left, top, right, bottom) in enumerate(self.boxes_xyxy().tolist()):
             yield Piece(top, left, self.instance_map[top:bottom, left:right] == index + 1)
 
 
 def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_map") -> None:
-    """Raise `ShapeError` unless given integers (height, width) with at least one pixel, `MaskError` for ids below 0."""
+    """Raise `ShapeError` unless given integers (height, width) with a pixel or more, `MaskError` for negative ids."""
     if instance_map.ndim != 2 or instance_map.size == 0 or not np.issubdtype(instance_map.dtype, np.integer):
         found = f"{instance_map.dtype} of shape {instance_map.shape}"
         expected = "integers of shape (height, width) with at least one pixel"
@@ -92,13 +98,19 @@ def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_ma
 
 
 def renumber(instance_map: AnyInstanceMap) -> tuple[Int32, npt.NDArray[np.int64]]:
-    """Return the map with its ids replaced by 1..n in their order, int32 (height, width), and the ids, int64 (n,).
+    """Return the map with its ids replaced by 1..n in their order, int32 (height, width), and the old ids, int64 (n,).
 
     0 stays 0. Raises as `require_instance_map`.
+
+    Examples
+    --------
+    >>> numbers, ids = renumber(np.array([[0, 7, 7], [3, 3, 0]]))
+    >>> numbers.tolist(), ids.tolist()
+    ([[0, 2, 2], [1, 1, 0]], [3, 7])
     """
     require_instance_map(instance_map)
     highest = int(instance_map.max())
-    if highest < instance_map.size:  # a table of ids is quicker than sorting the pixels
+    if highest < instance_map.size:  # a table of ids is faster than sorting the pixels
         ids = np.flatnonzero(np.bincount(instance_map.ravel()))
         ids = ids[ids > 0]
         numbers = np.zeros(highest + 1, np.int32)
@@ -112,16 +124,17 @@ def renumber(instance_map: AnyInstanceMap) -> tuple[Int32, npt.NDArray[np.int64]
 
 
 def objects_from_maps(label_map: npt.NDArray[np.uint8], instance_map: AnyInstanceMap) -> Objects:
-    """Return the objects of a labelled image, all with score 1; each has the class that most of its pixels have.
+    """Return the objects of a labelled image, all with score 1.
 
-    label_map: uint8 (height, width); of two classes as frequent the lower index counts. An object without one labelled
-    pixel is left out. Raises `ShapeError` for shapes that differ, and as `require_instance_map`.
+    Each object has the class of most of its labelled pixels, the lower index in a tie. An object without a labelled
+    pixel is left out. label_map: uint8 (height, width). Raises `ShapeError` for shapes that differ, and as
+    `require_instance_map`.
     """
     if label_map.shape != instance_map.shape:
         expected = f"{label_map.shape}, the label map's shape"
         raise ShapeError("instance_map", str(instance_map.shape), expected, "Pass maps of the same image.")
-    own, ids = renumber(instance_map)
-    votes = np.bincount(own.ravel() * 256 + label_map.ravel(), minlength=256 * (len(ids) + 1)).reshape(-1, 256)
+    numbers, ids = renumber(instance_map)
+    votes = np.bincount(numbers.ravel() * 256 + label_map.ravel(), minlength=256 * (len(ids) + 1)).reshape(-1, 256)
     votes = votes[1:, :IGNORE_INDEX]
-    every = Objects(own, votes.argmax(axis=1).astype(np.int32), np.ones(len(ids), np.float32))
-    return every.select(votes.sum(axis=1) > 0)
+    objects = Objects(numbers, votes.argmax(axis=1).astype(np.int32), np.ones(len(ids), np.float32))
+    return objects.select(votes.sum(axis=1) > 0)

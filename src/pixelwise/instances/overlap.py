@@ -1,4 +1,4 @@
-"""Which objects of two maps of one image lie on each other, and by how much."""
+"""Overlaps of predicted and true objects of one image, in pixels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Overlaps:
-    """The pairs of a predicted and a true object that share pixels, each array (pairs,), and the objects by themselves.
+    """The pairs of a predicted and a true object that share pixels, and the areas of all objects.
 
-    predicted, true: positions (id - 1) in the two `Objects`. shared: pixels of both. predicted_areas, true_areas: all
-    pixels of each object, (n,). unknown: of each predicted object the pixels outside all true ones where nothing is
-    known, (n,).
+    predicted, true: (pairs,), positions (id - 1) in the two `Objects`. shared: (pairs,), pixels of both.
+    predicted_areas, true_areas: (n,), pixels of each object. unknown: (n,), pixels of each predicted object that are
+    ignored and outside all true objects.
     """
 
     predicted: Int
@@ -32,27 +32,28 @@ class Overlaps:
     unknown: Int
 
     def iou(self, *, of_known: bool = False) -> Float64:
-        """Return intersection over union of each pair, in 0..1; with `of_known`, unknown pixels count in no union."""
+        """Return the intersection over union of each pair, in 0..1. With `of_known`, unknown pixels count in no
+        union."""
         areas = self.predicted_areas - self.unknown if of_known else self.predicted_areas
         return self.shared / (areas[self.predicted] + self.true_areas[self.true] - self.shared)
 
 
 def count_overlaps(prediction: Objects, target: Objects, ignored: npt.NDArray[np.bool_] | None = None) -> Overlaps:
-    """Return how the objects of `prediction` lie on those of `target`, in one pass over the pixels.
+    """Return the overlaps of two sets of objects, in one pass over the pixels.
 
-    ignored: boolean (height, width), true where nothing is known; `None` for nowhere. Raises `ShapeError` for maps of
-    different sizes.
+    ignored: boolean (height, width), true where the truth is unknown; `None` for nowhere. Raises `ShapeError` for maps
+    of different sizes.
     """
-    for where, found in (("prediction", prediction.instance_map), ("ignored", ignored)):
-        if found is not None and found.shape != target.instance_map.shape:
+    for where, array in (("prediction", prediction.instance_map), ("ignored", ignored)):
+        if array is not None and array.shape != target.instance_map.shape:
             expected = f"{target.instance_map.shape}, the target's shape"
-            raise ShapeError(where, str(found.shape), expected, "Pass maps of the same image.")
-    own, truth = prediction.instance_map.ravel(), target.instance_map.ravel()
+            raise ShapeError(where, str(array.shape), expected, "Pass maps of the same image.")
+    predicted, truth = prediction.instance_map.ravel(), target.instance_map.ravel()
     shape = (len(prediction) + 1, len(target) + 1)
-    pixels = coo_array((np.ones(own.size, np.intp), (own, truth)), shape=shape).tocsr()
+    pixels = coo_array((np.ones(predicted.size, np.intp), (predicted, truth)), shape=shape).tocsr()
     unknown = np.zeros(len(prediction), np.intp)
     if ignored is not None:
-        unknown = np.bincount(own[ignored.ravel() & (truth == 0)], minlength=len(prediction) + 1)[1:]
+        unknown = np.bincount(predicted[ignored.ravel() & (truth == 0)], minlength=len(prediction) + 1)[1:]
     pairs = pixels[1:, 1:].tocoo()
     return Overlaps(
         predicted=pairs.row.astype(np.intp),

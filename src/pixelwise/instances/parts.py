@@ -1,4 +1,4 @@
-"""Connected parts of objects, and the holes in them, in passes over the whole map: time goes by pixels, not objects."""
+"""Connected parts of objects and the holes in them, in passes over the whole map: time grows with pixels alone."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ BORDER = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
 
 
 def connected_regions(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int32, int]:
-    """Return a map of the 4-connected regions of one value, int32 (height, width), 0..n-1, and how many there are.
+    """Return a map of the 4-connected regions of equal value, int32 (height, width), 0..n-1, and n.
 
-    0 is a value like any other. A row falls into runs of one value; runs that touch above each other belong together.
+    0 is a value like any other. Each row is split into runs of one value; runs that touch across rows are one region.
     """
     start = np.ones(instance_map.shape, bool)
     start[:, 1:] = instance_map[:, 1:] != instance_map[:, :-1]
     run = np.cumsum(start).reshape(instance_map.shape) - 1
     same = instance_map[1:] == instance_map[:-1]
-    first = same & (start[1:] | start[:-1])  # of the pixels where two runs touch
+    first = same & (start[1:] | start[:-1])  # the first pixel at which two runs touch
     above, below = run[:-1][first], run[1:][first]
     size = int(run[-1, -1]) + 1
     graph = coo_array((np.ones(len(above), bool), (above, below)), shape=(size, size))
@@ -33,7 +33,10 @@ def connected_regions(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int3
 
 
 def region_objects(label_map: npt.NDArray[np.uint8]) -> Objects:
-    """Return the 4-connected regions of one class, of a label map uint8 (height, width), as objects of score 1."""
+    """Return the 4-connected regions of a label map as objects of score 1.
+
+    label_map: uint8 (height, width).
+    """
     parts, count = connected_regions(label_map)
     class_index = np.empty(count, np.int32)
     class_index[parts] = label_map
@@ -41,7 +44,7 @@ def region_objects(label_map: npt.NDArray[np.uint8]) -> Objects:
 
 
 def keep_largest_parts(instance_map: Int32) -> Int32:
-    """Return the map with each object reduced to its largest 4-connected part; of parts as large the first stays."""
+    """Return the map with each object reduced to its largest 4-connected part, the first one in a tie."""
     parts, count = connected_regions(instance_map)
     areas = np.bincount(parts.ravel(), minlength=count)
     ids = np.zeros(count, np.int32)
@@ -53,9 +56,9 @@ def keep_largest_parts(instance_map: Int32) -> Int32:
 
 
 def fill_holes(instance_map: Int32) -> Int32:
-    """Return the map with every 4-connected region of 0 given to the object that alone surrounds it.
+    """Return the map with each hole given to the object around it.
 
-    A region at the image's border is no hole.
+    A hole is a 4-connected region of 0 that a single object encloses and that does not touch the image's border.
     """
     gaps, count = ndimage.label(instance_map == 0)
     pairs = [np.stack([gaps[edge], np.full_like(gaps[edge], -1)]) for edge in BORDER]  # as if beside no object

@@ -1,4 +1,4 @@
-"""Masks to polygons and back, exactly: corners of pixels are whole numbers, their centres halves."""
+"""Masks to polygons and back, without loss: pixel corners are integers, pixel centres are halves."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
 Ring = npt.NDArray[np.float64]
-"""The corners of a closed line, (n, 2), each (x, y) from the image's top left corner; the last meets the first."""
+"""The corners of a closed polygon, (n, 2), each (x, y) from the image's top left corner."""
 FARTHEST = 2.0**31
-"""The largest coordinate, in pixels: no image has a side as long, and arithmetic with it is exact enough."""
+"""The largest coordinate, in pixels. No image is as large, and float64 is exact enough up to it."""
 MAX_CROSSINGS = 3 * 10**7
-"""So many rows of pixels, or four for each pixel of a larger image, may the lines of an outline cross in all."""
+"""Most rows that the edges of an outline may cross in all; in a larger image, four for each pixel."""
 _AT_ONCE = 2**20
+"""Crossings that are computed at a time."""
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
-"""(rows, columns) to the right, down, left and up: each a turn to the right from the one before."""
+"""(rows, columns) to the right, down, left and up, clockwise."""
 
 
 def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
-    """Return the pixels, boolean of `size` (height, width), whose centres the rings surround an odd number of times.
+    """Return the pixels, boolean of `size` (height, width), whose centres lie inside the rings by the even-odd rule.
 
-    A ring inside another is a hole, and so is what a ring that crosses itself surrounds twice. What lies outside the
-    image is cut off. Raises `ValueError` for lines that go up and down more than `MAX_CROSSINGS` allows.
+    A ring inside another is a hole, and so is what a self-intersecting ring encloses twice. What lies outside the image
+    is cut off. Raises `ValueError` for edges that cross more rows than `MAX_CROSSINGS` allows.
     """
     height, width = size
     starts = np.concatenate([np.empty((0, 2)), *rings])
@@ -39,11 +40,11 @@ def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
     crossings = np.zeros(height * (width + 1), np.intp)
     parts = np.searchsorted(ends_at, np.arange(0, total, _AT_ONCE), side="right").tolist()
     for start, end in pairwise([*parts, len(starts)]):
-        own = slice(start, end)
-        spans = (stop - first)[own]
-        edge = np.repeat(np.arange(len(spans)), spans)  # each once for every row of centres that it crosses
-        row = np.arange(len(edge)) - np.repeat(np.cumsum(spans) - stop[own], spans)
-        (x, y), (x_end, y_end) = upper[own][edge].T, lower[own][edge].T
+        chunk = slice(start, end)
+        spans = (stop - first)[chunk]
+        edge = np.repeat(np.arange(len(spans)), spans)  # once for every row of pixel centres that it crosses
+        row = np.arange(len(edge)) - np.repeat(np.cumsum(spans) - stop[chunk], spans)
+        (x, y), (x_end, y_end) = upper[chunk][edge].T, lower[chunk][edge].T
         crossing = x + (row + 0.5 - y) * (x_end - x) / (y_end - y)
         column = np.clip(np.ceil(crossing - 0.5), 0, width).astype(np.intp)  # the first centre beyond
         crossings += np.bincount(row * (width + 1) + column, minlength=len(crossings))
@@ -52,22 +53,28 @@ def fill_rings(rings: Sequence[Ring], size: tuple[int, int]) -> Mask:
 
 
 def signed_area(ring: Ring) -> float:
-    """Return a ring's area, positive clockwise as the image is seen: around pixels, not around a hole."""
+    """Return a ring's area in pixels, positive where it runs clockwise in the image: around pixels, not around a hole.
+
+    Examples
+    --------
+    >>> signed_area(np.array([(0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 1.0)]))
+    2.0
+    """
     x, y = ring.T
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
 def trace_outlines(mask: Mask) -> list[Ring]:
-    """Return the rings along the pixels' edges that `fill_rings` makes the mask, boolean (height, width), of.
+    """Return the rings along pixel edges from which `fill_rings` restores the mask, boolean (height, width).
 
-    Around each 4-connected part runs one clockwise, as the image is seen, and around each of its holes one
-    counterclockwise, with a corner wherever it turns.
+    A ring runs clockwise around each 4-connected part and counterclockwise around each hole, with a corner at each
+    turn.
     """
     height, width = mask.shape
     framed = np.pad(mask, 1)
     beside = (framed[:-2, 1:-1], framed[1:-1, 2:], framed[2:, 1:-1], framed[1:-1, :-2])
     shape = (4, height + 1, width + 1)
-    leaving = np.zeros(shape, bool)  # whether from this corner an edge leads in this direction
+    leaving = np.zeros(shape, bool)  # whether an edge leaves this corner in this direction
     for direction, (other, (down, right)) in enumerate(zip(beside, ((0, 0), (0, 1), (1, 1), (1, 0)), strict=True)):
         leaving[direction, down : down + height, right : right + width] = mask & ~other
     edges = dict.fromkeys(np.flatnonzero(leaving).tolist())

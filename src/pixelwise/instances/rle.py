@@ -1,8 +1,8 @@
-"""COCO's run-length encoding of masks: pixels counted down the columns, zeros first.
+"""COCO's run-length encoding of masks: runs of pixels down the columns, zeros first.
 
-Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312, and its public mask code. The
-compressed form writes each count, from the third on less the one before the last, in groups of five bits, the lowest
-first, as characters from "0" on; a sixth bit says that more follow.
+Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014, arXiv:1405.0312, and its public mask code. In the
+compressed form each count, from the third on, is stored as its difference from the one before the last. It is written
+in groups of five bits, lowest first, as characters from "0" on; the sixth bit marks that another group follows.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ Mask = npt.NDArray[np.bool_]
 FIRST = ord("0")
 BITS, MORE, SIGN = 5, 0x20, 0x10
 MAX_BITS = 60
-"""Of a count: no image has as many pixels."""
+"""Most bits of a count; no image has as many pixels."""
 
 
 def encode_mask(mask: Mask) -> list[int]:
-    """Return the lengths of the runs of a mask, boolean (height, width), column by column; the first is of zeros."""
+    """Return the lengths of the runs of a mask, boolean (height, width), column by column. The first run is of zeros.
+
+    Examples
+    --------
+    >>> encode_mask(np.array([[False, True], [True, True]]))
+    [1, 3]
+    """
     pixels = mask.ravel(order="F")
     ends = np.append(np.flatnonzero(pixels[1:] != pixels[:-1]) + 1, pixels.size)
     counts: list[int] = np.diff(ends, prepend=0).tolist()
@@ -42,15 +48,15 @@ def encode_objects(instance_map: npt.NDArray[np.int32], count: int) -> list[list
     bounds = np.searchsorted(ids[order], np.arange(1, count + 2))
     runs = []
     for first, last in pairwise(bounds.tolist()):
-        own = order[first:last]
-        edges = np.append(np.stack([starts[own], ends[own]], axis=1).ravel(), pixels.size)
+        of_id = order[first:last]
+        edges = np.append(np.stack([starts[of_id], ends[of_id]], axis=1).ravel(), pixels.size)
         lengths: list[int] = np.diff(edges, prepend=0).tolist()
         runs.append(lengths if lengths[-1] else lengths[:-1])
     return runs
 
 
 def coco_annotations(objects: Objects) -> Iterator[dict[str, Any]]:
-    """Yield what COCO's files hold of each object: category_id, its class index; bbox; segmentation with its runs."""
+    """Yield COCO's fields of each object: category_id (its class index), bbox, and segmentation with its runs."""
     size = list(objects.instance_map.shape)
     boxes = objects.boxes_xyxy().tolist()
     for index, runs in enumerate(encode_objects(objects.instance_map, len(objects))):
@@ -63,25 +69,25 @@ def coco_annotations(objects: Objects) -> Iterator[dict[str, Any]]:
 
 
 def decode_mask(counts: Sequence[int] | str, size: tuple[int, int], where: str) -> Mask:
-    """Return the mask, boolean of `size` (height, width), whose runs are `counts`, in numbers or compressed.
+    """Return the mask, boolean of `size` (height, width), of COCO's `counts`, as numbers or compressed.
 
-    Raises `MaskError`, which names `where`, for counts that are no runs or are not those of so many pixels.
+    Raises `MaskError`, which names `where`, for invalid counts and for counts of another number of pixels.
     """
     runs = decompress_counts(counts, where) if isinstance(counts, str) else list(counts)
     height, width = size
     if not all(isinstance(run, int) and abs(run) < 2**MAX_BITS for run in runs):
-        found = "runs that are no numbers of pixels"
+        problem = "runs that are no numbers of pixels"
     elif min(runs, default=0) < 0 or sum(runs) != height * width:
-        found = f"runs of {sum(runs)} pixels"
+        problem = f"runs of {sum(runs)} pixels"
     else:
         ones = np.arange(len(runs)) % 2 == 1
         return np.repeat(ones, runs).reshape(width, height).T
     expected = f"runs of 0 or more that add up to {height}x{width}, {height * width} pixels"
-    raise MaskError(where, found, expected, "Export the annotations again with the image's size.")
+    raise MaskError(where, problem, expected, "Export the annotations again with the image's size.")
 
 
 def compress_counts(counts: Sequence[int]) -> str:
-    """Return the counts as a string."""
+    """Return the counts in the compressed form."""
     characters: list[str] = []
     for place, count in enumerate(counts):
         value, more = (count - counts[place - 2] if place > 2 else count), True
@@ -93,9 +99,9 @@ def compress_counts(counts: Sequence[int]) -> str:
 
 
 def decompress_counts(text: str, where: str) -> list[int]:
-    """Return the counts in a string.
+    """Return the counts of the compressed form.
 
-    Raises `MaskError`, which names `where`, for a string that `compress_counts` cannot give.
+    Raises `MaskError`, which names `where`, for text that is no such form.
     """
     counts: list[int] = []
     value = shift = 0

@@ -20,8 +20,11 @@ Int = npt.NDArray[np.intp]
 
 
 class Segments(NamedTuple):
-    """The segments of one image. ids: int (height, width), 0 = void, 1..n segments, above n groups of objects.
-    class_index: (n + groups,), that of segment i + 1 at i. num_segments: n."""
+    """The segments of one image.
+
+    ids: int (height, width): 0 is void, 1..n are segments, higher ids are crowd regions, as COCO calls them: areas of a
+    thing class without single objects. class_index: (n + crowd regions,), that of segment i + 1 at i. num_segments: n.
+    """
 
     ids: Int
     class_index: Int
@@ -29,10 +32,10 @@ class Segments(NamedTuple):
 
 
 def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) -> Segments:
-    """Return the segments of an image: its objects of the classes `things`, and each stuff class that occurs.
+    """Return the segments of an image: the objects of the classes `things`, and each stuff class that occurs.
 
-    A pixel of a thing class without an object belongs to a group of that class, of which nobody knows how many objects
-    it holds. An ignored pixel is void, also within an object. Raises `ShapeError` for maps of different sizes.
+    Pixels of a thing class outside all objects form a crowd region of that class: the number of objects in it is
+    unknown. An ignored pixel is void, also within an object. Raises `ShapeError` for maps of different sizes.
     """
     if label_map.shape != objects.instance_map.shape:
         expected = f"{label_map.shape}, the label map's shape"
@@ -45,9 +48,9 @@ def find_segments(label_map: LabelMap, objects: Objects, things: Sequence[int]) 
     loose = np.where(counted & (objects.instance_map == 0), label_map.astype(np.intp), -1)
     occurring = np.unique(loose[loose >= 0])
     stuff = occurring[~np.isin(occurring, things)]
-    groups = occurring[np.isin(occurring, things)]
-    class_index = np.concatenate([objects.class_index, stuff, groups]).astype(np.intp)
+    crowds = occurring[np.isin(occurring, things)]
+    class_index = np.concatenate([objects.class_index, stuff, crowds]).astype(np.intp)
     numbers = np.zeros(257, np.intp)  # the last stands for -1
-    numbers[[*stuff, *groups]] = np.arange(len(objects) + 1, len(class_index) + 1)
+    numbers[[*stuff, *crowds]] = np.arange(len(objects) + 1, len(class_index) + 1)
     ids = np.where(counted, objects.instance_map, 0).astype(np.intp) + numbers[loose]
     return Segments(ids, class_index, len(objects) + len(stuff))

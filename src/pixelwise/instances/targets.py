@@ -1,11 +1,9 @@
-"""What a net learns of objects: how near a pixel is to its object's centre, and how to get there.
+"""Training targets of center-offset grouping: a heat map of object centres, and offsets to them.
 
-After Cheng, Collins, Zhu, Liu, Huang, Adam, Chen, "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.2: a heat
-map of object centres and, for each pixel, the offset to its object's centre.
+Cheng, Collins, Zhu, Liu, Huang, Adam, Chen, "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, section 3.2.
 
-Differs from the paper: the heat falls off by the object's own size instead of over 8 pixels, and on its own pixels
-alone, so that small objects side by side stay apart; a centre always lies on its object, also where that is hollow or
-bent.
+Differs from the paper: the heat falls off with the object's own size instead of over 8 pixels, and on its own pixels
+alone, so that small neighbours stay apart. A centre always lies on its object, also where the object is hollow or bent.
 """
 
 from __future__ import annotations
@@ -20,22 +18,22 @@ from pixelwise.instances.objects import AnyInstanceMap, renumber
 Float32 = npt.NDArray[np.float32]
 Int = npt.NDArray[np.integer[Any]]
 HEAT_WIDTH = 0.35
-"""Standard deviation of the heat over the radius of a disc of the object's area."""
+"""Standard deviation of the heat, relative to the radius of a disc of the object's area."""
 
 
 def object_centres(instance_map: AnyInstanceMap) -> npt.NDArray[np.int64]:
-    """Return (row, column) of each object's pixel nearest to its mean position, int64 (n, 2), in the order of ids.
+    """Return (row, column) of the pixel of each object nearest to its mean position, int64 (n, 2), in the order of ids.
 
-    Of pixels as near the first counts. Raises as `require_instance_map`.
+    The first pixel wins a tie. Raises as `require_instance_map`.
     """
     return _centres(*_pixels(instance_map))
 
 
 def _pixels(instance_map: AnyInstanceMap) -> tuple[Int, Int, Int, Int]:
-    """Return row, column and object (0..n-1) of each pixel of an object, and each object's area, (n,)."""
-    own, ids = renumber(instance_map)
-    rows, columns = np.nonzero(own)
-    labels = own[rows, columns] - 1
+    """Return row, column and object (0..n-1) of each object pixel, and the area of each object, (n,)."""
+    numbers, ids = renumber(instance_map)
+    rows, columns = np.nonzero(numbers)
+    labels = numbers[rows, columns] - 1
     return rows, columns, labels, np.bincount(labels, minlength=len(ids))
 
 
@@ -50,8 +48,9 @@ def _centres(rows: Int, columns: Int, labels: Int, areas: Int) -> npt.NDArray[np
 def centre_targets(instance_map: AnyInstanceMap, heat_width: float = HEAT_WIDTH) -> tuple[Float32, Float32]:
     """Return heat, float32 (height, width) in 0..1, and offsets, float32 (2, height, width) in pixels.
 
-    heat is 1 at an object's centre, falls off as a Gaussian over its own pixels, and is 0 outside objects. offsets are
-    (rows, columns) from a pixel to its object's centre, and 0 outside. Raises as `require_instance_map`.
+    heat is 1 at an object's centre, falls off as a Gaussian over the object's pixels, and is 0 outside. offsets are
+    (rows, columns) from a pixel to its object's centre, 0 outside. heat_width: see `HEAT_WIDTH`. Raises as
+    `require_instance_map`.
     """
     rows, columns, labels, areas = _pixels(instance_map)
     centres = _centres(rows, columns, labels, areas)
