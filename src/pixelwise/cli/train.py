@@ -25,6 +25,7 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.", callback=nameable)
     ],
+    *,
     format: Format = None,
     bands: BandNumbers = None,
     images_root: ImagesRoot = None,

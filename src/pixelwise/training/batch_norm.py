@@ -34,10 +34,10 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         return apply_activation(self, normed)
 
     def _over_all(self, image: torch.Tensor) -> torch.Tensor:
-        own_variance, own_mean = torch.var_mean(image, (0, 2, 3), correction=0)
-        own_mean, own_variance = own_mean.double(), own_variance.double()  # the sums below nearly cancel
+        local_variance, local_mean = torch.var_mean(image, (0, 2, 3), correction=0)
+        local_mean, local_variance = local_mean.double(), local_variance.double()  # the sums below nearly cancel
         count = image.numel() // image.shape[1]
-        moments = torch.stack([torch.ones_like(own_mean), own_mean, own_variance + own_mean**2])
+        moments = torch.stack([torch.ones_like(local_mean), local_mean, local_variance + local_mean**2])
         total, first, second = _Sum.apply(count * moments)
         mean = first / total
         variance = second / total - mean**2
@@ -58,16 +58,16 @@ class _Sum(torch.autograd.Function):
     """The sum over all processes; so is its gradient, since what each process adds reaches the loss of all."""
 
     @staticmethod
-    def forward(ctx: Any, own: torch.Tensor) -> torch.Tensor:
-        return _summed(own)
+    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
+        return _sum_over_processes(values)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return _summed(gradient)
+        return _sum_over_processes(gradient)
 
 
-def _summed(own: torch.Tensor) -> torch.Tensor:
-    summed = own.clone(memory_format=torch.contiguous_format)
+def _sum_over_processes(values: torch.Tensor) -> torch.Tensor:
+    summed = values.clone(memory_format=torch.contiguous_format)
     distributed.all_reduce(summed)
     return summed
 

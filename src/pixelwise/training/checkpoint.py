@@ -44,9 +44,9 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
 
 def require_types(module: nn.Module, tensors: Tensors) -> None:
     """Raise `TypeError` for a tensor of another type than the one of its name in a module, which would be rounded."""
-    for name, own in module.state_dict().items():
-        if name in tensors and tensors[name].dtype != own.dtype:
-            raise TypeError(f"{name} in {tensors[name].dtype} for {own.dtype}")
+    for name, current in module.state_dict().items():
+        if name in tensors and tensors[name].dtype != current.dtype:
+            raise TypeError(f"{name} in {tensors[name].dtype} for {current.dtype}")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:

@@ -125,8 +125,13 @@ class RunConfig(Strict):
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             if first["loc"] == ("recipe", "version"):
-                found, expected = f"a recipe of version {first['input']}", f"version {RECIPE_VERSION} or an earlier one"
-                raise RunError(path, found, expected, "Use the pixelwise that wrote it, or a later one.") from error
+                problem_text, expected = (
+                    f"a recipe of version {first['input']}",
+                    f"version {RECIPE_VERSION} or an earlier one",
+                )
+                raise RunError(
+                    path, problem_text, expected, "Use the pixelwise that wrote it, or a later one."
+                ) from error
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise RunError(path, f"{where}: {first['msg']}", "the fields of a run's config.yaml", remedy) from error
 

@@ -35,7 +35,8 @@ def hash_label_values(dataset: Dataset) -> str | None:
         return None
     encoding = dataset.mask_encoding
     tables = [
-        None if own is None else sorted(own.items()) for own in (encoding.values, encoding.colors, encoding.palette)
+        None if table is None else sorted(table.items())
+        for table in (encoding.values, encoding.colors, encoding.palette)
     ]
     ids = (encoding.ignored_ids,) if encoding.ignored_ids else ()
     return hashlib.sha256(repr((tables, encoding.objects, *ids)).encode()).hexdigest()

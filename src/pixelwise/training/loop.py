@@ -163,8 +163,8 @@ class Trainer:
             restore_optimizer(self.optimizer, parts["optimizer"])
             self.progress = TypeAdapter(Progress).validate_python(header["progress"])
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
-            found = f"a checkpoint of another model ({str(error).partition(chr(10))[0]})"
-            raise RunError(path, found, "this run's own", "Restore the file, or start a new run.") from error
+            problem_text = f"a checkpoint of another model ({str(error).partition(chr(10))[0]})"
+            raise RunError(path, problem_text, "this run's own", "Restore the file, or start a new run.") from error
 
 
 @dataclass(frozen=True)

@@ -77,13 +77,16 @@ def _check_task(options: TrainOptions) -> None:
 
 def _check_weights(options: TrainOptions) -> None:
     if options.pretrained and options.encoder is None and default_encoder(options.model or DEFAULT_MODEL) is None:
-        found, remedy = f"model {options.model}, which has no encoder", "Leave it out, or name a model on an encoder."
-        raise OptionError("pretrained", found, "a model on an encoder", remedy)
+        problem_text, remedy = (
+            f"model {options.model}, which has no encoder",
+            "Leave it out, or name a model on an encoder.",
+        )
+        raise OptionError("pretrained", problem_text, "a model on an encoder", remedy)
     if options.encoder_weights is None:
         return
     if not options.encoder_weights.is_file():
-        found = f"no file {options.encoder_weights}"
-        raise OptionError("encoder_weights", found, "a file of weights", "Check the path.")
+        problem_text = f"no file {options.encoder_weights}"
+        raise OptionError("encoder_weights", problem_text, "a file of weights", "Check the path.")
     others = (("pretrained=False", options.pretrained is False), ("start_from", options.start_from is not None))
     for other, is_given in others:
         if is_given:

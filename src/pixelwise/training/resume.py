@@ -112,13 +112,13 @@ def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: i
         remedy = (
             "Give more `epochs` to extend it, leave `epochs` out to finish it, or start a new run in another `out`."
         )
-        found, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than `epochs={epochs}`"
-        raise RunError(run.path, found, expected, remedy)
+        problem_text, expected = f"a run of {length / train_images:.4g} epochs", f"one of fewer than `epochs={epochs}`"
+        raise RunError(run.path, problem_text, expected, remedy)
     recipe = plan_epochs(extend(config.recipe), epochs, train_images)
     return config.replace(recipe=recipe, asked={**config.asked, "epochs": epochs})
 
 
-def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, options: TrainOptions) -> RunConfig:
+def repeat_config(run: RunDirectory, dataset: Dataset, check_result: CheckResult, options: TrainOptions) -> RunConfig:
     """Return the configuration of `config` for these data, with what else was typed in place of its own; its steps
     are the file's.
 
@@ -127,13 +127,13 @@ def repeat_config(run: RunDirectory, dataset: Dataset, survey: CheckResult, opti
     file = Path(str(options.config))
     config = RunConfig.load(file)
     if config.class_map.names != dataset.classes.names:
-        found, expected = ", ".join(dataset.classes.names), ", ".join(config.class_map.names)
-        raise OptionError("config", f"data with the classes {found}", expected, "Train without `config`.")
+        problem_text, expected = (", ".join(classes.names) for classes in (dataset.classes, config.class_map))
+        raise OptionError("config", f"data with the classes {problem_text}", expected, "Train without `config`.")
     _refuse_others(file, config, options, NET, "train without `config`")
     check_options(replace(options, task=config.task))
     recipe = apply_options(config.recipe, options)
     if options.class_weights is not None:
-        facts = DataFacts.of(dataset, survey)
+        facts = DataFacts.of(dataset, check_result)
         recipe = recipe.replace(class_weights=compute_class_weights(options.class_weights, facts))
     other = {"folds"}
     if options.minutes is not None or options.epochs is not None:
@@ -184,8 +184,8 @@ def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names:
             asked, stored = asked.resolve(), stored and Path(str(stored)).resolve()
         if asked is not None and asked != stored:
             option = "pretrained=False" if name == "pretrained" and not asked else name
-            found, expected = f"a run with {name} {stored}", f"{name} {asked}"
-            raise RunError(where, found, expected, f"Leave `{option}` out, or {other}.")
+            problem_text, expected = f"a run with {name} {stored}", f"{name} {asked}"
+            raise RunError(where, problem_text, expected, f"Leave `{option}` out, or {other}.")
 
 
 def _stored(config: RunConfig, name: str) -> object:

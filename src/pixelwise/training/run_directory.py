@@ -177,9 +177,9 @@ class RunDirectory:
         before its plan was stored."""
         if self.has_begun or (self.path.is_dir() and all(path.name[0] == "." for path in self.path.iterdir())):
             return
-        found = "no config.yaml" if self.path.is_dir() else "no such directory"
+        problem_text = "no config.yaml" if self.path.is_dir() else "no such directory"
         remedy = "There is nothing to resume: check the path, or leave `resume` out to start a new run."
-        raise RunError(self.path, found, "a run that was started", remedy)
+        raise RunError(self.path, problem_text, "a run that was started", remedy)
 
     def clear_leftovers(self) -> None:
         """Remove the half-written files of processes that were killed."""

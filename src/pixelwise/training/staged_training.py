@@ -65,8 +65,8 @@ def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunD
     """
     names = ORDER.get(options.model or "")
     if names is None:
-        found, known = f"model {options.model or 'by default'}", ", ".join(ORDER)
-        raise OptionError("stages", found, f"one of {known}", "Name one with `model`, or leave `stages` out.")
+        problem_text, known = f"model {options.model or 'by default'}", ", ".join(ORDER)
+        raise OptionError("stages", problem_text, f"one of {known}", "Name one with `model`, or leave `stages` out.")
     if options.config is not None:
         raise OptionError("stages", "`config`", "one of the two", "Leave `stages` out to repeat a single run.")
     pairs = options.model_options or ()

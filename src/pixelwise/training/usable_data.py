@@ -25,42 +25,42 @@ def require_text(name: str, path: Path | None) -> None:
 
 
 def select_usable_data(
-    dataset: Dataset, survey: CheckResult, options: TrainOptions, display: Display
+    dataset: Dataset, check_result: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
     """Return the data to train on, less the bad files where `skip_bad` asks for that.
 
     Of a cross-validation nothing is said of its splits. Images whose objects have no ids are bad for training on
     objects alone.
     """
-    _judge_for_task(survey, options)
+    _apply_task(check_result, options)
     if options.folds is not None:
-        survey.remarks.clear()
-        survey.problems = [problem for problem in survey.problems if problem.kind not in OF_SPLITS]
-    for remark in survey.remarks:
+        check_result.remarks.clear()
+        check_result.problems = [problem for problem in check_result.problems if problem.kind not in OF_SPLITS]
+    for remark in check_result.remarks:
         display.message(f"  {remark}")
-    for problem in survey.problems[:SHOWN_PROBLEMS]:
+    for problem in check_result.problems[:SHOWN_PROBLEMS]:
         display.message(f"  {problem.kind}: {problem.file}: {problem.message}")
-    if len(survey.problems) > SHOWN_PROBLEMS:
-        display.message(f"  ... and {len(survey.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
+    if len(check_result.problems) > SHOWN_PROBLEMS:
+        display.message(f"  ... and {len(check_result.problems) - SHOWN_PROBLEMS} more: pixelwise check {dataset.root}")
     skipped: list[tuple[str, str]] = []
-    if survey.unusable:
-        bad = [problem for problem in survey.harmful if problem.file != dataset.root]
+    if check_result.unusable:
+        bad = [problem for problem in check_result.harmful if problem.file != dataset.root]
         if not options.skip_bad:
             raise DataError(
                 dataset.root,
-                f"{quantity(len(survey.unusable), 'image')} that would spoil the training (the first: "
+                f"{quantity(len(check_result.unusable), 'image')} that would spoil the training (the first: "
                 f"{bad[0].message})",
                 "images with fitting masks",
                 f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with `skip_bad=True`.",
             )
         skipped = [(str(problem.file), problem.message) for problem in bad]
-        dataset = dataset.without(survey.unusable)
-        survey = check(dataset)
-        _judge_for_task(survey, options)
+        dataset = dataset.without(check_result.unusable)
+        check_result = check(dataset)
+        _apply_task(check_result, options)
     if not dataset.splits.get("train"):
         remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
         raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
-    for problem in (problem for problem in survey.problems if problem.kind == "one_class"):
+    for problem in (problem for problem in check_result.problems if problem.kind == "one_class"):
         remedy = f"Run `pixelwise check {dataset.root}`."
         raise DataError(
             dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
@@ -68,12 +68,12 @@ def select_usable_data(
     if not dataset.splits.get("val") and options.folds is None:
         measured = "" if dataset.splits.get("test") else " and nothing is measured"
         display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
-    return dataset, survey, skipped
+    return dataset, check_result, skipped
 
 
-def _judge_for_task(survey: CheckResult, options: TrainOptions) -> None:
+def _apply_task(check_result: CheckResult, options: TrainOptions) -> None:
     """Count images whose objects have no ids as unusable where objects are learnt."""
     if TASKS[options.task or DEFAULT_TASK].has_objects:
-        survey.unusable |= survey.unusable_for_objects
+        check_result.unusable |= check_result.unusable_for_objects
     else:
-        survey.problems = [problem for problem in survey.problems if problem.kind != "missing_objects"]
+        check_result.problems = [problem for problem in check_result.problems if problem.kind != "missing_objects"]

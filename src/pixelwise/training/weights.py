@@ -111,8 +111,8 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
             pipeline.grouping = GroupingParameters(**header["grouping"] | {"things": config.things})
         return pipeline.set_class_bias(header.get("class_bias")).eval(), config
     except (RuntimeError, TypeError, ValueError, OverflowError, OptionError) as error:
-        found = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
-        raise RunError(run.weights, found, "weights of this run", "Train again, or restore the file.") from error
+        problem_text = f"a header that makes no sense ({str(error).partition(chr(10))[0]})"
+        raise RunError(run.weights, problem_text, "weights of this run", "Train again, or restore the file.") from error
 
 
 def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
@@ -126,8 +126,8 @@ def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> 
     run.require_weights()
     other = RunConfig.load(run.config)
     if (_family(other.model), other.encoder, other.width) != (_family(config.model), config.encoder, config.width):
-        found, expected = _named(other), _named(config)
-        raise RunError(path, f"weights of {found}", expected, "Ask for the same `model`, `encoder` and `width`.")
+        remedy = "Ask for the same `model`, `encoder` and `width`."
+        raise RunError(path, f"weights of {_describe_net(other)}", _describe_net(config), remedy)
     weights, _ = load_tensors(run.weights)
     initial = pipeline.model.state_dict()
     if _head_of(other) != _head_of(config):
@@ -156,8 +156,8 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> L
     run's.
     """
     if not path.is_file():
-        found, expected = special_file_kind(path) or "no such file", "the weights that the run starts from"
-        raise RunError(path, found, expected, "Restore the file, or start a new run.")
+        problem_text, expected = special_file_kind(path) or "no such file", "the weights that the run starts from"
+        raise RunError(path, problem_text, expected, "Restore the file, or start a new run.")
     if config.encoder_weights_sha256 not in (None, sha256(path)):
         remedy = "Restore the file, or start a new run."
         raise RunError(path, "weights with another SHA-256", str(config.encoder_weights_sha256), remedy)
@@ -169,8 +169,8 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> L
         require_numbers(features, path)
         model.fill(features, path)
         return LoadReport(len(features), tuple(name for name in weights if name not in features))
-    found, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
-    raise OptionError("encoder_weights", found, "a model on an encoder", remedy)
+    problem_text, remedy = f"model {config.model}, which has no encoder", "Leave it out, or name a model on an encoder."
+    raise OptionError("encoder_weights", problem_text, "a model on an encoder", remedy)
 
 
 def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:
@@ -197,5 +197,5 @@ def _fits(weight: torch.Tensor, initial: torch.Tensor | None) -> bool:
     return initial is not None and initial.shape == weight.shape
 
 
-def _named(config: RunConfig) -> str:
+def _describe_net(config: RunConfig) -> str:
     return f"{config.model} (encoder {config.encoder or 'of its own'}, width {config.width or 1})"

@@ -32,14 +32,14 @@ class DataFacts:
     """Whether channels are red, green and blue, which pretrained layers know."""
 
     @classmethod
-    def of(cls, dataset: Dataset, survey: CheckResult) -> DataFacts:
+    def of(cls, dataset: Dataset, check_result: CheckResult) -> DataFacts:
         """Collect the facts about a data set that was checked."""
         return cls(
-            image_sizes=tuple(size for size, count in survey.sizes.items() for _ in range(count)),
+            image_sizes=tuple(size for size, count in check_result.sizes.items() for _ in range(count)),
             train_images=len(dataset.splits["train"]),
-            class_pixels=survey.train_class_pixels,
-            class_image_pixels=survey.class_image_pixels,
-            object_areas=tuple(survey.train_object_areas),
+            class_pixels=check_result.train_class_pixels,
+            class_image_pixels=check_result.class_image_pixels,
+            object_areas=tuple(check_result.train_object_areas),
             is_rgb=dataset.bands is None,
         )
 
