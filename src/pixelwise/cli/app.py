@@ -97,7 +97,7 @@ def _run(arguments: list[str], debug: bool) -> None:
         if any("\0" in text for text in arguments):
             raise OptionError("the command line", "a NUL character", "text without", "Leave that character out.")
         with stops_raised():
-            app(args=arguments)
+            app(args=arguments, prog_name="pixelwise")
     except PixelwiseError as error:
         from pixelwise.cli.flags import error_in_flags  # which few see
 

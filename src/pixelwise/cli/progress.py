@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
+WIDE = 100
+"""Characters in a line of a terminal."""
 Advance = Callable[[int, int], None]
 """Takes (done, total) and draws it."""
 
@@ -49,7 +51,9 @@ def _drawn(description: str, column: ProgressColumn) -> Iterator[Callable[[float
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), column, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    bar = BarColumn(bar_width=None if console.width < WIDE else 40)  # None: what the others leave
+    columns = (TextColumn("{task.description}"), bar, column, TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from pixelwise.core.text import escape_controls, quantity
 from pixelwise.tasks.base import Task
@@ -19,6 +19,8 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, describe_crops
 
 REFRESH_SECONDS = 0.5
+WIDE, MEDIUM = 110, 80
+"""From how many characters a line on the bar shows everything, and from how many a bar."""
 
 
 class Display:
@@ -43,18 +45,8 @@ class Display:
         self._recipe, self._train_images = recipe, train_images
         self._score = "-"
         self._window_start, self._window_step = time.perf_counter(), done
-        columns = (
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total}"),
-            TextColumn(
-                f"loss {{task.fields[loss]}}  val {self._name} {{task.fields[score]}}  {{task.fields[rate]}} images/s"
-            ),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-        )
         if self._console.is_terminal:
+            columns = _columns(self._console.width, self._name)
             self._bar = Progress(*columns, console=self._console, transient=False)
             self._bar.start()
             self._task = self._bar.add_task(
@@ -111,6 +103,24 @@ class Display:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _columns(width: int, measure: str) -> Iterator[ProgressColumn]:
+    """Yield what fits into a line of `width` characters: in 80 neither the rate nor the time that has passed, in 60 no
+    bar either."""
+    is_wide, is_narrow = width >= WIDE, width < MEDIUM
+    yield TextColumn("epoch {task.fields[epoch]}")
+    if not is_narrow:
+        yield BarColumn(bar_width=24 if is_wide else 14)
+    yield TextColumn("{task.completed}/{task.total}")
+    score = f"{'val ' if is_wide else ''}{measure} {{task.fields[score]}}"
+    rate = "  {task.fields[rate]} images/s" if is_wide else ""
+    yield TextColumn(f"loss {{task.fields[loss]}}  {score}{rate}")
+    if is_wide:
+        yield TimeElapsedColumn()
+    if not is_narrow:
+        yield TextColumn("left")
+    yield TimeRemainingColumn(elapsed_when_finished=False)
 
 
 def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:

@@ -1,0 +1,68 @@
+"""Help pages and completion."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import typer
+
+from pixelwise.cli.app import COMMANDS, app
+from pixelwise.cli.help import PAGES, Command
+
+Cli = Callable[..., Any]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_line_and_examples_that_can_be_typed(cli: Cli, command: str) -> None:
+    page = PAGES[command]
+    assert f"  {command:9}  {page.summary}\n" in cli("-h").out
+    shown = cli(command, "-h")
+    assert (shown.code, shown.err) == (0, "")
+    assert "  Examples:\n" in shown.out
+    parser = typer.main.get_group(app).commands[command]
+    for example in page.examples:
+        assert f"\n    pixelwise {example}\n" in shown.out
+        name, *words = shlex.split(example)
+        assert name == command
+        with parser.make_context(name, words) as context:  # raises for a flag that is none
+            assert context.params
+
+
+def test_options_stand_under_the_heading_of_their_group(capsys: pytest.CaptureFixture[str]) -> None:
+    example = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+    @example.command(cls=Command)
+    def paint(
+        wall: str,
+        colour: str = typer.Option("red", rich_help_panel="Paint"),
+        brush: str = "wide",
+        coats: int = typer.Option(2, rich_help_panel="Paint"),
+    ) -> None:
+        pass
+
+    with pytest.raises(SystemExit):
+        example(args=["--help"])
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:] if line.strip()]
+    assert lines == ["Arguments:", "wall", "Paint:", "--colour", "--coats", "Options:", "--brush", "--help"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("pixelwise pre", ["predict"]), ("pixelwise predict --thr", ["--threshold"]), ("pixelwise nothing", [])],
+)
+def test_a_shell_completes_commands_and_flags(typed: str, expected: list[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_PIXELWISE_COMPLETE": "complete_bash"}
+    done = subprocess.run([sys.executable, "-m", "pixelwise"], env=os.environ | words, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (expected, "")
+
+
+def test_the_script_for_a_shell_is_shown(cli: Cli) -> None:
+    shown = cli("--show-completion", "bash")
+    assert shown.code == 0
+    assert shown.out.startswith("_pixelwise_completion()")
