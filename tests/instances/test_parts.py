@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import ndimage
 
-from pixelwise.instances.parts import connected_regions, fill_holes, keep_largest_parts, region_objects
+from pixelwise.instances.parts import (
+    connected_regions,
+    fill_holes,
+    keep_largest_parts,
+    label_components,
+    region_objects,
+)
 
 
 def test_regions_of_one_id_are_told_apart() -> None:
@@ -68,3 +76,29 @@ def test_maps_without_objects_or_without_holes() -> None:
     for instance_map in (np.zeros((3, 4), np.int32), np.ones((3, 4), np.int32)):
         assert_array_equal(fill_holes(instance_map), instance_map)
         assert_array_equal(keep_largest_parts(instance_map), instance_map)
+
+
+def test_components_are_joined_along_sides_not_corners() -> None:
+    mask = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 1]], bool)
+    parts = label_components(mask)
+    assert_array_equal(parts, [[1, 1, 0, 0], [0, 0, 2, 0], [3, 0, 2, 2]])
+    assert parts.dtype == np.int32
+    assert_array_equal(label_components(np.zeros((2, 3), bool)), np.zeros((2, 3)))
+
+
+def test_components_are_what_a_flood_reaches() -> None:
+    mask = np.random.default_rng(0).random((30, 40)) < 0.55
+    parts = label_components(mask)
+    expected, count = np.zeros(mask.shape, int), 0
+    for start in product(range(30), range(40)):
+        if not mask[start] or expected[start]:
+            continue
+        count += 1
+        reached = [start]
+        while reached:
+            row, column = reached.pop()
+            if 0 <= row < 30 and 0 <= column < 40 and mask[row, column] and not expected[row, column]:
+                expected[row, column] = count
+                reached += [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+    assert count > 10
+    assert_array_equal(parts, expected)  # both number the parts in reading order

@@ -257,9 +257,9 @@ def test_an_image_drawn_twice_counts_twice() -> None:
         once.update(*pair)
         for _ in range(count):
             often.update(*pair)
-    every = instances._together(once._images)
+    every = instances._concatenate(once._images)
     weights = instances._class_scores(every, 1, np.array([2.0, 2, 2, 3, 3]), np.array([2.0, 2, 2, 3]))
-    plain = instances._class_scores(instances._together(often._images), 1)
+    plain = instances._class_scores(instances._concatenate(often._images), 1)
     assert {key: weights[key] for key in ("ap50", "ap75", "pq", "sq", "rq")} == pytest.approx(
         {key: plain[key] for key in ("ap50", "ap75", "pq", "sq", "rq")}, abs=0.05
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from skimage.metrics import adapted_rand_error
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.metrics.rand import connected_components, rand_error
+from pixelwise.metrics.rand import rand_error
 
 Int32 = npt.NDArray[np.int32]
 
@@ -94,29 +94,3 @@ def test_maps_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=f"{where}: found"):
         rand_error(prediction, target)
-
-
-def test_components_are_joined_along_sides_not_corners() -> None:
-    mask = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [1, 0, 1, 1]], bool)
-    parts = connected_components(mask)
-    assert_array_equal(parts, [[1, 1, 0, 0], [0, 0, 2, 0], [3, 0, 2, 2]])
-    assert parts.dtype == np.int32
-    assert_array_equal(connected_components(np.zeros((2, 3), bool)), np.zeros((2, 3)))
-
-
-def test_components_are_what_a_flood_reaches() -> None:
-    mask = np.random.default_rng(0).random((30, 40)) < 0.55
-    parts = connected_components(mask)
-    expected, count = np.zeros(mask.shape, int), 0
-    for start in product(range(30), range(40)):
-        if not mask[start] or expected[start]:
-            continue
-        count += 1
-        reached = [start]
-        while reached:
-            row, column = reached.pop()
-            if 0 <= row < 30 and 0 <= column < 40 and mask[row, column] and not expected[row, column]:
-                expected[row, column] = count
-                reached += [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
-    assert count > 10
-    assert_array_equal(parts, expected)  # both number the parts in reading order

@@ -32,6 +32,13 @@ def connected_regions(instance_map: Int32 | npt.NDArray[np.uint8]) -> tuple[Int3
     return part_of_run.astype(np.int32)[run], int(count)
 
 
+def label_components(mask: npt.NDArray[np.bool_]) -> Int32:
+    """Return the 4-connected components of a mask (height, width) as an instance map: 1, 2, ..., and 0 outside."""
+    parts: Int32 = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=parts)
+    return parts
+
+
 def region_objects(label_map: npt.NDArray[np.uint8]) -> Objects:
     """Return the 4-connected regions of a label map as objects of score 1.
 

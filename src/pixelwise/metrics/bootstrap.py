@@ -1,9 +1,9 @@
-"""How far a score would move with other images: bootstrap intervals, the images drawn anew with replacement.
+"""Bootstrap intervals: how much a score would vary with other images.
 
 Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 12 and 13. The percentiles are expanded as in
 Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69(4), 2015, section 3.3: by
-sqrt(n / (n - 1)) and from the normal distribution to Student's t. Of few images no percentile is wide enough, since no
-resample lies beyond the best or the worst image: their interval is Student's, with the bootstrap's standard error.
+sqrt(n / (n - 1)) and from the normal distribution to Student's t. For few images no percentile is wide enough, since no
+resample lies beyond the best or the worst image. They get Student's interval with the bootstrap's standard error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pixelwise.core.text import quantity
 LEVEL = 0.95
 RESAMPLES = 2000
 BLOCK_VALUES = 2_000_000
-"""Weights that are held at a time."""
+"""Weights in memory at a time."""
 FEW_IMAGES = 20
 """A score on fewer images comes with a caution."""
 
@@ -28,7 +28,7 @@ Interval = tuple[float, float]
 
 
 def draw_resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
-    """Yield blocks (r, images) of how often each image is drawn, `count` rows in all, the same each time."""
+    """Yield blocks (r, images) of how often each image is drawn, `count` rows in all. The draws are always the same."""
     rng = np.random.default_rng(0)
     rows = max(1, BLOCK_VALUES // max(1, images))
     for start in range(0, count, rows):
@@ -37,7 +37,20 @@ def draw_resamples(images: int, count: int = RESAMPLES) -> Iterator[Float64]:
 
 
 def score_interval(scores: Float64, images: int) -> Interval | None:
-    """Return the interval of `LEVEL` of scores, (resamples,) in 0..1, or `None` for one image or without a score."""
+    """Return the bootstrap interval of a score at `LEVEL`.
+
+    Parameters
+    ----------
+    scores
+        float64 (resamples,), the score of each resample, in 0..1 or NaN.
+    images
+        The number of images.
+
+    Returns
+    -------
+    tuple of float, or None
+        The bounds, in 0..1; `None` for a single image, or where every score is NaN.
+    """
     known = scores[~np.isnan(scores)]
     if images < 2 or not known.size:
         return None
@@ -51,14 +64,14 @@ def score_interval(scores: Float64, images: int) -> Interval | None:
 
 
 def few_images_remark(images: int) -> list[str]:
-    """Return what is to be said of scores on so few images; nothing of `FEW_IMAGES` or more."""
+    """Return a remark on scores of fewer than `FEW_IMAGES` images; none for more."""
     if images >= FEW_IMAGES:
         return []
     return [f"Measured on {quantity(images, 'image')}: fewer than {FEW_IMAGES} say little about other images."]
 
 
 def missed_class_remarks(per_class: dict[str, dict[str, float]]) -> list[str]:
-    """Return a sentence for each class that was missed in half of the images that show it, or more."""
+    """Return a sentence for each class that was missed in half or more of the images that show it."""
     return [
         f"{name}: nothing of it was found in {row['missed_images']:.0f} of the {quantity(int(row['images']), 'image')} "
         "with it."

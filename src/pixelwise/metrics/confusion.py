@@ -1,4 +1,4 @@
-"""Confusion matrix of label maps, and the scores that are read off it: global and class accuracy, IoU, mIoU."""
+"""Confusion matrix, and the scores computed from it: global and class accuracy, IoU, mIoU, Dice, precision."""
 
 from __future__ import annotations
 
@@ -11,10 +11,29 @@ Float64 = npt.NDArray[np.float64]
 
 
 class ConfusionMatrix:
-    """Counted pixels by class of truth (rows) and of prediction (columns), summed over images.
+    """Counted pixels by true class (rows) and predicted class (columns), summed over images.
 
-    `matrix` is int64 (num_classes, num_classes). Scores are fractions in 0..1, over all pixels of all images; NaN
-    stands for a score of nothing: a class that does not occur, or any mean when no pixel counted so far.
+    Scores are fractions in 0..1 over all pixels of all images. NaN is the score of a class that does not occur, and of
+    a mean over no class.
+
+    Parameters
+    ----------
+    num_classes
+        The number of classes, 1..255.
+
+    Attributes
+    ----------
+    matrix
+        int64 (num_classes, num_classes).
+
+    Examples
+    --------
+    >>> confusion = ConfusionMatrix(2)
+    >>> confusion.update(np.array([[0, 1], [1, 1]]), np.array([[0, 0], [1, 255]]))
+    >>> confusion.matrix.tolist()
+    [[1, 1], [0, 1]]
+    >>> confusion.iou().tolist()
+    [0.5, 0.5]
     """
 
     def __init__(self, num_classes: int) -> None:
@@ -28,14 +47,14 @@ class ConfusionMatrix:
         Raises `ShapeError` for shapes or types that do not fit and `MaskError` for values that are no class.
         """
         predicted, truth = require_label_maps(prediction, target, self.num_classes)
-        # One 16-bit number a pixel. Those that do not count are in a row and a column beyond the classes, cut off here.
+        # One 16-bit number a pixel. Uncounted pixels fall into a row and a column beyond the classes, and are cut off.
         pairs = truth.astype(np.uint16) * 256 + predicted
         counts = np.bincount(pairs.ravel(), minlength=1 << 16).reshape(256, 256)
         self.matrix += counts[: self.num_classes, : self.num_classes]
 
     @property
     def pixels(self) -> int:
-        """How many pixels counted."""
+        """The number of counted pixels."""
         return int(self.matrix.sum())
 
     def global_accuracy(self) -> float:
@@ -43,7 +62,8 @@ class ConfusionMatrix:
         return float(np.trace(self.matrix)) / self.pixels if self.pixels else float("nan")
 
     def accuracy(self) -> Float64:
-        """Return, (num_classes,), the fraction of each class's true pixels found; NaN for a class absent from truth."""
+        """Return the fraction of each class's true pixels that are predicted as it, (num_classes,); NaN if absent from
+        truth."""
         return _fraction(self.matrix.diagonal(), self.matrix.sum(axis=1))
 
     def class_accuracy(self) -> float:
@@ -51,16 +71,17 @@ class ConfusionMatrix:
         return mean_present(self.accuracy())
 
     def iou(self) -> Float64:
-        """Return, (num_classes,), intersection over union; NaN for a class absent from truth and prediction."""
+        """Return intersection over union, (num_classes,); NaN for a class absent from truth and prediction."""
         hits = self.matrix.diagonal()
         return _fraction(hits, self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - hits)
 
     def precision(self) -> Float64:
-        """Return, (num_classes,), the fraction of each class's predicted pixels that are it; NaN for none predicted."""
+        """Return the fraction of each class's predicted pixels that are right, (num_classes,); NaN if never
+        predicted."""
         return _fraction(self.matrix.diagonal(), self.matrix.sum(axis=0))
 
     def dice(self) -> Float64:
-        """Return, (num_classes,), the Dice score 2 TP / (2 TP + FP + FN); NaN as `iou`."""
+        """Return the Dice score 2 TP / (2 TP + FP + FN), (num_classes,); NaN as `iou`."""
         return _fraction(2 * self.matrix.diagonal(), self.matrix.sum(axis=0) + self.matrix.sum(axis=1))
 
     def miou(self) -> float:
@@ -69,7 +90,7 @@ class ConfusionMatrix:
 
 
 def mean_present(scores: Float64) -> float:
-    """Return the mean of the scores that are not NaN; NaN if there are none."""
+    """Return the mean of the scores that are not NaN; NaN without any."""
     present = scores[~np.isnan(scores)]
     return float(present.mean()) if present.size else float("nan")
 

@@ -4,7 +4,7 @@ Kirillov, He, Girshick, Rother, Dollar, "Panoptic Segmentation", CVPR 2019, arXi
 4.1. A segment is an object of a thing class, or all pixels of a stuff class in one image. A predicted and a true
 segment of one class match where their IoU exceeds 0.5, which leaves each with one partner at most. Void pixels, those
 of `IGNORE_INDEX`, count in no union; an unmatched predicted segment does not count where more than half of it lies on
-void pixels or on a group of its class, that is on pixels of a thing class without an object.
+void pixels or on a crowd region of its class: pixels of a thing class without an object.
 """
 
 from __future__ import annotations
@@ -88,7 +88,15 @@ class PanopticScores:
 
 
 class PanopticScorer:
-    """Gathers `PanopticScores` image by image. things: the classes whose pixels make objects; all others are stuff."""
+    """Collects `PanopticScores` image by image.
+
+    Parameters
+    ----------
+    classes
+        The classes.
+    things
+        The classes whose pixels make objects; all others are stuff.
+    """
 
     def __init__(self, classes: ClassMap, things: Sequence[int]) -> None:
         self._classes = classes
@@ -102,24 +110,25 @@ class PanopticScorer:
         Raises `ShapeError` for maps of different sizes and `MaskError` for values that are no class.
         """
         self._pixels.update(prediction[0], target[0], name)
-        predicted, true = (find_segments(*own, self._things) for own in (prediction, target))
+        predicted, true = (find_segments(*maps, self._things) for maps in (prediction, target))
         self._counts.append(_count_matches(predicted, true, self._classes.num_classes))
 
     def add(self, other: PanopticScorer) -> None:
-        """Take over the images that another one has scored."""
+        """Add the images that `other` has scored."""
         self._pixels.add(other._pixels)
         self._counts += other._counts
 
     def scores(self, *, intervals: bool = False) -> PanopticScores:
-        """Return the scores of the images so far, with `intervals` those of a bootstrap over images too."""
+        """Return the scores of the images so far, with bootstrap intervals over images where `intervals` are asked
+        for."""
         names, count = self._classes.names, len(self._counts)
         pixels = self._pixels.scores(intervals=intervals)
         counts = np.stack(self._counts) if count else np.zeros((0, 4, len(names)))
         total = counts.sum(axis=0)
         pq, sq, rq = _quality(total)
         thing = np.isin(np.arange(len(names)), self._things)
-        found, invented, missed = total[1:]
-        precision, recall = _share(found, found + invented), _share(found, found + missed)
+        matched, invented, missed = total[1:]
+        precision, recall = _share(matched, matched + invented), _share(matched, matched + missed)
         shared = ("images", "missed_images", "false_alarm_images")
         per_class = {
             name: {
@@ -142,11 +151,11 @@ class PanopticScorer:
             miou=pixels.miou,
             per_class=per_class,
             images=count,
-            segments=int((found + missed).sum()),
+            segments=int((matched + missed).sum()),
             intervals=self._intervals(counts, thing) | {"miou": pixels.intervals["miou"]} if intervals else {},
             per_image=[
-                {"name": row["name"], **_image_row(own), "miou": row["miou"]}
-                for row, own in zip(pixels.per_image, counts, strict=True)
+                {"name": row["name"], **_image_row(image_counts), "miou": row["miou"]}
+                for row, image_counts in zip(pixels.per_image, counts, strict=True)
             ],
         )
 
@@ -158,8 +167,8 @@ class PanopticScorer:
             return dict.fromkeys(groups)
         scores: dict[str, list[Float64]] = {key: [] for key in groups}
         for weights in draw_resamples(images):
-            iou, found, invented, missed = np.einsum("ri,ick->crk", weights, counts, optimize=True)
-            whole = found + (invented + missed) / 2
+            iou, matched, invented, missed = np.einsum("ri,ick->crk", weights, counts, optimize=True)
+            whole = matched + (invented + missed) / 2
             for key, which in groups.items():
                 scores[key].append(row_means(iou[:, which], whole[:, which]))
         return {key: score_interval(np.concatenate(blocks), images) for key, blocks in scores.items()}
@@ -175,12 +184,12 @@ def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Flo
     pairs = pixels[1:, 1:].tocoo()
     same = predicted.class_index[pairs.row] == true.class_index[pairs.col]
     counted = (pairs.row < predicted.num_segments) & (pairs.col < true.num_segments) & same
-    row, column, shared = (own[counted] for own in (pairs.row, pairs.col, pairs.data))
+    row, column, shared = (array[counted] for array in (pairs.row, pairs.col, pairs.data))
     iou = shared / (predicted_areas[row + 1] + true_areas[column + 1] - void[row + 1] - shared)
     matches = iou > MATCH
-    grouped = (pairs.row < predicted.num_segments) & (pairs.col >= true.num_segments) & same
+    on_crowd = (pairs.row < predicted.num_segments) & (pairs.col >= true.num_segments) & same
     unknown = void[1 : predicted.num_segments + 1].astype(np.float64)
-    np.add.at(unknown, pairs.row[grouped], pairs.data[grouped])
+    np.add.at(unknown, pairs.row[on_crowd], pairs.data[on_crowd])
     is_counted = unknown <= MATCH * predicted_areas[1 : predicted.num_segments + 1]
     is_counted[row[matches]] = False
     is_missed = np.ones(true.num_segments, bool)
@@ -189,26 +198,26 @@ def _count_matches(predicted: Segments, true: Segments, num_classes: int) -> Flo
     def per_class(class_index: Int, weights: Float64 | None = None) -> Float64:
         return np.bincount(class_index, weights, minlength=num_classes).astype(np.float64)
 
-    found = predicted.class_index[row[matches]]
+    matched = predicted.class_index[row[matches]]
     invented = predicted.class_index[: predicted.num_segments][is_counted]
     missed = true.class_index[: true.num_segments][is_missed]
-    return np.stack([per_class(found, iou[matches]), per_class(found), per_class(invented), per_class(missed)])
+    return np.stack([per_class(matched, iou[matches]), per_class(matched), per_class(invented), per_class(missed)])
 
 
 def _quality(counts: Float64) -> tuple[Float64, Float64, Float64]:
     """Return PQ, SQ and RQ of each class, NaN where it has no segment; counts: (4, num_classes)."""
-    iou, found, invented, missed = counts
-    rq = _share(found, found + (invented + missed) / 2)
-    sq = np.where(np.isnan(rq), np.nan, iou / np.maximum(found, 1))
+    iou, matched, invented, missed = counts
+    rq = _share(matched, matched + (invented + missed) / 2)
+    sq = np.where(np.isnan(rq), np.nan, iou / np.maximum(matched, 1))
     return sq * rq, sq, rq
 
 
 def _image_row(counts: Float64) -> dict[str, Any]:
-    found, invented, missed = (int(own.sum()) for own in counts[1:])
+    matched, invented, missed = (int(count.sum()) for count in counts[1:])
     return {
         "pq": json_score(image_quality(counts)),
-        "segments": found + missed,
-        "found": found,
+        "segments": matched + missed,
+        "found": matched,
         "missed": missed,
         "invented": invented,
     }

@@ -1,4 +1,4 @@
-"""Which pixels count: asked here by every metric and every loss, so that all of them mean the same pixels."""
+"""Which pixels count. Every metric and every loss asks here, so that all of them count the same pixels."""
 
 from __future__ import annotations
 
@@ -19,9 +19,24 @@ def counted_pixels(target: LabelMap, ignore_index: int = ...) -> npt.NDArray[np.
 @overload
 def counted_pixels(target: Array, ignore_index: int = ...) -> Array: ...
 def counted_pixels(target: Any, ignore_index: int = IGNORE_INDEX) -> Any:
-    """Return a boolean array of the shape of `target`, true where a pixel has a label and therefore counts.
+    """Return where pixels have a label and therefore count.
 
-    The losses ask here too: of a torch tensor the answer is a tensor.
+    Parameters
+    ----------
+    target
+        A label map; a torch tensor in the losses.
+    ignore_index
+        The value of pixels without a label.
+
+    Returns
+    -------
+    numpy.ndarray or torch.Tensor
+        Boolean, of the shape of `target`.
+
+    Examples
+    --------
+    >>> counted_pixels(np.array([[0, 255], [2, 1]])).tolist()
+    [[True, False], [True, True]]
     """
     return target != ignore_index
 
@@ -35,11 +50,10 @@ def require_num_classes(num_classes: int) -> None:
 def require_label_maps(
     prediction: LabelMap, target: LabelMap, num_classes: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Check a pair of label maps and return both as uint8 with `IGNORE_INDEX` wherever the target is not counted.
+    """Return a checked pair of label maps as uint8, with `IGNORE_INDEX` wherever the target is not counted.
 
-    What the prediction holds at pixels that do not count is of no interest and may be anything. Raises `ShapeError`
-    unless both are integer arrays of one (height, width) with at least one pixel, and `MaskError` for a value at a
-    counted pixel outside 0..num_classes-1.
+    The prediction may hold anything at pixels that do not count. Raises `ShapeError` unless both are integer arrays of
+    one (height, width) with a pixel or more, and `MaskError` for a value at a counted pixel outside 0..num_classes-1.
     """
     for where, label_map in (("prediction", prediction), ("target", target)):
         if label_map.ndim != 2 or label_map.size == 0 or not np.issubdtype(label_map.dtype, np.integer):
@@ -50,17 +64,20 @@ def require_label_maps(
         found, expected = str(prediction.shape), f"{target.shape}, the target's shape"
         raise ShapeError("prediction", found, expected, "Predict at the size of the label map.")
     counted = counted_pixels(target)
-    return _counted(prediction, counted, num_classes, "prediction"), _counted(target, counted, num_classes, "target")
+    return _blank_uncounted(prediction, counted, num_classes, "prediction"), _blank_uncounted(
+        target, counted, num_classes, "target"
+    )
 
 
-def _counted(
+def _blank_uncounted(
     label_map: LabelMap, counted: npt.NDArray[np.bool_], num_classes: int, where: str
 ) -> npt.NDArray[np.uint8]:
-    kept = np.where(counted, label_map, label_map.dtype.type(0))  # 0 is a class whatever num_classes is
-    for value in (int(kept.min()), int(kept.max())):
+    """Return a label map as uint8 with `IGNORE_INDEX` at pixels that do not count. Raises as `require_label_maps`."""
+    labels = np.where(counted, label_map, label_map.dtype.type(0))  # 0 is a class for every num_classes
+    for value in (int(labels.min()), int(labels.max())):
         if not 0 <= value < num_classes:
             expected = f"0..{num_classes - 1} wherever the target is not {IGNORE_INDEX}"
             raise MaskError(where, f"the value {value}", expected, "Check that both were made with the same classes.")
-    kept = kept.astype(np.uint8, copy=False)
-    kept[~counted] = IGNORE_INDEX
-    return kept
+    labels = labels.astype(np.uint8, copy=False)
+    labels[~counted] = IGNORE_INDEX
+    return labels

@@ -1,4 +1,4 @@
-"""`Scores`: what `evaluate` reports of a semantic model, and the scorer that gathers it image by image."""
+"""`Scores`: what `evaluate` reports of a semantic model, and `SemanticScorer`, which collects it image by image."""
 
 from __future__ import annotations
 
@@ -24,14 +24,28 @@ from pixelwise.metrics.pixels import LabelMap
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores over all images, fractions in 0..1; NaN for a score of nothing, such as a class that does not occur.
+    """The scores of a semantic model over all images: fractions in 0..1, NaN for a class that does not occur.
 
-    per_class maps each name to its `iou`, `accuracy`, `dice`, `precision` and `recall` over all pixels, and to how many
-    `images` show it, in how many of them none of its pixels was found (`missed_images`), and in how many others there
-    were some (`false_alarm_images`). boundary_f1 is `None` where it was not asked for. pixels counts labelled pixels
-    alone. confusion holds pixels by class of truth (rows) and of prediction (columns). intervals: the bootstrap
-    interval of the scores of all classes, where it was asked for. per_image: each image's name and own scores. metrics:
-    the scores of further metrics, by name.
+    Attributes
+    ----------
+    miou, global_accuracy, class_accuracy
+        Over all pixels of all images (see `ConfusionMatrix`).
+    boundary_f1
+        The mean over images (see `BoundaryF1`); `None` where it was not asked for.
+    per_class
+        For each name its `iou`, `accuracy`, `dice`, `precision` and `recall` over all pixels; how many `images` show
+        it, in how many of them none of its pixels was predicted (`missed_images`), and in how many other images some
+        were (`false_alarm_images`).
+    images, pixels
+        The number of images, and of labelled pixels.
+    confusion
+        Pixels by true class (rows) and predicted class (columns).
+    intervals
+        The bootstrap intervals over images, where they were asked for.
+    per_image
+        The name and the scores of each image.
+    metrics
+        The scores of further metrics, by name.
     """
 
     miou: float
@@ -73,7 +87,22 @@ class Scores:
 
 
 class SemanticScorer:
-    """Gathers `Scores` image by image. `boundary=False` leaves out the boundary F1, most of the work."""
+    """Collects `Scores` image by image.
+
+    Parameters
+    ----------
+    classes
+        The classes.
+    boundary
+        Whether to compute the boundary F1, which is most of the work.
+
+    Examples
+    --------
+    >>> scorer = SemanticScorer(ClassMap.from_names(["sky", "road"]))
+    >>> scorer.update(np.array([[0, 1], [1, 1]]), np.array([[0, 0], [1, 255]]))
+    >>> scorer.scores().miou
+    0.5
+    """
 
     def __init__(self, classes: ClassMap, *, boundary: bool = True) -> None:
         self._classes = classes
@@ -86,22 +115,23 @@ class SemanticScorer:
 
         Raises `ShapeError` for shapes or types that do not fit and `MaskError` for values that are no class.
         """
-        own = ConfusionMatrix(self._classes.num_classes)
-        own.update(prediction, target)
+        confusion = ConfusionMatrix(self._classes.num_classes)
+        confusion.update(prediction, target)
         edges = None if self._boundary is None else self._boundary.update(prediction, target)
-        self._confusion.matrix += own.matrix
-        hits, true, predicted = own.matrix.diagonal(), own.matrix.sum(axis=1), own.matrix.sum(axis=0)
+        self._confusion.matrix += confusion.matrix
+        hits, true, predicted = confusion.matrix.diagonal(), confusion.matrix.sum(axis=1), confusion.matrix.sum(axis=0)
         self._images.append(_Image(name, np.stack([hits, true, predicted]), edges))
 
     def add(self, other: SemanticScorer) -> None:
-        """Take over the images that another one has scored."""
+        """Add the images that `other` has scored."""
         self._confusion.matrix += other._confusion.matrix
         if self._boundary is not None and other._boundary is not None:
             self._boundary.add(other._boundary)
         self._images += other._images
 
     def scores(self, *, intervals: bool = False) -> Scores:
-        """Return the scores of the images so far, with `intervals` those of a bootstrap over images too."""
+        """Return the scores of the images so far, with bootstrap intervals over images where `intervals` are asked
+        for."""
         confusion = self._confusion
         return Scores(
             miou=confusion.miou(),
@@ -143,21 +173,25 @@ class SemanticScorer:
         counts = np.stack([image.counts for image in self._images]).astype(np.float64)
         edges = np.array([np.nan if image.edges is None else image.edges for image in self._images])
         known = ~np.isnan(edges)
-        drawn: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in keys}
+        scores: dict[str, list[npt.NDArray[np.float64]]] = {key: [] for key in keys}
         for weights in draw_resamples(count):
             hits, true, predicted = np.einsum("ri,ick->crk", weights, counts, optimize=True)
-            drawn["miou"].append(row_means(hits, true + predicted - hits))
-            drawn["class_accuracy"].append(row_means(hits, true))
-            drawn["global_accuracy"].append(row_means(hits.sum(axis=1)[:, None], true.sum(axis=1)[:, None]))
+            scores["miou"].append(row_means(hits, true + predicted - hits))
+            scores["class_accuracy"].append(row_means(hits, true))
+            scores["global_accuracy"].append(row_means(hits.sum(axis=1)[:, None], true.sum(axis=1)[:, None]))
             if self._boundary:
                 sums, images = weights[:, known] @ edges[known], weights[:, known].sum(axis=1)
-                drawn["boundary_f1"].append(row_means(sums[:, None], images[:, None]))
-        return {key: score_interval(np.concatenate(blocks), count) for key, blocks in drawn.items()}
+                scores["boundary_f1"].append(row_means(sums[:, None], images[:, None]))
+        return {key: score_interval(np.concatenate(blocks), count) for key, blocks in scores.items()}
 
 
 @dataclass(frozen=True)
 class _Image:
-    """counts: int64 (3, num_classes), pixels found, true and predicted. edges: the boundary F1, where it is known."""
+    """The counts of one image.
+
+    counts: int64 (3, num_classes), pixels that are right, true and predicted. edges: the boundary F1, where it is
+    known.
+    """
 
     name: str
     counts: npt.NDArray[np.int64]
@@ -181,7 +215,8 @@ class _Image:
 
 
 def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the means, (r,), of part / whole, (r, k), where whole is not 0; NaN for a row without such a place."""
+    """Return the means, (r,), of part / whole, (r, k), over the places where whole is not 0; NaN for a row without
+    one."""
     known = whole > 0
     shares = np.divide(part, whole, out=np.zeros(whole.shape), where=known)
     count = known.sum(axis=1)
@@ -190,21 +225,31 @@ def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np
 
 
 def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
-    """Return the mIoU of one image alone, in 0..1; NaN if none of its pixels counts. Raises as `ConfusionMatrix`."""
+    """Return the mIoU of one image alone, in 0..1; NaN if none of its pixels counts.
+
+    prediction, target: label maps, integers (height, width). Raises as `ConfusionMatrix.update`.
+
+    Examples
+    --------
+    >>> mean_iou(np.array([[0, 1], [1, 1]]), np.array([[0, 0], [1, 1]]), 2)
+    0.5833333333333333
+    """
     confusion = ConfusionMatrix(num_classes)
     confusion.update(prediction, target)
     return confusion.miou()
 
 
 def json_score(score: float | None) -> float | None:
+    """Return a score for JSON, which has no NaN: `None` in its place."""
     return None if score is None or isnan(score) else score
 
 
 def json_intervals(intervals: dict[str, Interval | None]) -> dict[str, list[float] | None]:
+    """Return intervals for JSON."""
     return {name: None if bounds is None else list(bounds) for name, bounds in intervals.items()}
 
 
 def json_metrics(metrics: dict[str, dict[str, float]]) -> dict[str, Any]:
     """Return the part of `metrics.json` that holds the scores of further metrics; none without any."""
-    scores = {name: {key: json_score(value) for key, value in own.items()} for name, own in metrics.items()}
+    scores = {name: {key: json_score(value) for key, value in values.items()} for name, values in metrics.items()}
     return {"metrics": scores} if scores else {}

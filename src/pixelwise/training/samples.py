@@ -14,8 +14,8 @@ import torch
 
 from pixelwise.core.bands import repeat_over_channels
 from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.instances.parts import label_components
 from pixelwise.metrics.pixels import counted_pixels
-from pixelwise.metrics.rand import connected_components
 from pixelwise.nn.augment import AUGMENTATIONS, color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.tasks.base import Task
@@ -160,7 +160,7 @@ def _objects(sample: Sample) -> npt.NDArray[np.int32]:
     """Return the sample's instance map, or without one the 4-connected parts of everything but the first class."""
     if sample.instance_map is not None:
         return sample.instance_map
-    return connected_components(counted_pixels(sample.label_map) & (sample.label_map > 0))
+    return label_components(counted_pixels(sample.label_map) & (sample.label_map > 0))
 
 
 def _border_weights(instance_map: npt.NDArray[np.int32], recipe: Recipe) -> npt.NDArray[np.float32]:
