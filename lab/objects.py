@@ -59,7 +59,7 @@ def measure_grouping(path: Path) -> dict[str, float]:
     """Return the seconds that grouping takes, the objects, and the process's peak memory in GB."""
     logits = np.load(path)
     started = time.perf_counter()
-    fields = CentreOffsetMaps.of(logits, (1,))
+    fields = CentreOffsetMaps.from_logits(logits, (1,))
     del logits
     objects = len(group_pixels(fields, GroupingParameters((1,))))
     seconds = time.perf_counter() - started
@@ -78,7 +78,7 @@ def compare_tiles(run: Path, data: Path, mosaic_side: int = MOSAIC, tile: int = 
 
     def predict(side: int, overlap: int) -> Objects:
         tiles = replace(info, tile=-(-side // info.stride) * info.stride, overlap=overlap)
-        return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).decode(mosaic)[1]
+        return Predictor(open_engine(model_path(run), "onnxruntime"), tiles).predict(mosaic).require_objects()
 
     tiled, whole = predict(tile, OVERLAP), predict(mosaic_side, 0)
     return len(tiled), len(whole), int((count_overlaps(tiled, whole).iou() >= SAME).sum())

@@ -7,6 +7,8 @@ import pytest
 import pixelwise as pw
 from pixelwise.core.errors import OptionError
 from pixelwise.core.registry import Registry
+from pixelwise.inference.engines.registry import ENGINES
+from pixelwise.inference.writers.registry import WRITERS
 from pixelwise.nn.augment import AUGMENTATIONS, color, elastic
 from pixelwise.nn.encoders.registry import ENCODERS
 from pixelwise.nn.losses import LOSSES, cross_entropy
@@ -19,6 +21,8 @@ REGISTRIES: dict[str, Registry] = {
     "loss": LOSSES,
     "augmentation": AUGMENTATIONS,
     "task": TASKS,
+    "engine": ENGINES,
+    "writer": WRITERS,
 }
 
 

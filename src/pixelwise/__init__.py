@@ -36,15 +36,19 @@ if TYPE_CHECKING:
     from pixelwise.data.dataset import Dataset as Dataset
     from pixelwise.extensions import register_augmentation as register_augmentation
     from pixelwise.extensions import register_encoder as register_encoder
+    from pixelwise.extensions import register_engine as register_engine
     from pixelwise.extensions import register_layout as register_layout
     from pixelwise.extensions import register_loss as register_loss
     from pixelwise.extensions import register_metric as register_metric
     from pixelwise.extensions import register_model as register_model
     from pixelwise.extensions import register_task as register_task
+    from pixelwise.extensions import register_writer as register_writer
+    from pixelwise.inference.engines.base import Engine as Engine
     from pixelwise.inference.loading import load as load
     from pixelwise.inference.mc_dropout import MonteCarloDropout as MonteCarloDropout
     from pixelwise.inference.predictor import Predictor as Predictor
     from pixelwise.inference.result import Result as Result
+    from pixelwise.inference.writers.base import Writer as Writer
     from pixelwise.nn import models as models
     from pixelwise.training.run import Run as Run
     from pixelwise.training.run import train as train
@@ -53,6 +57,7 @@ _HOMES = {
     "ClassMap": "pixelwise.core.classes",
     "DataError": "pixelwise.core.errors",
     "Dataset": "pixelwise.data.dataset",
+    "Engine": "pixelwise.inference.engines.base",
     "IGNORE_INDEX": "pixelwise.core.classes",
     "ImageError": "pixelwise.core.errors",
     "MaskError": "pixelwise.core.errors",
@@ -67,6 +72,7 @@ _HOMES = {
     "RunError": "pixelwise.core.errors",
     "MonteCarloDropout": "pixelwise.inference.mc_dropout",
     "ShapeError": "pixelwise.core.errors",
+    "Writer": "pixelwise.inference.writers.base",
     "check": "pixelwise.api",
     "convert": "pixelwise.api",
     "evaluate": "pixelwise.api",
@@ -77,10 +83,12 @@ _HOMES = {
     "register_augmentation": "pixelwise.extensions",
     "register_layout": "pixelwise.extensions",
     "register_encoder": "pixelwise.extensions",
+    "register_engine": "pixelwise.extensions",
     "register_loss": "pixelwise.extensions",
     "register_model": "pixelwise.extensions",
     "register_metric": "pixelwise.extensions",
     "register_task": "pixelwise.extensions",
+    "register_writer": "pixelwise.extensions",
     "train": "pixelwise.training.run",
 }
 """The module that defines each public name."""
@@ -89,6 +97,7 @@ __all__ = [
     "ClassMap",
     "DataError",
     "Dataset",
+    "Engine",
     "ImageError",
     "MaskError",
     "MissingDependencyError",
@@ -102,6 +111,7 @@ __all__ = [
     "Run",
     "RunError",
     "ShapeError",
+    "Writer",
     "__version__",
     "check",
     "convert",
@@ -112,11 +122,13 @@ __all__ = [
     "open_dataset",
     "register_augmentation",
     "register_encoder",
+    "register_engine",
     "register_layout",
     "register_loss",
     "register_metric",
     "register_model",
     "register_task",
+    "register_writer",
     "train",
 ]
 

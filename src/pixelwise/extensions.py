@@ -1,8 +1,10 @@
-"""Adding to pixelwise from another package: models, encoders, losses, augmentations, layouts, tasks, metrics.
+"""Adding to pixelwise from another package: models, encoders, losses, augmentations, layouts, tasks, metrics, engines,
+writers.
 
 Each `register_...` puts one thing under a name that the options then take. A package that is installed can do without
-the call: an entry point in the group `pixelwise.models`, `.encoders`, `.losses`, `.augmentations`, `.layouts`, `.tasks`
-or `.metrics`, with the value `module:attribute`, does the same, and nothing is imported before the name is used.
+the call: an entry point in the group `pixelwise.models`, `.encoders`, `.losses`, `.augmentations`, `.layouts`,
+`.tasks`, `.metrics`, `.engines` or `.writers`, with the value `module:attribute`, does the same, and nothing is
+imported before the name is used.
 
 A thing may be given as such a text here, too. A name that is taken is refused with `OptionError`.
 """
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pixelwise.data.layout import Layout
+    from pixelwise.inference.engines.base import OpenEngine
     from pixelwise.inference.evaluate import Metric
+    from pixelwise.inference.writers.base import Writer
     from pixelwise.nn.augment import Augmentation
     from pixelwise.nn.encoders.registry import EncoderFamily
     from pixelwise.nn.losses import Loss
@@ -220,3 +224,74 @@ def register_metric(name: str, factory: Callable[[], Metric] | str) -> None:
     from pixelwise.inference.evaluate import METRICS
 
     METRICS.register(name, factory)
+
+
+def register_engine(name: str, open_engine: OpenEngine | str) -> None:
+    """Add an engine, which `load(..., engine=name)` and `predict` then run model files with.
+
+    Parameters
+    ----------
+    name
+        What the option `engine` calls it.
+    open_engine
+        A function of the path of a model file and of the number of threads that will call the engine at the same time;
+        it returns a `pixelwise.Engine`. A class whose constructor takes the two is one.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    An engine that looks at the brightness of each pixel, whatever the model:
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> class Brightness(pw.Engine):
+    ...     def __init__(self, path, at_once):
+    ...         pass
+    ...     def __call__(self, images):
+    ...         bright = images.mean(axis=3, dtype=np.float32)
+    ...         return np.stack([255 - bright, bright], axis=1)
+    >>> pw.register_engine("brightness", Brightness)
+    >>> pw.load("runs/photos", engine="brightness").predict(np.full((4, 6, 3), 200, np.uint8))
+    Result(4x6: square 100%)
+    """
+    from pixelwise.inference.engines.registry import ENGINES
+
+    ENGINES.register(name, open_engine)
+
+
+def register_writer(name: str, writer: Writer | str) -> None:
+    """Add a writer, which `Result.save(path, as_=name)` and `predict` then take.
+
+    Parameters
+    ----------
+    name
+        What the option `as_` calls it.
+    writer
+        How one kind of result becomes a file.
+
+    Raises
+    ------
+    OptionError
+        The name is taken.
+
+    Examples
+    --------
+    A text file with the share of each class:
+
+    >>> import numpy as np
+    >>> import pixelwise as pw
+    >>> def write_shares(path, result):
+    ...     shares = np.bincount(result.label_map.ravel()) / result.label_map.size
+    ...     _ = path.write_text(" ".join(f"{share:.2f}" for share in shares))
+    >>> pw.register_writer("shares", pw.Writer("_shares.txt", write_shares))
+    >>> result = pw.load("runs/photos").predict("photo.jpg")
+    >>> result.save("photo_shares.txt", as_="shares").name
+    'photo_shares.txt'
+    """
+    from pixelwise.inference.writers.registry import WRITERS
+
+    WRITERS.register(name, writer)

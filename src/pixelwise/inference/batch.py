@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -84,9 +85,12 @@ def predict_each(
     if not is_many(images):
         problem = str(images) if is_path(images) else f"an object of type {type(images).__name__}"
         raise OptionError("images", problem, "a list of images or a folder", "Use `predict` for one image.")
+    several: Iterable[ImageLike]
     if is_path(images):
-        images = find_images([os.fspath(images)], paged=predictor.info.bands is None)
-    return (result.result() for _, result in prefetch(predict, images, max(2, predictor.at_once)))
+        several = find_images([os.fspath(images)], paged=predictor.info.bands is None)
+    else:
+        several = cast(Iterable[ImageLike], images)
+    return (result.result() for _, result in prefetch(predict, several, max(2, predictor.at_once)))
 
 
 def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:

@@ -94,7 +94,7 @@ def _from_bands(values: Array, info: ModelInfo) -> UInt8:
         raise ShapeError("image", _describe(values), f"numbers, height x width x {channels}, not empty", remedy)
     if values.dtype == np.uint8 or info.bands is None:
         return values
-    return info.bands.scaled(values.transpose(2, 0, 1))
+    return info.bands.scale(values.transpose(2, 0, 1))
 
 
 def _to_eight_bits(planes: Array, value_range: ValueRange | None) -> UInt8:
@@ -104,8 +104,7 @@ def _to_eight_bits(planes: Array, value_range: ValueRange | None) -> UInt8:
     if planes.dtype == np.bool_:
         return planes.astype(np.uint8) * np.uint8(255)
     if planes.dtype == np.uint16:
-        scaled = (value_range or _suggested_range(planes)).scaled(planes)
-        return scaled
+        return (value_range or _suggested_range(planes)).scale(planes)
     if planes.dtype.kind != "f":
         raise _shape_error(planes, "uint8, uint16, bool, or floating-point values in 0..1")
     fractions = planes.astype(np.float32) if planes.dtype.itemsize < 4 else planes
@@ -113,7 +112,8 @@ def _to_eight_bits(planes: Array, value_range: ValueRange | None) -> UInt8:
     if not (low >= -TOLERANCE and high <= 1 + TOLERANCE):  # NaN is neither
         problem = f"floating-point values from {low:g} to {high:g}"
         raise ImageError("image", problem, "values in 0..1", "Scale them to 0..1, or convert them to uint8.")
-    return np.rint(fractions.clip(0, 1) * 255).astype(np.uint8)
+    scaled: UInt8 = np.rint(fractions.clip(0, 1) * 255).astype(np.uint8)
+    return scaled
 
 
 def _suggested_range(planes: Array) -> ValueRange:

@@ -48,9 +48,11 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Pr
     Examples
     --------
     >>> import pixelwise as pw
-    >>> pw.load("runs/none")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    pixelwise.core.errors.ModelFileError: runs/none: found no such file or directory; expected a run directory or ...
+    >>> model = pw.load("runs/photos")
+    >>> model.classes.names
+    ('background', 'square')
+    >>> model.predict("photo.jpg").label_map.shape
+    (64, 96)
     """
     path = model_path(path)
     at_once = max(1, min(at_once, available_cores(), MAX_AT_ONCE))

@@ -61,13 +61,12 @@ class Predictor:
     A model of two classes that compares red with green:
 
     >>> import numpy as np
-    >>> from pixelwise.core.classes import ClassMap
-    >>> from pixelwise.inference.engines.base import Engine
+    >>> import pixelwise as pw
     >>> from pixelwise.modelfile.info import ModelInfo
-    >>> class RedOrGreen(Engine):
+    >>> class RedOrGreen(pw.Engine):
     ...     def __call__(self, images):
     ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
-    >>> classes = ClassMap(("red", "green"), ((255, 0, 0), (0, 255, 0)))
+    >>> classes = pw.ClassMap(("red", "green"), ((255, 0, 0), (0, 255, 0)))
     >>> zeros, ones = (0.0,) * 3, (1.0,) * 3
     >>> info = ModelInfo("rule", None, "semantic", classes, zeros, ones, stride=1, tile=64, overlap=0)
     >>> predictor = Predictor(RedOrGreen(), info)
@@ -144,7 +143,7 @@ class Predictor:
         return read_channels(path, self.info.bands, self.info.value_range)
 
     @overload
-    def predict(
+    def predict(  # type: ignore[overload-overlap]  # an array can be iterated over, and is an image all the same
         self, image: ImageLike, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
     ) -> Result: ...
 
@@ -255,8 +254,7 @@ class Predictor:
         """
         self._require_image(image)
         decoding, size = self.decoding, image.shape[:2]
-        is_plain = decoding.is_argmax and not decoding.has_objects
-        if is_plain and self.engine.has_coarse and max(size) <= self._grid["tile"]:
+        if decoding.is_argmax and self.engine.has_coarse and max(size) <= self._grid["tile"]:
             return upsample_labels(self.engine.coarse(image[None])[0], size, self.info.stride), None
         return decoding.decode(stitch_blocks(self.engine, image, **self._grid), size)
 

@@ -108,8 +108,10 @@ class Result:
         """
         if self.instances is not None:
             ids = np.arange(1, len(self.instances) + 1, dtype=np.int32)
-            return self.instances.instance_map == ids[:, None, None]
-        return self.label_map == self.mask_classes.astype(np.uint8)[:, None, None]
+            masks: npt.NDArray[np.bool_] = self.instances.instance_map == ids[:, None, None]
+        else:
+            masks = self.label_map == self.mask_classes.astype(np.uint8)[:, None, None]
+        return masks
 
     @property
     def boxes_xyxy(self) -> npt.NDArray[np.int64]:

@@ -35,6 +35,7 @@ class Engine(ABC):
     --------
     An engine that scores each pixel by its red and by its green value:
 
+    >>> import numpy as np
     >>> class RedOrGreen(Engine):
     ...     def __call__(self, images):
     ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)

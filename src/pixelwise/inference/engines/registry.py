@@ -26,38 +26,6 @@ ENGINES: Registry[OpenEngine] = Registry(
 `pixelwise.engines`."""
 
 
-def register_engine(name: str, open_engine: OpenEngine | str) -> None:
-    """Make an engine available as `engine=name` of `load`, and to the command line where an entry point names it.
-
-    Parameters
-    ----------
-    name
-        What the engine is called.
-    open_engine
-        A function of the path of a model file and of the number of threads that will call the engine at the same time;
-        it returns an `Engine`. Or a text `module:attribute` that names such a function. A class whose constructor takes
-        the two is one.
-
-    Raises
-    ------
-    OptionError
-        The name is taken.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import pixelwise as pw
-    >>> class Darkness(pw.Engine):
-    ...     def __init__(self, path, at_once):
-    ...         self.path = path
-    ...     def __call__(self, images):
-    ...         dark = 255 - images.mean(axis=3, dtype=np.float32)
-    ...         return np.stack([dark, 255 - dark], axis=1)
-    >>> pw.register_engine("darkness", Darkness)
-    """
-    ENGINES.register(name, open_engine)
-
-
 def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1) -> Engine:
     """Open a model file in one of `ENGINES`, for so many threads that call it at the same time.
 

@@ -30,6 +30,13 @@ class Writer:
     geotiff_ending : str or None
         The ending of the GeoTIFF that is written of an image that lies somewhere on earth; `None` where the file is of
         one kind for every image.
+
+    Examples
+    --------
+    >>> def write_size(path, result):
+    ...     _ = path.write_text(str(result.label_map.size))
+    >>> Writer("_size.txt", write_size).ending_of(placed=False)
+    '_size.txt'
     """
 
     ending: str

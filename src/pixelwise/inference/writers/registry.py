@@ -33,36 +33,6 @@ WRITERS: Registry[Writer] = Registry(
 """All writers. Packages add theirs with `register_writer`, or by an entry point of the group `pixelwise.writers`."""
 
 
-def register_writer(name: str, writer: Writer | str) -> None:
-    """Make a writer available to `Result.save(path, as_=name)`, and to the command line where an entry point names
-    it.
-
-    Parameters
-    ----------
-    name
-        What the writer is called.
-    writer
-        A `Writer`, or a text `module:attribute` that names one.
-
-    Raises
-    ------
-    OptionError
-        The name is taken.
-
-    Examples
-    --------
-    A text file with the share of each class:
-
-    >>> import numpy as np
-    >>> import pixelwise as pw
-    >>> def write_shares(path, result):
-    ...     shares = np.bincount(result.label_map.ravel()) / result.label_map.size
-    ...     path.write_text(" ".join(f"{share:.3f}" for share in shares))
-    >>> pw.register_writer("shares", pw.Writer("_shares.txt", write_shares))
-    """
-    WRITERS.register(name, writer)
-
-
 def parse_kinds(text: str, *, sampled: bool = False) -> tuple[str, ...]:
     """Return the names of writers in `text`, as in "mask,overlay", and uncertainty where passes are `sampled`.
 
