@@ -38,15 +38,22 @@ def _require_nameable(param: typer.CallbackParam, text: str) -> None:
     raise OptionError(where, found, expected, "Check the path.")
 
 
+DATA = "Data"
+"""The heading of options on how data are read."""
 Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=nameable)]
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=nameable)]
-Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.")]
+Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.", rich_help_panel=DATA)]
 ImagesRoot = Annotated[
     Path | None,
-    typer.Option(help="A folder outside DATA that its annotations or links may name.", callback=nameable),
+    typer.Option(
+        help="A folder outside DATA that its annotations or links may name.", callback=nameable, rich_help_panel=DATA
+    ),
 ]
 BandNumbers = Annotated[
-    str | None, typer.Option(help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]")
+    str | None,
+    typer.Option(
+        help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]", rich_help_panel=DATA
+    ),
 ]
 Width = Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")]
 ModelOptions = Annotated[list[str] | None, typer.Option(help="KEY=VALUE that only this model takes, may be repeated.")]

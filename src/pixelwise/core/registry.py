@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
@@ -100,5 +99,7 @@ class Registry(Generic[T]):
     def _add_entry_points(self) -> None:
         if not self._has_entry_points:
             self._has_entry_points = True
+            import importlib.metadata  # which takes long, and a prediction by known names needs none
+
             for point in importlib.metadata.entry_points(group=self.group):
                 self._entries.setdefault(point.name, point.value)

@@ -16,7 +16,7 @@ DEFAULT_CLASS_WEIGHTS = "softened"
 CLASS_WEIGHT_POWERS = {"none": 0.0, "softened": 0.75, "median": 1.0}
 """Names of `class_weights`, and the power of median-frequency balancing each stands for."""
 
-MODEL, LENGTH, START, RECIPE, MEASURE = "Model", "Length", "Start and restart", "Recipe", "Data and measurement"
+MODEL, LENGTH, START, RECIPE, DATA = "Model", "Length", "Start and restart", "Recipe", "Data"
 """Groups of options, in the order in which the help shows them."""
 
 
@@ -98,10 +98,10 @@ class TrainOptions:
         Option("Further augmentation of the crops: a registered name, may be repeated.", RECIPE, flag="augmentation"),
     ] = None
     stages: Annotated[bool, Option("An FCN from the coarsest on, each from the last.", RECIPE)] = False
-    skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", MEASURE)] = False
+    skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", DATA)] = False
     folds: Annotated[
         int | None,
-        Option("For sets too small to split: measure by cross-validation with so many parts.", MEASURE),
+        Option("For sets too small to split: measure by cross-validation with so many parts.", DATA),
     ] = None
 
     @property
