@@ -6,6 +6,7 @@ import statistics
 import time
 
 from pixelwise.nn.pipeline import Pipeline
+from pixelwise.raster.image import pixels_in
 from pixelwise.tasks import TASKS
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
@@ -40,11 +41,15 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
 
 
 def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore) -> float:
+    """Return the time of one pass over the validation images, from one image of about their mean size."""
     if not len(val):
         return 0.0
+    areas = [max(1, pixels_in(item.image)) for item in val.items]
+    mean = statistics.mean(areas)
+    index = min(range(len(areas)), key=lambda place: abs(areas[place] - mean))
     predictor = torch_predictor(pipeline, config)
-    image = val[0].image
+    image = val[index].image
     predictor.label_map(image)
     started = time.perf_counter()
     predictor.label_map(image)
-    return (time.perf_counter() - started) * len(val)
+    return (time.perf_counter() - started) * len(val) * mean / areas[index]
