@@ -11,11 +11,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+import pixelwise as pw
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, ImageError, OptionError
 from pixelwise.data.dataset import Dataset, Item, Sample, labels_from_files
-from pixelwise.inference.evaluate import evaluate
+from pixelwise.inference.evaluate import METRICS, evaluate
 from pixelwise.inference.loading import load
+from pixelwise.inference.result import Result
 
 if TYPE_CHECKING:
     from tests.inference.conftest import ColourModel, UInt8
@@ -117,3 +119,33 @@ def test_a_damaged_image_ends_the_measurement(model_file: Path, dataset: Dataset
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(ImageError, match=r"1\.png"):
         evaluate(load(model_file), dataset)
+
+
+class Darkness:
+    """The mean brightness of the pixels called dark, and of all."""
+
+    def __init__(self) -> None:
+        self.dark, self.all = [], []
+
+    def update(self, prediction: Result, target: Sample, classes: ClassMap) -> None:
+        assert prediction.label_map.shape == target.label_map.shape
+        self.dark += target.image[prediction.label_map == classes.names.index("dark")].ravel().tolist()
+        self.all += target.image.ravel().tolist()
+
+    def scores(self) -> dict[str, float]:
+        return {"dark": float(np.mean(self.dark)), "nothing": float("nan"), "all": float(np.mean(self.all))}
+
+
+def test_a_metric_is_reported_where_it_is_asked_for(
+    model_file: Path, colour: ColourModel, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(METRICS, "_entries", dict(METRICS._entries))
+    pw.register_metric("darkness", Darkness)
+    images = [dataset.read(item).image for item in dataset.splits["test"]]
+    dark = np.concatenate([image[colour.labels(image) == 0].ravel() for image in images])
+    scores = evaluate(load(model_file), dataset, metrics=["darkness"])
+    expected = {"dark": dark.mean(), "all": np.concatenate([image.ravel() for image in images]).mean()}
+    assert scores.to_json_dict()["metrics"] == {"darkness": pytest.approx(expected | {"nothing": None})}
+    assert "metrics" not in evaluate(load(model_file), dataset).to_json_dict()
+    with pytest.raises(OptionError, match="metrics: found 'darknes'; expected one of darkness"):
+        evaluate(load(model_file), dataset, metrics=["darknes"])

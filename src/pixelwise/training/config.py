@@ -68,6 +68,8 @@ class RunConfig(Strict):
     command: str
     asked: dict[str, bool | int | float | str] = pydantic.Field(default_factory=dict)
     """The options of `train` that were given and that no other field holds as they were typed."""
+    metrics: tuple[str, ...] = ()
+    """Names of further metrics of the model file."""
     recipe: Recipe
 
     @property

@@ -9,7 +9,7 @@ from pixelwise.core.errors import RunError
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.stratify import folds as split_into_folds
-from pixelwise.inference.evaluate import score_items
+from pixelwise.inference.evaluate import add_metrics, new_metrics, score_items
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
@@ -30,13 +30,13 @@ def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, sess
     each = _share_minutes(replace(options, resume=True), count, is_new=first is None)
     if first is not None:
         each = inherit_options(each, first, (*NET, *TRAINING))
-    scorers = []
+    scorers, further = [], new_metrics(each.metrics or ())
     for number, part in enumerate(parts, start=1):
         session.display.message(f"fold {number} of {count}")
         session.train_model(run.fold(number), part, each)
         model = load(run.fold(number).model, at_once=len(part.splits["test"]))
-        scorers.append(score_items(model, part, part.splits["test"]))
-    measured = Measured("folds", merge_scorers(scorers).scores(intervals=True))
+        scorers.append(score_items(model, part, part.splits["test"], metrics=further))
+    measured = Measured("folds", add_metrics(merge_scorers(scorers).scores(intervals=True), further))
     train = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
     test = [item for item in dataset.splits.get("test", ()) if not item.auto_split]
     splits = {"train": tuple(train), **({"test": tuple(test)} if test else {})}

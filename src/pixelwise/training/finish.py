@@ -120,7 +120,7 @@ def finish(
     pipeline, _ = load_run(run.path)
     adjustment, halves, remarks = export_fitted(run, pipeline, config, data.dataset)
     examples = BestAndWorst()
-    measured = measure(run, data.dataset, halves, examples.add) or folds
+    measured = measure(run, data.dataset, halves, examples.add, config.metrics) or folds
     if measured is not None:
         metrics = measured.to_json_dict() | {f"val_{config.measure}": progress.best_score}
         run.write_metrics(metrics if folds is None else metrics | {"folds": folds.to_json_dict()})

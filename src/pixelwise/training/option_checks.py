@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from pixelwise.core.errors import OptionError
+from pixelwise.inference.evaluate import METRICS
 from pixelwise.nn.augment import AUGMENTATIONS
 from pixelwise.nn.encoders.registry import find_encoder
 from pixelwise.nn.models import DEFAULT_MODEL, default_encoder, require_net
@@ -23,6 +24,8 @@ def check_options(options: TrainOptions) -> None:
     _check_net(options)
     for name in options.augmentations or ():
         AUGMENTATIONS[name]
+    for name in options.metrics or ():
+        METRICS[name]
     _check_length(options)
     _check_choices(options)
     _check_numbers(options)

@@ -103,6 +103,10 @@ class TrainOptions:
         int | None,
         Option("For sets too small to split: measure by cross-validation with so many parts.", DATA),
     ] = None
+    metrics: Annotated[
+        tuple[str, ...] | None,
+        Option("Further metric of the model file: a registered name, may be repeated.", MEASURE, flag="metric"),
+    ] = None
 
     @property
     def asked(self) -> dict[str, bool | int | float | str]:

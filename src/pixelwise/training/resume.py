@@ -42,6 +42,7 @@ TRAINING = (
     "rotate",
     "loss",
     "augmentations",
+    "metrics",
     "folds",
 )
 """What a run keeps, and what another run by its config.yaml may have otherwise."""
@@ -143,8 +144,7 @@ def repeat_config(run: RunDirectory, dataset: Dataset, check_result: CheckResult
     update: dict[str, Any] = {"data": str(dataset.root), "fingerprint": fingerprint(dataset), "recipe": recipe}
     update["labels"] = hash_label_values(dataset)
     update |= {"asked": asked, "skip_bad": options.skip_bad}
-    if options.seed is not None:
-        update["seed"] = options.seed
+    update |= {name: getattr(options, name) for name in ("seed", "metrics") if getattr(options, name) is not None}
     if options.start_from is not None or options.encoder_weights is not None:  # in place of what the run started from
         update |= _start(options)
     pretrained = bool(update.get("pretrained", config.pretrained))

@@ -82,6 +82,7 @@ def train(
     stages: bool = False,
     skip_bad: bool = False,
     folds: int | None = None,
+    metrics: Sequence[str] | None = None,
     callbacks: Sequence[Callback] = (),
     quiet: bool = False,
     wording: Callable[[str], str] = str,
@@ -158,6 +159,8 @@ def train(
     folds
         For sets too small to split: train so many models, each on all images but its share, measure it on that, and at
         last train the model on all images.
+    metrics
+        Names of further metrics of the model file, which stand in metrics.json and the report (see `register_metric`).
     callbacks
         Objects that are told each step, each validation and the end (see `pixelwise.training.callbacks.Callback`).
     quiet
@@ -215,6 +218,7 @@ def train(
         stages=stages,
         skip_bad=skip_bad,
         folds=folds,
+        metrics=None if metrics is None else tuple(metrics),
     )
     check_options(options)
     run = RunDirectory(Path(out))
@@ -231,12 +235,12 @@ def train(
             display.message("nothing was saved yet: starting from the beginning")
         if overwrite and is_first:
             run.remove()
-        metrics = _train(run, dataset, options, Session(display, callbacks))
+        scores = _train(run, dataset, options, Session(display, callbacks))
     if is_first:
         for callback in callbacks:
-            callback.on_end(metrics)
+            callback.on_end(scores)
     measure = RunConfig.load(run.config).measure
-    return Run(run.path, measure, metrics.get(measure), metrics.get("split"), metrics.get(f"val_{measure}"))
+    return Run(run.path, measure, scores.get(measure), scores.get("split"), scores.get(f"val_{measure}"))
 
 
 def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def make_config(
         skip_bad=options.skip_bad,
         command=command,
         asked=options.asked,
+        metrics=options.metrics or (),
         recipe=choose_recipe(DataFacts.of(dataset, check_result), model, budget, options),
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
-from pixelwise.inference.evaluate import OnImage, score_items
+from pixelwise.inference.evaluate import OnImage, add_metrics, new_metrics, score_items
 from pixelwise.inference.loading import load
 from pixelwise.model_export.onnx import NO_BIAS, export_onnx, replace_class_bias
 from pixelwise.nn.pipeline import Pipeline
@@ -24,7 +24,7 @@ from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import model_info, save_weights
 
-Half = tuple[Path, list[Item]]
+Half = tuple[Path, Sequence[Item]]
 """A model file, and the validation images that nothing in it was fitted on."""
 
 
@@ -58,20 +58,23 @@ class Measured:
         return content | {"remarks": self.remarks}
 
 
-def measure(run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_image: OnImage) -> Measured | None:
-    """Return the scores of the run's model file on the test split, else on the validation images, by halves where there
-    are any; `None` without images. Removes the files of the halves."""
+def measure(
+    run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_image: OnImage, metrics: Sequence[str] = ()
+) -> Measured | None:
+    """Return the scores of the run's model file, with those of further `metrics`, on the test split, else on the
+    validation images, by halves where there are any; `None` without images. Removes the files of the halves."""
     split = headline_split(dataset)
     if split is None:
         return None
-    if halves and split == "val":
-        scorers = [score_items(load(path, at_once=len(own)), dataset, own, on_image=on_image) for path, own in halves]
+    is_cross_fitted = bool(halves) and split == "val"
+    parts = halves if is_cross_fitted else [(run.model, dataset.splits[split])]
+    further = new_metrics(metrics)
+    scorers = [score_items(load(file, at_once=len(own)), dataset, own, None, on_image, further) for file, own in parts]
+    if is_cross_fitted:
         for path, _ in halves:
             path.unlink()
-        return Measured(split, merge_scorers(scorers).scores(intervals=True), cross_fitted=True)
-    items = dataset.splits[split]
-    scorer = score_items(load(run.model, at_once=len(items)), dataset, items, on_image=on_image)
-    return Measured(split, scorer.scores(intervals=True))
+    scores = add_metrics(merge_scorers(scorers).scores(intervals=True), further)
+    return Measured(split, scores, cross_fitted=is_cross_fitted)
 
 
 def headline_split(dataset: Dataset) -> str | None:
