@@ -1,4 +1,4 @@
-"""A task from another package: one class with a channel of its own, trained and predicted without a change elsewhere."""
+"""A task from another package: one class with a channel of its own, trained and predicted without other changes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pixelwise.training.run import train
 
 PYTHON_ONLY = {"data", "out", "callbacks", "quiet", "wording"}
 """Parameters of `train` that are no option of a training."""
-WIDER = {"model", "loss", "model_options", "augmentations", "start_from", "config", "encoder_weights"}
+WIDER = {"model", "loss", "model_options", "augmentations", "start_from", "config", "encoder_weights", "metrics"}
 """Options for which `train` takes objects, mappings and texts of paths, too."""
 
 
