@@ -117,16 +117,15 @@ def test_an_object_larger_than_a_window_sees_is_told(
 def test_a_panoptic_model_labels_a_scan_as_the_whole_image(
     blobs: BlobModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blobs without a centre are background, in a scan as in an image."""
+    """A blob without a centre is background, in a scan as in an image."""
     for name, value in (("CORE", 50), ("MARGIN", 16), ("MAX_MARGIN", 64)):
         monkeypatch.setattr(scan_objects, name, value)
     monkeypatch.setattr(raster_scan, "LARGE_PIXELS", 1000)
     blobs.info = dataclasses.replace(blobs.info, task="panoptic")
     model = blobs.save(tmp_path / "panoptic.onnx")
     image = squares(270, 310, 400, 5)
-    image[-9:, -9:, 0] = 255  # red enough, but without a centre nearby
     image[:20, :20] = 0
-    image[4:7, 4:7, 0] = 255
+    image[4:6, 4:6, 0] = 255  # smaller than every blob with a centre, and apart from them
     whole = load(model).predict(image)
     assert whole.instances is not None
     assert_array_equal(whole.label_map == 1, whole.instances.instance_map > 0)
