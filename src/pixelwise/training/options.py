@@ -105,7 +105,7 @@ class TrainOptions:
     ] = None
     metrics: Annotated[
         tuple[str, ...] | None,
-        Option("Further metric of the model file: a registered name, may be repeated.", MEASURE, flag="metric"),
+        Option("Further metric of the model file: a registered name, may be repeated.", DATA, flag="metric"),
     ] = None
 
     @property
