@@ -1,4 +1,4 @@
-"""Label maps from logits on a coarser grid, without the logits of every pixel."""
+"""Label maps from coarse logits, without up-sampling the logits of every pixel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Index = npt.NDArray[np.intp]
 
 
 class _Side(NamedTuple):
-    """Between which two coarse rows, or columns, each of the pixels lies, and the weight of the second."""
+    """For each pixel along a side: the two coarse rows, or columns, it lies between, and the weight of the second."""
 
     first: Index
     second: Index
@@ -23,20 +23,20 @@ class _Side(NamedTuple):
 
 
 def upsample_labels(coarse: Float32, size: tuple[int, int], stride: int) -> UInt8:
-    """Return the label map, uint8 `size`, of logits (K, h, w) up-sampled bilinearly, with half-pixel centres, to an
-    image of that size, padded at the bottom and right to multiples of `stride`.
+    """Return the label map, uint8 `size`, of coarse logits (K, h, w) up-sampled bilinearly with half-pixel centres.
 
-    Where one class has the largest of all four logits that a pixel lies between, it has the largest mean of them as
-    well: means are worked out at the borders of classes alone.
+    The logits belong to an image of `size`, padded at the bottom and right to multiples of `stride`. Where one class is
+    the largest in all four logits around a pixel it is also the largest in their mean, so means are computed only at
+    the borders of classes.
     """
     rows, columns = (_side(*sides, stride) for sides in zip(size, coarse.shape[1:], strict=True))
     labels, scores, width = argmax_labels(coarse), coarse.reshape(len(coarse), -1), coarse.shape[2]
     label_map: UInt8 = labels[rows.first][:, columns.first]
-    row, column = np.nonzero(~_alike(labels)[rows.first][:, columns.first])
+    row, column = np.nonzero(~_is_uniform(labels)[rows.first][:, columns.first])
     left, right, across = columns.first[column], columns.second[column], columns.weight[column]
     above, below = (
-        _mean(scores.take(own[row] * width + left, axis=1), scores.take(own[row] * width + right, axis=1), across)
-        for own in (rows.first, rows.second)
+        _mean(scores.take(line[row] * width + left, axis=1), scores.take(line[row] * width + right, axis=1), across)
+        for line in (rows.first, rows.second)
     )
     label_map[row, column] = argmax_labels(_mean(above, below, rows.weight[row]))
     return label_map
@@ -49,14 +49,14 @@ def _side(pixels: int, cells: int, stride: int) -> _Side:
     return _Side(first, np.minimum(first + 1, cells - 1), (positions - first).astype(np.float32))
 
 
-def _alike(labels: UInt8) -> npt.NDArray[np.bool_]:
-    """Return where a label is that of the next ones to the right, below and across, as far as there are any."""
+def _is_uniform(labels: UInt8) -> npt.NDArray[np.bool_]:
+    """Return where a label equals those to the right, below, and diagonally below right, as far as they exist."""
     padded = np.pad(labels, (0, 1), mode="edge")
     others = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    alike: npt.NDArray[np.bool_] = np.logical_and.reduce([labels == other for other in others])
-    return alike
+    uniform: npt.NDArray[np.bool_] = np.logical_and.reduce([labels == other for other in others])
+    return uniform
 
 
 def _mean(first: Float32, second: Float32, weight: Float32) -> Float32:
-    """Return the mean of scores (K, pixels) with the second's weight (pixels,)."""
+    """Return the mean of scores (K, pixels), with `weight` (pixels,) for the second."""
     return first + (second - first) * weight

@@ -1,9 +1,9 @@
-"""Prediction of an image of any size in bounded memory: square tiles, blended where they overlap.
+"""Logits of an image of any size in bounded memory: square tiles, blended where they overlap.
 
 `run` takes uint8 (N, height, width, C) and returns float32 logits (N, K, height, width). Tiles start at multiples of
-the model's stride, so that its sampling grid lies as on the whole image, and what a tile says near a cut edge, where
-padding inside the net takes the place of the image, is not used. A net whose receptive field reaches no further than
-3/8 of the overlap therefore gives the same logits tiled and whole.
+the model's stride, so that its sampling grid is that of the whole image. Logits near a cut edge, where padding replaces
+the image, are not used. A net whose receptive field reaches no further than 3/8 of the overlap therefore gives the same
+logits tiled and whole.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Run = Callable[[UInt8], Float32]
 
 
 class Windows(Protocol):
-    """What is read in parts, as an array uint8 (height, width, C) is: `windows[rows, columns]`."""
+    """An image that is read in parts, indexed as an array uint8 (height, width, C): `windows[rows, columns]`."""
 
     shape: tuple[int, ...]
     ndim: int
@@ -45,7 +45,7 @@ Image = UInt8 | Windows
 
 @dataclass(frozen=True)
 class Block:
-    """Logits that no later tile touches, float32 (K, height, width), and where their top left corner lies."""
+    """Final logits of a part of the image, float32 (K, height, width), and the place of their top left corner."""
 
     row: int
     column: int
@@ -53,7 +53,7 @@ class Block:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns of the image."""
+        """The rows and columns of the image that the block covers."""
         height, width = self.logits.shape[1:]
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
@@ -61,15 +61,29 @@ class Block:
 def stitch_blocks(
     run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0
 ) -> Iterator[Block]:
-    """Yield an image's logits, each pixel once, a block a tile, row by row of tiles and from left to right. A thread
-    beside reads and runs the next tile meanwhile.
+    """Yield an image's logits in blocks, one a tile, row by row of tiles and from left to right; each pixel once.
 
-    image is uint8 (height, width, C); tile, overlap and stride are in pixels. An image no larger than tile x tile is
-    one call of `run` and one block. Otherwise memory stays within O(tile^2 * K) and, for what two rows of tiles share,
-    O(overlap * width * K) / 4, whatever the height. Blocks begin with those that hold `from_row`, and are the same as
-    without it; from the image's height on there are none. Raises `OptionError` for a grid that cannot be laid (see
-    `tile_spans`), and `ShapeError` for an image of another shape or type, or where `run` returns logits that do not fit
-    its input.
+    A background thread reads and runs the next tile. Memory stays within O(tile^2 * K) and, for the pixels that two
+    rows of tiles share, O(overlap * width * K) / 4, whatever the height.
+
+    Parameters
+    ----------
+    run
+        The model: uint8 (N, height, width, C) -> float32 logits (N, K, height, width).
+    image
+        uint8 (height, width, C). An image no larger than tile x tile is one call of `run` and one block.
+    tile, overlap, stride
+        The grid, in pixels (see `tile_spans`).
+    from_row
+        Start with the blocks that hold this row. They are the same as without it; from the image's height on there are
+        none.
+
+    Raises
+    ------
+    OptionError
+        For a grid that cannot be laid.
+    ShapeError
+        For an image of another shape or type, or logits that do not fit their input.
     """
     if image.ndim != 3 or image.size == 0 or image.dtype != np.uint8:
         found = f"{image.dtype} of shape {image.shape}"
@@ -92,15 +106,21 @@ def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: in
 
 
 def argmax_labels(scores: Float32) -> UInt8:
-    """Return the class with the largest of scores (K, ...) at each place, uint8 (...); the lowest class wins a tie.
+    """Return the class with the highest score at each place, uint8 (...), of scores (K, ...). The lowest index wins a
+    tie.
 
-    It takes a third of the time of numpy's arg-max over the first axis.
+    Three times as fast as numpy's argmax over the first axis.
+
+    Examples
+    --------
+    >>> argmax_labels(np.array([[0.1, 0.5], [0.9, 0.5]], np.float32)).tolist()
+    [1, 0]
     """
     largest = scores[0].copy()
     labels = np.zeros(largest.shape, np.uint8)
-    for class_index, own in enumerate(scores[1:], start=1):
-        labels[own > largest] = class_index
-        np.maximum(largest, own, out=largest)
+    for class_index, class_scores in enumerate(scores[1:], start=1):
+        labels[class_scores > largest] = class_index
+        np.maximum(largest, class_scores, out=largest)
     return labels
 
 
@@ -113,9 +133,9 @@ def stitch_label_map(
     stride: int,
     labels: Callable[[Float32], UInt8] = argmax_labels,
 ) -> UInt8:
-    """Return the uint8 (height, width) label map of a whole image, as `labels` chooses from logits.
+    """Return the label map, uint8 (height, width), of a whole image. labels: chooses classes from logits.
 
-    Logits are held for one tile at a time. Raises as `stitch_blocks`, and `ShapeError` for more than 255 classes.
+    Holds the logits of one tile at a time. Raises as `stitch_blocks`, and `ShapeError` for more than 255 classes.
     """
     label_map = np.empty(image.shape[:2], np.uint8)
     for block in stitch_blocks(run, image, tile=tile, overlap=overlap, stride=stride):
@@ -128,21 +148,21 @@ def stitch_label_map(
 
 
 def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_row: int) -> Iterator[Block]:
-    seen = partial(_logits, run, image)
+    run_tile = partial(_run_tile, run, image)
     if len(rows) == len(columns) == 1:
-        yield Block(0, 0, seen((rows[0], columns[0])))
+        yield Block(0, 0, run_tile((rows[0], columns[0])))
         return
     begin = max(row.first for row in rows if row.first <= from_row)
-    # A row that ends before the first blocks adds nothing to them.
-    kept = [pair for pair in zip(rows, [*rows[1:], None], strict=True) if pair[0].last > begin]
-    above: deque[Float32] = deque()  # what the row of tiles above adds to the first rows of this one, a part a column
-    with closing(prefetch(seen, [(row, column) for row, _ in kept for column in columns])) as tiles:
-        for number, (row, below) in enumerate(kept):
+    # A row of tiles that ends before the first block adds nothing to it.
+    needed = [pair for pair in zip(rows, [*rows[1:], None], strict=True) if pair[0].last > begin]
+    above: deque[Float32] = deque()  # what the tiles above add to the first rows of this row, a part a column
+    with closing(prefetch(run_tile, [(row, column) for row, _ in needed for column in columns])) as tiles:
+        for number, (row, below) in enumerate(needed):
             height = (row.last if below is None else below.first) - row.first
-            left: Float32 | None = None  # what the tiles before add to the first columns of this one
+            left: Float32 | None = None  # what the tile to the left adds to the first columns of this one
             for column, after in zip(columns, [*columns[1:], None], strict=True):
                 width = (column.last if after is None else after.first) - column.first
-                logits = _weighted(next(tiles)[1].result(), row, column)
+                logits = _weight_tile(next(tiles)[1].result(), row, column)
                 if left is not None:
                     logits[:, :, : left.shape[2]] += left
                 left, logits = logits[:, :, width:].copy(), logits[:, :, :width]
@@ -154,24 +174,24 @@ def _blocks(run: Run, image: Image, rows: list[Span], columns: list[Span], from_
                     yield Block(row.first, column.first, logits[:, :height])
 
 
-def _weighted(logits: Float32, row: Span, column: Span) -> Float32:
-    """Return what a tile's logits add, (K, row.last - row.first, column.last - column.first)."""
+def _weight_tile(logits: Float32, row: Span, column: Span) -> Float32:
+    """Return a tile's weighted logits where they are used, (K, row.last - row.first, column.last - column.first)."""
     weighted: Float32 = np.require(logits[:, row.used, column.used], requirements="W")
-    for rows in _runs(row.weights != 1):  # amid a tile all weights are 1
+    for rows in _find_runs(row.weights != 1):  # inside a tile all weights are 1
         weighted[:, rows] *= row.weights[rows, None]
-    for columns in _runs(column.weights != 1):
+    for columns in _find_runs(column.weights != 1):
         weighted[:, :, columns] *= column.weights[columns]
     return weighted
 
 
-def _runs(where: npt.NDArray[np.bool_]) -> list[slice]:
-    """Return the runs of positions (n,) where something holds."""
+def _find_runs(where: npt.NDArray[np.bool_]) -> list[slice]:
+    """Return the runs of true values in `where`, (n,)."""
     edges = np.flatnonzero(np.diff(where, prepend=False, append=False))
     return [slice(start, stop) for start, stop in edges.reshape(-1, 2)]
 
 
-def _logits(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
-    """Run a tile, or a whole image, and return its logits (K, height, width), checked."""
+def _run_tile(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
+    """Run one tile, or a whole image, and return its logits (K, height, width), checked."""
     row, column = place
     tile = image[row.start : row.stop, column.start : column.stop]
     logits = run(np.ascontiguousarray(tile)[None])
@@ -180,5 +200,5 @@ def _logits(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
         found = f"{logits.dtype} of shape {logits.shape}"
         expected = f"float32 of shape (1, classes, {height}, {width}), its input's size"
         raise ShapeError("logits", found, expected, "Export the model again: its output must be as large as its input.")
-    own: Float32 = logits[0]
-    return own
+    tile_logits: Float32 = logits[0]
+    return tile_logits
