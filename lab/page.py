@@ -27,12 +27,12 @@ def format_page(title: str, store: Store, parts: Iterable[str], picture: str = "
     A part is a heading, a table or a paragraph of text, whose lines are broken anew.
     """
     origins = [format_origin(origin) for origin in store.origins()]
-    paragraphs = [f"# {title}", picture, *origins, *parts, *store.notes]
-    return "\n\n".join(_wrap(paragraph) for paragraph in paragraphs if paragraph) + "\n"
+    paragraphs = [f"# {title}", picture, *origins, *map(_wrap, parts), *map(_wrap, store.notes)]
+    return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def _wrap(paragraph: str) -> str:
-    if paragraph.startswith(("#", "|", "!")):
+    if paragraph.startswith(("#", "|")):
         return paragraph
     words = " ".join(paragraph.split())
     return textwrap.fill(words, WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -333,7 +333,7 @@ def compare_tiles(bench: Bench) -> Rows:
     predictor = load(bench.model)
     height, width = bench.large
     side = -(-max(bench.large) // predictor.info.stride) * predictor.info.stride
-    whole = Predictor(open_engine(bench.model, "onnxruntime"), replace(predictor.info, tile=side))
+    whole = Predictor(open_engine(bench.model, "onnxruntime"), replace(predictor.info, tile=side, overlap=0))
     rows = []
     for name, image in {"a photo enlarged": enlarge_photo(bench), "photos side by side": make_mosaic(bench)}.items():
         same = share_of_same_labels(predictor, whole, [image])

@@ -172,7 +172,7 @@ def _read_accepted(root: Path) -> None:
     dataset = open_dataset(root).with_value_range()
     result = check(dataset)
     json.dumps(result.to_json_dict())
-    accepted = [item for _, item in dataset.without(result.spoilt).items()]
+    accepted = [item for _, item in dataset.without(result.unusable).items()]
     try:
         for item in accepted:
             dataset.read(item)

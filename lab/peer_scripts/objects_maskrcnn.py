@@ -43,7 +43,8 @@ class Pyramid(torch.nn.Module):
         self.net = timm.create_model("tf_efficientnet_lite1", features_only=True, out_indices=(1, 2, 3, 4))
         values = torch.load(weights, map_location="cpu", weights_only=True).values()
         self.net.load_state_dict(dict(zip(self.net.state_dict(), values, strict=False)))
-        self.pyramid = FeaturePyramidNetwork(self.net.feature_info.channels(), self.out_channels)
+        channels = self.net.feature_info.channels()  # type: ignore[union-attr, operator]
+        self.pyramid = FeaturePyramidNetwork(channels, self.out_channels)
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         features: dict[str, torch.Tensor] = self.pyramid(

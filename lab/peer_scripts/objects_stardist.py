@@ -28,7 +28,7 @@ EPOCH = 100
 RNG = np.random.default_rng(0)
 
 
-class Clock(keras.callbacks.Callback):
+class Clock(keras.callbacks.Callback):  # type: ignore[misc]
     """Lets the rate fall as a cosine over what is left of the time, and stops when it is over."""
 
     def __init__(self, started: float, seconds: float, rate: float) -> None:

@@ -43,7 +43,7 @@ def augment(photo: Image.Image, labels: Image.Image, rng: np.random.Generator) -
     """Cut a piece out first, then resize that alone to the crop."""
     scale = math.exp(rng.uniform(*np.log(SCALE)))
     height, width = (min(side, round(crop / scale)) for side, crop in zip(photo.size[::-1], CROP, strict=True))
-    top, left = rng.integers(photo.size[1] - height + 1), rng.integers(photo.size[0] - width + 1)
+    top, left = int(rng.integers(photo.size[1] - height + 1)), int(rng.integers(photo.size[0] - width + 1))
     box = (left, top, left + width, top + height)
     image = np.asarray(photo.resize(CROP[::-1], Image.Resampling.BILINEAR, box=box), np.float32)
     target = np.asarray(labels.resize(CROP[::-1], Image.Resampling.NEAREST, box=box))
@@ -56,7 +56,7 @@ def make_batch(
     samples: list[tuple[str, Image.Image, Image.Image]], rng: np.random.Generator
 ) -> tuple[torch.Tensor, ...]:
     picked = rng.integers(len(samples), size=BATCH)
-    images, targets = zip(*(augment(*samples[index][1:], rng) for index in picked), strict=True)
+    images, targets = zip(*(augment(samples[index][1], samples[index][2], rng) for index in picked), strict=True)
     return normalize(np.stack(images)), torch.from_numpy(np.stack(targets)).long()
 
 
@@ -79,8 +79,8 @@ class TwoMaps(torch.nn.Module):
 def build_smp_fpn(weights: dict[str, torch.Tensor]) -> torch.nn.Module:
     import segmentation_models_pytorch as smp
 
-    model = smp.FPN("timm-tf_efficientnet_lite0", encoder_weights=None, classes=CLASSES)
-    fill(model.encoder, weights)
+    model: torch.nn.Module = smp.FPN("timm-tf_efficientnet_lite0", encoder_weights=None, classes=CLASSES)
+    fill(model.get_submodule("encoder"), weights)
     return model
 
 
@@ -89,8 +89,9 @@ def build_torchvision_lraspp(weights: dict[str, torch.Tensor]) -> torch.nn.Modul
 
     backbone = TwoMaps()
     fill(backbone.net, weights)
-    low, high = backbone.net.feature_info.channels()[2:4]
-    return LRASPP(backbone, low, high, CLASSES)
+    low, high = backbone.net.feature_info.channels()[2:4]  # type: ignore[union-attr, operator]
+    model: torch.nn.Module = LRASPP(backbone, low, high, CLASSES)
+    return model
 
 
 def fill(encoder: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
@@ -115,7 +116,7 @@ def cosine(progress: float) -> float:
 
 
 def polynomial(progress: float) -> float:
-    return (1 - progress) ** 0.9
+    return float((1 - progress) ** 0.9)
 
 
 PACKAGES = {"smp": (build_smp_fpn, make_adamw, cosine), "torchvision": (build_torchvision_lraspp, make_sgd, polynomial)}

@@ -39,7 +39,7 @@ def test_the_data_sets_to_mutate_are_right_in_their_layout(layout: str, tmp_path
         dataset = open_dataset(root)
         assert dataset.format == layout
         result = check(dataset)
-        assert [problem.message for problem in result.problems if problem.file in result.spoilt] == []
+        assert [problem.message for problem in result.problems if problem.file in result.unusable] == []
         assert result.class_pixels.any()
 
 
@@ -49,7 +49,7 @@ def test_the_pictures_to_mutate_are_right(kind: str, tmp_path: Path) -> None:
         root = tmp_path / str(number)
         write_tree(tree, root)
         result = check(open_dataset(root))
-        assert result.spoilt == set(), (number, result.problems)
+        assert result.unusable == set(), (number, result.problems)
 
 
 def test_the_model_files_to_mutate_are_right(out: Path, tmp_path: Path) -> None:
