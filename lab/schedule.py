@@ -1,4 +1,7 @@
-"""Trainings at an equal budget of minutes: one after the other, or one a core, so that none takes from another."""
+"""Trainings at an equal budget of minutes: one after the other, or one a core, so that none takes from another.
+
+torch is imported where it is needed: suites that measure memory start their processes from here.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,6 @@ from queue import SimpleQueue
 from typing import Any
 
 from lab.store import ROOT
-from pixelwise.data import open_dataset
-from pixelwise.inference.evaluate import evaluate
-from pixelwise.inference.loading import load
-from pixelwise.training.config import RunConfig
-from pixelwise.training.schedule import count_crops
 
 Scores = dict[str, Any]
 """What `pixelwise evaluate --json` prints."""
@@ -85,12 +83,20 @@ def count_steps(run: Path) -> int:
 
 def images_per_second(run: Path) -> float:
     """Return how many crops a second a run trained on, validations included."""
+    from pixelwise.training.config import RunConfig
+    from pixelwise.training.schedule import count_crops
+
     last = _last_row(run)
     return count_crops(RunConfig.load(run / "config.yaml").recipe, int(last["step"])) / float(last["seconds"])
 
 
 def score_validation(run: Path) -> Scores:
     """Return the scores of a run's model file on the validation images."""
+    from pixelwise.data import open_dataset
+    from pixelwise.inference.evaluate import evaluate
+    from pixelwise.inference.loading import load
+    from pixelwise.training.config import RunConfig
+
     config = RunConfig.load(run / "config.yaml")
     return evaluate(load(run), open_dataset(config.data, config.format), "val").to_json_dict()
 
