@@ -62,23 +62,25 @@ def make_row(out: Path, net: Net, lengths: Sequence[float]) -> FrontRow:
     return FrontRow(*net, prediction_ms=milliseconds, miou=miou)
 
 
-def main(arguments: Sequence[str] | None = None, train: Training = train_and_evaluate) -> list[FrontRow]:
-    """Run the suite; return the rows, none where only some nets were trained."""
+def main(
+    arguments: Sequence[str] | None = None, train: Training = train_and_evaluate, every: Sequence[Net] = NETS
+) -> list[FrontRow]:
+    """Train `every` net, or those asked for, and return the rows; none where only some were trained."""
     parser = argparse.ArgumentParser(prog="python -m lab.front", description=__doc__.partition("\n")[0])
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--cores", type=int, nargs="*", default=[])
     parser.add_argument("--minutes", type=float, nargs="+", default=[2.0, 4.0])
-    parser.add_argument("--only", nargs="*", choices=sorted({net[0] for net in NETS}))
+    parser.add_argument("--only", nargs="*", choices=sorted({net[0] for net in every}))
     args = parser.parse_args(arguments)
     if not args.camvid.is_dir():
         parser.error(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
     if not (args.out / "data").is_dir():
         write_resized(open_dataset(args.camvid), args.out / "data", CAMVID_SIZE)
-    nets = [net for net in NETS if not args.only or net[0] in args.only]
+    nets = [net for net in every if not args.only or net[0] in args.only]
     lengths = sorted(args.minutes, reverse=True)
     run_on_cores(args.cores, [partial(train_net, args.out, train, net, minutes) for minutes in lengths for net in nets])
-    return [] if args.only else [make_row(args.out, net, args.minutes) for net in NETS]
+    return [] if args.only else [make_row(args.out, net, args.minutes) for net in every]
 
 
 if __name__ == "__main__":
