@@ -12,8 +12,6 @@ docs/experiments/classics.md, from all figures so far, and draws classics.png.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from PIL import Image
 
 from lab.datasets import CAMVID_SIZE, write_resized
 from lab.page import format_page, format_table
-from lab.schedule import Training, images_per_second, make_environment, read_scores, run_on_cores, train_and_evaluate
+from lab.schedule import Training, images_per_second, read_scores, run_on_cores, train_and_evaluate
 from lab.store import Places, Store, make_origin
 from lab.timing import prediction_milliseconds
 from pixelwise.data import open_dataset
@@ -153,13 +151,19 @@ def list_figures(jobs: Sequence[Job]) -> dict[str, dict[str, Any]]:
 
 def measure_costs(job: Job) -> dict[str, float]:
     """Return trainable parameters, multiply-adds at the size of CamVid, and the milliseconds of one prediction."""
+    from pixelwise.analysis.inspect_target import from_run
+    from pixelwise.analysis.summary import summarise
+
     data = open_dataset(job.data)
     image = data.read(data.splits["test"][0]).image
-    size = [str(side) for side in image.shape[:2]]
-    line = [sys.executable, "-m", "pixelwise", "inspect", str(job.run), "--size", *size, "--json"]
-    done = subprocess.run(line, check=True, env=make_environment(), capture_output=True, text=True)
-    counts = {key: json.loads(done.stdout)[key] for key in ("parameters", "multiply_adds")}
-    return counts | {"prediction_ms": prediction_milliseconds(load(job.run), image)}
+    target = from_run(job.run)
+    summary = summarise(target.model, (image.shape[0], image.shape[1]), target.in_channels, effective=False)
+    milliseconds = prediction_milliseconds(load(job.run), image)
+    return {
+        "parameters": summary.parameters,
+        "multiply_adds": summary.multiply_adds,
+        "prediction_ms": milliseconds,
+    }
 
 
 def format_row(net: Net, of_net: Mapping[str, Any]) -> list[str]:
