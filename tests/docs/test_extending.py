@@ -70,7 +70,7 @@ def test_the_blocks_of_the_page_run(installed: Path) -> None:
     assert len(uses) == 8
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])}
     line = [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(uses)]
-    done = subprocess.run(line, cwd=installed, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(line, cwd=installed, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     wall = read_values(installed / "photos" / "wall-0.mask.png")
     shares = (installed / "wall_shares.txt").read_text().splitlines()
