@@ -312,7 +312,9 @@ def compare_int8(bench: Bench) -> Rows:
             both = [load(file, engine) for file in (path, small)]
             slow, quick = alternate(*(partial(time_images, predictor.label_map, images) for predictor in both))
             before, after = (validation_miou(predictor, bench) for predictor in both)
-            floats = f"the first {export.kept} convolutions" if export.kept else "no convolution"
+            floats = (
+                f"the first {export.float_convolutions} convolutions" if export.float_convolutions else "no convolution"
+            )
             text = f"{slow / quick:.2f}x as fast, {floats} in float; val mIoU {after:.4f}, "
             text += f"{before:.4f} in float: {before - after:+.4f} lost"
             rows.append((f"8 bits against float, {name}, {engine}", text))

@@ -19,7 +19,7 @@ from pixelwise.core import locks
 from pixelwise.core.errors import OutputError
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
-from pixelwise.inference.scan_objects import _mapped
+from pixelwise.inference.scan_objects import _allocate_ids
 from pixelwise.inference.scans import predict_scan, predict_scans
 from pixelwise.raster import scan as raster_scan
 
@@ -120,7 +120,7 @@ def test_a_scan_that_is_gone_is_a_failure_of_its_own(model_file: Path, scan: Pat
 
 
 def test_a_map_of_objects_has_its_place_on_disk_before_it_is_written(tmp_path: Path) -> None:
-    ids = _mapped(tmp_path / "ids", (300, 400))
+    ids = _allocate_ids(tmp_path / "ids", (300, 400))
     assert ids.shape == (300, 400)
     assert not ids.any()
     assert (tmp_path / "ids").stat().st_blocks * 512 >= ids.nbytes

@@ -28,7 +28,7 @@ from pixelwise.training.loop import Trainer
 from pixelwise.training.option_checks import check_options
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.recipe import Recipe
-from pixelwise.training.samples import Batch, augmented
+from pixelwise.training.samples import Batch, augment_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CLASSES = ClassMap.from_names(["background", "cell"])
@@ -65,7 +65,7 @@ def test_its_target_is_made_of_the_crop(task: OutlineTask, recipe: Recipe) -> No
     label_map = np.zeros((32, 64), np.uint8)
     label_map[:, 20:40] = 1
     sample = Sample(np.zeros((32, 64, 3), np.uint8), label_map)
-    crop = augmented(sample, recipe, np.random.default_rng(0), task)
+    crop = augment_sample(sample, recipe, np.random.default_rng(0), task)
     assert crop.task_target is not None
     columns = np.flatnonzero(np.diff(crop.label_map[0].astype(int))) + 1
     expected = np.zeros((1, 32, 64), np.float32)

@@ -19,7 +19,7 @@ from pixelwise.data.dataset import Dataset, Item, Labels, Sample, labels_from_fi
 from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training import samples
 from pixelwise.training.config import Recipe
-from pixelwise.training.samples import SampleStore, augmented, batch_at, batches, sample_order
+from pixelwise.training.samples import SampleStore, augment_sample, batch_at, batches, sample_order
 
 COUNT = 6
 
@@ -170,7 +170,7 @@ def test_a_sample_stays_untouched_by_its_augmentation(store: SampleStore, recipe
     sample = store[4]
     copy = Sample(sample.image.copy(), sample.label_map.copy())
     for key in range(3):
-        image, target, *_ = augmented(sample, random_recipe(recipe), np.random.default_rng(key))
+        image, target, *_ = augment_sample(sample, random_recipe(recipe), np.random.default_rng(key))
         image[:], target[:] = 0, 0
     assert np.array_equal(sample.image, copy.image)
     assert np.array_equal(sample.label_map, copy.label_map)
@@ -200,14 +200,14 @@ def test_border_weights_are_those_of_the_crop(recipe: Recipe) -> None:
     instance_map[4:12, 18:28] = 2
     sample = Sample(np.zeros((16, 32, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
     twice = recipe.replace(scale=(2.0, 2.0), border_weight=10.0)
-    seen = augmented(sample, twice, np.random.default_rng(0))
+    seen = augment_sample(sample, twice, np.random.default_rng(0))
     assert seen.border is not None
     assert seen.border.shape == (32, 64)
     expected = 10 * np.exp(-((4 + 5) ** 2) / 50)  # amid the gap, 4 and 5 pixels from the two
     assert seen.border[16, 31] == pytest.approx(expected, rel=1e-5)
     assert seen.border[seen.label_map == 1].max() == 0
     without = Sample(sample.image, sample.label_map)  # its objects are then the parts of the second class
-    again = augmented(without, twice, np.random.default_rng(0))
+    again = augment_sample(without, twice, np.random.default_rng(0))
     assert np.array_equal(again.border, seen.border)
 
 
@@ -219,7 +219,7 @@ def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> Non
     bent = recipe.replace(elastic=6.0)
     moved = 0
     for key in range(8):
-        seen = augmented(sample, bent, np.random.default_rng(key))
+        seen = augment_sample(sample, bent, np.random.default_rng(key))
         clear = (seen.image[..., 0] < 50) | (seen.image[..., 0] > 150)  # off the blurred edge
         assert np.array_equal(seen.label_map[clear], (seen.image[..., 0] > 100)[clear])
         moved += not np.array_equal(np.sort(seen.label_map, axis=1)[0], np.sort(label_map, axis=1)[0])
@@ -234,7 +234,7 @@ def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe)
     narrow = recipe.replace(crop=(32, 32), heat_weight=1.0, offset_weight=1.0)
     lefts = set()
     for seed in range(20):
-        crop = augmented(sample, narrow, np.random.default_rng(seed), INSTANCE)
+        crop = augment_sample(sample, narrow, np.random.default_rng(seed), INSTANCE)
         rows, columns = np.nonzero(crop.label_map)
         assert crop.task_target is not None
         heat, down, right = crop.task_target
@@ -246,7 +246,7 @@ def test_centres_are_those_of_the_objects_as_the_crop_shows_them(recipe: Recipe)
             assert_array_equal(right[rows, columns], middle - columns)
         assert_array_equal(heat > 0, crop.label_map > 0)
     assert len(lefts) > 1
-    assert augmented(sample, recipe, np.random.default_rng(0)).task_target is None
+    assert augment_sample(sample, recipe, np.random.default_rng(0)).task_target is None
 
 
 def test_a_batch_holds_the_target_of_a_task_with_channels_of_its_own(store: SampleStore, recipe: Recipe) -> None:

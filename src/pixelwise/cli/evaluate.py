@@ -79,7 +79,7 @@ def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
 def _print_tables(scores: TaskScores, task: Task, title: str, remarks: Sequence[str]) -> None:
     tables, details, values = task.tables, task.details(scores), scores.to_json_dict()
     overall = [
-        *((own.label, _fraction(values[own.key]), _between(scores, own.key)) for own in tables.figures),
+        *((figure.label, _fraction(values[figure.key]), _between(scores, figure.key)) for figure in tables.figures),
         *((f"TP / (TP + FN + FP) at {key}", _fraction(value), "") for key, value in details.matches.items()),
         *((f"{name}: {key}", f"{value:.4g}", "") for name, row in scores.metrics.items() for key, value in row.items()),
         ("images", f"{scores.images:,}", ""),

@@ -47,8 +47,12 @@ def export(
         from pixelwise.training.posthoc.quantization import Int8, export_int8
 
         def tell(tried: Int8) -> None:
-            first = "the first convolution" if tried.kept == 1 else f"the first {tried.kept} convolutions"
-            kept = f"{first} in float" if tried.kept else "all in 8 bits"
+            first = (
+                "the first convolution"
+                if tried.float_convolutions == 1
+                else f"the first {tried.float_convolutions} convolutions"
+            )
+            kept = f"{first} in float" if tried.float_convolutions else "all in 8 bits"
             scores = f"val {tried.measure} {tried.score:.4f}, in float {tried.float_score:.4f}"
             note(f"{kept}: {scores}, {quantity(tried.images, 'image')}")
 

@@ -86,12 +86,12 @@ def score_items(
     _require_same_classes(dataset, predictor.classes)
     scorer = TASKS[predictor.info.task].scorer(predictor.info)
 
-    def predicted(item: Item) -> tuple[Sample, Result]:
+    def predict_item(item: Item) -> tuple[Sample, Result]:
         sample = dataset.read(item)
         with name_image_in_errors(item.image):
             return sample, predictor.predict(sample.image)
 
-    for done, (item, coming) in enumerate(prefetch(predicted, items, predictor.at_once), start=1):
+    for done, (item, coming) in enumerate(prefetch(predict_item, items, predictor.at_once), start=1):
         sample, prediction = coming.result()
         scorer.update(prediction, sample, item)
         for metric in (metrics or {}).values():

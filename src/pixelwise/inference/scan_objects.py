@@ -52,7 +52,7 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> in
     count = cuts = 0
     class_index = [np.empty(0, np.int32)]
     with output_errors(job.outputs[MASK]), temporary_path(rows.path) as waiting:
-        ids = _mapped(waiting, (height, width))
+        ids = _allocate_ids(waiting, (height, width))
         with ExitStack() as stack:
             files = [stack.enter_context(file) for file in open_polygon_files(asked, scan.place, info, job.image)]
             write_rows = stack.enter_context(open_table(asked["objects"])) if "objects" in asked else None
@@ -92,7 +92,7 @@ class _Labels:
         return Labelled(self[rows], Objects(np.asarray(self._ids[rows]), self._class_index, score))
 
 
-def _mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
+def _allocate_ids(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
     """Return zeros that lie in a new file, on disk already: where a page of a file with holes finds the disk full, the
     process ends. Raises `OSError`."""
     size = np.dtype(np.int32).itemsize * shape[0] * shape[1]
@@ -113,8 +113,8 @@ def _windows(scan: Scan, rows: StoredRows, grouping: GroupingParameters) -> Iter
             core = slice(top, min(top + CORE, height)), slice(left, min(left + CORE, width))
             margin = MARGIN
             while True:
-                place = _widened(core, margin, (height, width))
-                objects = _grouped(scan, rows, place, grouping)
+                place = _widen(core, margin, (height, width))
+                objects = _group_window(scan, rows, place, grouping)
                 is_cut = _is_cut(objects, core, place, (height, width))
                 if margin >= MAX_MARGIN or not is_cut:
                     break
@@ -122,7 +122,7 @@ def _windows(scan: Scan, rows: StoredRows, grouping: GroupingParameters) -> Iter
             yield place, objects.select(_in_core(objects, core, place)), is_cut
 
 
-def _grouped(scan: Scan, rows: StoredRows, place: Place, grouping: GroupingParameters) -> Objects:
+def _group_window(scan: Scan, rows: StoredRows, place: Place, grouping: GroupingParameters) -> Objects:
     fields = rows.fields(place)
     ignored = scan.blank(place) | _leads_out(fields, place, scan.shape[:2])
     if ignored.any():
@@ -136,15 +136,15 @@ def _leads_out(fields: CentreOffsetMaps, place: Place, size: tuple[int, ...]) ->
     down = np.arange(height)[:, None] + fields.down
     right = np.arange(width)[None] + fields.right
     outside: npt.NDArray[np.bool_] = np.zeros((height, width), np.bool_)
-    for ends, own, side, whole in zip((down, right), place, (height, width), size, strict=True):
-        outside |= (ends < 0) & (own.start > 0)
-        outside |= (ends >= side) & (own.stop < whole)
+    for ends, span, side, whole in zip((down, right), place, (height, width), size, strict=True):
+        outside |= (ends < 0) & (span.start > 0)
+        outside |= (ends >= side) & (span.stop < whole)
     return outside
 
 
-def _widened(core: Place, margin: int, size: tuple[int, int]) -> Place:
+def _widen(core: Place, margin: int, size: tuple[int, int]) -> Place:
     rows, columns = (
-        slice(max(0, own.start - margin), min(side, own.stop + margin)) for own, side in zip(core, size, strict=True)
+        slice(max(0, span.start - margin), min(side, span.stop + margin)) for span, side in zip(core, size, strict=True)
     )
     return rows, columns
 
@@ -153,7 +153,7 @@ def _in_core(objects: Objects, core: Place, place: Place) -> npt.NDArray[np.bool
     """Return which objects have the middle of their box in the core, boolean (n,)."""
     boxes = objects.boxes_xyxy()
     middles = (boxes[:, [1, 0]] + boxes[:, [3, 2]]) // 2 + np.array([place[0].start, place[1].start])
-    first, last = (np.array([getattr(own, end) for own in core]) for end in ("start", "stop"))
+    first, last = (np.array([getattr(span, end) for span in core]) for end in ("start", "stop"))
     inside: npt.NDArray[np.bool_] = ((middles >= first) & (middles < last)).all(axis=1)
     return inside
 
@@ -169,7 +169,7 @@ def _is_cut(objects: Objects, core: Place, place: Place, size: tuple[int, int]) 
     ]
     cut = np.concatenate([np.zeros(0, np.int32), *(edge for inner, edge in edges if inner)])
     inside = tuple(
-        slice(own.start - whole.start, own.stop - whole.start) for own, whole in zip(core, place, strict=True)
+        slice(span.start - whole.start, span.stop - whole.start) for span, whole in zip(core, place, strict=True)
     )
     return bool(np.isin(np.unique(cut[cut > 0]), ids[inside]).any())
 

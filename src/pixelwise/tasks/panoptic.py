@@ -105,8 +105,8 @@ class PanopticTask(InstanceTask):
         return scorer.scores().pq
 
     def overlay(self, image: UInt8, prediction: Prediction, classes: ClassMap, *, numbered: bool = False) -> UInt8:
-        drawn = overlay(image, prediction.label_map, classes)
-        return object_overlay(drawn, require_instances(prediction).instance_map, opacity=0.0, numbered=numbered)
+        picture = overlay(image, prediction.label_map, classes)
+        return object_overlay(picture, require_instances(prediction).instance_map, opacity=0.0, numbered=numbered)
 
     def errors(self, image: UInt8, prediction: Prediction, target: Prediction, shrink: Shrink) -> UInt8:
         return SemanticTask.errors(self, image, prediction, target, shrink)

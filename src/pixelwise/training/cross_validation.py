@@ -13,7 +13,7 @@ from pixelwise.inference.evaluate import add_metrics, new_metrics, score_items
 from pixelwise.inference.loading import load
 from pixelwise.training.config import RunConfig
 from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
-from pixelwise.training.posthoc.cross_fitting import Measured, merge_scorers
+from pixelwise.training.posthoc.cross_fitting import MeasuredScores, merge_scorers
 from pixelwise.training.resume import NET, TRAINING, inherit_options
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.session import Session
@@ -36,7 +36,7 @@ def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, sess
         session.train_model(run.fold(number), part, each)
         model = load(run.fold(number).model, at_once=len(part.splits["test"]))
         scorers.append(score_items(model, part, part.splits["test"], metrics=further))
-    measured = Measured("folds", add_metrics(merge_scorers(scorers).scores(intervals=True), further))
+    measured = MeasuredScores("folds", add_metrics(merge_scorers(scorers).scores(intervals=True), further))
     train = sorted((item for _, item in parts[0].items()), key=lambda item: item.name)
     test = [item for item in dataset.splits.get("test", ()) if not item.auto_split]
     splits = {"train": tuple(train), **({"test": tuple(test)} if test else {})}

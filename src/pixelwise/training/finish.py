@@ -26,7 +26,7 @@ from pixelwise.tasks.base import Labelled
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Progress
 from pixelwise.training.planning.length import length_warnings
-from pixelwise.training.posthoc.cross_fitting import Measured, export_fitted, measure
+from pixelwise.training.posthoc.cross_fitting import MeasuredScores, fit_and_export, measure
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.schedule import count_crops, describe_crops
@@ -99,7 +99,7 @@ class Outcome:
     pipeline: Pipeline
     adjustment: float
     """Share of the class weights that the class bias takes back, in 0..1."""
-    measured: Measured | None
+    measured: MeasuredScores | None
     examples: BestAndWorst
     remarks: list[str]
 
@@ -109,7 +109,7 @@ def finish(
     config: RunConfig,
     data: TrainingData,
     progress: Progress,
-    folds: Measured | None = None,
+    folds: MeasuredScores | None = None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> None:
     """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `on_remark` is told remarks on them.
@@ -118,7 +118,7 @@ def finish(
     `posthoc.cross_fitting`); a run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
-    adjustment, halves, remarks = export_fitted(run, pipeline, config, data.dataset)
+    adjustment, halves, remarks = fit_and_export(run, pipeline, config, data.dataset)
     examples = BestAndWorst()
     measured = measure(run, data.dataset, halves, examples.add, config.metrics) or folds
     if measured is not None:

@@ -69,12 +69,12 @@ class SampleStore:
     ) -> None:
         self.dataset = dataset
         self.items = items
-        self._kept: dict[int, Sample] = {}
+        self._decoded: dict[int, Sample] = {}
         self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in map(dataset.image_size, items))
         if pixels * (dataset.channels + LABEL_BYTES) <= cache_share * available_bytes() / count_local_processes():
             with ThreadPoolExecutor() as pool:
-                self._kept = dict(enumerate(pool.map(dataset.read, items)))
+                self._decoded = dict(enumerate(pool.map(dataset.read, items)))
         elif folder is not None:
             self._file = SampleFile(folder)
 
@@ -82,7 +82,7 @@ class SampleStore:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = self._kept.get(index)
+        sample = self._decoded.get(index)
         if sample is None and self._file is not None:
             sample = self._file.get(index)
         if sample is None:
@@ -111,7 +111,7 @@ def batch_at(
     for position in range(first, first + number)[share]:
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
-        crops.append(augmented(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
+        crops.append(augment_sample(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
     images, targets, border, task_targets = zip(*crops, strict=True)
     return Batch(
         torch.from_numpy(np.stack(images)),
@@ -121,7 +121,7 @@ def batch_at(
     )
 
 
-def augmented(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC) -> AugmentedSample:
+def augment_sample(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC) -> AugmentedSample:
     """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
     them."""
     height, width = sample.label_map.shape

@@ -23,7 +23,7 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.paper_recipes import paper_remarks
 from pixelwise.training.planning.length import length_warnings
 from pixelwise.training.planning.plan import plan_length, plan_run, repeat_call
-from pixelwise.training.posthoc.cross_fitting import Measured, headline_split
+from pixelwise.training.posthoc.cross_fitting import MeasuredScores, headline_split
 from pixelwise.training.progress_display import Display, describe_run, score_lines
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.resume import repeat_config, resume_config
@@ -53,7 +53,7 @@ class Session:
     callbacks: Sequence[Callback] = ()
 
     def train_model(
-        self, run: RunDirectory, dataset: Dataset, options: TrainOptions, folds: Measured | None = None
+        self, run: RunDirectory, dataset: Dataset, options: TrainOptions, folds: MeasuredScores | None = None
     ) -> dict[str, Any]:
         """Train a model in a run directory, or go on with it, and return its metrics. `folds` are the scores of the
         cross-validation that it ends."""

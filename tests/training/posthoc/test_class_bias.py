@@ -16,7 +16,14 @@ from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.training.posthoc.class_bias import IMAGES, SHARES, _confusions, best_bias, class_bias, spread
+from pixelwise.training.posthoc.class_bias import (
+    IMAGES,
+    SHARES,
+    _confusions,
+    class_bias,
+    find_class_bias,
+    select_evenly,
+)
 
 UInt8 = npt.NDArray[np.uint8]
 SIZE = 8
@@ -69,36 +76,36 @@ def test_a_class_that_never_counted_gets_no_bias() -> None:
 )
 def test_the_share_is_the_smallest_of_those_that_score_best(truth: list[int], share: float) -> None:
     """A bias of -share on the rare class: its score must be above share. Where all is right no class moves on."""
-    assert best_bias(predictor(), [sample([0, 10, 50, 90], truth)], 1, WEIGHTS) == (share, (0.0, -share))
+    assert find_class_bias(predictor(), [sample([0, 10, 50, 90], truth)], 1, WEIGHTS) == (share, (0.0, -share))
 
 
 def test_every_image_counts() -> None:
     """Two images want 0.6 and one wants 0: the mean IoU over all their pixels decides."""
     samples = [sample([0, 10, 50, 90], [0, 0, 0, 1])] * 2 + [sample([0, 10, 50, 90], [0, 1, 1, 1])]
-    assert best_bias(predictor(), samples, 3, WEIGHTS)[0] == 0.6
+    assert find_class_bias(predictor(), samples, 3, WEIGHTS)[0] == 0.6
 
 
 def test_an_image_in_tiles_gives_the_same_bias() -> None:
     tall = sample([0, 10, 50, 90], [0, 0, 1, 1], height=50)
-    assert best_bias(predictor(tile=16, overlap=8), [tall], 1, WEIGHTS) == (0.2, (0.0, -0.2))
+    assert find_class_bias(predictor(tile=16, overlap=8), [tall], 1, WEIGHTS) == (0.2, (0.0, -0.2))
 
 
 def test_a_class_moves_beyond_its_weight_where_that_scores_better() -> None:
     """Equal weights have no share to take back; what scores 0.5 and less is common all the same."""
-    share, bias = best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, (1.0, 1.0))
+    share, bias = find_class_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, (1.0, 1.0))
     assert share == 0
     assert 0.5 < bias[0] - bias[1] < 0.9
 
 
 def test_a_class_that_no_image_shows_keeps_its_share() -> None:
     """Calling nothing rare would cost nothing here, and that class elsewhere."""
-    assert best_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 0])], 1, WEIGHTS) == (1.0, (0.0, -1.0))
+    assert find_class_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 0])], 1, WEIGHTS) == (1.0, (0.0, -1.0))
 
 
 def test_without_a_labelled_pixel_nothing_is_biased() -> None:
     unlabelled = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
-    assert best_bias(predictor(), [unlabelled], 1, WEIGHTS) == (0.0, (0.0, 0.0))
-    assert best_bias(predictor(), [], 0, WEIGHTS) == (0.0, (0.0, 0.0))
+    assert find_class_bias(predictor(), [unlabelled], 1, WEIGHTS) == (0.0, (0.0, 0.0))
+    assert find_class_bias(predictor(), [], 0, WEIGHTS) == (0.0, (0.0, 0.0))
 
 
 def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
@@ -120,6 +127,6 @@ def test_shares_go_from_nothing_to_all() -> None:
 
 def test_many_images_are_looked_at_at_even_distances() -> None:
     items = [Item(str(number), Path(f"{number}.png"), None) for number in range(3 * IMAGES)]
-    assert spread(items) == items[::3]
-    assert spread(items[:5]) == items[:5]
-    assert spread([]) == []
+    assert select_evenly(items) == items[::3]
+    assert select_evenly(items[:5]) == items[:5]
+    assert select_evenly([]) == []

@@ -13,7 +13,7 @@ from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.training.posthoc.class_bias import best_bias
+from pixelwise.training.posthoc.class_bias import find_class_bias
 from pixelwise.training.posthoc.cross_fitting import headline_split
 from pixelwise.training.run import train
 from pixelwise.training.torch_engine import torch_predictor
@@ -35,7 +35,7 @@ def expected_miou(run: Path, fits: list[tuple[list[Item], list[Item]]], dataset:
     predictor = torch_predictor(pipeline.set_class_bias(None), config)
     confusion = ConfusionMatrix(dataset.classes.num_classes)
     for fit, score in fits:
-        _, bias = best_bias(predictor, map(dataset.read, fit), len(fit), config.recipe.class_weights)
+        _, bias = find_class_bias(predictor, map(dataset.read, fit), len(fit), config.recipe.class_weights)
         for item in score:
             sample = dataset.read(item)
             logits = predictor.logits(sample.image) + np.array(bias, np.float32)[:, None, None]

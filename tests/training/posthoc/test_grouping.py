@@ -14,7 +14,7 @@ from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
+from pixelwise.training.posthoc.grouping import fit_grouping, grouping_remarks
 
 INFO = ModelInfo(
     "red",
@@ -51,7 +51,7 @@ def sample(heats: dict[int, float], objects: list[tuple[int, int]], width: int =
 
 def best(*samples: Sample) -> GroupingParameters:
     assert INFO.grouping is not None
-    return best_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping)
+    return fit_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping)
 
 
 def test_false_peaks_raise_the_least_heat() -> None:
@@ -81,7 +81,7 @@ def test_the_class_bias_counts() -> None:
     assert INFO.grouping is not None
     assert best(seen) == INFO.grouping
     predictor = Predictor(RedIsForeground(), INFO)
-    assert best_grouping(predictor, [seen], (0.0, 50.0), INFO.grouping).least_heat == 0.4
+    assert fit_grouping(predictor, [seen], (0.0, 50.0), INFO.grouping).least_heat == 0.4
 
 
 def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
@@ -91,7 +91,7 @@ def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
     seen.image[..., 1] = rng.integers(140, 180, seen.image.shape[:2])
     found = best(dataclasses.replace(seen))
     assert found.by == COMPONENTS
-    assert remarks_on(found)[0].startswith("Objects are the connected components of their class")
+    assert grouping_remarks(found)[0].startswith("Objects are the connected components of their class")
 
 
 def test_centres_stay_where_components_find_no_more() -> None:
@@ -102,7 +102,7 @@ def large(radii: tuple[int, ...], grouping: GroupingParameters) -> GroupingParam
     """Return what is fitted to two touching objects of 300 pixels with two peaks each."""
     seen = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
     seen.image[4] = seen.image[2]  # a row that is looked at
-    return best_grouping(Predictor(RedIsForeground(), INFO), [seen], ZERO, grouping, radii, (64, 128))
+    return fit_grouping(Predictor(RedIsForeground(), INFO), [seen], ZERO, grouping, radii, (64, 128))
 
 
 def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
@@ -110,7 +110,7 @@ def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     start = GroupingParameters((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
     found = large((16, 60, 120, 200), start)
     assert (found.radius, found.by) == (120, BOTH)
-    assert remarks_on(found, (16, 60, 120, 200), (32, 64, 128)) == []
+    assert grouping_remarks(found, (16, 60, 120, 200), (32, 64, 128)) == []
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     ],
 )
 def test_the_end_of_a_list_is_told(changes: dict[str, float], says: str) -> None:
-    (remark,) = remarks_on(dataclasses.replace(GroupingParameters((1,)), **changes))
+    (remark,) = grouping_remarks(dataclasses.replace(GroupingParameters((1,)), **changes))
     assert says in remark
 
 
 def test_inside_its_lists_a_grouping_needs_no_remark() -> None:
-    assert remarks_on(GroupingParameters((1,))) == []  # the least area, 4 pixels, is nearly none
+    assert grouping_remarks(GroupingParameters((1,))) == []  # the least area, 4 pixels, is nearly none

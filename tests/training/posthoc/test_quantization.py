@@ -42,9 +42,9 @@ def run(config_of: Callable[..., RunConfig], data: Path, tmp_path: Path) -> Path
 
 
 def test_a_model_in_8_bits_answers_nearly_alike(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantization, "MOST_LOST", 1.0)
+    monkeypatch.setattr(quantization, "MAX_SCORE_LOSS", 1.0)
     found = export_int8(run, run / "int8.onnx", fast=True)
-    assert (found.kept, found.measure, found.images) == (0, "miou", 2)
+    assert (found.float_convolutions, found.measure, found.images) == (0, "miou", 2)
     assert found.score == pytest.approx(found.float_score, abs=0.1)
     assert load(run / "int8.onnx").classes == RunConfig.load(run / "config.yaml").class_map
     export_run(run, run / "float.onnx", fast=True)
@@ -74,7 +74,7 @@ def test_convolutions_stay_in_float_until_the_score_is_near(run: Path, scored: C
     scored(0.6, 0.5, 0.5949, 0.5951)
     told: list[Int8] = []
     found = export_int8(run, run / "int8.onnx", on_try=told.append)
-    assert [(own.kept, own.score) for own in told] == [(0, 0.5), (1, 0.5949), (2, 0.5951)]
+    assert [(own.float_convolutions, own.score) for own in told] == [(0, 0.5), (1, 0.5949), (2, 0.5951)]
     assert found == told[-1]
 
 
@@ -92,7 +92,7 @@ def test_data_that_have_moved_are_named_and_those_of_another_place_taken(
     with pytest.raises(DataError, match="no such directory"):
         export_int8(run, run / "int8.onnx")
     scored(0.6, 0.6)
-    assert export_int8(run, run / "int8.onnx", data=data.with_name("moved")).kept == 0
+    assert export_int8(run, run / "int8.onnx", data=data.with_name("moved")).float_convolutions == 0
 
 
 def test_data_without_validation_images_judge_nothing(run: Path, tmp_path: Path) -> None:

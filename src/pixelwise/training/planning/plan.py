@@ -24,7 +24,7 @@ from pixelwise.training.planning.choose_recipe import choose_recipe
 from pixelwise.training.planning.facts import Budget, DataFacts, ModelFacts
 from pixelwise.training.planning.length import is_long_run, plan_epochs, steps_in_time, with_length
 from pixelwise.training.planning.measurement import measure_cost
-from pixelwise.training.posthoc.class_bias import spread
+from pixelwise.training.posthoc.class_bias import select_evenly
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.training_data import TrainingData
 
@@ -142,7 +142,7 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
 def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: float) -> float:
     """Return the time that export, fits and scores take at the end of a run."""
     seconds = FINISH_SECONDS
-    bias_images = len(spread(data.val.items))
+    bias_images = len(select_evenly(data.val.items))
     test_images = len(data.dataset.splits.get("test", ()))
     predicted = (test_images or len(data.val)) + bias_images
     if config.grouping and bias_images:

@@ -1,12 +1,11 @@
 """A bias for each class's logits, fitted to the validation images once a net is trained.
 
-Class weights teach a net rare classes early and make it see them too often: with loss weights w it estimates
+Class weights teach a net rare classes early and make it predict them too often: with loss weights w it estimates
 w_c p(c | x), scaled to sum to 1, so subtracting log w_c from its logits gives p back. This is the post-hoc logit
 adjustment of Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021,
 arXiv:2007.07314, with the training's weights in place of the classes' frequencies. The mean IoU asks for something in
-between: what is gained by calling an uncertain pixel rare depends on how well the class is seen at all. So the share of
-the weights that suits the images is taken back first, and then one class after the other moves to where the mean IoU is
-highest.
+between: what is gained by calling an uncertain pixel rare depends on how well the class is recognised at all. So the
+strength of the logit adjustment is fitted first, and then the bias of one class after the other.
 """
 
 from __future__ import annotations
@@ -46,24 +45,24 @@ def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...
     return tuple(share * -math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
 
 
-def spread(items: Sequence[Item]) -> list[Item]:
+def select_evenly(items: Sequence[Item]) -> list[Item]:
     """Return the items that a bias is fitted to: all, or `IMAGES` of them at even distances."""
     count = min(IMAGES, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def best_bias(
+def find_class_bias(
     predictor: Predictor, samples: Iterable[Sample], count: int, class_weights: Sequence[float]
 ) -> tuple[float, tuple[float, ...]]:
     """Return the share of `class_weights` that is taken back, and the bias a class that suits the `count` samples.
 
     Classes that occur in none of them keep what the share gives them. (0, all zeros) where no pixel counts.
     """
-    return fitted_bias(pixels_of(predictor, samples, count), class_weights)
+    return fit_class_bias(sample_logits(predictor, samples, count), class_weights)
 
 
-def fitted_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    """Return what `best_bias` does, of the pixels of each image."""
+def fit_class_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    """Return what `find_class_bias` does, of the pixels of each image."""
     if not sum(truth.size for _, truth in pixels):
         return 0.0, (0.0,) * len(class_weights)
     logits = np.concatenate([scores for scores, _ in pixels], axis=1)
@@ -77,19 +76,19 @@ def fitted_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tup
         before = reached
         for class_index in np.unique(truth).tolist():
             candidates = start[class_index] + OFFSETS
-            found = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
-            best = int(np.argmax(found))
-            if found[best] > reached + LEAST_GAIN:
-                reached, bias[class_index] = found[best], candidates[best]
+            scores = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
+            best = int(np.argmax(scores))
+            if scores[best] > reached + LEAST_GAIN:
+                reached, bias[class_index] = scores[best], candidates[best]
         if reached == before:
             break
     return share, tuple(bias.tolist())
 
 
-def pixels_of(predictor: Predictor, samples: Iterable[Sample], count: int) -> list[Pixels]:
+def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int) -> list[Pixels]:
     """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images."""
     num_classes = predictor.classes.num_classes
-    found: list[Pixels] = []
+    pixels: list[Pixels] = []
     for sample in samples:
         step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
         blocks: list[Pixels] = []
@@ -98,8 +97,9 @@ def pixels_of(predictor: Predictor, samples: Iterable[Sample], count: int) -> li
             truth = sample.label_map[block.place][rows, columns]
             counted = counted_pixels(truth)
             blocks.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
-        found.append((np.concatenate([own for own, _ in blocks], axis=1), np.concatenate([own for _, own in blocks])))
-    return found
+        logits, truth = zip(*blocks, strict=True)
+        pixels.append((np.concatenate(logits, axis=1), np.concatenate(truth)))
+    return pixels
 
 
 def _confusion(logits: Float32, truth: Int64, bias: Float64) -> Int64:

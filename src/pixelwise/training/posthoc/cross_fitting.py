@@ -19,8 +19,8 @@ from pixelwise.model_export.onnx import NO_BIAS, export_onnx, replace_class_bias
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks.base import Scorer, TaskScores
 from pixelwise.training.config import RunConfig
-from pixelwise.training.posthoc.class_bias import fitted_bias, pixels_of, spread
-from pixelwise.training.posthoc.grouping import best_grouping, remarks_on
+from pixelwise.training.posthoc.class_bias import fit_class_bias, sample_logits, select_evenly
+from pixelwise.training.posthoc.grouping import fit_grouping, grouping_remarks
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import model_info, save_weights
 
@@ -29,7 +29,7 @@ Half = tuple[Path, Sequence[Item]]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredScores:
     """Scores of a run. split: `test`, `val`, or `folds` of a cross-validation. cross_fitted: whether each half of the
     images was scored with what was fitted on the other."""
 
@@ -60,7 +60,7 @@ class Measured:
 
 def measure(
     run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_image: OnImage, metrics: Sequence[str] = ()
-) -> Measured | None:
+) -> MeasuredScores | None:
     """Return the scores of the run's model file, with those of further `metrics`, on the test split, else on the
     validation images, by halves where there are any; `None` without images. Removes the files of the halves."""
     split = headline_split(dataset)
@@ -69,12 +69,14 @@ def measure(
     is_cross_fitted = bool(halves) and split == "val"
     parts = halves if is_cross_fitted else [(run.model, dataset.splits[split])]
     further = new_metrics(metrics)
-    scorers = [score_items(load(file, at_once=len(own)), dataset, own, None, on_image, further) for file, own in parts]
+    scorers = [
+        score_items(load(file, at_once=len(items)), dataset, items, None, on_image, further) for file, items in parts
+    ]
     if is_cross_fitted:
         for path, _ in halves:
             path.unlink()
     scores = add_metrics(merge_scorers(scorers).scores(intervals=True), further)
-    return Measured(split, scores, cross_fitted=is_cross_fitted)
+    return MeasuredScores(split, scores, cross_fitted=is_cross_fitted)
 
 
 def headline_split(dataset: Dataset) -> str | None:
@@ -90,7 +92,7 @@ def merge_scorers(scorers: Sequence[Scorer]) -> Scorer:
     return first
 
 
-def export_fitted(
+def fit_and_export(
     run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset
 ) -> tuple[float, list[Half], list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
@@ -101,7 +103,7 @@ def export_fitted(
     net's own: done again, it comes out the same.
     """
     val = dataset.splits.get("val", ())
-    items = spread(val)
+    items = select_evenly(val)
     if not config.recipe.calibrated or not items:
         export_onnx(pipeline.set_class_bias(None), model_info(config, pipeline), run.model)
         return 0.0, [], []
@@ -110,13 +112,13 @@ def export_fitted(
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
     tried = config.recipe.radii, config.recipe.least_areas
-    pixels = dict(zip(items, pixels_of(predictor, map(dataset.read, items), len(items)), strict=True))
+    pixels = dict(zip(items, sample_logits(predictor, map(dataset.read, items), len(items)), strict=True))
 
     def fit(members: Sequence[Item], path: Path) -> tuple[float, tuple[float, ...]]:
         """Write the model file with what is fitted on these items; return the share and the bias."""
-        share, bias = fitted_bias([pixels[item] for item in members], config.recipe.class_weights)
+        share, bias = fit_class_bias([pixels[item] for item in members], config.recipe.class_weights)
         if grouping is not None:
-            pipeline.grouping = best_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
+            pipeline.grouping = fit_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
         replace_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
         return share, bias
@@ -124,13 +126,13 @@ def export_fitted(
     halves: list[Half] = []
     if headline_split(dataset) == "val":
         ordered = sorted(val, key=lambda item: (hash_fraction(item.name), item.name))
-        for path, own, others in zip(
+        for path, half, others in zip(
             run.halves, (ordered[::2], ordered[1::2]), (ordered[1::2], ordered[::2]), strict=True
         ):
-            if own:
+            if half:
                 fit([item for item in others if item in pixels], path)
-                halves.append((path, own))
+                halves.append((path, half))
     share, bias = fit(items, run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.set_class_bias(bias), config)
-    return share, halves, [] if pipeline.grouping is None else remarks_on(pipeline.grouping, *tried)
+    return share, halves, [] if pipeline.grouping is None else grouping_remarks(pipeline.grouping, *tried)

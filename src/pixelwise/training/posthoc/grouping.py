@@ -32,10 +32,10 @@ ROUNDS = 2
 PIXELS = 4_000_000
 """So many are looked at: of the first images that have them."""
 
-Seen = tuple[CentreOffsetMaps, Objects, npt.NDArray[np.bool_]]
+GroupingSample = tuple[CentreOffsetMaps, Objects, npt.NDArray[np.bool_]]
 
 
-def best_grouping(
+def fit_grouping(
     predictor: Predictor,
     samples: Iterable[Sample],
     class_bias: Sequence[float],
@@ -50,11 +50,11 @@ def best_grouping(
     class_bias: what the model's class scores get added before. Samples without objects say nothing. Where components
     are part of `grouping` already, it is tried without them too.
     """
-    seen = list(_seen(predictor, samples, np.array(class_bias, np.float32), grouping.things))
-    if not seen:
+    images = list(_sample_images(predictor, samples, np.array(class_bias, np.float32), grouping.things))
+    if not images:
         return grouping
     step = max(1, radii[0] // COARSE_RADIUS)
-    coarse = seen if step == 1 else [_every(step, *each) for each in seen]
+    coarse = images if step == 1 else [_subsample(step, *image) for image in images]
     quality = partial(_quality, predictor, coarse, step)
     candidates: dict[str, Sequence[Any]] = {"least_heat": LEAST_HEATS, "radius": radii, "least_area": least_areas}
     if grouping.by == BOTH:
@@ -71,10 +71,10 @@ def best_grouping(
         if reached == before:
             break
     components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)), key=quality)
-    return max((grouping, components), key=partial(_quality, predictor, seen, 1))  # of two as good the first
+    return max((grouping, components), key=partial(_quality, predictor, images, 1))  # of two as good the first
 
 
-def remarks_on(
+def grouping_remarks(
     grouping: GroupingParameters, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS
 ) -> list[str]:
     """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those tried, and
@@ -101,12 +101,12 @@ def remarks_on(
     return remarks
 
 
-def _seen(
+def _sample_images(
     predictor: Predictor,
     samples: Iterable[Sample],
     class_bias: npt.NDArray[np.float32],
     things: Sequence[int],
-) -> Iterable[Seen]:
+) -> Iterable[GroupingSample]:
     left = PIXELS
     for sample in samples:
         if sample.instance_map is None:
@@ -120,22 +120,22 @@ def _seen(
             break
 
 
-def _every(step: int, fields: CentreOffsetMaps, target: Objects, ignored: npt.NDArray[np.bool_]) -> Seen:
+def _subsample(step: int, fields: CentreOffsetMaps, target: Objects, ignored: npt.NDArray[np.bool_]) -> GroupingSample:
     """Return what is left of an image of every `step`-th row and column, distances in these."""
     places = np.s_[::step, ::step]
     best, probability, heat = fields.class_index[places], fields.probability[places], fields.heat[places]
-    down, right = (np.rint(own[places] / step).astype(np.int16) for own in (fields.down, fields.right))
+    down, right = (np.rint(offsets[places] / step).astype(np.int16) for offsets in (fields.down, fields.right))
     ids, numbers = renumber(target.instance_map[places])
     left = Objects(ids, target.class_index[numbers - 1], target.score[numbers - 1])
     return CentreOffsetMaps(best, probability, heat, down, right), left, ignored[places]
 
 
-def _quality(predictor: Predictor, seen: Iterable[Seen], step: int, grouping: GroupingParameters) -> float:
+def _quality(predictor: Predictor, images: Iterable[GroupingSample], step: int, grouping: GroupingParameters) -> float:
     """Return how many objects are found on images of every `step`-th row and column, in 0..1."""
-    radius, area = (max(1, round(own)) for own in (grouping.radius / step, grouping.least_area / step**2))
+    radius, area = (max(1, round(number)) for number in (grouping.radius / step, grouping.least_area / step**2))
     grouping = replace(grouping, radius=radius, least_area=area)
     scorer = InstanceScorer(predictor.classes)
-    for fields, target, ignored in seen:
+    for fields, target, ignored in images:
         scorer.update(group_pixels(fields, grouping), target, ignored)
     mean = float(np.mean(list(scorer.scores().dsb.values())))
     return mean if np.isfinite(mean) else 0.0

@@ -17,12 +17,12 @@ from pixelwise.inference.loading import load
 from pixelwise.model_export.quantization import quantise
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import export_run
-from pixelwise.training.posthoc.class_bias import spread
+from pixelwise.training.posthoc.class_bias import select_evenly
 from pixelwise.training.run_directory import RunDirectory
 
-MOST_LOST = 0.005
+MAX_SCORE_LOSS = 0.005
 """By how much the score on the validation images may be lower than in float."""
-KEPT = (0, 1, 2, 4, 8, 16, 32, 64, 128)
+FLOAT_CONVOLUTIONS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """How many of the first convolutions are left in float, in the order that it is tried."""
 IMAGES = 16
 """So many training images say which values occur."""
@@ -36,7 +36,7 @@ class Int8:
     measure: str
     score: float
     float_score: float
-    kept: int
+    float_convolutions: int
     images: int
 
 
@@ -50,34 +50,34 @@ def export_int8(
 ) -> Int8:
     """Write the model of a run directory in 8 bits to the .onnx file `out`, and return what that costs.
 
-    As many convolutions, from the image on, stay in float as it takes for the score to be at most `MOST_LOST` lower.
-    It is calibrated and judged with the run's own data, or those at `data`; `on_try` is told of each attempt. Raises
-    `DataError` for data that are not there or hold no validation images, `ModelFileError` where nothing in 8 bits is
-    as good, and what reading the data raises.
+    As many convolutions, from the image on, stay in float as it takes for the score to be at most `MAX_SCORE_LOSS`
+    lower. It is calibrated and scored with the data of the run, or those at `data`; `on_try` is called with each
+    attempt. Raises `DataError` for data that are not there or hold no validation images, `ModelFileError` where nothing
+    in 8 bits is as good, and what reading the data raises.
     """
     config = RunConfig.load(RunDirectory(run).config)
     stored = partial(open_dataset, config.data, config.format, images_root=config.images_root)
-    dataset = _few(stored() if data is None else open_dataset(data))
+    dataset = _select_images(stored() if data is None else open_dataset(data))
     dataset = replace(dataset, bands=config.bands, value_range=config.value_range)
     images = len(dataset.splits["val"])
     with write_atomically(out) as temporary, temporary_path(out) as whole:
         export_run(run, whole, fast=fast)
         in_float = _score(whole, dataset, config)
-        for kept in KEPT:
+        for count in FLOAT_CONVOLUTIONS:
             calibrating = (dataset.read(item).image for item in dataset.splits["train"])
-            if not quantise(whole, calibrating, temporary, kept):
+            if not quantise(whole, calibrating, temporary, count):
                 break
-            tried = Int8(config.measure, _score(temporary, dataset, config), in_float, kept, images)
+            tried = Int8(config.measure, _score(temporary, dataset, config), in_float, count, images)
             on_try(tried)
-            if tried.score >= in_float - MOST_LOST:
+            if tried.score >= in_float - MAX_SCORE_LOSS:
                 return tried
-        found = f"a model that loses more than {MOST_LOST} {config.measure} in 8 bits"
-        raise ModelFileError(run, found, "one that does not", "Leave `int8` out.")
+        problem = f"a model that loses more than {MAX_SCORE_LOSS} {config.measure} in 8 bits"
+        raise ModelFileError(run, problem, "one that does not", "Leave `int8` out.")
 
 
-def _few(dataset: Dataset) -> Dataset:
+def _select_images(dataset: Dataset) -> Dataset:
     """Return the images that calibrate, and those that judge."""
-    train, val = dataset.splits.get("train", ()), spread(dataset.splits.get("val", ()))
+    train, val = dataset.splits.get("train", ()), select_evenly(dataset.splits.get("val", ()))
     if not train or not val:
         remedy = "Name data with both with `data`."
         raise DataError(dataset.root, "no images for training or none for validation", "both", remedy)

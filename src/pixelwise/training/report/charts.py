@@ -114,7 +114,7 @@ def loss_chart(history: History) -> Markup:
     low = float(np.percentile(losses[finite], 1))
     high = max(float(np.percentile(losses[finite], 99)), float(np.nanmax(course)))
     x, y = steps_axis(float(steps.max())), values_axis(low, high)
-    shown = _thinned(len(steps))
+    shown = _thin(len(steps))
     points = zip(steps[shown], losses[shown], strict=True)
     dots = "".join(f"M{x(step):.1f} {y(loss):.1f}h0" for step, loss in points if math.isfinite(loss))
     size = " few" if len(steps) <= FEW_POINTS else ""
@@ -159,7 +159,7 @@ def calibration_chart(points: Sequence[tuple[float, float]]) -> Markup:
     return _svg("Objects matched by score", x, y, ideal + dots, unit=" %", across="score, %")
 
 
-def _thinned(count: int) -> npt.NDArray[np.intp]:
+def _thin(count: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(count, MOST_POINTS)).round().astype(np.intp))
 
 

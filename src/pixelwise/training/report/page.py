@@ -75,16 +75,16 @@ def write_report(report: Report, path: Path) -> None:
     Raises `OutputError` where it cannot be written.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_own_file),
+        loader=jinja2.FunctionLoader(_load_file),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_escape_controls,
     )
     task = TASKS[report.task]
-    measured = next((own.label for own in task.tables.figures if own.key == task.measure), task.measure_name)
-    environment.filters |= {"percent": percent, "share": share, "headed": headed}
+    measured = next((figure.label for figure in task.tables.figures if figure.key == task.measure), task.measure_name)
+    environment.filters |= {"percent": percent, "share": share, "capitalize_first": capitalize}
     page = environment.get_template("template.html.jinja").render(
         report=report,
         config=yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True),
@@ -114,17 +114,17 @@ def share(value: float | None) -> str:
     return percent(value, 1 if value >= 0.01 else 2)
 
 
-def headed(text: str) -> str:
+def capitalize(text: str) -> str:
     """Return a text with a capital letter at its start."""
     return text[:1].upper() + text[1:]
 
 
-def _shown(value: object) -> object:
+def _escape_controls(value: object) -> object:
     """Return what the page writes of a value: no control characters, which names of files may have."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else escape_controls(value, lines=True)
 
 
-def _own_file(name: str) -> str:
+def _load_file(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -150,8 +150,8 @@ def _score_parts(report: Report, task: Task) -> dict[str, Any]:
     shares = row_shares(np.array(details.confusion, np.int64)) if details.confusion else None
     return {
         "figures": [
-            _Figure(own.label, values[own.key], own.note if place else first, scores.intervals.get(own.key))
-            for place, own in enumerate(tables.figures)
+            _Figure(figure.label, values[figure.key], figure.note if place else first, scores.intervals.get(figure.key))
+            for place, figure in enumerate(tables.figures)
         ],
         "rows": class_rows(report.classes, scores.per_class, report.class_pixels, list(tables.class_columns)),
         "shares": shares.tolist() if few and shares is not None else None,
@@ -164,7 +164,7 @@ def _score_parts(report: Report, task: Task) -> dict[str, Any]:
 
 
 def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
-    """The two galleries, those that are not empty, with their pictures drawn."""
+    """The two galleries, those that are not empty, with their pictures."""
     groups = (
         ("worst", "Worst predictions", report.examples_worst),
         ("best", "Best predictions", report.examples_best),
@@ -174,8 +174,8 @@ def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
             "id": key,
             "title": title,
             "rows": [
-                {"name": own.name, "score": own.score, "pictures": pictures(own, report.classes, task)}
-                for own in examples
+                {"name": example.name, "score": example.score, "pictures": pictures(example, report.classes, task)}
+                for example in examples
             ],
         }
         for key, title, examples in groups
@@ -189,7 +189,7 @@ def _legend(report: Report, task: Task) -> list[tuple[str, str]]:
     if task.legend is not None:
         return [(name, css(color)) for name, color in task.legend.items()]
     examples = [*report.examples_worst, *report.examples_best]
-    maps = (own.label_map for example in examples for own in (example.target, example.prediction))
+    maps = (labels.label_map for example in examples for labels in (example.target, example.prediction))
     occurring = {int(value) for label_map in maps for value in np.unique(label_map)}
     pairs = zip(report.classes.names, report.classes.colors, strict=True)
     shown = [pair for index, pair in enumerate(pairs) if index in occurring and is_tinted(*pair)]

@@ -59,7 +59,7 @@ def class_rows(
             name,
             css(color),
             class_pixels.get(name),
-            tuple(_known(per_class[name][key]) for key in keys),
+            tuple(_known_score(per_class[name][key]) for key in keys),
             f"{per_class[name]['missed_images']:,.0f} of {per_class[name]['images']:,.0f}",
             f"{per_class[name]['false_alarm_images']:,.0f}",
         )
@@ -117,6 +117,6 @@ def largest_confusions(shares: Float64, names: tuple[str, ...], most: int) -> li
     return [Confusion(names[t], names[p], float(wrong[t, p])) for t, p in pairs if wrong[t, p] >= 0.005]
 
 
-def _known(score: float | None) -> float | None:
+def _known_score(score: float | None) -> float | None:
     """NaN, which `Scores` holds for a class that does not occur, as `None`, which `metrics.json` has for it."""
     return None if score is None or math.isnan(score) else score
