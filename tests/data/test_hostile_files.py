@@ -175,7 +175,7 @@ def test_folders_outside_are_read_where_they_are_allowed(tmp_path: Path) -> None
     write(tmp_path / "data/data.yaml", "path: ../other\ntrain: images/train\nval: images/train\nnames: [cell]\n")
     with pytest.raises(DataError, match="which lies outside the data set") as raised:
         open_dataset(tmp_path / "data")
-    assert f"`images_root={str((tmp_path / 'other').resolve())!r}`" in raised.value.remedy
+    assert f"`images_root={str((tmp_path / 'other/images/train').resolve())!r}`" in raised.value.remedy
     data = open_dataset(tmp_path / "data", images_root=tmp_path / "other")
     assert [item.name for item in data.splits["train"]] == ["a"]
 
