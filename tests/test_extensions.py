@@ -7,6 +7,7 @@ import pytest
 import pixelwise as pw
 from pixelwise.core.errors import OptionError
 from pixelwise.core.registry import Registry
+from pixelwise.data.layouts import LAYOUTS
 from pixelwise.inference.engines.registry import ENGINES
 from pixelwise.inference.writers.registry import WRITERS
 from pixelwise.nn.augment import AUGMENTATIONS, color, elastic
@@ -20,6 +21,7 @@ REGISTRIES: dict[str, Registry] = {
     "encoder": ENCODERS,
     "loss": LOSSES,
     "augmentation": AUGMENTATIONS,
+    "layout": LAYOUTS,
     "task": TASKS,
     "engine": ENGINES,
     "writer": WRITERS,
@@ -45,7 +47,7 @@ def test_an_added_thing_is_had_by_its_name(case: tuple[str, Registry]) -> None:
 def test_a_name_that_is_taken_is_refused(case: tuple[str, Registry]) -> None:
     kind, registry = case
     first = next(iter(registry))
-    with pytest.raises(OptionError, match=rf"{kind}: found '{first}', which is registered already"):
+    with pytest.raises(OptionError, match=rf"{registry.kind}: found '{first}', which is registered already"):
         getattr(pw, f"register_{kind}")(first, object())
 
 

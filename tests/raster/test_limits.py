@@ -20,7 +20,7 @@ from pixelwise.core.bands import Bands
 from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.raster.bands import read_bands, read_stored
 from pixelwise.raster.image import image_size, pixels_in, read_image, read_values
-from pixelwise.raster.limits import DEFAULT, VARIABLE, Turns, max_pixels
+from pixelwise.raster.limits import DEFAULT, VARIABLE, PixelBudget, max_pixels
 from pixelwise.raster.scan import Scan, is_scan
 
 PLACE = (0.1, 0, 0, 0, -0.1, 50)
@@ -254,12 +254,12 @@ def test_reading_takes_little_more_than_the_pixels(tmp_path: Path) -> None:
 
 
 def test_large_images_wait_for_their_turn() -> None:
-    turns, most = Turns(), max_pixels()
+    budget, most = PixelBudget(), max_pixels()
     held: list[int] = []
     peaks: list[int] = []
 
     def work(pixels: int) -> None:
-        with turns.of(pixels):
+        with budget.reserve(pixels):
             held.append(pixels)
             peaks.append(sum(held))
             time.sleep(0.01)

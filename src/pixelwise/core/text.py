@@ -32,8 +32,8 @@ def escape_controls(text: object, *, lines: bool = False) -> str:
     >>> printable("caf\udce9.png")
     'caf\\xe9.png'
     """
-    whole = _LONE.sub(_escaped, str(text)).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return (_HIDDEN_BUT_BREAKS if lines else _HIDDEN).sub(_escaped, whole)
+    whole = _LONE.sub(_escape, str(text)).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return (_HIDDEN_BUT_BREAKS if lines else _HIDDEN).sub(_escape, whole)
 
 
 def quantity(count: int, noun: str) -> str:
@@ -79,5 +79,5 @@ def file_name(stem: str, ending: str = "", most: int = MOST_NAME_BYTES) -> str:
     return f"{cut}-{digits}{ending}"
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")

@@ -25,18 +25,48 @@ def open_dataset(
     bands: Sequence[int] | None = None,
     images_root: str | Path | None = None,
 ) -> Dataset:
-    """Read the data set in a directory; its layout is recognised unless `format`, one of `LAYOUTS`, says it.
+    """Open the data set in a directory: its layout, classes and splits are recognised, and no image is read yet.
 
-    `bands` are the numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
-    `Dataset.with_bands`). What annotations, lists and links name must lie under `path`, or under `images_root` where
-    that is given. Raises `DataError` for a path that is no directory, for files that are no data set or lie elsewhere,
-    `OptionError` for a format that does not exist and an `images_root` without effect, and what measuring the bands
-    raises.
+    Parameters
+    ----------
+    path
+        The directory.
+    format
+        The name of its layout, `"coco"` for example, where it is not to be recognised; docs/formats.md lists them.
+    bands
+        The numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
+        `Dataset.with_bands`).
+    images_root
+        A directory outside of `path` in which files may lie that annotations, lists and links name.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DataError
+        `path` is no directory, its files are no data set, or some that they name lie elsewhere.
+    OptionError
+        There is no such format, or `images_root` has no effect.
+    ImageError
+        No image has these bands.
+    MissingDependencyError
+        Bands are read through rasterio, which is not installed.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> data = pw.open_dataset("photos")
+    >>> data.format, data.classes.names
+    ('folders', ('background', 'square'))
+    >>> {split: [item.name for item in items] for split, items in data.splits.items()}
+    {'train': ['0', '1', '2', '3'], 'val': ['4', '5']}
     """
     root = Path(path)
     layout = None if format is None else LAYOUTS[format]
     if not os.path.isdir(root):
-        raise _no_directory(root)
+        raise _directory_error(root)
     layout = layout or LAYOUTS[recognise_layout(root)]
     other = None if images_root is None else Path(images_root)
     dataset = layout.read(root, other)
@@ -77,7 +107,7 @@ def written_layouts() -> list[str]:
     return [name for name in LAYOUTS if LAYOUTS[name].write is not None]
 
 
-def _no_directory(path: Path) -> DataError:
+def _directory_error(path: Path) -> DataError:
     """Return the error for a path that is no directory, with what to pass instead."""
     expected = "a directory of images and masks"
     if not os.path.exists(path):

@@ -54,7 +54,7 @@ def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tup
     if not (
         isinstance(height, int) and isinstance(width, int) and min(height, width) > 0 and max(height, width) < 2**31
     ):
-        raise _no_size(stated, where)
+        raise _size_error(stated, where)
     try:
         size = image_size(image)
     except ImageError as error:
@@ -106,6 +106,6 @@ def array_of(values: Any, where: str, expected: str, remedy: str, what: str = "p
     return numbers
 
 
-def _no_size(stated: tuple[object, object], where: Path) -> MaskError:
+def _size_error(stated: tuple[object, object], where: Path) -> MaskError:
     found = shorten(f"a height of {format_value(stated[0])} and a width of {format_value(stated[1])}")
     return MaskError(where, found, "the image's size in pixels", "Correct the entry in images.")

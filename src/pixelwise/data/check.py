@@ -25,7 +25,7 @@ from pixelwise.data.problem import Problem
 from pixelwise.data.references import nfc
 from pixelwise.data.splits import LEAST, SMALL
 from pixelwise.raster.image import pixels_in
-from pixelwise.raster.limits import Turns
+from pixelwise.raster.limits import PixelBudget
 
 Int64 = npt.NDArray[np.int64]
 
@@ -168,7 +168,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     seen: dict[bytes, tuple[str, Path]] = {}
     numberings: list[ObjectCounts] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        examined = pool.map(partial(_examined, dataset, Turns()), [item for _, item in items])
+        examined = pool.map(partial(_examined, dataset, PixelBudget()), [item for _, item in items])
         for done, ((split, item), found) in enumerate(zip(items, examined, strict=True), start=1):
             problems = list(found.problems)
             if found.digest is not None:
@@ -197,9 +197,9 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     return result
 
 
-def _examined(dataset: Dataset, turns: Turns, item: Item) -> ItemCheck:
+def _examined(dataset: Dataset, budget: PixelBudget, item: Item) -> ItemCheck:
     """Examine an item when it is its turn."""
-    with turns.of(pixels_in(item.image)):
+    with budget.reserve(pixels_in(item.image)):
         return check_item(dataset, item)
 
 

@@ -16,7 +16,8 @@ def name_changes(dataset: Dataset) -> list[str]:
     """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
     on those whose names not every file can have."""
     told = []
-    if numbered := [item for _, item in dataset.items() if re.search(r"_\d+$", item.name) and not _is_own(item)]:
+    items = [item for _, item in dataset.items()]
+    if numbered := [item for item in items if re.search(r"_\d+$", item.name) and not _is_named_as_file(item)]:
         first = numbered[0]
         image = _place(dataset, first)
         told.append(
@@ -35,7 +36,7 @@ def _place(dataset: Dataset, item: Item) -> Path:
     return item.image.relative_to(dataset.root) if item.image.is_relative_to(dataset.root) else item.image
 
 
-def _is_own(item: Item) -> bool:
+def _is_named_as_file(item: Item) -> bool:
     """Return whether an item is called as its file is, or its file with the folders above it."""
     return flat_name(str(item.image)).endswith(nfc(item.name))
 

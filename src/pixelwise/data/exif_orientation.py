@@ -22,10 +22,10 @@ from pixelwise.raster.reader import TURNS, apply_turn
 
 def orient_labels(read_labels: Callable[[Item], Labels]) -> Callable[[Item], Labels]:
     """Return a `read_labels` that turns labels which fit the image as it is stored, and says so in a remark."""
-    return partial(_read_oriented, read_labels=read_labels)
+    return partial(_read_and_orient, read_labels=read_labels)
 
 
-def _read_oriented(item: Item, read_labels: Callable[[Item], Labels]) -> Labels:
+def _read_and_orient(item: Item, read_labels: Callable[[Item], Labels]) -> Labels:
     labels = read_labels(item)
     size = labels.label_map.shape
     orientation = _quarter_turn(item.image, size)

@@ -18,11 +18,11 @@ _UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 def with_file_names(dataset: Dataset) -> Dataset:
     """Return the data set with other names for images where lists, annotations or file systems do not take theirs:
     `%0A` for a line break, the beginning and digits of its hash for a name that is too long."""
-    splits = {split: _renamed(items) for split, items in dataset.splits.items()}
+    splits = {split: _rename(items) for split, items in dataset.splits.items()}
     return dataset if splits == dataset.splits else replace(dataset, splits=splits)
 
 
-def _renamed(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def _rename(items: tuple[Item, ...]) -> tuple[Item, ...]:
     names = [file_name(_UNFIT.sub(_percent, item.name), most=MOST_BYTES) for item in items]
     if all(item.name == name for item, name in zip(items, names, strict=True)):
         return items

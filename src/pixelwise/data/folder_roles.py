@@ -91,7 +91,7 @@ def home_of(root: Path, places: list[Place]) -> Path:
     """Return the folder that holds all files: `root`, or one below it where all lie there."""
     folders = {path.parent for place in places for path in (*place.images[:1], *place.masks[:1], *place.instances[:1])}
     home = Path(os.path.commonpath(folders)) if len(folders) > 1 else root
-    while home != root and _parsed(home.name) is not None:
+    while home != root and _parse_name(home.name) is not None:
         home = home.parent
     return home if home.is_relative_to(root) else root
 
@@ -205,7 +205,7 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
         role: str | None = None
         above: list[str] = []
         for part in folder.relative_to(root).parts:
-            says = _parsed(part) or (None, None)
+            says = _parse_name(part) or (None, None)
             split, role = split or says[0], says[1] or role
             if says == (None, None):
                 above.append(part)
@@ -311,11 +311,11 @@ def _known_folders(root: Path) -> Iterator[tuple[Path, str | None, str | None]]:
     """Yield (folder, split, role) for `root` and the folders in it whose names say one of them."""
     yield root, None, None
     for outer in _subfolders(root):
-        if (outer_says := _parsed(outer.name)) is None:
+        if (outer_says := _parse_name(outer.name)) is None:
             continue
         yield outer, *outer_says
         for inner in _subfolders(outer):
-            inner_says = _parsed(inner.name)
+            inner_says = _parse_name(inner.name)
             if inner_says is None or any(a and b for a, b in zip(outer_says, inner_says, strict=True)):
                 continue
             yield inner, outer_says[0] or inner_says[0], outer_says[1] or inner_says[1]
@@ -340,7 +340,7 @@ _ROLE = _one_of("role", ROLES, OTHER_ROLES)
 _NAMES = [re.compile(rf"{_SPLIT}(?:[_-]?{_ROLE})?"), re.compile(rf"{_ROLE}(?:[_-]?{_SPLIT})?")]
 
 
-def _parsed(name: str) -> tuple[str | None, str | None] | None:
+def _parse_name(name: str) -> tuple[str | None, str | None] | None:
     """Return (split, role) of a folder's name such as `train`, `images` or `train_masks`; `None` if it says neither."""
     for pattern in _NAMES:
         if match := pattern.fullmatch(name.lower().replace(" ", "_")):

@@ -66,15 +66,15 @@ def flat_name(name: str) -> str:
 
 def distinct_names(names: Sequence[str]) -> list[str]:
     """Return the names with a number (`a_2`) where one equals an earlier one, by its looks and whatever the case."""
-    taken = Counter(_folded(name) for name in names)
+    taken = Counter(_fold(name) for name in names)
     used: set[str] = set()
     result: list[str] = []
     for name in names:
         distinct, number = name, 1
-        while _folded(distinct) in used or (number > 1 and _folded(distinct) in taken):
+        while _fold(distinct) in used or (number > 1 and _fold(distinct) in taken):
             number += 1
             distinct = f"{name}_{number}"
-        used.add(_folded(distinct))
+        used.add(_fold(distinct))
         result.append(distinct)
     return result
 
@@ -187,7 +187,7 @@ class FileFinder:
                         return path
             if not (parts and anywhere):
                 continue
-            same = [path for path in self._by_last.get(_folded(parts[-1]), ()) if path not in claimed]
+            same = [path for path in self._by_last.get(_fold(parts[-1]), ()) if path not in claimed]
             shared = [_shared_end(parts, path) for path in same]
             best = [path for path, length in zip(same, shared, strict=True) if length == max(shared)]
             if len(best) == 1:
@@ -201,7 +201,7 @@ class FileFinder:
                 for file in files:
                     path = folder / file
                     self._index[nfc(path.relative_to(self._root).as_posix())] = path
-                    self._by_last.setdefault(_folded(file), []).append(path)
+                    self._by_last.setdefault(_fold(file), []).append(path)
         return self._index
 
 
@@ -223,8 +223,8 @@ def report_guesses(root: Path, where: Path, names: Sequence[str], matches: Seque
 def _shared_end(parts: Sequence[str], path: Path) -> int:
     """Return how many parts at the end are the same, whatever the case."""
     pairs = zip(reversed(parts), reversed(path.parts), strict=False)
-    return next((count for count, (a, b) in enumerate(pairs) if _folded(a) != _folded(b)), min(len(parts), 99))
+    return next((count for count, (a, b) in enumerate(pairs) if _fold(a) != _fold(b)), min(len(parts), 99))
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return nfc(nfc(text).casefold())

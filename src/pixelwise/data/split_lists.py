@@ -94,7 +94,7 @@ def follow_lists(root: Path, lines: Sequence[Line], folder_of: Callable[[str], P
         for text, match in _found(finder, root, texts).items()
         if match.exists and match.path not in taken and _is_file(match.path.name)
     }
-    problems = _unfollowed(texts, [text for text in texts if text not in masks], root)
+    problems = _report_missing_masks(texts, [text for text in texts if text not in masks], root)
     items: dict[tuple[str, Path], Item] = {}
     masks_of: dict[Path, Path] = {}
     others: dict[Path, Path] = {}
@@ -146,7 +146,7 @@ def report_unlisted(root: Path, images: Mapping[Path, bool], listed: Iterable[Pa
     return [Problem(root, "passed_over", message)]
 
 
-def _unfollowed(texts: list[str], missing: list[str], root: Path) -> list[Problem]:
+def _report_missing_masks(texts: list[str], missing: list[str], root: Path) -> list[Problem]:
     if not missing:
         return []
     found = f"found {len(missing):,} of {len(texts):,} masks in the lists that are not there, such as {missing[0]}"

@@ -30,7 +30,7 @@ def stratify_splits(dataset: Dataset) -> Dataset:
     """Return the data set with the classes of a small set spread over the splits that were drawn, whose sizes stay."""
     drawn = {split: [item for item in items if item.auto_split] for split, items in dataset.splits.items()}
     drawn = {split: members for split, members in drawn.items() if members}
-    pool = _in_order([item for members in drawn.values() for item in members])
+    pool = _sort_by_hash([item for members in drawn.values() for item in members])
     if len(drawn) < 2 or len(pool) >= SMALL:
         return dataset
     parts = stratify(pool, classes_of(dataset, pool), {split: len(members) for split, members in drawn.items()})
@@ -52,7 +52,7 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
 
     Raises `OptionError` for fewer than 2 folds or more than there are images.
     """
-    pool = _in_order([item for split, item in dataset.items() if split != "test" or item.auto_split])
+    pool = _sort_by_hash([item for split, item in dataset.items() if split != "test" or item.auto_split])
     if not 2 <= count <= len(pool):
         remedy = "Give 5, or as many as there are images if these are fewer."
         raise OptionError("folds", str(count), f"2 to {len(pool)}, the number of images", remedy)
@@ -62,8 +62,8 @@ def folds(dataset: Dataset, count: int) -> list[Dataset]:
         replace(
             dataset,
             splits={
-                "train": tuple(_by_name([item for other in parts if other != fold for item in parts[other]])),
-                "test": tuple(_by_name(members)),
+                "train": tuple(_sort_by_name([item for other in parts if other != fold for item in parts[other]])),
+                "test": tuple(_sort_by_name(members)),
             },
         )
         for fold, members in parts.items()
@@ -117,10 +117,10 @@ def classes_of(dataset: Dataset, items: Sequence[Item]) -> list[Classes]:
         return list(pool.map(present, items))
 
 
-def _in_order(items: Sequence[Item]) -> list[Item]:
+def _sort_by_hash(items: Sequence[Item]) -> list[Item]:
     """Return the items in an order that their names decide and that has nothing to do with the alphabet."""
     return sorted(items, key=lambda item: (hash_fraction(item.name), item.name))
 
 
-def _by_name(items: Sequence[Item]) -> list[Item]:
+def _sort_by_name(items: Sequence[Item]) -> list[Item]:
     return sorted(items, key=lambda item: item.name)

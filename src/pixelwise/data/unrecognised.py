@@ -91,7 +91,7 @@ def _pairs(root: Path, folders: Folders) -> Iterator[str]:
     images = {folder: folder_images for folder, files in folders.items() if (folder_images := _images(folder, files))}
     best: tuple[int, Path, Path] | None = None
     for first, second in combinations(list(images)[:MOST_PAIRED], 2):
-        shared = max(_shared(images[first], images[second]), _shared(images[second], images[first]))
+        shared = max(_shared_stems(images[first], images[second]), _shared_stems(images[second], images[first]))
         if shared and (best is None or shared > best[0]):
             best = shared, first, second
     if best is not None:
@@ -103,7 +103,7 @@ def _pairs(root: Path, folders: Folders) -> Iterator[str]:
         )
 
 
-def _shared(images: list[Path], masks: list[Path]) -> int:
+def _shared_stems(images: list[Path], masks: list[Path]) -> int:
     by_stem = {image.stem: image for image in images}
     unlike = {mask.stem: mask for mask in masks}
     return len(pair_masks(list(by_stem.values()), list(unlike.values())))

@@ -22,7 +22,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.registry import WRITERS
 from pixelwise.raster.image import pixels_in
-from pixelwise.raster.limits import Turns
+from pixelwise.raster.limits import PixelBudget
 
 OnProgress = Callable[[int, int], None]
 """Called with (done, total) after every image."""
@@ -42,9 +42,9 @@ def predict_files(
     under way are completed first.
     """
     failures: dict[Path, ImageError] = {}
-    turns = Turns()
+    budget = PixelBudget()
     with ThreadPoolExecutor(predictor.at_once, "predict") as pool:
-        under_way = {pool.submit(_predict_in_turn, turns, predictor, job, sampling): job.image for job in jobs}
+        under_way = {pool.submit(_predict_within_budget, budget, predictor, job, sampling): job.image for job in jobs}
         try:
             for done, ended in enumerate(as_completed(under_way), start=1):
                 try:
@@ -74,12 +74,12 @@ def predict_each(
     Two threads or more read and predict, so that one reads while another computes; the images in memory are bounded as
     in `predict_files`.
     """
-    turns = Turns()
+    budget = PixelBudget()
 
     def predict(image: ImageLike) -> Result:
         if is_many(image):
             raise OptionError("image", f"{image!r} among several", "a single image", "Pass the images in one list.")
-        with turns.of(pixels_in(Path(image)) if is_path(image) else 0):
+        with budget.reserve(pixels_in(Path(image)) if is_path(image) else 0):
             return predictor.predict(image, sampling, probabilities=probabilities)
 
     if not is_many(images):
@@ -93,8 +93,10 @@ def predict_each(
     return (result.result() for _, result in prefetch(predict, several, max(2, predictor.at_once)))
 
 
-def _predict_in_turn(turns: Turns, predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
-    with turns.of(pixels_in(job.image)):
+def _predict_within_budget(
+    budget: PixelBudget, predictor: Predictor, job: Job, sampling: MonteCarloDropout | None
+) -> None:
+    with budget.reserve(pixels_in(job.image)):
         _predict_file(predictor, job, sampling)
 
 

@@ -155,10 +155,10 @@ def open_bands(path: Path) -> DatasetReader:
     if file.count > 1 or len(pages) < 2 or file.dtypes[0] not in GDAL_TYPES:
         return file
     with file:
-        return open_file(_of_pages(file, pages))
+        return open_file(_virtual_file_of_pages(file, pages))
 
 
-def _of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
+def _virtual_file_of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
     """Return, in GDAL's words (VRT), an image whose bands are the pages of the first one's size and type."""
     root = Element("VRTDataset", rasterXSize=str(first.width), rasterYSize=str(first.height))
     if first.crs:

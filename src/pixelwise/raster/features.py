@@ -61,7 +61,7 @@ class Features(ABC):
     def _flush(self) -> None:
         rings = [ring for polygons, _ in self._waiting for polygon in polygons for ring in polygon]
         if self._place is not None and rings:
-            corners = self._placed(self._place, np.concatenate(rings))
+            corners = self._place_corners(self._place, np.concatenate(rings))
             rings = np.split(corners, np.cumsum([len(ring) for ring in rings[:-1]], dtype=np.intp))
         following = iter(rings)
         for polygons, properties in self._waiting:
@@ -74,7 +74,7 @@ class Features(ABC):
         """Open the file; what `stack` is given is closed before it takes its place."""
 
     @abstractmethod
-    def _placed(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _place_corners(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return points (x, y) in pixels, float64 (n, 2), in the file's coordinates."""
 
     @abstractmethod

@@ -23,7 +23,7 @@ class GeoJson(Features):
         head = {"type": "FeatureCollection"} | ({} if self._place is None else self._place.geojson_member())
         self._file.write(json.dumps(head).removesuffix("}") + ', "features": [')
 
-    def _placed(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _place_corners(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return place.to_earth(xy)
 
     def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ class GeoPackage(Features):
                 "INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)", list(rows.values())
             )
 
-    def _placed(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _place_corners(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return place.in_system(xy)
 
     def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:

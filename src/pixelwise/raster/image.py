@@ -72,7 +72,7 @@ def read_values(path: Path) -> Values:
 def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
     """Return what `read_values` does and, of a palette file, its colours, uint8 (n, 3); `None` of any other."""
     try:
-        image = _loaded(path)
+        image = _load(path)
     except ImageError:
         values = _values_by_gdal(path)
         if values is None:
@@ -112,7 +112,7 @@ def image_size(path: Path) -> tuple[int, int]:
         require_moderate(path, page.size[0] * page.size[1])
         require_whole_index(path)
         return page.size
-    with _opened(path) as image:
+    with _open(path) as image:
         width, height = image.size
         if image.format == "TIFF":  # Pillow has turned it already
             return height, width
@@ -130,7 +130,7 @@ def pixels_in(path: Path) -> int:
 
 def image_mode(path: Path) -> str:
     """Return what Pillow calls the kind of an image's pixels, from its header. Raises as `image_size`."""
-    with _opened(path) as image:
+    with _open(path) as image:
         return str(image.mode)
 
 
@@ -141,7 +141,7 @@ def orientation_of(path: Path) -> int:
         return page.orientation
     if os.path.isdir(path):  # a Zarr
         return 1
-    with _opened(path) as image:
+    with _open(path) as image:
         orientation = _orientation(image)
         return orientation if orientation in range(1, 9) else 1
 
@@ -156,7 +156,7 @@ def page_count(path: Path) -> int:
     file, _ = split_page(path)
     if pages := count_pages(file) if file.suffix.lower() in STACK_ENDINGS else 0:
         return pages
-    with _opened(path) as image:
+    with _open(path) as image:
         return int(getattr(image, "n_frames", 1))
 
 
@@ -169,7 +169,7 @@ def frame_count(path: Path) -> int:
         with open_regular(path) as file:
             if not file.read(len(PNG_START)).startswith(ANIMATED_STARTS):
                 return 1
-        with _opened(path) as image:
+        with _open(path) as image:
             return int(getattr(image, "n_frames", 1))
     except (ImageError, OSError, ValueError):
         return 1
@@ -229,7 +229,7 @@ def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _open(path: Path) -> Iterator[Image.Image]:
     """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
     file, page = split_page(path)
     try:
@@ -262,8 +262,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageError(path, found, "a complete image", "Copy or export it again, or leave it out.") from error
 
 
-def _loaded(path: Path) -> Image.Image:
-    with _opened(path) as image:
+def _load(path: Path) -> Image.Image:
+    with _open(path) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         return image
@@ -274,7 +274,7 @@ def decode(path: Path, page: Page | None) -> Values:
 
     `page` is what the header of a TIFF says. Raises `ImageError` as `read_image` does.
     """
-    image = _loaded(path)
+    image = _load(path)
     if image.mode in ("L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa") and _bits(path, page) == 16:
         high = _array(image, dtype=np.uint16)
         del image  # before the file is decoded once more
@@ -332,9 +332,9 @@ def _sixteen_bits(path: Path, values: Values) -> Values:
         head = file.read(26)
     if head.startswith(PNG_START) and head[25] == PNG_GRAY_ALPHA:
         return _gray_and_alpha(path)
-    with _opened(path) as image:
+    with _open(path) as image:
         any_image: Any = image
-        any_image.tile = [_in_other_order(tile) for tile in any_image.tile]
+        any_image.tile = [_swap_byte_order(tile) for tile in any_image.tile]
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         values <<= 8
@@ -343,7 +343,7 @@ def _sixteen_bits(path: Path, values: Values) -> Values:
     return values if values.ndim == 3 else values[..., None]
 
 
-def _in_other_order(tile: Any) -> Any:
+def _swap_byte_order(tile: Any) -> Any:
     swapped = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
     codec, box, offset, form = tile[:4]
     raw = form if isinstance(form, str) else form[0]

@@ -109,7 +109,7 @@ def type_bits(dtype: str) -> int:
     return 8 * np.dtype(dtype.replace("complex_int16", "complex64").replace("complex_int32", "complex64")).itemsize
 
 
-class Turns:
+class PixelBudget:
     """Lets threads work on images at a time that have no more than `max_pixels` together, a larger one alone."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class Turns:
         self._held = 0
 
     @contextmanager
-    def of(self, pixels: int) -> Iterator[None]:
+    def reserve(self, pixels: int) -> Iterator[None]:
         """Wait until there is room for so many pixels, and keep it meanwhile."""
         most = max_pixels()
         with self._changed:

@@ -174,7 +174,7 @@ class GdalReader(ImageReader):
         from rasterio.windows import Window
 
         with image_errors(self.path):
-            bands = self.file.read(self._bands, window=Window.from_slices(*self._stored(place)))
+            bands = self.file.read(self._bands, window=Window.from_slices(*self._stored_place(place)))
         values: Values = bands.transpose(1, 2, 0)
         return apply_turn(values if self.page is None else self.page.as_seen(values), self._turn)
 
@@ -182,13 +182,13 @@ class GdalReader(ImageReader):
         from rasterio.windows import Window
 
         with image_errors(self.path):
-            mask = self.file.dataset_mask(window=Window.from_slices(*self._stored(place)))
+            mask = self.file.dataset_mask(window=Window.from_slices(*self._stored_place(place)))
         return apply_turn(mask == 0, self._turn)
 
     def close(self) -> None:
         self.file.close()
 
-    def _stored(self, place: Place) -> Place:
+    def _stored_place(self, place: Place) -> Place:
         """Return where rows and columns of the image, as it is looked at, are stored."""
         swapped, *flips = self._turn
         spans = []

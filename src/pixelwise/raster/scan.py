@@ -152,13 +152,13 @@ def write_polygons(label_map: Path, classes: ClassMap, files: Sequence[Features]
     with source:
         for geometry, value in shapes(rasterio.band(source, 1)):
             if value != IGNORE_INDEX:
-                rings = [_in_pixels(ring, ~source.transform) for ring in geometry["coordinates"]]
+                rings = [_to_pixels(ring, ~source.transform) for ring in geometry["coordinates"]]
                 outer, *holes = (round(abs(signed_area(ring[:-1]))) for ring in rings)
                 for file in files:
                     file.add([rings], {"class": classes.names[int(value)], "area": outer - sum(holes)})
 
 
-def _in_pixels(ring: list[tuple[float, float]], to_pixels: Affine) -> npt.NDArray[np.float64]:
+def _to_pixels(ring: list[tuple[float, float]], to_pixels: Affine) -> npt.NDArray[np.float64]:
     """Return the corners of pixels, (x, y), that GDAL places with the file's transform."""
     x, y = np.array(ring, np.float64).T
     a, b, c, d, e, f = to_pixels[:6]

@@ -60,13 +60,13 @@ def open_camvid(root: Path, images_root: Path | None = None) -> Dataset:
     if not is_camvid(root):
         raise DataError(root, "other files", EXPECTED, "Pass the directory that holds train/, or leave `format` out.")
     lists = read_split_lists(root)
-    items = list(_listed(root, lists) if lists else _paired(root))
+    items = list(_items_in_lists(root, lists) if lists else _items_in_folders(root))
     if not items:
         raise DataError(root, "no image in its folders", "PNG files in train/ and trainannot/", "Copy the data again.")
     used = {item.mask for _, item in items}
     folders = [] if lists else [root / f"{split}annot" for split in SPLITS]
     strays = tuple(f for folder in folders if folder.is_dir() for f in image_files(folder) if f not in used)
-    masked = _masked(root) if lists else {}
+    masked = _has_mask_of_images(root) if lists else {}
     problems = tuple(report_unlisted(root, masked, (item.image for _, item in items)))
     values = {**{i: i for i in range(CLASSES.num_classes)}, VOID: IGNORE_INDEX}
     encoding = MaskEncoding(CLASSES, values, why="the classes of CamVid", why_no_label="void of CamVid")
@@ -98,7 +98,7 @@ def write_camvid(dataset: Dataset, out: Path) -> None:
             write_text(temporary / f"{split}.txt", "".join(lines))
 
 
-def _listed(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
+def _items_in_lists(root: Path, lists: dict[str, list[str]]) -> Iterator[tuple[str, Item]]:
     for split, lines in lists.items():
         for line in lines:
             pairs = [(_place(root, left), _place(root, right)) for left, right in divisions(line)]
@@ -116,14 +116,14 @@ def _place(root: Path, path: str) -> Path:
     return root.joinpath(*(parts_of(path)[-2:] or ["_"]))
 
 
-def _masked(root: Path) -> dict[Path, bool]:
+def _has_mask_of_images(root: Path) -> dict[Path, bool]:
     """Return the images of all splits, and whether each has a mask."""
     folders = [root / split for split in SPLITS if (root / split).is_dir()]
     images = (image for folder in folders for image in image_files(folder))
     return {image: (root / f"{image.parent.name}annot" / f"{image.stem}.png").is_file() for image in images}
 
 
-def _paired(root: Path) -> Iterator[tuple[str, Item]]:
+def _items_in_folders(root: Path) -> Iterator[tuple[str, Item]]:
     for split in SPLITS:
         images, masks = (image_files(f) if f.is_dir() else [] for f in (root / split, root / f"{split}annot"))
         pairs = pair_masks(images, masks)

@@ -197,8 +197,8 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
 
 def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
     name, subset = _path(image, "name"), _path(image, "subset")
-    told = [_split_called(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
-    own_name = name if _split_called(subset) or not subset else f"{subset}/{name}"
+    told = [_split_of_word(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
+    own_name = name if _split_of_word(subset) or not subset else f"{subset}/{name}"
     stem = str(Path(own_name).with_suffix("")).replace("/", "_")
     entry = "/".join(part for part in (subset, name) if part)
     split = next((split for split in told if split), None)
@@ -209,7 +209,7 @@ def _path(image: ElementTree.Element, key: str) -> str:
     return "/".join(parts_of(image.get(key) or ""))
 
 
-def _split_called(word: str) -> str | None:
+def _split_of_word(word: str) -> str | None:
     return next((split for split, names in SPLITS.items() if word.lower() in names), None)
 
 

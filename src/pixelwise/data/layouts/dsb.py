@@ -81,7 +81,7 @@ def open_dsb(root: Path, images_root: Path | None = None) -> Dataset:
         root,
         "dsb",
         read_object_classes(root),
-        group_by_split(_assigned(root, items_by_place)),
+        group_by_split(_assign_splits(root, items_by_place)),
         read_labels,
         tuple(strays),
     )
@@ -97,7 +97,7 @@ def read_labels(item: Item) -> Labels:
     files = image_files(folder)
     size = annotation_size(item.image, files[0]) if files else image_size(item.image)
     soft: dict[str, int] = {}
-    labels = rasterize([_marked(file, size, soft) for file in files], size, str(folder))
+    labels = rasterize([_read_object(file, size, soft) for file in files], size, str(folder))
     if not soft:
         return labels
     found = f"found soft edges: {sum(soft.values()):,} pixels between 0 and 255 ({format_names(list(soft))})"
@@ -139,7 +139,7 @@ def _objects(item: Item, labels: Labels) -> Int32:
     return renumber(labels.instance_map)[0]
 
 
-def _marked(file: Path, size: tuple[int, int], soft: dict[str, int]) -> AnnotatedObject:
+def _read_object(file: Path, size: tuple[int, int], soft: dict[str, int]) -> AnnotatedObject:
     """Return the object of a mask file, cut out of it; `soft` gets the number of pixels in soft edges."""
     values = read_values(file)
     if values.shape[:2] != size:
@@ -194,7 +194,7 @@ def _item(folder: Path, image: Path) -> Item:
     return Item(folder.name, image, masks, masks)
 
 
-def _assigned(root: Path, items_by_place: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
+def _assign_splits(root: Path, items_by_place: dict[str, list[Item]]) -> Iterator[tuple[str | None, Item]]:
     """Yield every item with its place's split; none where the only place says none."""
     splits = [PLACES[place] for place in items_by_place]
     if len(set(splits)) < len(splits) or (None in splits and len(splits) > 1):

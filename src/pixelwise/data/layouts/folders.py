@@ -64,7 +64,7 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
             labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
     used = {path for _, item in assigned_items for path in (item.mask, item.instances, *item.more) if path is not None}
     if not any(item.mask for _, item in assigned_items) and not names_pairs(root, lists):
-        raise _no_pair(root, places)
+        raise _pair_error(root, places)
     strays = tuple(sorted(labelling - used))
     if lists:
         listed, remarks = items_in_lists(root, assigned_items, lists)
@@ -176,7 +176,7 @@ def _require_own(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
             raise DataError(item.mask, f"one mask for {names}", expected, remedy)
 
 
-def _no_pair(root: Path, places: list[Place]) -> DataError:
+def _pair_error(root: Path, places: list[Place]) -> DataError:
     images = [image for place in places for image in place.images]
     masks = [mask for place in places for mask in (*place.masks, *place.instances)]
     mask = masks[0]

@@ -47,7 +47,7 @@ def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(root, "no image with a trimap", EXPECTED, "Copy the data again.")
     items = {stem_of(image): Item(stem_of(image), image, pairs.get(image)) for image in images}
     strays = tuple(sorted({*masks} - {*pairs.values()}))
-    pairs_of_splits = list(_assigned(root, items))
+    pairs_of_splits = list(_assign_splits(root, items))
     splits = group_by_split(pairs_of_splits)
     masked = {item.image: item.mask is not None for item in items.values()}
     problems = tuple(report_unlisted(root, masked, (item.image for _, item in pairs_of_splits)))
@@ -55,7 +55,7 @@ def open_pets(root: Path, images_root: Path | None = None) -> Dataset:
     return Dataset(root, "pets", CLASSES, splits, read_labels, strays, mask_encoding=ENCODING, problems=problems)
 
 
-def _assigned(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
+def _assign_splits(root: Path, items: dict[str, Item]) -> Iterator[tuple[str | None, Item]]:
     lists = {split: root / name for split, name in LISTS.items() if (root / name).is_file()}
     if not lists:
         yield from ((None, item) for item in items.values())

@@ -173,7 +173,7 @@ def _set_of(number: int) -> str:
 def _labels(root: Path) -> Numbered:
     """Return the labels of the first of `LABEL_FOLDERS` that has some."""
     for name in LABEL_FOLDERS:
-        labels = _numbered(root / name, _LABEL)
+        labels = _files_by_number(root / name, _LABEL)
         for split in ("train", "test"):
             labels |= _in_set(root / name, ("{}",), split, _LABEL)
         if labels:
@@ -184,7 +184,7 @@ def _labels(root: Path) -> Numbered:
 def _in_set(root: Path, folders: tuple[str, ...], split: str, names: re.Pattern[str]) -> Numbered:
     """Return the files in the first of one set's `folders` that has some, by their labels' numbers."""
     for folder in (root / name.format(split) for name in folders):
-        if files := _numbered(folder, names):
+        if files := _files_by_number(folder, names):
             offset = _offset(folder, min(files), max(files), split)
             return {number + offset: file for number, file in files.items()}
     return {}
@@ -209,7 +209,7 @@ def _offset(folder: Path, first: int, last: int, split: str) -> int:
     return offsets[0]
 
 
-def _numbered(folder: Path, names: re.Pattern[str]) -> Numbered:
+def _files_by_number(folder: Path, names: re.Pattern[str]) -> Numbered:
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     matches = ((names.fullmatch(file.name), file) for file in files)
     return {int(match[1]): file for match, file in matches if match}

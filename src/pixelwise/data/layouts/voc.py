@@ -74,7 +74,7 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(root, found, EXPECTED, "Pass the directory of one of them.")
     (home,) = homes
     items, strays = _items(home)
-    pairs, remarks = _assigned(home, items)
+    pairs, remarks = _assign_splits(home, items)
     splits = group_by_split(pairs)
     if not any(item.mask for item in splits.get("test", ())):
         splits.pop("test", None)
@@ -195,7 +195,7 @@ def _items(home: Path) -> tuple[dict[str, Item], tuple[Path, ...]]:
     return items, tuple(mask for mask in (*masks, *objects) if mask not in used)
 
 
-def _assigned(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
+def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str | None, Item]], list[Problem]]:
     """Return every listed image once a split, one that is not there as an item whose files are missing; and remarks."""
 
     def listed(split: str, texts: list[str]) -> list[Line]:

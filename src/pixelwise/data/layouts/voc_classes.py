@@ -83,7 +83,7 @@ def _names_list(folder: Path) -> ClassList | None:
         raise DataError(
             path, f"{format_value(names[0])} first" if names else "no class", expected, "Name value 0 there."
         )
-    return _listed(
+    return _class_list_of_rows(
         path, [(name, tuple(PALETTE[index % len(PALETTE)].tolist())) for index, name in enumerate(names)], {}
     )
 
@@ -107,10 +107,10 @@ def read_label_map(folder: Path) -> ClassList | None:
             raise DataError(path, f"the colour {list(color)} twice", "a colour a class", "Correct one of the lines.")
         if not ignored:
             rows.append((name, color))
-    return _listed(path, rows, colors)
+    return _class_list_of_rows(path, rows, colors)
 
 
-def _listed(path: Path, rows: Sequence[tuple[str, Color]], colors: dict[Color, int]) -> ClassList:
+def _class_list_of_rows(path: Path, rows: Sequence[tuple[str, Color]], colors: dict[Color, int]) -> ClassList:
     names = tuple(BACKGROUND if name.strip("_") == BACKGROUND else name for name, _ in rows)
     try:
         classes = ClassMap(names, tuple(color for _, color in rows))

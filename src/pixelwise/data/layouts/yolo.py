@@ -85,7 +85,7 @@ def open_yolo(root: Path, images_root: Path | None = None) -> Dataset:
 def _read_labels(item: Item, classes: ClassMap) -> Labels:
     text, size = mask_of(item), image_size(item.image)
     lines = [] if text == item.image else lines_of(text)
-    return rasterize([_marked(text, classes, size, *line) for line in lines], size, str(text))
+    return rasterize([_parse_line(text, classes, size, *line) for line in lines], size, str(text))
 
 
 def write_yolo(dataset: Dataset, out: Path) -> None:
@@ -129,7 +129,7 @@ def _written(labels: LabelledObjects) -> Iterator[str]:
             yield f"{class_index - 1} {' '.join(numbers)}"
 
 
-def _marked(text: Path, classes: ClassMap, size: tuple[int, int], number: int, line: str) -> AnnotatedObject:
+def _parse_line(text: Path, classes: ClassMap, size: tuple[int, int], number: int, line: str) -> AnnotatedObject:
     expected = "a class index, then x and y of three corners or more"
     try:
         class_id, *values = (float(word) for word in line.split())

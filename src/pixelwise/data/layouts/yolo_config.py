@@ -193,7 +193,7 @@ def _images(path: Path, bases: Sequence[Path], split: str, entry: str, roots: Se
         files = (folder / name for folder, names in walk(place) for name in names)
         images = sorted(file for file in files if file.suffix.lower() in IMAGE_ENDINGS)
     elif place is not None:
-        images = [_listed([place.parent, *bases], line.strip()) for _, line in lines_of(place)]
+        images = [_image_of_line([place.parent, *bases], line.strip()) for _, line in lines_of(place)]
     if any(os.path.isfile(image) for image in images):
         return images
     if split == "test":
@@ -214,7 +214,7 @@ def _require_inside(path: Path, place: Path, entry: str, roots: Sequence[str]) -
     raise DataError(path, f"{entry}, which lies outside the data set ({end})", f"paths under {roots[0]}", remedy)
 
 
-def _listed(bases: Sequence[Path], line: str) -> Path:
+def _image_of_line(bases: Sequence[Path], line: str) -> Path:
     """Return the image that a line names, whose first folders may be those of another machine."""
     if not is_usable(line) or not Path(line).name:  # "." and "/" are no names
         return bases[0] / (shorten(line)[:60].strip("./") or "nameless")

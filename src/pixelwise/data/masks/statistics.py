@@ -18,7 +18,7 @@ from pixelwise.core.errors import ImageError
 from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.masks.encoding import StoredMask, is_gray, pack_rgb
 from pixelwise.raster.image import is_jpeg, pixels_in, read_values_and_palette
-from pixelwise.raster.limits import Turns
+from pixelwise.raster.limits import PixelBudget
 
 Int64 = npt.NDArray[np.int64]
 _MOST_COLORS = MAX_CLASSES + 2
@@ -86,7 +86,7 @@ class MaskStatistics:
 def collect_statistics(paths: Sequence[Path]) -> MaskStatistics:
     """Return the statistics of mask files. JPEG files and unreadable ones are left out; `check` names them."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        histograms = pool.map(partial(_compute_histogram, Turns()), paths)
+        histograms = pool.map(partial(_compute_histogram, PixelBudget()), paths)
         return MaskStatistics(tuple(mask for mask in histograms if mask is not None))
 
 
@@ -108,11 +108,11 @@ def _colors_to_values(mask: MaskHistogram) -> MaskHistogram:
     return MaskHistogram(mask.path, {color & 255: count for color, count in mask.pixels.items()}) if mask.rgb else mask
 
 
-def _compute_histogram(turns: Turns, path: Path) -> MaskHistogram | None:
+def _compute_histogram(budget: PixelBudget, path: Path) -> MaskHistogram | None:
     """Return the histogram of one file; `None` for a JPEG or unreadable file."""
     if is_jpeg(path):
         return None
-    with turns.of(pixels_in(path)):
+    with budget.reserve(pixels_in(path)):
         try:
             stored, palette = read_values_and_palette(path)
         except ImageError:
