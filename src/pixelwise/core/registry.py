@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
@@ -68,6 +67,8 @@ class Registry(Generic[T]):
             No entry has this name; the message lists the close ones.
         """
         if name not in self:
+            import difflib  # only a mistake should cost its import
+
             close = difflib.get_close_matches(name, self, 3) or list(self)
             raise OptionError(self.kind, repr(name), f"one of {', '.join(close)}", "Choose one of these.")
         entry = self._entries[name]
