@@ -10,20 +10,20 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.core.errors import OptionError
-from pixelwise.tiling.grid import tile_spans
+from pixelwise.tiling.grid import Tiling, tile_spans
 
 GRIDS = [(64, 16, 8), (64, 17, 8), (64, 56, 8), (64, 0, 16), (32, 31, 1), (32, 1, 1), (7, 3, 1), (512, 128, 32)]
 LENGTHS = [1, 2, 31, 32, 33, 63, 64, 65, 97, 128, 500, 513, 1999]
 
 
 def test_a_side_that_fits_is_one_span() -> None:
-    (span,) = tile_spans(64, tile=64, overlap=16, stride=8)
+    (span,) = tile_spans(64, Tiling(64, 16, 8))
     assert (span.start, span.stop, span.first, span.last) == (0, 64, 0, 64)
     assert_array_equal(span.weights, np.ones(64))
 
 
 def test_two_tiles_by_hand() -> None:
-    left, right = tile_spans(24, tile=16, overlap=8, stride=8)
+    left, right = tile_spans(24, Tiling(16, 8, 8))
     assert (left.start, left.stop, right.start, right.stop) == (0, 16, 8, 24)
     # They share 8..16; the ramp is 2 pixels wide around 12, so each gives up the outer 3 of its 8 pixels.
     assert (left.first, left.last, right.first, right.last) == (0, 13, 11, 24)
@@ -33,22 +33,22 @@ def test_two_tiles_by_hand() -> None:
 
 
 def test_no_overlap_is_a_clean_cut() -> None:
-    cut = tile_spans(32, tile=16, overlap=0, stride=16)
+    cut = tile_spans(32, Tiling(16, 0, 16))
     assert [(s.start, s.stop, s.first, s.last) for s in cut] == [(0, 16, 0, 16), (16, 32, 16, 32)]
 
 
 def test_tiles_are_spread_evenly_and_the_last_ends_with_the_side() -> None:
     # The last tile must start at 744 or beyond: 768 = 24 strides. Steps of at most 6 strides: 4 steps, all of 6.
-    laid = tile_spans(1000, tile=256, overlap=64, stride=32)
+    laid = tile_spans(1000, Tiling(256, 64, 32))
     assert [(s.start, s.stop) for s in laid] == [(0, 256), (192, 448), (384, 640), (576, 832), (768, 1000)]
     # One stride over: two tiles that share nearly all, rather than one that is a sliver.
-    assert [(s.start, s.stop) for s in tile_spans(513, tile=512, overlap=128, stride=32)] == [(0, 512), (32, 513)]
+    assert [(s.start, s.stop) for s in tile_spans(513, Tiling(512, 128, 32))] == [(0, 512), (32, 513)]
 
 
 @pytest.mark.parametrize(("tile", "overlap", "stride"), GRIDS)
 def test_every_grid_keeps_its_promises(tile: int, overlap: int, stride: int) -> None:
     for length in LENGTHS:
-        laid = tile_spans(length, tile, overlap, stride)
+        laid = tile_spans(length, Tiling(tile, overlap, stride))
         total = np.zeros(length)
         for span in laid:
             assert len(span.weights) == span.last - span.first
@@ -81,5 +81,10 @@ def test_every_grid_keeps_its_promises(tile: int, overlap: int, stride: int) -> 
 )
 def test_grids_that_cannot_be_laid(tile: int, overlap: int, stride: int, where: str) -> None:
     with pytest.raises(OptionError) as caught:
-        tile_spans(10, tile, overlap, stride)
+        Tiling(tile, overlap, stride)
     assert caught.value.where == where
+
+
+def test_another_tile_keeps_an_overlap_that_fits() -> None:
+    assert Tiling(512, 128, 32).with_tile(256) == Tiling(256, 128, 32)
+    assert Tiling(512, 128, 32).with_tile(128) == Tiling(128, 96, 32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,13 +12,14 @@ from numpy.testing import assert_allclose
 
 from pixelwise.nn.models.unet import BORDER, UNet
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
+from pixelwise.tiling.grid import Tiling
 from pixelwise.tiling.stitch import stitch_logits
 from pixelwise.training.planning.tiles import tile_and_overlap
 from pixelwise.training.torch_engine import TorchEngine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PAPER = {"tile": 384, "overlap": 256, "stride": UNet.stride}
+PAPER = Tiling(384, overlap=256, stride=UNet.stride)
 """A tile of 384 is mirrored to the paper's 572 inside the net, whose 388 are cropped to multiples of 16 again.
 
 A block of 16 output pixels that starts at a multiple of 16 depends on 92 pixels before it and 96 after it, and on no
@@ -50,20 +53,20 @@ def test_tiles_of_the_paper_equal_one_pass_over_1000_by_777() -> None:
     net, image = pipeline(), picture(1000, 777)
     whole = in_one_pass(net, image)
     assert np.abs(whole).max() > 1
-    assert_allclose(stitch_logits(TorchEngine(net), image, **PAPER), whole, rtol=0, atol=1e-5)
+    assert_allclose(stitch_logits(TorchEngine(net), image, PAPER), whole, rtol=0, atol=1e-5)
 
 
 def test_the_grid_of_the_default_recipe_is_exact_as_well() -> None:
     tile, overlap = tile_and_overlap((1.0,))
     net, image = pipeline(), picture(tile + 64, 40)
-    tiled = stitch_logits(TorchEngine(net), image, tile=tile, overlap=overlap, stride=net.model.stride)
+    tiled = stitch_logits(TorchEngine(net), image, Tiling(tile, overlap, net.model.stride))
     assert_allclose(tiled, in_one_pass(net, image), rtol=0, atol=1e-5)
 
 
 def test_tiles_that_share_no_more_than_the_papers_would_be_found_out() -> None:
     """Those share 572 - 388 = 184 pixels of true image; a tile mirrored by the net needs them on its own."""
     net, image = pipeline(), picture(2 * 384 - 192, 40)
-    tiled = stitch_logits(TorchEngine(net), image, **{**PAPER, "overlap": 184})
+    tiled = stitch_logits(TorchEngine(net), image, dataclasses.replace(PAPER, overlap=184))
     assert np.abs(tiled - in_one_pass(net, image)).max() > 1e-4
 
 

@@ -10,11 +10,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import uniform_filter
 
-from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.tiling.stitch import stitch_blocks, stitch_label_map, stitch_logits
+from pixelwise.core.errors import ShapeError
+from pixelwise.tiling.grid import Tiling
+from pixelwise.tiling.stitch import label_blocks, stitch_blocks, stitch_logits
 
 Run = Callable[[np.ndarray], np.ndarray]
-GRID = {"tile": 64, "overlap": 32, "stride": 8}
+TILING = Tiling(64, overlap=32, stride=8)
 SIZES = [(1, 1), (1, 200), (64, 64), (65, 64), (64, 65), (63, 129), (150, 97), (97, 150), (203, 311)]
 
 
@@ -62,27 +63,27 @@ def noting(run: Run, sizes: list[tuple[int, ...]]) -> Run:
 @pytest.mark.parametrize("run", [each_pixel, cells, box(12)], ids=["pixel", "stride", "receptive field"])
 def test_tiled_equals_whole(run: Run, size: tuple[int, int]) -> None:
     image = picture(*size)
-    logits = stitch_logits(run, image, **GRID)
+    logits = stitch_logits(run, image, TILING)
     assert logits.dtype == np.float32
     assert_allclose(logits, run(image[None])[0], rtol=1e-6, atol=1e-5)  # values up to 255 in float32
 
 
 def test_a_net_that_sees_further_than_the_margin_would_be_found_out() -> None:
     image = picture(200, 200)
-    assert np.abs(stitch_logits(box(16), image, **GRID) - box(16)(image[None])[0]).max() > 1
+    assert np.abs(stitch_logits(box(16), image, TILING) - box(16)(image[None])[0]).max() > 1
 
 
 def test_an_image_that_fits_is_one_call_and_passed_on_as_it_is() -> None:
     sizes: list[tuple[int, ...]] = []
     image = picture(64, 40)
-    (block,) = stitch_blocks(noting(each_pixel, sizes), image, **GRID)
+    (block,) = stitch_blocks(noting(each_pixel, sizes), image, TILING)
     assert (block.row, block.column, sizes) == (0, 0, [(1, 64, 40, 3)])
     assert_array_equal(block.logits, each_pixel(image[None])[0])
 
 
 def test_each_tile_is_run_once() -> None:
     sizes: list[tuple[int, ...]] = []
-    stitch_logits(noting(each_pixel, sizes), picture(65, 150), **GRID)
+    stitch_logits(noting(each_pixel, sizes), picture(65, 150), TILING)
     # Down: 0..64 and 8..65. Across: 150 - 64 = 86 rounds up to 88, 11 strides, in steps of at most 4: 0, 24, 56, 88.
     assert sizes == [(1, 64, 64, 3)] * 3 + [(1, 64, 62, 3)] + [(1, 57, 64, 3)] * 3 + [(1, 57, 62, 3)]
 
@@ -92,7 +93,7 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
     image = picture(300, 100)
     expected = each_pixel(image[None])[0]
     times, calls = np.zeros((300, 100), int), []
-    for block in stitch_blocks(noting(each_pixel, sizes), image, **GRID):
+    for block in stitch_blocks(noting(each_pixel, sizes), image, TILING):
         assert_allclose(block.logits, expected[(slice(None), *block.place)], rtol=1e-6)
         times[block.place] += 1
         calls.append(len(sizes))
@@ -102,12 +103,12 @@ def test_each_pixel_comes_once_and_as_soon_as_it_is_done() -> None:
     assert all(done <= begun <= done + 1 for done, begun in enumerate(calls, start=1)), "one tile ahead at most"
 
 
-@pytest.mark.parametrize("grid", [GRID, {"tile": 64, "overlap": 48, "stride": 8}], ids=["two meet", "four meet"])
+@pytest.mark.parametrize("tiling", [TILING, Tiling(64, overlap=48, stride=8)], ids=["two meet", "four meet"])
 @pytest.mark.parametrize("from_row", [0, 1, 40, 75, 149, 150, 151])
-def test_begun_at_a_row_the_blocks_are_the_same(from_row: int, grid: dict[str, int]) -> None:
+def test_begun_at_a_row_the_blocks_are_the_same(from_row: int, tiling: Tiling) -> None:
     image = picture(150, 97)
-    every = list(stitch_blocks(box(3), image, **grid))
-    begun = list(stitch_blocks(box(3), image, **grid, from_row=from_row))
+    every = list(stitch_blocks(box(3), image, tiling))
+    begun = list(stitch_blocks(box(3), image, tiling, from_row=from_row))
     expected = [block for block in every if block.row + block.logits.shape[1] > from_row]
     assert [(block.row, block.column) for block in begun] == [(block.row, block.column) for block in expected]
     for own, other in zip(begun, expected, strict=True):
@@ -122,7 +123,7 @@ def test_memory_is_a_few_tiles_whatever_the_size(size: tuple[int, int]) -> None:
         return np.ones((1, 8, *images.shape[1:3]), np.float32)
 
     tracemalloc.start()
-    label_map = stitch_label_map(eight_classes, image, **GRID)
+    label_map = label_blocks(stitch_blocks(eight_classes, image, TILING), size)
     peak = tracemalloc.get_traced_memory()[1] - label_map.nbytes
     tracemalloc.stop()
     tile, shared = 8 * 64 * 64 * 4, 8 * 8 * size[1] * 4  # of 41 MB and more that all logits would take
@@ -132,7 +133,7 @@ def test_memory_is_a_few_tiles_whatever_the_size(size: tuple[int, int]) -> None:
 def test_a_picture_of_extreme_shape() -> None:
     sizes: list[tuple[int, ...]] = []
     image = picture(50_000, 8)
-    label_map = stitch_label_map(noting(each_pixel, sizes), image, tile=512, overlap=128, stride=32)
+    label_map = label_blocks(stitch_blocks(noting(each_pixel, sizes), image, Tiling(512, 128, 32)), image.shape[:2])
     assert_array_equal(label_map, each_pixel(image[None])[0].argmax(axis=0))
     # 50000 - 512 = 49488 rounds up to 1547 strides, in steps of at most 12.
     assert len(sizes) == 130
@@ -144,14 +145,14 @@ def test_label_map_gives_a_tie_to_the_lowest_class(size: tuple[int, int]) -> Non
     def tied(images: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.float32([0, 3, 3, 1])[None, :, None, None], (1, 4, *images.shape[1:3]))
 
-    label_map = stitch_label_map(tied, picture(*size), **GRID)
+    label_map = label_blocks(stitch_blocks(tied, picture(*size), TILING), size)
     assert_array_equal(label_map, np.ones(size, np.uint8))
     assert label_map.dtype == np.uint8
 
 
 def test_an_image_seen_backwards_is_handed_on_in_order() -> None:
     image = picture(100, 90)
-    logits = stitch_logits(noting(each_pixel, []), image[::-1, ::-1], **GRID)
+    logits = stitch_logits(noting(each_pixel, []), image[::-1, ::-1], TILING)
     assert_allclose(logits, each_pixel(image[None, ::-1, ::-1])[0], rtol=1e-6)
 
 
@@ -162,12 +163,7 @@ def test_an_image_seen_backwards_is_handed_on_in_order() -> None:
 )
 def test_images_that_are_none(image: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"image: found .* expected uint8 of shape \(height, width, channels\)"):
-        stitch_blocks(each_pixel, image, **GRID)
-
-
-def test_a_grid_that_cannot_be_laid_is_refused_before_the_first_tile() -> None:
-    with pytest.raises(OptionError, match="overlap"):
-        stitch_blocks(each_pixel, picture(100, 100), tile=64, overlap=60, stride=8)
+        stitch_blocks(each_pixel, image, TILING)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +174,7 @@ def test_a_grid_that_cannot_be_laid_is_refused_before_the_first_tile() -> None:
 @pytest.mark.parametrize("size", [(40, 50), (100, 90)])
 def test_logits_that_do_not_fit(broken: Callable[[np.ndarray], np.ndarray], size: tuple[int, int]) -> None:
     with pytest.raises(ShapeError, match=r"logits: found .* expected float32 of shape \(1, classes, "):
-        stitch_logits(lambda images: broken(each_pixel(images)), picture(*size), **GRID)
+        stitch_logits(lambda images: broken(each_pixel(images)), picture(*size), TILING)
 
 
 def test_more_classes_than_a_label_map_holds() -> None:
@@ -186,4 +182,4 @@ def test_more_classes_than_a_label_map_holds() -> None:
         return np.zeros((1, 256, *images.shape[1:3]), np.float32)
 
     with pytest.raises(ShapeError, match="found 256 channels; expected at most 255 classes"):
-        stitch_label_map(many, picture(4, 5), **GRID)
+        label_blocks(stitch_blocks(many, picture(4, 5), TILING), (4, 5))

@@ -18,7 +18,7 @@ from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Task
-from pixelwise.tiling.stitch import Block, argmax_labels
+from pixelwise.tiling.stitch import Block, argmax_labels, label_blocks
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -79,10 +79,7 @@ class PixelDecoding:
         return apply_thresholds(probabilities, self.thresholds) if self.thresholds else argmax_labels(probabilities)
 
     def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
-        label_map = np.empty(size, np.uint8)
-        for block in blocks:
-            label_map[block.place] = self.labels(block.logits)
-        return label_map, None
+        return label_blocks(blocks, size, self.labels), None
 
     def encode(self, logits: Float32) -> UInt8:
         return self.labels(logits)

@@ -24,6 +24,7 @@ from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.bands import read_channels
 from pixelwise.tasks import TASKS
 from pixelwise.tiling.coarse import upsample_labels
+from pixelwise.tiling.grid import Tiling
 from pixelwise.tiling.stitch import Block, Image, stitch_blocks, stitch_logits
 
 UInt8 = npt.NDArray[np.uint8]
@@ -86,9 +87,9 @@ class Predictor:
         self.thresholds: dict[int, float] = {}
         self.has_tta = False
         self.decoding: Decoding = decoding_of(info)
-        self._grid = {"tile": info.tile, "overlap": info.overlap, "stride": info.stride}
+        self.tiling = Tiling(info.tile, info.overlap, info.stride)
         if engine.input_side is not None:
-            self._grid["tile"] = engine.input_side
+            self.tiling = self.tiling.with_tile(engine.input_side)
             engine = PaddedEngine(engine, engine.input_side)
         self.engine = engine
 
@@ -254,9 +255,9 @@ class Predictor:
         """
         self._require_image(image)
         decoding, size = self.decoding, image.shape[:2]
-        if decoding.is_argmax and self.engine.has_coarse and max(size) <= self._grid["tile"]:
+        if decoding.is_argmax and self.engine.has_coarse and max(size) <= self.tiling.tile:
             return upsample_labels(self.engine.coarse(image[None])[0], size, self.info.stride), None
-        return decoding.decode(stitch_blocks(self.engine, image, **self._grid), size)
+        return decoding.decode(stitch_blocks(self.engine, image, self.tiling), size)
 
     def logits(self, image: UInt8) -> Float32:
         """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
@@ -264,7 +265,7 @@ class Predictor:
         Raises as `decode`.
         """
         self._require_image(image)
-        return stitch_logits(self.engine, image, **self._grid)
+        return stitch_logits(self.engine, image, self.tiling)
 
     def blocks(self, image: Image, from_row: int = 0) -> Iterator[Block]:
         """Yield the logits of an image uint8 (height, width, C) block by block, beginning with those that hold
@@ -274,7 +275,7 @@ class Predictor:
         and what reading a part of the image raises.
         """
         self._require_image(image)
-        return stitch_blocks(self.engine, image, **self._grid, from_row=from_row)
+        return stitch_blocks(self.engine, image, self.tiling, from_row=from_row)
 
     def label_map_and_variance(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
@@ -287,7 +288,7 @@ class Predictor:
         self._require_image(image)
         label_map = np.empty(image.shape[:2], np.uint8)
         variance = np.empty(image.shape[:2], np.float32)
-        for block in stitch_blocks(moments_of_passes(self.engine, sampling), image, **self._grid):
+        for block in stitch_blocks(moments_of_passes(self.engine, sampling), image, self.tiling):
             label_map[block.place] = self.decoding.choose(block.logits[:-1])
             variance[block.place] = block.logits[-1]
         return label_map, variance
@@ -300,7 +301,7 @@ class Predictor:
         if sampling is None:
             return softmax(self.logits(image)[: self.classes.num_classes])
         self._require_image(image)
-        return stitch_logits(moments_of_passes(self.engine, sampling), image, **self._grid)[:-1]
+        return stitch_logits(moments_of_passes(self.engine, sampling), image, self.tiling)[:-1]
 
     def _require_image(self, image: Image) -> None:
         channels = self.info.in_channels

@@ -11,6 +11,45 @@ from pixelwise.core.errors import OptionError
 
 
 @dataclass(frozen=True)
+class Tiling:
+    """Square tiles over an image, in pixels.
+
+    Parameters
+    ----------
+    tile
+        Side of a tile, a multiple of `stride`.
+    overlap
+        How many pixels neighbours share at least, at most one stride less than the tile.
+    stride
+        Tiles start at its multiples. It is the stride of the model: the sampling grid is then that of the whole image.
+
+    Raises
+    ------
+    OptionError
+        For tiles that cannot be laid.
+    """
+
+    tile: int
+    overlap: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        remedy = "Choose a larger tile or a smaller overlap."
+        if self.stride < 1:
+            raise OptionError("stride", str(self.stride), "at least 1", "Give the stride of the model.")
+        if self.tile < 1 or self.tile % self.stride:
+            expected = f"a positive multiple of the stride, {self.stride}"
+            raise OptionError("tile", str(self.tile), expected, "Round the tile up.")
+        if not 0 <= self.overlap <= self.tile - self.stride:
+            expected = f"0..{self.tile - self.stride}, the tile less one stride"
+            raise OptionError("overlap", str(self.overlap), expected, remedy)
+
+    def with_tile(self, tile: int) -> Tiling:
+        """Return the tiling with tiles of another side, and an overlap that fits them."""
+        return Tiling(tile, min(self.overlap, tile - self.stride), self.stride)
+
+
+@dataclass(frozen=True)
 class Span:
     """One tile along one side of the image, in pixels.
 
@@ -30,21 +69,20 @@ class Span:
         return slice(self.first - self.start, self.last - self.start)
 
 
-def tile_spans(length: int, tile: int, overlap: int, stride: int) -> list[Span]:
-    """Return the tiles of at most `tile` pixels that cover a side of `length` pixels.
+def tile_spans(length: int, tiling: Tiling) -> list[Span]:
+    """Return the tiles that cover a side of `length` pixels.
 
-    A side that fits is one span. Otherwise starts are multiples of `stride`, as evenly spaced as that allows, and
-    neighbours share at least `overlap` pixels. Only the last span may be shorter than `tile`, by less than one stride.
-    At each pixel the weights of all spans sum to 1. Neighbours are blended over a quarter of `overlap` in the middle of
-    the pixels they share; at least the outer three eighths of the overlap are not used. Raises `OptionError` unless
-    stride >= 1, tile is a multiple of it, and 0 <= overlap <= tile - stride.
+    A side that fits is one span. Otherwise starts are multiples of the stride, as evenly spaced as that allows, and
+    neighbours share at least the overlap. Only the last span may be shorter than a tile, by less than one stride.
+    At each pixel the weights of all spans sum to 1. Neighbours are blended over a quarter of the overlap in the middle
+    of the pixels they share; at least the outer three eighths of the overlap are not used.
 
     Examples
     --------
-    >>> [(span.start, span.stop) for span in tile_spans(100, tile=64, overlap=16, stride=4)]
+    >>> [(span.start, span.stop) for span in tile_spans(100, Tiling(64, overlap=16, stride=4))]
     [(0, 64), (36, 100)]
     """
-    _require_grid(tile, overlap, stride)
+    tile, overlap, stride = tiling.tile, tiling.overlap, tiling.stride
     if length <= tile:
         return [Span(0, length, 0, length, np.ones(length, np.float32))]
     last_start = -((tile - length) // stride)  # in strides, rounded up; so are the starts until they are multiplied
@@ -69,13 +107,3 @@ def _span(start: int, stop: int, seam_before: float, seam_after: float, ramp: fl
     used = np.flatnonzero(share)
     first, last = int(used[0]), int(used[-1]) + 1
     return Span(start, stop, start + first, start + last, share[first:last].astype(np.float32))
-
-
-def _require_grid(tile: int, overlap: int, stride: int) -> None:
-    remedy = "Choose a larger tile or a smaller overlap."
-    if stride < 1:
-        raise OptionError("stride", str(stride), "at least 1", "Give the stride of the model.")
-    if tile < 1 or tile % stride:
-        raise OptionError("tile", str(tile), f"a positive multiple of the stride, {stride}", "Round the tile up.")
-    if not 0 <= overlap <= tile - stride:
-        raise OptionError("overlap", str(overlap), f"0..{tile - stride}, the tile less one stride", remedy)

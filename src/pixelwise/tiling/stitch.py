@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import MAX_CLASSES
 from pixelwise.core.errors import ShapeError
 from pixelwise.core.prefetch import prefetch
-from pixelwise.tiling.grid import Span, tile_spans
+from pixelwise.tiling.grid import Span, Tiling, tile_spans
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -58,9 +58,7 @@ class Block:
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
 
-def stitch_blocks(
-    run: Run, image: Image, *, tile: int, overlap: int, stride: int, from_row: int = 0
-) -> Iterator[Block]:
+def stitch_blocks(run: Run, image: Image, tiling: Tiling, *, from_row: int = 0) -> Iterator[Block]:
     """Yield an image's logits in blocks, one a tile, row by row of tiles and from left to right; each pixel once.
 
     A background thread reads and runs the next tile. Memory stays within O(tile^2 * K) and, for the pixels that two
@@ -71,17 +69,15 @@ def stitch_blocks(
     run
         The model: uint8 (N, height, width, C) -> float32 logits (N, K, height, width).
     image
-        uint8 (height, width, C). An image no larger than tile x tile is one call of `run` and one block.
-    tile, overlap, stride
-        The grid, in pixels (see `tile_spans`).
+        uint8 (height, width, C). An image no larger than one tile is one call of `run` and one block.
+    tiling
+        How tiles lie (see `tile_spans`).
     from_row
         Start with the blocks that hold this row. They are the same as without it; from the image's height on there are
         none.
 
     Raises
     ------
-    OptionError
-        For a grid that cannot be laid.
     ShapeError
         For an image of another shape or type, or logits that do not fit their input.
     """
@@ -89,13 +85,13 @@ def stitch_blocks(
         found = f"{image.dtype} of shape {image.shape}"
         raise ShapeError("image", found, "uint8 of shape (height, width, channels)", "Read it with read_image.")
     height, width, _ = image.shape
-    rows, columns = tile_spans(height, tile, overlap, stride), tile_spans(width, tile, overlap, stride)
+    rows, columns = tile_spans(height, tiling), tile_spans(width, tiling)
     return _blocks(run, image, rows, columns, from_row) if from_row < height else iter(())
 
 
-def stitch_logits(run: Run, image: UInt8, *, tile: int, overlap: int, stride: int) -> Float32:
+def stitch_logits(run: Run, image: UInt8, tiling: Tiling) -> Float32:
     """Return the float32 logits (K, height, width) of a whole image. Raises as `stitch_blocks`."""
-    blocks = stitch_blocks(run, image, tile=tile, overlap=overlap, stride=stride)
+    blocks = stitch_blocks(run, image, tiling)
     first = next(blocks)
     if first.logits.shape[1:] == image.shape[:2]:
         return first.logits
@@ -124,25 +120,19 @@ def argmax_labels(scores: Float32) -> UInt8:
     return labels
 
 
-def stitch_label_map(
-    run: Run,
-    image: UInt8,
-    *,
-    tile: int,
-    overlap: int,
-    stride: int,
-    labels: Callable[[Float32], UInt8] = argmax_labels,
+def label_blocks(
+    blocks: Iterable[Block], size: tuple[int, int], labels: Callable[[Float32], UInt8] = argmax_labels
 ) -> UInt8:
-    """Return the label map, uint8 (height, width), of a whole image. labels: chooses classes from logits.
+    """Return the label map, uint8 of `size`, of an image from the blocks of its logits. labels: chooses classes.
 
-    Holds the logits of one tile at a time. Raises as `stitch_blocks`, and `ShapeError` for more than 255 classes.
+    Holds the logits of one tile at a time. Raises `ShapeError` for more than 255 classes.
     """
-    label_map = np.empty(image.shape[:2], np.uint8)
-    for block in stitch_blocks(run, image, tile=tile, overlap=overlap, stride=stride):
+    label_map = np.empty(size, np.uint8)
+    for block in blocks:
         if len(block.logits) > MAX_CLASSES:
             remedy = "Use stitch_logits for outputs that are not classes."
-            found = f"{len(block.logits)} channels"
-            raise ShapeError("logits", found, f"at most {MAX_CLASSES} classes", remedy)
+            problem = f"{len(block.logits)} channels"
+            raise ShapeError("logits", problem, f"at most {MAX_CLASSES} classes", remedy)
         label_map[block.place] = labels(block.logits)
     return label_map
 
