@@ -1,4 +1,4 @@
-"""One item of a data set under the glass: its files read, counted, and every problem named."""
+"""`check_item`: the files of one item are read, counted, and their problems named."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ KINDS = {
     "class_not_in_train": "a class that occurs in other splits alone",
     "class_not_in_val": "a class of which validation shows nothing",
 }
-"""What can be wrong with a data set."""
+"""The kinds of problems, each with its meaning."""
 
 HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages", "empty_class", "class_not_in_val")
-"""The kinds that training can live with; any other makes `pixelwise check` exit with 1."""
+"""The kinds that do not harm a training. Any other makes `pixelwise check` exit with 1."""
 
 NARROW = 1 / 16
-"""Share of the range of the training images from which on an image is told as one of few levels."""
+"""An image with less than this share of the range of the training images is reported."""
 
 
 @dataclass(frozen=True)
 class ItemCheck:
-    """What one item's files hold.
+    """The contents of one item's files, and their problems.
 
-    size: (height, width) and digest: of the image as it is stored, `None` where it cannot be read. class_pixels and
-    class_objects: int64 (num_classes,), labelled pixels and objects by class, zeros where the labels cannot be read.
-    object_areas: int64 (objects,), in pixels. depth: `None` of an image of 8 bits. numbering: of an image of data with
-    files of object ids, whose mask can be read.
+    size: (height, width), and digest: of the image as it is stored; `None` where it cannot be read. class_pixels,
+    class_objects: int64 (num_classes,), labelled pixels and objects of each class; zeros where the labels cannot be
+    read. object_areas: int64 (objects,), in pixels. depth: `None` for an image of 8 bits. object_counts: where the data
+    set has files of object ids and the mask can be read.
     """
 
     item: Item
@@ -75,13 +75,13 @@ class ItemCheck:
     object_areas: npt.NDArray[np.int64]
     problems: tuple[Problem, ...]
     depth: Depth | None = None
-    numbering: ObjectCounts | None = None
+    object_counts: ObjectCounts | None = None
 
 
 def check_item(dataset: Dataset, item: Item) -> ItemCheck:
-    """Read an item's files and name their problems; raises none of them."""
+    """Return what an item's files hold and what is wrong with them. Raises nothing for a wrong file."""
     problems: list[Problem] = []
-    size, digest, depth = _facts(dataset, item, problems)  # the image itself is not kept while the labels are read
+    size, digest, depth = _read_image_facts(dataset, item, problems)  # frees the image before the labels are read
     labels: Labels | None = None
     if item.mask is not None:
         labels = _read_labels(dataset, item, size, problems)
@@ -90,7 +90,7 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
         problems.append(Problem(item.image, "missing_mask", message))
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
-    numbering: ObjectCounts | None = None
+    object_counts: ObjectCounts | None = None
     if labels is not None:
         class_pixels += count_values(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
@@ -98,21 +98,21 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
             message = f"found no labelled pixel; expected some. {remedy}"
             problems.append(Problem(item.image, "unlabelled", message))
         if labels.instance_map is not None and labels.instance_map.shape == labels.label_map.shape:
-            found = objects_from_maps(labels.label_map, labels.instance_map)
-            class_objects += np.bincount(found.class_index, minlength=len(class_objects))
-            areas = found.areas()
+            objects = objects_from_maps(labels.label_map, labels.instance_map)
+            class_objects += np.bincount(objects.class_index, minlength=len(class_objects))
+            areas = objects.areas()
         if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
-            numbering = count_objects(item, labels, class_pixels, class_objects)
-    if depth is not None and (remark := _narrow(depth, dataset)):
-        problems.append(Problem(item.image, "narrow_range", remark))
+            object_counts = count_objects(item, labels, class_pixels, class_objects)
+    if depth is not None and (message := _describe_narrow_range(depth, dataset)):
+        problems.append(Problem(item.image, "narrow_range", message))
     counts = (class_pixels, class_objects, areas)
-    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, numbering)
+    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts)
 
 
-def _facts(
+def _read_image_facts(
     dataset: Dataset, item: Item, problems: list[Problem]
 ) -> tuple[tuple[int, int] | None, bytes | None, Depth | None]:
-    """Return the size, digest and depth of an item's image, `None` each where it cannot be read."""
+    """Return the size, digest and depth of an item's image; `None` for each where it cannot be read."""
     image = _read_image(dataset, item, problems)
     if image is None:
         return None, None, None
@@ -122,7 +122,8 @@ def _facts(
 
 
 def _digest(image: Values) -> bytes:
-    """Return what is the same for the same picture: gray in one channel or three, 8 bits or those times 257."""
+    """Return a digest that is equal for equal pictures: gray in one channel or three, 8 bits or their multiples of
+    257."""
     strips = list(rows_of(image.shape))
     if image.shape[2] == 3 and all((image[rows] == image[rows, :, :1]).all() for rows in strips):
         image = image[..., :1]
@@ -136,15 +137,14 @@ def _digest(image: Values) -> bytes:
     return digest.digest()
 
 
-def _narrow(depth: Depth, dataset: Dataset) -> str | None:
-    """Return what is to be said of an image that takes little of the range of the training images."""
-    own = dataset.value_range
-    if own is None or depth.high - depth.low >= NARROW * (max(own.high) - min(own.low)):
+def _describe_narrow_range(depth: Depth, dataset: Dataset) -> str | None:
+    """Return a message for an image that uses little of the range of the training images, else `None`."""
+    value_range = dataset.value_range
+    if value_range is None or depth.high - depth.low >= NARROW * (max(value_range.high) - min(value_range.low)):
         return None
-    found = f"found values from {depth.low:,.6g} to {depth.high:,.6g}"
-    expected = f"a larger part of {min(own.low):,.6g} to {max(own.high):,.6g}, which become 0 to 255"
+    expected = f"a larger part of {min(value_range.low):,.6g} to {max(value_range.high):,.6g}, which become 0 to 255"
     remedy = "It is shown in few gray levels; save all images with one exposure, or leave it out."
-    return f"{found}; expected {expected}. {remedy}"
+    return f"found values from {depth.low:,.6g} to {depth.high:,.6g}; expected {expected}. {remedy}"
 
 
 def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values | None:
@@ -164,7 +164,7 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
 
 
 def _pages(path: Path) -> list[Problem]:
-    """Return what to say of a file of several images; a page of a stack that is read page by page is no file."""
+    """Return a problem for a file of several images. A page of a stack that is read page by page is no such file."""
     if not os.path.isfile(path):
         return []
     is_tiff = path.suffix.lower() in STACK_ENDINGS

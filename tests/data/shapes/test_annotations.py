@@ -41,8 +41,8 @@ def test_labels_are_classes_background_or_nothing() -> None:
 
 
 def test_parts_of_a_group_are_one_object_even_where_they_overlap() -> None:
-    parts = [Shape(str(i), "cat", [box(i, 0, i + 2, 1)], group=7) for i in range(2)]
-    other = Shape("2", "dog", [box(3, 0, 4, 1)], group=7)
+    parts = [Shape(str(i), "cat", [box(i, 0, i + 2, 1)], group_id=7) for i in range(2)]
+    other = Shape("2", "dog", [box(3, 0, 4, 1)], group_id=7)
     found = draw_shapes([*parts, other], CLASSES, (1, 4), "a.json")
     assert_array_equal(found.instance_map, [[1, 1, 1, 2]])
     assert_array_equal(found.label_map, [[1, 1, 1, 2]])

@@ -228,8 +228,8 @@ def _read_labels(item: Item, elements: Mapping[Source, ElementTree.Element], cla
             shapes.append((element.tag, _shape(element, name, (height, width), where)))
         elif element.tag != "tag":
             others.append(shorten(f"{number} ({element.tag} {element.get('label')})"))
-    grouped = {(shape.label, shape.group) for tag, shape in shapes if tag != "box" and shape.group is not None}
-    regions = [shape for tag, shape in shapes if tag != "box" or (shape.label, shape.group) not in grouped]
+    grouped = {(shape.label, shape.group_id) for tag, shape in shapes if tag != "box" and shape.group_id is not None}
+    regions = [shape for tag, shape in shapes if tag != "box" or (shape.label, shape.group_id) not in grouped]
     labels = draw_shapes(regions, classes, (height, width), where)
     if not others:
         return labels

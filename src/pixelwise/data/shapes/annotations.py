@@ -1,10 +1,10 @@
-"""What annotators draw with a tool such as labelme or CVAT, read into maps, and maps taken apart into such regions.
+"""Shapes that annotators draw in tools such as labelme and CVAT: to maps, and maps back to regions.
 
-Labels are told apart by their names, without underscores around them and whatever their case: `background` is class 0,
-one of `VOID_NAMES` marks pixels without a label, and every other one is a class of objects. Shapes of one label and
-one group are parts of one object. Of overlapping objects that on the higher level is in front; on one level see
-`rasterize`. Edges run between pixels: (0, 0) is the top left corner of the first one, and a pixel belongs to a shape
-where its centre does.
+Labels are compared without case and without underscores around them. `background` is class 0, one of `VOID_NAMES` marks
+pixels without a label, and every other label is a class of objects. Shapes of one label and one group id are parts of
+one object. Of overlapping objects the one on the higher level is in front; for those on one level see `rasterize`.
+Coordinates are those of pixel edges: (0, 0) is the top left corner of the first pixel. A pixel belongs to a shape where
+its centre does.
 """
 
 from __future__ import annotations
@@ -35,39 +35,39 @@ from pixelwise.metrics.pixels import counted_pixels
 
 BACKGROUND = "background"
 CORNERS = 360
-"""Of the polygon that stands for an ellipse: of a radius of 1000 pixels it leaves out 0.04 at most."""
+"""Corners of the polygon of an ellipse. At a radius of 1000 pixels its error is at most 0.04 pixels."""
 
 
 @dataclass(frozen=True)
 class Shape:
     """A region as it was drawn.
 
-    name: what messages call it. rings: its outlines (see `filled`). group: what the parts of one object share, `None`
-    for an object of its own. level: how far in front it lies.
+    name: its name in messages. rings: its outlines (see `fill_rings`). group_id: shared by the parts of one object;
+    `None` for an object of its own. level: higher is in front.
     """
 
     name: str
     label: str
     rings: Sequence[Ring]
-    group: int | None = None
+    group_id: int | None = None
     level: int = 0
 
 
 def draw_shapes(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int], where: str) -> Labels:
     """Return the maps of an image of `size` (height, width), ids in the order of the shapes, and remarks.
 
-    What is drawn as background belongs to no object. Raises `MaskError`, which names `where`, for a label that is no
-    class, and as `rasterize` does.
+    Background shapes belong to no object. Raises `MaskError`, which names `where`, for a label that is no class, and as
+    `rasterize`.
     """
     objects: dict[tuple[object, ...], list[Shape]] = {}
     for number, shape in enumerate(shapes):
-        key = (number,) if shape.group is None else (shape.label, shape.group)
+        key = (number,) if shape.group_id is None else (shape.label, shape.group_id)
         objects.setdefault(key, []).append(shape)
-    joined = [_joined(parts, classes, size, where) for parts in objects.values()]
+    united = [_unite_parts(parts, classes, size, where) for parts in objects.values()]
     levels = [max(shape.level for shape in parts) for parts in objects.values()]
-    seen, hidden = _in_front([own for own, _ in joined], levels, size, where)
-    labels = rasterize(seen, size, where)
-    remarks = [*(told for _, own in joined for told in own), *labels.remarks]
+    visible, hidden = _cut_hidden([single for single, _ in united], levels, size, where)
+    labels = rasterize(visible, size, where)
+    remarks = [*(remark for _, part_remarks in united for remark in part_remarks), *labels.remarks]
     if hidden:
         expected = "objects that can be seen"
         remarks.append(object_remark(hidden, "lie wholly behind those drawn in front of them", expected, "was lost"))
@@ -75,10 +75,9 @@ def draw_shapes(shapes: Sequence[Shape], classes: ClassMap, size: tuple[int, int
 
 
 def class_map_of_entries(entries: Iterable[dict[str, Any]], where: Path | str = "classes") -> ClassMap:
-    """Return background, under the name that it has among the entries, and the classes of the others in their order.
+    """Return the classes of entries: background first, under its name among them, then the others in their order.
 
-    entries: as in `ClassMap.to_dict`; a colour may be missing. Raises `DataError`, which names `where`, as `ClassMap`
-    does.
+    entries: as in `ClassMap.to_dict`; a colour may be missing. Raises `DataError`, which names `where`, as `ClassMap`.
     """
     entries = list(entries)
     background = [entry for entry in entries if is_background(entry["name"])] or [{"name": BACKGROUND}]
@@ -90,40 +89,42 @@ def class_map_of_entries(entries: Iterable[dict[str, Any]], where: Path | str = 
 
 
 def is_background(label: str) -> bool:
+    """Return whether a label names background."""
     return label.strip("_").lower() == BACKGROUND
 
 
 def is_void(label: str) -> bool:
-    """Return whether a label marks pixels of which nothing is known."""
+    """Return whether a label marks pixels without a label."""
     return label.strip("_").lower() in VOID_NAMES
 
 
 def box(left: float, top: float, right: float, bottom: float) -> Ring:
+    """Return the outline of a rectangle."""
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
 
 
 def ellipse(center: tuple[float, float], radii: tuple[float, float]) -> Ring:
-    """Return the ellipse around `center` (x, y) with `radii` (across, down), as a polygon."""
+    """Return an ellipse around `center` (x, y) with `radii` (horizontal, vertical), as a polygon."""
     angles = np.arange(CORNERS) * (2 * np.pi / CORNERS)
     ring: Ring = np.array(center) + np.array(radii) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return ring
 
 
 def rotate_ring(ring: Ring, degrees: float) -> Ring:
-    """Return the ring turned clockwise, as the image is seen, about the middle of its corners."""
+    """Return a ring rotated clockwise in the image around the mean of its corners."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     middle = ring.mean(axis=0)
-    around: Ring = (ring - middle) @ np.array([[cos, sin], [-sin, cos]]) + middle
-    return around
+    rotated: Ring = (ring - middle) @ np.array([[cos, sin], [-sin, cos]]) + middle
+    return rotated
 
 
 def trace_rings(mask: Mask, left: int = 0, top: int = 0) -> list[Ring]:
-    """Return the outlines of a mask that lies there; of one without a pixel a ring around nothing."""
+    """Return the outlines of a mask whose top left corner is given. A mask without a pixel has one degenerate ring."""
     return [ring + np.array([left, top]) for ring in trace_outlines(mask)] or [np.zeros((3, 2))]
 
 
 def require_inside(box_xyxy: tuple[int, int, int, int], size: tuple[int, int], where: str) -> None:
-    """Raise `MaskError` unless a mask between these corners, the last excluded, lies within an image of `size`."""
+    """Raise `MaskError` unless a mask between these corners, the last excluded, lies in an image of `size`."""
     left, top, right, bottom = box_xyxy
     height, width = size
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
@@ -132,9 +133,9 @@ def require_inside(box_xyxy: tuple[int, int, int, int], size: tuple[int, int], w
 
 
 def writable_classes(dataset: Dataset) -> ClassMap:
-    """Return the data set's classes, the first as background.
+    """Return the classes of a data set for formats of objects: the first one as background.
 
-    Raises `DataError` for one class alone and for a class whose name is taken for background or for no label.
+    Raises `DataError` for a single class, and for a class whose name means background or no label.
     """
     names, colors = dataset.classes.names, dataset.classes.colors
     if len(names) == 1:
@@ -146,8 +147,10 @@ def writable_classes(dataset: Dataset) -> ClassMap:
 
 
 def iter_regions(labels: Labels) -> Iterator[tuple[int, Piece]]:
-    """Yield the class index and mask of each object of a class but the first, and at last, with `IGNORE_INDEX`, of what
-    has no label. No two share a pixel. Without an instance map the objects are the connected regions of each class.
+    """Yield the class index and mask of each object of a class but the first, and last the void pixels with
+    `IGNORE_INDEX`.
+
+    No two share a pixel. Without an instance map the objects are the connected regions of each class.
     """
     counted = counted_pixels(labels.label_map)
     objects = objects_from_maps(labels.label_map, np.where(counted, number_objects(labels).instance_map, 0))
@@ -158,10 +161,10 @@ def iter_regions(labels: Labels) -> Iterator[tuple[int, Piece]]:
         yield IGNORE_INDEX, Piece.from_mask(~counted)
 
 
-def _joined(
+def _unite_parts(
     parts: Sequence[Shape], classes: ClassMap, size: tuple[int, int], where: str
 ) -> tuple[AnnotatedObject, tuple[str, ...]]:
-    """Return the object of these parts, and remarks on some of several."""
+    """Return the object of these parts, and remarks on parts without a pixel."""
     first = parts[0]
     crowd = is_void(first.label)
     class_index = 0
@@ -185,27 +188,27 @@ def _joined(
     ) if union.any() else ()
 
 
-def _in_front(
-    marked: Sequence[AnnotatedObject], levels: Sequence[int], size: tuple[int, int], where: str
+def _cut_hidden(
+    objects: Sequence[AnnotatedObject], levels: Sequence[int], size: tuple[int, int], where: str
 ) -> tuple[list[AnnotatedObject], list[str]]:
-    """Return the objects less what others on higher levels cover, and the names of those that are covered wholly."""
+    """Return the objects without what others on higher levels cover, and the names of those covered entirely."""
     if len(set(levels)) < 2:
-        return list(marked), []
-    seen: dict[int, AnnotatedObject] = {}
+        return list(objects), []
+    visible: dict[int, AnnotatedObject] = {}
     hidden: list[str] = []
     covered = np.zeros(size, bool)
     for level in sorted(set(levels), reverse=True):
-        here = [index for index, own in enumerate(levels) if own == level]
-        pieces = [rasterize_object(marked[index], size, where) for index in here]
-        for index, piece in zip(here, pieces, strict=True):
+        on_level = [index for index, other in enumerate(levels) if other == level]
+        pieces = [rasterize_object(objects[index], size, where) for index in on_level]
+        for index, piece in zip(on_level, pieces, strict=True):
             behind = covered[piece.place]
-            left = piece.mask & ~behind
-            if piece.mask.any() and not left.any():
-                hidden.append(marked[index].name)
+            uncovered = piece.mask & ~behind
+            if piece.mask.any() and not uncovered.any():
+                hidden.append(objects[index].name)
             else:
-                seen[index] = marked[index]
+                visible[index] = objects[index]
                 if (piece.mask & behind).any():
-                    seen[index] = replace(marked[index], rings=trace_rings(left, piece.left, piece.top))
+                    visible[index] = replace(objects[index], rings=trace_rings(uncovered, piece.left, piece.top))
         for piece in pieces:
             covered[piece.place] |= piece.mask
-    return [seen[index] for index in sorted(seen)], hidden
+    return [visible[index] for index in sorted(visible)], hidden

@@ -1,4 +1,4 @@
-"""Objects for layouts that list objects: those of the data, or the connected regions of each class."""
+"""Objects for formats that list objects: those of the instance map, or the connected regions of each class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LabelledObjects:
 
 
 def number_objects(labels: Labels) -> LabelledObjects:
-    """Return the labels' maps; without an instance map those of `class_regions` are the objects."""
+    """Return the maps of labels. Without an instance map the connected regions of each class are the objects."""
     instance_map = class_regions(labels.label_map) if labels.instance_map is None else labels.instance_map
     return LabelledObjects(labels.label_map, instance_map)
 
@@ -29,12 +29,12 @@ def number_objects(labels: Labels) -> LabelledObjects:
 def class_regions(label_map: UInt8) -> Int32:
     """Return the 4-connected regions of every class but the first, numbered from 1, int32 (height, width).
 
-    An image of more regions than 16 bits can number has one a class.
+    Where an image has more regions than 16 bits can number, each class is one object.
     """
-    from pixelwise.instances.parts import region_objects  # scipy: a tenth of a second that most layouts should not pay
+    from pixelwise.instances.parts import region_objects  # imports scipy, 0.1 s that most layouts do not need
 
     objects = region_objects(label_map)
-    found = objects.select((objects.class_index > 0) & (objects.class_index != IGNORE_INDEX))
-    if len(found) > MAX_ID:
+    objects = objects.select((objects.class_index > 0) & (objects.class_index != IGNORE_INDEX))
+    if len(objects) > MAX_ID:
         return np.where(counted_pixels(label_map), label_map, 0).astype(np.int32)
-    return found.instance_map
+    return objects.instance_map
