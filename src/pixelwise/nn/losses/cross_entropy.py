@@ -26,12 +26,44 @@ def cross_entropy(
     reduction: Reduction = "mean",
     ignore_index: int = IGNORE_INDEX,
 ) -> torch.Tensor:
-    """Return the softmax cross-entropy of logits (N, K, H, W) and target (N, H, W) int64, a scalar.
+    """Return the softmax cross-entropy of class scores.
 
-    A pixel of class c counts `class_weights[c]` times, times its own of `pixel_weights`, float (N, H, W), as in U-Net
-    (arXiv:1505.04597, equation 1). `sum` adds over all counted pixels, as FCN was trained (arXiv:1605.06211); `mean`
-    divides that by the weight of the counted pixels, `pixels` by their number, as SegNet's authors did (caffe-segnet);
-    both are 0 where none counts. Raises `ShapeError`.
+    Parameters
+    ----------
+    logits
+        Class scores (N, K, H, W), float.
+    target
+        Class indices (N, H, W), int64.
+    class_weights
+        How often a pixel of each class counts, float (K,); `None` for once.
+    pixel_weights
+        How often each pixel counts, float (N, H, W), times its class weight; `None` for once.
+    reduction
+        What the sum over counted pixels is divided by: `"mean"` their weight, `"pixels"` their number, `"sum"` nothing.
+    ignore_index
+        The class index of pixels that do not count.
+
+    Returns
+    -------
+    torch.Tensor
+        A scalar, 0 where no pixel counts.
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit.
+
+    References
+    ----------
+    Pixel weights: U-Net, arXiv:1505.04597, equation 1. The sum: FCN, arXiv:1605.06211. The division by the number of
+    pixels: SegNet's reference code, caffe-segnet.
+
+    Examples
+    --------
+    >>> logits = torch.zeros(1, 2, 1, 3)
+    >>> target = torch.tensor([[[0, 1, 255]]])
+    >>> round(float(cross_entropy(logits, target)), 4)  # log 2
+    0.6931
     """
     if logits.dim() != 4 or target.shape != logits.shape[:1] + logits.shape[2:]:
         found = f"target of shape {tuple(target.shape)} for logits of shape {tuple(logits.shape)}"
@@ -58,9 +90,9 @@ def total_weight(
     pixel_weights: torch.Tensor | None = None,
     ignore_index: int = IGNORE_INDEX,
 ) -> torch.Tensor:
-    """Return how much the counted pixels of target (N, H, W) weigh together, a float scalar: what `mean` divides by.
+    """Return the sum of the weights of the counted pixels, a float scalar: what `"mean"` divides by.
 
-    Raises `ShapeError`.
+    Parameters and errors are those of `cross_entropy`.
     """
     counted = counted_pixels(target, ignore_index)
     weight = counted.float() if class_weights is None else class_weights[target.where(counted, 0)] * counted
