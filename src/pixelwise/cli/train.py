@@ -37,9 +37,12 @@ def train(
     from pixelwise.core.bands import parse_bands
     from pixelwise.data import open_dataset
     from pixelwise.training.memory import keep_freed_memory
+    from pixelwise.training.option_checks import check_net
     from pixelwise.training.run import train as run_training
 
     keep_freed_memory()
+    net = {name: options[name] for name in ("model", "encoder", "resume", "config")}
+    check_net(TrainOptions(**net))  # before the data are read, which may take long
     dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     run = run_training(dataset, out=out, **options, wording=partial(in_flags, command="train"))
     if as_json:

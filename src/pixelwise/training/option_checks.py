@@ -21,7 +21,7 @@ ONE_OF_TWO = "Leave one of the two out."
 
 def check_options(options: TrainOptions) -> None:
     """Raise `OptionError` for options that contradict each other or make no sense, before any data are read."""
-    _check_net(options)
+    check_net(options)
     for name in options.augmentations or ():
         AUGMENTATIONS[name]
     for name in options.metrics or ():
@@ -34,7 +34,7 @@ def check_options(options: TrainOptions) -> None:
     _check_config(options)
 
 
-def _check_net(options: TrainOptions) -> None:
+def check_net(options: TrainOptions) -> None:
     """Raise `OptionError` for an unknown model or encoder. A run that is resumed or repeated has a model already."""
     if options.model is not None:
         require_net(options.model, options.encoder)

@@ -95,7 +95,7 @@ def find_encoder(name: str) -> tuple[str, str]:
     for family in ENCODERS:
         if ENCODERS[family].knows(name):
             return family, name
-    names = [known for family in ENCODERS for known in ENCODERS[family].names()]
+    names = list(dict.fromkeys(known for family in ENCODERS for known in ENCODERS[family].names()))
     close = ", ".join(difflib.get_close_matches(name, names, 4)) or "none is close"
     raise OptionError(
         "encoder", repr(name), f"an encoder's name (close ones: {close})", "Run `pixelwise encoders` for a list."
