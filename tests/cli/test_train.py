@@ -16,9 +16,7 @@ def test_the_score_is_called_by_its_split_and_that_of_validation_is_there_too() 
     assert _scores(Run(Path("r"), "miou")) == {"split": None, "val_miou": None}
 
 
-@pytest.mark.parametrize(
-    ("flag", "name", "close"), [("--model", "fpm", "fpn"), ("--encoder", "resnet19", "resnet18")]
-)
+@pytest.mark.parametrize(("flag", "name", "close"), [("--model", "fpm", "fpn"), ("--encoder", "resnet19", "resnet18")])
 def test_a_misspelt_net_is_refused_before_the_data_are_read(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path, flag: str, name: str, close: str
 ) -> None:
