@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,11 @@ def test_a_name_is_itself_and_a_misspelt_one_is_answered(registry: Registry[obje
     assert register_object(registry, "known") == "known"
     with pytest.raises(OptionError, match="model: found 'knwon'; expected one of known"):
         register_object(registry, "knwon")
+
+
+def test_what_is_neither_a_name_nor_a_function_is_refused(registry: Registry[object]) -> None:
+    with pytest.raises(OptionError, match="model: found 5; expected a name or a function"):
+        register_object(registry, 5)
 
 
 def test_what_can_be_imported_is_found_in_another_process(
@@ -62,6 +66,5 @@ def test_a_new_object_takes_the_place_of_an_older_one(registry: Registry[object]
 
 @pytest.mark.parametrize("path", ["no_such_module:net", "collections:no_such_net", "os:kill", "collections:"])
 def test_a_path_without_a_model_is_refused(registry: Registry[object], path: str) -> None:
-    assert OrderedDict is not None
     with pytest.raises(OptionError, match="where no model is found"):
         require_registered(registry, path)

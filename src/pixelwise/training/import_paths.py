@@ -23,6 +23,9 @@ def register_object(registry: Registry[T], thing: T | str | None) -> str | None:
     if isinstance(thing, str):
         require_registered(registry, thing)
         return thing
+    if not callable(thing):
+        remedy = f"Pass a function, or the name of a registered {registry.kind}."
+        raise OptionError(registry.kind, repr(thing), "a name or a function", remedy)
     module = getattr(thing, "__module__", type(thing).__module__)
     name = f"{module}:{getattr(thing, '__qualname__', type(thing).__qualname__)}"
     if _import(name) is not thing:

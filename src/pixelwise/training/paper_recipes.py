@@ -137,9 +137,9 @@ def _pixels(image_sizes: Sizes) -> float:
 
 def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
     """Return what a run by the recipe of the authors called `name`, or of their net, does otherwise than theirs."""
-    told, recipe = [], config.recipe
+    remarks, recipe = [], config.recipe
     if config.options.get("at_once") is True:
-        told.append(
+        remarks.append(
             "note: at_once scales the map behind pool4 by 0.01 and that behind pool3 by 0.0001, which suits Caffe's "
             "VGG16 on pixels of 0..255. On torchvision's the finer scores hardly learn; leave at_once out for those."
         )
@@ -151,8 +151,8 @@ def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
             if stage == _FCN_VGG16.learning_rate
             else f"; their {stage:g} for {config.model} belongs to Caffe's VGG16"
         )
-        told.append(f"recipe fcn: {rate}{lower}")
-    return told
+        remarks.append(f"recipe fcn: {rate}{lower}")
+    return remarks
 
 
 AUTHORS: dict[str, Callable[[str, str | None, Sizes], _Numbers]] = {

@@ -66,7 +66,7 @@ def resume_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) ->
     require_same(run, config, options)
     if options.epochs is None or options.epochs == config.asked.get("epochs"):
         return config
-    return _extended(run, config, len(dataset.splits["train"]), options.epochs)
+    return _extend_run(run, config, len(dataset.splits["train"]), options.epochs)
 
 
 def inherit_options(options: TrainOptions, config: RunConfig, names: Sequence[str]) -> TrainOptions:
@@ -107,7 +107,7 @@ def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *,
         raise RunError(run.path, f"a run by another configuration than {options.config}", "its own", remedy)
 
 
-def _extended(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
+def _extend_run(run: RunDirectory, config: RunConfig, train_images: int, epochs: int) -> RunConfig:
     length = count_crops(config.recipe, config.recipe.steps)
     if epochs * train_images <= length:
         remedy = (
