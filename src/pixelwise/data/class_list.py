@@ -1,5 +1,4 @@
-"""Class lists beside the data: `classes.yaml`, `classes.txt`, `label_colors.txt`, `class_dict.csv`, and those that
-Roboflow and the challenge of ADE20K write."""
+"""Class lists beside the data: `classes.yaml`, `classes.txt` and the lists that common tools and data sets write."""
 
 from __future__ import annotations
 
@@ -21,20 +20,33 @@ from pixelwise.core.safe_yaml import yaml_value
 from pixelwise.data.annotation_files import format_value
 
 VOID_NAMES = ("void", "unlabelled", "unlabeled", "ignore")
-"""Names under which colour lists carry the pixels that belong to no class."""
+"""Names of pixels without a label in colour lists."""
 _NUMBERED = re.compile(r"(\d{1,5})(?:\s*[:=,;.)]\s*|\s+)(\S.*)")
 """A mask's value and its class, as in `7 car` or `7: car`."""
 OBJECT_CLASSES = ClassMap(("background", "object"), ((0, 0, 0), distinct_colors(1)[0]))
+"""The classes of data with objects and without a class list."""
 
 
 @dataclass(frozen=True)
 class ClassList:
-    """The classes of a data set, and what stands for them in its masks.
+    """The classes of a data set, and their values and colours in its masks.
 
-    values and colors: class index, or `IGNORE_INDEX`, of a mask's value and of a mask's RGB colour; `colors` holds
-    what the list gives, which may be nothing. stated: whether the list itself says which values stand for its classes;
-    else they are counted from 0. thresholds: the lowest value of each class but the first, where the list says them.
-    ignore_ids: the values of instance maps that are no objects and have no label; `None` where the list says nothing.
+    Attributes
+    ----------
+    path
+        The file.
+    classes
+        The classes.
+    values
+        The class index, or `IGNORE_INDEX`, of each mask value.
+    colors
+        The class index, or `IGNORE_INDEX`, of each RGB colour that the list gives, if any.
+    stated
+        Whether the list states the values of its classes. Otherwise they count from 0.
+    thresholds
+        The lowest value of each class but the first, where the list gives thresholds.
+    ignore_ids
+        The values of instance maps that are no objects and have no label; `None` where the list states none.
     """
 
     path: Path
@@ -46,11 +58,11 @@ class ClassList:
     ignore_ids: tuple[int, ...] | None = None
 
 
-def read_object_classes(root: Path, id_maps: bool = False) -> ClassMap:
-    """Return the classes of data that has objects and no masks: background and object, or the two of a list in `root`.
+def read_object_classes(root: Path, *, id_maps: bool = False) -> ClassMap:
+    """Return the classes of data that have objects and no masks: those of a list in `root`, or background and object.
 
-    id_maps: whether its objects lie in instance maps. Raises `DataError` for a list of another number of classes, as
-    `read_class_list` and, without instance maps, as `require_no_ids`.
+    id_maps: whether the objects lie in instance maps. Raises `DataError` for a list of another number of classes than
+    two, as `read_class_list`, and, without instance maps, as `require_no_ids`.
     """
     class_list = read_class_list(root)
     if class_list is None:
@@ -65,17 +77,17 @@ def read_object_classes(root: Path, id_maps: bool = False) -> ClassMap:
 
 
 def require_no_ids(class_list: ClassList) -> None:
-    """Raise `DataError` for a list with `ignore_ids` in a layout that has no effect of it."""
+    """Raise `DataError` for a list with `ignore_ids`, in a layout where it would have no effect."""
     if class_list.ignore_ids is not None:
         expected = "none in this layout, which has no folder instances/"
         raise DataError(class_list.path, "'ignore_ids'", expected, "Take it out, or pass `format='folders'`.")
 
 
 def read_class_list(root: Path) -> ClassList | None:
-    """Return the first class list found in `root`, in the order of `CLASS_LISTS`; `None` without one. One without
-    colours gets those of another list there that names the same classes in the same order.
+    """Return the first class list in `root`, in the order of `CLASS_LISTS`; `None` without one.
 
-    Raises `DataError` for a list that cannot be read or whose names or colours make no sense.
+    A list without colours gets those of another list there that names the same classes in the same order. Raises
+    `DataError` for a list that cannot be read or whose names or colours are invalid.
     """
     paths = [path for name in CLASS_LISTS if (path := root / name).is_file()]
     if not paths:
@@ -86,7 +98,7 @@ def read_class_list(root: Path) -> ClassList | None:
     for path in paths[1:]:
         try:
             other = _read_list(path)
-        except DataError:  # told where the lists are compared (see `other_lists`)
+        except DataError:  # reported where the lists are compared (see `find_conflicting_lists`)
             continue
         if other.colors and (other.classes.names, other.values) == (first.classes.names, first.values):
             return replace(first, classes=other.classes, colors=other.colors)
@@ -104,7 +116,7 @@ def _read_list(path: Path) -> ClassList:
 
 
 def class_list_yaml(classes: ClassMap) -> str:
-    """Return the text of `classes.yaml`, a class a line."""
+    """Return the text of `classes.yaml`, one line a class."""
     lines = (yaml.safe_dump(e, default_flow_style=True, sort_keys=False, width=10**6) for e in classes.to_dict())
     return "classes:\n" + "".join(f"- {line}" for line in lines)
 
@@ -129,7 +141,7 @@ def _read_yaml(path: Path, text: str) -> ClassList:
     classes = ClassMap.from_dict(entries)
     given = [(_color(entry["color"]), i) for i, entry in enumerate(entries) if "color" in entry]
     values, stated = _values(entries)
-    for ignored in _listed(content.get("ignore")):
+    for ignored in _as_list(content.get("ignore")):
         if isinstance(ignored, list):
             given.append((_color(ignored), IGNORE_INDEX))
         elif not _is_value(ignored):
@@ -140,12 +152,12 @@ def _read_yaml(path: Path, text: str) -> ClassList:
             raise ValueError(f"the value {ignored} stands for a class and for no label")
         else:
             values[ignored] = IGNORE_INDEX
-    thresholds = _thresholds(content, classes.num_classes, stated)
-    ignore_ids = None if "ignore_ids" not in content else tuple(_listed(content["ignore_ids"]))
+    thresholds = _thresholds(content, classes.num_classes, stated=stated)
+    ignore_ids = None if "ignore_ids" not in content else tuple(_as_list(content["ignore_ids"]))
     for value in ignore_ids or ():
         if not _is_value(value) or value <= 0:
             raise ValueError(f"under 'ignore_ids' {value!r}, which is no value of an instance map above 0")
-    return ClassList(path, classes, values, _unambiguous(given), stated, thresholds, ignore_ids)
+    return ClassList(path, classes, values, _require_unambiguous(given), stated, thresholds, ignore_ids)
 
 
 def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> None:
@@ -155,8 +167,8 @@ def _require_keys(entry: dict[Any, Any], known: tuple[str, ...], where: str) -> 
         raise ValueError(f"{where} has the key {format_value(others[0])}, which is none of {', '.join(known)}")
 
 
-def _listed(given: Any) -> list[Any]:
-    """Return what stands under `ignore`: one value or one colour is a list of one."""
+def _as_list(given: Any) -> list[Any]:
+    """Return a value of the file as a list: a single value or colour is a list of one."""
     if given is None:
         return []
     if not isinstance(given, list):
@@ -165,17 +177,17 @@ def _listed(given: Any) -> list[Any]:
 
 
 def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
-    """Return the class indices of mask values, and whether the entries say them under `value` or `values`."""
-    saying = [entry for entry in entries if "value" in entry or "values" in entry]
-    if not saying:
+    """Return the class index of each mask value, and whether the entries state them under `value` or `values`."""
+    with_values = [entry for entry in entries if "value" in entry or "values" in entry]
+    if not with_values:
         return {i: i for i in range(len(entries))}, False
-    if len(saying) < len(entries):
-        missing = next(entry["name"] for entry in entries if entry not in saying)
+    if len(with_values) < len(entries):
+        missing = next(entry["name"] for entry in entries if entry not in with_values)
         raise ValueError(f"values of some classes and none of {format_value(missing)}; give those of all or of none")
     values: dict[int, int] = {}
     for index, entry in enumerate(entries):
         for key in ("value", "values"):
-            for value in _listed(entry.get(key)):
+            for value in _as_list(entry.get(key)):
                 if not _is_value(value):
                     where = f"under {key!r} of {format_value(entry['name'])}"
                     raise ValueError(f"{format_value(value)} {where}, which is no whole number")
@@ -184,13 +196,15 @@ def _values(entries: list[dict[str, Any]]) -> tuple[dict[int, int], bool]:
     return values, True
 
 
-def _thresholds(content: dict[str, Any], classes: int, stated: bool) -> tuple[int, ...]:
+def _thresholds(content: dict[str, Any], classes: int, *, stated: bool) -> tuple[int, ...]:
+    """Return the thresholds of `classes.yaml`, if any. Raises `ValueError` for others than rising ones, one fewer than
+    classes."""
     if "threshold" not in content and "thresholds" not in content:
         return ()
     if "threshold" in content and "thresholds" in content:
         raise ValueError("'threshold' and 'thresholds', which say the same; keep one of them")
     key = "threshold" if "threshold" in content else "thresholds"
-    given = _listed(content[key])
+    given = _as_list(content[key])
     rising = all(_is_value(value) for value in given) and all(a < b for a, b in pairwise([0, *given]))
     if not rising or len(given) != classes - 1:
         raise ValueError(
@@ -207,8 +221,10 @@ def _is_value(value: Any) -> bool:
 
 
 def _read_names(path: Path, text: str) -> ClassList:
-    """Read a name a line. Lines that begin with # and labelme's `__ignore__` are no classes; where every line begins
-    with a number, the numbers are the masks' values."""
+    """Read one name a line. Lines that begin with # and labelme's `__ignore__` are no classes.
+
+    Where every line begins with a number, the numbers are the masks' values.
+    """
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#") and line != "__ignore__"]
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
@@ -224,29 +240,29 @@ def _read_names(path: Path, text: str) -> ClassList:
 
 def _read_label_colors(path: Path, text: str) -> ClassList:
     rows = [line.split(maxsplit=3) for line in text.splitlines() if line.strip()]
-    return _from_color_rows(path, [(row[3].strip(), row[:3]) for row in rows if _of_length(row, 4)])
+    return _from_color_rows(path, [(row[3].strip(), row[:3]) for row in rows if _require_length(row, 4)])
 
 
 def _read_class_dict(path: Path, text: str) -> ClassList:
     rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if any(row)]
-    return _from_color_rows(path, [(row[0], row[1:4]) for row in rows[1:] if _of_length(row, 4)])
+    return _from_color_rows(path, [(row[0], row[1:4]) for row in rows[1:] if _require_length(row, 4)])
 
 
 def _read_object_info(path: Path, text: str) -> ClassList:
-    """Read the list of ADE20K's challenge: a header, then index, three numbers and names of a class; 0 is no label."""
+    """Read the list of ADE20K's challenge: a header, then index, three numbers and names of a class; 0 has no label."""
     rows = [line.split("\t") for line in text.splitlines() if line.strip()]
-    pairs = [(int(row[0]), row[-1].split(",")[0].strip()) for row in rows[1:] if _of_length(row, 2)]
+    pairs = [(int(row[0]), row[-1].split(",")[0].strip()) for row in rows[1:] if _require_length(row, 2)]
     return _from_values(path, pairs, {0: IGNORE_INDEX})
 
 
 def _read_class_values(path: Path, text: str) -> ClassList:
-    """Read what Roboflow writes beside semantic masks: a header, then lines of value and name."""
+    """Read the list that Roboflow writes beside semantic masks: a header, then lines of value and name."""
     rows = [row for row in csv.reader(text.splitlines(), skipinitialspace=True) if any(row)]
-    return _from_values(path, [(int(row[0]), row[1].strip()) for row in rows[1:] if _of_length(row, 2)], {})
+    return _from_values(path, [(int(row[0]), row[1].strip()) for row in rows[1:] if _require_length(row, 2)], {})
 
 
 def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int, int]) -> ClassList:
-    """Return the classes of (value, name) pairs, in the order of the values; `others` are values without a class."""
+    """Return the class list of (value, name) pairs, in the order of values. others: values without a class."""
     rows = sorted(pairs)
     values = {value: index for index, (value, _) in enumerate(rows)}
     if len(values) < len(rows) or not all(0 <= value <= IGNORE_INDEX for value in values):
@@ -257,7 +273,7 @@ def _from_values(path: Path, pairs: Iterable[tuple[int, str]], others: dict[int,
 
 
 def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> ClassList:
-    """Return the classes of (name, [r, g, b]) rows; a row's position is its mask value, void rows included."""
+    """Return the class list of (name, [r, g, b]) rows. The position of a row is its mask value; void rows count."""
     names: list[str] = []
     colors: list[Color] = []
     indices: list[int] = []
@@ -268,12 +284,13 @@ def _from_color_rows(path: Path, rows: Iterable[tuple[str, list[str]]]) -> Class
         colors.append(color)
         if not void:
             names.append(name)
-    kept = tuple(color for color, index in zip(colors, indices, strict=True) if index != IGNORE_INDEX)
-    given = _unambiguous(list(zip(colors, indices, strict=True)))
-    return ClassList(path, ClassMap(tuple(names), kept), dict(enumerate(indices)), given)
+    class_colors = tuple(color for color, index in zip(colors, indices, strict=True) if index != IGNORE_INDEX)
+    given = _require_unambiguous(list(zip(colors, indices, strict=True)))
+    return ClassList(path, ClassMap(tuple(names), class_colors), dict(enumerate(indices)), given)
 
 
-def _of_length(row: list[str], least: int) -> bool:
+def _require_length(row: list[str], least: int) -> bool:
+    """Return true; raise `ValueError` for a row of fewer cells than `least`."""
     if len(row) < least:
         raise ValueError(f"the line {format_value(' '.join(row))} is too short")
     return True
@@ -285,7 +302,8 @@ def _color(value: Any) -> Color:
     return value[0], value[1], value[2]
 
 
-def _unambiguous(given: list[tuple[Color, int]]) -> dict[Color, int]:
+def _require_unambiguous(given: list[tuple[Color, int]]) -> dict[Color, int]:
+    """Return the class index of each colour; raise `ValueError` for a colour of two classes."""
     colors: dict[Color, int] = {}
     for color, index in given:
         if colors.setdefault(color, index) != index:
@@ -302,7 +320,7 @@ CLASS_LISTS: dict[str, Callable[[Path, str], ClassList]] = {
     "_classes.csv": _read_class_values,
     "objectInfo150.txt": _read_object_info,
 }
-"""The readers of the lists, by file name."""
+"""The reader of each list, by file name, in the order in which they are looked for."""
 
 FORMS = {
     "classes.yaml": (

@@ -1,4 +1,4 @@
-"""Lists of classes beside the one that is read: whether they say the same, how they differ, or that none was read."""
+"""Class lists besides the one that is read: whether they agree with it, contradict it, or cannot be read."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from pixelwise.data.splits import SPLITS
 from pixelwise.data.unrecognised import kind_of_json
 
 DEPTH = 3
-"""Of folders in which lists of classes are noticed."""
+"""Levels of folders that are searched for class lists."""
 MOST = 50
-"""Lists that are compared."""
-ROBOFLOWS = "_classes.csv"
+"""Most lists that are compared."""
+ROBOFLOW_LIST = "_classes.csv"
 OTHER_CLASS_LISTS = re.compile(
     r"(_?class(es)?([ _-]?(names?|dict|list|map|labels?|colou?rs?|info))?([ _-]?seg(mentation)?)?"
     r"|labels?([ _-]?(map|names?|list|colou?rs))?|categories|obj_class_to_machine_colou?r"
@@ -36,19 +36,21 @@ OTHER_CLASS_LISTS = re.compile(
     r"(\.names|\.txt|\.csv|\.tsv|\.json|\.pbtxt|\.xml|\.xlsx)",
     re.IGNORECASE,
 )
-"""Names under which tools keep lists of classes."""
+"""File names of class lists in common tools."""
 KEYS = ("names", "classes", "labels", "categories")
-"""Under which JSON and YAML files hold names of classes."""
+"""Keys of class names in JSON and YAML files."""
 BY_NAME = ("coco", "panoptic", "cvat", "via", "labelme")
-"""Layouts whose annotations name their classes, so that the order of a list says nothing."""
+"""Layouts whose annotations name their classes, so that the order of a list is irrelevant."""
 LISTED = ("folders", "voc", "dsb", "yolo")
-"""Layouts whose classes a list decides."""
+"""Layouts whose classes a list determines."""
 _SHOWN = 8
+"""Names that a message lists."""
 
 
 @dataclass(frozen=True)
 class NameList:
-    """The names of a list in their order, less those of no label, and what it says of their values and colours."""
+    """The class names of a list in their order, without those of no label, and their values and colours where it gives
+    them."""
 
     path: Path
     names: tuple[str, ...]
@@ -56,48 +58,55 @@ class NameList:
     colors: Mapping[str, Color] = field(default_factory=dict)
 
     @property
-    def plain(self) -> tuple[str, ...]:
-        return tuple(_plain(name) for name in self.names)
+    def normalized(self) -> tuple[str, ...]:
+        """The names as they are compared (see `_normalize`)."""
+        return tuple(_normalize(name) for name in self.names)
 
 
 def read_split_class_list(root: Path) -> ClassList | None:
-    """Return the list that Roboflow writes into each split's folder; `None` without one. Where they differ,
-    `find_conflicting_lists` tells."""
+    """Return the list that Roboflow writes into each split's folder; `None` without one.
+
+    Where the lists of splits differ, `find_conflicting_lists` reports it. Raises `DataError` for a list that cannot be
+    read.
+    """
     names = (name for spellings in SPLITS.values() for name in spellings)
-    path = next((file for name in names if (file := root / name / ROBOFLOWS).is_file()), None)
+    path = next((file for name in names if (file := root / name / ROBOFLOW_LIST).is_file()), None)
     if path is None:
         return None
     try:
-        return CLASS_LISTS[ROBOFLOWS](path, read_text(path, MAX_LIST_BYTES))
+        return CLASS_LISTS[ROBOFLOW_LIST](path, read_text(path, MAX_LIST_BYTES))
     except (OSError, ValueError, csv.Error) as error:
         found = f"a list that cannot be read ({error})"
         raise DataError(path, found, "a header line, then lines of value,name", "Correct it.") from error
 
 
 def find_conflicting_lists(dataset: Dataset) -> list[Problem]:
-    """Return what is to be said of the lists of classes in a data set's folders that say something else than its
-    classes, or that cannot be read."""
-    read = [(path, _read(path)) for path in find_list_files(dataset.root)]
-    used = next((own for _, own in read if own is not None and _is_used(dataset, own)), None)
+    """Return the problems of class lists that contradict the classes of a data set, or cannot be read."""
+    read = [(path, _read_list(path)) for path in find_list_files(dataset.root)]
+    used = next((name_list for _, name_list in read if name_list is not None and _is_used(dataset, name_list)), None)
     problems: list[Problem] = []
-    for path, own in read:
-        if own is None:
+    for path, name_list in read:
+        if name_list is None:
             if path.name in (*CLASS_LISTS, LABEL_MAP) or OTHER_CLASS_LISTS.fullmatch(path.name):
-                problems.append(_unread(dataset, path, used))
-        elif own is not used and (difference := _difference(dataset, own, used)):
-            problems.append(_differing(dataset, own, used, difference))
+                problems.append(_unread_problem(dataset, path, used))
+        elif name_list is not used and (difference := _describe_difference(dataset, name_list, used)):
+            problems.append(_conflict_problem(dataset, name_list, used, difference))
     return problems
 
 
-def _is_used(dataset: Dataset, own: NameList) -> bool:
-    names = tuple(_plain(name) for name in dataset.classes.names)
+def _is_used(dataset: Dataset, name_list: NameList) -> bool:
+    """Return whether a list is the one that the data set's classes were read from."""
+    names = tuple(_normalize(name) for name in dataset.classes.names)
     if dataset.format == "yolo":
-        return own.path.suffix.lower() in (".yaml", ".yml") and _without_background(own.plain) == names[1:]
-    return own.plain == names
+        return (
+            name_list.path.suffix.lower() in (".yaml", ".yml")
+            and _without_background(name_list.normalized) == names[1:]
+        )
+    return name_list.normalized == names
 
 
 def find_list_files(root: Path) -> list[Path]:
-    """Return the files in `root`, and a little deeper, that are called as lists of classes are, those that are read
+    """Return the files in `root`, and a little deeper, that are named like class lists; those that are read come
     first."""
     files: list[tuple[int, int, Path]] = []
     order = [*CLASS_LISTS, LABEL_MAP]
@@ -114,29 +123,30 @@ def find_list_files(root: Path) -> list[Path]:
 
 
 def _holds_annotations(path: Path) -> bool:
+    """Return whether a JSON file holds annotations instead of a class list."""
     return path.suffix.lower() == ".json" and kind_of_json(path) is not None
 
 
-def _read(path: Path) -> NameList | None:
-    """Return what a list says; `None` where it cannot be read, or is none."""
+def _read_list(path: Path) -> NameList | None:
+    """Return the names of a list; `None` where it cannot be read, or is no class list."""
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             return None
         if path.suffix.lower() in (".json", ".yaml", ".yml") and path.name not in CLASS_LISTS:
             content = parse_json(path) if path.suffix.lower() == ".json" else parse_yaml(path)
-            return _of_pairs(path, _pairs_in(content, OTHER_CLASS_LISTS.fullmatch(path.name) is not None))
+            return _from_pairs(path, _find_pairs(content, is_list=OTHER_CLASS_LISTS.fullmatch(path.name) is not None))
         if path.name == LABEL_MAP:
-            own = read_label_map(path.parent)
-            return None if own is None else _of_list(own)
-        if (reader := _reader(path)) is None:
+            class_list = read_label_map(path.parent)
+            return None if class_list is None else _from_class_list(class_list)
+        if (reader := _guess_form(path)) is None:
             return None
-        return _of_list(CLASS_LISTS[reader](path, read_text(path, MAX_LIST_BYTES)))
+        return _from_class_list(CLASS_LISTS[reader](path, read_text(path, MAX_LIST_BYTES)))
     except (OSError, ValueError, KeyError, RecursionError, DataError, yaml.YAMLError, csv.Error):
         return None
 
 
-def _reader(path: Path) -> str | None:
-    """Return the list whose form a file's name suggests."""
+def _guess_form(path: Path) -> str | None:
+    """Return the list whose form the name of a file suggests."""
     if path.name in CLASS_LISTS:
         return path.name
     if path.suffix.lower() == ".txt" and re.match("colou?r|palette|.*colou?rs", path.name, re.IGNORECASE):
@@ -144,15 +154,17 @@ def _reader(path: Path) -> str | None:
     return {".csv": "class_dict.csv", ".txt": "classes.txt", ".names": "classes.txt"}.get(path.suffix.lower())
 
 
-def _of_list(own: ClassList) -> NameList:
-    names = own.classes.names
-    values = {names[index]: value for value, index in own.values.items() if index != IGNORE_INDEX}
-    colors = {names[index]: color for color, index in own.colors.items() if index != IGNORE_INDEX}
-    return NameList(own.path, names, values if own.stated else {}, colors)
+def _from_class_list(class_list: ClassList) -> NameList:
+    """Return the names of a list that was read."""
+    names = class_list.classes.names
+    values = {names[index]: value for value, index in class_list.values.items() if index != IGNORE_INDEX}
+    colors = {names[index]: color for color, index in class_list.colors.items() if index != IGNORE_INDEX}
+    return NameList(class_list.path, names, values if class_list.stated else {}, colors)
 
 
-def _of_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> NameList | None:
-    named = [(value, name) for value, name in pairs if _plain(name) not in VOID_NAMES]
+def _from_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> NameList | None:
+    """Return the names of (value, name) pairs; `None` without a name."""
+    named = [(value, name) for value, name in pairs if _normalize(name) not in VOID_NAMES]
     if not named:
         return None
     stated = {name: value for value, name in named if value is not None}
@@ -161,12 +173,14 @@ def _of_pairs(path: Path, pairs: list[tuple[int | None, str]]) -> NameList | Non
     return NameList(path, tuple(name for _, name in named), stated if len(stated) == len(named) else {})
 
 
-def _pairs_in(content: Any, is_list: bool) -> list[tuple[int | None, str]]:
-    """Return values, where they are given, and names of classes in what a JSON or YAML file holds; of one that need not
-    be a list of classes what stands under one of `KEYS`."""
+def _find_pairs(content: Any, *, is_list: bool) -> list[tuple[int | None, str]]:
+    """Return the (value, name) pairs in the content of a JSON or YAML file; the value is `None` where it gives none.
+
+    is_list: whether the file is a class list by its name. Otherwise only the content under one of `KEYS` counts.
+    """
     if isinstance(content, dict):
         if key := next((key for key in KEYS if isinstance(content.get(key), list | dict)), None):
-            return _pairs_in(content[key], True)
+            return _find_pairs(content[key], is_list=True)
         if is_list and all(type(value) is int for value in content.values()):
             return [(value, str(name)) for name, value in content.items()]
         if is_list and all(isinstance(name, str) and str(key).isdecimal() for key, name in content.items()):
@@ -186,11 +200,15 @@ def _pairs_in(content: Any, is_list: bool) -> list[tuple[int | None, str]]:
     return pairs
 
 
-def _difference(dataset: Dataset, own: NameList, used: NameList | None) -> str | None:
-    """Return how a list differs from the classes that are read; `None` where it says the same."""
+def _describe_difference(dataset: Dataset, name_list: NameList, used: NameList | None) -> str | None:
+    """Return how a list differs from the classes that are read; `None` where it agrees."""
     names = dataset.classes.names
-    here, there = own.plain, tuple(_plain(name) for name in names)
-    may_lack_background = dataset.format in (*BY_NAME, "yolo") or own.path.suffix.lower() in (".yaml", ".yml", ".names")
+    here, there = name_list.normalized, tuple(_normalize(name) for name in names)
+    may_lack_background = dataset.format in (*BY_NAME, "yolo") or name_list.path.suffix.lower() in (
+        ".yaml",
+        ".yml",
+        ".names",
+    )
     if may_lack_background:
         here, there = _without_background(here), _without_background(there)
     if dataset.format in BY_NAME:
@@ -199,44 +217,51 @@ def _difference(dataset: Dataset, own: NameList, used: NameList | None) -> str |
         if sorted(here) == sorted(there):
             return "the order differs"
         only_here, only_there = (
-            [name for name in own_names if (plain := _plain(name)) in mine and plain not in others]
-            for own_names, mine, others in ((own.names, here, there), (names, there, here))
+            [name for name in all_names if (plain := _normalize(name)) in mine and plain not in others]
+            for all_names, mine, others in ((name_list.names, here, there), (names, there, here))
         )
-        told = [f"only {where}: {_shown(some)}" for where, some in (("here", only_here), ("there", only_there)) if some]
-        return "; ".join(told) or "the numbers differ"
+        differences = [
+            f"only {where}: {_format_names(some)}"
+            for where, some in (("here", only_here), ("there", only_there))
+            if some
+        ]
+        return "; ".join(differences) or "the numbers differ"
     if used is None:
         return None
-    for word, mine, others in (("value", own.values, used.values), ("colour", own.colors, used.colors)):
-        known = {_plain(name): value for name, value in others.items()}
-        differ = [name for name, value in mine.items() if known.get(_plain(name), value) != value]
+    for word, mine, others in (("value", name_list.values, used.values), ("colour", name_list.colors, used.colors)):
+        known = {_normalize(name): value for name, value in others.items()}
+        differ = [name for name, value in mine.items() if known.get(_normalize(name), value) != value]
         if differ and (word == "value" or _uses_colors(dataset)):
             plural, verb = ("s", "differ") if len(differ) > 1 else ("", "differs")
-            return f"the {word}{plural} of {_shown(differ)} {verb}"
+            return f"the {word}{plural} of {_format_names(differ)} {verb}"
     return None
 
 
 def _uses_colors(dataset: Dataset) -> bool:
+    """Return whether masks are read by colours."""
     return dataset.mask_encoding is not None and bool(dataset.mask_encoding.colors or dataset.mask_encoding.palette)
 
 
-def _differing(dataset: Dataset, own: NameList, used: NameList | None, difference: str) -> Problem:
-    names = f"{len(own.names)} classes ({_shown(own.names)})"
+def _conflict_problem(dataset: Dataset, name_list: NameList, used: NameList | None, difference: str) -> Problem:
+    """Return the problem for a list that differs from the classes that are read."""
+    names = f"{len(name_list.names)} classes ({_format_names(name_list.names)})"
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
             f"found names of {names}; expected them in classes.yaml or classes.txt in {dataset.root.name}/. They "
             "were not read: write them there, in classes.txt one a line in the order of the masks' values."
         )
-        return Problem(own.path, "passed_over", message)
+        return Problem(name_list.path, "passed_over", message)
     source = "the classes of the data" if used is None else display_path(dataset.root, used.path)
     message = (
-        f"found {names}, and {dataset.classes.num_classes} ({_shown(dataset.classes.names)}) in {source}, which "
+        f"found {names}, and {dataset.classes.num_classes} ({_format_names(dataset.classes.names)}) in {source}, which "
         f"count{'' if used is None else 's'}: {difference}; expected one list of classes, or the same in all. Correct "
         "one of them, or move this one elsewhere."
     )
-    return Problem(own.path, "class_lists" if dataset.format in LISTED else "passed_over", message)
+    return Problem(name_list.path, "class_lists" if dataset.format in LISTED else "passed_over", message)
 
 
-def _unread(dataset: Dataset, path: Path, used: NameList | None) -> Problem:
+def _unread_problem(dataset: Dataset, path: Path, used: NameList | None) -> Problem:
+    """Return the problem for a file that is named like a class list and cannot be read as one."""
     known = ", ".join(CLASS_LISTS)
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
@@ -253,13 +278,16 @@ def _unread(dataset: Dataset, path: Path, used: NameList | None) -> Problem:
 
 
 def _without_background(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names without those of background."""
     return tuple(name for name in names if not is_background(name))
 
 
-def _plain(name: str) -> str:
+def _normalize(name: str) -> str:
+    """Return a name without case, spaces, dashes and underscores."""
     return re.sub(r"[\s_-]+", "", nfc(name).casefold())
 
 
-def _shown(names: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    own = [shorten(name) for name in names]
-    return ", ".join(own[:_SHOWN]) + (" ..." if len(own) > _SHOWN else "")
+def _format_names(names: Iterator[str] | tuple[str, ...] | list[str]) -> str:
+    """Return the first names as text."""
+    shortened = [shorten(name) for name in names]
+    return ", ".join(shortened[:_SHOWN]) + (" ..." if len(shortened) > _SHOWN else "")
