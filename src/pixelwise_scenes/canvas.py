@@ -1,4 +1,4 @@
-"""What is painted on: colours, labels and objects of one picture, and how far away the land behind them is."""
+"""`Canvas`: the colours, labels and objects of a picture in the making, and the distance of the land behind them."""
 
 from __future__ import annotations
 
@@ -45,20 +45,21 @@ class Canvas:
     land_z: Float
 
     def paint(self, box: Box, alpha: Float, color: Float, z: float, class_index: int | None, instance: int = 0) -> None:
-        """Lay `color` (one, or one for each pixel) over `box`; a pixel covered by more than half changes its label.
+        """Paint `color`, one or one for each pixel, over `box`. A pixel covered by more than half changes its label.
 
-        A `class_index` of `None` colours and labels nothing: for what is thinner than labels can tell, such as wires.
+        A `class_index` of `None` changes colours alone, for things too thin to label, such as wires.
         """
         alpha = np.where(self.land_z[box] > 0.965 * z, alpha, np.float32(0.0))
-        hazed = self.light.hazed(color, floats(z))
-        self.rgb[(slice(None), *box)] = mix(self.rgb[(slice(None), *box)], hazed, alpha)
+        hazy = self.light.add_haze(color, floats(z))
+        self.rgb[(slice(None), *box)] = mix(self.rgb[(slice(None), *box)], hazy, alpha)
         if class_index is not None:
             covered = alpha > 0.5
             self.label_map[box][covered] = class_index
             self.instance_map[box][covered] = instance
 
     def paint_polygon(self, points: Float, color: Float, z: float, class_index: int | None, instance: int = 0) -> None:
-        """Paint a convex polygon with smooth edges; `points` are (row, column) corners in pixels, either way round."""
+        """Paint a convex polygon with smooth edges. points: its corners (row, column) in pixels, in either
+        direction."""
         (top, left), (bottom, right) = points.min(axis=0), points.max(axis=0)
         box = self.view.box(float(top), float(bottom), float(left), float(right))
         if box is not None:
@@ -66,14 +67,14 @@ class Canvas:
 
 
 def grid(box: Box) -> tuple[Float, Float]:
-    """Return the rows (n, 1) and columns (1, m) of the centres of the pixels in `box`."""
+    """Return the rows (n, 1) and columns (1, m) of the pixel centres in `box`."""
     rows = np.arange(box[0].start, box[0].stop, dtype=np.float32)[:, None] + 0.5
     columns = np.arange(box[1].start, box[1].stop, dtype=np.float32)[None, :] + 0.5
     return rows, columns
 
 
 def polygon_alpha(points: Float, box: Box) -> Float:
-    """Return how much of each pixel in `box` the convex polygon covers, from its distance to the nearest edge."""
+    """Return the share of each pixel in `box` that the convex polygon covers, from its distance to the nearest edge."""
     rows, columns = grid(box)
     following = np.roll(points, -1, axis=0)
     area = np.sum(points[:, 1] * following[:, 0] - following[:, 1] * points[:, 0])

@@ -1,4 +1,4 @@
-"""`scene`: one seeded landscape, from the far sky to the nearest tree."""
+"""`scene`: a seeded landscape, composed from the sky to the nearest tree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pixelwise.core.errors import ShapeError
 from pixelwise_scenes.camera import expose
 from pixelwise_scenes.canvas import Canvas
-from pixelwise_scenes.ground import draw_season, paint_land, paint_water
+from pixelwise_scenes.ground import Landscape, draw_season, paint_land, paint_water
 from pixelwise_scenes.houses import House
 from pixelwise_scenes.layout import Things, draw_things
 from pixelwise_scenes.light import draw_light
@@ -28,10 +28,10 @@ _SMALLEST_SIDE = 32
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture with its truth.
+    """A picture with its labels.
 
-    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), indices of its kind's classes.
-    instance_map: int32 (height, width), 1..n for the objects that are seen, 0 elsewhere.
+    image: uint8 (height, width, 3) RGB. label_map: uint8 (height, width), class indices. instance_map: int32 (height,
+    width), 1..n for the visible objects, 0 elsewhere.
     """
 
     image: npt.NDArray[np.uint8]
@@ -47,10 +47,10 @@ def require_size(where: str, size: tuple[int, int]) -> None:
 
 
 def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
-    """Return the scene of a key, at (height, width) pixels.
+    """Return the landscape of a key, at (height, width) pixels, with classes `SCENE_CLASSES`.
 
-    The key alone decides what is seen, so a scene is the same in every size but for its detail and its noise. Raises
-    `ShapeError` for a side below 32 pixels.
+    The key alone determines the content. Another size changes the detail and the noise alone. Raises `ShapeError` for a
+    side below 32 pixels.
     """
     height, width = size
     require_size("scene", size)
@@ -64,7 +64,7 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
     surface = project_surface(view, terrain, light.toward_sun)
     picture = paint_sky(view, light, air)
     sunlit = cast_shadows(view, light, surface, things)
-    label_map = paint_land(picture, surface, sunlit, terrain, light, season, grain, view)
+    label_map = paint_land(picture, surface, sunlit, Landscape(view, terrain, season, light, grain))
     paint_water(picture, label_map, surface, light, grain)
     instance_map = np.zeros(size, np.int32)
     canvas = Canvas(view, light, grain, picture, label_map, instance_map, surface.z)
@@ -74,7 +74,7 @@ def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:
 
 
 def _paint_things(canvas: Canvas, things: Things) -> None:
-    """Paint every object, farthest first."""
+    """Paint all objects, farthest first."""
     everything: list[Tree | House | Pole] = [*things.trees, *things.houses, *things.poles]
     for instance, thing in enumerate(sorted(everything, key=lambda thing: -thing.z), start=1):
         thing.paint(canvas, instance)

@@ -1,4 +1,4 @@
-"""What the land is made of: meadow and fields, hills, the road and the lake."""
+"""The ground: meadow and fields, hills, the road and the lake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixelwise_scenes.blend import Float, mix, rgb, smooth
 from pixelwise_scenes.canvas import HILL, MEADOW, ROAD, SKY, WATER
 from pixelwise_scenes.light import Light
 from pixelwise_scenes.noise import Texture
-from pixelwise_scenes.terrain import Road, Terrain
+from pixelwise_scenes.terrain import Terrain
 from pixelwise_scenes.view import Surface, View
 
 
@@ -62,43 +62,47 @@ _AUTUMN = Season(
 _SEASONS = (_SPRING, _SUMMER, _LATE_SUMMER, _AUTUMN)
 
 
+@dataclass(frozen=True)
+class Landscape:
+    """What a scene's ground depends on."""
+
+    view: View
+    terrain: Terrain
+    season: Season
+    light: Light
+    grain: Texture
+
+
 def draw_season(rng: np.random.Generator) -> Season:
+    """Draw a season."""
     return _SEASONS[rng.choice(len(_SEASONS), p=(0.28, 0.34, 0.14, 0.24))]
 
 
-def paint_land(
-    picture: Float,
-    surface: Surface,
-    sunlit: Float,
-    terrain: Terrain,
-    light: Light,
-    season: Season,
-    grain: Texture,
-    view: View,
-) -> npt.NDArray[np.uint8]:
-    """Paint the land into `picture`, where it is seen, and return the label map so far.
+def paint_land(picture: Float, surface: Surface, sunlit: Float, landscape: Landscape) -> npt.NDArray[np.uint8]:
+    """Paint the visible land into `picture`, and return the label map so far.
 
-    `sunlit` (height, width) is 0 where an object's shadow falls and 1 where none does.
+    sunlit: (height, width), 0 in the shadow of an object, else 1.
     """
+    terrain, light, grain = landscape.terrain, landscape.light, landscape.grain
     x, z = surface.x[surface.land], surface.z[surface.land]
     high, offset, away = terrain.hills(x, z), terrain.road.offset(x, z), terrain.lake.away(x, z, terrain.land)
-    metres_per_pixel = z * (1.0 / view.focal)
+    metres_per_pixel = z * (1.0 / landscape.view.focal)
     hill = smooth(high + 3.0 * terrain.land.at(x * 0.5, z * 0.5), 5.0, 17.0)
     edge = terrain.road.half_width + 0.12 * grain.at(x * 4.0, z * 4.0) - np.abs(offset)
     road = np.clip(edge / metres_per_pixel + 0.5, 0.0, 1.0) * ((z < terrain.road.end) & (hill < 0.5))
 
     albedo = np.empty((3, 1, len(x)), np.float32)
     is_low, is_high, is_road = hill < 1.0, hill > 0.0, road > 0.0
-    albedo[..., is_low] = _meadow(x[is_low], z[is_low], offset[is_low], away[is_low], season, terrain, grain)
-    slope = _hillside(x[is_high], z[is_high], high[is_high], season, terrain, grain)
+    albedo[..., is_low] = _meadow(x[is_low], z[is_low], offset[is_low], away[is_low], landscape)
+    slope = _hillside(x[is_high], z[is_high], high[is_high], landscape)
     albedo[..., is_high] = mix(np.where(is_low[is_high], albedo[..., is_high], np.float32(0.0)), slope, hill[is_high])
-    way = _roadway(x[is_road], z[is_road], offset[is_road], terrain.road, season, grain, metres_per_pixel[is_road])
+    way = _roadway(x[is_road], z[is_road], offset[is_road], landscape, metres_per_pixel[is_road])
     albedo[..., is_road] = mix(albedo[..., is_road], way, road[is_road])
 
     clouds = 1.0 - 0.6 * smooth(terrain.land.at(x * 0.33 + 120.0, z * 0.22 + 40.0) + light.clouds, 0.2, 0.9)
     lambert, shade = surface.lambert[surface.land], sunlit[surface.land]
-    lit = light.shaded(albedo * (0.66 + 0.34 * shade), lambert * shade * clouds)
-    picture[:, surface.land] = light.hazed(lit, z)[:, 0]
+    lit = light.shade(albedo * (0.66 + 0.34 * shade), lambert * shade * clouds)
+    picture[:, surface.land] = light.add_haze(lit, z)[:, 0]
     label = np.where(hill > 0.5, np.uint8(HILL), np.uint8(MEADOW))
     label[(away < 1.0) & (label == MEADOW)] = WATER
     label[road > 0.5] = ROAD
@@ -107,14 +111,16 @@ def paint_land(
     return label_map
 
 
-def _meadow(x: Float, z: Float, offset: Float, away: Float, season: Season, terrain: Terrain, grain: Texture) -> Float:
-    """Grass in patches, fields with furrows farther out, tufts and flowers near by, sand along the shore."""
-    turned_x, turned_z = 0.94 * x + 0.34 * z, 0.94 * z - 0.34 * x
+def _meadow(x: Float, z: Float, offset: Float, away: Float, landscape: Landscape) -> Float:
+    """Return the colours of grass in patches, of distant fields with furrows, near tufts and flowers, and sand along
+    the shore."""
+    terrain, season, grain = landscape.terrain, landscape.season, landscape.grain
+    rotated_x, rotated_z = 0.94 * x + 0.34 * z, 0.94 * z - 0.34 * x
     bend = 9.0 * terrain.land.at(x * 0.5, z * 0.5)
-    plot = grain.at(np.floor((turned_x + bend) * (1 / 62.0)) * 7.3, np.floor((turned_z + bend) * (1 / 85.0)) * 11.7)
+    plot = grain.at(np.floor((rotated_x + bend) * (1 / 62.0)) * 7.3, np.floor((rotated_z + bend) * (1 / 85.0)) * 11.7)
     farmed = smooth(z, 70.0, 110.0) * (np.abs(offset) > 9.0)
     crop = smooth(plot, 0.25, 0.5) * farmed
-    furrow = np.sin(turned_x * 1.35) * np.exp(z * (-1 / 130.0)) * farmed
+    furrow = np.sin(rotated_x * 1.35) * np.exp(z * (-1 / 130.0)) * farmed
     patch = terrain.land.at(x * 2.3 + 19.0, z * 2.3)
     color = mix(season.grass, season.field, np.clip(crop * 0.85 + 0.16 + 0.16 * patch, 0.0, 1.0))
     near = np.exp(z * (-1 / 45.0))
@@ -126,8 +132,9 @@ def _meadow(x: Float, z: Float, offset: Float, away: Float, season: Season, terr
     return mix(color, rgb(0.60, 0.54, 0.42), 0.7 * smooth(away, 1.18, 1.02))
 
 
-def _hillside(x: Float, z: Float, high: Float, season: Season, terrain: Terrain, grain: Texture) -> Float:
-    """Woods below, heath between, bare rock where it is high."""
+def _hillside(x: Float, z: Float, high: Float, landscape: Landscape) -> Float:
+    """Return the colours of hills: woods below, heath between, bare rock on top."""
+    terrain, season, grain = landscape.terrain, landscape.season, landscape.grain
     wooded = smooth(grain.at(x * 0.11, z * 0.05 + 3.0) + terrain.land.at(x * 0.4, z * 0.2), -0.5, 0.5)
     color = mix(season.heath, season.wood, wooded)
     bare = smooth(high + 40.0 * grain.at(x * 0.07, z * 0.03), 200.0, 330.0)
@@ -135,10 +142,9 @@ def _hillside(x: Float, z: Float, high: Float, season: Season, terrain: Terrain,
     return color * (1.0 + 0.13 * grain.at(x * 0.3, z * 0.12))
 
 
-def _roadway(
-    x: Float, z: Float, offset: Float, road: Road, season: Season, grain: Texture, metres_per_pixel: Float
-) -> Float:
-    """Asphalt with its markings, or a track with grass between the ruts."""
+def _roadway(x: Float, z: Float, offset: Float, landscape: Landscape, metres_per_pixel: Float) -> Float:
+    """Return the colours of asphalt with its markings, or of a track with grass between the ruts."""
+    road, season, grain = landscape.terrain.road, landscape.season, landscape.grain
     side = np.abs(offset)
     worn = 1.0 + 0.06 * grain.at(x * 7.0, z * 7.0) + 0.07 * grain.at(x * 0.8, z * 0.8)
     if road.paved:
@@ -155,7 +161,7 @@ def _roadway(
 def paint_water(
     picture: Float, label_map: npt.NDArray[np.uint8], surface: Surface, light: Light, grain: Texture
 ) -> None:
-    """Turn the water of `label_map` into a mirror of what stands above its far shore, broken by ripples."""
+    """Paint the water of `label_map`: a mirror of what stands above its far shore, broken by ripples."""
     water = label_map == WATER
     rows, columns = np.nonzero(water)
     shore = np.argmax(water, axis=0)[columns]
@@ -167,4 +173,4 @@ def paint_water(
     open_sky = mix(light.zenith, light.horizon, 0.25) * rgb(0.86, 0.96, 1.0)
     color = mix(reflected, open_sky, np.clip(0.52 + 0.16 * ripple, 0.2, 0.9))
     glitter = smooth(ripple, 1.6, 2.6) * (0.35 * max(light.toward_sun[2], 0.25))
-    picture[:, water] = light.hazed(0.94 * color + glitter * light.sun, 0.5 * z)[:, 0]
+    picture[:, water] = light.add_haze(0.94 * color + glitter * light.sun, 0.5 * z)[:, 0]

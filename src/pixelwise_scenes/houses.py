@@ -50,22 +50,22 @@ class House:
     tower: float
 
     def paint(self, canvas: Canvas, instance: int) -> None:
-        """Paint the faces that are turned to the viewer, farthest first."""
+        """Paint the faces that the viewer sees, farthest first."""
         if canvas.view.focal * self.length / self.z < _SMALLEST:
             return
         for corners, color, windows in sorted(self._faces(canvas.view.eye), key=lambda face: -_distance(face[0])):
             normal = _normal(corners)
-            lit = canvas.light.shaded(color, floats(canvas.light.facing(*normal)))
+            lit = canvas.light.shade(color, floats(canvas.light.cosine_to_sun(*normal)))
             self._paint_face(canvas, corners, lit, instance)
             for window in _panes(corners, windows):
-                self._paint_face(canvas, window, canvas.light.shaded(_GLASS, floats(0.4)), instance)
+                self._paint_face(canvas, window, canvas.light.shade(_GLASS, floats(0.4)), instance)
 
     def _paint_face(self, canvas: Canvas, corners: tuple[Corner, ...], color: Float, instance: int) -> None:
         points = floats([(canvas.view.row(y, z), canvas.view.column(x, z)) for x, y, z in corners])
         canvas.paint_polygon(points, color, self.z, HOUSE, instance)
 
     def _faces(self, eye: float) -> list[Face]:
-        """Return the faces that look towards the viewer's eye."""
+        """Return the faces that the viewer sees."""
         long, deep, top, ridge = 0.5 * self.length, 0.5 * self.depth, self.wall, self.wall + self.roof
         low, over = -_FOOTING, top - 0.3
         faces: list[Face] = []
@@ -82,16 +82,17 @@ class House:
             faces += _spire(long, half, self.tower, self.roof_color)
         else:
             faces += _shaft(0.5 * long, 0.4, top, ridge + 0.8, _BRICK)
-        placed = [(tuple(self._placed(*corner) for corner in corners), color, n) for corners, color, n in faces]
-        return [face for face in placed if _turned_to(face[0], eye)]
+        world_faces = [(tuple(self._to_world(*corner) for corner in corners), color, n) for corners, color, n in faces]
+        return [face for face in world_faces if _faces_viewer(face[0], eye)]
 
-    def _placed(self, right: float, up: float, ahead: float) -> Corner:
+    def _to_world(self, right: float, up: float, ahead: float) -> Corner:
+        """Return a corner of the house in the world."""
         turn, tilt = math.cos(self.yaw), math.sin(self.yaw)
         return self.x + right * turn - ahead * tilt, self.y + up, self.z + right * tilt + ahead * turn
 
 
-def draw_house(rng: np.random.Generator, at: tuple[float, float, float], church: bool) -> House:
-    """Draw a house; a church is larger, pale and has a tower with a spire."""
+def draw_house(rng: np.random.Generator, at: tuple[float, float, float], *, church: bool) -> House:
+    """Draw a house. A church is larger and pale, with a tower and a spire."""
     length, depth = rng.uniform(8, 14), rng.uniform(6, 8.5)
     wall_color, roof_color = _WALLS[rng.integers(len(_WALLS))], _ROOFS[rng.integers(len(_ROOFS))]
     yaw, wall, roof = rng.uniform(-1.2, 1.2), rng.uniform(2.8, 5.2), rng.uniform(2.4, 4.2)
@@ -101,24 +102,29 @@ def draw_house(rng: np.random.Generator, at: tuple[float, float, float], church:
 
 
 def _shaft(at: float, half: float, low: float, top: float, walls: Float) -> list[Face]:
-    """Return the sides of a square shaft astride the ridge at x = `at`."""
+    """Return the sides of a square shaft on the ridge at x = `at`."""
     return [
-        (((x0, low, z0), (x0, top, z0), (x1, top, z1), (x1, low, z1)), walls, 0) for x0, z0, x1, z1 in _ring(at, half)
+        (((x0, low, z0), (x0, top, z0), (x1, top, z1), (x1, low, z1)), walls, 0)
+        for x0, z0, x1, z1 in _square_sides(at, half)
     ]
 
 
 def _spire(at: float, half: float, base: float, roofs: Float) -> list[Face]:
-    return [(((x0, base, z0), (at, 1.65 * base, 0.0), (x1, base, z1)), roofs, 0) for x0, z0, x1, z1 in _ring(at, half)]
+    """Return the sides of a pyramid on a shaft."""
+    return [
+        (((x0, base, z0), (at, 1.65 * base, 0.0), (x1, base, z1)), roofs, 0)
+        for x0, z0, x1, z1 in _square_sides(at, half)
+    ]
 
 
-def _ring(at: float, half: float) -> list[tuple[float, float, float, float]]:
+def _square_sides(at: float, half: float) -> list[tuple[float, float, float, float]]:
     """Return the sides of a square around x = `at` as (x0, z0, x1, z1), counter-clockwise from above."""
     ring = [(at - half, -half), (at + half, -half), (at + half, half), (at - half, half)]
     return [(*ring[i], *ring[(i + 1) % 4]) for i in range(4)]
 
 
 def _panes(corners: tuple[Corner, ...], count: int) -> list[tuple[Corner, ...]]:
-    """Return `count` window panes on a wall of four corners, given from bottom left upwards and round."""
+    """Return `count` window panes on a wall of four corners, given clockwise from the bottom left."""
     bottom_left, top_left, bottom_right = corners[0], corners[1], corners[-1]
     panes = []
     for i in range(count):
@@ -140,11 +146,13 @@ def _normal(corners: tuple[Corner, ...]) -> Corner:
     return x, y, z
 
 
-def _turned_to(corners: tuple[Corner, ...], eye: float) -> bool:
+def _faces_viewer(corners: tuple[Corner, ...], eye: float) -> bool:
+    """Return whether a face looks towards the viewer's eye."""
     x, y, z = _normal(corners)
     at_x, at_y, at_z = corners[1]
     return x * at_x + y * (at_y - eye) + z * at_z < 0
 
 
 def _distance(corners: tuple[Corner, ...]) -> float:
+    """Return the mean distance of the corners."""
     return sum(z for _, _, z in corners) / len(corners)

@@ -1,4 +1,4 @@
-"""Where things stand: groves and lone trees, a village by the road, a line of poles."""
+"""The places of objects: groves and single trees, a village by the road, a line of poles."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Things:
 
 
 def draw_things(rng: np.random.Generator, terrain: Terrain, season: Season) -> Things:
-    """Draw the objects; none stands on the road or in the lake, and no tree grows through a house."""
+    """Draw the objects. None stands on the road or in the lake, and no tree grows through a house."""
     houses = _village(rng, terrain)
     taken = [(house.x, house.z, 0.6 * house.length) for house in houses]
     return Things(_woods(rng, terrain, season, taken), houses, _line_of_poles(rng, terrain))

@@ -1,4 +1,4 @@
-"""The hour and the weather: where the sun stands, what colour it has, how far one sees."""
+"""The light of a scene: the sun's direction and colour, the sky, haze and clouds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pixelwise_scenes.blend import Float, mix, rgb
 
 @dataclass(frozen=True)
 class Light:
-    """All that is lit by one sky. Directions are (right, up, ahead).
+    """The light of one sky. Directions are (right, up, ahead).
 
-    `haze_metres` is the distance at which the haze has taken 63 % of a colour; `clouds` is how far the noise of the
-    clouds is lifted: -1 a clear sky, 1 a closed one.
+    haze_metres: the distance at which haze has replaced 63 % of a colour. clouds: from -1, a clear sky, to 1, an
+    overcast one.
     """
 
     toward_sun: tuple[float, float, float]
@@ -26,17 +26,17 @@ class Light:
     haze_metres: float
     clouds: float
 
-    def shaded(self, albedo: Float, lambert: Float) -> Float:
-        """Return the colour of surfaces of `albedo` that meet the sun with cosine `lambert`; below 0 it is behind."""
+    def shade(self, albedo: Float, lambert: Float) -> Float:
+        """Return the colour of surfaces of `albedo` at a cosine `lambert` to the sun; below 0 they face away."""
         return albedo * (self.ambient + self.sun * np.maximum(lambert, 0.0))
 
-    def hazed(self, color: Float, metres: Float) -> Float:
-        """Return `color` as it looks from `metres` away."""
+    def add_haze(self, color: Float, metres: Float) -> Float:
+        """Return `color` as it appears from `metres` away."""
         clear = np.exp(metres * (-1.0 / self.haze_metres))
         return mix(0.97 * mix(self.horizon, self.zenith, 0.28), color, clear)
 
-    def facing(self, right: float, up: float, ahead: float) -> float:
-        """Return the cosine between the sun and a surface whose unit normal is given, at least 0."""
+    def cosine_to_sun(self, right: float, up: float, ahead: float) -> float:
+        """Return the cosine between the sun and a unit normal, at least 0."""
         return max(0.0, right * self.toward_sun[0] + up * self.toward_sun[1] + ahead * self.toward_sun[2])
 
 
@@ -74,7 +74,7 @@ _SHARES = (0.32, 0.26, 0.12, 0.10, 0.12, 0.08)
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """Draw a weather, tinted by a second one so that no two days are alike, and a sun to the side of the view."""
+    """Draw a weather, mixed with a second one for variety, and a sun to the side of the view."""
     first, second = (_WEATHERS[i] for i in rng.choice(len(_WEATHERS), 2, p=_SHARES))
     part = rng.uniform(0.0, 0.35)
     elevation = math.radians(rng.uniform(*first.degrees))

@@ -34,7 +34,7 @@ class Pole:
         if self.onward is not None:
             self._paint_wires(canvas, self.onward)
         top, base, middle = view.row(self.y + self.high, self.z), view.row(self.y, self.z), view.column(self.x, self.z)
-        wood = canvas.light.shaded(_WOOD, floats(0.55))
+        wood = canvas.light.shade(_WOOD, floats(0.55))
         half, tip = max(0.5 * _THINNEST, 0.16 * scale), max(0.4 * _THINNEST, 0.13 * scale)
         shaft = [(base, middle - half), (top, middle - tip), (top, middle + tip), (base, middle + half)]
         canvas.paint_polygon(floats(shaft), wood, self.z, POLE, instance)

@@ -51,7 +51,7 @@ class Tree:
         alpha = np.clip(body * (0.5 * high) + 0.5, 0.0, 1.0)
         crown = _leafy(canvas, self.leaves, lit + 0.16 * leaf, up)
         trunk = self._trunk(up, across, wide) * (1.0 - alpha)
-        bark = canvas.light.shaded(_BARK, floats(0.35))
+        bark = canvas.light.shade(_BARK, floats(0.35))
         total = alpha + trunk
         color = mix(bark, crown, alpha / np.maximum(total, 1e-3))
         canvas.paint(box, total, color, self.z, TREE, instance)
@@ -100,5 +100,5 @@ def draw_tree(rng: np.random.Generator, at: tuple[float, float, float], leaves: 
 def _leafy(canvas: Canvas, leaves: Float, lit: Float, up: Float) -> Float:
     """Return the leaves' colour: cool and dark within, warm where the sun meets them."""
     shade = 0.70 + 0.34 * smooth(up, 0.1, 0.8)
-    color = canvas.light.shaded(leaves, smooth(lit, -0.55, 0.95) * 1.15)
+    color = canvas.light.shade(leaves, smooth(lit, -0.55, 0.95) * 1.15)
     return color * (shade * (0.80 + 0.30 * smooth(lit, -0.8, 0.6)))

@@ -1,4 +1,4 @@
-"""The eye: projects the world into the picture, and finds for every pixel the piece of land that it sees."""
+"""The camera's geometry: projects the world into the picture, and finds the ground that each pixel shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FAR = 6000.0
 
 @dataclass(frozen=True)
 class View:
-    """A level pinhole camera. Rows and columns are in pixels, `eye` is its height in metres."""
+    """A level pinhole camera. Rows and columns are in pixels; `eye` is its height in metres."""
 
     height: int
     width: int
@@ -30,7 +30,7 @@ class View:
         return 0.5 * self.width + self.focal * x / z
 
     def box(self, top: float, bottom: float, left: float, right: float) -> tuple[slice, slice] | None:
-        """Return the pixels that the rectangle touches, a pixel more on each side, or `None` outside the picture."""
+        """Return the pixels that a rectangle touches, with a margin of one pixel; `None` outside the picture."""
         first_row, last_row = max(int(top) - 1, 0), min(int(bottom) + 2, self.height)
         first_column, last_column = max(int(left) - 1, 0), min(int(right) + 2, self.width)
         if first_row >= last_row or first_column >= last_column:
@@ -40,7 +40,8 @@ class View:
 
 @dataclass(frozen=True)
 class Surface:
-    """What the pixels see: `land` where they see ground at all; there x, z (metres) and the sun's cosine."""
+    """The ground that the pixels show. land: where they show any. x, z: its place in metres. lambert: the sun's
+    cosine."""
 
     land: npt.NDArray[np.bool_]
     x: Float
@@ -49,10 +50,10 @@ class Surface:
 
 
 def project_surface(view: View, terrain: Terrain, toward_sun: tuple[float, float, float]) -> Surface:
-    """Return what every pixel of `view` sees of the land; sky pixels have z = infinity.
+    """Return the ground that each pixel of `view` shows; sky pixels have z = infinity.
 
-    The land is cut into slices of growing distance. A slice shows where it rises above all nearer ones, so the
-    running minimum of the slices' rows says at once which slice each pixel of a column belongs to.
+    The land is cut into slices of growing distance. A slice is visible where it rises above all nearer ones, so the
+    running minimum of the slices' rows gives the slice of each pixel of a column.
     """
     nearest = 0.55 * view.focal * view.eye / (view.height - view.horizon)
     near = 1.0 / np.linspace(1.0 / nearest, 1.0 / 160.0, view.height * 2 // 5, dtype=np.float32)
