@@ -89,9 +89,9 @@ def require_files(jobs: Sequence[Job]) -> None:
     """Raise `OptionError` where a page or frame of a file is to be written for labelme, which opens whole files."""
     for job in jobs:
         if LABELME in job.outputs and split_page(job.image)[0] != job.image:
-            found = f"{job.image}, a page or frame of a file, which labelme cannot open"
+            problem = f"{job.image}, a page or frame of a file, which labelme cannot open"
             remedy = "Save the pages as files and predict these, or leave labelme out."
-            raise OptionError(f"as_={LABELME!r}", found, "images that are files of their own", remedy)
+            raise OptionError(f"as_={LABELME!r}", problem, "images that are files of their own", remedy)
 
 
 def require_new(jobs: Sequence[Job]) -> None:
@@ -170,8 +170,8 @@ def _require_no_overwriting(jobs: list[Job]) -> None:
             if identity in images:
                 raise OptionError("out", f"{output}, an image to predict", expected, remedy)
             if identity in owners:
-                found = f"{output} for {owners[identity]} and for {job.image}"
-                raise OptionError("out", found, expected, remedy)
+                problem = f"{output} for {owners[identity]} and for {job.image}"
+                raise OptionError("out", problem, expected, remedy)
             owners[identity] = job.image
 
 

@@ -1,4 +1,4 @@
-"""Rows of a scan's results in a file, until all are there."""
+"""Rows of a scan's results, stored in a file until all are there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIELDS = np.dtype(
 
 
 def pack_records(labels: UInt8, fields: CentreOffsetMaps) -> npt.NDArray[Any]:
-    """Return pixels as `FIELDS` has them, (height, width)."""
+    """Return pixels as `FIELDS` stores them, (height, width)."""
     records = np.empty(labels.shape, FIELDS)
     records["label"] = labels
     for name in FIELD_NAMES:
@@ -32,7 +32,7 @@ FIELD_NAMES = ("class_index", "probability", "heat", "down", "right")
 
 
 class StoredRows:
-    """Rows in a file, read when they are asked for: a mapped file would count as memory."""
+    """Rows in a file, read when they are indexed: a mapped file would count as memory."""
 
     def __init__(self, path: Path, start: int, width: int, pixel: np.dtype[Any]) -> None:
         self.path, self.start, self.width, self.pixel = path, start, width, pixel
@@ -65,12 +65,12 @@ class StoredRows:
 
 
 class StoredLabels:
-    """The labels of kept rows, uint8 (rows, width)."""
+    """The labels of stored rows, uint8 (rows, width)."""
 
     def __init__(self, rows: StoredRows) -> None:
         self._rows = rows
 
     def __getitem__(self, rows: slice) -> UInt8:
-        own = self._rows[rows]
-        labels: UInt8 = own if own.dtype == np.uint8 else np.ascontiguousarray(own["label"])
+        pixels = self._rows[rows]
+        labels: UInt8 = pixels if pixels.dtype == np.uint8 else np.ascontiguousarray(pixels["label"])
         return labels
