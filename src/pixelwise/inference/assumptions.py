@@ -110,12 +110,9 @@ def _on_bands(bands: Bands, images: Sequence[Path]) -> Iterator[str]:
 
 def _describe_spread(depth: Depth, value_range: ValueRange) -> str:
     """Return how the values of an image are spread by the range that it suggests itself."""
-    whole = value_range.low[0] == 0 and value_range.high[0].is_integer()
-    text = (
-        f"{_span(value_range.low[0], value_range.high[0])} become 0 to 255"
-        if whole
-        else "what each takes becomes 0 to 255"
-    )
+    low, high = value_range.low[0], value_range.high[0]
+    is_whole = low == 0 and high.is_integer()
+    text = f"{_span(low, high)} become 0 to 255" if is_whole else "what each takes becomes 0 to 255"
     return f"{depth.type}, {text}"
 
 

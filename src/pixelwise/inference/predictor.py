@@ -59,25 +59,15 @@ class Predictor:
 
     Examples
     --------
-    A model of two classes that compares red with green:
-
-    >>> import numpy as np
     >>> import pixelwise as pw
-    >>> from pixelwise.modelfile.info import ModelInfo
-    >>> class RedOrGreen(pw.Engine):
-    ...     def __call__(self, images):
-    ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
-    >>> classes = pw.ClassMap(("red", "green"), ((255, 0, 0), (0, 255, 0)))
-    >>> zeros, ones = (0.0,) * 3, (1.0,) * 3
-    >>> info = ModelInfo("rule", None, "semantic", classes, zeros, ones, stride=1, tile=64, overlap=0)
-    >>> predictor = Predictor(RedOrGreen(), info)
-    >>> result = predictor.predict(np.array([[[9, 7, 0], [4, 5, 0]]], np.uint8))
-    >>> result
-    Result(1x2: red 50%, green 50%)
-    >>> result.label_map
-    array([[0, 1]], dtype=uint8)
-    >>> [part.label_map.tolist() for part in predictor.predict([result.image, result.image[:, :1]])]
-    [[[0, 1]], [[0]]]
+    >>> predictor = pw.load("runs/photos")
+    >>> result = predictor.predict("photo.jpg")
+    >>> result.label_map.shape
+    (64, 96)
+    >>> predictor.predict(result.image[:32]).label_map.shape  # an array
+    (32, 96)
+    >>> [result.source.name for result in predictor.predict_each("photos/val/images")]
+    ['4.png', '5.png']
     """
 
     def __init__(self, engine: Engine, info: ModelInfo, path: Path | None = None, at_once: int = 1) -> None:
