@@ -56,7 +56,7 @@ Files = dict[tuple[str, ...], list[Path]]
 
 
 @dataclass(frozen=True)
-class Place:
+class FileGroup:
     """The files of one split (`None`: not told by folders): images, masks and instance maps, not yet matched.
 
     `within` are the folders, within those that say what they hold, in which all of them lie.
@@ -70,7 +70,7 @@ class Place:
     within: tuple[str, ...] = ()
 
 
-def find_places(root: Path) -> tuple[list[Place], list[Problem]]:
+def find_file_groups(root: Path) -> tuple[list[FileGroup], list[Problem]]:
     """Return what the folders in `root` hold, and remarks on folders that were passed over.
 
     `train/images`, `images/train`, `train` and `train_masks` are all understood, and so is one folder of masks for
@@ -78,26 +78,26 @@ def find_places(root: Path) -> tuple[list[Place], list[Problem]]:
     `root` or one below, they are looked for at any depth. Raises `DataError` where two folders could hold the same.
     """
     passed_over: list[Problem] = []
-    places = _near(root, passed_over)
-    if any(place.masks or place.instances for place in places):
-        return _without_hidden_labels(places, passed_over), passed_over
+    groups = _groups_near_root(root, passed_over)
+    if any(group.masks or group.instances for group in groups):
+        return _without_hidden_labels(groups, passed_over), passed_over
     left_out: list[tuple[Path, int]] = []
-    deeper = _anywhere(root, left_out)
+    deeper = _groups_at_any_depth(root, left_out)
     remarks = [*_read_as_one(root, deeper), *_without_masks(root, left_out)]
-    return (deeper, remarks) if deeper else (places, passed_over)
+    return (deeper, remarks) if deeper else (groups, passed_over)
 
 
-def home_of(root: Path, places: list[Place]) -> Path:
+def common_folder(root: Path, groups: list[FileGroup]) -> Path:
     """Return the folder that holds all files: `root`, or one below it where all lie there."""
-    folders = {path.parent for place in places for path in (*place.images[:1], *place.masks[:1], *place.instances[:1])}
+    folders = {path.parent for group in groups for path in (*group.images[:1], *group.masks[:1], *group.instances[:1])}
     home = Path(os.path.commonpath(folders)) if len(folders) > 1 else root
     while home != root and _parse_name(home.name) is not None:
         home = home.parent
     return home if home.is_relative_to(root) else root
 
 
-def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
-    groups: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
+def _groups_near_root(root: Path, passed_over: list[Problem]) -> list[FileGroup]:
+    by_role: defaultdict[tuple[str | None, str | None], list[tuple[Path, Files]]] = defaultdict(list)
     folders = _without_other_observers(root, list(_known_folders(root)), passed_over)
     known = {folder for folder, _, _ in folders}
     names = {folder.name.lower() for folder in known}
@@ -112,12 +112,12 @@ def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
             continue
         files: Files = _files_in(folder, known) if role else {(): image_files(folder)}
         if any(files.values()):
-            groups[split, role].append((folder, files))
+            by_role[split, role].append((folder, files))
 
     def only(split: str | None, role: str | None) -> tuple[Path, Files] | None:
-        return _only(root, split, role, groups.get((split, role), []), passed_over)
+        return _only(root, split, role, by_role.get((split, role), []), passed_over)
 
-    places: list[Place] = []
+    groups: list[FileGroup] = []
     for split in (None, *SPLITS):
         images = only(split, "images") or only(split, None)
         if images is None:
@@ -126,12 +126,12 @@ def _near(root: Path, passed_over: list[Problem]) -> list[Place]:
         instances = only(split, "instances") or only(None, "instances") or (root, {})
         folder, by_folder = images
         if masks[1] or instances[1]:
-            places += _within(split, folder, by_folder, masks[1], instances[1], passed_over)
+            groups += _match_inner_folders(split, folder, by_folder, masks[1], instances[1], passed_over)
         elif direct := by_folder.get((), []):
-            places.append(Place(split, folder, *separate_masks(direct), []))
+            groups.append(FileGroup(split, folder, *separate_masks(direct), []))
         else:
-            places += [Place(split, folder, inner, [], [], within) for within, inner in by_folder.items()]
-    return places
+            groups += [FileGroup(split, folder, inner, [], [], within) for within, inner in by_folder.items()]
+    return groups
 
 
 def _without_other_observers(root: Path, folders: list[Known], passed_over: list[Problem]) -> list[Known]:
@@ -157,30 +157,30 @@ def _shown(root: Path, folders: list[Path]) -> str:
     return ", ".join(f"{folder.relative_to(root).as_posix()}/" for folder in folders)
 
 
-def _without_hidden_labels(places: list[Place], passed_over: list[Problem]) -> list[Place]:
-    """Return the places less a validation folder without one mask where masks lie among the images, as challenges
+def _without_hidden_labels(groups: list[FileGroup], passed_over: list[Problem]) -> list[FileGroup]:
+    """Return the groups less a validation folder without one mask where masks lie among the images, as challenges
     publish it whose labels are not public."""
-    remaining: list[Place] = []
+    remaining: list[FileGroup] = []
     together = any(
-        place.split == "train" and place.masks[:1] and place.masks[0].parent == place.folder for place in places
+        group.split == "train" and group.masks[:1] and group.masks[0].parent == group.folder for group in groups
     )
-    for place in places:
-        if together and place.split == "val" and not (place.masks or place.instances):
+    for group in groups:
+        if together and group.split == "val" and not (group.masks or group.instances):
             message = (
-                f"found {quantity(len(place.images), 'image')} and no mask; expected masks beside them, as in train. "
+                f"found {quantity(len(group.images), 'image')} and no mask; expected masks beside them, as in train. "
             )
-            passed_over.append(Problem(place.folder, "passed_over", f"{message}It is no split; add the masks."))
+            passed_over.append(Problem(group.folder, "passed_over", f"{message}It is no split; add the masks."))
         else:
-            remaining.append(place)
+            remaining.append(group)
     return remaining
 
 
-def _within(
+def _match_inner_folders(
     split: str | None, folder: Path, images: Files, masks: Files, instances: Files, passed_over: list[Problem]
-) -> list[Place]:
-    """Return a place for each folder within the images' folder; what lies flat goes with every one of them."""
+) -> list[FileGroup]:
+    """Return a group for each folder within the images' folder; what lies flat goes with every one of them."""
     nested = any(within for files in (masks, instances) for within in files)
-    places: list[Place] = []
+    groups: list[FileGroup] = []
     for within, files in images.items():
         if within and images.get(()) and not nested:
             name = folder.joinpath(*within)
@@ -189,17 +189,17 @@ def _within(
             passed_over.append(Problem(name, "passed_over", message))
             continue
         label_files = [labels.get(within) or labels.get((), []) for labels in (masks, instances)]
-        places.append(Place(split, folder, files, label_files[0], label_files[1], within))
+        groups.append(FileGroup(split, folder, files, label_files[0], label_files[1], within))
     if nested:
         unread = set(masks) - set(images)
-        places += [Place(split, folder, [], masks[within], [], within) for within in sorted(unread) if within]
-    return places
+        groups += [FileGroup(split, folder, [], masks[within], [], within) for within in sorted(unread) if within]
+    return groups
 
 
-def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
+def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[FileGroup]:
     """Return the folders at any depth that hold images and their masks, by the names that stand above them; `left_out`
     gets those with images alone, and how many."""
-    groups: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
+    by_role: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
     for folder, _ in walk(root):
         split: str | None = None
         role: str | None = None
@@ -210,14 +210,14 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
             if says == (None, None):
                 above.append(part)
         if files := image_files(folder):
-            groups[split, tuple(above), role].append((folder, {(): files}))
+            by_role[split, tuple(above), role].append((folder, {(): files}))
 
     def only(split: str | None, within: tuple[str, ...], role: str | None) -> tuple[Path, list[Path]] | None:
-        chosen = _only(root, split, role, groups.get((split, within, role), []), [])
+        chosen = _only(root, split, role, by_role.get((split, within, role), []), [])
         return None if chosen is None else (chosen[0], chosen[1][()])
 
-    places: list[Place] = []
-    for split, within in dict.fromkeys((split, within) for split, within, _ in groups):
+    groups: list[FileGroup] = []
+    for split, within in dict.fromkeys((split, within) for split, within, _ in by_role):
         images = only(split, within, "images") or only(split, within, None)
         if images is None:
             continue
@@ -227,25 +227,25 @@ def _anywhere(root: Path, left_out: list[tuple[Path, int]]) -> list[Place]:
             for role in ("masks", "instances")
         )
         if masks[1] or instances[1]:
-            places.append(Place(split, folder, files, masks[1], instances[1], within))
+            groups.append(FileGroup(split, folder, files, masks[1], instances[1], within))
         else:
             images_here, masks_here = separate_masks(files)
-            if masks_here or (split, within, "images") in groups:
-                places.append(Place(split, folder, images_here, masks_here, [], within))
+            if masks_here or (split, within, "images") in by_role:
+                groups.append(FileGroup(split, folder, images_here, masks_here, [], within))
             else:
                 left_out.append((folder, len(files)))
-    if not any(place.masks or place.instances for place in places):
+    if not any(group.masks or group.instances for group in groups):
         return []
-    levels = zip(*(place.within for place in places), strict=False)
+    levels = zip(*(group.within for group in groups), strict=False)
     shared = next((depth for depth, names in enumerate(levels) if len(set(names)) > 1), None)
     if shared is None:
-        shared = min(len(place.within) for place in places)
-    return [replace(place, within=place.within[shared:]) for place in places]
+        shared = min(len(group.within) for group in groups)
+    return [replace(group, within=group.within[shared:]) for group in groups]
 
 
-def _read_as_one(root: Path, places: list[Place]) -> list[Problem]:
+def _read_as_one(root: Path, groups: list[FileGroup]) -> list[Problem]:
     """Return a remark where several folders, each with images and masks of its own, are read together."""
-    names = list(dict.fromkeys("/".join(place.within) for place in places))
+    names = list(dict.fromkeys("/".join(group.within) for group in groups))
     if len(names) < 2:
         return []
     shown = f"{', '.join(name or 'the one above' for name in names[:5])}{' ...' if len(names) > 5 else ''}"
@@ -302,7 +302,7 @@ def _files_in(folder: Path, known: set[Path]) -> Files:
     for here, _ in walk(folder):
         inner = here.relative_to(folder).parts
         above = (folder.joinpath(*inner[: depth + 1]) for depth in range(len(inner)))
-        if not any(place in known for place in above) and (images := image_files(here)):
+        if not any(parent in known for parent in above) and (images := image_files(here)):
             files[inner] = images
     return files
 

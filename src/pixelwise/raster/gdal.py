@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pixelwise.core.errors import ImageError, MissingDependencyError
 from pixelwise.core.text import is_text
-from pixelwise.raster.allowed import FILTERING, open_gdal
+from pixelwise.raster.drivers import FILTERING, open_gdal
 from pixelwise.raster.zarr import full_resolution, is_zarr
 
 if TYPE_CHECKING:

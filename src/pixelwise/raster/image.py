@@ -19,7 +19,7 @@ from pixelwise.core.errors import ImageError, PixelwiseError, ShapeError
 from pixelwise.core.files import open_regular, write_atomically
 from pixelwise.core.lookup import rows_of
 from pixelwise.core.value_range import ValueRange
-from pixelwise.raster.allowed import PILLOW_LIMIT, open_pillow
+from pixelwise.raster.drivers import PILLOW_LIMIT, open_pillow
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, size_error
 from pixelwise.raster.stack import STACK_ENDINGS, split_page

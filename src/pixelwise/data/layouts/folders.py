@@ -13,7 +13,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, labels_from_files, mask_of
-from pixelwise.data.folder_roles import EXPECTED, Place, find_places, home_of
+from pixelwise.data.folder_roles import EXPECTED, FileGroup, common_folder, find_file_groups
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.folder_split_lists import items_in_lists, names_pairs
 from pixelwise.data.layouts.voc_classes import read_label_map
@@ -44,27 +44,27 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     """
     lists = read_split_lists(root)
     try:
-        places, passed_over = find_places(root)
+        groups, passed_over = find_file_groups(root)
     except DataError:
         if not names_pairs(root, lists):
             raise
-        places, passed_over = [], []
-    has_labels = any(place.masks or place.instances for place in places)
+        groups, passed_over = [], []
+    has_labels = any(group.masks or group.instances for group in groups)
     if not has_labels and not names_pairs(root, lists):
         raise DataError(root, describe(root), EXPECTED, remedy_for(root))
-    home = home_of(root, places)
+    home = common_folder(root, groups)
     lists = lists or read_split_lists(home)
-    has_masks = not has_labels or any(place.masks for place in places)
+    has_masks = not has_labels or any(group.masks for group in groups)
     assigned_items: Assigned = []
     labelling: set[Path] = set()
-    for place in places:
-        items = _items(place, has_masks=has_masks)
-        if place.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
-            assigned_items += [(place.split, item) for item in items]
-            labelling.update((*place.masks, *place.instances) if has_masks else place.instances)
+    for group in groups:
+        items = _items(group, has_masks=has_masks)
+        if group.split in ("train", "val") or not items or any(item.mask for item in items) or lists:
+            assigned_items += [(group.split, item) for item in items]
+            labelling.update((*group.masks, *group.instances) if has_masks else group.instances)
     used = {path for _, item in assigned_items for path in (item.mask, item.instances, *item.more) if path is not None}
     if not any(item.mask for _, item in assigned_items) and not names_pairs(root, lists):
-        raise _pair_error(root, places)
+        raise _pair_error(root, groups)
     strays = tuple(sorted(labelling - used))
     if lists:
         listed, remarks = items_in_lists(root, assigned_items, lists)
@@ -142,13 +142,13 @@ def _read_objects(item: Item, ids: IdEncoding) -> Labels:
     return Labels(*ids.read_alone(mask_of(item)))
 
 
-def _items(place: Place, *, has_masks: bool) -> list[Item]:
-    instances = pair_masks(place.images, place.instances)
-    masks = pair_masks(place.images, place.masks) if has_masks else instances
-    names = ["_".join((*place.within, stem_of(image))) for image in place.images]
-    pairs = zip(names, place.images, strict=True)
+def _items(group: FileGroup, *, has_masks: bool) -> list[Item]:
+    instances = pair_masks(group.images, group.instances)
+    masks = pair_masks(group.images, group.masks) if has_masks else instances
+    names = ["_".join((*group.within, stem_of(image))) for image in group.images]
+    pairs = zip(names, group.images, strict=True)
     items = [Item(name, image, masks.get(image), instances.get(image)) for name, image in pairs]
-    return attach_masks(items, group_masks(place.images, place.masks, masks)) if has_masks else items
+    return attach_masks(items, group_masks(group.images, group.masks, masks)) if has_masks else items
 
 
 def _infer_encoding(
@@ -176,9 +176,9 @@ def _require_own(root: Path, items: Iterable[tuple[str | None, Item]]) -> None:
             raise DataError(item.mask, f"one mask for {names}", expected, remedy)
 
 
-def _pair_error(root: Path, places: list[Place]) -> DataError:
-    images = [image for place in places for image in place.images]
-    masks = [mask for place in places for mask in (*place.masks, *place.instances)]
+def _pair_error(root: Path, groups: list[FileGroup]) -> DataError:
+    images = [image for group in groups for image in group.images]
+    masks = [mask for group in groups for mask in (*group.masks, *group.instances)]
     mask = masks[0]
     other = f"are {mask.name} and {images[0].name}" if images else f"is {mask.name}, and there is no image"
     first = f"the first {other}"

@@ -21,7 +21,7 @@ from pixelwise.data.annotation_values import corners_in
 from pixelwise.data.shapes.annotations import box, ellipse, require_inside, trace_rings
 from pixelwise.instances.objects import Piece
 from pixelwise.instances.polygons import Mask, Ring, signed_area
-from pixelwise.raster.allowed import PILLOW_LIMIT
+from pixelwise.raster.drivers import PILLOW_LIMIT
 
 NO_REGIONS = ("point", "points", "line", "linestrip")
 TWO_POINTS = ("rectangle", "circle", "mask")

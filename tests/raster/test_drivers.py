@@ -11,9 +11,9 @@ from PIL import Image
 
 from pixelwise.core.bands import Bands
 from pixelwise.core.errors import ImageError
-from pixelwise.raster import allowed
-from pixelwise.raster.allowed import GDAL_DRIVERS, PILLOW_FORMATS
+from pixelwise.raster import drivers
 from pixelwise.raster.bands import band_size, read_bands
+from pixelwise.raster.drivers import GDAL_DRIVERS, PILLOW_FORMATS
 from pixelwise.raster.image import image_size, read_image, read_values
 from pixelwise.raster.scan import is_scan
 
@@ -75,7 +75,7 @@ def test_a_virtual_raster_is_read_by_nobody(ending: str, tmp_path: Path, monkeyp
         path.write_bytes(content)
         with pytest.raises(ImageError):
             read_bands(path, Bands((1,), (0.0,), (255.0,)))
-    monkeypatch.setattr(allowed, "BEGINNINGS", {})
+    monkeypatch.setattr(drivers, "BEGINNINGS", {})
     with pytest.raises(ImageError):
         band_size(path)
 
