@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import pixelwise
-from pixelwise.cli.flags import OTHER_NAMES, error_in_flags, in_flags
+from pixelwise.cli.flags import OTHER_NAMES, describe_error, use_flags
 from pixelwise.core.errors import MissingDependencyError, OptionError, RunError
 
 
@@ -32,7 +32,7 @@ from pixelwise.core.errors import MissingDependencyError, OptionError, RunError
     ],
 )
 def test_options_in_backticks_become_flags(text: str, printed: str) -> None:
-    assert in_flags(text) == printed
+    assert use_flags(text) == printed
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_options_in_backticks_become_flags(text: str, printed: str) -> None:
     ],
 )
 def test_what_is_no_option_stays(text: str) -> None:
-    assert in_flags(text) == text
+    assert use_flags(text) == text
 
 
 def test_an_argument_is_called_by_its_capitals_where_the_command_has_it() -> None:
-    assert in_flags("Name both with `data`.", "export") == "Name both with --data."
-    assert in_flags("Name both with `data`.", "train") == "Name both with DATA."
+    assert use_flags("Name both with `data`.", "export") == "Name both with --data."
+    assert use_flags("Name both with `data`.", "train") == "Name both with DATA."
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_an_argument_is_called_by_its_capitals_where_the_command_has_it() -> Non
 def test_an_error_names_the_flag(where: str, command: str, printed: str) -> None:
     for kind in (OptionError, MissingDependencyError) if printed != "--option output_stride" else (OptionError,):
         error = kind(where, "9", "8", "Leave `width` out.")
-        assert error_in_flags(error, command) == f"{printed}: found 9; expected 8. Leave --width out."
+        assert describe_error(error, command) == f"{printed}: found 9; expected 8. Leave --width out."
 
 
 def test_a_file_called_as_an_option_keeps_its_name() -> None:
     error = RunError(Path("epochs"), "nothing", "a run", "Give `resume=True`.")
-    assert error_in_flags(error, "train") == "epochs: found nothing; expected a run. Give --resume."
+    assert describe_error(error, "train") == "epochs: found nothing; expected a run. Give --resume."
 
 
 def test_other_names_are_of_flags_that_commands_have() -> None:
-    assert [in_flags(f"`{name}`") for name in OTHER_NAMES] == list(OTHER_NAMES.values())
+    assert [use_flags(f"`{name}`") for name in OTHER_NAMES] == list(OTHER_NAMES.values())
 
 
 def test_no_flag_is_written_outside_the_command_line() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.cli.stopping import Stopped, stops_raised
+from pixelwise.cli.stopping import Stopped, raise_on_stop
 
 SLOW = """
 import sys, time
@@ -57,7 +57,7 @@ def test_a_stopped_command_clears_up_and_says_so(tmp_path: Path, number: signal.
 def test_handlers_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("atexit.register", lambda *arguments: None)
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with pytest.raises(Stopped) as stop, stops_raised():
+    with pytest.raises(Stopped) as stop, raise_on_stop():
         signal.raise_signal(signal.SIGTERM)
     assert stop.value.code == 143
     assert "the same command with --resume goes on" in stop.value.message("train")
@@ -69,7 +69,7 @@ def test_an_ignored_signal_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("atexit.register", lambda *arguments: None)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stops_raised():
+        with raise_on_stop():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)

@@ -16,7 +16,7 @@ from pixelwise import __version__
 from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
 from pixelwise.cli.help import PAGES, Command
 from pixelwise.cli.output import note
-from pixelwise.cli.stopping import Stopped, stops_raised
+from pixelwise.cli.stopping import Stopped, raise_on_stop
 from pixelwise.core.errors import OptionError, PixelwiseError
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ GDAL_CACHE_MIB = "256"
 row of tiles of a scan that is stored in strips. It reads that once in a process."""
 
 
-def _print_version(asked: bool) -> None:
+def _print_version(*, asked: bool) -> None:
     if asked:
         print(f"pixelwise {__version__}")
         raise typer.Exit
@@ -56,6 +56,7 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    *,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -85,35 +86,35 @@ def main() -> None:
     else:  # what libraries warn of is for who debugs
         warnings.showwarning = lambda *args, **kwargs: None
     try:
-        _run(arguments, debug)
+        _run(arguments, debug=debug)
     finally:
         _flush(sys.stdout)
         _flush(sys.stderr)
 
 
-def _run(arguments: list[str], debug: bool) -> None:
+def _run(arguments: list[str], *, debug: bool) -> None:
     """Run a command; it always ends in `SystemExit`."""
     try:
         if any("\0" in text for text in arguments):
             raise OptionError("the command line", "a NUL character", "text without", "Leave that character out.")
-        with stops_raised():
+        with raise_on_stop():
             app(args=arguments, prog_name="pixelwise")
     except PixelwiseError as error:
-        from pixelwise.cli.flags import error_in_flags  # which few see
+        from pixelwise.cli.flags import describe_error  # which few see
 
-        _end(error, error_in_flags(error, next(iter(arguments), "")), 2, debug)
+        _end(error, describe_error(error, next(iter(arguments), "")), 2, debug=debug)
     except Stopped as stop:
         note(stop.message(next(iter(arguments), "")))
         sys.exit(stop.code)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             sys.exit(1)
-        from pixelwise.cli.fault import explained  # which few see
+        from pixelwise.cli.fault import explain_error  # which few see
 
-        _end(error, *explained(error), debug)
+        _end(error, *explain_error(error), debug=debug)
 
 
-def _end(error: Exception, message: str, code: int, debug: bool) -> None:
+def _end(error: Exception, message: str, code: int, *, debug: bool) -> None:
     if debug:
         import traceback
 

@@ -14,7 +14,7 @@ MOST_PATH_BYTES = 4095
 """What Linux takes."""
 
 
-def nameable(param: typer.CallbackParam, value: Any) -> Any:
+def check_path(param: typer.CallbackParam, value: Any) -> Any:
     """Return the path, text or list of them that was typed.
 
     Raises `OptionError` for one that is longer than file systems allow: it would come out somewhere deep, as another
@@ -22,11 +22,11 @@ def nameable(param: typer.CallbackParam, value: Any) -> Any:
     """
     for text in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(text, (str, Path)):
-            _require_nameable(param, str(text))
+            _require_possible_path(param, str(text))
     return value
 
 
-def _require_nameable(param: typer.CallbackParam, text: str) -> None:
+def _require_possible_path(param: typer.CallbackParam, text: str) -> None:
     where = param.opts[0] if param.opts[0].startswith("-") else param.opts[0].upper()
     longest = max(map(name_bytes, Path(text).parts), default=0)
     if longest > MOST_NAME_BYTES:
@@ -40,13 +40,13 @@ def _require_nameable(param: typer.CallbackParam, text: str) -> None:
 
 DATA = "Data"
 """The heading of options on how data are read."""
-Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=nameable)]
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=nameable)]
+Data = Annotated[Path, typer.Argument(metavar="DATA", help="Directory of photos and masks.", callback=check_path)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A run directory or an .onnx file.", callback=check_path)]
 Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not recognised.", rich_help_panel=DATA)]
 ImagesRoot = Annotated[
     Path | None,
     typer.Option(
-        help="A folder outside DATA that its annotations or links may name.", callback=nameable, rich_help_panel=DATA
+        help="A folder outside DATA that its annotations or links may name.", callback=check_path, rich_help_panel=DATA
     ),
 ]
 BandNumbers = Annotated[

@@ -14,6 +14,7 @@ from pixelwise.cli.arguments import AsJson, Model
 
 def benchmark(
     model: Model,
+    *,
     size: Annotated[tuple[int, int], typer.Option(help="Height and width of an image.")] = (480, 640),
     as_json: AsJson = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot
-from pixelwise.cli.flags import in_flags
+from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import cells, print_table, say
 from pixelwise.core.text import quantity
 
@@ -26,6 +26,7 @@ BAR_WIDTH = 30
 
 def check(
     data: Data,
+    *,
     format: Format = None,
     bands: BandNumbers = None,
     images_root: ImagesRoot = None,
@@ -41,17 +42,17 @@ def check(
     with progress_bar("check") as on_progress:
         result = check_dataset(dataset, on_progress)
     if as_json:
-        print(json.dumps(_in_flags(result.to_json_dict())))
+        print(json.dumps(_use_flags(result.to_json_dict())))
     else:
         _print_report(result)
     if result.harmful:
         raise typer.Exit(1)
 
 
-def _in_flags(report: dict[str, Any]) -> dict[str, Any]:
+def _use_flags(report: dict[str, Any]) -> dict[str, Any]:
     """Return the report with flags in its sentences."""
-    problems = [{**problem, "message": in_flags(problem["message"])} for problem in report["problems"]]
-    return report | {"remarks": [in_flags(remark) for remark in report["remarks"]], "problems": problems}
+    problems = [{**problem, "message": use_flags(problem["message"])} for problem in report["problems"]]
+    return report | {"remarks": [use_flags(remark) for remark in report["remarks"]], "problems": problems}
 
 
 def _print_report(result: CheckResult) -> None:
@@ -66,12 +67,12 @@ def _print_report(result: CheckResult) -> None:
     for line in _mask_values(result):
         say(line)
     for remark in result.remarks:
-        say(in_flags(remark))
+        say(use_flags(remark))
     for problem in result.problems:
         inside = problem.file != result.root and problem.file.is_relative_to(result.root)
         file = problem.file.relative_to(result.root) if inside else problem.file
         say(f"{file}  [{problem.kind}]")
-        say(f"    {in_flags(problem.message)}")
+        say(f"    {use_flags(problem.message)}")
     say(_summary(result))
 
 
@@ -86,9 +87,9 @@ def _depths(result: CheckResult) -> Iterator[str]:
     for name, use in result.depths.items():
         images = quantity(use.images, "image")
         yield f"depth     {name}: {images}, values {use.low:,.6g} to {use.high:,.6g}{_share(name, use)}"
-    own = result.value_range
-    if own is not None and result.depths:
-        ends = dict.fromkeys(zip(own.low, own.high, strict=True))
+    value_range = result.value_range
+    if value_range is not None and result.depths:
+        ends = dict.fromkeys(zip(value_range.low, value_range.high, strict=True))
         spans = ", ".join(f"{low:,.6g} to {high:,.6g}" for low, high in ends)
         channels = "" if len(ends) == 1 else " (red, green, blue)"
         yield f"          {spans}{channels} become 0 to 255, in the model trained on them too"

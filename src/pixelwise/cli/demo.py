@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, nameable
+from pixelwise.cli.arguments import AsJson, check_path
 from pixelwise.cli.extras import require_train_extra
-from pixelwise.cli.flags import in_flags
+from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import note, say
 from pixelwise.core.text import quantity
 
@@ -32,8 +32,9 @@ SCENES: dict[str, Literal["landscapes", "fruit"]] = {
 
 
 def demo(
+    *,
     out: Annotated[
-        Path, typer.Option(help="Directory to make: data/, run/ and predictions/.", callback=nameable)
+        Path, typer.Option(help="Directory to make: data/, run/ and predictions/.", callback=check_path)
     ] = Path("pixelwise-demo"),
     minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
     task: Annotated[
@@ -61,7 +62,7 @@ def demo(
     write_scenes(out / "data", SEED, kind=SCENES[task])
     dataset = open_dataset(out / "data")
     keep_freed_memory()
-    run = train(dataset, out=out / "run", task=task, minutes=minutes, wording=partial(in_flags, command="train"))
+    run = train(dataset, out=out / "run", task=task, minutes=minutes, wording=partial(use_flags, command="train"))
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
     note("measuring on the test images, and predicting them")
     scores = evaluate(predictor, dataset, "test")
@@ -72,12 +73,12 @@ def demo(
         print(json.dumps({"report": str(report), "test": scores.to_json_dict()}))
         return
     print()
-    say(f"test {_in_words(scores, TASKS[task])} on {quantity(scores.images, 'unseen image')}")
+    say(f"test {_describe_scores(scores, TASKS[task])} on {quantity(scores.images, 'unseen image')}")
     say(f"predictions: {out / 'predictions'}")
     say(f"report:      {report.resolve().as_uri()}")
 
 
-def _in_words(scores: TaskScores, task: Task) -> str:
+def _describe_scores(scores: TaskScores, task: Task) -> str:
     values = scores.to_json_dict()
     figures = [figure for figure in task.tables.figures if values[figure.key] is not None]
     return ", ".join(f"{figure.label} {values[figure.key]:.3f}" for figure in figures[:2])

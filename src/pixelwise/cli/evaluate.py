@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
-from pixelwise.cli.flags import in_flags
+from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import cells, note, print_table, say
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ MISSED = ("images missed", "false alarms")
 def evaluate(
     model: Model,
     data: Data,
+    *,
     split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
     format: Format = None,
     images_root: ImagesRoot = None,
@@ -42,7 +43,7 @@ def evaluate(
     average precision, panoptic quality, and the share of matched objects at IoU thresholds; of a panoptic model the
     panoptic quality of things and of stuff."""
     from pixelwise.cli.progress import progress_bar
-    from pixelwise.cli.remarks import tell_assumptions
+    from pixelwise.cli.remarks import print_assumptions
     from pixelwise.data import open_dataset
     from pixelwise.inference.assumptions import remarks_on_depth
     from pixelwise.inference.evaluate import evaluate as evaluate_split
@@ -50,22 +51,22 @@ def evaluate(
     from pixelwise.tasks import TASKS
 
     dataset = open_dataset(data, format=format, images_root=images_root)
-    tell_assumptions(dataset)
+    print_assumptions(dataset)
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
         predictor = predictor.with_tta()
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
-        note(f"note: {in_flags(remark)}")
+        note(f"note: {use_flags(remark)}")
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_split(predictor, dataset, split, on_progress, metrics=metric or ())
-    remarks = [*map(in_flags, scores.remarks), *_of_training(model, dataset, split)]
+    remarks = [*map(use_flags, scores.remarks), *_training_remarks(model, dataset, split)]
     if as_json:
         print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))
     else:
         _print_tables(scores, TASKS[predictor.info.task], f"{model} on {split} of {data}", remarks)
 
 
-def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
+def _training_remarks(model: Path, dataset: Dataset, split: str) -> list[str]:
     """Return what is to be said of images that the model may have been trained on."""
     held_out = split == "test" and not any(item.auto_split for item in dataset.splits[split])
     if held_out or not (model / "folds").is_dir():
@@ -79,7 +80,7 @@ def _of_training(model: Path, dataset: Dataset, split: str) -> list[str]:
 def _print_tables(scores: TaskScores, task: Task, title: str, remarks: Sequence[str]) -> None:
     tables, details, values = task.tables, task.details(scores), scores.to_json_dict()
     overall = [
-        *((figure.label, _fraction(values[figure.key]), _between(scores, figure.key)) for figure in tables.figures),
+        *((figure.label, _fraction(values[figure.key]), _interval(scores, figure.key)) for figure in tables.figures),
         *((f"TP / (TP + FN + FP) at {key}", _fraction(value), "") for key, value in details.matches.items()),
         *((f"{name}: {key}", f"{value:.4g}", "") for name, row in scores.metrics.items() for key, value in row.items()),
         ("images", f"{scores.images:,}", ""),
@@ -104,7 +105,7 @@ def _rows(scores: TaskScores, keys: Sequence[str]) -> list[tuple[str, ...]]:
     ]
 
 
-def _between(scores: TaskScores, key: str) -> str:
+def _interval(scores: TaskScores, key: str) -> str:
     bounds = scores.intervals.get(key)
     return "-" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 

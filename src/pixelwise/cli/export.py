@@ -9,16 +9,17 @@ from typing import Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, nameable
+from pixelwise.cli.arguments import AsJson, check_path
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.core.text import quantity
 
 
 def export(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Directory that `pixelwise train` filled.", callback=nameable)
+        Path, typer.Argument(metavar="RUN", help="Directory that `pixelwise train` filled.", callback=check_path)
     ],
-    out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=nameable)],
+    *,
+    out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=check_path)],
     fast: Annotated[
         bool, typer.Option("--fast", help="See an image once, as large as it is: a third of the time or less.")
     ] = False,
@@ -28,7 +29,7 @@ def export(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="With --int8: the data to calibrate and to judge with, if they have moved.", callback=nameable
+            help="With --int8: the data to calibrate and to judge with, if they have moved.", callback=check_path
         ),
     ] = None,
     as_json: AsJson = False,
@@ -47,14 +48,11 @@ def export(
         from pixelwise.training.posthoc.quantization import Int8, export_int8
 
         def tell(tried: Int8) -> None:
-            first = (
-                "the first convolution"
-                if tried.float_convolutions == 1
-                else f"the first {tried.float_convolutions} convolutions"
-            )
-            kept = f"{first} in float" if tried.float_convolutions else "all in 8 bits"
+            count = tried.float_convolutions
+            first = "the first convolution" if count == 1 else f"the first {count} convolutions"
+            precision = f"{first} in float" if count else "all in 8 bits"
             scores = f"val {tried.measure} {tried.score:.4f}, in float {tried.float_score:.4f}"
-            note(f"{kept}: {scores}, {quantity(tried.images, 'image')}")
+            note(f"{precision}: {scores}, {quantity(tried.images, 'image')}")
 
         report["int8"] = asdict(export_int8(run, out, fast=fast, data=data, on_try=tell))
     else:

@@ -16,10 +16,10 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", 
 """How libraries say it, in lower case."""
 
 
-def explained(error: Exception) -> tuple[str, int]:
+def explain_error(error: Exception) -> tuple[str, int]:
     """Return the message of an error that is none of pixelwise's own, and the exit code."""
     places = _places(error)
-    file = _busy_with([frame for frame, _ in places])
+    file = _find_busy_file([frame for frame, _ in places])
     busy = f", while it was busy with {file}" if file else ""
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
         remedy = (
@@ -45,14 +45,14 @@ def explained(error: Exception) -> tuple[str, int]:
 def _places(error: Exception) -> list[tuple[FrameType, int]]:
     """Return the frames of pixelwise's own code that the error came through, with their lines, the innermost last."""
     every = list(traceback.walk_tb(error.__traceback__))
-    return [(frame, line) for frame, line in every if _is_own(frame)] or every
+    return [(frame, line) for frame, line in every if _is_in_pixelwise(frame)] or every
 
 
-def _is_own(frame: FrameType) -> bool:
+def _is_in_pixelwise(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == "pixelwise"
 
 
-def _busy_with(frames: list[FrameType]) -> Path | None:
+def _find_busy_file(frames: list[FrameType]) -> Path | None:
     """Return the file, else the directory, that the innermost code knows of."""
     paths = [path for frame in reversed(frames) for path in _paths(frame)]
     files = (path for path in paths if os.path.isfile(path))

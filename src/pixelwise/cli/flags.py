@@ -49,25 +49,25 @@ _BACKTICKED = re.compile(r"`([^`]+)`")
 _OPTION = re.compile(r"(\w+)(?:=(.+))?")
 
 
-def in_flags(text: str, command: str = "") -> str:
+def use_flags(text: str, command: str = "") -> str:
     """Return a text of the library as `pixelwise COMMAND` prints it, with flags in place of Python names.
 
     Backticked text that is no option stays as it is.
     """
-    return _BACKTICKED.sub(lambda match: _call(match[1]) or _option(match[1], command) or match[0], text)
+    return _BACKTICKED.sub(lambda match: _format_call(match[1]) or _format_text(match[1], command) or match[0], text)
 
 
-def error_in_flags(error: PixelwiseError, command: str) -> str:
+def describe_error(error: PixelwiseError, command: str) -> str:
     """Return the message of an error as `pixelwise COMMAND` prints it."""
     where, message = error.where, str(error).removeprefix(error.where)
     if isinstance(error, (OptionError, MissingDependencyError)):
-        where = _option(where, command) or in_flags(where, command)
+        where = _format_text(where, command) or use_flags(where, command)
     if isinstance(error, OptionError):
-        where = _model_option(where, command) or where
-    return where + in_flags(message, command)
+        where = _format_model_option(where, command) or where
+    return where + use_flags(message, command)
 
 
-def _call(text: str) -> str:
+def _format_call(text: str) -> str:
     """Return `train(folds=5)` as it is typed, "" for text that is no call of a command."""
     name = text.partition("(")[0]
     command = name.removeprefix("pixelwise.")
@@ -78,13 +78,13 @@ def _call(text: str) -> str:
         if not isinstance(call, ast.Call):
             return ""
         words = [shlex.quote(str(ast.literal_eval(value))) for value in call.args]
-        words += [_typed(str(value.arg), ast.literal_eval(value.value), command) for value in call.keywords]
+        words += [_format_option(str(value.arg), ast.literal_eval(value.value), command) for value in call.keywords]
     except (SyntaxError, ValueError):
         return ""
     return " ".join([name.replace(".", " "), *words]) if all(words) else ""
 
 
-def _option(text: str, command: str) -> str:
+def _format_text(text: str, command: str) -> str:
     """Return `epochs` or `epochs=5` as it is typed, "" for text that is no option."""
     match = _OPTION.fullmatch(text)
     if match is None:
@@ -94,18 +94,18 @@ def _option(text: str, command: str) -> str:
         flag = _flags(command).get(name)
         return "" if flag is None else flag.name
     try:
-        return _typed(name, ast.literal_eval(value), command)
+        return _format_option(name, ast.literal_eval(value), command)
     except (SyntaxError, ValueError):
         return ""
 
 
-def _model_option(text: str, command: str) -> str:
+def _format_model_option(text: str, command: str) -> str:
     """Return a keyword that is a model's own, as it is given to a command that builds models."""
     builds = any(flag.name == "--option" for flag in _commands().get(command, {}).values())
     return f"--option {text}" if builds and text.isidentifier() and text.islower() else ""
 
 
-def _typed(name: str, value: object, command: str) -> str:
+def _format_option(name: str, value: object, command: str) -> str:
     """Return an option with a value as it is typed, "" where it cannot be typed."""
     flag = _flags(command).get(name)
     if flag is None:

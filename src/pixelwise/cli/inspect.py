@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, ModelOptions, Width, nameable
+from pixelwise.cli.arguments import AsJson, ModelOptions, Width, check_path
 from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.output import cells, print_table, say
 from pixelwise.core.errors import OptionError
@@ -38,8 +38,9 @@ PADDINGS = {
 def inspect(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="A model's name, a run directory or an .onnx file.", callback=nameable),
+        typer.Argument(metavar="MODEL", help="A model's name, a run directory or an .onnx file.", callback=check_path),
     ],
+    *,
     classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
     channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
     encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,
@@ -50,7 +51,7 @@ def inspect(
         typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw the stages into this .png file as well.", callback=nameable)
+        Path | None, typer.Option(help="Draw the stages into this .png file as well.", callback=check_path)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +71,7 @@ def inspect(
         classes, channels = CLASSES if classes is None else classes, CHANNELS if channels is None else channels
         subject = from_name(model, classes, channels, encoder, width, option or [])
     else:
-        _refuse(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
+        _refuse_options(model, classes=classes, channels=channels, encoder=encoder, width=width, option=option)
         subject = from_run(path) if path.is_dir() else from_model_file(path)
     summary = summarise(subject.model, size or subject.size, subject.in_channels, effective=subject.has_weights)
     if picture is not None:
@@ -84,7 +85,7 @@ def inspect(
         _print_report(summary, subject)
 
 
-def _refuse(model: str, **given: object) -> None:
+def _refuse_options(model: str, **given: object) -> None:
     """Raise `OptionError` for an option that a run or a model file settles itself."""
     for name, value in given.items():
         if value is not None:
@@ -114,20 +115,21 @@ def _facts(info: ModelInfo, padding: str | None) -> Iterator[tuple[str, str]]:
     """Yield what a person needs to know of a model file, as (heading, text)."""
     yield "task", info.task
     if info.grouping is not None:
-        things = ", ".join(info.classes.names[own] for own in info.grouping.things)
+        things = ", ".join(info.classes.names[index] for index in info.grouping.things)
         yield "objects", f"{things}; {info.grouping}"
     yield from (("channels", "red, green, blue"), ("values", _values(info))) if info.bands is None else _bands(info)
-    yield "normalisation", f"mean {_listed(info.mean)}, std {_listed(info.std)}, of values from 0 to 1; in the graph"
+    mean, std = _join_numbers(info.mean), _join_numbers(info.std)
+    yield "normalisation", f"mean {mean}, std {std}, of values from 0 to 1; in the graph"
     yield "tiles", f"{info.tile} pixels a side, overlap {info.overlap}, where an image is larger"
     if padding is not None:
         yield "padding", PADDINGS[padding]
 
 
 def _values(info: ModelInfo) -> str:
-    own = info.value_range
-    if own is None:
+    value_range = info.value_range
+    if value_range is None:
         return "8 bits; the model saw none deeper, and the file of a deeper image suggests what becomes 0 to 255"
-    spans = [f"{low:,.6g} to {high:,.6g}" for low, high in zip(own.low, own.high, strict=True)]
+    spans = [f"{low:,.6g} to {high:,.6g}" for low, high in zip(value_range.low, value_range.high, strict=True)]
     each = zip(("red", "green", "blue"), spans, strict=True)
     text = spans[0] if len(set(spans)) == 1 else ", ".join(f"{name} {span}" for name, span in each)
     return f"8 bits as they are; of deeper images {text} become 0 to 255"
@@ -137,14 +139,14 @@ def _bands(info: ModelInfo) -> Iterator[tuple[str, str]]:
     bands = info.bands
     if bands is None:
         return
-    yield "channels", f"the bands {_listed(bands.numbers)} of a file, counted from 1"
+    yield "channels", f"the bands {_join_numbers(bands.numbers)} of a file, counted from 1"
     each = zip(bands.numbers, bands.low, bands.high, strict=True)
     spans = (f"of band {number} {low:,.6g} to {high:,.6g}" for number, low, high in each)
     yield "values", f"{', '.join(spans)} become 0 to 255"
 
 
-def _listed(values: Sequence[float]) -> str:
-    return ", ".join(f"{own:.4g}" for own in values)
+def _join_numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
 
 
 def _class_table(classes: ClassMap) -> Table:
@@ -179,7 +181,7 @@ def _cells(row: StageSummary | Summary) -> tuple[str, ...]:
         "all" if row.receptive_field is None else str(row.receptive_field),
         "-" if effective is None else f"{effective:.0f}",
         f"{row.parameters:,}",
-        _amount(row.multiply_adds),
+        _format_amount(row.multiply_adds),
     )
 
 
@@ -191,24 +193,25 @@ def _notes(summary: Summary) -> list[str]:
         notes.append(f"Effective ones are measured by gradients on {images}; {height}x{width} is the most they can be.")
     if summary.unknown:
         notes.append(f"Taken to see the whole image, for want of a rule: {', '.join(summary.unknown)}.")
-    notes.append(_saved("depthwise separable", "of the same channels", summary.separable))
-    notes.append(_saved("dilated", "of the same span", summary.dilated))
+    notes.append(_describe_saving("depthwise separable", "of the same channels", summary.separable))
+    notes.append(_describe_saving("dilated", "of the same span", summary.dilated))
     return notes
 
 
-def _saved(kind: str, alike: str, saving: Saving) -> str:
+def _describe_saving(kind: str, alike: str, saving: Saving) -> str:
     if not saving.layers:
         return f"No {kind} convolutions."
-    parameters, adds = saving.plain_parameters - saving.parameters, saving.plain_multiply_adds - saving.multiply_adds
+    parameters = _format_amount(saving.plain_parameters - saving.parameters)
+    multiply_adds = _format_amount(saving.plain_multiply_adds - saving.multiply_adds)
     convolutions = quantity(saving.layers, f"{kind} convolution")
     verb = "saves" if saving.layers == 1 else "save"
     return (
-        f"{convolutions} {verb} {_amount(parameters)} parameters and {_amount(adds)} multiply-adds against plain ones "
-        f"{alike} ({_amount(saving.multiply_adds)} instead of {_amount(saving.plain_multiply_adds)})."
+        f"{convolutions} {verb} {parameters} parameters and {multiply_adds} multiply-adds against plain ones "
+        f"{alike} ({_format_amount(saving.multiply_adds)} instead of {_format_amount(saving.plain_multiply_adds)})."
     )
 
 
-def _amount(number: int) -> str:
+def _format_amount(number: int) -> str:
     """Return a number with three digits and k, M or G for thousands, millions or billions."""
     for size, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
         if number >= size:

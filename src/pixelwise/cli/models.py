@@ -11,6 +11,7 @@ from pixelwise.cli.arguments import AsJson
 
 
 def models(
+    *,
     front: Annotated[bool, typer.Option("--front", help="What was measured: accuracy against milliseconds.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -18,19 +19,19 @@ def models(
     from pixelwise.nn.models import MODELS, describe
 
     if front:
-        _print_front(as_json)
+        _print_front(as_json=as_json)
     else:
-        _print({name: describe(name) for name in MODELS}, as_json)
+        _print({name: describe(name) for name in MODELS}, as_json=as_json)
 
 
-def encoders(as_json: AsJson = False) -> None:
+def encoders(*, as_json: AsJson = False) -> None:
     """List suggested encoders, with one line each; any other convolutional net of timm works as well."""
     from pixelwise.nn.encoders import CLASSIFIERS, SUGGESTED
 
-    _print(SUGGESTED | CLASSIFIERS, as_json)
+    _print(SUGGESTED | CLASSIFIERS, as_json=as_json)
 
 
-def _print_front(as_json: bool) -> None:
+def _print_front(*, as_json: bool) -> None:
     from pixelwise.analysis.cost_table import load_front, pareto_front, read_front
 
     if as_json:
@@ -44,10 +45,10 @@ def _print_front(as_json: bool) -> None:
     for row in rows:
         encoder = row.encoder + ("" if row.pretrained else " untrained")
         name = f"{row.model:14} {encoder:30} {row.width or 1:>5g} {row.prediction_ms:>6.1f}"
-        print(name, *(f"{row.miou[own]:7.3f}{'*' if row in best[own] else ' '}" for own in lengths))
+        print(name, *(f"{row.miou[minutes]:7.3f}{'*' if row in best[minutes] else ' '}" for minutes in lengths))
 
 
-def _print(lines: dict[str, str], as_json: bool) -> None:
+def _print(lines: dict[str, str], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(lines))
         return

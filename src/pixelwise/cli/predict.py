@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Model, Tta, nameable
-from pixelwise.cli.flags import error_in_flags, in_flags
+from pixelwise.cli.arguments import AsJson, Model, Tta, check_path
+from pixelwise.cli.flags import describe_error, use_flags
 from pixelwise.cli.output import note, say
 from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.core.text import quantity
@@ -23,10 +23,11 @@ def predict(
     images: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGES...", help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=nameable
+            metavar="IMAGES...", help="Image files, folders, or quoted patterns such as '*.jpg'.", callback=check_path
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The directory to write into.", callback=nameable)],
+    *,
+    out: Annotated[Path, typer.Option(help="The directory to write into.", callback=check_path)],
     as_: Annotated[
         str,
         typer.Option(
@@ -87,7 +88,7 @@ def predict(
     missing = unfinished_jobs(jobs) if resume else jobs
     photos, scans = [job for job in missing if not job.scan], [job for job in missing if job.scan]
     for remark in remarks(predictor.info, missing):
-        _tell(remark)
+        _print_note(remark)
     if tta:
         predictor = predictor.with_tta()
     if threshold:
@@ -95,9 +96,9 @@ def predict(
     with progress_bar("predict") as on_image:
         failures = predict_files(predictor, photos, on_image, sampling)
     with megapixel_bar("scan") as on_pixels:
-        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_tell)
+        failures |= predict_scans(predictor, scans, on_pixels, resume=resume, on_remark=_print_note)
     for error in failures.values():
-        note(f"error: {error_in_flags(error, 'predict')}")
+        note(f"error: {describe_error(error, 'predict')}")
     if as_json:
         print(json.dumps(_report(jobs, failures)))
     else:
@@ -106,8 +107,8 @@ def predict(
         raise typer.Exit(1)
 
 
-def _tell(remark: str) -> None:
-    note(f"note: {in_flags(remark)}")
+def _print_note(remark: str) -> None:
+    note(f"note: {use_flags(remark)}")
 
 
 def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list[dict[str, str]]]:
@@ -118,7 +119,7 @@ def _report(jobs: list[Job], failures: dict[Path, ImageError]) -> dict[str, list
             if job.image not in failures
         ],
         "failures": [
-            {"file": str(image), "message": error_in_flags(error, "predict")} for image, error in failures.items()
+            {"file": str(image), "message": describe_error(error, "predict")} for image, error in failures.items()
         ],
     }
 

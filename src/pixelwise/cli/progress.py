@@ -24,7 +24,7 @@ def progress_bar(description: str) -> Iterator[Advance | None]:
         return
     from rich.progress import MofNCompleteColumn
 
-    with _drawn(description, MofNCompleteColumn()) as advance:
+    with _draw_bar(description, MofNCompleteColumn()) as advance:
         yield advance
 
 
@@ -42,12 +42,12 @@ def megapixel_bar(description: str) -> Iterator[Advance | None]:
             rate = f", {task.speed:.2f} a second" if task.speed else ""
             return Text(f"{task.completed:,.0f}/{task.total or 0:,.0f} megapixels{rate}")
 
-    with _drawn(description, Megapixels()) as advance:
+    with _draw_bar(description, Megapixels()) as advance:
         yield lambda done, total: advance(done / 1e6, total / 1e6)
 
 
 @contextlib.contextmanager
-def _drawn(description: str, column: ProgressColumn) -> Iterator[Callable[[float, float], None]]:
+def _draw_bar(description: str, column: ProgressColumn) -> Iterator[Callable[[float, float], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixelwise.cli.flags import in_flags
+from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import note
 
 if TYPE_CHECKING:
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
-def tell_assumptions(dataset: Dataset) -> None:
+def print_assumptions(dataset: Dataset) -> None:
     """Print what was assumed when the data set was opened, a line each, to standard error."""
     for problem in dataset.problems:
-        note(f"{problem.kind}: {problem.file}: {in_flags(problem.message)}")
+        note(f"{problem.kind}: {problem.file}: {use_flags(problem.message)}")
 
 
-def tell_harmful(result: CheckResult) -> None:
+def print_harmful(result: CheckResult) -> None:
     """Print what would spoil a training, as far as `SHOWN`, to standard error."""
     for problem in result.harmful[:SHOWN]:
-        note(f"{problem.kind}: {problem.file}: {in_flags(problem.message)}")
+        note(f"{problem.kind}: {problem.file}: {use_flags(problem.message)}")
     if len(result.harmful) > SHOWN:
         note(f"... and {len(result.harmful) - SHOWN} more: pixelwise check {result.root}")

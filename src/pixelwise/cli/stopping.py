@@ -35,7 +35,7 @@ class Stopped(BaseException):
 
 
 @contextmanager
-def stops_raised() -> Iterator[None]:
+def raise_on_stop() -> Iterator[None]:
     """Raise `Stopped` at the first of `SIGNALS`, but for those that are ignored; a second one ends the process at once,
     and so does the first when Python itself ends."""
     if threading.current_thread() is not threading.main_thread():  # where Python has no signals
@@ -45,7 +45,7 @@ def stops_raised() -> Iterator[None]:
     heard = [number for number, handler in before.items() if handler not in (signal.SIG_IGN, None)]
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
-        _leave_to_the_system(heard)
+        _restore_default_handlers(heard)
         raise Stopped(number)
 
     for number in heard:
@@ -55,9 +55,9 @@ def stops_raised() -> Iterator[None]:
     finally:
         for number in heard:
             signal.signal(number, before[number])
-        atexit.register(_leave_to_the_system, heard)
+        atexit.register(_restore_default_handlers, heard)
 
 
-def _leave_to_the_system(signals: list[signal.Signals]) -> None:
+def _restore_default_handlers(signals: list[signal.Signals]) -> None:
     for number in signals:
         signal.signal(number, signal.SIG_DFL)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, nameable
+from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, check_path
 from pixelwise.cli.extras import require_train_extra
-from pixelwise.cli.flags import in_flags
+from pixelwise.cli.flags import use_flags
 from pixelwise.training.options import Option, TrainOptions, option_types
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def train(
     data: Data,
     out: Annotated[
-        Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.", callback=nameable)
+        Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.", callback=check_path)
     ],
     *,
     format: Format = None,
@@ -44,7 +44,7 @@ def train(
     net = {name: options[name] for name in ("model", "encoder", "resume", "config")}
     check_net(TrainOptions(**net))  # before the data are read, which may take long
     dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
-    run = run_training(dataset, out=out, **options, wording=partial(in_flags, command="train"))
+    run = run_training(dataset, out=out, **options, wording=partial(use_flags, command="train"))
     if as_json:
         print(json.dumps({"run": str(run.path), "model": str(run.path / "model.onnx"), **_scores(run)}))
 
@@ -88,7 +88,7 @@ def _annotate(name: str, kind: Any, option: Option) -> Any:
         typer.Option(
             *declarations,
             help=f"{text} [default: {option.default}]" if option.default else text,
-            callback=nameable if kind == Path | None else None,
+            callback=check_path if kind == Path | None else None,
             rich_help_panel=option.group,
         ),
     ]
