@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pixelwise.cli.evaluate import _of_training
+from pixelwise.cli.evaluate import _training_remarks
 from pixelwise.core.errors import OptionError, RunError
 from pixelwise.data import open_dataset
 from pixelwise.training.config import RunConfig
@@ -106,10 +106,10 @@ def test_a_run_in_folds_is_resumed_in_as_many(folded: Path, data: Path) -> None:
 
 def test_its_model_measured_on_what_it_learnt_from_comes_with_a_remark(folded: Path, data: Path) -> None:
     dataset = open_dataset(data)
-    assert "flatter" in _of_training(folded, dataset, "val")[0]
-    assert _of_training(folded / "folds" / "1", dataset, "val") == []
+    assert "flatter" in _training_remarks(folded, dataset, "val")[0]
+    assert _training_remarks(folded / "folds" / "1", dataset, "val") == []
     held_out = replace(dataset, splits={"test": dataset.splits["val"]})
-    assert _of_training(folded, held_out, "test") == []
+    assert _training_remarks(folded, held_out, "test") == []
 
 
 def test_what_does_not_go_with_folds_is_refused(data: Path, tmp_path: Path) -> None:
