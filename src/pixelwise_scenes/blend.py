@@ -1,4 +1,4 @@
-"""The few operations that everything is painted with.
+"""The operations that all painters share.
 
 Pictures are planes, (3, height, width), and a colour is a picture of one pixel, (3, 1, 1): numpy then spreads colours
 over pictures, and (height, width) weights over colours, at full speed.

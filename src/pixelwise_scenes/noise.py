@@ -1,4 +1,4 @@
-"""Noise that looks grown: a periodic random texture."""
+"""Natural-looking noise: a periodic random texture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line of poles beside the road, and its wires: structures a pixel or two wide."""
+"""Poles beside the road, and their wires: structures one or two pixels wide."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pixelwise_scenes.blend import floats, rgb
 from pixelwise_scenes.canvas import POLE, Canvas, grid
 
 _THINNEST = 1.1
-"""Pixels; a pole farther away is drawn this wide, as a lens would, and fades instead of thinning out."""
+"""Least width of a pole in pixels. A more distant pole fades instead of getting thinner, as behind a lens."""
 
 _WOOD = rgb(0.36, 0.31, 0.27)
 _ARM, _SAG = 1.0, 0.9
-"""Metres from the pole to a wire, and that a wire hangs through in the middle."""
+"""Metres from the pole to a wire, and the sag of a wire."""
 
 
 @dataclass(frozen=True)

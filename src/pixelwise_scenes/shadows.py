@@ -32,7 +32,7 @@ class _Blocker(NamedTuple):
 
 
 def cast_shadows(view: View, light: Light, surface: Surface, things: Things) -> Float:
-    """Return for each pixel how much of the sun reaches the land there, 0..1, past the objects in its way."""
+    """Return the share of the sun's light, 0..1, that reaches the land at each pixel past the objects."""
     sunlit = np.ones(surface.land.shape, np.float32)
     blockers = [_Blocker(t.x, t.y, t.z, t.high, 0.55 * t.slim * t.high, 0.1) for t in things.trees]
     blockers += [_Blocker(h.x, h.y, h.z, h.wall + h.roof, 0.75 * h.length, -0.6) for h in things.houses]
@@ -43,7 +43,7 @@ def cast_shadows(view: View, light: Light, surface: Surface, things: Things) -> 
 
 
 def _darken(sunlit: Float, view: View, light: Light, surface: Surface, blocker: _Blocker) -> None:
-    """Take the sun from an ellipse that points away from it, and some light from where the object stands."""
+    """Darken an ellipse that points away from the sun, and the ground at the object's foot."""
     right, up, ahead = light.toward_sun
     x, y, z, high, wide, gap = blocker
     reach = min(high / up, 4.0 * high)

@@ -11,12 +11,12 @@ from pixelwise_scenes.blend import Float, floats, mix, smooth
 from pixelwise_scenes.noise import Texture
 
 _DROP = 11.0
-"""Metres that the valley lies below the rise from which it is seen."""
+"""Depth of the valley below the viewer's rise, in metres."""
 
 
 @dataclass(frozen=True)
 class Road:
-    """A winding road whose middle lies at x = `middle(z)`."""
+    """A winding road with its middle at x = `middle(z)`."""
 
     start: float
     bends: tuple[tuple[float, float, float], ...]
@@ -25,7 +25,7 @@ class Road:
     paved: bool
 
     def middle(self, z: Float) -> Float:
-        """Return x of the middle, in metres, at the distances z."""
+        """Return x of the middle at the distances z, in metres."""
         wide = z / (z + 50.0)
         x = self.start + 0.0 * z
         for metres, length, phase in self.bends:
@@ -33,14 +33,14 @@ class Road:
         return x
 
     def offset(self, x: Float, z: Float) -> Float:
-        """Return the signed distance in metres from the middle, right is positive."""
+        """Return the signed distance from the middle in metres; right is positive."""
         slope = self.middle(z + 1.0) - self.middle(z)
         return (x - self.middle(z)) / np.sqrt(1.0 + slope * slope)
 
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake around (x, z), seen as an ellipse with a ragged shore."""
+    """A lake around (x, z): an ellipse with a ragged shore."""
 
     x: float
     z: float
@@ -48,7 +48,7 @@ class Lake:
     half_depth: float
 
     def away(self, x: Float, z: Float, land: Texture) -> Float:
-        """Return 0 in the middle, 1 at the shore, more on land."""
+        """Return the distance from the lake's middle, scaled to 1 at the shore."""
         across, along = (x - self.x) * (1.0 / self.half_width), (z - self.z) * (1.0 / self.half_depth)
         away: Float = np.sqrt(across * across + along * along) + 0.14 * land.at(x * 0.8 + 31.0, z * 0.8 + 77.0)
         return away
@@ -56,7 +56,7 @@ class Lake:
 
 @dataclass(frozen=True)
 class Terrain:
-    """Heights over the plane, in metres above the valley's mean."""
+    """Heights above the plane, in metres, relative to the valley's mean."""
 
     land: Texture
     road: Road
@@ -66,7 +66,7 @@ class Terrain:
     hills_high: float
 
     def hills(self, x: Float, z: Float) -> Float:
-        """Return how far the hills rise over the valley, 0 in the valley."""
+        """Return the height of the hills above the valley, 0 in the valley."""
         far = z > self.hills_at
         x, rise = x[far], np.zeros_like(z)
         z = z[far]
@@ -87,7 +87,7 @@ class Terrain:
 
 
 def draw_terrain(rng: np.random.Generator) -> Terrain:
-    """Draw a land whose road begins near the viewer's feet and passes its lake on one side."""
+    """Draw a land with a road that begins near the viewer and passes the lake on one side."""
     start = rng.uniform(-6.0, 6.0)
     bends = (
         (rng.uniform(14, 34), rng.uniform(38, 75), rng.uniform(0, 2 * math.pi)),

@@ -1,4 +1,4 @@
-"""Trees: crowns heaped up from leafy clumps, conifers in tiers, poplars; each lit from the sun's side."""
+"""Trees: crowns of leafy clumps, conifers in tiers, poplars; each lit from the side of the sun."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixelwise_scenes.blend import Float, floats, mix, rgb, smooth
 from pixelwise_scenes.canvas import TREE, Canvas, grid
 
 _SMALLEST = 6.0
-"""Pixels of height below which a tree is no object any more, and is left out."""
+"""Least height in pixels. Smaller trees are left out."""
 
 _NEEDLES, _BARK = rgb(0.16, 0.27, 0.15), rgb(0.34, 0.27, 0.21)
 _BROAD, _CONIFER, _POPLAR = range(3)
@@ -34,7 +34,7 @@ class Tree:
     seed: float
 
     def paint(self, canvas: Canvas, instance: int) -> None:
-        """Paint crown and trunk; the smaller the tree in the picture, the fewer clumps."""
+        """Paint crown and trunk. Trees that are small in the picture have fewer clumps."""
         view = canvas.view
         high = view.focal * self.high / self.z
         base, middle = view.row(self.y, self.z), view.column(self.x, self.z)
@@ -49,7 +49,7 @@ class Tree:
         clumps = self.clumps[: 3 + int(high / 8.0)]
         body, lit = self._crown(up, across, leaf, canvas.light.toward_sun, clumps)
         alpha = np.clip(body * (0.5 * high) + 0.5, 0.0, 1.0)
-        crown = _leafy(canvas, self.leaves, lit + 0.16 * leaf, up)
+        crown = _leaf_color(canvas, self.leaves, lit + 0.16 * leaf, up)
         trunk = self._trunk(up, across, wide) * (1.0 - alpha)
         bark = canvas.light.shade(_BARK, floats(0.35))
         total = alpha + trunk
@@ -59,7 +59,8 @@ class Tree:
     def _crown(
         self, up: Float, across: Float, leaf: Float, sun: tuple[float, float, float], clumps: tuple[Clump, ...]
     ) -> tuple[Float, Float]:
-        """Return the crown's signed depth (positive inside) and how much its surface faces the sun, about -1..1."""
+        """Return the signed depth of the crown (positive inside), and how much its surface faces the sun, about
+        -1..1."""
         if self.kind == _CONIFER:
             tier = (up * 7.0 + 0.35 * np.abs(across) + self.seed) % 1.0
             half = np.clip(1.0 - up, 0.0, 1.0) * (0.72 + 0.36 * (1.0 - tier)) * (up > 0.06)
@@ -97,8 +98,8 @@ def draw_tree(rng: np.random.Generator, at: tuple[float, float, float], leaves: 
     return Tree(*at, high, kind, color, slim, tuple(clumps), rng.uniform(0, 200))
 
 
-def _leafy(canvas: Canvas, leaves: Float, lit: Float, up: Float) -> Float:
-    """Return the leaves' colour: cool and dark within, warm where the sun meets them."""
+def _leaf_color(canvas: Canvas, leaves: Float, lit: Float, up: Float) -> Float:
+    """Return the colour of leaves: cool and dark inside, warm in the sun."""
     shade = 0.70 + 0.34 * smooth(up, 0.1, 0.8)
     color = canvas.light.shade(leaves, smooth(lit, -0.55, 0.95) * 1.15)
     return color * (shade * (0.80 + 0.30 * smooth(lit, -0.8, 0.6)))

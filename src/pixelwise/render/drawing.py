@@ -29,7 +29,7 @@ def blend(below: UInt8, above: UInt8, opacity: float) -> UInt8:
     return ((mixed + np.uint16(128)) >> np.uint16(8)).astype(np.uint8)
 
 
-def blank(height: int, width: int) -> UInt8:
+def blank_picture(height: int, width: int) -> UInt8:
     """Return a white picture."""
     return np.full((height, width, 3), WHITE, np.uint8)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import ShapeError
-from pixelwise.render.drawing import INK, TEXT_HEIGHT, UInt8, blank, load_font, require_picture
+from pixelwise.render.drawing import INK, TEXT_HEIGHT, UInt8, blank_picture, load_font, require_picture
 
 
 def join_row(images: Sequence[UInt8], gap: int = 8) -> UInt8:
@@ -38,7 +38,7 @@ def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap
         found = f"{len(captions)} captions for {len(images)} pictures"
         raise ShapeError("captions", found, "one caption a picture", "Give each picture its caption.")
     row = join_row(images, gap)
-    sheet = Image.fromarray(np.concatenate((row, blank(2 * TEXT_HEIGHT, row.shape[1]))))
+    sheet = Image.fromarray(np.concatenate((row, blank_picture(2 * TEXT_HEIGHT, row.shape[1]))))
     draw, left = ImageDraw.Draw(sheet), 0
     for image, caption in zip(images, captions, strict=True):
         middle = left + image.shape[1] / 2, row.shape[0] + TEXT_HEIGHT
@@ -62,7 +62,7 @@ def legend(classes: ClassMap, width: int) -> UInt8:
             left, top = 0, top + line
         places.append((left, top))
         left += wide
-    sheet = Image.fromarray(blank(top + line, width))
+    sheet = Image.fromarray(blank_picture(top + line, width))
     draw = ImageDraw.Draw(sheet)
     for (left, top), name, color in zip(places, classes.names, classes.colors, strict=True):
         middle = top + line // 2
@@ -85,5 +85,5 @@ def _join(images: Sequence[UInt8], gap: int, axis: int) -> UInt8:
     parts: list[UInt8] = []
     for image in images:
         length = images[0].shape[1 - axis]
-        parts += [blank(gap, length) if axis == 0 else blank(length, gap), image]
+        parts += [blank_picture(gap, length) if axis == 0 else blank_picture(length, gap), image]
     return np.concatenate(parts[1:], axis=axis)

@@ -1,4 +1,4 @@
-"""Texts about mask values: how doubtful values were read, how to state another reading, and what is refused."""
+"""Texts about mask values: how unusual values were read and how to state another reading; and errors."""
 
 from __future__ import annotations
 

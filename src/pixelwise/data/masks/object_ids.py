@@ -93,10 +93,10 @@ def _weigh_evidence(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
         return None
     if named:
         return ObjectIdEvidence(
-            "are named as Cellpose or ilastik name masks of regions, and each value is in one piece"
+            "are named as Cellpose or ilastik name masks of objects, and each value is in one piece"
         )
     if _is_numbered_per_image(masks, counts):
-        return ObjectIdEvidence("number from 1 in each image, as many as it has regions, each in one piece")
+        return ObjectIdEvidence("number from 1 in each image, as many as it has objects, each in one piece")
     if _differs_per_image(masks):
         return ObjectIdEvidence("are other numbers in each image, each in one piece")
     many = bool(np.mean(counts) >= 2 * _MANY)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import MaskError
+from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Item, Labels, mask_of
 from pixelwise.data.masks.encoding import Int32, MaskEncoding, UInt8
 from pixelwise.data.masks.instance_maps import IdEncoding
@@ -22,7 +23,7 @@ _REMEDY = "Keep one mask of this image, or one with a value a class, or leave th
 
 
 def attach_masks(items: Iterable[Item], several: dict[Path, list[Path]]) -> list[Item]:
-    """Return the items with the masks of images that have several (see `pairing.group_masks`)."""
+    """Return the items, with all masks of the images that have several (see `pairing.group_masks`)."""
     return [
         item
         if item.image not in several
@@ -38,7 +39,7 @@ def report_united(root: Path, items: Iterable[Item]) -> list[Problem]:
         return []
     first = united[0]
     names = ", ".join(mask.name for mask in (mask_of(first), *first.more))
-    count = f"{len(united):,} image{'s' if len(united) > 1 else ''}"
+    count = quantity(len(united), "image")
     message = (
         f"found several masks of {count} ({names} of {first.image.name}); expected one mask an image. They were "
         "united: a pixel has the class that one of them gives it. If the numbers are classes, save one mask an image "
@@ -61,8 +62,8 @@ def read_union(item: Item, encoding: MaskEncoding, id_encoding: IdEncoding) -> L
     united = label_maps[0].copy()
     for label_map in label_maps[1:]:
         united[(label_map == IGNORE_INDEX) & (united == background)] = IGNORE_INDEX
-        labelled = _labelled(label_map, background)
-        united[labelled] = label_map[labelled]
+        foreground = _foreground(label_map, background)
+        united[foreground] = label_map[foreground]
     if not encoding.objects:
         return Labels(united, None if item.instances is None else id_encoding.read(item.instances))
     ids: Int32 = np.zeros(united.shape, np.int32)
@@ -78,19 +79,19 @@ def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], backgr
         if label_map.shape != size:
             found, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
             raise MaskError(mask, f"a mask of {found}", f"{expected}, as {masks[0].name} has", _REMEDY)
-        labelled = _labelled(label_map, background)
+        foreground = _foreground(label_map, background)
         for other, other_map in zip(masks[:number], label_maps, strict=False):
-            other_labelled = _labelled(other_map, background)
-            both = labelled & other_labelled
+            other_foreground = _foreground(other_map, background)
+            both = foreground & other_foreground
             if differ := int((label_map[both] != other_map[both]).sum()):
                 expected = "one class a pixel in an image's masks"
                 raise MaskError(mask, f"{differ:,} pixels of another class than in {other.name}", expected, _REMEDY)
-            if both.sum() > SAME * max(1, min(labelled.sum(), other_labelled.sum())):
+            if both.sum() > SAME * max(1, min(foreground.sum(), other_foreground.sum())):
                 found = f"an area that {other.name} shows too, as labels of two observers do"
                 raise MaskError(mask, found, "parts that lie apart in an image's masks", _REMEDY)
 
 
-def _labelled(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:
+def _foreground(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:
     """Return the pixels, boolean (height, width), that have a class other than background."""
-    labelled: npt.NDArray[np.bool_] = (label_map != background) & (label_map != IGNORE_INDEX)
-    return labelled
+    foreground: npt.NDArray[np.bool_] = (label_map != background) & (label_map != IGNORE_INDEX)
+    return foreground
