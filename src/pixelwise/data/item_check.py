@@ -103,8 +103,8 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
             areas = objects.areas()
         if dataset.id_files and (labels.instance_map is None or labels.instance_map.shape == labels.label_map.shape):
             object_counts = count_objects(item, labels, class_pixels, class_objects)
-    if depth is not None and (message := _describe_narrow_range(depth, dataset)):
-        problems.append(Problem(item.image, "narrow_range", message))
+    if depth is not None and (narrow := _describe_narrow_range(depth, dataset)):
+        problems.append(Problem(item.image, "narrow_range", narrow))
     counts = (class_pixels, class_objects, areas)
     return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts)
 
