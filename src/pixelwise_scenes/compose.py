@@ -42,8 +42,8 @@ class Scene:
 def require_size(where: str, size: tuple[int, int]) -> None:
     """Raise `ShapeError`, which names `where`, for (height, width) with a side below 32 pixels."""
     if min(size) < _SMALLEST_SIDE:
-        found, expected = f"size {size[0]}x{size[1]}", f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels"
-        raise ShapeError(where, found, expected, "Ask for a larger picture.")
+        problem_text, expected = f"size {size[0]}x{size[1]}", f"at least {_SMALLEST_SIDE}x{_SMALLEST_SIDE} pixels"
+        raise ShapeError(where, problem_text, expected, "Ask for a larger picture.")
 
 
 def scene(key: int | tuple[int, ...], size: tuple[int, int] = SIZE) -> Scene:

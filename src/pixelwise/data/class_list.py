@@ -70,9 +70,9 @@ def read_object_classes(root: Path, *, id_maps: bool = False) -> ClassMap:
     if not id_maps:
         require_no_ids(class_list)
     if class_list.classes.num_classes != 2:
-        found = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
+        problem_text = f"{class_list.classes.num_classes} classes, and objects without masks that tell their classes"
         expected = "two classes: background and that of objects"
-        raise DataError(class_list.path, found, expected, "Add masks/ or correct the list.")
+        raise DataError(class_list.path, problem_text, expected, "Add masks/ or correct the list.")
     return class_list.classes
 
 

@@ -76,8 +76,8 @@ def read_split_class_list(root: Path) -> ClassList | None:
     try:
         return CLASS_LISTS[ROBOFLOW_LIST](path, read_text(path, MAX_LIST_BYTES))
     except (OSError, ValueError, csv.Error) as error:
-        found = f"a list that cannot be read ({error})"
-        raise DataError(path, found, "a header line, then lines of value,name", "Correct it.") from error
+        problem_text = f"a list that cannot be read ({error})"
+        raise DataError(path, problem_text, "a header line, then lines of value,name", "Correct it.") from error
 
 
 def find_conflicting_lists(dataset: Dataset) -> list[Problem]:

@@ -50,8 +50,10 @@ class GroupingParameters:
         if not self.things or min(self.things) < 0 or len(set(self.things)) < len(self.things):
             raise OptionError("things", str(self.things), "different class indices, at least one", "Correct them.")
         if self.radius < 1 or self.least_area < 1 or self.least_heat != self.least_heat:
-            found = f"radius {self.radius}, least heat {self.least_heat}, least area {self.least_area}"
-            raise OptionError("grouping", found, "a radius and an area of 1 or more, and a heat", "Correct them.")
+            problem_text = f"radius {self.radius}, least heat {self.least_heat}, least area {self.least_area}"
+            raise OptionError(
+                "grouping", problem_text, "a radius and an area of 1 or more, and a heat", "Correct them."
+            )
         if self.by not in WAYS:
             raise OptionError("grouping", f"objects by {self.by!r}", f"one of {', '.join(WAYS)}", "Correct it.")
 

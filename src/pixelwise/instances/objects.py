@@ -89,9 +89,9 @@ class Objects:
 def require_instance_map(instance_map: AnyInstanceMap, where: str = "instance_map") -> None:
     """Raise `ShapeError` unless given integers (height, width) with a pixel or more, `MaskError` for negative ids."""
     if instance_map.ndim != 2 or instance_map.size == 0 or not np.issubdtype(instance_map.dtype, np.integer):
-        found = f"{instance_map.dtype} of shape {instance_map.shape}"
+        problem_text = f"{instance_map.dtype} of shape {instance_map.shape}"
         expected = "integers of shape (height, width) with at least one pixel"
-        raise ShapeError(where, found, expected, "Pass one image's object ids.")
+        raise ShapeError(where, problem_text, expected, "Pass one image's object ids.")
     if instance_map.min() < 0:
         remedy = "Number objects from 1; 0 is no object."
         raise MaskError(where, f"the id {instance_map.min()}", "ids of 0 and above", remedy)

@@ -47,11 +47,11 @@ def rand_error(prediction: InstanceMap, target: InstanceMap) -> float:
     """
     for where, instance_map in (("prediction", prediction), ("target", target)):
         if instance_map.ndim != 2 or not np.issubdtype(instance_map.dtype, np.integer):
-            found = f"{instance_map.dtype} of shape {instance_map.shape}"
-            raise ShapeError(where, found, "integers of shape (height, width)", "Score one image's object ids.")
+            problem_text = f"{instance_map.dtype} of shape {instance_map.shape}"
+            raise ShapeError(where, problem_text, "integers of shape (height, width)", "Score one image's object ids.")
     if prediction.shape != target.shape:
-        found, expected = str(prediction.shape), f"{target.shape}, the target's shape"
-        raise ShapeError("prediction", found, expected, "Predict at the size of the instance map.")
+        problem_text, expected = str(prediction.shape), f"{target.shape}, the target's shape"
+        raise ShapeError("prediction", problem_text, expected, "Predict at the size of the instance map.")
     counted = target != 0
     true, true_sizes = _renumber(target[counted])
     predicted, predicted_sizes = _renumber(prediction[counted])

@@ -44,15 +44,15 @@ def load_font(size: int = TEXT_HEIGHT) -> ImageFont.FreeTypeFont | ImageFont.Ima
 def require_picture(image: UInt8, what: str) -> None:
     """Raise `ShapeError` unless given uint8 (height, width, 3) with a pixel or more. what: its name in the message."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or image.size == 0:
-        found, expected = f"{image.dtype} {image.shape}", "uint8 (height, width, 3), RGB"
-        raise ShapeError(what, found, expected, "Convert the picture to 8-bit RGB.")
+        problem_text, expected = f"{image.dtype} {image.shape}", "uint8 (height, width, 3), RGB"
+        raise ShapeError(what, problem_text, expected, "Convert the picture to 8-bit RGB.")
 
 
 def require_label_map(label_map: UInt8, what: str, size: tuple[int, ...] | None = None) -> None:
     """Raise `ShapeError` unless given uint8 (height, width), and `size` where that is given."""
     if label_map.ndim != 2 or label_map.dtype != np.uint8:
-        found, expected = f"{label_map.dtype} {label_map.shape}", "uint8 (height, width)"
-        raise ShapeError(what, found, expected, "Give one class index a pixel.")
+        problem_text, expected = f"{label_map.dtype} {label_map.shape}", "uint8 (height, width)"
+        raise ShapeError(what, problem_text, expected, "Give one class index a pixel.")
     if size is not None and label_map.shape != size:
-        found, expected = f"{label_map.shape[0]}x{label_map.shape[1]}", f"{size[0]}x{size[1]}, the image's size"
-        raise ShapeError(what, found, expected, "Give a label map of the image's size.")
+        problem_text, expected = f"{label_map.shape[0]}x{label_map.shape[1]}", f"{size[0]}x{size[1]}, the image's size"
+        raise ShapeError(what, problem_text, expected, "Give a label map of the image's size.")

@@ -35,8 +35,8 @@ def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap
     from PIL import Image, ImageDraw
 
     if len(captions) != len(images):
-        found = f"{len(captions)} captions for {len(images)} pictures"
-        raise ShapeError("captions", found, "one caption a picture", "Give each picture its caption.")
+        problem_text = f"{len(captions)} captions for {len(images)} pictures"
+        raise ShapeError("captions", problem_text, "one caption a picture", "Give each picture its caption.")
     row = join_row(images, gap)
     sheet = Image.fromarray(np.concatenate((row, blank_picture(2 * TEXT_HEIGHT, row.shape[1]))))
     draw, left = ImageDraw.Draw(sheet), 0
@@ -80,8 +80,8 @@ def _join(images: Sequence[UInt8], gap: int, axis: int) -> UInt8:
         require_picture(image, f"picture {i + 1}")
         if image.shape[1 - axis] != images[0].shape[1 - axis]:
             side = ("width", "height")[axis]
-            found, expected = f"{side} {image.shape[1 - axis]}", f"{images[0].shape[1 - axis]}, as picture 1 has"
-            raise ShapeError(f"picture {i + 1}", found, expected, "Resize the pictures to one size.")
+            problem_text, expected = f"{side} {image.shape[1 - axis]}", f"{images[0].shape[1 - axis]}, as picture 1 has"
+            raise ShapeError(f"picture {i + 1}", problem_text, expected, "Resize the pictures to one size.")
     parts: list[UInt8] = []
     for image in images:
         length = images[0].shape[1 - axis]

@@ -82,8 +82,8 @@ def stitch_blocks(run: Run, image: Image, tiling: Tiling, *, from_row: int = 0) 
         For an image of another shape or type, or logits that do not fit their input.
     """
     if image.ndim != 3 or image.size == 0 or image.dtype != np.uint8:
-        found = f"{image.dtype} of shape {image.shape}"
-        raise ShapeError("image", found, "uint8 of shape (height, width, channels)", "Read it with read_image.")
+        problem_text = f"{image.dtype} of shape {image.shape}"
+        raise ShapeError("image", problem_text, "uint8 of shape (height, width, channels)", "Read it with read_image.")
     height, width, _ = image.shape
     rows, columns = tile_spans(height, tiling), tile_spans(width, tiling)
     return _blocks(run, image, rows, columns, from_row) if from_row < height else iter(())
@@ -187,8 +187,10 @@ def _run_tile(run: Run, image: Image, place: tuple[Span, Span]) -> Float32:
     logits = run(np.ascontiguousarray(tile)[None])
     height, width, _ = tile.shape
     if logits.ndim != 4 or logits.shape != (1, logits.shape[1], height, width) or logits.dtype != np.float32:
-        found = f"{logits.dtype} of shape {logits.shape}"
+        problem_text = f"{logits.dtype} of shape {logits.shape}"
         expected = f"float32 of shape (1, classes, {height}, {width}), its input's size"
-        raise ShapeError("logits", found, expected, "Export the model again: its output must be as large as its input.")
+        raise ShapeError(
+            "logits", problem_text, expected, "Export the model again: its output must be as large as its input."
+        )
     tile_logits: Float32 = logits[0]
     return tile_logits

@@ -203,9 +203,9 @@ def read_instance_map(path: Path) -> Int32:
     if stored.ndim == 3 and is_gray(stored):
         stored = stored[..., 0]
     if stored.ndim != 2 or stored.min() < 0 or stored.max() > MAX_ID:
-        found = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
+        problem_text = "an RGB image" if stored.ndim != 2 else f"object ids from {stored.min()} to {stored.max()}"
         remedy = "Save the instance map as 16-bit gray PNG."
-        raise MaskError(path, found, f"one object id a pixel, 0..{MAX_ID}", remedy)
+        raise MaskError(path, problem_text, f"one object id a pixel, 0..{MAX_ID}", remedy)
     return stored.astype(np.int32)
 
 

@@ -77,8 +77,8 @@ def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], backgr
     size = label_maps[0].shape
     for number, (mask, label_map) in enumerate(zip(masks, label_maps, strict=True)):
         if label_map.shape != size:
-            found, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
-            raise MaskError(mask, f"a mask of {found}", f"{expected}, as {masks[0].name} has", _REMEDY)
+            problem_text, expected = ("{}x{} (height x width)".format(*shape) for shape in (label_map.shape, size))
+            raise MaskError(mask, f"a mask of {problem_text}", f"{expected}, as {masks[0].name} has", _REMEDY)
         foreground = _foreground(label_map, background)
         for other, other_map in zip(masks[:number], label_maps, strict=False):
             other_foreground = _foreground(other_map, background)
@@ -87,8 +87,8 @@ def _require_disjoint(masks: Sequence[Path], label_maps: Sequence[UInt8], backgr
                 expected = "one class a pixel in an image's masks"
                 raise MaskError(mask, f"{differ:,} pixels of another class than in {other.name}", expected, _REMEDY)
             if both.sum() > SAME * max(1, min(foreground.sum(), other_foreground.sum())):
-                found = f"an area that {other.name} shows too, as labels of two observers do"
-                raise MaskError(mask, found, "parts that lie apart in an image's masks", _REMEDY)
+                problem_text = f"an area that {other.name} shows too, as labels of two observers do"
+                raise MaskError(mask, problem_text, "parts that lie apart in an image's masks", _REMEDY)
 
 
 def _foreground(label_map: UInt8, background: int) -> npt.NDArray[np.bool_]:

@@ -128,8 +128,8 @@ def require_inside(box_xyxy: tuple[int, int, int, int], size: tuple[int, int], w
     left, top, right, bottom = box_xyxy
     height, width = size
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
-        found = f"a mask in columns {left} to {right - 1} and rows {top} to {bottom - 1}"
-        raise MaskError(where, found, f"one inside the image of {height}x{width} pixels", "Draw it again.")
+        problem_text = f"a mask in columns {left} to {right - 1} and rows {top} to {bottom - 1}"
+        raise MaskError(where, problem_text, f"one inside the image of {height}x{width} pixels", "Draw it again.")
 
 
 def writable_classes(dataset: Dataset) -> ClassMap:

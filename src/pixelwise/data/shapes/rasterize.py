@@ -116,8 +116,10 @@ def rasterize_object(single: AnnotatedObject, size: tuple[int, int], where: str)
         return Piece(0, 0, decode_mask(single.runs, size, where))
     for ring in single.rings:
         if len(ring) < LEAST_CORNERS or not np.isfinite(ring).all():
-            found = f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
-            raise MaskError(where, found, "three corners or more", "Correct the outline or delete it.")
+            problem_text = (
+                f"an outline of {len(ring)} corners" if np.isfinite(ring).all() else "corners that are no numbers"
+            )
+            raise MaskError(where, problem_text, "three corners or more", "Correct the outline or delete it.")
     if not single.rings:
         raise MaskError(where, "no outline", "one or more", "Delete the object or mark it again.")
     corners = np.concatenate(single.rings)
