@@ -63,4 +63,5 @@ def test_the_python_lines_and_the_commands_of_readme_run(
             words = [str(path) for word in arguments for path in (Path().glob(word) if "*" in word else [word])]
             assert run(name, *words) == 0, name
     assert Path("masks", "street.png").is_file()
+    assert Path("polygons", "street.geojson").is_file()
     assert Path("fast.onnx").is_file()
