@@ -127,9 +127,9 @@ def _fix_weights(model: nn.Module) -> Iterator[None]:
     """Leave out the weights' own gradients, half the work of a backward pass."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learning:
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad = False
     try:
         yield
     finally:
         for parameter in learning:
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad = True

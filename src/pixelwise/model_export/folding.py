@@ -22,7 +22,7 @@ def fold_batch_norms(pipeline: nn.Module, example: torch.Tensor) -> Iterator[Non
     """
     before, pairs = find_norm_pairs(pipeline, partial(pipeline, example))
     weights = [(convolution.weight, convolution.bias) for convolution, _ in pairs]
-    folded = {norm: convert_layer(norm, FoldedBatchNorm2d) for _, norm in pairs}
+    folded: dict[nn.Module, nn.Module] = {norm: convert_layer(norm, FoldedBatchNorm2d) for _, norm in pairs}
 
     def restore() -> None:
         replace_layers(pipeline, {layer: norm for norm, layer in folded.items()})

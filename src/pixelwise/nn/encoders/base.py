@@ -77,7 +77,7 @@ class Encoder(nn.Module):
 
     def _freeze(self, parameters: set[nn.Parameter]) -> None:
         for parameter in parameters:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Encoder:  # torch's own signature
