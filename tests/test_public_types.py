@@ -23,6 +23,12 @@ run: pw.Run = pw.train(data, out="runs/photos", minutes=10.0)
 model: pw.Predictor = pw.load(run.path)
 result: pw.Result = model.predict("photo.jpg")
 label_map: npt.NDArray[np.uint8] = result.label_map
+from_array: pw.Result = model.predict(np.zeros((4, 5)), pw.MonteCarloDropout(passes=20), probabilities=True)
+several: list[pw.Result] = list(model.predict(["a.jpg", "b.jpg"])) + list(model.predict_each("photos"))
+masks: npt.NDArray[np.bool_] = result.masks
+boxes: npt.NDArray[np.int64] = result.boxes_xyxy
+saved: Path = result.save("photo.png", as_="overlay")
+features: object = result.to_geojson()["features"]
 names: tuple[str, ...] = model.classes.names
 file: Path = pw.export(run, "photos.onnx", fast=True)
 images: int = pw.evaluate(model, data, "val").images
