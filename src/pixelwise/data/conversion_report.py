@@ -15,12 +15,12 @@ from pixelwise.data.references import flat_name, nfc
 def name_changes(dataset: Dataset) -> list[str]:
     """Return a sentence on images whose names got a number, since they would be one name in a folder of files, and one
     on those whose names not every file can have."""
-    told = []
+    sentences = []
     items = [item for _, item in dataset.items()]
     if numbered := [item for item in items if re.search(r"_\d+$", item.name) and not _is_named_as_file(item)]:
         first = numbered[0]
         image = _place(dataset, first)
-        told.append(
+        sentences.append(
             f"{quantity(len(numbered), 'name')} got a number, since others are equal: {image} is called {first.name}"
         )
     pairs = zip(dataset.items(), with_file_names(dataset).items(), strict=True)
@@ -28,8 +28,8 @@ def name_changes(dataset: Dataset) -> list[str]:
         item, renamed = unfit[0]
         reason = "since they are too long, or hold what lists and annotations cannot"
         changed = f"{quantity(len(unfit), 'name')} {'was' if len(unfit) == 1 else 'were'} changed, {reason}"
-        told.append(f"{changed}: {_place(dataset, item)} is called {renamed.name}")
-    return told
+        sentences.append(f"{changed}: {_place(dataset, item)} is called {renamed.name}")
+    return sentences
 
 
 def _place(dataset: Dataset, item: Item) -> Path:

@@ -278,8 +278,8 @@ def _only(
     """Return the one folder that holds this, `None` without one; raise `DataError` where two could."""
     usual = [folder for folder in folders if role is None or not _has_other_name(folder[0])]
     if len(usual) == 1 < len(folders):
-        told = {problem.file for problem in passed_over}
-        for folder in (folder for folder, _ in folders if folder != usual[0][0] and folder not in told):
+        reported = {problem.file for problem in passed_over}
+        for folder in (folder for folder, _ in folders if folder != usual[0][0] and folder not in reported):
             message = f"found {role} here and in {usual[0][0].name}/; expected one folder of {role}. "
             message += f"{usual[0][0].name}/ was read; move it elsewhere to have this one read."
             passed_over.append(Problem(folder, "passed_over", message))

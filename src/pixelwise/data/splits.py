@@ -103,15 +103,15 @@ def draw_splits(items: Sequence[Item], sizes: Mapping[str, int]) -> dict[str, li
     ordered = sorted(items, key=lambda item: (-hash_fraction(item.name), item.name))
     parts = [split for split in ("test", "val") if sizes.get(split)]
     limits = dict(zip(parts, (1.0, 0.9), strict=False))
-    drawn: dict[str, list[Item]] = {}
+    chosen: dict[str, list[Item]] = {}
     for split in parts:
         count, least = sizes[split], LEAST
         if len(items) >= SMALL:
             of_hash = sum(limits[split] - 0.1 <= hash_fraction(item.name) < limits[split] for item in items)
             count = max(of_hash, least)
-        drawn[split], ordered = ordered[:count], ordered[count:]
-    drawn["train"] = ordered
-    return {split: [replace(item, auto_split=True) for item in drawn[split]] for split in SPLITS if split in drawn}
+        chosen[split], ordered = ordered[:count], ordered[count:]
+    chosen["train"] = ordered
+    return {split: [replace(item, auto_split=True) for item in chosen[split]] for split in SPLITS if split in chosen}
 
 
 def infer_splits(root: Path, items: Iterable[tuple[str | None, Item]]) -> Iterator[tuple[str | None, Item]]:

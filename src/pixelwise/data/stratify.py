@@ -28,12 +28,12 @@ Classes = frozenset[int]
 
 def stratify_splits(dataset: Dataset) -> Dataset:
     """Return the data set with the classes of a small set spread over the splits that were drawn, whose sizes stay."""
-    drawn = {split: [item for item in items if item.auto_split] for split, items in dataset.splits.items()}
-    drawn = {split: members for split, members in drawn.items() if members}
-    pool = _sort_by_hash([item for members in drawn.values() for item in members])
-    if len(drawn) < 2 or len(pool) >= SMALL:
+    chosen = {split: [item for item in items if item.auto_split] for split, items in dataset.splits.items()}
+    chosen = {split: members for split, members in chosen.items() if members}
+    pool = _sort_by_hash([item for members in chosen.values() for item in members])
+    if len(chosen) < 2 or len(pool) >= SMALL:
         return dataset
-    parts = stratify(pool, classes_of(dataset, pool), {split: len(members) for split, members in drawn.items()})
+    parts = stratify(pool, classes_of(dataset, pool), {split: len(members) for split, members in chosen.items()})
     splits = {
         split: tuple(
             sorted(

@@ -89,7 +89,7 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
             expected = f"those of {files[0].path.name}: {', '.join(classes[0].names[1:])}"
             remedy = "Give both files the same list of categories."
             raise DataError(other.path, f"the categories {', '.join(file_classes.names[1:])}", expected, remedy)
-    crowds, told = _crowds(files, classes[0].names)
+    crowds, crowd_remarks = _crowds(files, classes[0].names)
     finder = FileFinder(root)
     images: dict[Source, _Image] = {}
     pairs: list[tuple[str | None, Item]] = []
@@ -101,7 +101,7 @@ def open_coco(root: Path, images_root: Path | None = None) -> Dataset:
             source = Source(file.path, "/".join(parts_of(image.name)))
             pairs.append((split, Item(flat_name(image.name), path, source.file, source.file, entry=source.entry)))
             images[source] = _Image(file, image, classes[0].names, crowds)
-    remarks += [*(problem for file in files for problem in file.problems), *told, *_roots_told(files)]
+    remarks += [*(problem for file in files for problem in file.problems), *crowd_remarks, *_report_roots(files)]
     return Dataset(
         root,
         "coco",
@@ -266,7 +266,7 @@ def _roots(file: AnnotationFile, files: Iterable[AnnotationFile]) -> set[Id]:
     }
 
 
-def _roots_told(files: list[AnnotationFile]) -> Iterator[Problem]:
+def _report_roots(files: list[AnnotationFile]) -> Iterator[Problem]:
     for file in files[:1]:
         for category in _roots(file, files):
             found = f"found the category {file.categories[category].name!r}, which no annotation has"
@@ -290,7 +290,7 @@ def _crowds(files: list[AnnotationFile], names: tuple[str, ...]) -> tuple[frozen
                 totals[name] += 1
                 crowds[name] += is_set(entry.get("iscrowd"))
     unlabelled: set[str] = set()
-    told: list[Problem] = []
+    remarks: list[Problem] = []
     for name in (name for name in names if crowds[name]):
         found = f"found iscrowd 1 on {crowds[name]:,} of {totals[name]:,} annotations of {name}"
         if crowds[name] == totals[name]:
@@ -300,8 +300,8 @@ def _crowds(files: list[AnnotationFile], names: tuple[str, ...]) -> tuple[frozen
             unlabelled.add(name)
             expected = "expected regions of many objects"
             remedy = "These regions have no label; set iscrowd to 0 where they are objects."
-        told.append(Problem(files[0].path, "assumed", f"{found}; {expected}. {remedy}"))
-    return frozenset(unlabelled), told
+        remarks.append(Problem(files[0].path, "assumed", f"{found}; {expected}. {remedy}"))
+    return frozenset(unlabelled), remarks
 
 
 def _places(root: Path, file: AnnotationFile, finder: FileFinder) -> tuple[list[Path], list[Problem]]:

@@ -197,11 +197,13 @@ def _classes(path: Path, content: ElementTree.Element) -> ClassMap:
 
 def _item(root: Path, file: Path, image: ElementTree.Element, place: Path) -> tuple[str | None, Item]:
     name, subset = _path(image, "name"), _path(image, "subset")
-    told = [_split_of_word(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])]
+    named_splits = [
+        _split_of_word(word) for word in (subset, *file.relative_to(root).parent.parts, *name.split("/")[:-1])
+    ]
     own_name = name if _split_of_word(subset) or not subset else f"{subset}/{name}"
     stem = str(Path(own_name).with_suffix("")).replace("/", "_")
     entry = "/".join(part for part in (subset, name) if part)
-    split = next((split for split in told if split), None)
+    split = next((split for split in named_splits if split), None)
     return split, Item(stem, place, file, file, entry=entry)
 
 

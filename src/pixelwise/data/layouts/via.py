@@ -66,8 +66,8 @@ def open_via(root: Path, images_root: Path | None = None) -> Dataset:
         raise DataError(root, "no such file", EXPECTED, "Check the path.")
     problems: list[Problem] = []
     contents = {file: _entries(file, problems) for file in files}
-    attribute, told = _attribute(root, contents)
-    problems += told
+    attribute, remarks = _attribute(root, contents)
+    problems += remarks
     finder = FileFinder(root)
     images: dict[Source, _Image] = {}
     pairs: list[tuple[str | None, Item]] = []

@@ -163,11 +163,11 @@ def _remarks(label_map: UInt8, instance_map: Int32) -> tuple[str, ...]:
     pixels = np.bincount((instance_map * 256 + label_map).ravel(), minlength=256 * 256).reshape(256, 256)[1:]
     classes = (pixels[:, :IGNORE_INDEX] > 0).sum(axis=1)
     several, none = classes > 1, (classes == 0) & pixels.any(axis=1)
-    told = (
+    cases = (
         (several, "lie on several classes", "has the class of most of its pixels"),
         (none, "have no pixel with a label", "has no class"),
     )
-    remarks = (object_remark(_names(which), found, "one class an object", done) for which, found, done in told)
+    remarks = (object_remark(_names(which), found, "one class an object", done) for which, found, done in cases)
     return tuple(filter(None, remarks))
 
 
@@ -207,10 +207,10 @@ def _assign_splits(home: Path, items: dict[str, Item]) -> tuple[list[tuple[str |
     pairs: list[tuple[str | None, Item]] = [*named]
     whole = next((home / LISTS / name for name in WHOLE_LISTS if (home / LISTS / name).is_file()), None)
     if whole is not None and not {"train", "val"} <= lists.keys():
-        others, told = follow_lists(home, listed("", lines_of(whole)), lambda _: home / IMAGES)
+        others, list_remarks = follow_lists(home, listed("", lines_of(whole)), lambda _: home / IMAGES)
         known = {item.name for _, item in pairs}
         pairs += [(_split(lists.keys()), item) for _, item in others if item.name not in known]
-        remarks += told
+        remarks += list_remarks
     elif not lists:
         return [(None, item) for item in items.values()], []
     if not any(item.name in items for _, item in pairs):
