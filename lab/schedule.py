@@ -19,6 +19,7 @@ from typing import Any
 
 from lab.store import ROOT
 
+PIXELWISE = (sys.executable, "-m", "pixelwise")
 Scores = dict[str, Any]
 """What `pixelwise evaluate --json` prints."""
 Training = Callable[[Path, Path, float, Sequence[str]], Scores]
@@ -54,18 +55,19 @@ def run_suite(suite: str, arguments: Iterable[object]) -> Any:
     return json.loads(subprocess.run(line, check=True, env=make_environment(), stdout=subprocess.PIPE).stdout)
 
 
-def train_and_evaluate(data: Path, run: Path, minutes: float, options: Sequence[str]) -> Scores:
+def train_and_evaluate(
+    data: Path, run: Path, minutes: float, options: Sequence[str], program: Sequence[str] = PIXELWISE
+) -> Scores:
     """Train by `pixelwise train` and return the scores on the test images. A finished training is not repeated."""
     scores = run / "test.json"
     if not scores.is_file():
         print(f"{run}: {minutes:g} minutes", file=sys.stderr, flush=True)
         shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
         run.parent.mkdir(parents=True, exist_ok=True)
-        pixelwise = [sys.executable, "-m", "pixelwise"]
-        line = [*pixelwise, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
+        line = [*program, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
         with (run.parent / f"{run.name}.log").open("w") as log:
             subprocess.run(line, check=True, env=make_environment(), stdout=log, stderr=log)
-        line = [*pixelwise, "evaluate", str(run), str(data), "--split", "test", "--json"]
+        line = [*program, "evaluate", str(run), str(data), "--split", "test", "--json"]
         scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
     return read_scores(run)
 
@@ -74,11 +76,6 @@ def read_scores(run: Path) -> Scores:
     """Return the scores on the test images that a training of this schedule left in its run directory."""
     scores: Scores = json.loads((run / "test.json").read_text(encoding="utf-8"))
     return scores
-
-
-def count_steps(run: Path) -> int:
-    """Return how many steps a run took."""
-    return int(_last_row(run)["step"])
 
 
 def images_per_second(run: Path) -> float:

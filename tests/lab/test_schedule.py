@@ -1,7 +1,8 @@
-"""Trainings at an equal budget: the real commands, once, on small data; and threads that keep to their cores."""
+"""Trainings at an equal budget: commands, their environment, and threads that are bound to cores."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -9,15 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.schedule import (
-    count_steps,
-    images_per_second,
-    make_environment,
-    run_on_cores,
-    run_suite,
-    score_validation,
-    train_and_evaluate,
-)
+from lab.schedule import make_environment, read_scores, run_on_cores, train_and_evaluate
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are bound to cores as Linux does it")
 
@@ -50,26 +43,34 @@ def test_a_process_has_a_thread_for_each_core_of_this_one() -> None:
     assert make_environment()["OMP_NUM_THREADS"] == str(len(os.sched_getaffinity(0)))
 
 
-def test_a_run_is_trained_evaluated_and_not_repeated(scenes: Path, tmp_path: Path) -> None:
-    run = tmp_path / "runs" / "a"
-    options = ["--model", "segnet", "--width", "0.06"]
-    scores = train_and_evaluate(scenes, run, 0.02, options)
-    assert 0 <= scores["miou"] <= 1
-    assert scores["images"] == 4
-    changed = (run / "model.onnx").stat().st_mtime_ns
-    assert train_and_evaluate(scenes, run, 0.02, options) == scores
-    assert (run / "model.onnx").stat().st_mtime_ns == changed
-    held = run_suite("memory", [run / "model.onnx", "--predictions", 3, "--warm", 1])
-    assert 0 < held["warm"] < 2000
+PROGRAM = """
+import json, os, sys
+from pathlib import Path
+name, *words = sys.argv[1:]
+if name == "train":
+    run = Path(words[words.index("--out") + 1])
+    run.mkdir()
+    (run / "words").write_text(json.dumps([*words, os.environ["OMP_NUM_THREADS"]]))
+    print("trained")
+else:
+    print(json.dumps({"miou": 0.5, "words": words}))
+"""
 
 
-def test_figures_of_a_run(small_run: Path) -> None:
-    """One epoch of four images is a step of four crops."""
-    assert count_steps(small_run) == 1
-    seconds = float((small_run / "history.csv").read_text().splitlines()[-1].split(",")[_column(small_run, "seconds")])
-    assert images_per_second(small_run) == pytest.approx(4 / seconds)
-    assert 0 <= score_validation(small_run)["miou"] <= 1
+def test_a_run_is_trained_evaluated_and_not_repeated(tmp_path: Path) -> None:
+    """A program in place of pixelwise writes down what it is called with."""
+    run, program = tmp_path / "runs" / "a", (sys.executable, "-c", PROGRAM)
+    scores = train_and_evaluate(Path("data"), run, 0.5, ["--seed", "1"], program)
+    assert scores == {"miou": 0.5, "words": [str(run), "data", "--split", "test", "--json"]}
+    trained = ["data", "--out", str(run), "--minutes", "0.5", "--seed", "1", str(len(os.sched_getaffinity(0)))]
+    assert json.loads((run / "words").read_text()) == trained
+    assert (run.parent / "a.log").read_text() == "trained\n"
+    assert train_and_evaluate(Path("data"), run, 0.5, [], ("no such program",)) == scores == read_scores(run)
 
 
-def _column(run: Path, name: str) -> int:
-    return (run / "history.csv").read_text().splitlines()[0].split(",").index(name)
+def test_an_unfinished_run_is_trained_anew(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "leftover").touch()
+    train_and_evaluate(Path("data"), run, 0.5, [], (sys.executable, "-c", PROGRAM))
+    assert not (run / "leftover").exists()

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab import classics, front, growth, memory, minutes, nuclei, objects, peers, predict, resume, scan
+from lab import classics, front, growth, minutes, nuclei, objects, peers, predict, resume, scan
 from lab.peer import Peer
+from lab.schedule import images_per_second, run_suite, score_validation
 from lab.store import ROOT, Places, Store
 from pixelwise.data import open_dataset
 
@@ -247,9 +248,19 @@ def test_growth_measures_steps(storage: str, tmp_path: Path) -> None:
 
 
 def test_memory(small_run: Path) -> None:
-    held = memory.measure(small_run / "model.onnx", predictions=3, warm=1)
-    assert held["warm"] > 0
-    assert held["most"] > 0
+    """In a process of its own, as `lab.predict` runs it."""
+    held = run_suite("memory", [small_run / "model.onnx", "--predictions", 3, "--warm", 1])
+    assert 20 < held["warm"] < 4000
+    assert 20 < held["most"] < 4000
+
+
+def test_figures_of_a_run(small_run: Path) -> None:
+    """One epoch of four images is a step of four crops."""
+    head, *_, last = (line.split(",") for line in (small_run / "history.csv").read_text().splitlines())
+    row = dict(zip(head, last, strict=True))
+    assert row["step"] == "1"
+    assert images_per_second(small_run) == pytest.approx(4 / float(row["seconds"]))
+    assert 0 <= score_validation(small_run)["miou"] <= 1
 
 
 @pytest.mark.parametrize(("forgets", "code"), [(False, 0), (True, 1)])
