@@ -5,7 +5,7 @@ Loads nothing heavy, since the help of the command line reads it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -132,7 +132,7 @@ def option_types() -> dict[str, tuple[Any, Option]]:
     }
 
 
-def list_pairs(options: Mapping[str, object] | tuple[str, ...] | list[str] | None) -> tuple[str, ...] | None:
+def list_pairs(options: Mapping[str, object] | Sequence[str] | None) -> tuple[str, ...] | None:
     """Return options of a model as `KEY=VALUE` pairs."""
     if options is None:
         return None
