@@ -86,7 +86,7 @@ def test_options_that_were_given_are_keywords_of_train() -> None:
     )
     assert options.as_keywords() == {
         "model": "fcn8s",
-        "options": ("at_once=true",),
+        "model_options": ("at_once=true",),
         "epochs": 3,
         "pretrained": False,
         "skip_bad": True,

@@ -97,8 +97,8 @@ def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int) -
             truth = sample.label_map[block.place][rows, columns]
             counted = counted_pixels(truth)
             blocks.append((block.logits[:num_classes, rows, columns][:, counted], truth[counted]))
-        logits, truth = zip(*blocks, strict=True)
-        pixels.append((np.concatenate(logits, axis=1), np.concatenate(truth)))
+        scores, classes = zip(*blocks, strict=True)
+        pixels.append((np.concatenate(scores, axis=1), np.concatenate(classes)))
     return pixels
 
 
