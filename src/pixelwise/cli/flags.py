@@ -143,7 +143,7 @@ def _flags(command: str) -> Mapping[str, Flag]:
     """Return the parameters by their Python names: those of `command`, and the flags of the others."""
     declared = {
         name: flag
-        for parameters in reversed(_commands().values())
+        for parameters in reversed(list(_commands().values()))
         for name, flag in parameters.items()
         if flag.name.startswith("-")
     }
