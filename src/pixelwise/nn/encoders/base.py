@@ -80,7 +80,7 @@ class Encoder(nn.Module):
             parameter.requires_grad = False
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> Encoder:  # torch's own signature
+    def train(self, mode: bool = True) -> Encoder:  # noqa: FBT001, FBT002 - torch's signature
         super().train(mode)
         for layer in self.frozen_layers():
             layer.eval()
