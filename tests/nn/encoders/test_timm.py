@@ -98,7 +98,7 @@ def without_means(encoder: Encoder) -> None:
 @pytest.mark.parametrize("name", ["densenet121", "vgg16", "ghostnet_100"])
 def test_a_net_that_cannot_be_dilated_is_refused(name: str) -> None:
     with pytest.raises(OptionError) as error:
-        build_encoder(name, output_stride=16)
+        build_encoder(f"timm/{name}", output_stride=16)
     assert str(error.value).startswith(f"encoder={name!r}: found a net that timm cannot dilate; expected one whose ")
 
 
@@ -297,7 +297,7 @@ def test_without_a_network_weights_of_the_hub_are_given_up_at_once(
     monkeypatch.setattr(socket, "create_connection", unreachable)
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
     with pytest.raises(
-        MissingDependencyError, match=r"resnet18: found no pretrained weights \(.*no route.*`encoder_weights`"
+        MissingDependencyError, match=r"resnet18.: found no pretrained weights \(.*no route.*`encoder_weights`"
     ):
         build_encoder("resnet18", pretrained=True)
 

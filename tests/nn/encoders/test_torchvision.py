@@ -194,10 +194,10 @@ def test_weights_that_cannot_be_had_are_named_with_what_to_do(
         monkeypatch.setattr(
             "pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _, reason=reason: reason
         )
-        with pytest.raises(MissingDependencyError, match=rf"alexnet: found no pretrained weights \({found}\)"):
+        with pytest.raises(MissingDependencyError, match=rf"alexnet.: found no pretrained weights \({found}\)"):
             build_classifier("alexnet", pretrained=True)
     monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
-    with pytest.raises(MissingDependencyError, match=r"alexnet: found no pretrained weights \(OSError\).*alexnet-owt"):
+    with pytest.raises(MissingDependencyError, match=r"alexnet.: found no pretrained weights \(OSError\).*alexnet-owt"):
         build_classifier("alexnet", pretrained=True)
     assert capsys.readouterr().out == ""  # kept for results
 
