@@ -98,9 +98,9 @@ def from_model_file(path: Path) -> InspectTarget:
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     info = ModelInfo.from_json(metadata.get(METADATA_KEY), path)
     in_channels, classes = len(info.mean), info.channels
+    encoder = upgrade_encoder_name(info.model, info.encoder)
     with seeded(0):
-        encoder = upgrade_encoder_name(info.model, info.encoder)
-    model = build(info.model, classes, in_channels, encoder, width=info.width, options=info.options)
+        model = build(info.model, classes, in_channels, encoder, width=info.width, options=info.options)
     theirs, ours = _file_convolutions(graph), _convolutions(model, in_channels)
     if not theirs <= ours:  # what leads to no logit is not in the file
         found = f"{(theirs - ours).total()} convolutions unlike those of {info.model} (width {info.width or 1})"
