@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from pixelwise.tasks.semantic import SEMANTIC
+from pixelwise.training import progress_display
 from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Progress
 from pixelwise.training.progress_display import Display
@@ -66,6 +67,32 @@ def test_without_a_terminal_each_validation_is_a_line(recipe: Recipe, monkeypatc
         display.row(row(recipe))
     (line,) = screen.lines()
     assert re.fullmatch(r"epoch 123\.4  step 8/9  loss 0\.2500  val mIoU 0\.500  [\d.]+ images/s  3 s", line)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_notebook_has_a_bar_of_its_own(recipe: Recipe, monkeypatch: pytest.MonkeyPatch, *, quiet: bool) -> None:
+    bars: list[tuple[str, int, int, str]] = []
+
+    class Bar:
+        def __init__(self, title: str) -> None:
+            self.title = title
+
+        def update(self, done: int, total: int, text: str) -> None:
+            bars.append((self.title, done, total, text))
+
+    monkeypatch.setattr(progress_display, "is_notebook", lambda: True)
+    monkeypatch.setattr(progress_display, "NotebookBar", Bar)
+    monkeypatch.setattr(sys, "stderr", Screen(terminal=False))
+    with Display(quiet=quiet) as display:
+        display.start(recipe.replace(steps=2000), 0, 6, SEMANTIC)
+        display.step(Progress(step=7), 0.25)
+        display.row(row(recipe))
+        display.step(Progress(step=9), 0.125)
+    expected = [
+        ("train", 7, 2000, "7 of 2,000 steps, loss 0.250, val mIoU -"),
+        ("train", 9, 2000, "9 of 2,000 steps, loss 0.125, val mIoU 0.500"),
+    ]
+    assert bars == ([] if quiet else expected)
 
 
 def test_messages_are_worded_for_who_reads_them_and_do_nothing_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from pixelwise.core.notebook import NotebookBar, is_notebook
 from pixelwise.core.text import escape_controls, quantity
 from pixelwise.tasks.base import Task
 from pixelwise.training.config import RunConfig
@@ -24,13 +25,14 @@ WIDE, MEDIUM = 110, 80
 
 
 class Display:
-    """A progress bar in a terminal; elsewhere one line for each validation, and messages."""
+    """A progress bar in a terminal or a notebook, elsewhere one line for each validation; and messages."""
 
     def __init__(self, *, quiet: bool = False, wording: Callable[[str], str] = str) -> None:
         self.wording = wording
         """Puts what messages say of options into the words of who reads them."""
         self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
         self._bar: Progress | None = None
+        self._notebook_bar: NotebookBar | None = None
         self._shown = self._window_start = 0.0
         self._window_step = 0
 
@@ -45,7 +47,9 @@ class Display:
         self._recipe, self._train_images = recipe, train_images
         self._score = "-"
         self._window_start, self._window_step = time.perf_counter(), done
-        if self._console.is_terminal:
+        if not self._console.quiet and is_notebook():
+            self._notebook_bar = NotebookBar("train")
+        elif self._console.is_terminal:
             columns = _columns(self._console.width, self._name)
             self._bar = Progress(*columns, console=self._console, transient=False)
             self._bar.start()
@@ -56,6 +60,9 @@ class Display:
     def step(self, progress: TrainingProgress, loss: float) -> None:
         """Show a step that was taken."""
         now = time.perf_counter()
+        if self._notebook_bar is not None:
+            text = f"{progress.step:,} of {quantity(self._recipe.steps, 'step')}, loss {loss:.3f}"
+            self._notebook_bar.update(progress.step, self._recipe.steps, f"{text}, val {self._name} {self._score}")
         if self._bar is not None and now - self._shown > REFRESH_SECONDS:
             epoch = f"{count_crops(self._recipe, progress.step) / self._train_images:.1f}"
             self._bar.update(
