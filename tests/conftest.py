@@ -30,6 +30,27 @@ def float32() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _registrations_end_with_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take back what a test adds to the registries."""
+    from pixelwise.core.registry import Registry
+
+    register = Registry.register
+    added: list[tuple[Registry[object], str]] = []
+
+    def register_and_note(self: Registry[object], name: str, entry: object) -> None:
+        is_new = name not in self._entries
+        register(self, name, entry)
+        if is_new:
+            added.append((self, name))
+
+    monkeypatch.setattr(Registry, "register", register_and_note)
+    yield
+    for registry, name in added:
+        registry._entries.pop(name, None)
+        registry._imported.pop(name, None)
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Keep torch on one core: small tensors gain nothing from more, and wait long where others use those cores."""

@@ -85,7 +85,7 @@ def _prepare(torch: bool) -> None:
     """Import what the inputs need, so that the first of them does not pay for it."""
     import_silently("onnxruntime")
     more = ["rasterio"] if has_rasterio() else []
-    for name in ("rich.table", "pixelwise.cli.app", *more, *(["pixelwise.training"] if torch else [])):
+    for name in ("rich.table", "pixelwise.cli.app", *more, *(["pixelwise.training.run"] if torch else [])):
         importlib.import_module(name)
 
 

@@ -116,4 +116,4 @@ def test_a_run_goes_on_with_its_own_bands(data: Path, run: Path, tmp_path: Path)
     config = run / "config.yaml"
     again = train(data, out=tmp_path / "again", config=config, quiet=True)
     assert RunConfig.load(again.path / "config.yaml").bands == RunConfig.load(config).bands
-    assert again.miou is not None
+    assert again.score is not None

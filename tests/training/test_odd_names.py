@@ -99,7 +99,7 @@ def test_a_folder_that_config_yaml_cannot_name_is_refused(data: Path, tmp_path: 
     with pytest.raises(OptionError, match=r"out: .*not UTF-8.*Rename it"):
         train(data, out=tmp_path / BYTES, epochs=1, quiet=True)
     (tmp_path / BYTES).symlink_to(data)
-    with pytest.raises(OptionError, match=r"DATA: .*not UTF-8"):
+    with pytest.raises(OptionError, match=r"data: .*not UTF-8"):
         train(tmp_path / BYTES, out=tmp_path / "run", epochs=1, quiet=True)
 
 

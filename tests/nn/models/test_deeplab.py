@@ -134,6 +134,6 @@ def test_an_encoder_that_cannot_be_dilated_is_refused() -> None:
 def test_an_encoder_without_a_stride_of_4_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = nn.Identity()
     encoder.strides, encoder.channels = [8, 16], [1, 1]
-    monkeypatch.setattr(deeplab, "build_encoder", lambda *args, **options: encoder)
+    monkeypatch.setattr(deeplab, "build_pyramid", lambda *args, **options: encoder)
     with pytest.raises(OptionError, match=r"encoder='coarse': found features at strides \[8, 16\]; expected one at"):
         DeepLabV3Plus(2, encoder="coarse")

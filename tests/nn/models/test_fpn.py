@@ -27,7 +27,7 @@ class Constants(nn.Module):
 
 def transparent(values: dict[int, float], monkeypatch: pytest.MonkeyPatch) -> FPN:
     """An FPN on constant features whose layers add nothing of their own."""
-    monkeypatch.setattr(fpn, "build_encoder", lambda *args, **options: Constants(values))
+    monkeypatch.setattr(fpn, "build_pyramid", lambda *args, **options: Constants(values))
     net = FPN(2, width=1 / 96)
     for lateral in net.laterals:
         nn.init.ones_(lateral.weight)
@@ -76,6 +76,6 @@ def test_the_decoder_is_as_large_as_its_layers_add_up_to(width: float) -> None:
 
 
 def test_an_encoder_without_a_stride_of_4_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fpn, "build_encoder", lambda *args, **options: Constants({1: 0.0, 2: 0.0}))
+    monkeypatch.setattr(fpn, "build_pyramid", lambda *args, **options: Constants({1: 0.0, 2: 0.0}))
     with pytest.raises(OptionError, match=r"encoder='shallow': found features at strides \[1, 2\]"):
         FPN(2, encoder="shallow")
