@@ -38,9 +38,9 @@ def _registrations_end_with_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterato
     register = Registry.register
     added: list[tuple[Registry[object], str]] = []
 
-    def register_and_note(self: Registry[object], name: str, entry: object) -> None:
+    def register_and_note(self: Registry[object], name: str, entry: object, **options: bool) -> None:
         is_new = name not in self._entries
-        register(self, name, entry)
+        register(self, name, entry, **options)
         if is_new:
             added.append((self, name))
 
