@@ -77,7 +77,9 @@ def check(data: Dataset | str | Path, *, on_progress: OnProgress | None = None) 
         return check_dataset(dataset, on_progress or show_progress)
 
 
-def convert(data: Dataset | str | Path, to: str, out: str | Path) -> Conversion:
+def convert(
+    data: Dataset | str | Path, to: str, out: str | Path, *, on_check: Callable[[CheckResult], None] | None = None
+) -> Conversion:
     """Write a data set in another layout; images are copied as they are.
 
     Parameters
@@ -88,6 +90,8 @@ def convert(data: Dataset | str | Path, to: str, out: str | Path) -> Conversion:
         The layout: `"folders"`, `"coco"`, `"voc"`, `"yolo"`, ...
     out
         The directory to write, new or empty. It appears whole or not at all.
+    on_check
+        Called with what is wrong with `data`, before anything is written.
 
     Returns
     -------
@@ -114,6 +118,8 @@ def convert(data: Dataset | str | Path, to: str, out: str | Path) -> Conversion:
     """
     dataset = _open(data)
     source = check_dataset(dataset)
+    if on_check is not None:
+        on_check(source)
     write_dataset(dataset, to, out)
     written = check_dataset(open_dataset(out, to))
     return Conversion(Path(out), written.images, (*name_changes(dataset), *find_losses(source, written)))

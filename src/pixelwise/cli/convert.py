@@ -21,17 +21,13 @@ def convert(
     images_root: ImagesRoot = None,
 ) -> None:
     """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
+    from pixelwise.api import convert as convert_dataset
     from pixelwise.cli.remarks import print_assumptions, print_harmful
-    from pixelwise.data import open_dataset, write_dataset
-    from pixelwise.data.check import check
-    from pixelwise.data.conversion_report import find_losses, name_changes
+    from pixelwise.data import open_dataset
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     print_assumptions(dataset)
-    source = check(dataset)
-    print_harmful(source)
-    write_dataset(dataset, to, out)
-    written = check(open_dataset(out, format=to))
-    say(f"{quantity(written.images, 'image')} written to {out} in the layout {to}")
-    for sentence in (*name_changes(dataset), *find_losses(source, written)):
+    conversion = convert_dataset(dataset, to, out, on_check=print_harmful)
+    say(f"{quantity(conversion.images, 'image')} written to {out} in the layout {to}")
+    for sentence in conversion.remarks:
         say(f"  {sentence}")
