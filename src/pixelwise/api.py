@@ -18,6 +18,7 @@ from pixelwise.data.dataset import Dataset
 if TYPE_CHECKING:
     from pixelwise.inference.predictor import Predictor
     from pixelwise.tasks.base import TaskScores
+    from pixelwise.training.posthoc.quantization import Int8
     from pixelwise.training.run import Run
 
 OnProgress = Callable[[int, int], None]
@@ -190,6 +191,7 @@ def export(
     fast: bool = False,
     int8: bool = False,
     data: str | Path | None = None,
+    on_try: Callable[[Int8], None] | None = None,
 ) -> Path:
     """Write the model of a run as one self-describing .onnx file, for images of any size.
 
@@ -205,6 +207,8 @@ def export(
         Compute in 8 bits, as far as the accuracy on the validation images allows.
     data
         With `int8`: the data to calibrate and to measure with, if they have moved since the training.
+    on_try
+        With `int8`: called with the accuracy of each attempt, the last of which is written.
 
     Returns
     -------
@@ -228,16 +232,16 @@ def export(
     """
     out = Path(out)
     if out.suffix != ".onnx":
-        remedy = f"Use {out.with_suffix('.onnx')}."
+        remedy = f"Use `out={str(out.with_suffix('.onnx'))!r}`."
         raise OptionError("out", str(out), "a file name ending in .onnx", remedy)
     if data is not None and not int8:
-        remedy = "Leave it out: a model in floating point needs no data."
+        remedy = "Leave it out: a file in float needs no data."
         raise OptionError("data", str(data), "`int8=True` beside it", remedy)
     path = Path(run) if isinstance(run, (str, Path)) else run.path
     if int8:
         from pixelwise.training.posthoc.quantization import export_int8
 
-        export_int8(path, out, fast=fast, data=None if data is None else Path(data))
+        export_int8(path, out, fast=fast, data=None if data is None else Path(data), on_try=on_try or (lambda _: None))
     else:
         from pixelwise.training.finish import export_run
 
