@@ -28,7 +28,7 @@ $(VENV)/.train: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) --editable ".[train,geo,openvino,dev]"
+	$(PIP) --editable ".[train,geo,openvino,studio,dev]"
 	touch $@
 
 clean:
