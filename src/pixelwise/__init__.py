@@ -137,6 +137,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for, so that `import pixelwise` stays light (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'pixelwise' has no attribute {name!r}")
+    if _HOMES[name].startswith("pixelwise.training."):
+        from pixelwise.core.extras import require_train_extra
+
+        require_train_extra(f"pixelwise.{name}")
     home = importlib.import_module(_HOMES[name])
     return home if name == "models" else getattr(home, name)
 

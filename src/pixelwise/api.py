@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.extras import require_train_extra
 from pixelwise.core.notebook import notebook_bar
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import CheckResult
@@ -223,6 +224,8 @@ def export(
         The directory holds no finished run.
     ModelFileError
         Nothing in 8 bits is accurate enough.
+    MissingDependencyError
+        pixelwise was installed without the extra `train`.
 
     Examples
     --------
@@ -237,6 +240,7 @@ def export(
     if data is not None and not int8:
         remedy = "Leave it out: a file in float needs no data."
         raise OptionError("data", str(data), "`int8=True` beside it", remedy)
+    require_train_extra("export")
     path = Path(run) if isinstance(run, (str, Path)) else run.path
     if int8:
         from pixelwise.training.posthoc.quantization import export_int8

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import typer
 
-from pixelwise.cli.app import COMMANDS, app
+from pixelwise.cli.app import app
+from pixelwise.cli.commands import COMMANDS
 from pixelwise.cli.help import PAGES, Command
 
 Cli = Callable[..., Any]
@@ -67,3 +68,15 @@ def test_the_script_for_a_shell_is_shown(cli: Cli, monkeypatch: pytest.MonkeyPat
     shown = cli("--show-completion", "bash")
     assert shown.code == 0
     assert shown.out.startswith("_pixelwise_completion()")
+
+
+def test_a_command_costs_the_others_no_time() -> None:
+    """Nothing of `train`, whose signature is made of its options, is imported to show another command's help."""
+    code = (
+        "import sys; from pixelwise.cli.app import app; app(['predict', '-h'], standalone_mode=False); "
+        "print(*(name for name in sys.modules if name.startswith('pixelwise.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.splitlines()[-1].split())
+    assert "pixelwise.cli.predict" in modules
+    assert modules.isdisjoint({"pixelwise.cli.train", "pixelwise.cli.evaluate", "pixelwise.training.options"})

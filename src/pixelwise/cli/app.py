@@ -8,41 +8,24 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Annotated, TextIO
 
 import typer
 
 from pixelwise import __version__
-from pixelwise.cli import benchmark, check, convert, demo, evaluate, export, inspect, models, predict, train
-from pixelwise.cli.help import PAGES, Command
+from pixelwise.cli.commands import CommandGroup
 from pixelwise.cli.output import note
 from pixelwise.cli.stopping import Stopped, raise_on_stop
 from pixelwise.core.errors import OptionError, PixelwiseError
 
 app = typer.Typer(
     name="pixelwise",
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS: dict[str, Callable[..., None]] = {
-    "demo": demo.demo,
-    "check": check.check,
-    "train": train.train,
-    "evaluate": evaluate.evaluate,
-    "predict": predict.predict,
-    "export": export.export,
-    "benchmark": benchmark.benchmark,
-    "inspect": inspect.inspect,
-    "models": models.models,
-    "encoders": models.encoders,
-    "convert": convert.convert,
-}
-for name, command in COMMANDS.items():
-    app.command(name, cls=Command, short_help=PAGES[name].summary, epilog=PAGES[name].epilog)(command)
-
 DEBUG = "--debug"
 GDAL_CACHE_MIB = "256"
 """What GDAL keeps of decoded pixels at most, unless the user says so, instead of a twentieth of the machine's memory: a

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pixelwise.cli.arguments import AsJson, check_path
-from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import note, say
+from pixelwise.core.extras import require_train_extra
 from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Draw landscapes (for objects fruit), train on them, measure the model, predict, and say where the report is."""
-    require_train_extra()
+    require_train_extra("this command")
     from pixelwise.core.errors import OutputError
     from pixelwise.data import open_dataset
     from pixelwise.inference.batch import predict_files

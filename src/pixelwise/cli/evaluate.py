@@ -42,11 +42,11 @@ def evaluate(
     """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
     average precision, panoptic quality, and the share of matched objects at IoU thresholds; of a panoptic model the
     panoptic quality of things and of stuff."""
+    from pixelwise.api import evaluate as evaluate_model
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.remarks import print_assumptions
     from pixelwise.data import open_dataset
     from pixelwise.inference.assumptions import remarks_on_depth
-    from pixelwise.inference.evaluate import evaluate as evaluate_split
     from pixelwise.inference.loading import load
     from pixelwise.tasks import TASKS
 
@@ -58,7 +58,7 @@ def evaluate(
     for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
         note(f"note: {use_flags(remark)}")
     with progress_bar("evaluate") as on_progress:
-        scores = evaluate_split(predictor, dataset, split, on_progress, metrics=metric or ())
+        scores = evaluate_model(predictor, dataset, split, metrics=metric or (), on_progress=on_progress)
     remarks = [*map(use_flags, scores.remarks), *_training_remarks(model, dataset, split)]
     if as_json:
         print(json.dumps(scores.to_json_dict() | {"remarks": remarks}))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pixelwise.cli.arguments import AsJson, check_path
-from pixelwise.cli.extras import require_train_extra
 from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ def export(
     from pixelwise.api import export as export_model
     from pixelwise.cli.output import note, say
 
-    require_train_extra()
     attempts: list[Int8] = []
 
     def on_try(tried: Int8) -> None:

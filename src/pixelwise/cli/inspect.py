@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pixelwise.cli.arguments import AsJson, ModelOptions, Width, check_path
-from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.output import cells, print_table, say
 from pixelwise.core.errors import OptionError
+from pixelwise.core.extras import require_train_extra
 from pixelwise.core.text import quantity
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def inspect(
 ) -> None:
     """Show what a model file holds, count its parameters and multiply-adds, and measure how much of the image each
     stage sees."""
-    require_train_extra()
+    require_train_extra("this command")
     from pixelwise.analysis.inspect_target import from_model_file, from_name, from_run
     from pixelwise.analysis.summary import summarise
     from pixelwise.nn.models import MODELS

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from pixelwise.cli.arguments import AsJson, BandNumbers, Data, Format, ImagesRoot, check_path
-from pixelwise.cli.extras import require_train_extra
 from pixelwise.cli.flags import use_flags
+from pixelwise.core.extras import require_train_extra
 from pixelwise.training.options import Option, TrainOptions, option_types
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def train(
     **options: Any,
 ) -> None:
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
-    require_train_extra()
+    require_train_extra("this command")
     from pixelwise.core.bands import parse_bands
     from pixelwise.data import open_dataset
     from pixelwise.training.memory import keep_freed_memory

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.extras import require_train_extra
 from pixelwise.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def build(
     OptionError
         A name is unknown, the model does not have an option, or a value makes no sense.
     MissingDependencyError
-        The pretrained weights cannot be had.
+        The pretrained weights cannot be had, or pixelwise was installed without the extra `train`.
 
     Examples
     --------
@@ -109,6 +110,7 @@ def build(
         raise OptionError("num_classes", str(num_classes), "at least 2", "Count the background as a class of its own.")
     if in_channels < 1:
         raise OptionError("in_channels", str(in_channels), "at least 1", "An RGB image has 3.")
+    require_train_extra("models.build")
     parameters = _parameters(name)
     keywords: dict[str, Any] = {}
     for keyword, value in {"encoder": encoder, "width": width}.items():

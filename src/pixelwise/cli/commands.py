@@ -1,0 +1,71 @@
+"""The commands by name. Each is imported, and its signature read, when it is asked for: the others cost no time."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from pixelwise.cli.help import PAGES, Command
+
+COMMANDS = {
+    "demo": "demo",
+    "check": "check",
+    "train": "train",
+    "evaluate": "evaluate",
+    "predict": "predict",
+    "export": "export",
+    "benchmark": "benchmark",
+    "inspect": "inspect",
+    "models": "models",
+    "encoders": "models",
+    "convert": "convert",
+}
+"""The commands in the order of the help, and the file of this room that has each as a function of its name."""
+
+
+class CommandGroup(TyperGroup):
+    """The commands of `COMMANDS`, and after them those that typer added."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = _LazyCommands(self.commands)  # type: ignore[assignment]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, without making the commands."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the line of each command into the help."""
+        lines = [(name, PAGES[name].summary) for name in self.commands]
+        with formatter.section("Commands"):
+            formatter.write_dl(lines)
+
+
+class _LazyCommands(Mapping[str, Any]):
+    def __init__(self, others: Mapping[str, Any]) -> None:
+        self._makers: dict[str, Callable[[], Any]] = {
+            name: functools.cache(functools.partial(_make_command, name)) for name in COMMANDS
+        }
+        self._makers |= {name: lambda command=command: command for name, command in others.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def _make_command(name: str) -> Any:
+    """Return a command for the parser, which typer makes from the signature of its function."""
+    function = getattr(importlib.import_module(f"pixelwise.cli.{COMMANDS[name]}"), name)
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    single.command(name, cls=Command, short_help=PAGES[name].summary, epilog=PAGES[name].epilog)(function)
+    return typer.main.get_command(single)

@@ -1,0 +1,17 @@
+"""Optional packages that parts of pixelwise need."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from pixelwise.core.errors import MissingDependencyError
+
+TRAIN_PACKAGES = ("torch", "timm", "accelerate", "onnxscript")
+
+
+def require_train_extra(where: str) -> None:
+    """Raise `MissingDependencyError` where pixelwise was installed without what training needs."""
+    missing = [name for name in TRAIN_PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        packages = f"no package {', '.join(missing)}"
+        raise MissingDependencyError(where, packages, "the extra `train`", "Run pip install 'pixelwise[train]'.")
