@@ -234,7 +234,7 @@ def test_coarser_logits_beside_all_lead_to_the_same_labels(
         logits = pipeline(torch.from_numpy(image[None])).numpy()
         assert_allclose(own(image[None]), logits, rtol=0, atol=1e-5)
         if isinstance(own, OnnxRuntimeEngine):
-            assert own.has_coarse
+            assert own.coarse is not None
             assert_allclose(own.coarse(image[None]), pipeline.coarse(torch.from_numpy(image[None])), rtol=0, atol=1e-5)
     labels = Predictor(own, own.info).label_map(image)
     sure = np.abs(logits[0, 0] - logits[0, 1]) > 1e-4
@@ -257,6 +257,6 @@ def test_logits_of_two_coarser_maps_stand_alone(tmp_path: Path) -> None:
     pipeline = coarse(1.0, 1.5)
     export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
     engine = OnnxRuntimeEngine(tmp_path / "model.onnx")
-    assert not engine.has_coarse
+    assert engine.coarse is None
     image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
     assert_allclose(load(tmp_path / "model.onnx").logits(image), engine(image[None])[0])

@@ -95,8 +95,6 @@ def test_its_loss_is_added_to_that_of_the_classes(task: OutlineTask, recipe: Rec
 class Colors(Engine):
     """Scores of two classes and an outline: red, green and a blue that exceeds both. Coarse logits are of no use."""
 
-    has_coarse = True
-
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return images.transpose(0, 3, 1, 2).astype(np.float32)
 

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.decoding import decoding_of
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.metrics.panoptic import PanopticScores
@@ -55,7 +56,7 @@ def find(logits: npt.NDArray[np.float32], info: ModelInfo = INFO) -> tuple[Any, 
     """The label map, the ids and the objects' classes that come of blocks of two columns."""
     size = logits.shape[1:]
     blocks = [Block(0, first, logits[..., first : first + 2]) for first in range(0, size[1], 2)]
-    label_map, objects = PANOPTIC.find_objects(blocks, size, info)
+    label_map, objects = decoding_of(info).decode(blocks, size)
     return label_map.tolist(), objects.instance_map.tolist(), objects.class_index.tolist()
 
 
@@ -103,7 +104,7 @@ def test_parts_of_an_image_are_labelled_as_the_whole_is() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(6, 24, 24)).astype(np.float32)
     logits[3] = rng.random((24, 24))
-    label_map, objects = PANOPTIC.find_objects([Block(0, 0, logits)], (24, 24), INFO)
+    label_map, objects = decoding_of(INFO).decode([Block(0, 0, logits)], (24, 24))
     assert len(objects) > 0
     parts = [
         PANOPTIC.label_objects(PANOPTIC.labels(logits[:, rows], INFO), objects.instance_map[rows], objects.class_index)

@@ -103,7 +103,14 @@ class ObjectDecoding:
         return argmax_labels(probabilities)
 
     def decode(self, blocks: Iterable[Block], size: tuple[int, int]) -> tuple[UInt8, Objects | None]:
-        return self.task.find_objects(blocks, size, self.info)
+        from pixelwise.instances.grouping import group_pixels  # which loads scipy
+
+        labels, fields = np.empty(size, np.uint8), CentreOffsetMaps.empty(size)
+        for block in blocks:
+            labels[block.place] = self.labels(block.logits)
+            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, self.grouping.things))
+        objects = group_pixels(fields, self.grouping)
+        return self.task.label_objects(labels, objects.instance_map, objects.class_index), objects
 
     def encode(self, logits: Float32) -> npt.NDArray[np.generic]:
         return pack_records(self.labels(logits), CentreOffsetMaps.from_logits(logits, self.grouping.things))

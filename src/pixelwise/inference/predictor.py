@@ -244,9 +244,9 @@ class Predictor:
         not by a score for each class. Raises `ShapeError` for another shape or dtype, or an image without pixels.
         """
         self._require_image(image)
-        decoding, size = self.decoding, image.shape[:2]
-        if decoding.is_argmax and self.engine.has_coarse and max(size) <= self.tiling.tile:
-            return upsample_labels(self.engine.coarse(image[None])[0], size, self.info.stride), None
+        decoding, coarse, size = self.decoding, self.engine.coarse, image.shape[:2]
+        if coarse is not None and decoding.is_argmax and max(size) <= self.tiling.tile:
+            return upsample_labels(coarse(image[None])[0], size, self.info.stride), None
         return decoding.decode(stitch_blocks(self.engine, image, self.tiling), size)
 
     def logits(self, image: UInt8) -> Float32:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -13,7 +13,6 @@ from pixelwise.core.classes import ClassMap, Color
 from pixelwise.core.errors import OptionError
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.tiling.stitch import Block
 
 if TYPE_CHECKING:
     import torch
@@ -225,15 +224,10 @@ class Task(Protocol):
         """
         ...
 
-    def find_objects(self, blocks: Iterable[Block], size: tuple[int, int], info: ModelInfo) -> tuple[UInt8, Objects]:
-        """Return the label map, uint8 (height, width), and the objects of an image of `size`, from the blocks of its
-        logits. It is asked of a task with objects."""
-        ...
-
     def label_objects(self, labels: UInt8, instance_map: Int32, class_index: Int32) -> UInt8:
         """Return the label map of pixels whose objects are known; class_index: that of object i + 1 at i.
 
-        It is asked of a task with objects, where an image is predicted in parts. Must work on any part of it alone.
+        It is asked of a task with objects. Must work on any part of an image alone.
         """
         ...
 

@@ -6,7 +6,7 @@ to the centre of its object.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap, Color
 from pixelwise.core.errors import DataError, OptionError
-from pixelwise.instances.fields import CentreOffsetMaps
-from pixelwise.instances.grouping import group_pixels
 from pixelwise.instances.grouping_parameters import CHANNELS, GroupingParameters
 from pixelwise.instances.objects import Objects, objects_from_maps
 from pixelwise.instances.targets import centre_targets
@@ -35,7 +33,6 @@ from pixelwise.tasks.base import (
     TaskScores,
 )
 from pixelwise.tasks.semantic import SemanticTask
-from pixelwise.tiling.stitch import Block
 
 if TYPE_CHECKING:
     import torch
@@ -113,15 +110,6 @@ class InstanceTask(SemanticTask):
         errors, pixels = centre_errors(logits, target, label_map, context.things)
         means = errors / context.total(pixels).clamp(min=1)
         return context.recipe.heat_weight * means[0], context.recipe.offset_weight * means[1]
-
-    def find_objects(self, blocks: Iterable[Block], size: tuple[int, int], info: ModelInfo) -> tuple[UInt8, Objects]:
-        grouping = require_grouping(info)
-        labels, fields = np.empty(size, np.uint8), CentreOffsetMaps.empty(size)
-        for block in blocks:
-            labels[block.place] = self.labels(block.logits, info)
-            fields.paste(block.place, CentreOffsetMaps.from_logits(block.logits, grouping.things))
-        objects = group_pixels(fields, grouping)
-        return self.label_objects(labels, objects.instance_map, objects.class_index), objects
 
     def scorer(self, info: ModelInfo, *, only_measure: bool = False) -> Scorer:
         return _ObjectScorer(info)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap, Color
-from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.render import error_map, overlay
 from pixelwise.tasks.base import (
@@ -23,7 +22,7 @@ from pixelwise.tasks.base import (
     Shrink,
     TaskScores,
 )
-from pixelwise.tiling.stitch import Block, argmax_labels
+from pixelwise.tiling.stitch import argmax_labels
 
 if TYPE_CHECKING:
     import torch
@@ -86,9 +85,6 @@ class SemanticTask:
 
     def labels(self, logits: Float32, info: ModelInfo) -> UInt8:
         return argmax_labels(logits[: info.classes.num_classes])
-
-    def find_objects(self, blocks: Iterable[Block], size: tuple[int, int], info: ModelInfo) -> tuple[UInt8, Objects]:
-        raise NotImplementedError("a task without objects")
 
     def label_objects(self, labels: UInt8, instance_map: Int32, class_index: Int32) -> UInt8:
         return labels

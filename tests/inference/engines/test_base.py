@@ -36,8 +36,6 @@ class Square(Engine):
 class Coarse(Engine):
     """Gives label maps from a coarse map of one score a class and cell; is never asked for all pixels of a tile."""
 
-    has_coarse = True
-
     def __call__(self, images: UInt8) -> npt.NDArray[np.float32]:
         raise AssertionError("all logits")
 
@@ -72,5 +70,5 @@ def test_coarse_logits_are_used_where_an_engine_has_them(colour: ColourModel) ->
 
 def test_a_function_is_an_engine(colour: ColourModel, image: UInt8) -> None:
     engine = FunctionEngine(lambda images: np.stack([colour.logits(one) for one in images]))
-    assert (engine.has_coarse, engine.can_sample, engine.input_side) == (False, False, None)
+    assert (engine.coarse, engine.can_sample, engine.input_side) == (None, False, None)
     assert_array_equal(Predictor(engine, colour.info).label_map(image), colour.labels(image))

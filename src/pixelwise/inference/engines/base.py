@@ -23,8 +23,9 @@ class Engine(ABC):
 
     Attributes
     ----------
-    has_coarse : bool
-        `coarse` gives the logits before they are up-sampled, from which label maps are made in less time.
+    coarse : callable or None
+        Takes images as a call does and returns float32 (N, K, h, w): the coarser logits that a call up-samples. Label
+        maps are made from them in less time. `None` where the net has no coarser logits.
     can_sample : bool
         `sample` leaves dropout on.
     input_side : int or None
@@ -43,7 +44,7 @@ class Engine(ABC):
     [[[[9.0, 4.0]], [[7.0, 5.0]]]]
     """
 
-    has_coarse: bool = False
+    coarse: Callable[[UInt8], Float32] | None = None
     can_sample: bool = False
     input_side: int | None = None
 
@@ -61,10 +62,6 @@ class Engine(ABC):
         numpy.ndarray
             float32 (N, K, height, width), of a model with objects (N, K + 3, height, width).
         """
-
-    def coarse(self, images: UInt8) -> Float32:
-        """Return float32 (N, K, h, w): the logits that are up-sampled to those of a call. Asked where `has_coarse`."""
-        raise NotImplementedError
 
     def sample(self, images: UInt8, seed: int) -> Float32:
         """Return logits as a call does, with dropout on: what is dropped depends on `seed`, 1..2**32 - 1, alone.

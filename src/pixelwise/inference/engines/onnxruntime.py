@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,20 +46,20 @@ class OnnxRuntimeEngine(Engine):
 
     def __init__(self, path: str | Path, threads: int | None = None) -> None:
         path = Path(path)
-        self._session = _open_session(path, threads or available_cores())
         self._path = path
+        self._session = session = _open_session(path, threads or available_cores())
         with require_utf8(path):
             self.info = ModelInfo.read(path)
-            inputs = [_signature(node) for node in self._session.get_inputs()]
-            require_signature(inputs, [_signature(node) for node in self._session.get_outputs()], self.info, path)
-            self.has_coarse = COARSE in {node.name for node in self._session.get_outputs()}
-            self.can_sample = DROPOUT_SEED in {node.name for node in self._session.get_overridable_initializers()}
+            inputs = [_signature(node) for node in session.get_inputs()]
+            require_signature(inputs, [_signature(node) for node in session.get_outputs()], self.info, path)
+            has_coarse = COARSE in {node.name for node in session.get_outputs()}
+            self.can_sample = DROPOUT_SEED in {node.name for node in session.get_overridable_initializers()}
+        self._run = run = partial(_run, session, self.info, path)
+        if has_coarse:
+            self.coarse = lambda images: run(COARSE, {"image": images})
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return self._run("logits", {"image": images})
-
-    def coarse(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return self._run(COARSE, {"image": images})
 
     def sample(self, images: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.float32]:
         if not self.can_sample:
@@ -69,12 +70,15 @@ class OnnxRuntimeEngine(Engine):
             raise OptionError(f"`sampling` with {self._path}", problem, "a model with dropout", remedy)
         return self._run("logits", {"image": images, DROPOUT_SEED: np.array(seed, np.int64)})
 
-    def _run(self, output: str, inputs: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
-        try:
-            (logits,) = self._session.run([output], inputs)
-        except Exception as error:  # onnxruntime's errors share no base class of their own
-            raise run_error(self._path, "onnxruntime", inputs["image"], error) from error
-        return check_logits(logits, self.info, self._path)
+
+def _run(
+    session: onnxruntime.InferenceSession, info: ModelInfo, path: Path, output: str, inputs: dict[str, npt.NDArray[Any]]
+) -> npt.NDArray[np.float32]:
+    try:
+        (logits,) = session.run([output], inputs)
+    except Exception as error:  # onnxruntime's errors share no base class of their own
+        raise run_error(path, "onnxruntime", inputs["image"], error) from error
+    return check_logits(logits, info, path)
 
 
 def providers() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 
@@ -15,7 +17,7 @@ def encoder_parameters(model: nn.Module) -> list[nn.Parameter]:
     return list(encoder.parameters()) if isinstance(encoder, nn.Module) else []
 
 
-class UpsampledModel(nn.Module):
+class UpsampledModel(nn.Module, ABC):
     """A model whose logits are those of a coarser map, `coarse`, up-sampled bilinearly to the image.
 
     Its images are padded with zeros, at the bottom and right, to multiples of `stride`. The loss of a training step can
@@ -24,9 +26,9 @@ class UpsampledModel(nn.Module):
 
     stride: int
 
+    @abstractmethod
     def coarse(self, image: torch.Tensor) -> torch.Tensor:
         """(N, in_channels, H, W) -> logits (N, num_classes, h, w), H and W multiples of `stride`."""
-        raise NotImplementedError
 
     def forward(self, image: torch.Tensor, step: int = 1) -> torch.Tensor:
         """(N, in_channels, H, W) -> logits (N, num_classes, H // step, W // step), any H and W.
