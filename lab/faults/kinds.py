@@ -55,11 +55,11 @@ class Trial:
             yield
         finally:
             _call("mount", "-o", f"remount,rw,size={1024 * MIB}", str(disk))
-            kept = self.folder / "kept"
-            shutil.copytree(disk, kept)
+            stored = self.folder / "kept"
+            shutil.copytree(disk, stored)
             _call("umount", str(disk))
             shutil.rmtree(disk)
-            kept.rename(disk)
+            stored.rename(disk)
             shutil.rmtree(aside)
 
 

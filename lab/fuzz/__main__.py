@@ -49,10 +49,10 @@ def fuzz(
             )
 
     for torch in (False, True):
-        own = {kind: count for kind, count in counts.items() if (kind in TORCH) == torch}
+        share = {kind: count for kind, count in counts.items() if (kind in TORCH) == torch}
         start = partial(_worker, seed, cache, out.absolute(), limits, torch, plant)
         try:
-            run_all(_tasks(own, first), min(workers, sum(own.values())), start, tell)
+            run_all(_tasks(share, first), min(workers, sum(share.values())), start, tell)
         except KeyboardInterrupt:
             break
     return summary
@@ -71,7 +71,7 @@ def _tasks(counts: dict[str, int], first: int) -> Iterator[Task]:
 def repeat(out: Path, kind: str, seed: int, index: int) -> int:
     """Write an input to `out`, run it here, print what comes of it, and return the exit code."""
     cache = made((out / "cache").absolute())
-    own = make(kind, seed, index, cache)
+    mutated = make(kind, seed, index, cache)
     folder = out.absolute() / f"{kind}-{seed}-{index}"
     number = 0
     while folder.exists():
@@ -79,9 +79,9 @@ def repeat(out: Path, kind: str, seed: int, index: int) -> int:
         folder = out.absolute() / f"{kind}-{seed}-{index}-{number}"
     root = folder / "data"
     root.mkdir(parents=True)
-    write_tree(own.tree, root)
-    print(f"{root}: changed: {', '.join(own.notes)}")
-    for name, action in steps(own, root, folder / "out", cache):
+    write_tree(mutated.tree, root)
+    print(f"{root}: changed: {', '.join(mutated.notes)}")
+    for name, action in steps(mutated, root, folder / "out", cache):
         print(f"\n$ {name}".encode("utf-8", "backslashreplace").decode())
         try:
             action()

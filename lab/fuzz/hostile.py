@@ -73,9 +73,9 @@ def text(rng: Random) -> str:
 
 def number(rng: Random) -> str:
     """Return a number, or what looks like one, as a text."""
-    own = rng.choice(NUMBERS)
+    value = rng.choice(NUMBERS)
     return (
-        str(own)
+        str(value)
         if rng.random() < 0.9
         else rng.choice(("0x10", "1_000", "1e5", "+5", "٣", "1.", ".5", "1,5", "--1", ""))
     )

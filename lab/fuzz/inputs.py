@@ -19,18 +19,19 @@ from lab.fuzz.pictures import photo_file, pictures, rasters, zarr
 from lab.fuzz.tree import Tree, files_in
 
 LAYOUTS: dict[str, Callable[[], Iterable[Tree]]] = {
-    **{own.__name__: own for own in (layouts_masks.folders, layouts_masks.camvid, layouts_masks.sunrgbd)},
+    **{layout.__name__: layout for layout in (layouts_masks.folders, layouts_masks.camvid, layouts_masks.sunrgbd)},
     **{
-        own.__name__: own
-        for own in (layouts_masks.isbi, layouts_masks.cityscapes, layouts_masks.dsb, layouts_masks.voc)
+        layout.__name__: layout
+        for layout in (layouts_masks.isbi, layouts_masks.cityscapes, layouts_masks.dsb, layouts_masks.voc)
     },
     **{
-        own.__name__: own for own in (layouts_masks.nnunet, layouts_masks.ctc, layouts_masks.retina, layouts_masks.pets)
+        layout.__name__: layout
+        for layout in (layouts_masks.nnunet, layouts_masks.ctc, layouts_masks.retina, layouts_masks.pets)
     },
-    **{own.__name__: own for own in (layouts_masks.loveda, layouts_masks.panoptic, layouts_shapes.coco)},
+    **{layout.__name__: layout for layout in (layouts_masks.loveda, layouts_masks.panoptic, layouts_shapes.coco)},
     **{
-        own.__name__: own
-        for own in (layouts_shapes.yolo, layouts_shapes.cvat, layouts_shapes.labelme, layouts_shapes.via)
+        layout.__name__: layout
+        for layout in (layouts_shapes.yolo, layouts_shapes.cvat, layouts_shapes.labelme, layouts_shapes.via)
     },
 }
 KINDS: dict[str, float] = {
@@ -63,8 +64,8 @@ class Input:
 
 def shares(inputs: int, kinds: Iterable[str] = KINDS) -> dict[str, int]:
     """Return how many inputs of each kind there are among so many, at least one."""
-    own = {kind: KINDS[kind] for kind in kinds}
-    return {kind: max(1, round(inputs * weight / sum(own.values()))) for kind, weight in own.items()}
+    weights = {kind: KINDS[kind] for kind in kinds}
+    return {kind: max(1, round(inputs * weight / sum(weights.values()))) for kind, weight in weights.items()}
 
 
 @cache
@@ -80,16 +81,16 @@ def seeds(kind: str, made: Path) -> tuple[Tree, ...]:
     base: Tree = {"classes.txt": b"background\ncell\ndisc\n"}
     base |= {f"images/{s}.png": photo_file(ord(s)) for s in "bc"}
     base |= {f"masks/{stem}.png": layouts_masks.png(0, 1, 2) for stem in "bc"}
-    found = rasters() if kind == "raster" else layouts_masks.masks() if kind == "mask" else pictures()
+    contents = rasters() if kind == "raster" else layouts_masks.masks() if kind == "mask" else pictures()
     folder = "masks" if kind == "mask" else "images"
     other: Tree = {"images/a.png": photo_file(5)} if kind == "mask" else {"masks/a.png": layouts_masks.png(0, 1, 2)}
     trees: list[Tree] = [
-        {**base, **other, f"{folder}/a{PurePosixPath(name).suffix}": own} for name, own in found.items()
+        {**base, **other, f"{folder}/a{PurePosixPath(name).suffix}": content} for name, content in contents.items()
     ]
     if kind == "raster":
         placed: Tree = {**base, **other, "images/a.jpg": photo_file(6, "JPEG")}
         if rasters():
-            trees.append({**base, **other, **{f"images/a.zarr/{name}": own for name, own in zarr().items()}})
+            trees.append({**base, **other, **{f"images/a.zarr/{name}": content for name, content in zarr().items()}})
         trees += [placed | {"images/a.jgw": WORLD}, placed | {"images/a.jpg.aux.xml": AUX, "images/a.wld": WORLD}]
     return tuple(trees)
 

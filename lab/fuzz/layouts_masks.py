@@ -122,7 +122,7 @@ def isbi() -> Iterator[Tree]:
 
     slices = [Image.fromarray(label_map(60 + i, 200)) for i in range(5)]
     labels = [Image.fromarray(label_map(255, 0, 0)) for _ in range(5)]
-    volume, label = (encoded(own[0], "TIFF", save_all=True, append_images=own[1:]) for own in (slices, labels))
+    volume, label = (encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:]) for pages in (slices, labels))
     yield {"train-volume.tif": volume, "train-labels.tif": label}
     yield {"stack.tif": volume, "stack-labels.tif": label}
 

@@ -19,7 +19,7 @@ RUNS = [20, 4, 8, 4, 156]
 
 def coco() -> Iterator[Tree]:
     """Outlines with a hole, plain and compressed runs, a crowd; official names, Roboflow's, and one file for all."""
-    flat, hole = ([own for point in ring for own in point] for ring in (SQUARE, HOLE))
+    flat, hole = ([number for point in ring for number in point] for ring in (SQUARE, HOLE))
     runs: dict[str, Any] = {"size": [HEIGHT, WIDTH], "counts": RUNS}
     packed = {"size": [HEIGHT, WIDTH], "counts": compress_counts(RUNS)}
     shapes: list[Any] = [[flat, hole], [flat], runs, packed]
@@ -87,9 +87,9 @@ def cvat() -> Iterator[Tree]:
             if whole
             else {"train/annotations.xml": images[:2], "val/annotations.xml": images[2:]}
         )
-        for name, own in parts.items():
+        for name, listed in parts.items():
             tree[name] = (
-                f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>{meta}{"".join(own)}</annotations>\n'.encode()
+                f'<?xml version="1.0" encoding="utf-8"?>\n<annotations>{meta}{"".join(listed)}</annotations>\n'.encode()
             )
         for split, stem in (("train", "a"), ("train", "b"), ("val", "c")):
             tree[f"images/{stem}.png" if whole else f"{split}/images/{stem}.png"] = photo_file(ord(stem))
@@ -131,13 +131,13 @@ def via() -> Iterator[Tree]:
         {"name": "point", "cx": 4, "cy": 5},
     ]
     regions = [
-        {"shape_attributes": own, "region_attributes": {"class": "cell" if i % 2 else "disc", "kind": {"x": True}}}
-        for i, own in enumerate(shapes)
+        {"shape_attributes": shape, "region_attributes": {"class": "cell" if i % 2 else "disc", "kind": {"x": True}}}
+        for i, shape in enumerate(shapes)
     ]
     for project in (False, True):
         tree: Tree = {}
         for split, stem in (("train", "a"), ("val", "b")):
-            listed: Any = {str(i): own for i, own in enumerate(regions)} if project else regions
+            listed: Any = {str(i): region for i, region in enumerate(regions)} if project else regions
             content: dict[str, Any] = {
                 f"{stem}.png123": {"filename": f"{stem}.png", "size": 123, "regions": listed, "file_attributes": {}}
             }

@@ -129,11 +129,11 @@ def _change_node(parent: Any, key: Any, rng: Random) -> None:
         parent[key] = hostile.value(rng)
 
 
-def _alike(own: Any, rng: Random) -> Any:
+def _alike(value: Any, rng: Random) -> Any:
     """Return a value of the same type, or the same in another type."""
-    if isinstance(own, str):
-        return rng.choice((own.upper(), own + " ", f"../{own}", own * 2, own[::-1], hostile.text(rng)))
-    return rng.choice((-own, own + 1, own * 1000, str(own), own / 2, bool(own)))
+    if isinstance(value, str):
+        return rng.choice((value.upper(), value + " ", f"../{value}", value * 2, value[::-1], hostile.text(rng)))
+    return rng.choice((-value, value + 1, value * 1000, str(value), value / 2, bool(value)))
 
 
 def _with_nests(text: str, rng: Random, opening: str, closing: str, depth: int = hostile.DEPTH) -> str:
@@ -149,8 +149,8 @@ def _change_element(element: ElementTree.Element, rng: Random) -> None:
         elif NUMBER.fullmatch(element.attrib[key]):
             element.set(key, hostile.number(rng))
         else:
-            own = hostile.text(rng) if rng.random() < 0.5 else _number(element.attrib[key], rng)
-            element.set(key, own)
+            changed = hostile.text(rng) if rng.random() < 0.5 else _number(element.attrib[key], rng)
+            element.set(key, changed)
     elif choice == 3:
         element.text = hostile.NEST if rng.random() < 0.2 else hostile.text(rng)
     elif choice == 4 and len(element):
@@ -161,18 +161,18 @@ def _change_element(element: ElementTree.Element, rng: Random) -> None:
 
 
 def _number(text: str, rng: Random) -> str:
-    found = list(NUMBER.finditer(text))
-    if not found:
+    matches = list(NUMBER.finditer(text))
+    if not matches:
         return text
-    match = rng.choice(found)
+    match = rng.choice(matches)
     return text[: match.start()] + hostile.number(rng) + text[match.end() :]
 
 
 def _word(text: str, rng: Random) -> str:
-    found = list(re.finditer(r"[^\s,:;]+", text))
-    if not found:
+    matches = list(re.finditer(r"[^\s,:;]+", text))
+    if not matches:
         return hostile.text(rng)
-    match = rng.choice(found)
+    match = rng.choice(matches)
     return text[: match.start()] + hostile.text(rng) + text[match.end() :]
 
 

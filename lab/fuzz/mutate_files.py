@@ -92,9 +92,9 @@ def _rename_stem(tree: Tree, name: str, rng: Random) -> None:
     new = rng.choice(
         (LONG, odd, "\x1b[31mred", "a b", "é", "e\u0301", "=cmd", "[bold]x[", "a\nb", "%s", "x" * 200, ".hidden", "-")
     )
-    for own in [own for own in tree if PurePosixPath(own).name.startswith(f"{stem}.")]:
-        path = PurePosixPath(own)
-        tree[str(path.with_name(new + path.name[len(stem) :]))] = tree.pop(own)
+    for other in [other for other in tree if PurePosixPath(other).name.startswith(f"{stem}.")]:
+        path = PurePosixPath(other)
+        tree[str(path.with_name(new + path.name[len(stem) :]))] = tree.pop(other)
 
 
 def _remove(tree: Tree, name: str, rng: Random) -> None:
@@ -103,8 +103,8 @@ def _remove(tree: Tree, name: str, rng: Random) -> None:
 
 def _remove_folder(tree: Tree, name: str, rng: Random) -> None:
     folder = os.path.dirname(name)
-    for own in [own for own in tree if os.path.dirname(own) == folder]:
-        del tree[own]
+    for other in [other for other in tree if os.path.dirname(other) == folder]:
+        del tree[other]
     if folder and rng.random() < 0.5:
         tree[folder] = Folder()
 
@@ -114,9 +114,9 @@ def _empty(tree: Tree, name: str, rng: Random) -> None:
 
 
 def _other_kind(tree: Tree, name: str, rng: Random) -> None:
-    own = PurePosixPath(name).name
+    same = PurePosixPath(name).name
     tree[name] = rng.choice(
-        (Pipe(), Folder(), Link(own), Link("missing"), Link("/etc/passwd"), Link("/dev/zero"), Link("/usr"))
+        (Pipe(), Folder(), Link(same), Link("missing"), Link("/etc/passwd"), Link("/dev/zero"), Link("/usr"))
     )
 
 
@@ -141,8 +141,8 @@ def _swap(tree: Tree, name: str, rng: Random) -> None:
 def _move_folder(tree: Tree, name: str, rng: Random) -> None:
     first = name.partition("/")[0]
     new = rng.choice((f"x/{first}", "images", "masks", "train", "val", f"{first}/{first}", first.upper(), LONG, "a b"))
-    for own in [own for own in tree if own.startswith(f"{first}/")]:
-        tree[new + own[len(first) :]] = tree.pop(own)
+    for other in [other for other in tree if other.startswith(f"{first}/")]:
+        tree[new + other[len(first) :]] = tree.pop(other)
 
 
 def _many(tree: Tree, name: str, rng: Random) -> None:

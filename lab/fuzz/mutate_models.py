@@ -61,9 +61,9 @@ def changed_tensors(data: bytes, rng: Random) -> bytes:
         header = json.dumps(content)
     else:
         header = changed_json(header, rng)
-    own = header.encode("utf-8", "surrogatepass")
-    own += b" " * (-len(own) % 8)
-    return struct.pack("<Q", rng.choice((*[len(own)] * 8, 0, 2**63, len(data) * 2))) + own + body
+    encoded = header.encode("utf-8", "surrogatepass")
+    encoded += b" " * (-len(encoded) % 8)
+    return struct.pack("<Q", rng.choice((*[len(encoded)] * 8, 0, 2**63, len(data) * 2))) + encoded + body
 
 
 def _metadata(model: ModelProto, rng: Random) -> None:
@@ -118,11 +118,11 @@ def _initializer(model: ModelProto, rng: Random) -> None:
 
 
 def _signature(model: ModelProto, rng: Random) -> None:
-    own = rng.choice([*model.graph.input, *model.graph.output])
+    port = rng.choice([*model.graph.input, *model.graph.output])
     choice = rng.randrange(4)
-    kind = own.type.tensor_type
+    kind = port.type.tensor_type
     if choice == 0:
-        own.name = hostile.text(rng).encode("utf-8", "replace").decode()
+        port.name = hostile.text(rng).encode("utf-8", "replace").decode()
     elif choice == 1:
         kind.elem_type = rng.randrange(20)
     elif kind.shape.dim:

@@ -46,8 +46,8 @@ def changed_pixels(data: bytes, rng: Random) -> bytes:
         top, left = rng.randrange(pixels.shape[0]), rng.randrange(pixels.shape[1])
         height, width = rng.choice(((1, 1), (3, 3), pixels.shape[:2]))
         highest = 1 if pixels.dtype == bool else min(int(np.iinfo(pixels.dtype).max), 2**31) if _whole(pixels) else 9
-        own = rng.choice((0, 1, 2, 7, 19, 33, 127, 128, 254, 255, 256, 1000, 26001, 65535, highest))
-        pixels[top : top + height, left : left + width] = min(own, highest)
+        value = rng.choice((0, 1, 2, 7, 19, 33, 127, 128, 254, 255, 256, 1000, 26001, 65535, highest))
+        pixels[top : top + height, left : left + width] = min(value, highest)
         changed = Image.fromarray(pixels)
         if image.mode == "P" and (palette := image.getpalette()):
             changed.putpalette(palette[: 3 * rng.choice((256, 256, 2))])
@@ -98,10 +98,10 @@ def _changed_png(data: bytes, rng: Random) -> bytes:
     else:
         at = rng.randrange(len(chunks))
         length = struct.pack(">I", rng.choice(SIZES))
-        parts = [_chunk(*own) for own in chunks]
+        parts = [_chunk(*chunk) for chunk in chunks]
         parts[at] = length + parts[at][4:]
         return PNG + b"".join(parts)
-    return PNG + b"".join(_chunk(*own) for own in chunks)
+    return PNG + b"".join(_chunk(*chunk) for chunk in chunks)
 
 
 @cache
@@ -169,7 +169,7 @@ def _at(layout: str, *offsets: int) -> Callable[[bytes, Random], bytes]:
 
 def _changed_jpeg(data: bytes, rng: Random) -> bytes:
     """Change the height, width, depth or channels of the frame header, or the length of a segment."""
-    frame = next((at for own in (b"\xff\xc0", b"\xff\xc2") if (at := data.find(own)) > 0), 0)
+    frame = next((at for start in (b"\xff\xc0", b"\xff\xc2") if (at := data.find(start)) > 0), 0)
     marker = rng.choice([at for at in range(2, len(data) - 4) if data[at] == 0xFF and data[at + 1] >= 0xC0] or [0])
     return _at(">H", frame + 2, frame + 5, frame + 7, frame + 9, marker + 2)(data, rng)
 

@@ -90,10 +90,10 @@ def innermost(trace: TracebackType | None) -> tuple[str, str]:
 
 def innermost_of_dump(dump: str) -> tuple[str, str]:
     """Return the same of what faulthandler wrote of all threads: of the first thread that is in pixelwise."""
-    found = _FRAME.search(dump)
-    if found is None:
+    frame = _FRAME.search(dump)
+    if frame is None:
         return "", ""
-    return f"{found[1]}:{found[3]}", f"{found[1]}:{found[2]}"
+    return f"{frame[1]}:{frame[3]}", f"{frame[1]}:{frame[2]}"
 
 
 def shortened(text: str, length: int = 400) -> str:

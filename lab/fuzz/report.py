@@ -50,14 +50,14 @@ class Summary:
 
     @property
     def inputs(self) -> int:
-        return sum(own.total() for own in self.counts.values())
+        return sum(outcomes.total() for outcomes in self.counts.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `report.json` holds."""
         return {
             "seed": self.seed,
             "inputs": self.inputs,
-            "kinds": {kind: dict(own) for kind, own in self.counts.items()},
+            "kinds": {kind: dict(outcomes) for kind, outcomes in self.counts.items()},
             "ms_per_input": {kind: 1000 * s / self.counts[kind].total() for kind, s in self.seconds.items()},
             "faults": [
                 {
@@ -71,12 +71,14 @@ class Summary:
 
     def to_markdown(self) -> str:
         """Return what `report.md` holds."""
-        names = sorted({name for own in self.counts.values() for name in own}, key=lambda name: (name.isupper(), name))
+        names = sorted(
+            {name for outcomes in self.counts.values() for name in outcomes}, key=lambda name: (name.isupper(), name)
+        )
         lines = [f"{self.inputs:,} inputs of seed {self.seed}: {len(self.faults)} distinct faults.", ""]
         lines += [_row("kind", "inputs", "ms an input", *names), _row("---", *["---:"] * (2 + len(names)))]
-        for kind, own in sorted(self.counts.items()):
-            pace = 1000 * self.seconds[kind] / own.total()
-            lines.append(_row(kind, f"{own.total():,}", f"{pace:.0f}", *(f"{own[name]:,}" for name in names)))
+        for kind, outcomes in sorted(self.counts.items()):
+            pace = 1000 * self.seconds[kind] / outcomes.total()
+            lines.append(_row(kind, f"{outcomes.total():,}", f"{pace:.0f}", *(f"{outcomes[name]:,}" for name in names)))
         for fault in self._sorted():
             outcome = fault.first.outcome
             kinds = ", ".join(f"{kind} {count}" for kind, count in fault.kinds.most_common())

@@ -73,12 +73,12 @@ def run_command(arguments: list[str], encoding: str = "utf-8", *, whole: bool = 
 
 
 def cli(*arguments: str | Path, codes: tuple[int, ...] = (0,), encoding: str = "utf-8", whole: bool = False) -> Reply:
-    reply = run_command([str(own) for own in arguments], encoding, whole=whole)
+    reply = run_command([str(word) for word in arguments], encoding, whole=whole)
     if reply.code not in codes:
         raise FaultError(TRACEBACK, f"exit code {reply.code}: {reply.err[-300:]}")
     for text in (reply.out, reply.err):
-        if found := CONTROL.search(text):
-            raise FaultError(OUTPUT, f"the control character {found[0]!r} in {arguments[0]}'s output")
+        if control := CONTROL.search(text):
+            raise FaultError(OUTPUT, f"the control character {control[0]!r} in {arguments[0]}'s output")
     if "--json" in arguments and reply.code in (0, 1) and reply.out:
         try:
             json.loads(reply.out, parse_constant=_no_number)
@@ -91,27 +91,27 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name}, which is no JSON")
 
 
-def steps(own: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
+def steps(mutated: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
     """Yield what to do with an input that lies at `root`; `out` is a directory for what comes of it."""
-    rng = own.rng
-    if own.kind == "run":
+    rng = mutated.rng
+    if mutated.kind == "run":
         from lab.fuzz.steps_of_runs import steps_of_run
 
         yield from steps_of_run(rng, root, out, made)
-    elif own.kind == "model":
+    elif mutated.kind == "model":
         yield from _of_model(rng, root, out)
     else:
-        yield from _of_data(own, root, out, made)
+        yield from _of_data(mutated, root, out, made)
 
 
-def _of_data(own: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
-    rng = own.rng
+def _of_data(mutated: Input, root: Path, out: Path, made: Path) -> Iterator[Step]:
+    rng = mutated.rng
     options: list[str] = []
-    if own.kind in LAYOUTS and rng.random() < 0.15:
-        options = ["--format", own.kind]
-    elif own.kind in ("raster", "image") and rng.random() < 0.1:
+    if mutated.kind in LAYOUTS and rng.random() < 0.15:
+        options = ["--format", mutated.kind]
+    elif mutated.kind in ("raster", "image") and rng.random() < 0.1:
         options = ["--bands", rng.choice(("1", "3,2,1", "1,2", "4,1", "2"))]
-    if own.kind in ("image", "raster") and rng.random() < 0.5:
+    if mutated.kind in ("image", "raster") and rng.random() < 0.5:
         pictures = [
             path for path in sorted((root / "images").glob("a*")) if path.suffix not in (".xml", ".jgw", ".wld")
         ]

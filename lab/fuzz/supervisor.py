@@ -143,7 +143,7 @@ class Worker:
         """Return whether a thread runs, waits for its turn or for a disk; else all wait for something to happen."""
         try:
             threads = list(Path(f"/proc/{self._process.pid}/task").iterdir())
-            states = [(own / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] for own in threads]
+            states = [(thread / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] for thread in threads]
         except OSError:
             return True
         return any(state in "RD" for state in states)

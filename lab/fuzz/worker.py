@@ -34,29 +34,29 @@ HEADROOM = 1.5
 DUMP = "threads.txt"
 
 
-def run_input(own: Input, folder: Path, made: Path, most_mib: int) -> Outcome:
+def run_input(mutated: Input, folder: Path, made: Path, most_mib: int) -> Outcome:
     """Write an input below `folder`, do what is to be done with it, and return the worst that came of it."""
     root, out = folder / "data", folder / "out"
     root.mkdir(parents=True)
-    write_tree(own.tree, root)
+    write_tree(mutated.tree, root)
     outcome = Outcome(OK)
     _reset_peak()
-    for name, action in steps(own, root, out, made):
-        own_outcome = run_step((name, action))
-        if (peak := peak_mib()) > most_mib and not own_outcome.is_fault:
-            own_outcome = Outcome(
-                MEMORY, name, message=f"{peak:,.0f} MiB at its peak, {own_outcome.outcome}", frame=own_outcome.frame
+    for name, action in steps(mutated, root, out, made):
+        step_outcome = run_step((name, action))
+        if (peak := peak_mib()) > most_mib and not step_outcome.is_fault:
+            step_outcome = Outcome(
+                MEMORY, name, message=f"{peak:,.0f} MiB at its peak, {step_outcome.outcome}", frame=step_outcome.frame
             )
-        if own_outcome.outcome != OK:
-            outcome = own_outcome
+        if step_outcome.outcome != OK:
+            outcome = step_outcome
         if outcome.is_fault:
             break
     return outcome
 
 
-def run_step(own: Step) -> Outcome:
+def run_step(step: Step) -> Outcome:
     """Take a step and return what came of it."""
-    name, action = own
+    name, action = step
     try:
         action()
     except KeyboardInterrupt:
@@ -117,11 +117,11 @@ def main() -> None:
     replies.flush()
     for line in sys.stdin:
         kind, index = line.split()
-        own = make(kind, int(given.seed), int(index), made)
+        mutated = make(kind, int(given.seed), int(index), made)
         folder = scratch / f"{kind}-{index}"
-        _reply(replies, {"notes": own.notes})
+        _reply(replies, {"notes": mutated.notes})
         started = time.perf_counter()
-        outcome = run_input(own, folder, made, most)
+        outcome = run_input(mutated, folder, made, most)
         shutil.rmtree(folder, ignore_errors=True)
         _reply(
             replies,

@@ -54,5 +54,5 @@ def test_before_anything_was_measured_the_command_says_how(tmp_path: Path, monke
 def test_the_front_that_was_measured_names_models_that_are_there() -> None:
     measured_on, rows = load_front()
     assert "CamVid" in measured_on
-    assert {own.model for own in rows} <= set(MODELS)
-    assert all(own.miou.keys() == rows[0].miou.keys() for own in rows)
+    assert {row.model for row in rows} <= set(MODELS)
+    assert all(row.miou.keys() == rows[0].miou.keys() for row in rows)

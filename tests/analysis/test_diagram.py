@@ -24,12 +24,12 @@ def summary() -> Summary:
 def test_blocks_are_as_tall_as_their_maps(summary: Summary) -> None:
     """A block is filled with its part's colour at 30 %, inside an edge of two pixels."""
     picture = draw_net(summary, "SegNet-Basic")
-    found = []
+    blocks = []
     for color in PARTS:
         fill = [round(0.3 * value + 0.7 * 255) for value in color]
         for rows, columns in find_objects(label((picture == fill).all(axis=2))[0]):
-            found.append((columns.start, rows.stop - rows.start))
-    inside = [height / SCALE for _, height in sorted(found)]
+            blocks.append((columns.start, rows.stop - rows.start))
+    inside = [height / SCALE for _, height in sorted(blocks)]
     expected = [max(SHORTEST, TALLEST / (stage.stride or 1)) for stage in summary.stages]
     assert inside == pytest.approx(expected, abs=5)
 

@@ -79,7 +79,11 @@ def test_a_net_that_sees_an_image_several_times_counts_once(
     assert subject.encoder_padding == "symmetric"
     graph = onnx.load(tmp_path / "model.onnx")
     pads = next(
-        own for node in graph.graph.node if node.op_type == "Conv" for own in node.attribute if own.name == "pads"
+        attribute
+        for node in graph.graph.node
+        if node.op_type == "Conv"
+        for attribute in node.attribute
+        if attribute.name == "pads"
     )
     pads.ints[:] = [0, 0, 1, 1]
     onnx.save(graph, tmp_path / "same.onnx")
@@ -88,8 +92,8 @@ def test_a_net_that_sees_an_image_several_times_counts_once(
 
 @pytest.mark.parametrize("padding", ["trained", "symmetric"])
 def test_a_run_says_how_its_encoder_pads(config_of: Callable[..., RunConfig], tmp_path: Path, padding: str) -> None:
-    own = {"model": "fpn", "encoder": "efficientnet_lite0", "width": None, "encoder_padding": padding}
-    config = config_of("sky", "road").replace(**own)
+    expected = {"model": "fpn", "encoder": "efficientnet_lite0", "width": None, "encoder_padding": padding}
+    config = config_of("sky", "road").replace(**expected)
     config.save(tmp_path / "config.yaml")
     save_weights(tmp_path / "weights.safetensors", build_pipeline(config, pretrained=False), config)
     assert from_run(tmp_path).encoder_padding == padding

@@ -56,8 +56,8 @@ def brute_force(model: nn.Module, height: int, width: int, stride: int) -> int:
     extents = []
     for row in rows[len(rows) // 2 :][:stride]:
         (gradient,) = torch.autograd.grad(row, image, retain_graph=True)
-        seen = gradient.sum((0, 1, 3)).nonzero()
-        extents.append(int(seen.max() - seen.min()) + 1)
+        places = gradient.sum((0, 1, 3)).nonzero()
+        extents.append(int(places.max() - places.min()) + 1)
     return max(extents)
 
 
@@ -180,12 +180,12 @@ def test_models_see_what_their_gradients_reach(
     name: str, options: dict[str, object], expected: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = build(name, 2, **options)
-    found = receptive_field(model)[0]
+    stages = receptive_field(model)[0]
     monkeypatch.setattr(F, "max_pool2d", average_pool)
     monkeypatch.setattr(segnet_module, "max_pool_with_indices", lambda features: (average_pool(features), features))
     monkeypatch.setattr(segnet_module, "max_unpool", lambda features, *_: F.interpolate(features, scale_factor=2))
-    assert found == brute_force(model, 32 * (int(found) // 32 + 3), 32, model.stride)
-    assert expected in (None, found)
+    assert stages == brute_force(model, 32 * (int(stages) // 32 + 3), 32, model.stride)
+    assert expected in (None, stages)
 
 
 def test_the_outputs_of_u_net_see_188_or_204_pixels() -> None:
@@ -239,10 +239,10 @@ def test_one_convolution_is_seen_in_its_gradient() -> None:
     """The map is |weight| around the centre, row 4 and column 4 of 8x8, scaled by the signal; 0 elsewhere."""
     layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     layer.weight.data = torch.tensor([[1.0, -2, 3], [-4, 5, -6], [7, -8, 0]]).view(1, 1, 3, 3)
-    side, found = effective_receptive_field(layer, (8, 8), 1, samples=1)
+    side, measured = effective_receptive_field(layer, (8, 8), 1, samples=1)
     expected = np.zeros((8, 8))
     expected[3:6, 3:6] = [[1, 2, 3], [4, 5, 6], [7, 8, 0]]
-    assert_allclose(found / found.max(), expected / 8, atol=1e-6)
+    assert_allclose(measured / measured.max(), expected / 8, atol=1e-6)
     assert side == sqrt(8)
 
 
@@ -272,8 +272,8 @@ def test_gradients_of_modules_stay_within_their_receptive_fields() -> None:
     model = build("fpn", 2, encoder="test_resnet").eval()
     paths = ["encoder.net.conv1", "laterals.0"]
     fields = receptive_fields(model)
-    for path, found in gradient_maps(model, (64, 64), paths, samples=2).items():
-        rows, columns = (positions.max() - positions.min() + 1 for positions in found.nonzero())
+    for path, field in gradient_maps(model, (64, 64), paths, samples=2).items():
+        rows, columns = (positions.max() - positions.min() + 1 for positions in field.nonzero())
         assert max(rows, columns) <= fields[path][0] < 64
 
 

@@ -33,9 +33,9 @@ def test_each_engine_has_a_row(cli: Cli, model: Path) -> None:
     assert [row[0] for row in rows] == engines()
     for _, _, milliseconds, megapixels in rows:
         assert float(megapixels) == pytest.approx(40 * 60 / float(milliseconds) / 1000, abs=0.1, rel=0.2)
-    found = json.loads(cli("benchmark", model, "--size", "40", "60", "--json").out)
-    assert found["size"] == [40, 60]
-    assert [row["engine"] for row in found["engines"]] == engines()
+    report = json.loads(cli("benchmark", model, "--size", "40", "60", "--json").out)
+    assert report["size"] == [40, 60]
+    assert [row["engine"] for row in report["engines"]] == engines()
 
 
 def engines() -> list[str]:

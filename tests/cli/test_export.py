@@ -41,12 +41,12 @@ def test_the_file_says_what_the_runs_pipeline_says(cli: Cli, trained: Path, fast
     result = cli("export", trained, "--out", out, "--json", *["--fast"] * fast)
     assert json.loads(result.out) == {"model": str(out), "bytes": out.stat().st_size}
     image = np.random.default_rng(0).integers(0, 256, (1, 60, 93, 3), np.uint8)
-    (found,) = onnxruntime.InferenceSession(out).run(["logits"], {"image": image})
+    (logits,) = onnxruntime.InferenceSession(out).run(["logits"], {"image": image})
     pipeline = build_pipeline(RunConfig.load(trained / "config.yaml"), pretrained=False).eval()
     pixels = torch.from_numpy(image)
     with torch.no_grad():
         expected = pipeline.model(pipeline.normalise(pixels)) if fast else pipeline(pixels)
-    assert_allclose(found, expected, atol=1e-4)
+    assert_allclose(logits, expected, atol=1e-4)
     info, recipe = load(out).info, RunConfig.load(trained / "config.yaml").recipe
     assert (info.tile, info.overlap) == ((1536, 512) if fast else (recipe.tile, recipe.overlap))
 
@@ -68,8 +68,8 @@ def test_data_without_int8_is_refused(cli: Cli, trained: Path) -> None:
 def test_a_file_in_8_bits_says_what_it_costs(cli: Cli, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def made(run: Path, out: Path, *, fast: bool, data: Path | None, on_try: Callable[[Int8], None]) -> Int8:
         out.write_bytes(b"12345")
-        on_try(found := Int8("miou", 0.59, 0.6, 2, 7))
-        return found
+        on_try(attempt := Int8("miou", 0.59, 0.6, 2, 7))
+        return attempt
 
     monkeypatch.setattr(quantization, "export_int8", made)
     out = trained / "a.onnx"

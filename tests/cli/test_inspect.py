@@ -57,8 +57,8 @@ def test_json_is_one_object_with_the_keys_that_scripts_rely_on(cli: Cli) -> None
     assert content["parameters"] == sum(stage["parameters"] for stage in content["stages"])
 
 
-def saved_run(config: RunConfig, path: Path, **own: object) -> Path:
-    config = config.replace(width=1 / 32, **own)
+def saved_run(config: RunConfig, path: Path, **options: object) -> Path:
+    config = config.replace(width=1 / 32, **options)
     path.mkdir()
     config.save(path / "config.yaml")
     save_weights(path / "weights.safetensors", build_pipeline(config, pretrained=False), config)

@@ -27,7 +27,7 @@ def test_json() -> None:
 
 def test_xml() -> None:
     root = xml_root('<?xml version="1.0" encoding="utf-8"?>\n<a b="1"><!-- no --><c>ä &amp; ö</c><c/></a>')
-    assert (root.tag, root.attrib, [own.text for own in root.iterfind("c")]) == ("a", {"b": "1"}, ["ä & ö", None])
+    assert (root.tag, root.attrib, [child.text for child in root.iterfind("c")]) == ("a", {"b": "1"}, ["ä & ö", None])
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_a_file_is_there_when_all_is_written(tmp_path: Path) -> None:
         temporary.write_text("x", encoding="utf-8")
         assert not path.exists()
     assert path.read_text(encoding="utf-8") == "x"
-    assert [own.name for own in path.parent.iterdir()] == ["a.txt"]
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
 def test_its_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_the_file_before_stays_where_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="No space left"), write_atomically(path):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert path.read_text(encoding="utf-8") == "before"
-    assert [own.name for own in tmp_path.iterdir()] == ["a.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
 
 
 def test_a_name_as_long_as_they_may_be_is_written(tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_the_search_for_encodings_finds_what_it_is_for() -> None:
 
 
 def test_every_text_file_is_opened_in_a_stated_encoding() -> None:
-    found = [
+    calls = [
         f"{path.relative_to(PACKAGE)}:{line}"
         for path in sorted(PACKAGE.rglob("*.py"))
         for line in _text_files(ast.parse(path.read_text(encoding="utf-8")))
     ]
-    assert found == []
+    assert calls == []

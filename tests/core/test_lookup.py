@@ -13,9 +13,9 @@ from pixelwise.core.lookup import count_values, look_up, rows_of
 @pytest.mark.parametrize("shape", [(1, 1), (7, 5), (40, 3), (3, 40), (0, 4), (9, 4, 3)])
 def test_rows_cover_the_image_once(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "AT_ONCE", 20)
-    rows = [row for own in rows_of(shape) for row in range(own.start, own.stop)]
+    rows = [row for part in rows_of(shape) for row in range(part.start, part.stop)]
     assert rows == list(range(shape[0]))
-    assert all((own.stop - own.start) * shape[1] <= max(20, shape[1]) for own in rows_of(shape))
+    assert all((part.stop - part.start) * shape[1] <= max(20, shape[1]) for part in rows_of(shape))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

@@ -48,9 +48,9 @@ def can_trace() -> bool:
 
 def reports(home: Path) -> list[str]:
     """Return what a run has left in its home or called: databases, ids, and connections over a network."""
-    kept = [str(file) for folder in (".cache/Microsoft", "intel") for file in (home / folder).rglob("*")]
+    files = [str(file) for folder in (".cache/Microsoft", "intel") for file in (home / folder).rglob("*")]
     calls = (home / "calls").read_text().splitlines() if (home / "calls").is_file() else []
-    return kept + [call for call in calls if "AF_INET" in call]
+    return files + [call for call in calls if "AF_INET" in call]
 
 
 @pytest.mark.parametrize("name", REPORTING)
@@ -122,4 +122,4 @@ def imports(node: ast.AST) -> list[ast.stmt]:
     names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
     if any(name.split(".")[0] in (*REPORTING, *REPORTERS) for name in names):
         return [node]  # type: ignore[list-item]
-    return [found for child in ast.iter_child_nodes(node) for found in imports(child)]
+    return [line for child in ast.iter_child_nodes(node) for line in imports(child)]

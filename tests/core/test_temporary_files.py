@@ -57,9 +57,9 @@ def names(folder: Path) -> list[str]:
 def test_a_temporary_file_has_a_lock_beside_it_and_both_go(tmp_path: Path) -> None:
     with temporary_path(tmp_path / "new" / "a.png") as path:
         path.write_text("x", encoding="utf-8")
-        lock, own = names(tmp_path / "new")
-        assert re.fullmatch(r"\.pixelwise-[a-z0-9_]{8}\.tmp\.png", own)
-        assert lock == own.replace(".tmp.png", ".lock")
+        lock, file = names(tmp_path / "new")
+        assert re.fullmatch(r"\.pixelwise-[a-z0-9_]{8}\.tmp\.png", file)
+        assert lock == file.replace(".tmp.png", ".lock")
         assert is_temporary(path)
     assert names(tmp_path / "new") == []
 

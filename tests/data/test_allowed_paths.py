@@ -151,14 +151,14 @@ def test_a_neighbour_whose_name_begins_the_same_is_outside(tmp_path: Path) -> No
 
 def test_a_name_that_is_nowhere_is_a_missing_image(tmp_path: Path) -> None:
     coco(tmp_path, "../../nowhere.png")
-    (problem,) = [own for own in check(open_dataset(tmp_path)).problems if own.kind != "no_val"]
+    (problem,) = [entry for entry in check(open_dataset(tmp_path)).problems if entry.kind != "no_val"]
     assert "no such file" in problem.message
 
 
-@pytest.mark.parametrize(("name", "found"), [("data", "under which no file of"), ("absent", "which is no directory")])
-def test_a_root_of_images_without_effect_is_refused(name: str, found: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "problem"), [("data", "under which no file of"), ("absent", "which is no directory")])
+def test_a_root_of_images_without_effect_is_refused(name: str, problem: str, tmp_path: Path) -> None:
     folders(tmp_path / "data")
-    with pytest.raises(OptionError, match=f"images_root: found .*{found}"):
+    with pytest.raises(OptionError, match=f"images_root: found .*{problem}"):
         open_dataset(tmp_path / "data", images_root=tmp_path / name)
 
 

@@ -37,7 +37,7 @@ def test_ids(value: object, expected: object) -> None:
     assert as_id(value) == expected
 
 
-@pytest.mark.parametrize("value", [own for own in ODD if own != "x"])
+@pytest.mark.parametrize("value", [odd for odd in ODD if odd != "x"])
 def test_what_is_no_id(value: object) -> None:
     assert as_id(value) is None
     assert is_set(value) is (value is True)
@@ -78,7 +78,7 @@ def test_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "found"),
+    ("values", "problem"),
     [
         ([[1, 2], [3]], "points that cannot be read"),
         ([[1, 10**400]], "points that cannot be read"),
@@ -92,8 +92,8 @@ def test_numbers() -> None:
         ([], r"points of the shape \(0,\)"),
     ],
 )
-def test_corners_that_make_no_sense(values: object, found: str) -> None:
-    with pytest.raises(MaskError, match=rf"a\.json: found {found}"):
+def test_corners_that_make_no_sense(values: object, problem: str) -> None:
+    with pytest.raises(MaskError, match=rf"a\.json: found {problem}"):
         corners_in(values, "a.json", "x, y", "Correct it.")
 
 
@@ -118,7 +118,9 @@ def test_what_is_not_finite_is_left_to_others() -> None:
 )
 def test_values_are_shown_short(value: object, expected: str) -> None:
     assert format_value(value) == expected
-    assert all(len(format_value(own)) <= 80 for own in (DEEP, "x" * 10**6, [["x" * 100] * 100] * 100, {"a" * 99: DEEP}))
+    assert all(
+        len(format_value(entry)) <= 80 for entry in (DEEP, "x" * 10**6, [["x" * 100] * 100] * 100, {"a" * 99: DEEP})
+    )
 
 
 def test_texts_fit_a_line() -> None:

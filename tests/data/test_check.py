@@ -215,8 +215,8 @@ def test_objects_are_counted_by_class(clean: Path, save) -> None:
 
 
 def deep(root: Path, values: dict[str, np.ndarray]) -> None:
-    for stem, own in values.items():
-        Image.fromarray(own.astype(np.uint16)).save(root / f"train/images/{stem}.png")
+    for stem, values_of in values.items():
+        Image.fromarray(values_of.astype(np.uint16)).save(root / f"train/images/{stem}.png")
 
 
 def test_depth_and_used_range_are_shown(clean: Path) -> None:

@@ -12,10 +12,10 @@ from pixelwise.data.class_list import ClassList, class_list_yaml, read_class_lis
 
 def read(tmp_path: Path, name: str, text: str) -> ClassList:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    found = read_class_list(tmp_path)
-    assert found is not None
-    assert found.path == tmp_path / name
-    return found
+    class_list = read_class_list(tmp_path)
+    assert class_list is not None
+    assert class_list.path == tmp_path / name
+    return class_list
 
 
 def test_yaml_of_names_and_of_names_with_colours(tmp_path: Path) -> None:
@@ -50,16 +50,16 @@ def test_names_a_line(tmp_path: Path) -> None:
 
 
 def test_colour_lines_with_void_ignored_at_its_position(tmp_path: Path) -> None:
-    found = read(tmp_path, "label_colors.txt", "128 128 128\tSky\n0 0 0\t\tVoid\n128 64 128 Wet road\n")
-    assert found.classes == ClassMap(("Sky", "Wet road"), ((128, 128, 128), (128, 64, 128)))
-    assert found.values == {0: 0, 1: IGNORE_INDEX, 2: 1}
-    assert found.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX, (128, 64, 128): 1}
+    class_list = read(tmp_path, "label_colors.txt", "128 128 128\tSky\n0 0 0\t\tVoid\n128 64 128 Wet road\n")
+    assert class_list.classes == ClassMap(("Sky", "Wet road"), ((128, 128, 128), (128, 64, 128)))
+    assert class_list.values == {0: 0, 1: IGNORE_INDEX, 2: 1}
+    assert class_list.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX, (128, 64, 128): 1}
 
 
 def test_csv_with_a_header(tmp_path: Path) -> None:
-    found = read(tmp_path, "class_dict.csv", "name, r, g, b\nSky, 128, 128, 128\nUnlabelled,0,0,0\n")
-    assert found.classes == ClassMap(("Sky",), ((128, 128, 128),))
-    assert found.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX}
+    class_list = read(tmp_path, "class_dict.csv", "name, r, g, b\nSky, 128, 128, 128\nUnlabelled,0,0,0\n")
+    assert class_list.classes == ClassMap(("Sky",), ((128, 128, 128),))
+    assert class_list.colors == {(128, 128, 128): 0, (0, 0, 0): IGNORE_INDEX}
 
 
 def test_no_list(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_no_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "found"),
+    ("name", "text", "problem"),
     [
         ("classes.yaml", "classes: [", "cannot be read"),
         ("classes.yaml", "- sky", "no list under"),
@@ -95,9 +95,9 @@ def test_no_list(tmp_path: Path) -> None:
         ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "too short"),
     ],
 )
-def test_a_list_that_makes_no_sense_is_named(tmp_path: Path, name: str, text: str, found: str) -> None:
+def test_a_list_that_makes_no_sense_is_named(tmp_path: Path, name: str, text: str, problem: str) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=found) as caught:
+    with pytest.raises(DataError, match=problem) as caught:
         read_class_list(tmp_path)
     assert caught.value.where == str(tmp_path / name)
 
@@ -105,9 +105,9 @@ def test_a_list_that_makes_no_sense_is_named(tmp_path: Path, name: str, text: st
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     classes = ClassMap(("no", "void", "1: {a}", "Straße"), ((0, 0, 0), (1, 2, 3), (4, 5, 6), (255, 255, 255)))
     write_classes(tmp_path / "classes.yaml", classes)
-    found = read_class_list(tmp_path)
-    assert found is not None
-    assert found.classes == classes
+    class_list = read_class_list(tmp_path)
+    assert class_list is not None
+    assert class_list.classes == classes
     assert yaml.safe_load(class_list_yaml(classes))["classes"] == classes.to_dict()
 
 
@@ -121,8 +121,12 @@ def test_a_list_nested_too_deep_is_named(tmp_path: Path) -> None:
     "text", ["2 dog\n0 bg\n1 cat\n", "0: bg\n1: cat\n2: dog\n", "# animals\n0 bg\n2,dog\n1, cat\n"]
 )
 def test_numbers_before_all_names_are_the_values(tmp_path: Path, text: str) -> None:
-    found = read(tmp_path, "classes.txt", text)
-    assert (found.classes.names, found.values, found.stated) == (("bg", "cat", "dog"), {0: 0, 1: 1, 2: 2}, True)
+    class_list = read(tmp_path, "classes.txt", text)
+    assert (class_list.classes.names, class_list.values, class_list.stated) == (
+        ("bg", "cat", "dog"),
+        {0: 0, 1: 1, 2: 2},
+        True,
+    )
 
 
 def test_numbers_may_leave_gaps_and_one_line_without_makes_them_names(tmp_path: Path) -> None:
@@ -133,18 +137,18 @@ def test_numbers_may_leave_gaps_and_one_line_without_makes_them_names(tmp_path: 
 
 
 def test_comments_and_labelmes_ignore_line_are_no_classes(tmp_path: Path) -> None:
-    found = read(tmp_path, "classes.txt", "# animals\n__ignore__\n_background_\ncat\n")
-    assert (found.classes.names, found.values) == (("_background_", "cat"), {0: 0, 1: 1})
+    class_list = read(tmp_path, "classes.txt", "# animals\n__ignore__\n_background_\ncat\n")
+    assert (class_list.classes.names, class_list.values) == (("_background_", "cat"), {0: 0, 1: 1})
 
 
 def test_roboflows_values_and_ade20ks_indices(tmp_path: Path) -> None:
-    found = read(tmp_path, "_classes.csv", 'Pixel Value, Class\n0, background\n2, "cat, wet"\n1, dog\n')
-    assert (found.classes.names, found.values) == (("background", "dog", "cat, wet"), {0: 0, 1: 1, 2: 2})
-    assert found.stated
+    class_list = read(tmp_path, "_classes.csv", 'Pixel Value, Class\n0, background\n2, "cat, wet"\n1, dog\n')
+    assert (class_list.classes.names, class_list.values) == (("background", "dog", "cat, wet"), {0: 0, 1: 1, 2: 2})
+    assert class_list.stated
     (tmp_path / "_classes.csv").unlink()
     text = "Idx\tRatio\tTrain\tVal\tName\n1\t0.1576\t11664\t1172\twall\n2\t0.1072\t6046\t612\tbuilding, edifice\n"
-    found = read(tmp_path, "objectInfo150.txt", text)
-    assert (found.classes.names, found.values) == (("wall", "building"), {0: IGNORE_INDEX, 1: 0, 2: 1})
+    class_list = read(tmp_path, "objectInfo150.txt", text)
+    assert (class_list.classes.names, class_list.values) == (("wall", "building"), {0: IGNORE_INDEX, 1: 0, 2: 1})
 
 
 @pytest.mark.parametrize(

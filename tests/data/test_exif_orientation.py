@@ -43,7 +43,7 @@ def test_a_mask_that_fits_the_stored_photo_is_turned_with_it(
     sample = dataset.read(item)
     assert sample.image.shape == (8, 6, 3)
     assert_array_equal(sample.label_map, as_shown(STORED, orientation))
-    (problem,) = [own for own in check(dataset).problems if own.kind == "mended"]
+    (problem,) = [entry for entry in check(dataset).problems if entry.kind == "mended"]
     assert "found labels of 6x8 (height x width) in a.png" in problem.message
     assert f"by its EXIF orientation ({orientation})" in problem.message
 
@@ -53,14 +53,14 @@ def test_a_mask_that_fits_the_photo_as_it_is_shown_stays(save, tmp_path: Path) -
     save("masks/a.png", STORED.T)
     dataset = open_dataset(tmp_path)
     assert_array_equal(dataset.read(next(dataset.items())[1]).label_map, STORED.T)
-    assert "mended" not in {own.kind for own in check(dataset).problems}
+    assert "mended" not in {entry.kind for entry in check(dataset).problems}
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (8, 6)), (3, (8, 6)), (6, (5, 8))])
 def test_other_sizes_are_a_mismatch(save, tmp_path: Path, orientation: int, size: tuple[int, int]) -> None:
     photo(tmp_path / "images/a.jpg", orientation)
     save("masks/a.png", np.zeros(size))
-    assert "size_mismatch" in {own.kind for own in check(open_dataset(tmp_path)).harmful}
+    assert "size_mismatch" in {entry.kind for entry in check(open_dataset(tmp_path)).harmful}
 
 
 def test_objects_in_files_of_their_own_and_in_annotations(save, tmp_path: Path) -> None:
@@ -92,5 +92,5 @@ def test_turns_that_leave_the_size_are_told(
 ) -> None:
     photo(tmp_path / "images/a.jpg", orientation, size)
     save("masks/a.png", np.eye(*size))
-    messages = [own.message for own in check(open_dataset(tmp_path)).problems if own.kind == "assumed"]
+    messages = [entry.message for entry in check(open_dataset(tmp_path)).problems if entry.kind == "assumed"]
     assert any("found 1 image (a.jpg) whose EXIF orientation turns or mirrors" in text for text in messages) == is_told

@@ -57,8 +57,8 @@ def labelme(root: Path, size: tuple[object, object] = (HEIGHT, WIDTH), **shape: 
     entry = {"label": "cell", "points": [[1, 1], [4, 1], [4, 4]], "shape_type": "polygon"}
     for name in "ab":
         save(root / f"train/{name}.png")
-        own, stated = (entry | shape, size) if name == "a" else (entry, (HEIGHT, WIDTH))
-        content = {"imagePath": f"{name}.png", "imageHeight": stated[0], "imageWidth": stated[1], "shapes": [own]}
+        entry_of, stated = (entry | shape, size) if name == "a" else (entry, (HEIGHT, WIDTH))
+        content = {"imagePath": f"{name}.png", "imageHeight": stated[0], "imageWidth": stated[1], "shapes": [entry_of]}
         write(root / f"train/{name}.json", content)
 
 
@@ -66,9 +66,9 @@ def cvat(root: Path, size: tuple[object, object] = (HEIGHT, WIDTH), points: str 
     images = ""
     for name in "ab":
         save(root / f"images/train/{name}.png")
-        (height, width), own = (size, points) if name == "a" else ((HEIGHT, WIDTH), "1,1;4,1;4,4")
+        (height, width), points_of = (size, points) if name == "a" else ((HEIGHT, WIDTH), "1,1;4,1;4,4")
         images += f'<image id="0" name="{name}.png" subset="train" width="{width}" height="{height}">'
-        images += f'<polygon label="cell" points="{own}" z_order="0"/></image>'
+        images += f'<polygon label="cell" points="{points_of}" z_order="0"/></image>'
     meta = "<meta><task><labels><label><name>cell</name></label></labels></task></meta>"
     write(root / "annotations.xml", f"<annotations>{meta}{images}</annotations>")
 
@@ -84,12 +84,12 @@ def harmed(root: Path) -> dict[str, list[str]]:
     start = time.monotonic()
     result: CheckResult = check(open_dataset(root))
     assert time.monotonic() - start < 10
-    found: dict[str, list[str]] = {}
+    messages: dict[str, list[str]] = {}
     for problem in result.harmful:
         if problem.kind not in ("no_train", "class_not_in_train", "duplicate", "one_class"):
-            found.setdefault(problem.file.name.partition(",")[0], []).append(problem.kind)
+            messages.setdefault(problem.file.name.partition(",")[0], []).append(problem.kind)
     assert {path.name for path in result.unusable} <= {"a.png"}
-    return found
+    return messages
 
 
 @pytest.mark.parametrize("layout", [coco, labelme, cvat])
@@ -181,7 +181,7 @@ def test_folders_outside_are_read_where_they_are_allowed(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "problem"),
     [
         ("train: images/train\nval: images/train\nnc: 1000000000\n", "nc: 1000000000"),
         ("train: images/train\nval: images/train\nnc: [2]\n", r"nc: \[2\]"),
@@ -194,9 +194,9 @@ def test_folders_outside_are_read_where_they_are_allowed(tmp_path: Path) -> None
         ("train: 2020-01-01\nval: images/train\nnames: [cell]\n", "train: datetime.date"),
     ],
 )
-def test_a_yaml_that_makes_no_sense(text: str, found: str, tmp_path: Path) -> None:
+def test_a_yaml_that_makes_no_sense(text: str, problem: str, tmp_path: Path) -> None:
     yolo(tmp_path, text)
-    with pytest.raises(DataError, match=rf"data\.yaml: found .*{found}"):
+    with pytest.raises(DataError, match=rf"data\.yaml: found .*{problem}"):
         open_dataset(tmp_path)
 
 
@@ -228,7 +228,7 @@ def test_a_pipe_beside_the_data_is_not_waited_for(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "found"),
+    ("name", "text", "problem"),
     [
         ("classes.yaml", "classes: [a, b]\nignore: 'x'\n", "under 'ignore' 'x'"),
         ("classes.yaml", "classes: [a, b]\nignore: {a: 1}\n", "under 'ignore' {'a': 1}"),
@@ -247,11 +247,11 @@ def test_a_pipe_beside_the_data_is_not_waited_for(name: str, tmp_path: Path) -> 
         ("label_colors.txt", "1 2 sky\n", "the line '1 2 sky' is too short"),
     ],
 )
-def test_lists_of_classes_that_make_no_sense(name: str, text: str, found: str, tmp_path: Path) -> None:
+def test_lists_of_classes_that_make_no_sense(name: str, text: str, problem: str, tmp_path: Path) -> None:
     save(tmp_path / "images/a.png")
     save(tmp_path / "masks/a.png", np.eye(HEIGHT, WIDTH))
     write(tmp_path / name, text)
-    with pytest.raises(DataError, match=found) as raised:
+    with pytest.raises(DataError, match=problem) as raised:
         open_dataset(tmp_path)
     assert len(str(raised.value)) < 1500
 
@@ -302,9 +302,9 @@ def test_a_list_with_an_endless_line_is_an_error_soon(letter: str, tmp_path: Pat
 def test_lists_of_layouts_with_names_that_no_system_has(layout: str, name: str, tmp_path: Path) -> None:
     """Each is an image that is missing, or a line that is refused."""
     if layout == "voc":
-        for own in "abc":
-            save(tmp_path / f"JPEGImages/{own}.png")
-            save(tmp_path / f"SegmentationClass/{own}.png", np.eye(HEIGHT, WIDTH))
+        for stem in "abc":
+            save(tmp_path / f"JPEGImages/{stem}.png")
+            save(tmp_path / f"SegmentationClass/{stem}.png", np.eye(HEIGHT, WIDTH))
         write(tmp_path / "ImageSets/Segmentation/train.txt", f"a\n{name}\n")
     elif layout == "camvid":
         for folder in ("train", "trainannot"):

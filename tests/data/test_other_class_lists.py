@@ -76,7 +76,7 @@ def test_a_list_that_says_something_else_is_a_problem(root: Path, name: str) -> 
     assert difference in problem.message
     used = "classes.yaml" if name == "classes.yaml" else "classes.txt"
     assert f"in {used}, which counts: " in problem.message
-    assert "class_lists" in {own.kind for own in check(open_dataset(root)).harmful}
+    assert "class_lists" in {entry.kind for entry in check(open_dataset(root)).harmful}
 
 
 def test_values_that_two_lists_state(root: Path) -> None:
@@ -92,7 +92,7 @@ def test_names_without_a_list_are_named_and_not_read(root: Path) -> None:
     write(root, "config.yaml", "epochs: 3\n")
     write(root, "labels.csv", "")
     problems = told(root)
-    assert [(own.kind, own.file.name) for own in problems] == [
+    assert [(entry.kind, entry.file.name) for entry in problems] == [
         ("passed_over", "data.yaml"),
         ("passed_over", "labels.csv"),
     ]
@@ -170,7 +170,7 @@ def test_lists_of_several_sites(save, tmp_path: Path) -> None:
         save(f"{site}/images/a.png")
         save(f"{site}/masks/a.png", MASK % 2)
         write(tmp_path, f"{site}/classes.txt", names)
-    assert [own.file.parent.name for own in told(tmp_path)] == ["s1", "s2"]
+    assert [entry.file.parent.name for entry in told(tmp_path)] == ["s1", "s2"]
 
 
 def write(root: Path, name: str, text: str) -> None:

@@ -43,7 +43,7 @@ def names_and_files(root: Path, *files: str) -> FileFinder:
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "expected"),
     [
         ("a.png", "train/a.png"),
         ("imgs\\a.png", "train/a.png"),
@@ -54,11 +54,11 @@ def names_and_files(root: Path, *files: str) -> FileFinder:
         (unicodedata.normalize("NFD", "größe.png"), "train/größe.png"),
     ],
 )
-def test_a_name_is_found_as_it_is_or_by_its_end(tmp_path: Path, name: str, found: str) -> None:
+def test_a_name_is_found_as_it_is_or_by_its_end(tmp_path: Path, name: str, expected: str) -> None:
     finder = names_and_files(tmp_path, "train/a.png", "val/a.png", "other/sub dir/b.png", "train/größe.png")
     folders = [tmp_path / "train", tmp_path]
     (match,) = finder.find([name], folders)
-    assert (match.path, match.exists) == (tmp_path / found, True)
+    assert (match.path, match.exists) == (tmp_path / expected, True)
 
 
 def test_two_names_never_mean_one_file(tmp_path: Path) -> None:

@@ -59,16 +59,16 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_written_is_recognised_and_read_back(source: Dataset, layout: str, tmp_path: Path) -> None:
     write_dataset(source, layout, tmp_path / "out")
-    found = open_dataset(tmp_path / "out")
-    assert found.format == layout
-    assert not check(found).harmful
-    assert {split: [item.name for item in items] for split, items in found.splits.items()} == {
+    written = open_dataset(tmp_path / "out")
+    assert written.format == layout
+    assert not check(written).harmful
+    assert {split: [item.name for item in items] for split, items in written.splits.items()} == {
         split: [item.name for item in items] for split, items in source.splits.items()
     }
-    car = found.classes.names.index("car")
-    copied = pickle.loads(pickle.dumps(found))  # as workers of a loader get it
-    for (_, own), (_, other) in zip(source.items(), copied.items(), strict=True):
-        expected, sample = source.read(own), copied.read(other)
+    car = written.classes.names.index("car")
+    copied = pickle.loads(pickle.dumps(written))  # as workers of a loader get it
+    for (_, item), (_, other) in zip(source.items(), copied.items(), strict=True):
+        expected, sample = source.read(item), copied.read(other)
         assert expected.instance_map is not None
         assert sample.instance_map is not None
         assert_array_equal(sample.label_map == car, expected.label_map == 1)
@@ -83,9 +83,9 @@ def test_one_layout_becomes_another(source: Dataset, layout: str, tmp_path: Path
     """By way of COCO, which names the first class background."""
     write_dataset(source, layout, tmp_path / "first")
     write_dataset(open_dataset(tmp_path / "first"), "coco", tmp_path / "second")
-    for (_, own), (_, other) in zip(source.items(), open_dataset(tmp_path / "second").items(), strict=True):
-        expected, found = source.read(own).instance_map, open_dataset(tmp_path / "second").read(other).instance_map
+    for (_, first), (_, other) in zip(source.items(), open_dataset(tmp_path / "second").items(), strict=True):
+        expected, actual = source.read(first).instance_map, open_dataset(tmp_path / "second").read(other).instance_map
         assert expected is not None
-        assert found is not None
-        assert_array_equal(found > 0, expected > 0)
-        assert len(np.unique(found)) == len(np.unique(expected))
+        assert actual is not None
+        assert_array_equal(actual > 0, expected > 0)
+        assert len(np.unique(actual)) == len(np.unique(expected))

@@ -65,11 +65,11 @@ def data_set(save, root: Path, lines: dict[str, str], masks: str = "masks/{}.png
 
 def values(dataset: Dataset) -> dict[str, int]:
     """Return the brightest class of each image's mask, by its name in the list of classes."""
-    found = {}
+    splits = {}
     for item in (item for items in dataset.splits.values() for item in items):
         label_map = dataset.read(item).label_map
-        found[item.name] = int(dataset.classes.names[int(label_map.max())])
-    return found
+        splits[item.name] = int(dataset.classes.names[int(label_map.max())])
+    return splits
 
 
 def told(dataset: Dataset, kind: str) -> list[str]:

@@ -68,8 +68,8 @@ def sizes(splits: dict[str, tuple[Item, ...]]) -> dict[str, int]:
 
 
 def test_a_part_has_a_tenth_but_five_images_where_a_fifth_allows_it() -> None:
-    found = [part_size(count) for count in (0, 4, 5, 9, 10, 16, 25, 50, 70, 200)]
-    assert found == [0, 0, 1, 2, 2, 3, 5, 5, 7, 20]
+    sizes_of = [part_size(count) for count in (0, 4, 5, 9, 10, 16, 25, 50, 70, 200)]
+    assert sizes_of == [0, 0, 1, 2, 2, 3, 5, 5, 7, 20]
     assert part_sizes(9, test=True) == {"train": 7, "val": 2, "test": 0}
     assert part_sizes(16, test=True) == {"train": 10, "val": 3, "test": 3}
     assert part_sizes(16, test=False) == {"train": 13, "val": 3, "test": 0}
@@ -78,48 +78,48 @@ def test_a_part_has_a_tenth_but_five_images_where_a_fifth_allows_it() -> None:
 @pytest.mark.parametrize("count", [10, 16, 33, 99, 100, 150])
 def test_no_part_of_ten_images_or_more_is_empty_or_lacks_five_that_it_can_have(count: int) -> None:
     for prefix in map(str, range(20)):
-        found = sizes(group_by_split([(None, item) for item in items(count, f"{prefix}-")]))
-        assert sum(found.values()) == count
-        assert min(found["val"], found["test"]) >= min(5, round(count / 5))
-        assert found["train"] >= 0.6 * count
+        sizes_of = sizes(group_by_split([(None, item) for item in items(count, f"{prefix}-")]))
+        assert sum(sizes_of.values()) == count
+        assert min(sizes_of["val"], sizes_of["test"]) >= min(5, round(count / 5))
+        assert sizes_of["train"] >= 0.6 * count
 
 
 def test_of_many_images_the_hash_alone_decides_so_that_another_moves_none() -> None:
     many = items(2_000)
-    found = group_by_split([(None, item) for item in many])
-    assert all(split_by_hash(item.name) == split for split, members in found.items() for item in members)
+    splits = group_by_split([(None, item) for item in many])
+    assert all(split_by_hash(item.name) == split for split, members in splits.items() for item in members)
     more = group_by_split([(None, item) for item in [*many, Item("another", Path("another"))]])
-    assert all(set(found[split]) <= set(more[split]) for split in found)
+    assert all(set(splits[split]) <= set(more[split]) for split in splits)
 
 
 def test_train_without_val_gives_a_part_of_it_beside_test_or_alone() -> None:
     test = [("test", item) for item in items(3, "t")]
     train = [("train", item) for item in items(30)]
     for others in (test, []):
-        found = group_by_split([*train, *others])
-        assert sizes(found) == {"train": 25, "val": 5} | ({"test": 3} if others else {})
-        assert [item.auto_split for item in found["val"]] == [True] * 5
-        assert not any(item.auto_split for item in found.get("test", ()))
+        splits = group_by_split([*train, *others])
+        assert sizes(splits) == {"train": 25, "val": 5} | ({"test": 3} if others else {})
+        assert [item.auto_split for item in splits["val"]] == [True] * 5
+        assert not any(item.auto_split for item in splits.get("test", ()))
         highest = sorted((item.name for _, item in train), key=hash_fraction)[-5:]
-        assert {item.name for item in found["val"]} == set(highest)
+        assert {item.name for item in splits["val"]} == set(highest)
     assert sizes(group_by_split(train, draw_val=False)) == {"train": 30}
     assert sizes(group_by_split(train[:4])) == {"train": 4}
 
 
 def test_splits_that_the_data_name_stay_as_they_are() -> None:
     given = [("train", item) for item in items(30)] + [("val", Item("v", Path("v")))]
-    found = group_by_split(given)
-    assert sizes(found) == {"train": 30, "val": 1}
-    assert not any(item.auto_split for members in found.values() for item in members)
+    splits = group_by_split(given)
+    assert sizes(splits) == {"train": 30, "val": 1}
+    assert not any(item.auto_split for members in splits.values() for item in members)
 
 
 def test_a_large_set_tops_up_what_its_hashes_leave_short() -> None:
     """Of 100 names of low hashes none belongs to val or test: the five of the highest hashes each do."""
     low = [item for item in items(1_000) if hash_fraction(item.name) < 0.5][:100]
-    found = draw_splits(low, part_sizes(100, test=True))
+    splits = draw_splits(low, part_sizes(100, test=True))
     ordered = sorted((item.name for item in low), key=hash_fraction)
-    assert {item.name for item in found["test"]} == set(ordered[-5:])
-    assert {item.name for item in found["val"]} == set(ordered[-10:-5])
+    assert {item.name for item in splits["test"]} == set(ordered[-5:])
+    assert {item.name for item in splits["val"]} == set(ordered[-10:-5])
 
 
 def test_lists_in_other_forms_are_named(tmp_path: Path) -> None:

@@ -25,7 +25,9 @@ def make(save, root: Path, count: int, rare: set[int], *, prefix: str = "") -> D
 
 
 def rare_in(dataset: Dataset) -> dict[str, int]:
-    return {split: sum(1 in own for own in classes_of(dataset, items)) for split, items in dataset.splits.items()}
+    return {
+        split: sum(1 in classes for classes in classes_of(dataset, items)) for split, items in dataset.splits.items()
+    }
 
 
 @pytest.mark.parametrize("rare", [{0, 1, 2, 3}, {3, 11, 17, 23}, {26, 27, 28, 29}])

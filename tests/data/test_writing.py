@@ -41,8 +41,8 @@ def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine").touch()
-    for name, found in (("file", "a file"), ("folder", "a directory that is not empty")):
-        expected = f"found {found}; expected a new or empty directory"
+    for name, problem in (("file", "a file"), ("folder", "a directory that is not empty")):
+        expected = f"found {problem}; expected a new or empty directory"
         with pytest.raises(OutputError, match=expected), new_directory(tmp_path / name):
             raise AssertionError
     assert names(tmp_path / "folder") == ["mine"]

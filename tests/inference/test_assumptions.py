@@ -34,8 +34,8 @@ def said(colour: ColourModel, folder: Path, value_range: ValueRange | None, *kin
 def images(tmp_path: Path, **values: Any) -> Path:
     folder = tmp_path / "images"
     folder.mkdir()
-    for stem, own in values.items():
-        Image.fromarray(own).save(folder / f"{stem}.tif")
+    for stem, array in values.items():
+        Image.fromarray(array).save(folder / f"{stem}.tif")
     return folder
 
 
@@ -81,7 +81,7 @@ def test_pages_are_told(colour: ColourModel, tmp_path: Path) -> None:
 def test_frames_are_told(colour: ColourModel, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
-    first, second = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 255))
+    first, second = (Image.fromarray(np.full((3, 4), value, np.uint8)) for value in (0, 255))
     first.save(folder / "a.gif", save_all=True, append_images=[second])
     first.save(folder / "b.gif")
     assert said(colour, folder, None) == [

@@ -114,7 +114,7 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
 ) -> None:
     """While the first three images are in the model, the others have not been read; then all are written."""
     meeting, read = threading.Barrier(3), []
-    seen: list[int] = []
+    counts: list[int] = []
     model = load(model_file)
     model.at_once = 3
     read_image = model.read
@@ -126,16 +126,16 @@ def test_as_many_images_are_worked_on_at_once_as_the_model_takes(
     decode: Callable[[UInt8], tuple[UInt8, Objects | None]] = model.decode
 
     def watched(image: UInt8) -> tuple[UInt8, Objects | None]:
-        if len(seen) < 3:
+        if len(counts) < 3:
             meeting.wait(timeout=10)
-            seen.append(len(read))
+            counts.append(len(read))
             meeting.wait(timeout=10)
         return decode(image)
 
     monkeypatch.setattr(model, "read", note_read)
     monkeypatch.setattr(model, "decode", watched)
     assert predict_files(model, plan_jobs([str(tmp_path / "photos")], tmp_path / "out", ("mask",))) == {}
-    assert seen == [3, 3, 3]
+    assert counts == [3, 3, 3]
     assert len(list((tmp_path / "out").iterdir())) == 5
 
 

@@ -76,7 +76,7 @@ def drawn(seed: int) -> Kind:
     rng = np.random.default_rng(seed)
     mode = list(MODES)[seed % len(MODES)]
     samples = MODES[mode][0]
-    flag = (bool(own) for own in rng.integers(0, 2, 5))
+    flag = (bool(bit) for bit in rng.integers(0, 2, 5))
     white = next(flag) and mode in ("bits", "gray4", "gray8", "gray16", "signed16")
     planar = next(flag) and samples > 1
     orientation = int(rng.integers(1, 9)) if rng.random() < 0.6 else 1
@@ -101,7 +101,7 @@ def as_seen(kind: Kind, stored: npt.NDArray[Any], seed: int) -> UInt8:
     """What a person would call the picture, uint8 (height, width, 3)."""
     samples, bits, form = MODES[kind.mode]
     if kind.mode.startswith("palette"):
-        seen = palette_of(seed, bits)[stored[..., 0]].astype(np.uint8)
+        shown = palette_of(seed, bits)[stored[..., 0]].astype(np.uint8)
     else:
         values = stored[..., : 3 if samples >= 3 else 1].astype(np.float64)
         if form == 3:
@@ -110,19 +110,19 @@ def as_seen(kind: Kind, stored: npt.NDArray[Any], seed: int) -> UInt8:
             values = -1 - values if form == 2 else 2**bits - 1 - values
         values = np.broadcast_to(values, (*values.shape[:2], 3))
         if bits <= 8:
-            seen = (values * (255 / (2**bits - 1))).round().astype(np.uint8)
+            shown = (values * (255 / (2**bits - 1))).round().astype(np.uint8)
         else:
             low, high = np.array(RANGE.low), np.array(RANGE.high)
-            seen = np.rint(np.clip((values.astype(np.float64) - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+            shown = np.rint(np.clip((values.astype(np.float64) - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
     turns = {
-        1: seen,
-        2: seen[:, ::-1],
-        3: seen[::-1, ::-1],
-        4: seen[::-1],
-        5: seen.transpose(1, 0, 2),
-        6: np.rot90(seen, -1),
-        7: seen[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(seen, 1),
+        1: shown,
+        2: shown[:, ::-1],
+        3: shown[::-1, ::-1],
+        4: shown[::-1],
+        5: shown.transpose(1, 0, 2),
+        6: np.rot90(shown, -1),
+        7: shown[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(shown, 1),
     }
     return np.ascontiguousarray(turns[kind.orientation])
 
@@ -170,7 +170,7 @@ def write_tiff(path: Path, kind: Kind, stored: npt.NDArray[Any], seed: int) -> P
     if kind.placed:
         tags[33550] = ("d", [0.5, 0.5, 0])
         tags[33922] = ("d", [0, 0, 0, 500_000, 5_500_000, 0])
-    places, counts = ("I", [0] * len(chunks)), ("I", [len(own) for own in chunks])
+    places, counts = ("I", [0] * len(chunks)), ("I", [len(chunk) for chunk in chunks])
     if side is None:
         tags |= {273: places, 278: ("I", [20]), 279: counts}
     else:
@@ -218,7 +218,7 @@ def test_one_file_has_one_meaning(
         assert_array_equal(scan[11:40, 3:64], expected[11:40, 3:64])
 
     info = type(colour.info)(**{**vars(colour.info), "value_range": RANGE})
-    predictor = Predictor(FunctionEngine(lambda images: np.stack([colour.logits(own) for own in images])), info)
+    predictor = Predictor(FunctionEngine(lambda images: np.stack([colour.logits(image) for image in images])), info)
     (job,) = plan_jobs([str(path)], tmp_path / "out", ("mask",))
     assert (job.scan, job.placed) == (kind.large, kind.large or kind.placed)
     assert (predict_scans if job.scan else predict_files)(predictor, [job]) == {}
@@ -236,15 +236,15 @@ def test_one_file_has_one_meaning(
     else:
         assert_array_equal(np.asarray(Image.open(job.outputs["mask"])), labels)
 
-    seen: list[UInt8] = []
+    viewed: list[UInt8] = []
 
     def on_image(item: Item, sample: object, result: Result) -> None:
-        seen.append(result.label_map)
+        viewed.append(result.label_map)
 
     classes: ClassMap = colour.info.classes
     dataset = Dataset(tmp_path, "folders", classes, {"test": (Item("a", path, path),)}, lambda item: Labels(labels))
     scores = evaluate(predictor, dataset, "test", on_image=on_image)
-    assert_array_equal(seen[0], labels)
+    assert_array_equal(viewed[0], labels)
     assert scores.to_json_dict()["global_accuracy"] == 1
 
 

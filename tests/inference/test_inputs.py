@@ -69,7 +69,7 @@ def test_an_array_of_16_bits_is_read_as_its_file(predictor: Predictor, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("array", "error", "found"),
+    ("array", "error", "problem"),
     [
         (np.zeros((2, 4, 5, 3), np.uint8), ShapeError, r"uint8 2x4x5x3.*Pass a list of images"),
         (np.zeros((4, 5, 2), np.uint8), ShapeError, "uint8 4x5x2"),
@@ -84,9 +84,9 @@ def test_an_array_of_16_bits_is_read_as_its_file(predictor: Predictor, tmp_path:
     ],
 )
 def test_arrays_that_are_no_images_are_refused(
-    predictor: Predictor, array: np.ndarray, error: type[Exception], found: str
+    predictor: Predictor, array: np.ndarray, error: type[Exception], problem: str
 ) -> None:
-    with pytest.raises(error, match=rf"^image: found (an array of )?.*{found}"):
+    with pytest.raises(error, match=rf"^image: found (an array of )?.*{problem}"):
         predictor.predict(array)
 
 

@@ -159,8 +159,8 @@ def test_images_behind_links_are_found_once_and_loops_end(photos: Path, tmp_path
     (photos / "linked").symlink_to(elsewhere, target_is_directory=True)
     (photos / "again").symlink_to(elsewhere, target_is_directory=True)
     (photos / "left/up").symlink_to(photos, target_is_directory=True)
-    found = [job.image.relative_to(photos).as_posix() for job in plan_jobs([str(photos)], tmp_path / "out", ("mask",))]
-    assert found == ["a.jpg", "again/e.jpg", "b.PNG", "left/a.jpg", "left/deep/c.tiff"]
+    names = [job.image.relative_to(photos).as_posix() for job in plan_jobs([str(photos)], tmp_path / "out", ("mask",))]
+    assert names == ["a.jpg", "again/e.jpg", "b.PNG", "left/a.jpg", "left/deep/c.tiff"]
 
 
 def test_what_has_a_place_becomes_geotiffs(photos: Path, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_stack_that_breaks_off_has_a_page_that_will_fail(tmp_path: Path) -> No
 
 
 def test_each_frame_of_an_animation_is_an_image(tmp_path: Path) -> None:
-    first, *others = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 100, 200))
+    first, *others = (Image.fromarray(np.full((3, 4), value, np.uint8)) for value in (0, 100, 200))
     first.save(tmp_path / "a.gif", save_all=True, append_images=others)
     names = {str(i): [f"a_{i}.png"] for i in range(3)}
     assert outputs([tmp_path / "a.gif"], tmp_path / "out") == names
@@ -204,7 +204,7 @@ def test_each_frame_of_an_animation_is_an_image(tmp_path: Path) -> None:
 
 
 def test_pages_and_frames_are_nothing_that_labelme_opens(tmp_path: Path) -> None:
-    first, second = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 200))
+    first, second = (Image.fromarray(np.full((3, 4), value, np.uint8)) for value in (0, 200))
     first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
     first.save(tmp_path / "b.png")
     save_pages(tmp_path / "c.tif", 1)

@@ -48,12 +48,12 @@ def predict_slowly(lines: int, *arguments: str | Path) -> None:
     command = [sys.executable, "-c", SLOWED, "predict", *map(str, arguments)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    ) as own:
-        assert own.stdout is not None
+    ) as process:
+        assert process.stdout is not None
         for _ in range(lines):
-            assert own.stdout.readline() == "half written\n"
-        own.send_signal(signal.SIGKILL)
-        own.communicate()
+            assert process.stdout.readline() == "half written\n"
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
 
 
 def names(folder: Path) -> list[str]:

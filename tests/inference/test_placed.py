@@ -61,7 +61,7 @@ def test_all_kinds_of_a_semantic_model(model_file: Path, image: UInt8, tmp_path:
     collection = json.loads(files["geojson"].read_text())
     assert collection["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::25832"
     names = result.info.classes.names
-    painted = [(own["geometry"], names.index(own["properties"]["class"])) for own in collection["features"]]
+    painted = [(feature["geometry"], names.index(feature["properties"]["class"])) for feature in collection["features"]]
     assert_array_equal(rasterize(painted, result.label_map.shape, transform=TRANSFORM), result.label_map)
 
 
@@ -76,7 +76,7 @@ def test_all_kinds_of_an_instance_model(blob_file: Path, blob_image: UInt8, tmp_
             assert (file.transform, file.dtypes[0]) == (TRANSFORM, "uint16" if kind == "instances" else "int32")
     assert len(files["objects"].read_text().splitlines()) == 1 + len(whole)
     features = json.loads(files["geojson"].read_text())["features"]
-    painted = [(own["geometry"], own["properties"]["id"]) for own in features]
+    painted = [(feature["geometry"], feature["properties"]["id"]) for feature in features]
     assert_array_equal(rasterize(painted, whole.instance_map.shape, transform=TRANSFORM), whole.instance_map)
     assert all(path.is_file() for path in files.values())
 
@@ -94,7 +94,7 @@ def test_there_is_nothing_where_the_file_has_no_data(blob_file: Path, blob_image
     with rasterio.open(files["instances"]) as file:
         assert np.unique(file.read(1)[:, :30]).tolist() == [0]
         assert file.read(1).max() == 2  # of three the first is gone
-    assert [own["properties"]["id"] for own in json.loads(files["geojson"].read_text())["features"]] == [1, 2]
+    assert [feature["properties"]["id"] for feature in json.loads(files["geojson"].read_text())["features"]] == [1, 2]
 
 
 def test_control_points_stay_and_place_the_polygons(
@@ -106,13 +106,13 @@ def test_control_points_stay_and_place_the_polygons(
     path = save(tmp_path / "a.tif", image, crs="EPSG:4326", gcps=points)
     files = predicted(model_file, path, tmp_path / "out", "mask", "geojson")
     with rasterio.open(files["mask"]) as file:
-        found, system = file.gcps
+        stored, system = file.gcps
         assert_array_equal(file.read(1), colour.labels(image))
-    assert [(own.row, own.col, own.x, own.y) for own in found] == [(p.row, p.col, p.x, p.y) for p in points]
+    assert [(point.row, point.col, point.x, point.y) for point in stored] == [(p.row, p.col, p.x, p.y) for p in points]
     assert system.to_epsg() == 4326
     features = json.loads(files["geojson"].read_text())["features"]
     assert len(features) > 1000
-    rings = np.concatenate([np.array(ring) for own in features for ring in own["geometry"]["coordinates"]])
+    rings = np.concatenate([np.array(ring) for feature in features for ring in feature["geometry"]["coordinates"]])
     assert_allclose([rings.min(axis=0), rings.max(axis=0)], [[8, 47.85], [8.201, 48]], atol=1e-9)
 
 

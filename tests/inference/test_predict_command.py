@@ -71,12 +71,12 @@ def test_resumed_it_leaves_out_what_is_there(
 ) -> None:
     assert predict(photos) == 0
     (tmp_path / "out/p1.png").unlink()
-    kept = (tmp_path / "out/p0.png").stat().st_mtime_ns
+    written_at = (tmp_path / "out/p0.png").stat().st_mtime_ns
     capsys.readouterr()
     assert predict(photos, "--resume") == 0
     assert capsys.readouterr().out == f"1 image predicted into {tmp_path / 'out'}, 2 there already\n"
     assert files(tmp_path / "out") == ["p0.png", "p1.png", "p2.png"]
-    assert (tmp_path / "out/p0.png").stat().st_mtime_ns == kept
+    assert (tmp_path / "out/p0.png").stat().st_mtime_ns == written_at
 
 
 def test_what_is_there_is_not_lost_unasked(

@@ -119,7 +119,7 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "found"),
+    ("array", "problem"),
     [
         (np.zeros((4, 5), np.uint8), "uint8 4x5"),
         (np.zeros((4, 5, 4), np.uint8), "uint8 4x5x4"),
@@ -128,10 +128,10 @@ def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
         (np.zeros((0, 5, 3), np.uint8), "uint8 0x5x3"),
     ],
 )
-def test_other_arrays_are_refused(model_file: Path, array: UInt8, found: str) -> None:
+def test_other_arrays_are_refused(model_file: Path, array: UInt8, problem: str) -> None:
     model = load(model_file)
     for method in (model.label_map, model.probabilities):
-        with pytest.raises(ShapeError, match=f"image: found an array of {found}; expected uint8 height x width x 3"):
+        with pytest.raises(ShapeError, match=f"image: found an array of {problem}; expected uint8 height x width x 3"):
             method(array)
 
 

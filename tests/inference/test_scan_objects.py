@@ -33,12 +33,12 @@ def squares(height: int, width: int, count: int, side: int) -> UInt8:
     rng = np.random.default_rng(3)
     image = np.zeros((height, width, 3), np.uint8)
     for _ in range(count):
-        own = int(rng.integers(side // 2 - 1, side // 2 + 1)) * 2 + 1
+        edge = int(rng.integers(side // 2 - 1, side // 2 + 1)) * 2 + 1
         top, left = rng.integers(side, height - 2 * side), rng.integers(side, width - 3 * side)
-        if image[top - side : top + own + side, left - side : left + 2 * own + side, 0].any():
+        if image[top - side : top + edge + side, left - side : left + 2 * edge + side, 0].any():
             continue
-        image[top : top + own, left : left + 2 * own, 0] = 255
-        image[top + own // 2, [left + own // 2, left + own + own // 2], 1] = 255
+        image[top : top + edge, left : left + 2 * edge, 0] = 255
+        image[top + edge // 2, [left + edge // 2, left + edge + edge // 2], 1] = 255
     return image
 
 
@@ -63,22 +63,22 @@ def test_objects_in_windows_are_those_of_the_whole_image(
     jobs = plan_jobs([str(written(tmp_path / "a.tif", image))], tmp_path / "out", KINDS)
     assert predict_scans(load(blob_file), jobs) == {}
     with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
-        found = file.read(1)
+        ids = file.read(1)
         assert (file.transform, file.dtypes) == (TRANSFORM, ("uint16",))
-    assert len(np.unique(found)) - 1 == len(whole) > 20
-    pairs = np.unique(np.stack([found, whole.instance_map]).reshape(2, -1), axis=1)
+    assert len(np.unique(ids)) - 1 == len(whole) > 20
+    pairs = np.unique(np.stack([ids, whole.instance_map]).reshape(2, -1), axis=1)
     assert len(pairs[0]) == len(whole) + 1  # each has one partner, and nothing the nothing
     with rasterio.open(tmp_path / "out" / "a_instances32.tif") as file:
-        assert_array_equal(file.read(1), found)
+        assert_array_equal(file.read(1), ids)
     features = json.loads((tmp_path / "out" / "a.geojson").read_text())["features"]
-    painted = [(own["geometry"], own["properties"]["id"]) for own in features]
-    assert_array_equal(rasterize(painted, found.shape, transform=TRANSFORM), found)
-    assert [own["properties"]["area"] for own in features] == np.bincount(found.ravel())[1:].tolist()
+    painted = [(feature["geometry"], feature["properties"]["id"]) for feature in features]
+    assert_array_equal(rasterize(painted, ids.shape, transform=TRANSFORM), ids)
+    assert [feature["properties"]["area"] for feature in features] == np.bincount(ids.ravel())[1:].tolist()
     rows = list(csv.DictReader((tmp_path / "out" / "a_objects.csv").read_text().splitlines()))
     assert [int(row["id"]) for row in rows] == list(range(1, len(whole) + 1))
     for row in rows:
-        places = np.nonzero(found == int(row["id"]))
-        assert [float(row["row"]), float(row["column"])] == pytest.approx([own.mean() for own in places], abs=0.006)
+        places = np.nonzero(ids == int(row["id"]))
+        assert [float(row["row"]), float(row["column"])] == pytest.approx([axis.mean() for axis in places], abs=0.006)
         assert [int(row[key]) for key in ("left", "top")] == [places[1].min(), places[0].min()]
     assert not list((tmp_path / "out").glob(".*"))
 
@@ -93,9 +93,9 @@ def test_there_are_no_objects_where_there_is_no_data(
         file.write_mask(np.repeat(np.arange(60)[:, None] < 30, 60, axis=1))
     predict_scans(load(blob_file), plan_jobs([str(scan)], tmp_path / "out", ("instances",)))
     with rasterio.open(tmp_path / "out" / "a_instances.tif") as file:
-        found = file.read(1)
-    assert found[:25].any()
-    assert not found[30:].any()
+        ids = file.read(1)
+    assert ids[:25].any()
+    assert not ids[30:].any()
 
 
 def test_an_object_larger_than_a_window_sees_is_told(

@@ -126,10 +126,10 @@ def test_overlay_and_probabilities_of_a_scan_are_those_of_the_image(
 def test_polygons_of_a_scan_are_its_mask_at_its_place(model_file: Path, folder: Path, tmp_path: Path) -> None:
     jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("geojson",))
     assert predict_scans(load(model_file), jobs) == {}
-    found = json.loads((tmp_path / "out" / "a.geojson").read_text())
-    assert found["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4326"
+    collection = json.loads((tmp_path / "out" / "a.geojson").read_text())
+    assert collection["crs"]["properties"]["name"] == "urn:ogc:def:crs:EPSG::4326"
     names = load(model_file).classes.names
-    painted = [(own["geometry"], names.index(own["properties"]["class"])) for own in found["features"]]
+    painted = [(feature["geometry"], names.index(feature["properties"]["class"])) for feature in collection["features"]]
     with rasterio.open(tmp_path / "out" / "a.tif") as file:
         assert_array_equal(rasterize(painted, file.shape, fill=255, transform=TRANSFORM), file.read(1))
 
@@ -234,7 +234,7 @@ def test_scores_of_a_scan_that_are_no_numbers_name_model_and_scan(
     model_file: Path, folder: Path, tmp_path: Path
 ) -> None:
     model = onnx.load(str(model_file))
-    (bias,) = (own for own in model.graph.initializer if own.name == "bias")
+    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name == "bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(np.array([0, np.nan, 0, 0], np.float32), "bias"))
     onnx.save(model, str(model_file))
     jobs = plan_jobs([str(folder / "a.tif")], tmp_path / "out", ("mask",))

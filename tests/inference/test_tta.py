@@ -20,17 +20,17 @@ Float32 = npt.NDArray[np.float32]
 
 
 def test_it_sees_three_sizes_both_ways_round() -> None:
-    seen: list[UInt8] = []
+    views: list[UInt8] = []
 
     def noted(images: UInt8) -> Float32:
-        seen.append(images[0])
+        views.append(images[0])
         return np.zeros((1, 2, *images.shape[1:3]), np.float32)
 
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     assert AugmentedEngine(FunctionEngine(noted), offsets=False)(image[None]).shape == (1, 2, 40, 60)
-    assert [own.shape[:2] for own in seen] == [(30, 45)] * 2 + [(40, 60)] * 2 + [(50, 75)] * 2
-    assert_array_equal(seen[2], image)
-    for plain, mirror in zip(seen[::2], seen[1::2], strict=True):
+    assert [view.shape[:2] for view in views] == [(30, 45)] * 2 + [(40, 60)] * 2 + [(50, 75)] * 2
+    assert_array_equal(views[2], image)
+    for plain, mirror in zip(views[::2], views[1::2], strict=True):
         assert_array_equal(mirror, plain[:, ::-1])
 
 
@@ -68,10 +68,12 @@ def test_offsets_point_to_the_same_pixel() -> None:
 
     image = np.zeros((40, 60, 3), np.uint8)
     image[..., 0] = np.linspace(250, 0, 60).astype(np.uint8)  # from which it tells how it lies
-    found = AugmentedEngine(FunctionEngine(pointing), offsets=True)(image[None])[0]
+    logits = AugmentedEngine(FunctionEngine(pointing), offsets=True)(image[None])[0]
     inner = np.s_[3:-3, 3:-3]  # Pillow's weights are sampled: lines are straight to 0.02
-    assert_allclose(found[1][inner], np.broadcast_to((10 - (np.arange(40) + 0.5))[:, None], (40, 60))[inner], atol=0.02)
-    assert_allclose(found[2][inner], np.broadcast_to(15 - (np.arange(60) + 0.5), (40, 60))[inner], atol=0.02)
+    assert_allclose(
+        logits[1][inner], np.broadcast_to((10 - (np.arange(40) + 0.5))[:, None], (40, 60))[inner], atol=0.02
+    )
+    assert_allclose(logits[2][inner], np.broadcast_to(15 - (np.arange(60) + 0.5), (40, 60))[inner], atol=0.02)
 
 
 def test_a_predictor_takes_the_mean_tile_by_tile(model_file: Path, colour: ColourModel) -> None:

@@ -40,12 +40,12 @@ def discs(side: int, count: int) -> npt.NDArray[np.int32]:
 def test_targets_give_back_their_objects() -> None:
     """A hundred discs, many of them touching."""
     instance_map = discs(144, 100)
-    found = group_pixels(fields_of(instance_map), TWO)
-    assert len(found) == 100
-    pairs = np.unique(np.stack([found.instance_map.ravel(), instance_map.ravel()]), axis=1)
+    objects = group_pixels(fields_of(instance_map), TWO)
+    assert len(objects) == 100
+    pairs = np.unique(np.stack([objects.instance_map.ravel(), instance_map.ravel()]), axis=1)
     assert pairs.shape == (2, 101)  # one to one
-    assert_array_equal(found.class_index, np.ones(100))
-    assert_allclose(found.score, 1 / (1 + np.exp(-4)), rtol=1e-5)
+    assert_array_equal(objects.class_index, np.ones(100))
+    assert_allclose(objects.score, 1 / (1 + np.exp(-4)), rtol=1e-5)
 
 
 def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
@@ -56,23 +56,23 @@ def test_a_class_is_that_of_the_whole_object_and_background_is_none() -> None:
     logits[2, 0] = [0, 5, 5, 0]
     logits[3, 0] = [0.2, 0.5, 0.2, 0.9]  # the last is no peak of an object
     logits[5, 0] = [1, 0, -1, 0]
-    found = group_pixels(CentreOffsetMaps.from_logits(logits, (1, 2)), GroupingParameters((1, 2), least_area=1))
-    assert_array_equal(found.instance_map, [[1, 1, 1, 0]])
-    assert_array_equal(found.class_index, [2])
+    objects = group_pixels(CentreOffsetMaps.from_logits(logits, (1, 2)), GroupingParameters((1, 2), least_area=1))
+    assert_array_equal(objects.instance_map, [[1, 1, 1, 0]])
+    assert_array_equal(objects.class_index, [2])
     sure = np.array([0, 1, 1]) * np.exp(5) / (2 + np.exp(5))  # over all its pixels, where it is best
-    assert_allclose(found.score, 0.5 * sure.mean(), rtol=1e-5)
+    assert_allclose(objects.score, 0.5 * sure.mean(), rtol=1e-5)
 
 
 def test_small_objects_are_dropped_and_the_others_numbered() -> None:
     instance_map = np.array([[1, 1, 0, 2, 2, 2, 2]], np.int32)
-    found = group_pixels(fields_of(instance_map), GroupingParameters((1,), radius=1, least_area=3))
-    assert_array_equal(found.instance_map, [[0, 0, 0, 1, 1, 1, 1]])
+    objects = group_pixels(fields_of(instance_map), GroupingParameters((1,), radius=1, least_area=3))
+    assert_array_equal(objects.instance_map, [[0, 0, 0, 1, 1, 1, 1]])
 
 
 def test_nothing_is_found_in_background() -> None:
-    found = group_pixels(fields_of(np.zeros((5, 6), np.int32)), TWO)
-    assert len(found) == 0
-    assert_array_equal(found.instance_map, np.zeros((5, 6)))
+    objects = group_pixels(fields_of(np.zeros((5, 6), np.int32)), TWO)
+    assert len(objects) == 0
+    assert_array_equal(objects.instance_map, np.zeros((5, 6)))
 
 
 def test_a_peak_is_highest_within_its_radius_and_a_plateau_is_one_peak() -> None:
@@ -87,13 +87,13 @@ def test_connected_components_of_each_class_are_objects_whatever_the_heat() -> N
     logits[0] = 1
     logits[1, 0], logits[2, 1, :2], logits[1, 2, 3:] = 4, 5, 6
     logits[3, 0, :] = np.nan  # heat that says nothing
-    found = group_pixels(
+    objects = group_pixels(
         CentreOffsetMaps.from_logits(logits, (1, 2)), GroupingParameters((1, 2), least_area=2, by=COMPONENTS)
     )
-    assert_array_equal(found.instance_map, [[1, 1, 1, 1, 1], [2, 2, 0, 0, 0], [0, 0, 0, 3, 3]])
-    assert_array_equal(found.class_index, [1, 2, 1])
+    assert_array_equal(objects.instance_map, [[1, 1, 1, 1, 1], [2, 2, 0, 0, 0], [0, 0, 0, 3, 3]])
+    assert_array_equal(objects.class_index, [1, 2, 1])
     sure = np.exp([4.0, 5.0, 6.0])
-    assert_allclose(found.score, sure / (sure + 1 + np.e), rtol=1e-5)
+    assert_allclose(objects.score, sure / (sure + 1 + np.e), rtol=1e-5)
 
 
 def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
@@ -104,24 +104,24 @@ def test_a_component_without_a_centre_is_an_object_where_both_count() -> None:
     fields = CentreOffsetMaps.from_logits(logits, (1,))
     alone = group_pixels(fields, GroupingParameters((1,), radius=5, least_heat=0.3, least_area=1))
     assert_array_equal(alone.instance_map, [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
-    found = group_pixels(fields, GroupingParameters((1,), radius=5, least_heat=0.3, least_area=1, by=BOTH))
-    assert_array_equal(found.instance_map, [[1, 1, 1, 0, 2, 2, 0, 0, 0, 3, 3, 3]])
-    assert_allclose(found.score, np.array([0.9, 0.8, 0.2]) / (1 + np.exp(-4)), rtol=1e-5)
+    objects = group_pixels(fields, GroupingParameters((1,), radius=5, least_heat=0.3, least_area=1, by=BOTH))
+    assert_array_equal(objects.instance_map, [[1, 1, 1, 0, 2, 2, 0, 0, 0, 3, 3, 3]])
+    assert_allclose(objects.score, np.array([0.9, 0.8, 0.2]) / (1 + np.exp(-4)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("by", [BOTH, COMPONENTS])
 def test_no_way_finds_anything_in_background(by: str) -> None:
-    found = group_pixels(fields_of(np.zeros((5, 6), np.int32)), GroupingParameters((1,), by=by))
-    assert len(found) == 0
-    assert_array_equal(found.instance_map, np.zeros((5, 6)))
+    objects = group_pixels(fields_of(np.zeros((5, 6), np.int32)), GroupingParameters((1,), by=by))
+    assert len(objects) == 0
+    assert_array_equal(objects.instance_map, np.zeros((5, 6)))
 
 
 @pytest.mark.parametrize("by", [BOTH, COMPONENTS])
 def test_objects_apart_come_back_either_way(by: str) -> None:
     instance_map = np.zeros((40, 60), np.int32)
     instance_map[2:12, 3:20], instance_map[15:38, 30:55] = 1, 2
-    found = group_pixels(fields_of(instance_map), GroupingParameters((1,), by=by))
-    assert_array_equal(found.instance_map, instance_map)
+    objects = group_pixels(fields_of(instance_map), GroupingParameters((1,), by=by))
+    assert_array_equal(objects.instance_map, instance_map)
 
 
 def test_a_broad_heat_with_many_peaks_shatters_an_object_unless_the_radius_goes_by_its_size() -> None:
@@ -135,4 +135,4 @@ def test_a_broad_heat_with_many_peaks_shatters_an_object_unless_the_radius_goes_
     whole = group_pixels(fields, GroupingParameters((1,), radius=60, least_area=400)).instance_map
     assert whole.max() == 2
     swapped = np.array([0, 2, 1])[whole]  # ids go by the centres' rows, which noise decides
-    assert max((own == instance_map).mean() for own in (whole, swapped)) > 0.97
+    assert max((grouped == instance_map).mean() for grouped in (whole, swapped)) > 0.97

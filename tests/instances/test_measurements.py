@@ -16,21 +16,21 @@ def objects(instance_map: list[list[int]]) -> Objects:
 
 def test_areas_centres_boxes_and_intensities() -> None:
     """The second object is in two pieces."""
-    own = objects([[0, 1, 1, 0], [2, 1, 0, 0], [0, 0, 0, 2]])
+    two = objects([[0, 1, 1, 0], [2, 1, 0, 0], [0, 0, 0, 2]])
     image = np.zeros((3, 4, 3), np.uint8)
     image[0, 1], image[1, 0], image[2, 3] = (30, 60, 90), 100, 50
-    found = measure_objects(own, image)
-    assert_array_equal(found.area, [3, 2])
-    assert_allclose(found.centre, [[1 / 3, 4 / 3], [1.5, 1.5]])
-    assert_array_equal(found.box_xyxy, [[1, 0, 3, 2], [0, 1, 4, 3]])
-    assert_allclose(found.intensity, [20, 75])
+    table = measure_objects(two, image)
+    assert_array_equal(table.area, [3, 2])
+    assert_allclose(table.centre, [[1 / 3, 4 / 3], [1.5, 1.5]])
+    assert_array_equal(table.box_xyxy, [[1, 0, 3, 2], [0, 1, 4, 3]])
+    assert_allclose(table.intensity, [20, 75])
 
 
 def test_no_object() -> None:
-    found = measure_objects(
+    table = measure_objects(
         Objects(np.zeros((2, 3), np.int32), np.empty(0, np.int32), np.empty(0, np.float32)), image()
     )
-    assert [len(values) for values in (found.area, found.centre, found.box_xyxy, found.perimeter)] == [0] * 4
+    assert [len(values) for values in (table.area, table.centre, table.box_xyxy, table.perimeter)] == [0] * 4
 
 
 def image() -> np.ndarray:

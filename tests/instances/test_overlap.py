@@ -20,22 +20,22 @@ TARGET = of([[1, 1, 2, 2], [0, 1, 2, 2]])
 
 
 def test_pairs_share_pixels_and_have_an_iou() -> None:
-    found = count_overlaps(PREDICTION, TARGET)
-    assert_array_equal(found.predicted, [0, 0, 1])
-    assert_array_equal(found.true, [0, 1, 0])
-    assert_array_equal(found.shared, [2, 1, 1])
-    assert_array_equal(found.predicted_areas, [3, 2])
-    assert_array_equal(found.true_areas, [3, 4])
-    assert_allclose(found.iou(), [2 / 4, 1 / 6, 1 / 4])
+    overlaps = count_overlaps(PREDICTION, TARGET)
+    assert_array_equal(overlaps.predicted, [0, 0, 1])
+    assert_array_equal(overlaps.true, [0, 1, 0])
+    assert_array_equal(overlaps.shared, [2, 1, 1])
+    assert_array_equal(overlaps.predicted_areas, [3, 2])
+    assert_array_equal(overlaps.true_areas, [3, 4])
+    assert_allclose(overlaps.iou(), [2 / 4, 1 / 6, 1 / 4])
 
 
 def test_unknown_pixels_outside_true_objects_count_in_no_union_of_what_is_known() -> None:
     """The second predicted object has one pixel on nothing; the unknown corner of a true object is its own still."""
     ignored = np.array([[0, 0, 0, 1], [1, 0, 0, 0]], bool)
-    found = count_overlaps(PREDICTION, TARGET, ignored)
-    assert_array_equal(found.unknown, [0, 1])
-    assert_allclose(found.iou(), [2 / 4, 1 / 6, 1 / 4])
-    assert_allclose(found.iou(of_known=True), [2 / 4, 1 / 6, 1 / 3])
+    overlaps = count_overlaps(PREDICTION, TARGET, ignored)
+    assert_array_equal(overlaps.unknown, [0, 1])
+    assert_allclose(overlaps.iou(), [2 / 4, 1 / 6, 1 / 4])
+    assert_allclose(overlaps.iou(of_known=True), [2 / 4, 1 / 6, 1 / 3])
 
 
 def test_nothing_predicted_or_nothing_there() -> None:

@@ -25,10 +25,10 @@ def test_regions_of_one_id_are_told_apart() -> None:
 
 
 def test_regions_of_a_label_map_are_objects_of_their_class() -> None:
-    found = region_objects(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.uint8))
-    assert_array_equal(found.instance_map, [[1, 1, 2], [2, 1, 2], [2, 3, 2], [2, 2, 2]])
-    assert found.class_index.tolist() == [1, 2, 0]
-    assert found.score.tolist() == [1, 1, 1]
+    objects = region_objects(np.array([[1, 1, 2], [2, 1, 2], [2, 0, 2], [2, 2, 2]], np.uint8))
+    assert_array_equal(objects.instance_map, [[1, 1, 2], [2, 1, 2], [2, 3, 2], [2, 2, 2]])
+    assert objects.class_index.tolist() == [1, 2, 0]
+    assert objects.score.tolist() == [1, 1, 1]
 
 
 def test_a_corner_does_not_connect() -> None:
@@ -39,17 +39,17 @@ def test_a_corner_does_not_connect() -> None:
 def test_regions_are_those_of_each_id_labelled_by_itself(seed: int) -> None:
     instance_map = np.random.default_rng(seed).integers(0, 4, (17, 23)).astype(np.int32)
     parts, count = connected_regions(instance_map)
-    expected = [ndimage.label(instance_map == own) for own in range(4)]
+    expected = [ndimage.label(instance_map == object_id) for object_id in range(4)]
     assert count == sum(number for _, number in expected)
-    for own, (labelled, number) in enumerate(expected):
-        inside = instance_map == own
+    for index, (labelled, number) in enumerate(expected):
+        inside = instance_map == index
         pairs = np.unique(np.stack([parts[inside], labelled[inside]]), axis=1)
         assert pairs.shape == (2, number)  # one to one
 
 
 def test_of_each_object_the_largest_part_stays() -> None:
-    found = keep_largest_parts(np.array([[1, 0, 2, 2], [0, 1, 0, 2], [2, 1, 0, 0]], np.int32))
-    assert_array_equal(found, [[0, 0, 2, 2], [0, 1, 0, 2], [0, 1, 0, 0]])
+    parts = keep_largest_parts(np.array([[1, 0, 2, 2], [0, 1, 0, 2], [2, 1, 0, 0]], np.int32))
+    assert_array_equal(parts, [[0, 0, 2, 2], [0, 1, 0, 2], [0, 1, 0, 0]])
 
 
 def test_of_parts_as_large_the_first_stays() -> None:

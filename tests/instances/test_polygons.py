@@ -18,9 +18,9 @@ def ring(*corners: tuple[float, float]) -> np.ndarray:
 def test_a_rectangle_is_four_corners_clockwise() -> None:
     mask = np.zeros((4, 5), bool)
     mask[1:3, 1:4] = True
-    (found,) = trace_outlines(mask)
-    assert_array_equal(found, [(4, 1), (4, 3), (1, 3), (1, 1)])
-    assert_array_equal(fill_rings([found], mask.shape), mask)
+    (ring,) = trace_outlines(mask)
+    assert_array_equal(ring, [(4, 1), (4, 3), (1, 3), (1, 1)])
+    assert_array_equal(fill_rings([ring], mask.shape), mask)
 
 
 def test_a_hole_is_a_ring_the_other_way_round() -> None:
@@ -34,7 +34,7 @@ def test_a_hole_is_a_ring_the_other_way_round() -> None:
 
 
 def test_pixels_that_meet_in_a_corner_are_two_rings() -> None:
-    assert [len(own) for own in trace_outlines(np.eye(2, dtype=bool))] == [4, 4]
+    assert [len(ring) for ring in trace_outlines(np.eye(2, dtype=bool))] == [4, 4]
 
 
 @pytest.mark.parametrize("seed", range(6))

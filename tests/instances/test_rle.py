@@ -37,7 +37,7 @@ def test_runs_are_cocos_both_ways(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "found"),
+    ("counts", "problem"),
     [
         ([1, 2], "runs of 3 pixels"),
         ([7, -1], "runs of 6 pixels"),
@@ -46,8 +46,8 @@ def test_runs_are_cocos_both_ways(seed: int) -> None:
         ("P", "compressed runs that break off"),
     ],
 )
-def test_runs_that_are_none(counts: list[int] | str, found: str) -> None:
-    with pytest.raises(MaskError, match=f"annotations.json: found {found}"):
+def test_runs_that_are_none(counts: list[int] | str, problem: str) -> None:
+    with pytest.raises(MaskError, match=f"annotations.json: found {problem}"):
         decode_mask(counts, (2, 3), "annotations.json")
 
 

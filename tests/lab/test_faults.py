@@ -140,7 +140,7 @@ def test_a_killed_checkpoint_is_the_one_before(tmp_path: Path, start: Start) -> 
         assert len(np.unique(load_file(path)["a"])) == 1
     temporary_files._cleared.discard(tmp_path)
     write_text(tmp_path / "notes.txt", "x")
-    assert sorted(own.name for own in tmp_path.iterdir()) == ["last.ckpt", "notes.txt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["last.ckpt", "notes.txt"]
 
 
 def test_a_second_training_is_told_of_the_first(data: Path, tmp_path: Path, start: Start) -> None:

@@ -61,21 +61,21 @@ def test_the_model_files_to_mutate_are_right(out: Path, tmp_path: Path) -> None:
 
 def test_the_run_to_mutate_is_right(out: Path, tmp_path: Path) -> None:
     for index in range(8):  # the number decides what is done with the run
-        own = make("run", 0, 0, out / "cache")
-        own.rng.seed(index)
-        assert run_input(own, tmp_path / str(index), out / "cache", 4096).outcome == OK
+        mutated = make("run", 0, 0, out / "cache")
+        mutated.rng.seed(index)
+        assert run_input(mutated, tmp_path / str(index), out / "cache", 4096).outcome == OK
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_input_is_a_function_of_kind_seed_and_number(kind: str, out: Path) -> None:
     first = len(seeds(kind, out / "cache"))
-    own, again = (make(kind, 3, first + 5, out / "cache") for _ in range(2))
-    assert own.tree == again.tree
-    assert (own.notes, own.rng.random()) == (again.notes, again.rng.random())
+    mutated, again = (make(kind, 3, first + 5, out / "cache") for _ in range(2))
+    assert mutated.tree == again.tree
+    assert (mutated.notes, mutated.rng.random()) == (again.notes, again.rng.random())
     others = [
         make(kind, seed, index, out / "cache").tree for seed, index in ((3, first + 5 + len(KINDS)), (4, first + 5))
     ]
-    assert own.tree not in others
+    assert mutated.tree not in others
 
 
 def test_planted_faults_are_found(out: Path) -> None:

@@ -39,10 +39,10 @@ def scores_of(*images: tuple[Objects, ...], ignored: npt.NDArray[np.bool_] | Non
 
 def test_what_is_right_scores_one() -> None:
     target = row_of((0, 4, 1, 1.0), (6, 9, 2, 1.0))
-    found = scores_of((target, target))
-    assert (found.ap, found.ap50, found.ap75, found.pq, found.sq, found.rq) == (1,) * 6
-    assert found.dsb == found.dsb_of_images == dict.fromkeys(("0.5", "0.6", "0.7", "0.8", "0.9"), 1.0)
-    assert (found.images, found.objects) == (1, 2)
+    scores = scores_of((target, target))
+    assert (scores.ap, scores.ap50, scores.ap75, scores.pq, scores.sq, scores.rq) == (1,) * 6
+    assert scores.dsb == scores.dsb_of_images == dict.fromkeys(("0.5", "0.6", "0.7", "0.8", "0.9"), 1.0)
+    assert (scores.images, scores.objects) == (1, 2)
 
 
 def test_a_worked_example() -> None:
@@ -52,28 +52,28 @@ def test_a_worked_example() -> None:
     """
     target = row_of((0, 4, 1, 1.0), (6, 9, 1, 1.0), (15, 20, 1, 1.0))
     prediction = row_of((0, 3, 1, 0.9), (10, 12, 1, 0.8), (6, 9, 1, 0.7))
-    found = scores_of((prediction, target))
-    assert found.ap50 == pytest.approx((34 + 33 * 2 / 3) / 101)
-    assert found.dsb["0.5"] == found.dsb["0.7"] == pytest.approx(2 / 4)  # of 2 right, 1 invented and 1 missed
-    assert found.dsb["0.8"] == pytest.approx(1 / 5)
-    assert found.sq == pytest.approx((3 / 4 + 1) / 2)
-    assert found.rq == pytest.approx(2 / (2 + 1 / 2 + 1 / 2))
-    assert found.pq == pytest.approx(found.sq * found.rq)
+    scores = scores_of((prediction, target))
+    assert scores.ap50 == pytest.approx((34 + 33 * 2 / 3) / 101)
+    assert scores.dsb["0.5"] == scores.dsb["0.7"] == pytest.approx(2 / 4)  # of 2 right, 1 invented and 1 missed
+    assert scores.dsb["0.8"] == pytest.approx(1 / 5)
+    assert scores.sq == pytest.approx((3 / 4 + 1) / 2)
+    assert scores.rq == pytest.approx(2 / (2 + 1 / 2 + 1 / 2))
+    assert scores.pq == pytest.approx(scores.sq * scores.rq)
 
 
 def test_all_images_together_and_the_mean_of_each() -> None:
     one, two = row_of((0, 4, 1, 1.0)), row_of((0, 4, 1, 1.0), (5, 8, 1, 1.0), (10, 14, 1, 1.0))
-    found = scores_of((one, one), (row_of(), two))
-    assert found.dsb["0.5"] == pytest.approx(1 / 4)
-    assert found.dsb_of_images["0.5"] == pytest.approx(1 / 2)
+    scores = scores_of((one, one), (row_of(), two))
+    assert scores.dsb["0.5"] == pytest.approx(1 / 4)
+    assert scores.dsb_of_images["0.5"] == pytest.approx(1 / 2)
 
 
 def test_another_class_is_no_match_and_a_class_without_objects_counts_in_no_mean() -> None:
-    found = scores_of((row_of((0, 4, 2, 1.0)), row_of((0, 4, 1, 1.0))))
-    assert (found.ap, found.pq, found.dsb["0.5"]) == (0, 0, 0)
-    assert np.isnan(found.per_class["background"]["ap"])
-    assert np.isnan(found.per_class["disc"]["ap"])  # as COCO has it: nothing to find
-    assert found.per_class["disc"]["pq"] == 0  # something invented
+    scores = scores_of((row_of((0, 4, 2, 1.0)), row_of((0, 4, 1, 1.0))))
+    assert (scores.ap, scores.pq, scores.dsb["0.5"]) == (0, 0, 0)
+    assert np.isnan(scores.per_class["background"]["ap"])
+    assert np.isnan(scores.per_class["disc"]["ap"])  # as COCO has it: nothing to find
+    assert scores.per_class["disc"]["pq"] == 0  # something invented
     empty = scores_of((row_of(), row_of()))
     assert np.isnan(empty.ap)
     assert np.isnan(empty.dsb["0.5"])
@@ -85,18 +85,18 @@ def test_what_lies_on_ignored_pixels_is_not_invented() -> None:
     ignored = np.zeros((1, 20), bool)
     ignored[0, 12:] = True
     target = row_of((0, 4, 1, 1.0))
-    found = scores_of((row_of((0, 4, 1, 0.5), (11, 14, 1, 0.9)), target), ignored=ignored)
-    assert found.rq == 1
-    assert (found.dsb["0.6"], found.dsb["0.7"]) == (1, 0.5)
+    scores = scores_of((row_of((0, 4, 1, 0.5), (11, 14, 1, 0.9)), target), ignored=ignored)
+    assert scores.rq == 1
+    assert (scores.dsb["0.6"], scores.dsb["0.7"]) == (1, 0.5)
 
 
 def test_at_half_an_iou_one_object_is_matched_with_one() -> None:
     """The true object falls into two halves: one of them is right by COCO's count (0.5 or more), the other invented;
     panoptic quality wants more than a half."""
-    found = scores_of((row_of((0, 2, 1, 0.4), (2, 4, 1, 0.6)), row_of((0, 4, 1, 1.0))))
-    assert found.dsb["0.5"] == pytest.approx(1 / 2)
-    assert found.ap50 == 1  # the surer half
-    assert found.pq == 0
+    scores = scores_of((row_of((0, 2, 1, 0.4), (2, 4, 1, 0.6)), row_of((0, 4, 1, 1.0))))
+    assert scores.dsb["0.5"] == pytest.approx(1 / 2)
+    assert scores.ap50 == 1  # the surer half
+    assert scores.pq == 0
 
 
 def blobs(rng: np.random.Generator) -> npt.NDArray[np.int32]:
@@ -156,7 +156,7 @@ def test_average_precision_is_cocos(seed: int) -> None:
         predicted += annotations(image, prediction, len(predicted) + 1)
         if ignored.any():
             crowd = {"image_id": image, "iscrowd": 1, "segmentation": encoded(ignored), "area": 1, "bbox": [0, 0, 1, 1]}
-            true += [crowd | {"id": len(true) + 1 + own, "category_id": 1 + own} for own in range(2)]
+            true += [crowd | {"id": len(true) + 1 + offset, "category_id": 1 + offset} for offset in range(2)]
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO()
         coco.dataset = {
@@ -170,22 +170,22 @@ def test_average_precision_is_cocos(seed: int) -> None:
         evaluation.evaluate()
         evaluation.accumulate()
     precision = evaluation.eval["precision"][:, :, :, 0, -1]  # thresholds, recalls, classes; all areas, all objects
-    found = scorer.scores()
+    scores = scorer.scores()
     for index, name in enumerate(("cell", "disc")):
-        own = found.per_class[name]
+        figures = scores.per_class[name]
         expected = precision[:, :, index]
         assert 0.05 < expected.mean() < 0.95
-        assert own["ap"] == pytest.approx(expected.mean(), abs=1e-9)
-        assert own["ap50"] == pytest.approx(expected[0].mean(), abs=1e-9)
-        assert own["ap75"] == pytest.approx(expected[5].mean(), abs=1e-9)
+        assert figures["ap"] == pytest.approx(expected.mean(), abs=1e-9)
+        assert figures["ap50"] == pytest.approx(expected[0].mean(), abs=1e-9)
+        assert figures["ap75"] == pytest.approx(expected[5].mean(), abs=1e-9)
 
 
 def test_which_objects_match() -> None:
     """One is found, one in part, one of another class; the last is invented."""
     target = row_of((0, 4, 1, 1.0), (5, 9, 1, 1.0), (10, 14, 1, 1.0))
     prediction = row_of((0, 3, 1, 0.9), (5, 6, 1, 0.9), (10, 14, 2, 0.9), (15, 18, 1, 0.9))
-    found, partner = match_objects(prediction, target)
-    assert found.tolist() == [True, False, False, False]
+    is_match, partner = match_objects(prediction, target)
+    assert is_match.tolist() == [True, False, False, False]
     assert partner.tolist() == [True, False, False]
 
 
@@ -195,8 +195,8 @@ def test_calibration_goes_from_the_least_sure_tenth_to_the_surest() -> None:
     prediction = row_of(*((2 * i, 2 * i + 1, 1, i / 20) for i in range(21)), width=50)
     ignored = np.zeros((1, 50), bool)
     ignored[0, 40] = True
-    found = scores_of((prediction, target), ignored=ignored).calibration
-    assert found == [(pytest.approx((2 * i + 0.5) / 20), float(i >= 5)) for i in range(10)]
+    calibration = scores_of((prediction, target), ignored=ignored).calibration
+    assert calibration == [(pytest.approx((2 * i + 0.5) / 20), float(i >= 5)) for i in range(10)]
     assert scores_of((row_of(width=50), target)).calibration == []
 
 
@@ -228,7 +228,7 @@ def test_found_missed_and_invented_objects_are_counted_by_class_and_by_image() -
     row = scores.per_class["cell"]
     assert (row["precision"], row["recall"], row["dice"]) == (1 / 3, 1 / 3, 1 / 3)
     assert (row["images"], row["missed_images"], row["false_alarm_images"]) == (2, 1, 1)
-    assert [(own["name"], own["found"], own["missed"], own["invented"]) for own in scores.per_image] == [
+    assert [(image["name"], image["found"], image["missed"], image["invented"]) for image in scores.per_image] == [
         ("both", 1, 1, 1),
         ("missed", 0, 1, 0),
         ("false alarm", 0, 0, 1),
@@ -240,7 +240,7 @@ def test_found_missed_and_invented_objects_are_counted_by_class_and_by_image() -
 def test_intervals_of_objects_hold_the_score() -> None:
     rng, scorer = np.random.default_rng(0), InstanceScorer(ClassMap.from_names(["background", "cell"]))
     for _ in range(12):
-        corners = [own for own in (0, 6, 12, 18, 24) if rng.random() < 0.7]
+        corners = [corner for corner in (0, 6, 12, 18, 24) if rng.random() < 0.7]
         scorer.update(_squares(*corners), _squares(0, 6, 12, 18, 24))
     scores = scorer.scores(intervals=True)
     for key in ("ap", "ap50", "ap75", "pq"):

@@ -132,9 +132,9 @@ def plain_panoptic_quality(pairs: list[tuple[Side, Side]]) -> npt.NDArray[np.flo
     counts = np.zeros((4, 4))  # IoU, TP, FP, FN
     for prediction, target in pairs:
         void = target[0] == IGNORE_INDEX
-        found, true = (plain_segments(*own) for own in (prediction, target))
+        predicted, true = (plain_segments(*maps) for maps in (prediction, target))
         taken = set()
-        for class_index, mask in found:
+        for class_index, mask in predicted:
             partner = None
             for number, (other, truth) in enumerate(true):
                 union = (mask & ~void) | truth
@@ -177,8 +177,8 @@ def test_random_images_against_plain_loops(seed: int) -> None:
         pairs.append((prediction, target))
     expected = plain_panoptic_quality(pairs)
     scores = score(*pairs)
-    found = np.array([[row[key] for row in scores.per_class.values()] for key in ("pq", "sq", "rq")])
-    np.testing.assert_allclose(found, expected, atol=1e-12)
+    measured = np.array([[row[key] for row in scores.per_class.values()] for key in ("pq", "sq", "rq")])
+    np.testing.assert_allclose(measured, expected, atol=1e-12)
     assert scores.pq == pytest.approx(np.nanmean(expected[0]))
     assert scores.pq_things == pytest.approx(np.nanmean(expected[0, 2:]))
 

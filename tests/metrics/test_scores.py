@@ -125,7 +125,7 @@ def test_images_of_a_class_that_is_missed_or_invented_are_counted_and_told() -> 
     row = scores.per_class["pole"]
     assert (row["images"], row["missed_images"], row["false_alarm_images"]) == (3, 2, 1)
     assert "pole: nothing of it was found in 2 of the 3 images with it." in scores.remarks
-    assert [(own["name"], own["missed"], own["false_alarms"]) for own in scores.per_image] == [
+    assert [(image["name"], image["missed"], image["false_alarms"]) for image in scores.per_image] == [
         ("found", [], []),
         ("missed", ["pole"], []),
         ("elsewhere", ["pole"], []),
@@ -148,8 +148,8 @@ def test_a_rare_class_that_is_missed_does_not_hide_behind_the_accuracy() -> None
 
 def test_gathered_in_two_scorers_the_scores_are_those_of_one() -> None:
     first, second = SemanticScorer(CLASSES), SemanticScorer(CLASSES)
-    for own, (prediction, target) in zip((first, second), PAIRS, strict=True):
-        own.update(prediction, target)
+    for scorer, (prediction, target) in zip((first, second), PAIRS, strict=True):
+        scorer.update(prediction, target)
     first.add(second)
     gathered = SemanticScorer(CLASSES)
     for prediction, target in PAIRS:

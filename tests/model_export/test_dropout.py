@@ -67,8 +67,8 @@ def mixed(bits: int) -> int:
 
 def mask(shape: tuple[int, ...], rate: float, seed: int, layer: int) -> npt.NDArray[np.float64]:
     key = mixed(seed ^ layer * GOLDEN % 2**32)
-    kept = [mixed(mixed(position) ^ key) < (1 - rate) * 2**32 for position in range(int(np.prod(shape)))]
-    return np.array(kept, np.float64).reshape(shape) / (1 - rate)
+    bits = [mixed(mixed(position) ^ key) < (1 - rate) * 2**32 for position in range(int(np.prod(shape)))]
+    return np.array(bits, np.float64).reshape(shape) / (1 - rate)
 
 
 def test_without_a_seed_nothing_is_dropped(model_file: Path) -> None:
@@ -93,11 +93,11 @@ def test_what_is_dropped_is_as_often_as_the_rate_says_and_unrelated_from_seed_to
     """Of n = 160,000 values 3/8 are kept, to 5 standard deviations, sqrt(3/8 * 5/8 / n) = 0.0012 each."""
     engine = OnnxRuntimeEngine(model_file, threads=1)
     images = np.full((1, 200, 267, 3), 90, np.uint8)
-    kept = [engine.sample(images, seed).ravel() > 0 for seed in (1, 2, 3, 4, 2**31)]
-    for seen in kept:
-        assert abs(seen.mean() - 0.375) < 0.006
-        assert abs(np.corrcoef(seen[1:], seen[:-1])[0, 1]) < 0.0125  # 5 / sqrt(n)
-    for one, other in combinations(kept, 2):
+    samples = [engine.sample(images, seed).ravel() > 0 for seed in (1, 2, 3, 4, 2**31)]
+    for sample in samples:
+        assert abs(sample.mean() - 0.375) < 0.006
+        assert abs(np.corrcoef(sample[1:], sample[:-1])[0, 1]) < 0.0125  # 5 / sqrt(n)
+    for one, other in combinations(samples, 2):
         assert abs(np.corrcoef(one, other)[0, 1]) < 0.0125
 
 

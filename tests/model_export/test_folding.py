@@ -16,17 +16,17 @@ Settle = Callable[[nn.Module], None]
 
 def normalising(net: nn.Module, image: torch.Tensor) -> int:
     """Return how many layers change what they are given by their own statistics."""
-    seen = []
+    calls = []
 
     def see(layer: nn.BatchNorm2d, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
         activation = getattr(layer, "act", nn.Identity())
-        seen.append(not torch.equal(activation(inputs[0]), output))
+        calls.append(not torch.equal(activation(inputs[0]), output))
 
-    handles = [own.register_forward_hook(see) for own in net.modules() if isinstance(own, nn.BatchNorm2d)]
+    handles = [module.register_forward_hook(see) for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
     net(image)
     for handle in handles:
         handle.remove()
-    return sum(seen)
+    return sum(calls)
 
 
 @torch.no_grad()
@@ -34,7 +34,7 @@ def test_folded_batch_norms_give_the_same_and_come_back(settle: Settle) -> None:
     net = build("fpn", 3, encoder="test_efficientnet").eval()
     settle(net)
     image = torch.rand(1, 3, 64, 64)
-    before, state = net(image), {name: own.clone() for name, own in net.state_dict().items()}
+    before, state = net(image), {name: value.clone() for name, value in net.state_dict().items()}
     assert normalising(net, image) > 10
     with fold_batch_norms(net, image):
         assert normalising(net, image) == 0

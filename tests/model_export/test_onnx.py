@@ -79,9 +79,9 @@ def test_the_graph_equals_the_pipeline_on_bytes_of_any_size(
     images = np.random.default_rng(0).integers(0, 256, (n, height, width, 3), np.uint8)
     with torch.no_grad():
         expected = tiny()(torch.from_numpy(images)).numpy()
-    found = engine(model_file)(images)
-    assert found.shape == (n, 2, height, width)
-    assert_allclose(found, expected, rtol=0, atol=1e-5)
+    logits = engine(model_file)(images)
+    assert logits.shape == (n, 2, height, width)
+    assert_allclose(logits, expected, rtol=0, atol=1e-5)
 
 
 def test_padding_that_differs_by_side_is_the_convolutions_own(tmp_path: Path) -> None:
@@ -97,7 +97,10 @@ def test_padding_that_differs_by_side_is_the_convolutions_own(tmp_path: Path) ->
         for node in nodes
         if node.op_type == "Conv"
     ]
-    assert [(own["pads"], own["kernel_shape"]) for own in given] == [([1, 1, 2, 2], [5, 5]), ([0, 0, 1, 1], [3, 3])]
+    assert [(attributes["pads"], attributes["kernel_shape"]) for attributes in given] == [
+        ([1, 1, 2, 2], [5, 5]),
+        ([0, 0, 1, 1], [3, 3]),
+    ]
     images = np.random.default_rng(0).integers(0, 256, (2, 33, 50, 3), np.uint8)
     with torch.no_grad():
         expected = pipeline(torch.from_numpy(images)).numpy()
@@ -142,12 +145,12 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, m
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(onnx, "save", save)
-    kept = tmp_path / "model.onnx"
-    kept.write_bytes(b"an earlier model")
-    for path in (kept, tmp_path / "new.onnx"):
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"an earlier model")
+    for path in (file, tmp_path / "new.onnx"):
         with pytest.raises(OutputError, match=rf"{path.name}: found No space left on device"):
             export_onnx(Pipeline(nn.Conv2d(3, 2, 1), IMAGENET_MEAN, IMAGENET_STD).eval(), INFO, path)
-    assert kept.read_bytes() == b"an earlier model"
+    assert file.read_bytes() == b"an earlier model"
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
 
 
@@ -229,14 +232,16 @@ def test_coarser_logits_beside_all_lead_to_the_same_labels(
     pipeline = coarse(magnification, flipped=flipped)
     export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
     image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
-    own = engine(tmp_path / "model.onnx")
+    opened = engine(tmp_path / "model.onnx")
     with torch.no_grad():
         logits = pipeline(torch.from_numpy(image[None])).numpy()
-        assert_allclose(own(image[None]), logits, rtol=0, atol=1e-5)
-        if isinstance(own, OnnxRuntimeEngine):
-            assert own.coarse is not None
-            assert_allclose(own.coarse(image[None]), pipeline.coarse(torch.from_numpy(image[None])), rtol=0, atol=1e-5)
-    labels = Predictor(own, own.info).label_map(image)
+        assert_allclose(opened(image[None]), logits, rtol=0, atol=1e-5)
+        if isinstance(opened, OnnxRuntimeEngine):
+            assert opened.coarse is not None
+            assert_allclose(
+                opened.coarse(image[None]), pipeline.coarse(torch.from_numpy(image[None])), rtol=0, atol=1e-5
+            )
+    labels = Predictor(opened, opened.info).label_map(image)
     sure = np.abs(logits[0, 0] - logits[0, 1]) > 1e-4
     assert sure.mean() > 0.99
     assert (labels == logits[0].argmax(axis=0))[sure].all()

@@ -39,7 +39,7 @@ def source(tmp_path: Path) -> Path:
         helper.make_node("Conv", ["d", "third"], ["e"]),
         helper.make_node("Mul", ["e", "range"], ["logits"]),
     ]
-    values = [numpy_helper.from_array(own, name) for name, own in weights.items()]
+    values = [numpy_helper.from_array(weight, name) for name, weight in weights.items()]
     values.append(numpy_helper.from_array(np.array(255, np.float32), "range"))
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, ("n", "height", "width", 3))
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ("n", 4, "height", "width"))
@@ -51,18 +51,18 @@ def source(tmp_path: Path) -> Path:
 
 
 def answer(path: Path, image: UInt8) -> npt.NDArray[np.float32]:
-    found: npt.NDArray[np.float32] = onnxruntime.InferenceSession(path).run(None, {"image": image[None]})[0]
-    return found
+    logits: npt.NDArray[np.float32] = onnxruntime.InferenceSession(path).run(None, {"image": image[None]})[0]
+    return logits
 
 
-@pytest.mark.parametrize(("kept", "whole"), [(0, {"third"}), (1, {"first", "third"})])
+@pytest.mark.parametrize(("in_float", "whole"), [(0, {"third"}), (1, {"first", "third"})])
 def test_convolutions_but_the_first_and_the_last_are_of_integers(
-    source: Path, images: list[UInt8], tmp_path: Path, kept: int, whole: set[str]
+    source: Path, images: list[UInt8], tmp_path: Path, in_float: int, whole: set[str]
 ) -> None:
     out = tmp_path / "int8.onnx"
-    assert quantise(source, images, out, kept)
+    assert quantise(source, images, out, in_float)
     proto = onnx.load(out)
-    types = {own.name: own.data_type for own in proto.graph.initializer}
+    types = {tensor.name: tensor.data_type for tensor in proto.graph.initializer}
     assert {name for name in ("first", "second", "third") if types.get(name) == TensorProto.FLOAT} == whole
     assert TensorProto.INT8 in types.values()
     assert {entry.key: entry.value for entry in proto.metadata_props}[METADATA_KEY] == "what it says of itself"
@@ -72,9 +72,9 @@ def test_the_answer_is_nearly_the_same_at_any_size(source: Path, images: list[UI
     out = tmp_path / "int8.onnx"
     quantise(source, images, out, 0)
     image = np.random.default_rng(9).integers(0, 256, (17, 33, 3), np.uint8)
-    expected, found = answer(source, image), answer(out, image)
-    assert found.shape == expected.shape
-    assert 0 < np.abs(found - expected).mean() < 0.1 * expected.std()
+    expected, actual = answer(source, image), answer(out, image)
+    assert actual.shape == expected.shape
+    assert 0 < np.abs(actual - expected).mean() < 0.1 * expected.std()
 
 
 def test_where_nothing_is_left_to_change_nothing_is_written(source: Path, images: list[UInt8], tmp_path: Path) -> None:

@@ -47,7 +47,8 @@ def endless() -> onnx.NodeProto:
 def behind_if(node: onnx.NodeProto) -> onnx.NodeProto:
     outputs = [helper.make_tensor_value_info("r", FLOAT, None)]
     branch, other = (
-        helper.make_graph([own], "branch", [], outputs) for own in (node, helper.make_node("Identity", ["x"], ["r"]))
+        helper.make_graph([entry], "branch", [], outputs)
+        for entry in (node, helper.make_node("Identity", ["x"], ["r"]))
     )
     return helper.make_node("If", ["yes"], ["result"], then_branch=branch, else_branch=other)
 
@@ -107,8 +108,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_pixelwise_does_not_write_is_refused(name: str, tmp_path: Path) -> None:
-    write, found = REFUSED[name]
-    with pytest.raises(ModelFileError, match=rf"model\.onnx: found {found}"):
+    write, problem = REFUSED[name]
+    with pytest.raises(ModelFileError, match=rf"model\.onnx: found {problem}"):
         require_safe_graph(write(tmp_path / "model.onnx"))
 
 

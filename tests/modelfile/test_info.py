@@ -151,7 +151,7 @@ def test_a_missing_field_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "found"),
+    ("fields", "problem"),
     [
         ({"extra_channels": -1}, "-1, which is too small"),
         ({"task": "instance", "grouping": GROUPING | {"things": [2]}}, r"the things \(2,\) among 2 classes"),
@@ -202,8 +202,8 @@ def test_a_missing_field_is_named(name: str) -> None:
         ({"classes": [{"name": "sky", "color": [1, 2, 999]}]}, r"colour \(1, 2, 999\)"),
     ],
 )
-def test_a_field_out_of_range_is_named(fields: dict[str, Any], found: str) -> None:
-    with pytest.raises(ModelFileError, match=found):
+def test_a_field_out_of_range_is_named(fields: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ModelFileError, match=problem):
         ModelInfo.from_json(changed(**fields), PATH)
 
 

@@ -17,9 +17,9 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
 
 def test_normalisation_is_value_over_255_less_mean_over_std() -> None:
     expected = (IMAGES / 255 - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
-    found = Pipeline(nn.Identity(), IMAGENET_MEAN, IMAGENET_STD)(torch.from_numpy(IMAGES))
-    assert found.dtype == torch.float32
-    assert_allclose(found.numpy(), expected.transpose(0, 3, 1, 2), atol=2e-6)  # values reach 2.7: 8 roundings
+    actual = Pipeline(nn.Identity(), IMAGENET_MEAN, IMAGENET_STD)(torch.from_numpy(IMAGES))
+    assert actual.dtype == torch.float32
+    assert_allclose(actual.numpy(), expected.transpose(0, 3, 1, 2), atol=2e-6)  # values reach 2.7: 8 roundings
 
 
 def test_an_image_of_the_mean_colour_becomes_zero() -> None:
@@ -85,12 +85,12 @@ def test_a_magnified_image_is_seen_larger_and_its_logits_come_back_in_place() ->
     ramp = np.add.outer(2 * np.arange(30), 3 * np.arange(38)).astype(np.uint8)
     images = torch.from_numpy(np.repeat(ramp[None, ..., None], 3, axis=3))
     pipeline = Pipeline(Pointwise(), IMAGENET_MEAN, IMAGENET_STD, tta=TTA((1.25,))).eval()
-    found = pipeline(images)
+    actual = pipeline(images)
     assert pipeline.stride == 16  # 20 enlarged pixels, a multiple of the model's 4
     assert pipeline.model.seen == (40, 60)  # 32x48, the next multiples of 16, times 1.25
     expected = pipeline.model(pipeline.normalise(images))
-    assert found.shape == expected.shape
-    assert_allclose(found.detach()[..., 1:28, 1:36], expected.detach()[..., 1:28, 1:36], atol=1e-5)
+    assert actual.shape == expected.shape
+    assert_allclose(actual.detach()[..., 1:28, 1:36], expected.detach()[..., 1:28, 1:36], atol=1e-5)
 
 
 class Constant(nn.Module):
@@ -214,8 +214,8 @@ def test_two_magnifications_are_averaged() -> None:
     images = torch.from_numpy(np.random.default_rng(5).integers(0, 256, (1, 128, 256, 3), np.uint8))
     with torch.no_grad():
         one, other, both = (
-            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA(own, (-1,))).eval()(images)
-            for own in ((1.25,), (1.5,), (1.25, 1.5))
+            Pipeline(model, IMAGENET_MEAN, IMAGENET_STD, tta=TTA(scales, (-1,))).eval()(images)
+            for scales in ((1.25,), (1.5,), (1.25, 1.5))
         )
     assert_allclose(both, (one + other) / 2, atol=1e-5)
     assert not np.allclose(one, other, atol=1e-3)

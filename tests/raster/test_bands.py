@@ -74,16 +74,16 @@ def test_bytes_of_any_file_stay(tmp_path: Path) -> None:
 def test_a_range_is_that_of_most_values_of_all_files(values: np.ndarray, tmp_path: Path) -> None:
     other = values + 1000
     paths = [write(tmp_path / "a.tif", values), write(tmp_path / "b.tif", other)]
-    found = measure_bands(paths, (3,))
+    bands = measure_bands(paths, (3,))
     both = np.concatenate([values[2], other[2]])
-    assert_allclose((found.low[0], found.high[0]), np.percentile(both, (1, 99)))
+    assert_allclose((bands.low[0], bands.high[0]), np.percentile(both, (1, 99)))
 
 
 def test_pixels_without_data_say_nothing_and_are_black(values: np.ndarray, tmp_path: Path) -> None:
     values[:, :20] = 65535
-    found = measure_bands([write(tmp_path / "a.tif", values, nodata=65535)], (1, 2))
-    assert max(found.high) < 3000
-    image = read_bands(tmp_path / "a.tif", found)
+    bands = measure_bands([write(tmp_path / "a.tif", values, nodata=65535)], (1, 2))
+    assert max(bands.high) < 3000
+    image = read_bands(tmp_path / "a.tif", bands)
     assert not image[:20].any()
     assert image[20:].mean() > 100
 

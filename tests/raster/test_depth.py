@@ -51,12 +51,12 @@ def test_dim_images_are_those_that_were_stretched_before(tmp_path: Path, low: fl
         values = low + (high - low) * picture
         values = values.astype(dtype) if dtype.startswith("float") else np.rint(values).astype(dtype)
         paths.append(saved(tmp_path / f"{number}.tif", values))
-    own = measure_range(paths)
-    assert own is not None
+    measured = measure_range(paths)
+    assert measured is not None
     ends = np.percentile(pictures, (0.1, 99.9))
     for picture, path in zip(pictures, paths, strict=True):
         stretched = np.rint(np.clip((picture - ends[0]) / (ends[1] - ends[0]), 0, 1) * 255)
-        assert_allclose(read_image(path, own)[..., 0], stretched, atol=2)
+        assert_allclose(read_image(path, measured)[..., 0], stretched, atol=2)
 
 
 def test_a_hot_pixel_changes_nothing(tmp_path: Path) -> None:
@@ -75,10 +75,10 @@ def test_a_hot_pixel_changes_nothing(tmp_path: Path) -> None:
 
 def test_the_range_is_of_each_channel(tmp_path: Path) -> None:
     values = np.stack([np.tile(np.linspace(0, top, 100), (50, 1)) for top in (1_000, 2_000, 4_000)], axis=2)
-    own = measure_range([saved(tmp_path / "a.tif", values.astype(np.uint16))])
-    assert own is not None
-    assert_allclose(own.high, (1_000, 2_000, 4_000), rtol=0.01)
-    assert_array_equal(np.ptp(read_image(tmp_path / "a.tif", own), axis=(0, 1)), [255] * 3)
+    measured = measure_range([saved(tmp_path / "a.tif", values.astype(np.uint16))])
+    assert measured is not None
+    assert_allclose(measured.high, (1_000, 2_000, 4_000), rtol=0.01)
+    assert_array_equal(np.ptp(read_image(tmp_path / "a.tif", measured), axis=(0, 1)), [255] * 3)
 
 
 def test_pictures_of_16_bits_keep_all_of_them(tmp_path: Path) -> None:
@@ -112,14 +112,14 @@ def test_8_bits_have_no_range_and_stay_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_suggests_its_bits(values: Any, low: float, high: float) -> None:
-    own = estimate_range(values.reshape(-1, 1))
-    assert own == (FULL if not values.any() and high == 65535 else ValueRange((low,) * 3, (high,) * 3))
+    estimate = estimate_range(values.reshape(-1, 1))
+    assert estimate == (FULL if not values.any() and high == 65535 else ValueRange((low,) * 3, (high,) * 3))
 
 
 def test_few_values_and_negative_ones_are_spread_over_what_they_take() -> None:
     for values in (np.linspace(33_010, 33_900, 2_000).astype(np.uint16), np.linspace(-900, 1_200, 2_000)):
-        own = estimate_range(values.reshape(-1, 1))
-        assert_allclose((own.low[0], own.high[0]), np.percentile(values, (0.1, 99.9)))
+        estimate = estimate_range(values.reshape(-1, 1))
+        assert_allclose((estimate.low[0], estimate.high[0]), np.percentile(values, (0.1, 99.9)))
 
 
 def test_no_data_does_not_count(tmp_path: Path) -> None:
@@ -128,10 +128,10 @@ def test_no_data_does_not_count(tmp_path: Path) -> None:
     form = {"driver": "GTiff", "count": 1, "height": 50, "width": 50, "dtype": "float32", "nodata": -9999}
     with rasterio.open(tmp_path / "a.tif", "w", **form) as file:
         file.write(values)
-    own = measure_range([tmp_path / "a.tif"])
-    assert own is not None
-    assert 13 < own.low[0] < own.high[0] <= 20
-    assert not read_image(tmp_path / "a.tif", own)[:20].any()
+    measured = measure_range([tmp_path / "a.tif"])
+    assert measured is not None
+    assert 13 < measured.low[0] < measured.high[0] <= 20
+    assert not read_image(tmp_path / "a.tif", measured)[:20].any()
 
 
 def test_the_header_tells_depth(tmp_path: Path) -> None:
@@ -142,5 +142,5 @@ def test_the_header_tells_depth(tmp_path: Path) -> None:
     Image.fromarray(deep.astype(np.uint8)).save(tmp_path / "d.jpg")
     (tmp_path / "e.ppm").write_bytes(b"P5\n# a camera\n1 1\n4095\n" + bytes(2))
     (tmp_path / "f.ppm").write_bytes(b"P6\n1 1\n255\n" + bytes(3))
-    found = {path.name: is_deep(path) for path in sorted(tmp_path.iterdir())}
-    assert found == {"a.png": True, "b.png": False, "c.tif": True, "d.jpg": False, "e.ppm": True, "f.ppm": False}
+    depths = {path.name: is_deep(path) for path in sorted(tmp_path.iterdir())}
+    assert depths == {"a.png": True, "b.png": False, "c.tif": True, "d.jpg": False, "e.ppm": True, "f.ppm": False}

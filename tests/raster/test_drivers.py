@@ -93,5 +93,5 @@ def test_bands_of_an_image_are_read_whatever_its_ending(kind: str, ending: str, 
     path = tmp_path / f"a.{ending}"
     Image.fromarray(PIXELS).save(path, format=kind)
     assert band_size(path) == (8, 9)
-    found = read_bands(path, Bands((3, 1), (0.0, 0.0), (255.0, 255.0)))
-    assert_array_equal(found, read_image(path)[..., [2, 0]])
+    values = read_bands(path, Bands((3, 1), (0.0, 0.0), (255.0, 255.0)))
+    assert_array_equal(values, read_image(path)[..., [2, 0]])

@@ -92,7 +92,7 @@ def test_the_spatial_index_finds_features_and_follows_edits(tmp_path: Path) -> N
     database = sqlite3.connect(path)
     database.create_function("ST_IsEmpty", 1, lambda blob: False)  # as a program that edits the file has them
     for number, name in enumerate(("ST_MinX", "ST_MaxX", "ST_MinY", "ST_MaxY")):
-        database.create_function(name, 1, lambda blob, own=number: struct.unpack_from("<4d", blob, 8)[own])
+        database.create_function(name, 1, lambda blob, index=number: struct.unpack_from("<4d", blob, 8)[index])
     database.execute("DELETE FROM objects WHERE fid = 1")
     database.execute("UPDATE objects SET fid = 7")
     database.execute("INSERT INTO objects (geom) SELECT geom FROM objects")
@@ -106,8 +106,8 @@ def test_the_spatial_index_finds_features_and_follows_edits(tmp_path: Path) -> N
 
 def test_attributes_and_geometries(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gpkg", PlaceOnEarth(CRS.from_epsg(25832), TRANSFORM))
-    found = rows(path, 'SELECT fid, "class", id, score, area, image FROM objects')
-    assert found == [(1, "roof", 1, 0.5, 16, "a.tif"), (2, "Straße", None, None, 1, "a.tif")]
+    table = rows(path, 'SELECT fid, "class", id, score, area, image FROM objects')
+    assert table == [(1, "roof", 1, 0.5, 16, "a.tif"), (2, "Straße", None, None, 1, "a.tif")]
     one, two = (geometry(blob) for (blob,) in rows(path, "SELECT geom FROM objects"))
     assert one[:2] == (25832, (100, 103.5, 198, 200))
     assert two[:2] == (25832, (103, 103.5, 199.5, 200))
@@ -119,12 +119,12 @@ def test_attributes_and_geometries(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [UNNAMED, LOCAL])
 def test_a_system_without_a_code_is_kept_as_it_is(tmp_path: Path, text: str) -> None:
     """Where GeoJSON has to turn to longitude and latitude."""
-    own = CRS.from_user_input(text)
-    path = write(tmp_path / "a.gpkg", PlaceOnEarth(own, TRANSFORM))
+    stored = CRS.from_user_input(text)
+    path = write(tmp_path / "a.gpkg", PlaceOnEarth(stored, TRANSFORM))
     (number, definition), *others = rows(
         path, "SELECT srs_id, definition FROM gpkg_spatial_ref_sys WHERE srs_id > 4326"
     )
-    assert CRS.from_wkt(definition) == own
+    assert CRS.from_wkt(definition) == stored
     assert others == []
     assert rows(path, "SELECT srs_id, min_x, max_y FROM gpkg_contents") == [(number, 100, 200)]
     assert geometry(rows(path, "SELECT geom FROM objects")[0][0])[0] == number

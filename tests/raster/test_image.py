@@ -158,8 +158,8 @@ def test_too_many_pixels_are_refused_by_the_header(tmp_path: Path, width: int) -
 def test_what_is_no_image_is_named(tmp_path: Path) -> None:
     text = tmp_path / "a.png"
     text.write_text("not an image")
-    for path, found in ((tmp_path / "b.png", "no such file"), (tmp_path, "a directory"), (text, "no image")):
-        with pytest.raises(ImageError, match=found) as caught:
+    for path, problem in ((tmp_path / "b.png", "no such file"), (tmp_path, "a directory"), (text, "no image")):
+        with pytest.raises(ImageError, match=problem) as caught:
             read_image(path)
         assert caught.value.where == str(path)
 

@@ -33,14 +33,14 @@ NAMES = ("a.png", "a.tif", "a.jpg")
 @pytest.fixture(params=["a named pipe", "a socket", "a device"])
 def special(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Callable[[Path], None]]]:
     """What stands there, in words, and what puts it at a path."""
-    with socket.socket(socket.AF_UNIX) as own:
+    with socket.socket(socket.AF_UNIX) as endpoint:
 
         def put(path: Path) -> None:
             if request.param == "a named pipe":
                 os.mkfifo(path)
             elif request.param == "a socket":
                 os.chdir(path.parent)  # names of sockets are short
-                own.bind(path.name)
+                endpoint.bind(path.name)
             else:
                 path.symlink_to("/dev/zero")
 
@@ -51,19 +51,19 @@ def special(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[st
 
 def within(call: Callable[[], Any]) -> Any:
     """Return what a call gives, or the `PixelwiseError` it raises; fail where it waits."""
-    found: list[Any] = []
+    results: list[Any] = []
 
     def run() -> None:
         try:
-            found.append(call())
+            results.append(call())
         except PixelwiseError as error:
-            found.append(error)
+            results.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(5)
-    assert found, "it waits"
-    return found[0]
+    assert results, "it waits"
+    return results[0]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -55,9 +55,9 @@ def tiff(path: Path, data: bytes = b"", **changes: int | tuple[int, ...]) -> Pat
     for number, value in sorted((numbers[name], value) for name, value in tags.items()):
         values = value if isinstance(value, tuple) else (value,)
         packed = struct.pack(f"<{len(values)}I", *values)
-        own = packed if len(values) == 1 else struct.pack("<I", start + len(behind))
+        content = packed if len(values) == 1 else struct.pack("<I", start + len(behind))
         behind += b"" if len(values) == 1 else packed
-        entries.append(struct.pack("<HHI", number, 4, len(values)) + own)
+        entries.append(struct.pack("<HHI", number, 4, len(values)) + content)
     head = b"II" + struct.pack("<HI", 42, 8 + len(data))
     path.write_bytes(head + data + struct.pack("<H", len(tags)) + b"".join(entries) + bytes(4) + behind)
     return path
@@ -174,10 +174,10 @@ DAMAGED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "found"), DAMAGED)
+@pytest.mark.parametrize(("changes", "problem"), DAMAGED)
 @pytest.mark.parametrize("rasterio", [True, False])
 def test_a_size_that_the_file_cannot_hold_is_refused_by_the_header(
-    changes: dict[str, int], found: str, rasterio: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changes: dict[str, int], problem: str, rasterio: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if rasterio:
         pytest.importorskip("rasterio")
@@ -188,7 +188,7 @@ def test_a_size_that_the_file_cannot_hold_is_refused_by_the_header(
     assert_array_equal(read_image(path), np.zeros((30, 40, 3)))
     tiff(path, bytes(1200), **changes)
     for read in READERS:
-        with pytest.raises(ImageError, match=found):
+        with pytest.raises(ImageError, match=problem):
             read(path)
 
 
@@ -219,9 +219,9 @@ def test_separate_planes_and_many_strips_are_whole(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio")
     values = np.random.default_rng(0).integers(0, 256, (3, 50, 20), np.uint8)
     form = {"driver": "GTiff", "transform": PLACE, "width": 20, "height": 50, "count": 3, "dtype": "uint8"}
-    for own in ({"interleave": "band"}, {"interleave": "pixel"}, {"interleave": "band", "compress": "deflate"}):
+    for profile in ({"interleave": "band"}, {"interleave": "pixel"}, {"interleave": "band", "compress": "deflate"}):
         path = tmp_path / "a.tif"
-        with rasterio.open(path, "w", **form, blockysize=7, photometric="RGB", **own) as file:
+        with rasterio.open(path, "w", **form, blockysize=7, photometric="RGB", **profile) as file:
             file.write(values)
         assert_array_equal(read_image(path), values.transpose(1, 2, 0))
 
@@ -230,10 +230,10 @@ def peak(code: str, *arguments: object, limit: int | None = None) -> float:
     """Return the GB that a process of this code takes at most."""
     lines = "import resource, sys\n" + code
     lines += "\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
-    own = {} if limit is None else {VARIABLE: str(limit)}
+    environment = {} if limit is None else {VARIABLE: str(limit)}
     done = subprocess.run(
         [sys.executable, "-c", lines, *map(str, arguments)], capture_output=True, text=True, check=True,
-        env={**os.environ, **own},
+        env={**os.environ, **environment},
     )  # fmt: skip
     return float(done.stdout.split()[-1])
 

@@ -42,9 +42,9 @@ def write(path: Path, **place: Any) -> Path:
 def copied(place: PlaceOnEarth | None, path: Path) -> PlaceOnEarth:
     """The place of a file that is written there."""
     write_geotiff(path, lambda rows: np.zeros((1, 4, 6), np.uint8)[:, rows], RasterProfile((1, 4, 6), "uint8", place))
-    found = place_of(path)
-    assert found is not None
-    return found
+    copy = place_of(path)
+    assert copy is not None
+    return copy
 
 
 @pytest.mark.parametrize("crs", ["EPSG:25832", UNNAMED, LOCAL, None])
@@ -62,7 +62,9 @@ def test_control_points_are_kept_and_lead_to_the_earth(tmp_path: Path) -> None:
     place = place_of(write(tmp_path / "a.tif", crs="EPSG:4326", gcps=POINTS))
     assert place is not None
     again = copied(place, tmp_path / "b.tif")
-    assert [(own.row, own.col, own.x, own.y) for own in again.points] == [(p.row, p.col, p.x, p.y) for p in POINTS]
+    assert [(point.row, point.col, point.x, point.y) for point in again.points] == [
+        (p.row, p.col, p.x, p.y) for p in POINTS
+    ]
     assert_allclose(again.to_earth(np.array([[0.0, 0], [6, 0], [3, 2]])), [[10, 50], [10.6, 50], [10.3, 49.9]])
     assert again.geojson_member()["crs"]["properties"]["name"].endswith("EPSG::4326")
 
@@ -101,10 +103,10 @@ def test_a_system_without_a_code_becomes_longitude_and_latitude(tmp_path: Path) 
     assert place is not None
     assert place.geojson_member() == {}
     assert place.remark() is None
-    found = place.to_earth(np.array([[0.0, 0], [6, 4]]))
+    earth = place.to_earth(np.array([[0.0, 0], [6, 4]]))
     expected = reprojected(CRS.from_string(UNNAMED), CRS.from_epsg(4326), [1_000, 1_006], [2_000, 1_996])
-    assert_allclose(found, np.array(expected).T)
-    assert_allclose(found[0], (11, 46), atol=1e-6)  # the projection's own middle
+    assert_allclose(earth, np.array(expected).T)
+    assert_allclose(earth[0], (11, 46), atol=1e-6)  # the projection's own middle
 
 
 def test_a_local_system_is_named_and_told(tmp_path: Path) -> None:
@@ -126,14 +128,14 @@ def test_a_turned_image_lies_where_its_pixels_are(orientation: int) -> None:
         1: numbers, 2: numbers[:, ::-1], 3: numbers[::-1, ::-1], 4: numbers[::-1], 5: numbers.T,
         6: np.rot90(numbers, -1), 7: numbers[::-1, ::-1].T, 8: np.rot90(numbers, 1),
     }  # fmt: skip
-    seen = turns[orientation]
-    place = stored.turn(orientation, seen.shape)
-    for row, column in ((0, 0), (1, 2), (seen.shape[0] - 1, seen.shape[1] - 1)):
-        own_row, own_column = divmod(int(seen[row, column]), 6)
+    shown = turns[orientation]
+    place = stored.turn(orientation, shown.shape)
+    for row, column in ((0, 0), (1, 2), (shown.shape[0] - 1, shown.shape[1] - 1)):
+        own_row, own_column = divmod(int(shown[row, column]), 6)
         expected = stored.to_earth(np.array([[own_column + 0.5, own_row + 0.5]]))
         assert_allclose(place.to_earth(np.array([[column + 0.5, row + 0.5]])), expected)
     corners = {(point.x, point.y): (point.col, point.row) for point in place.points}
-    assert all(0 <= x <= seen.shape[1] and 0 <= y <= seen.shape[0] for x, y in corners.values())
+    assert all(0 <= x <= shown.shape[1] and 0 <= y <= shown.shape[0] for x, y in corners.values())
 
 
 @pytest.mark.parametrize("points", UNSOLVABLE.values(), ids=UNSOLVABLE)
@@ -142,9 +144,9 @@ def test_control_points_that_lead_nowhere_are_no_place(points: list[GroundContro
     with (
         pytest.raises(Exception, match=r"Not enough points|not solvable"),
         rasterio.Env(),
-        GCPTransformer(points) as own,
+        GCPTransformer(points) as transformer,
     ):
-        own.xy([1.0], [1.0])
+        transformer.xy([1.0], [1.0])
     assert place_of(write(tmp_path / "a.tif", crs="EPSG:4326", gcps=points)) is None
 
 

@@ -30,8 +30,8 @@ def write_array(path: Path, values: np.ndarray) -> None:
     form = {**FORM, "shape": values.shape, "chunks": chunk, "dtype": values.dtype.str, "dimension_separator": "/"}
     path.mkdir(parents=True)
     (path / ".zarray").write_text(json.dumps(form))
-    for place in itertools.product(*(range(-(-side // own)) for side, own in zip(values.shape, chunk, strict=True))):
-        part = values[tuple(slice(i * own, (i + 1) * own) for i, own in zip(place, chunk, strict=True))]
+    for place in itertools.product(*(range(-(-side // size)) for side, size in zip(values.shape, chunk, strict=True))):
+        part = values[tuple(slice(i * size, (i + 1) * size) for i, size in zip(place, chunk, strict=True))]
         whole = np.zeros(chunk, values.dtype)
         whole[tuple(map(slice, part.shape))] = part
         file = path.joinpath(*map(str, place))
@@ -72,8 +72,8 @@ def test_one_array_of_a_group_is_read_by_its_path(tmp_path: Path) -> None:
 def test_channels_are_bands(tmp_path: Path) -> None:
     values = np.random.default_rng(1).integers(0, 4096, (5, 40, 70), np.uint16)
     write_array(tmp_path / "five", values)
-    found = read_bands(tmp_path / "five", Bands((5, 2), (0.0, 0.0), (255.0, 255.0)))
-    assert_array_equal(found, np.minimum(values[[4, 1]], 255).transpose(1, 2, 0))
+    bands = read_bands(tmp_path / "five", Bands((5, 2), (0.0, 0.0), (255.0, 255.0)))
+    assert_array_equal(bands, np.minimum(values[[4, 1]], 255).transpose(1, 2, 0))
 
 
 @pytest.mark.parametrize("attributes", ["", "[]", '{"multiscales": []}', '{"multiscales": 3}'])

@@ -56,10 +56,10 @@ def test_overlay_shows_the_image_where_nothing_is_known():
 
 def test_overlay_goes_from_the_image_to_the_colours():
     image = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
-    kept, label_map = image.copy(), np.zeros((4, 6), np.uint8)
+    before, label_map = image.copy(), np.zeros((4, 6), np.uint8)
     assert_array_equal(overlay(image, label_map, CLASSES, 0.0), image)
     assert_array_equal(overlay(image, label_map, CLASSES, 1.0), colorize(label_map, CLASSES))
-    assert_array_equal(image, kept)
+    assert_array_equal(image, before)
 
 
 @pytest.mark.parametrize(

@@ -41,13 +41,13 @@ def test_objects_without_colours_take_turns_and_neighbouring_ids_differ():
 def test_numbers_are_written_on_objects_that_have_room():
     image, instance_map = picture(60, 90), np.zeros((60, 90), np.int32)
     instance_map[5:55, 5:55], instance_map[5:9, 70:74] = 1, 2
-    kept = image.copy()
-    plain, numbered = (object_overlay(image, instance_map, numbered=own) for own in (False, True))
+    before = image.copy()
+    plain, numbered = (object_overlay(image, instance_map, numbered=flag) for flag in (False, True))
     changed = (plain != numbered).any(axis=2)
     rows, columns = np.nonzero(changed)
     assert 20 <= rows.min() <= rows.max() <= 40
     assert 20 <= columns.min() <= columns.max() <= 40
-    assert_array_equal(image, kept)
+    assert_array_equal(image, before)
 
 
 def test_objects_of_another_image():

@@ -32,12 +32,12 @@ def test_labels_are_those_of_the_upsampled_logits(
     size: tuple[int, int], stride: int, cells: tuple[int, int], classes: int
 ) -> None:
     coarse = np.random.default_rng(0).normal(size=(classes, *cells)).astype(np.float32)
-    found, logits = upsample_labels(coarse, size, stride), upsampled(coarse, size, stride)
-    assert found.shape == size
-    assert found.dtype == np.uint8
-    chosen = np.take_along_axis(logits, found[None].astype(int), axis=0)[0]
+    labels, logits = upsample_labels(coarse, size, stride), upsampled(coarse, size, stride)
+    assert labels.shape == size
+    assert labels.dtype == np.uint8
+    chosen = np.take_along_axis(logits, labels[None].astype(int), axis=0)[0]
     assert (logits.max(axis=0) - chosen).max() < 1e-5  # another class only where both are as large, but for rounding
-    assert (found == logits.argmax(axis=0)).mean() > 0.999
+    assert (labels == logits.argmax(axis=0)).mean() > 0.999
 
 
 def test_where_all_agree_nothing_is_worked_out() -> None:

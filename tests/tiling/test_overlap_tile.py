@@ -78,8 +78,8 @@ def test_windows_of_572_cut_from_the_mirrored_image_answer_for_the_pixels_amid_t
 
     def window(top: int) -> npt.NDArray[np.float32]:
         with torch.no_grad():
-            seen = torch.from_numpy(mirrored[None, top : top + 572])
-            return net.model.valid(net.normalise(seen))[0].numpy()
+            part = torch.from_numpy(mirrored[None, top : top + 572])
+            return net.model.valid(net.normalise(part))[0].numpy()
 
     for top in (0, 16, 384):
         assert_allclose(window(top), whole[:, top : top + 388], rtol=0, atol=1e-5)

@@ -111,8 +111,8 @@ def test_begun_at_a_row_the_blocks_are_the_same(from_row: int, tiling: Tiling) -
     begun = list(stitch_blocks(box(3), image, tiling, from_row=from_row))
     expected = [block for block in every if block.row + block.logits.shape[1] > from_row]
     assert [(block.row, block.column) for block in begun] == [(block.row, block.column) for block in expected]
-    for own, other in zip(begun, expected, strict=True):
-        assert_array_equal(own.logits, other.logits)
+    for actual, other in zip(begun, expected, strict=True):
+        assert_array_equal(actual.logits, other.logits)
 
 
 @pytest.mark.parametrize("size", [(20_000, 64), (64, 20_000), (1500, 1500)])

@@ -21,8 +21,8 @@ def test_synchronised_layers_keep_their_weights_their_hooks_and_whether_they_lea
     assert _learning(encoder) == learning
     assert [id(layer) for layer in encoder.frozen_layers()] == [id(layer) for layer in frozen]
     for net in (encoder, copy.deepcopy(encoder)):
-        for own, expected in zip(net(image), before, strict=True):
-            assert_close(own, expected)
+        for actual, expected in zip(net(image), before, strict=True):
+            assert_close(actual, expected)
 
 
 def _learning(module: torch.nn.Module) -> set[str]:

@@ -50,8 +50,8 @@ def test_a_header_is_optional(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    for path, found in ((tmp_path / "none.ckpt", "no such file"), (tmp_path, "a directory")):
-        with pytest.raises(RunError, match=f"found {found}"):
+    for path, problem in ((tmp_path / "none.ckpt", "no such file"), (tmp_path, "a directory")):
+        with pytest.raises(RunError, match=f"found {problem}"):
             load_tensors(path)
 
 

@@ -106,7 +106,7 @@ def test_a_number_of_the_recipe_that_makes_no_sense_is_named(
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "problem"),
     [
         (None, "found no such file"),
         (b"", "found the file: "),
@@ -116,16 +116,16 @@ def test_a_number_of_the_recipe_that_makes_no_sense_is_named(
         (b"!!python/object/apply:os.system ['true']", "found an unreadable file"),
     ],
 )
-def test_a_file_that_is_no_configuration_is_refused(content: bytes | None, found: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_configuration_is_refused(content: bytes | None, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RunError, match=found):
+    with pytest.raises(RunError, match=problem):
         RunConfig.load(path)
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "problem"),
     [
         (
             "a: &a [x]\nb: &b [*a, *a]\n" + "c: [" + "*b, " * 60_000 + "]",
@@ -137,7 +137,7 @@ def test_a_file_that_is_no_configuration_is_refused(content: bytes | None, found
         ("[]", "the file: Input should be"),
     ],
 )
-def test_a_file_beyond_bounds_is_no_configuration(tmp_path: Path, text: str, found: str) -> None:
+def test_a_file_beyond_bounds_is_no_configuration(tmp_path: Path, text: str, problem: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(RunError, match=rf"config\.yaml: found {found}"):
+    with pytest.raises(RunError, match=rf"config\.yaml: found {problem}"):
         RunConfig.load(tmp_path / "config.yaml")

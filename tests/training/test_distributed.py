@@ -83,7 +83,7 @@ def test_in_bfloat16_a_run_comes_to_nearly_the_same(data: Path, one: Path, tmp_p
     half = alone(data, tmp_path / "half", half=True)
     assert losses(half) == pytest.approx(losses(one), rel=0.05)
     assert losses(half) != losses(one)
-    assert {own.dtype for own in weights(half).values() if own.is_floating_point()} == {torch.float32}
+    assert {value.dtype for value in weights(half).values() if value.is_floating_point()} == {torch.float32}
     scores = [json.loads((run / "metrics.json").read_text())["miou"] for run in (half, one)]
     assert scores[0] == pytest.approx(scores[1], abs=0.05)
 
@@ -138,6 +138,6 @@ def test_steps_are_in_bfloat16_where_the_processor_multiplies_it(
 
 def test_shares_of_a_batch_are_all_of_it_and_none_is_empty() -> None:
     shares = [batch_share(7, index, 3) for index in range(3)]
-    assert [list(range(7)[own]) for own in shares] == [[0, 3, 6], [1, 4], [2, 5]]
+    assert [list(range(7)[share]) for share in shares] == [[0, 3, 6], [1, 4], [2, 5]]
     with pytest.raises(OptionError, match="at most 2"):
         batch_share(2, 0, 3)

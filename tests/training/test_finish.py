@@ -18,7 +18,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *scores: float) -> tuple[list[float],
     for score in scores:
         monkeypatch.setattr(finish, "_example", lambda *_, score=score: SimpleNamespace(score=score))
         examples.add(anything, anything, anything)
-    return [own.score for own in examples.worst()], [own.score for own in examples.best()]
+    return [example.score for example in examples.worst()], [example.score for example in examples.best()]
 
 
 def test_the_worst_and_the_best_of_many(monkeypatch: pytest.MonkeyPatch) -> None:

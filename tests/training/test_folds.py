@@ -75,7 +75,9 @@ def test_a_fold_that_was_not_begun_takes_its_options_from_the_first(folded: Path
     run = tmp_path / "run"
     shutil.copytree(folded / "folds" / "1", run / "folds" / "1")
     train(data, out=run, folds=2, resume=True, quiet=True)
-    first, second, whole = (RunConfig.load(own / "config.yaml") for own in (run / "folds/1", run / "folds/2", run))
+    first, second, whole = (
+        RunConfig.load(folder / "config.yaml") for folder in (run / "folds/1", run / "folds/2", run)
+    )
     for later in (second, whole):
         assert (later.model, later.width, later.asked) == (first.model, first.width, first.asked)
 

@@ -83,9 +83,9 @@ def test_the_model_file_says_what_the_weights_say(run: Path, data: Path) -> None
     pipeline, config = load_run(run)
     with torch.no_grad():
         expected = pipeline(torch.from_numpy(image[None]))[0].numpy()
-    found = predictor.logits(image)
-    assert found.shape == (2 + 3, SIZE, SIZE)
-    assert_allclose(found, expected, atol=1e-3)
+    logits = predictor.logits(image)
+    assert logits.shape == (2 + 3, SIZE, SIZE)
+    assert_allclose(logits, expected, atol=1e-3)
     assert predictor.info.task == config.task == "instance"
     assert config.things == (1,)
 

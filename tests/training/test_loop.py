@@ -41,9 +41,9 @@ def test_frozen_layers_and_their_average_stay_as_they_are(recipe: Recipe) -> Non
     for _ in range(2):
         trainer.train_step(batch_of(rng))
     for after in (pipeline.state_dict(), trainer.averaged_pipeline().state_dict()):
-        kept = {name for name, value in after.items() if torch.equal(value, before[name])}
-        assert {name for name in before if name.startswith(frozen)} <= kept
-        assert kept - {"scale", "shift"} == {name for name in before if name.startswith(frozen)}
+        unchanged = {name for name, value in after.items() if torch.equal(value, before[name])}
+        assert {name for name in before if name.startswith(frozen)} <= unchanged
+        assert unchanged - {"scale", "shift"} == {name for name in before if name.startswith(frozen)}
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -63,12 +63,12 @@ def test_the_loss_looks_at_one_pixel_in_each_square_picked_anew_every_step(recip
         for column in (0, 1)
     ]
     factor = {"mean": 1, "sum": 4}[reduction]
-    seen = set()
+    places = set()
     for _ in range(12):
         loss = trainer.train_step(batch) / factor
-        seen.add(min(range(4), key=lambda index: abs(expected[index] - loss)))
+        places.add(min(range(4), key=lambda index: abs(expected[index] - loss)))
         assert loss == pytest.approx(min(expected, key=lambda value: abs(value - loss)), rel=1e-5)
-    assert len(seen) == 4
+    assert len(places) == 4
 
 
 def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: Recipe) -> None:
@@ -143,12 +143,12 @@ def test_a_checkpoint_of_other_tensors_is_refused(recipe: Recipe, tmp_path: Path
         (whole | {"optimizer/999.exp_avg": whole[moment].clone()}, header),
         (whole | {"optimizer/a.exp_avg": whole[moment].clone()}, header),
         (whole | {"elsewhere/weight": whole[weight].clone()}, header),
-        ({name: own for name, own in whole.items() if name != weight}, header),
+        ({name: value for name, value in whole.items() if name != weight}, header),
         (whole, {}),
         (whole, {"progress": [1]}),
         (whole, {"progress": {"step": "one"}}),
     ]
-    for tensors, own in damaged:
-        save_tensors(path, tensors, own)
+    for tensors, metadata in damaged:
+        save_tensors(path, tensors, metadata)
         with pytest.raises(RunError, match=r"checkpoint\.safetensors: found a checkpoint of another model"):
             trainer.restore(path)

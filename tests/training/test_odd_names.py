@@ -106,7 +106,7 @@ def test_a_folder_that_config_yaml_cannot_name_is_refused(data: Path, tmp_path: 
 def test_there_is_nothing_to_resume_where_nothing_was_started(data: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "notes.txt").touch()
-    for name, found in (("new", "no such directory"), ("other", r"no config\.yaml")):
-        with pytest.raises(RunError, match=f"{name}: found {found}; .*nothing to resume: .*leave `resume` out"):
+    for name, problem in (("new", "no such directory"), ("other", r"no config\.yaml")):
+        with pytest.raises(RunError, match=f"{name}: found {problem}; .*nothing to resume: .*leave `resume` out"):
             train(data, out=tmp_path / name, resume=True, epochs=1, quiet=True)
     assert not (tmp_path / "new").exists()

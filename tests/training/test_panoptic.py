@@ -70,15 +70,17 @@ def test_a_panoptic_model_from_training_to_files(
     capsys.readouterr()
     assert run("evaluate", out, data) == 0
     assert "PQ of stuff" in capsys.readouterr().out
-    found = tmp_path / "found"
-    assert run("predict", out, data / "test" / "images", "--out", found, "--as", "mask,instances,panoptic,overlay") == 0
+    folder = tmp_path / "found"
+    assert (
+        run("predict", out, data / "test" / "images", "--out", folder, "--as", "mask,instances,panoptic,overlay") == 0
+    )
     for index in range(3):
-        mask, ids = (np.array(Image.open(found / f"{index}{end}.png")) for end in ("", "_instances"))
+        mask, ids = (np.array(Image.open(folder / f"{index}{end}.png")) for end in ("", "_instances"))
         assert ((mask == DISC) == (ids > 0)).all()
     for path in (data / "test" / "images").iterdir():
-        (found / path.name).unlink()
-        (found / path.name).write_bytes(path.read_bytes())
-    read = open_dataset(found, "panoptic")
+        (folder / path.name).unlink()
+        (folder / path.name).write_bytes(path.read_bytes())
+    read = open_dataset(folder, "panoptic")
     for item in (item for items in read.splits.values() for item in items):
         sample, result = read.read(item), predictor.predict(read.read(item).image)
         assert (sample.label_map == result.label_map).all()

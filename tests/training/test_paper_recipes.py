@@ -50,8 +50,8 @@ base_lr, momentum, weight_decay, the images of a step (batch_size times iter_siz
 def test_the_numbers_are_those_of_the_authors_solvers(file: str) -> None:
     name, model, encoder, numbers = FILES[file]
     recipe = published(name, model, encoder, VOC)
-    found = recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.batch, recipe.reduction
-    assert found == pytest.approx(numbers)
+    values = recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.batch, recipe.reduction
+    assert values == pytest.approx(numbers)
     assert (recipe.optimizer, recipe.schedule) == ("sgd", "constant")
 
 
@@ -120,8 +120,8 @@ def test_a_batch_norms_shift_is_no_bias_and_its_scale_may_decay(
         for group in trainer.optimizer.param_groups
         for parameter in group["params"]
     }
-    found = [groups[id(parameter)] for parameter in pipeline.parameters()]
-    assert found == [(rate, decay) for rate, decay in zip((0.2, 0.4, 0.2, 0.2), decays, strict=True)]
+    group_names = [groups[id(parameter)] for parameter in pipeline.parameters()]
+    assert group_names == [(rate, decay) for rate, decay in zip((0.2, 0.4, 0.2, 0.2), decays, strict=True)]
 
 
 class _Line(nn.Module):

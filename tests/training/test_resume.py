@@ -183,8 +183,8 @@ def test_what_a_repeated_run_starts_from_is_what_is_typed(short: Path, data: Pat
     assert again.encoder_padding == RunConfig.load(short / "config.yaml").encoder_padding
     assert repeated(plain, seed=3).encoder_padding == "symmetric"
     on_encoder = plain.replace(model="fpn", encoder="resnet18", width=None, pretrained=False)
-    for config, found in ((plain, "a model without an encoder"), (on_encoder, "random weights")):
-        with pytest.raises(OptionError, match=f"freeze_through: found 8 with {found}; expected a pretrained encoder"):
+    for config, problem in ((plain, "a model without an encoder"), (on_encoder, "random weights")):
+        with pytest.raises(OptionError, match=f"freeze_through: found 8 with {problem}; expected a pretrained encoder"):
             repeated(config, freeze_through=8)
 
 

@@ -174,7 +174,7 @@ def test_a_finished_run_resumed_changes_nothing(whole: Path, data: Path) -> None
 def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole: Path, data: Path) -> None:
     dataset = open_dataset(data)
     pipeline, config = load_run(whole)
-    kept = load_tensors(whole / "weights.safetensors")[1]["class_bias"] or (0.0,) * dataset.classes.num_classes
+    bias = load_tensors(whole / "weights.safetensors")[1]["class_bias"] or (0.0,) * dataset.classes.num_classes
     samples = [dataset.read(item) for item in dataset.splits["val"]]
     images, targets = (np.stack([getattr(each, name) for each in samples]) for name in ("image", "label_map"))
     with torch.no_grad():
@@ -186,9 +186,9 @@ def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole:
             confusion.update((scores + np.array(bias, np.float32)[:, None, None]).argmax(0), target)
         return np.nanmean(np.where(confusion.matrix.sum(1) > 0, confusion.iou(), np.nan))
 
-    assert miou(kept) >= max(miou(class_bias(config.recipe.class_weights, share)) for share in SHARES)
-    (entry,) = (own for own in onnx.load(whole / "model.onnx").graph.initializer if own.name == "class_bias")
-    assert_allclose(onnx.numpy_helper.to_array(entry).ravel(), kept, rtol=1e-6)
+    assert miou(bias) >= max(miou(class_bias(config.recipe.class_weights, share)) for share in SHARES)
+    (entry,) = (tensor for tensor in onnx.load(whole / "model.onnx").graph.initializer if tensor.name == "class_bias")
+    assert_allclose(onnx.numpy_helper.to_array(entry).ravel(), bias, rtol=1e-6)
 
 
 def test_a_run_finished_twice_has_the_same_class_bias(whole: Path, data: Path, tmp_path: Path) -> None:

@@ -119,12 +119,18 @@ def test_half_written_files_are_cleared_and_nothing_else(tmp_path: Path) -> None
         tmp_path / ".pixelwise-x_y0z123.lock",
         run.draft,
     )
-    kept = (run.checkpoint, run.weights, tmp_path / ".DS_Store", tmp_path / "notes.ckpt", tmp_path / ".last.mine.ckpt")
-    for path in (*half, *kept):
+    remaining = (
+        run.checkpoint,
+        run.weights,
+        tmp_path / ".DS_Store",
+        tmp_path / "notes.ckpt",
+        tmp_path / ".last.mine.ckpt",
+    )
+    for path in (*half, *remaining):
         path.touch()
     run.clear_leftovers()
     assert not any(path.exists() for path in half)
-    assert all(path.exists() for path in kept)
+    assert all(path.exists() for path in remaining)
 
 
 def test_one_process_at_a_time_trains_in_a_directory(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def test_smaller_crops_come_first_and_the_epochs_run_on_behind_them(store: Sampl
     assert [tuple(images.shape[:3]) for images in every] == [(16, 32, 32)] * 4 + [(4, 32, 64)] * 5
     order = [index for images in every for index in visited(images)]
     assert order == [index for epoch in range(14) for index in sample_order(7, epoch, COUNT).tolist()]
-    shares = [batch_at(store, halved, 7, 3, slice(own, None, 3)).images for own in range(3)]
-    assert all(torch.equal(images, every[3][own::3]) for own, images in enumerate(shares))
+    shares = [batch_at(store, halved, 7, 3, slice(rank, None, 3)).images for rank in range(3)]
+    assert all(torch.equal(images, every[3][rank::3]) for rank, images in enumerate(shares))
 
 
 def test_a_batch_larger_than_the_data_takes_images_again_and_cuts_them_anew(store: SampleStore, recipe: Recipe) -> None:
@@ -200,15 +200,15 @@ def test_border_weights_are_those_of_the_crop(recipe: Recipe) -> None:
     instance_map[4:12, 18:28] = 2
     sample = Sample(np.zeros((16, 32, 3), np.uint8), (instance_map > 0).astype(np.uint8), instance_map)
     twice = recipe.replace(scale=(2.0, 2.0), border_weight=10.0)
-    seen = augment_sample(sample, twice, np.random.default_rng(0))
-    assert seen.border is not None
-    assert seen.border.shape == (32, 64)
+    crop = augment_sample(sample, twice, np.random.default_rng(0))
+    assert crop.border is not None
+    assert crop.border.shape == (32, 64)
     expected = 10 * np.exp(-((4 + 5) ** 2) / 50)  # amid the gap, 4 and 5 pixels from the two
-    assert seen.border[16, 31] == pytest.approx(expected, rel=1e-5)
-    assert seen.border[seen.label_map == 1].max() == 0
+    assert crop.border[16, 31] == pytest.approx(expected, rel=1e-5)
+    assert crop.border[crop.label_map == 1].max() == 0
     without = Sample(sample.image, sample.label_map)  # its objects are then the parts of the second class
     again = augment_sample(without, twice, np.random.default_rng(0))
-    assert np.array_equal(again.border, seen.border)
+    assert np.array_equal(again.border, crop.border)
 
 
 def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> None:
@@ -219,10 +219,10 @@ def test_elastic_deformation_moves_image_and_labels_alike(recipe: Recipe) -> Non
     bent = recipe.replace(elastic=6.0)
     moved = 0
     for key in range(8):
-        seen = augment_sample(sample, bent, np.random.default_rng(key))
-        clear = (seen.image[..., 0] < 50) | (seen.image[..., 0] > 150)  # off the blurred edge
-        assert np.array_equal(seen.label_map[clear], (seen.image[..., 0] > 100)[clear])
-        moved += not np.array_equal(np.sort(seen.label_map, axis=1)[0], np.sort(label_map, axis=1)[0])
+        crop = augment_sample(sample, bent, np.random.default_rng(key))
+        clear = (crop.image[..., 0] < 50) | (crop.image[..., 0] > 150)  # off the blurred edge
+        assert np.array_equal(crop.label_map[clear], (crop.image[..., 0] > 100)[clear])
+        moved += not np.array_equal(np.sort(crop.label_map, axis=1)[0], np.sort(label_map, axis=1)[0])
     assert moved >= 6
 
 

@@ -53,8 +53,8 @@ def test_epochs_are_those_of_every_stage() -> None:
 
 
 def test_a_model_without_stages_is_refused() -> None:
-    for model, found in (("fcn32s", "model fcn32s"), (None, "model by default")):
-        with pytest.raises(OptionError, match=f"stages: found {found}; expected one of fcn16s, fcn8s"):
+    for model, problem in (("fcn32s", "model fcn32s"), (None, "model by default")):
+        with pytest.raises(OptionError, match=f"stages: found {problem}; expected one of fcn16s, fcn8s"):
             list(plan_stages(TrainOptions(model=model), RunDirectory(Path("out"))))
 
 

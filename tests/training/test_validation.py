@@ -50,14 +50,14 @@ def store(tmp_path: Path) -> SampleStore:
 
 def test_a_semantic_model_has_a_mean_iou(store: SampleStore) -> None:
     """24 pixels of background, all found, of 34 called so; 6 of 16 of cells."""
-    found = validation_score(Predictor(Red(2), SEMANTIC), store, distributed.join_processes())
-    assert found == pytest.approx((24 / 34 + 6 / 16) / 2)
+    score = validation_score(Predictor(Red(2), SEMANTIC), store, distributed.join_processes())
+    assert score == pytest.approx((24 / 34 + 6 / 16) / 2)
 
 
 def test_an_instance_model_has_an_average_precision(store: SampleStore) -> None:
     """Half of the objects at IoU 0.75: 51 of 101 recalls at six of ten thresholds."""
-    found = validation_score(Predictor(Red(5), INSTANCE), store, distributed.join_processes())
-    assert found == pytest.approx(0.6 * 51 / 101)
+    score = validation_score(Predictor(Red(5), INSTANCE), store, distributed.join_processes())
+    assert score == pytest.approx(0.6 * 51 / 101)
 
 
 def test_nothing_to_score(store: SampleStore) -> None:

@@ -111,11 +111,13 @@ def test_pixels_whose_two_ids_name_different_classes_are_told(save, tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize(("values", "found"), [((34,), "id 34;"), ((999, 34000, 65535), "ids 999, 34000, 65535;")])
-def test_instance_ids_that_name_no_label(save, tmp_path: Path, values: tuple[int, ...], found: str) -> None:
+@pytest.mark.parametrize(("values", "problem"), [((34,), "id 34;"), ((999, 34000, 65535), "ids 999, 34000, 65535;")])
+def test_instance_ids_that_name_no_label(save, tmp_path: Path, values: tuple[int, ...], problem: str) -> None:
     frame(save, instances=with_values(33999, *values))
     dataset = open_cityscapes(tmp_path)
-    with pytest.raises(MaskError, match=rf"gtFine_instanceIds.png: found instance {found} expected a label id 0\.\.33"):
+    with pytest.raises(
+        MaskError, match=rf"gtFine_instanceIds.png: found instance {problem} expected a label id 0\.\.33"
+    ):
         dataset.read_labels(only(dataset))
 
 
@@ -190,13 +192,13 @@ def test_check_names_what_is_missing_and_what_was_mended(save, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "problem"),
     [("train/a/b.png", "a name without it"), ("train/b/x_leftImg8bit.png", "the same name as .*/a/x_")],
 )
-def test_names_that_make_no_sense(save, tmp_path: Path, name: str, found: str) -> None:
+def test_names_that_make_no_sense(save, tmp_path: Path, name: str, problem: str) -> None:
     frame(save, "train/a", "x")
     save(f"leftImg8bit/{name}")
-    with pytest.raises(DataError, match=f"found {found}"):
+    with pytest.raises(DataError, match=f"found {problem}"):
         open_cityscapes(tmp_path)
 
 
@@ -215,14 +217,14 @@ def test_written_and_read_back_every_pixel_is_the_same(tmp_path: Path) -> None:
     """Landscapes under the names of eight classes; objects are counted anew, class by class."""
     write_scenes(tmp_path / "scenes", 0, {"train": 3, "val": 2}, size=(64, 96))
     scenes = open_folders(tmp_path / "scenes")
-    own = ("sky", "terrain", "vegetation", "sidewalk", "road", "person", "car", "pole")
-    scenes = replace(scenes, classes=ClassMap(own, scenes.classes.colors))
+    class_names = ("sky", "terrain", "vegetation", "sidewalk", "road", "person", "car", "pole")
+    scenes = replace(scenes, classes=ClassMap(class_names, scenes.classes.colors))
     write_cityscapes(scenes, tmp_path / "once")
     assert is_cityscapes(tmp_path / "once")
     assert (tmp_path / "once/leftImg8bit/val/val/val-0000_leftImg8bit.png").is_file()
     once = open_cityscapes(tmp_path / "once")
     assert names(once) == names(scenes)
-    indices = np.array([CLASSES.names.index(name) for name in own])
+    indices = np.array([CLASSES.names.index(name) for name in class_names])
     for (_, first), (_, second) in zip(scenes.items(), once.items(), strict=True):
         before, after = scenes.read(first), once.read(second)
         assert_array_equal(after.image, before.image)

@@ -32,7 +32,8 @@ def content(*annotations: dict[str, Any], images: int = 1) -> dict[str, Any]:
             {"id": 10 + i, "file_name": f"{'abc'[i]}.png", "height": HEIGHT, "width": WIDTH} for i in range(images)
         ],
         "annotations": [
-            {"id": 100 + i, "image_id": 10, "category_id": 7, "iscrowd": 0} | own for i, own in enumerate(annotations)
+            {"id": 100 + i, "image_id": 10, "category_id": 7, "iscrowd": 0} | annotation
+            for i, annotation in enumerate(annotations)
         ],
         "categories": [{"id": 90, "name": "disc"}, {"id": 7, "name": "cell"}],
     }
@@ -123,14 +124,14 @@ def test_what_is_no_crowd_is_an_object_and_nothing_is_told(write: Callable[..., 
 def test_crowds_that_are_all_of_a_class_are_objects(write: Callable[..., Path]) -> None:
     """As CVAT writes what is drawn with its brush."""
     runs = {"size": [HEIGHT, WIDTH], "counts": [7, 3, 3, 3, 32]}
-    own = {"category_id": 90, "segmentation": OTHER}
-    data = open_dataset(write(content({"segmentation": runs, "iscrowd": 1}, own)))
+    crowd = {"category_id": 90, "segmentation": OTHER}
+    data = open_dataset(write(content({"segmentation": runs, "iscrowd": 1}, crowd)))
     sample = data.read(data.splits["train"][0])
     assert sorted(np.unique(sample.label_map[sample.instance_map > 0]).tolist()) == [1, 2]
     assert (sample.label_map == 1).sum() == 6
     (told,) = data.problems
     assert "found iscrowd 1 on 1 of 1 annotations of cell" in told.message
-    data = open_dataset(write(content({"segmentation": runs, "iscrowd": 1, "ignore": 1}, own)))
+    data = open_dataset(write(content({"segmentation": runs, "iscrowd": 1, "ignore": 1}, crowd)))
     assert (data.read(data.splits["train"][0]).label_map == IGNORE_INDEX).sum() == 6
     assert data.problems == ()
 
@@ -167,8 +168,8 @@ def test_written_and_read_back_every_pixel_is_the_same(tmp_path: Path) -> None:
     coco = open_dataset(tmp_path / "coco")
     assert coco.classes.names[1:] == scenes.classes.names[1:]
     for split, items in scenes.splits.items():
-        for own, other in zip(items, coco.splits[split], strict=True):
-            first, second = scenes.read(own), coco.read(other)
+        for item, other in zip(items, coco.splits[split], strict=True):
+            first, second = scenes.read(item), coco.read(other)
             assert_array_equal(second.image, first.image)
             assert_array_equal(second.instance_map > 0, first.instance_map > 0)
             pairs = np.unique(np.stack([first.instance_map.ravel(), second.instance_map.ravel()]), axis=1)
@@ -176,9 +177,9 @@ def test_written_and_read_back_every_pixel_is_the_same(tmp_path: Path) -> None:
     write_dataset(coco, "coco", tmp_path / "again")
     again = open_dataset(tmp_path / "again")
     for split, items in coco.splits.items():
-        for own, other in zip(items, again.splits[split], strict=True):
-            assert_array_equal(again.read(other).label_map, coco.read(own).label_map)
-            assert_array_equal(again.read(other).instance_map, coco.read(own).instance_map)
+        for item, other in zip(items, again.splits[split], strict=True):
+            assert_array_equal(again.read(other).label_map, coco.read(item).label_map)
+            assert_array_equal(again.read(other).instance_map, coco.read(item).instance_map)
 
 
 def test_what_has_no_label_is_written_as_a_crowd(write: Callable[..., Path], tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_check_tells_what_was_mended_and_what_is_missing(write: Callable[..., Pa
 
 
 @pytest.mark.parametrize(
-    ("annotation", "found"),
+    ("annotation", "problem"),
     [
         ({"segmentation": [[1, 1, 2, 2]]}, "object 100: found an outline of 2 corners"),
         ({"segmentation": []}, "object 100: found no outline"),
@@ -253,9 +254,9 @@ def test_check_tells_what_was_mended_and_what_is_missing(write: Callable[..., Pa
         ({"segmentation": [[0.1, 0.1, 0.9, 0.1, 0.9, 0.8]]}, "outlines within the first pixel; .*Multiply fractions"),
     ],
 )
-def test_objects_that_make_no_sense(write: Callable[..., Path], annotation: dict[str, Any], found: str) -> None:
+def test_objects_that_make_no_sense(write: Callable[..., Path], annotation: dict[str, Any], problem: str) -> None:
     data = open_dataset(write(content(annotation)))
-    with pytest.raises(MaskError, match=found):
+    with pytest.raises(MaskError, match=problem):
         data.read(data.splits["train"][0])
 
 
@@ -264,7 +265,7 @@ def broken(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("listed", "found"),
+    ("listed", "problem"),
     [
         (broken(categories=[{"id": 7, "name": "a"}, {"id": 7, "name": "b"}]), "the id 7 twice among categories"),
         (broken(categories=[{"id": 7}]), "an entry in categories without 'name'"),
@@ -274,8 +275,8 @@ def broken(**changes: Any) -> dict[str, Any]:
         (broken(annotations=None), "no list of annotations"),
     ],
 )
-def test_files_that_make_no_sense(write: Callable[..., Path], listed: dict[str, Any], found: str) -> None:
-    with pytest.raises(DataError, match=f"instances_train2017.json: found {found}"):
+def test_files_that_make_no_sense(write: Callable[..., Path], listed: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DataError, match=f"instances_train2017.json: found {problem}"):
         open_dataset(write(listed))
 
 
@@ -391,7 +392,7 @@ def test_the_empty_category_above_all_is_no_class(
 ) -> None:
     listed = content({"segmentation": [SQUARE]})
     keys = ("id", "name", "supercategory")
-    listed["categories"] = [dict(zip(keys, own, strict=True)) for own in categories]
+    listed["categories"] = [dict(zip(keys, category, strict=True)) for category in categories]
     data = open_dataset(write(listed))
     assert data.classes.names == names
     assert (data.read(data.splits["train"][0]).label_map == names.index("cell")).sum() == 9

@@ -74,9 +74,9 @@ def test_labels_are_classes_in_the_files_order_and_colours(write: Write) -> None
     assert data.classes.colors[1] == (1, 2, 255)
     expected = np.zeros((HEIGHT, WIDTH), int)
     expected[1:4, 1:4], expected[1:3, 5:7] = 1, 2
-    found = read(root)
-    assert_array_equal(found.label_map, expected)
-    assert_array_equal(found.instance_map, expected)
+    sample = read(root)
+    assert_array_equal(sample.label_map, expected)
+    assert_array_equal(sample.instance_map, expected)
 
 
 def test_labels_that_regions_cannot_have_are_no_classes(write: Write) -> None:
@@ -109,17 +109,17 @@ def test_boxes_and_ellipses_may_be_turned(write: Write) -> None:
 
 def test_the_higher_z_order_is_in_front(write: Write) -> None:
     boxes = [f'<box label="cell" xtl="{x}" ytl="0" xbr="{x + 3}" ybr="1" z_order="%d"/>' for x in (0, 1, 2)]
-    found = read(write(image(boxes[0] % 2, boxes[1] % -1, boxes[2] % 0)))
-    assert_array_equal(found.instance_map[0], [1, 1, 1, 2, 2, 0, 0, 0])
-    assert found.remarks[0].startswith("found objects (2 (cell)) that lie wholly behind")
+    sample = read(write(image(boxes[0] % 2, boxes[1] % -1, boxes[2] % 0)))
+    assert_array_equal(sample.instance_map[0], [1, 1, 1, 2, 2, 0, 0, 0])
+    assert sample.remarks[0].startswith("found objects (2 (cell)) that lie wholly behind")
 
 
 def test_shapes_of_one_label_and_group_are_one_object_and_a_box_is_its_frame(write: Write) -> None:
     parts = [mask("0, 1", left=x, top=0, width=1, height=1)[:-2] + ' group_id="3"/>' for x in (0, 2)]
     frame = '<box label="cell" xtl="0" ytl="0" xbr="3" ybr="1" group_id="3"/>'
     other = '<box label="disc" xtl="5" ytl="0" xbr="6" ybr="1" group_id="3"/>'
-    found = read(write(image(*parts, frame, other)))
-    assert_array_equal(found.instance_map[0], [1, 0, 1, 0, 0, 2, 0, 0])
+    sample = read(write(image(*parts, frame, other)))
+    assert_array_equal(sample.instance_map[0], [1, 0, 1, 0, 0, 2, 0, 0])
     boxes = [frame, frame.replace('xtl="0"', 'xtl="7"').replace('xbr="3"', 'xbr="8"')]
     assert_array_equal(read(write(image(*boxes))).instance_map[0], [1, 1, 1, 0, 0, 0, 0, 1])
 
@@ -131,14 +131,14 @@ def test_the_label_ignore_is_no_class(write: Write) -> None:
 
 
 def test_what_is_no_region_is_told(write: Write) -> None:
-    found = read(
+    sample = read(
         write(image('<polyline label="lane" points="0,0;1,1"/>', SQUARE, '<points label="disc" points="1,1"/>'))
     )
-    assert found.remarks == (
+    assert sample.remarks == (
         "found shapes (1 (polyline lane), 3 (points disc)) that are no regions; expected polygons, boxes, ellipses or "
         "masks. Each of them was left out.",
     )
-    assert found.label_map.sum() == 9
+    assert sample.label_map.sum() == 9
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_check_tells_what_was_mended_what_is_wrong_and_what_is_missing(write: Wr
 
 
 @pytest.mark.parametrize(
-    ("drawn", "found"),
+    ("drawn", "problem"),
     [
         (SQUARE.replace("cell", "cow"), "found the label 'cow'; expected one of background, cell, disc"),
         ('<polygon label="cell" points="1,1;2,2"/>', "found an outline of 2 corners"),
@@ -194,8 +194,8 @@ def test_check_tells_what_was_mended_what_is_wrong_and_what_is_missing(write: Wr
         (mask("0, 9", left=6), "found a mask in columns 6 to 8 and rows 2 to 4; expected one inside the image"),
     ],
 )
-def test_shapes_that_make_no_sense(write: Write, drawn: str, found: str) -> None:
-    with pytest.raises(MaskError, match=rf"annotations.xml/a.png, object 1 \(c.*\): {found}"):
+def test_shapes_that_make_no_sense(write: Write, drawn: str, problem: str) -> None:
+    with pytest.raises(MaskError, match=rf"annotations.xml/a.png, object 1 \(c.*\): {problem}"):
         read(write(image(drawn)))
 
 
@@ -207,7 +207,7 @@ def test_an_image_without_a_size(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "found"),
+    ("given", "problem"),
     [
         ({"start": "<!DOCTYPE annotations>"}, r"found a file that cannot be read \(a DOCTYPE"),
         ({"images": ["<image>"]}, r"found a file that cannot be read \(mismatched tag"),
@@ -218,9 +218,9 @@ def test_an_image_without_a_size(write: Write) -> None:
         ({"labels": ""}, "found no labels in <meta>"),
     ],
 )
-def test_files_that_make_no_sense(write: Write, given: dict[str, Any], found: str) -> None:
+def test_files_that_make_no_sense(write: Write, given: dict[str, Any], problem: str) -> None:
     images = given.pop("images", [image(SQUARE)])
-    with pytest.raises(DataError, match=rf"annotations.xml: {found}"):
+    with pytest.raises(DataError, match=rf"annotations.xml: {problem}"):
         open_cvat(write(*images, **given))
 
 
@@ -258,10 +258,10 @@ def test_objects_are_masks_with_holes_and_parts(tmp_path: Path) -> None:
         *("1", "0", "4", "3"),
     ]
     assert (unknown.get("label"), unknown.get("rle")) == ("ignore", "0, 1")
-    assert [own.text for own in content.iterfind("meta/task/labels/label/name")] == ["background", "cell", "ignore"]
-    found = read(tmp_path / "out")
-    assert_array_equal(found.label_map, labels)
-    assert_array_equal(found.instance_map, instances)
+    assert [name.text for name in content.iterfind("meta/task/labels/label/name")] == ["background", "cell", "ignore"]
+    sample = read(tmp_path / "out")
+    assert_array_equal(sample.label_map, labels)
+    assert_array_equal(sample.instance_map, instances)
 
 
 def test_without_objects_the_regions_of_each_class_are_written(tmp_path: Path) -> None:
@@ -283,9 +283,9 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
     assert data.classes.colors == scenes.classes.colors
     assert {problem.kind for problem in check(data).problems} <= {"empty_class"}
     for split, items in scenes.splits.items():
-        for own, other in zip(items, data.splits[split], strict=True):
-            first, second = scenes.read(own), data.read(other)
-            assert own.name == other.name
+        for item, other in zip(items, data.splits[split], strict=True):
+            first, second = scenes.read(item), data.read(other)
+            assert item.name == other.name
             assert_array_equal(second.image, first.image)
             assert_array_equal(second.label_map, np.where(first.instance_map > 0, first.label_map, 0))
             pairs = np.unique(np.stack([first.instance_map.ravel(), second.instance_map.ravel()]), axis=1)

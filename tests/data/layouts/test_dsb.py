@@ -39,8 +39,8 @@ def nuclei(save, *masks: np.ndarray, folder: str = "stage1_train/a") -> None:
     rgba = np.dstack([np.full((6, 8, 3), (10, 20, 30)), np.zeros((6, 8))])
     path = save(f"{folder}/images/{name}.png", rgba)
     (path.parents[1] / "masks").mkdir()
-    for number, own in enumerate(masks):
-        save(f"{folder}/masks/{'xyz'[number]}.png", own)
+    for number, mask in enumerate(masks):
+        save(f"{folder}/masks/{'xyz'[number]}.png", mask)
 
 
 def only(dataset: Dataset) -> Item:
@@ -121,7 +121,7 @@ def test_soft_edges_are_divided_and_told(save, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "found"),
+    ("array", "problem"),
     [
         (np.ones((8, 6)), r"a mask of 8x6 \(height x width\); expected 6x8"),
         (mask((0, 0), value=7), "the values 7 beside 0"),
@@ -130,10 +130,10 @@ def test_soft_edges_are_divided_and_told(save, tmp_path: Path) -> None:
         (np.dstack([SQUARE, CORNER, SQUARE]), "a mask in colours"),
     ],
 )
-def test_masks_that_make_no_sense(save, tmp_path: Path, array: np.ndarray, found: str) -> None:
+def test_masks_that_make_no_sense(save, tmp_path: Path, array: np.ndarray, problem: str) -> None:
     nuclei(save, SQUARE, array)
     dataset = open_dsb(tmp_path)
-    with pytest.raises(MaskError, match=rf"stage1_train/a/masks/y\.png: found {found}"):
+    with pytest.raises(MaskError, match=rf"stage1_train/a/masks/y\.png: found {problem}"):
         dataset.read_labels(only(dataset))
 
 
@@ -159,13 +159,13 @@ def test_folders_name_splits(save, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "found"),
+    ("other", "problem"),
     [("stage1_train/b", "stage1_train/ and in train/"), ("b", "the directory itself and in train/")],
 )
-def test_places_that_contradict(save, tmp_path: Path, other: str, found: str) -> None:
+def test_places_that_contradict(save, tmp_path: Path, other: str, problem: str) -> None:
     nuclei(save, SQUARE, folder="train/a")
     nuclei(save, SQUARE, folder=other)
-    with pytest.raises(DataError, match=f"found images in {found}"):
+    with pytest.raises(DataError, match=f"found images in {problem}"):
         open_dsb(tmp_path)
 
 
@@ -206,12 +206,12 @@ def test_check_names_the_files(save, tmp_path: Path) -> None:
     save("val/f/masks/x.png", np.full((5, 5), 255))
     (tmp_path / "train/e/masks/y.png").write_bytes(b"broken")
     result = check(open_dsb(tmp_path))
-    found = {
+    messages = {
         (problem.kind, str(problem.file.relative_to(tmp_path)))
         for problem in result.problems
         if "class" not in problem.kind
     }
-    assert found == {
+    assert messages == {
         ("mended", "train/a/masks"),
         ("unknown_value", "train/b/masks/y.png"),
         ("missing_mask", "train/c/images/c.png"),
@@ -270,7 +270,7 @@ OBJECTS = SQUARE > 0
 
 
 @pytest.mark.parametrize(
-    ("label_map", "instance_map", "found"),
+    ("label_map", "instance_map", "problem"),
     [
         (OBJECTS, None, "no instance map"),
         (np.where(CORNER > 0, IGNORE_INDEX, OBJECTS), OBJECTS, "2 pixels without a label, or whose class and object"),
@@ -278,8 +278,8 @@ OBJECTS = SQUARE > 0
         (OBJECTS & (mask((2, 3)) == 0), OBJECTS, "1 pixel without"),
     ],
 )
-def test_what_masks_of_objects_cannot_hold(save, tmp_path: Path, label_map, instance_map, found: str) -> None:
-    with pytest.raises(DataError, match=rf"a\.png: found {found}"):
+def test_what_masks_of_objects_cannot_hold(save, tmp_path: Path, label_map, instance_map, problem: str) -> None:
+    with pytest.raises(DataError, match=rf"a\.png: found {problem}"):
         write_dsb(made(save, label_map, instance_map), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

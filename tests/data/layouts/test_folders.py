@@ -255,8 +255,8 @@ def test_a_directory_that_is_not_empty_is_left_alone(save, tmp_path: Path) -> No
     save("in/images/a.png")
     save("in/masks/a.png", MASK)
     dataset = open_folders(tmp_path / "in")
-    kept = save("out/kept.png")
-    for out in (tmp_path / "out", kept):
+    file = save("out/kept.png")
+    for out in (tmp_path / "out", file):
         with pytest.raises(OutputError):
             write_folders(dataset, out)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["kept.png"]
@@ -374,7 +374,9 @@ def test_a_folder_within_images_without_masks_of_its_own_is_passed_over(save, tm
     save("masks/a.png", MASK)
     dataset = open_folders(tmp_path)
     assert [item.image for _, item in dataset.items()] == [tmp_path / "images/a.png"]
-    assert [(own.kind, own.file) for own in dataset.problems] == [("passed_over", tmp_path / "images/small")]
+    assert [(problem.kind, problem.file) for problem in dataset.problems] == [
+        ("passed_over", tmp_path / "images/small")
+    ]
 
 
 def test_one_mask_of_two_images_is_an_error(save, tmp_path: Path) -> None:
@@ -393,16 +395,18 @@ def test_other_names_of_folders_count_where_the_usual_ones_are_not_there(save, t
     save("masks/b.png", MASK)
     dataset = open_folders(tmp_path)
     assert [item.name for _, item in dataset.items()] == ["b"]
-    assert sorted(own.file.name for own in dataset.problems) == ["ground_truth", "img_dir"]
+    assert sorted(problem.file.name for problem in dataset.problems) == ["ground_truth", "img_dir"]
 
 
 def test_a_list_of_classes_that_is_not_read_is_named(save, tmp_path: Path) -> None:
     save("images/a.png")
     save("masks/a.png", MASK)
     (tmp_path / "classes.json").write_text("[]")
-    assert [(own.kind, own.file.name) for own in open_dataset(tmp_path).problems] == [("passed_over", "classes.json")]
+    assert [(entry.kind, entry.file.name) for entry in open_dataset(tmp_path).problems] == [
+        ("passed_over", "classes.json")
+    ]
     (tmp_path / "classes.json").rename(tmp_path / "masks/label_colors.txt")
-    assert [own.file.name for own in open_dataset(tmp_path).problems] == ["label_colors.txt"]
+    assert [entry.file.name for entry in open_dataset(tmp_path).problems] == ["label_colors.txt"]
     (tmp_path / "classes.txt").write_text("a\nb\nc\n")
     (problem,) = open_dataset(tmp_path).problems
     assert "It was not compared: classes.txt counts" in problem.message

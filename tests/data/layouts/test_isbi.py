@@ -112,9 +112,9 @@ def test_a_bad_page_is_named_and_left_out_alone(stacks: Path) -> None:
         ("train-volume.tif/5", "duplicate"),
     ]
     assert "value 7 in 1 pixel" in result.harmful[0].message
-    kept = dataset.without(result.unusable).splits
-    assert [item.name for item in kept["train"]] == [f"{i:02d}" for i in range(24) if i not in (3, 5)]
-    assert len(kept["test"]) == 6
+    splits = dataset.without(result.unusable).splits
+    assert [item.name for item in splits["train"]] == [f"{i:02d}" for i in range(24) if i not in (3, 5)]
+    assert len(splits["test"]) == 6
 
 
 def test_labels_of_another_size(stacks: Path) -> None:
@@ -199,7 +199,7 @@ def test_what_is_converted_to_folders_is_read_back(isbi: Path, tmp_path: Path) -
     write_dataset(before, "folders", tmp_path / "out")
     after = open_dataset(tmp_path / "out")
     assert (after.format, after.classes) == ("folders", before.classes)
-    for old, new in zip(read_all(before), sorted(read_all(after), key=lambda own: own[1]), strict=True):
+    for old, new in zip(read_all(before), sorted(read_all(after), key=lambda pair: pair[1]), strict=True):
         assert (old[0] == "test", old[1]) == (new[0] == "test", new[1])  # folders without val get some of train
         for ours, theirs in zip(old[2:], new[2:], strict=True):
             assert_array_equal(ours, theirs)

@@ -71,11 +71,11 @@ def test_labels_follow_background_in_alphabetical_order(write: Write) -> None:
     data = open_labelme(write(shape("disc"), shape("cell", [[5, 1], [7, 1], [7, 3], [5, 3]]), shape("_background_")))
     assert data.format == "labelme"
     assert data.classes.names == ("_background_", "cell", "disc")
-    found = data.read(data.splits["train"][0])
+    sample = data.read(data.splits["train"][0])
     expected = np.zeros((HEIGHT, WIDTH), int)
     expected[1:3, 5:7] = 1
-    assert_array_equal(found.label_map, expected)  # background, drawn last of two as large, is in front of the disc
-    assert_array_equal(found.instance_map, 2 * expected)
+    assert_array_equal(sample.label_map, expected)  # background, drawn last of two as large, is in front of the disc
+    assert_array_equal(sample.instance_map, 2 * expected)
 
 
 @pytest.mark.parametrize(
@@ -98,42 +98,42 @@ def test_kinds_of_shapes_that_are_the_same_square(write: Write, drawn: dict[str,
 
 def test_a_circle_is_given_by_its_centre_and_a_point_on_it(write: Write) -> None:
     rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    found = read(write(shape(points=[[4, 3], [4, 5.2]], shape_type="circle")))
-    assert_array_equal(found.label_map, np.hypot(columns - 4, rows - 3) < 2.2)
+    sample = read(write(shape(points=[[4, 3], [4, 5.2]], shape_type="circle")))
+    assert_array_equal(sample.label_map, np.hypot(columns - 4, rows - 3) < 2.2)
 
 
 def test_a_mask_may_have_holes(write: Write) -> None:
     ring = [[1, 1, 1], [1, 0, 1], [1, 1, 1]]
-    found = read(write(shape(points=[[5, 2], [7, 4]], shape_type="mask", mask=png(ring))))
+    sample = read(write(shape(points=[[5, 2], [7, 4]], shape_type="mask", mask=png(ring))))
     expected = np.zeros((HEIGHT, WIDTH), int)
     expected[2:5, 5:8] = ring
-    assert_array_equal(found.label_map, expected)
+    assert_array_equal(sample.label_map, expected)
 
 
 def test_shapes_of_one_label_and_group_are_one_object(write: Write) -> None:
     left, right = ([[x, 0], [x + 1, 0], [x + 1, 1], [x, 1]] for x in (0, 3))
-    found = read(write(shape(points=left, group_id=0), shape(points=right, group_id=0)))
-    assert_array_equal(found.instance_map[0], [1, 0, 0, 1, 0, 0, 0, 0])
-    found = read(write(shape(points=left, group_id=0), shape("disc", right, group_id=0)))
-    assert_array_equal(found.instance_map[0], [1, 0, 0, 2, 0, 0, 0, 0])
+    sample = read(write(shape(points=left, group_id=0), shape(points=right, group_id=0)))
+    assert_array_equal(sample.instance_map[0], [1, 0, 0, 1, 0, 0, 0, 0])
+    sample = read(write(shape(points=left, group_id=0), shape("disc", right, group_id=0)))
+    assert_array_equal(sample.instance_map[0], [1, 0, 0, 2, 0, 0, 0, 0])
 
 
 def test_what_is_to_be_ignored_has_no_label(write: Write) -> None:
-    found = read(write(shape("__ignore__")))
-    assert (found.label_map == IGNORE_INDEX).sum() == 9
-    assert not found.instance_map.any()
+    sample = read(write(shape("__ignore__")))
+    assert (sample.label_map == IGNORE_INDEX).sum() == 9
+    assert not sample.instance_map.any()
 
 
 def test_points_and_lines_are_told_and_make_no_class(write: Write) -> None:
     line = shape("axis", [[0, 0], [3, 3]], shape_type="line")
     root = write(line, shape("eye", [[0, 0]], shape_type="point"), shape())
     assert open_labelme(root).classes.names == ("background", "cell")
-    found = read(root)
-    assert found.remarks == (
+    sample = read(root)
+    assert sample.remarks == (
         "found points or lines (1 (axis), 2 (eye)); expected polygons, rectangles, circles or masks. "
         "Each of them was left out.",
     )
-    assert found.label_map.sum() == 9
+    assert sample.label_map.sum() == 9
 
 
 def test_a_list_of_classes_names_them(write: Write) -> None:
@@ -164,7 +164,7 @@ def test_layouts(write: Write, file: str, split: str, name: str) -> None:
     assert is_labelme(root)
     assert not is_coco(root)
     data = open_labelme(root)
-    assert [(own, item.name) for own, item in data.items()] == [(split, name)]
+    assert [(part, item.name) for part, item in data.items()] == [(split, name)]
     assert data.splits[split][0].image.is_file()
 
 
@@ -226,7 +226,7 @@ def test_check_tells_what_is_missing_damaged_and_mended(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    ("drawn", "found"),
+    ("drawn", "problem"),
     [
         (shape(points=[[1, 1], [2, 2]]), r"found an outline of 2 corners"),
         (shape(points=[[1, 1, 1]]), r"found points of the shape \(1, 3\)"),
@@ -248,14 +248,14 @@ def test_check_tells_what_is_missing_damaged_and_mended(write: Write) -> None:
         ),
     ],
 )
-def test_shapes_that_make_no_sense(write: Write, drawn: dict[str, Any], found: str) -> None:
-    with pytest.raises(MaskError, match=rf"a.json, object 1 \(.*\): {found}"):
+def test_shapes_that_make_no_sense(write: Write, drawn: dict[str, Any], problem: str) -> None:
+    with pytest.raises(MaskError, match=rf"a.json, object 1 \(.*\): {problem}"):
         read(write(drawn))
 
 
 def test_an_empty_mask_is_told(write: Write) -> None:
-    found = read(write(shape(points=[[0, 0], [1, 0]], shape_type="mask", mask=png([[0, 0]]))))
-    assert found.remarks[0].startswith("found objects (1 (cell)) that cover no pixel's centre")
+    sample = read(write(shape(points=[[0, 0], [1, 0]], shape_type="mask", mask=png([[0, 0]]))))
+    assert sample.remarks[0].startswith("found objects (1 (cell)) that cover no pixel's centre")
 
 
 @pytest.mark.parametrize("shapes", [None, {}, ["cell"]])
@@ -279,7 +279,7 @@ def test_objects_are_polygons_groups_or_masks(tmp_path: Path) -> None:
     labels[1, 4] = IGNORE_INDEX
     write_labelme(data_of(tmp_path, labels, instances), tmp_path / "out")
     content = json.loads((tmp_path / "out/val/a.json").read_text())
-    assert [(own["label"], own["shape_type"], own["group_id"]) for own in content["shapes"]] == [
+    assert [(entry["label"], entry["shape_type"], entry["group_id"]) for entry in content["shapes"]] == [
         ("cell", "polygon", None),
         ("cell", "polygon", 2),
         ("cell", "polygon", 2),
@@ -289,10 +289,10 @@ def test_objects_are_polygons_groups_or_masks(tmp_path: Path) -> None:
     assert content["shapes"][0]["points"] == [[2, 0], [2, 2], [0, 2], [0, 0]]
     assert content["shapes"][3]["points"] == [[3, 0], [5, 2]]
     assert (content["imagePath"], content["imageHeight"], content["imageWidth"]) == ("a.png", 4, 6)
-    found = read(tmp_path / "out")
-    assert_array_equal(found.label_map, labels)
-    assert_array_equal(found.instance_map, instances)
-    assert found.remarks == ()
+    sample = read(tmp_path / "out")
+    assert_array_equal(sample.label_map, labels)
+    assert_array_equal(sample.instance_map, instances)
+    assert sample.remarks == ()
 
 
 def test_without_objects_the_regions_of_each_class_are_written(tmp_path: Path) -> None:
@@ -314,9 +314,9 @@ def test_written_and_read_back_every_pixel_of_objects_is_the_same(tmp_path: Path
     assert data.classes.colors == scenes.classes.colors
     assert {problem.kind for problem in check(data).problems} <= {"empty_class"}
     for split, items in scenes.splits.items():
-        for own, other in zip(items, data.splits[split], strict=True):
-            first, second = scenes.read(own), data.read(other)
-            assert own.name == other.name
+        for item, other in zip(items, data.splits[split], strict=True):
+            first, second = scenes.read(item), data.read(other)
+            assert item.name == other.name
             assert_array_equal(second.image, first.image)
             assert_array_equal(second.label_map, np.where(first.instance_map > 0, first.label_map, 0))
             pairs = np.unique(np.stack([first.instance_map.ravel(), second.instance_map.ravel()]), axis=1)

@@ -24,7 +24,7 @@ def region(shape: dict[str, Any], **attributes: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, *regions: Any, name: str = "a.png", project: bool = False, numbered: bool = False) -> None:
-    listed: Any = {str(i): own for i, own in enumerate(regions)} if numbered else list(regions)
+    listed: Any = {str(i): region for i, region in enumerate(regions)} if numbered else list(regions)
     content: dict[str, Any] = {f"{name}123": {"filename": name, "size": 123, "regions": listed, "file_attributes": {}}}
     if project:
         content = {"_via_settings": {"ui": {}}, "_via_img_metadata": content, "_via_attributes": {}}
@@ -95,7 +95,7 @@ def test_points_are_told(save, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "found"),
+    ("attributes", "problem"),
     [
         (region({"name": "polygon", "all_points_x": [1, 2, 3], "all_points_y": [1, 2]}), "points that cannot be read"),
         (region({"name": "polygon", "all_points_x": [1, 2], "all_points_y": [1, 2]}), "an outline of 2 corners"),
@@ -106,11 +106,11 @@ def test_points_are_told(save, tmp_path: Path) -> None:
         ("region", "the shape ''|no 'kind'"),
     ],
 )
-def test_a_region_that_makes_no_sense_costs_its_image(save, tmp_path: Path, own: Any, found: str) -> None:
+def test_a_region_that_makes_no_sense_costs_its_image(save, tmp_path: Path, attributes: Any, problem: str) -> None:
     save("a.png")
-    write(tmp_path, own, region(SQUARE))
+    write(tmp_path, attributes, region(SQUARE))
     data = open_dataset(tmp_path)
-    with pytest.raises(MaskError, match=found):
+    with pytest.raises(MaskError, match=problem):
         data.read(next(data.items())[1])
 
 

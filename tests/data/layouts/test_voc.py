@@ -223,7 +223,7 @@ def test_a_label_map_gives_colours_to_classes(add, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "found"),
+    ("name", "text", "problem"),
     [
         ("labels.txt", "cat\ndog\n", "'cat' first; expected _background_ first"),
         ("labels.txt", "__ignore__\n", "no class"),
@@ -232,10 +232,10 @@ def test_a_label_map_gives_colours_to_classes(add, tmp_path: Path) -> None:
         ("labelmap.txt", "background:0,0,0::\ncat:0,0,0::\n", r"the colour \[0, 0, 0\] twice"),
     ],
 )
-def test_lists_that_make_no_sense(add, tmp_path: Path, name: str, text: str, found: str) -> None:
+def test_lists_that_make_no_sense(add, tmp_path: Path, name: str, text: str, problem: str) -> None:
     add("a")
     (tmp_path / name).write_text(text)
-    with pytest.raises(DataError, match=f"{name}: found {found}"):
+    with pytest.raises(DataError, match=f"{name}: found {problem}"):
         open_voc(tmp_path)
 
 
@@ -277,9 +277,9 @@ def test_written_and_read_back_everything_is_the_same(tmp_path: Path) -> None:
     listed = (tmp_path / "voc/ImageSets/Segmentation/trainval.txt").read_text().split()
     assert listed == [*names(again)["train"], *names(again)["val"]]
     for split, items in scenes.splits.items():
-        for own, other in zip(items, again.splits[split], strict=True):
-            one, two = scenes.read(own), again.read(other)
-            assert other.image.read_bytes() == own.image.read_bytes()
+        for item, other in zip(items, again.splits[split], strict=True):
+            one, two = scenes.read(item), again.read(other)
+            assert other.image.read_bytes() == item.image.read_bytes()
             assert_array_equal(two.label_map, one.label_map)
             assert_array_equal(two.instance_map > 0, one.instance_map > 0)
             pairs = np.unique(np.stack([one.instance_map.ravel(), two.instance_map.ravel()]), axis=1)
@@ -341,12 +341,12 @@ def test_second_columns_are_followed(add, save, root: Path) -> None:
     write_list(root, "train", f"/JPEGImages/{name}.jpg /SegmentationClassAug/{name}.png")
     data = open_voc(root)
     assert_array_equal(first(data).label_map, np.where(CLASS_MASK == 15, 3, CLASS_MASK))
-    assert [own.kind for own in data.problems] == ["assumed"]
+    assert [problem.kind for problem in data.problems] == ["assumed"]
     write_list(root, "train", f"{name} 1")
     assert_array_equal(first(open_voc(root)).label_map, CLASS_MASK)
 
 
 def test_an_image_that_a_list_names_and_that_is_not_there(root: Path) -> None:
     write_list(root, "val", "2011_000001", "gone.png")
-    problems = [own for own in check(open_voc(root)).problems if own.kind == "missing_image"]
-    assert [own.file.name for own in problems] == ["2011_000001.jpg", "gone.png"]
+    problems = [problem for problem in check(open_voc(root)).problems if problem.kind == "missing_image"]
+    assert [problem.file.name for problem in problems] == ["2011_000001.jpg", "gone.png"]

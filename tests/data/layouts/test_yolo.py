@@ -158,7 +158,7 @@ def test_check_tells_what_was_mended(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "fault"),
     [
         ("0 0.5 0.5 0.2 0.2", "a box on line 2"),
         ("0 0.5 0.5 0.2 0.2 0.3", "5 coordinates on line 2"),
@@ -173,9 +173,9 @@ def test_check_tells_what_was_mended(root: Path) -> None:
         ("0 0 0 0 -0.02 1 1", "the coordinate -0.02 on line 2"),
     ],
 )
-def test_lines_that_make_no_sense(root: Path, line: str, found: str) -> None:
+def test_lines_that_make_no_sense(root: Path, line: str, fault: str) -> None:
     write(root, "labels/train/a.txt", f"{SQUARE}\n{line}\n")
-    with pytest.raises(MaskError, match=rf"a\.txt.*{found}"):
+    with pytest.raises(MaskError, match=rf"a\.txt.*{fault}"):
         labels_of(root)
     (problem,) = check(open_yolo(root)).problems
     assert problem.kind == "unknown_value"
@@ -195,7 +195,7 @@ def test_what_lies_a_little_outside_is_cut(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "fault"),
     [
         (YAML + "nc: 3\n", "2 names and nc: 3; expected as many names as nc"),
         (YAML + "nc: two\n", "2 names and nc: 'two'"),
@@ -224,11 +224,11 @@ def test_what_lies_a_little_outside_is_cut(root: Path) -> None:
         (f"|\n{YAML}", "a file that cannot be read"),
     ],
 )
-def test_yaml_files_that_make_no_sense(root: Path, content: str, found: str) -> None:
+def test_yaml_files_that_make_no_sense(root: Path, content: str, fault: str) -> None:
     (root / "empty").mkdir()
     write(root, "empty.txt", "images/val/gone.png\n")
     write(root, "data.yaml", content)
-    with pytest.raises(DataError, match=rf"data\.yaml: found {found}"):
+    with pytest.raises(DataError, match=rf"data\.yaml: found {fault}"):
         open_yolo(root)
 
 
@@ -283,9 +283,9 @@ def test_written_and_read_back_every_object_is_the_same(tmp_path: Path) -> None:
     assert again.classes.names[1:] == scenes.classes.names[1:]
     assert names(again) == names(scenes)
     for split, items in scenes.splits.items():
-        for own, other in zip(items, again.splits[split], strict=True):
-            first, second = scenes.read(own), again.read(other)
-            assert other.image.read_bytes() == own.image.read_bytes()
+        for item, other in zip(items, again.splits[split], strict=True):
+            first, second = scenes.read(item), again.read(other)
+            assert other.image.read_bytes() == item.image.read_bytes()
             assert_array_equal(second.instance_map > 0, first.instance_map > 0)
             objects = first.instance_map > 0
             assert_array_equal(second.label_map, np.where(objects, first.label_map, 0))

@@ -56,5 +56,5 @@ def test_counts_are_those_of_the_whole_mask_some_rows_at_a_time(
     values[20:] = values[19]  # runs that go on over the border of two parts
     mask = collect_statistics([save("a.png", values)]).masks[0]
     codes = pack_rgb(values) if kind == "colours" else values
-    assert mask.pixels == dict(zip(*(own.tolist() for own in np.unique(codes, return_counts=True)), strict=True))
+    assert mask.pixels == dict(zip(*(column.tolist() for column in np.unique(codes, return_counts=True)), strict=True))
     assert (mask.rgb, mask.gray) == (kind == "colours", kind != "colours")

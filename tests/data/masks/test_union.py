@@ -33,7 +33,7 @@ def test_masks_with_numbers_are_united_and_told(save, tmp_path: Path) -> None:
     assert_array_equal(dataset.read(items["benign (1)"]).label_map, LEFT // 255)
     assert_array_equal(dataset.read(items["benign (2)"]).label_map, (LEFT + RIGHT) // 255)
     assert dataset.stray_masks == ()
-    (problem,) = [own for own in dataset.problems if own.kind == "assumed"]
+    (problem,) = [entry for entry in dataset.problems if entry.kind == "assumed"]
     names = r"benign (2)_mask.png, benign (2)_mask_1.png of benign (2).png"
     assert f"found several masks of 1 image ({names})" in problem.message
     assert check(dataset).harmful == []

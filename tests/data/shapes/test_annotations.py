@@ -35,18 +35,18 @@ def test_labels_are_classes_background_or_nothing() -> None:
         Shape("3", "__ignore__", [box(3, 0, 4, 2)]),
         Shape("4", "cat", [box(2, 0, 3, 2)]),
     ]
-    found = draw_shapes(shapes, CLASSES, (2, 4), "a.json")
-    assert_array_equal(found.label_map, [[2, 0, 1, IGNORE_INDEX], [0, 0, 1, IGNORE_INDEX]])
-    assert_array_equal(found.instance_map, [[1, 0, 3, 0], [0, 0, 3, 0]])
+    drawn = draw_shapes(shapes, CLASSES, (2, 4), "a.json")
+    assert_array_equal(drawn.label_map, [[2, 0, 1, IGNORE_INDEX], [0, 0, 1, IGNORE_INDEX]])
+    assert_array_equal(drawn.instance_map, [[1, 0, 3, 0], [0, 0, 3, 0]])
 
 
 def test_parts_of_a_group_are_one_object_even_where_they_overlap() -> None:
     parts = [Shape(str(i), "cat", [box(i, 0, i + 2, 1)], group_id=7) for i in range(2)]
     other = Shape("2", "dog", [box(3, 0, 4, 1)], group_id=7)
-    found = draw_shapes([*parts, other], CLASSES, (1, 4), "a.json")
-    assert_array_equal(found.instance_map, [[1, 1, 1, 2]])
-    assert_array_equal(found.label_map, [[1, 1, 1, 2]])
-    assert found.remarks == ()
+    drawn = draw_shapes([*parts, other], CLASSES, (1, 4), "a.json")
+    assert_array_equal(drawn.instance_map, [[1, 1, 1, 2]])
+    assert_array_equal(drawn.label_map, [[1, 1, 1, 2]])
+    assert drawn.remarks == ()
 
 
 def test_a_part_without_a_pixel_is_told() -> None:
@@ -60,10 +60,10 @@ def test_a_part_without_a_pixel_is_told() -> None:
 def test_the_higher_level_is_in_front_and_what_it_hides_wholly_is_told() -> None:
     large = Shape("1", "cat", [box(0, 0, 3, 1)], level=2)
     small, across = Shape("2", "dog", [box(1, 0, 2, 1)]), Shape("3", "dog", [box(2, 0, 5, 1)])
-    found = draw_shapes([large, small, across], CLASSES, (1, 5), "a.xml")
-    assert_array_equal(found.instance_map, [[1, 1, 1, 2, 2]])
-    assert_array_equal(found.label_map, [[1, 1, 1, 2, 2]])
-    assert found.remarks == (
+    drawn = draw_shapes([large, small, across], CLASSES, (1, 5), "a.xml")
+    assert_array_equal(drawn.instance_map, [[1, 1, 1, 2, 2]])
+    assert_array_equal(drawn.label_map, [[1, 1, 1, 2, 2]])
+    assert drawn.remarks == (
         "found objects (2) that lie wholly behind those drawn in front of them; expected objects that can be seen. "
         "Each of them was lost.",
     )
@@ -76,9 +76,9 @@ def test_on_one_level_the_smaller_is_in_front() -> None:
 
 def test_what_has_no_label_covers_objects_of_lower_levels() -> None:
     shapes = [Shape("1", "cat", [box(0, 0, 2, 1)]), Shape("2", "void", [box(1, 0, 3, 1)], level=1)]
-    found = draw_shapes(shapes, CLASSES, (1, 3), "a.xml")
-    assert_array_equal(found.label_map, [[1, IGNORE_INDEX, IGNORE_INDEX]])
-    assert_array_equal(found.instance_map, [[1, 0, 0]])
+    drawn = draw_shapes(shapes, CLASSES, (1, 3), "a.xml")
+    assert_array_equal(drawn.label_map, [[1, IGNORE_INDEX, IGNORE_INDEX]])
+    assert_array_equal(drawn.instance_map, [[1, 0, 0]])
 
 
 def test_an_object_without_a_pixel_is_told_on_any_level() -> None:
@@ -136,9 +136,9 @@ def test_regions_share_no_pixel_and_end_with_what_has_no_label() -> None:
         (dog, [[0, 0, 0, 1], [0, 0, 0, 1]]),
         (unknown, [[0, 0, 1, 0], [1, 0, 0, 0]]),
     ):
-        found = np.zeros((2, 4), bool)
-        found[piece.place] = piece.mask
-        assert_array_equal(found, expected)
+        covered = np.zeros((2, 4), bool)
+        covered[piece.place] = piece.mask
+        assert_array_equal(covered, expected)
     classes = [class_index for class_index, _ in iter_regions(Labels(label_map))]
     assert classes == [1, 2, IGNORE_INDEX]
 

@@ -210,7 +210,7 @@ def test_a_newer_model_file_asks_for_a_newer_pixelwise(kind: Kind, colour: Colou
 
 
 @pytest.mark.parametrize(
-    ("changes", "found"),
+    ("changes", "problem"),
     [
         ({"input_name": "pixels"}, r"found inputs pixels: tensor\(uint8\) \(any, any, any, 3\)"),
         ({"input_type": TensorProto.INT8}, r"found inputs image: tensor\(INT8\) \(any, any, any, 3\)"),
@@ -220,8 +220,8 @@ def test_a_newer_model_file_asks_for_a_newer_pixelwise(kind: Kind, colour: Colou
     ],
 )
 def test_a_graph_that_takes_or_gives_something_else_is_refused(
-    kind: Kind, colour: ColourModel, tmp_path: Path, changes: dict[str, Any], found: str
+    kind: Kind, colour: ColourModel, tmp_path: Path, changes: dict[str, Any], problem: str
 ) -> None:
     path = colour.save(tmp_path / "model.onnx", **changes)
-    with pytest.raises(ModelFileError, match=found.replace("INT8", INT8[kind])):
+    with pytest.raises(ModelFileError, match=problem.replace("INT8", INT8[kind])):
         kind(path)

@@ -55,14 +55,14 @@ def test_a_predictor_labels_in_tiles_with_it_from_several_threads(
     model_file: Path, colour: ColourModel, image: UInt8
 ) -> None:
     predictor = load(model_file, engine="openvino", at_once=2)
-    found: list[UInt8] = []
-    threads = [threading.Thread(target=lambda: found.append(predictor.label_map(image))) for _ in range(3)]
+    label_maps: list[UInt8] = []
+    threads = [threading.Thread(target=lambda: label_maps.append(predictor.label_map(image))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 3
-    for label_map in found:
+    assert len(label_maps) == 3
+    for label_map in label_maps:
         assert_array_equal(label_map, colour.labels(image))
 
 

@@ -21,10 +21,10 @@ def test_cocos_results_are_what_its_own_code_reads(
 ) -> None:
     write_coco_results(tmp_path / f"17{ENDING}", load(blob_file).predict(blob_image))
     entries = json.loads((tmp_path / f"17{ENDING}").read_text())
-    assert [(own["image_id"], own["category_id"], own["bbox"]) for own in entries] == [
+    assert [(entry["image_id"], entry["category_id"], entry["bbox"]) for entry in entries] == [
         (17, 1, [2, 1, 3, 3]),
         (17, 1, [58, 1, 6, 3]),
         (17, 1, [64, 1, 6, 3]),
     ]
-    for number, own in enumerate(entries, 1):
-        assert_array_equal(coco_mask.decode(own["segmentation"]), blob_map == number)
+    for number, entry in enumerate(entries, 1):
+        assert_array_equal(coco_mask.decode(entry["segmentation"]), blob_map == number)

@@ -44,13 +44,15 @@ def test_regions_of_a_semantic_model_are_outlined(model_file: Path, image: UInt8
     result = load(model_file).predict(image)
     write_geojson(tmp_path / "a.geojson", result)
     painted = np.full(result.label_map.shape, 255, np.uint8)
-    for own in json.loads((tmp_path / "a.geojson").read_text())["features"]:
-        assert list(own["properties"]) == ["class", "area"]
-        assert own["geometry"]["type"] == "Polygon"
-        for ring in own["geometry"]["coordinates"]:
+    for feature in json.loads((tmp_path / "a.geojson").read_text())["features"]:
+        assert list(feature["properties"]) == ["class", "area"]
+        assert feature["geometry"]["type"] == "Polygon"
+        for ring in feature["geometry"]["coordinates"]:
             assert len(set(map(tuple, ring[1:]))) == len(ring) - 1  # it meets itself nowhere
-        inside = fill_rings([np.array(ring[1:], np.float64) for ring in own["geometry"]["coordinates"]], painted.shape)
-        assert own["properties"]["area"] == inside.sum()
+        inside = fill_rings(
+            [np.array(ring[1:], np.float64) for ring in feature["geometry"]["coordinates"]], painted.shape
+        )
+        assert feature["properties"]["area"] == inside.sum()
         assert (painted[inside] == 255).all()
-        painted[inside] = result.info.classes.names.index(own["properties"]["class"])
+        painted[inside] = result.info.classes.names.index(feature["properties"]["class"])
     assert_array_equal(painted, result.label_map)

@@ -39,22 +39,22 @@ def save(path: Path, image: UInt8, crs: str | None) -> Path:
 
 def in_json(path: Path) -> list[dict[str, Any]]:
     """Each feature's attributes and how many corners and which extent it has."""
-    found = []
-    for own in json.loads(path.read_text())["features"]:
-        kind, polygons = own["geometry"]["type"], own["geometry"]["coordinates"]
+    features = []
+    for feature in json.loads(path.read_text())["features"]:
+        kind, polygons = feature["geometry"]["type"], feature["geometry"]["coordinates"]
         rings = [ring for polygon in ([polygons] if kind == "Polygon" else polygons) for ring in polygon]
         corners = np.concatenate([np.array(ring) for ring in rings])
         ends = [*corners.min(axis=0), *corners.max(axis=0)]
-        found.append({**own["properties"], "corners": len(corners), "ends": ends})
-    return found
+        features.append({**feature["properties"], "corners": len(corners), "ends": ends})
+    return features
 
 
 def in_geopackage(path: Path, layer: str) -> list[dict[str, Any]]:
     database = sqlite3.connect(path)
     database.row_factory = sqlite3.Row
-    found = []
+    features = []
     for row in database.execute(f"SELECT * FROM {layer} ORDER BY fid"):
-        own = {key: row[key] for key in ("class", "id", "score", "area") if row[key] is not None}
+        values = {key: row[key] for key in ("class", "id", "score", "area") if row[key] is not None}
         left, right, top, bottom = struct.unpack_from("<4d", row["geom"], 8)
         # 40 bytes of header, 9 of the whole and of each polygon, 4 of each ring, 16 of each corner.
         corners, at = 0, 49
@@ -63,9 +63,9 @@ def in_geopackage(path: Path, layer: str) -> list[dict[str, Any]]:
             for _ in range(rings):
                 count = struct.unpack_from("<I", row["geom"], at)[0]
                 corners, at = corners + count, at + 4 + 16 * count
-        found.append({**own, "corners": corners, "ends": [left, top, right, bottom]})
+        features.append({**values, "corners": corners, "ends": [left, top, right, bottom]})
     database.close()
-    return found
+    return features
 
 
 @pytest.mark.parametrize("scan", [False, True])
@@ -79,7 +79,7 @@ def test_regions_of_a_semantic_model(
     predictor = load(model_file)
     assert (predict_scans if scan else predict_files)(predictor, [job]) == {}
     expected = in_json(job.outputs["geojson"])
-    assert sum(own["area"] for own in expected) == 40 * 50
+    assert sum(feature["area"] for feature in expected) == 40 * 50
     assert in_geopackage(job.outputs["gpkg"], "regions") == expected
     assert list((tmp_path / "out").glob(".*")) == []
 
@@ -94,8 +94,8 @@ def test_objects_of_an_instance_model(
     predictor = load(blob_file)
     assert (predict_scans if scan else predict_files)(predictor, [job]) == {}
     expected = in_json(job.outputs["geojson"])
-    assert [own["area"] for own in expected] == [9, 18, 18]
-    assert [own["id"] for own in expected] == [1, 2, 3]
+    assert [feature["area"] for feature in expected] == [9, 18, 18]
+    assert [feature["id"] for feature in expected] == [1, 2, 3]
     assert expected[0]["ends"] == [500_004, 5_499_992, 500_010, 5_499_998]  # columns 2 to 5, rows 1 to 4, of 2 m
     assert in_geopackage(job.outputs["gpkg"], "objects") == expected
 

@@ -62,8 +62,8 @@ def test_quarter_turns_turn_all_alike(turns: int) -> None:
 def test_rotated_draws_have_the_size_asked_for_and_each_of_the_eight_ways_round() -> None:
     image = np.zeros((40, 50, 3), np.uint8)
     drawn = [crop.draw(np.random.default_rng(key), (40, 50), (24, 32), (0.5, 1.5), rotate=True) for key in range(80)]
-    assert {(own.flipped, own.turns) for own in drawn} == {(flipped, turns) for flipped in (0, 1) for turns in range(4)}
-    assert {crop.on_image(image, own, FILL).shape for own in drawn} == {(24, 32, 3)}
+    assert {(one.flipped, one.turns) for one in drawn} == {(flipped, turns) for flipped in (0, 1) for turns in range(4)}
+    assert {crop.on_image(image, one, FILL).shape for one in drawn} == {(24, 32, 3)}
     assert {crop.draw(np.random.default_rng(key), (40, 50), (24, 32), (0.5, 1.5)).turns for key in range(80)} == {0}
 
 

@@ -50,12 +50,12 @@ def test_the_field_passes_through_its_nodes() -> None:
 def test_the_field_is_the_cubic_spline_that_is_level_at_the_border(size: tuple[int, int]) -> None:
     deformation = drawn(1)
     height, width = size
-    for found, nodes in zip(
+    for field, nodes in zip(
         elastic.displacements(deformation, size), (deformation.down, deformation.right), strict=True
     ):
         down = CubicSpline(range(3), np.reshape(nodes, (3, 3)), axis=0, bc_type="clamped")(np.linspace(0, 2, height))
         expected = CubicSpline(range(3), down, axis=1, bc_type="clamped")(np.linspace(0, 2, width))
-        assert_allclose(found, expected, atol=1e-10)
+        assert_allclose(field, expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -35,11 +35,11 @@ def test_the_maps_are_those_of_the_layers_one_by_one(name: str, options: dict[st
     settle(encoder)
     encoder.freeze(32)
     image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
-    before, state = encoder(image), {name: own.clone() for name, own in encoder.state_dict().items()}
+    before, state = encoder(image), {name: value.clone() for name, value in encoder.state_dict().items()}
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in encoder.modules())
     assert fuse_frozen(encoder) > 0.7 * convolutions
-    for fused, own in zip(encoder(image), before, strict=True):
-        assert_close(fused, own, rtol=0, atol=1e-3 * float(own.abs().max()))
+    for fused, expected in zip(encoder(image), before, strict=True):
+        assert_close(fused, expected, rtol=0, atol=1e-3 * float(expected.abs().max()))
     assert_close(encoder.state_dict(), state, rtol=0, atol=0)
 
 
@@ -51,17 +51,17 @@ def test_in_bfloat16_the_maps_are_nearly_those(name: str, options: dict[str, boo
     image = torch.rand(2, 3, 64, 96).contiguous(memory_format=torch.channels_last)
     before = encoder(image)
     assert fuse_frozen(encoder, half=True)
-    for fused, own in zip(encoder(image), before, strict=True):
+    for fused, expected in zip(encoder(image), before, strict=True):
         assert fused.dtype == torch.bfloat16
-        assert float((fused.float() - own).std() / own.std()) < 0.2
-        assert not torch.equal(fused.float(), own)
+        assert float((fused.float() - expected).std() / expected.std()) < 0.2
+        assert not torch.equal(fused.float(), expected)
 
 
 def test_layers_that_learn_are_left_as_they_are(settle: Settle) -> None:
     encoder = build_encoder("test_efficientnet").train()
     settle(encoder)
     encoder.freeze(4)
-    statistics = {name: own.clone() for name, own in encoder.named_buffers()}
+    statistics = {name: value.clone() for name, value in encoder.named_buffers()}
     count = fuse_frozen(encoder)
     assert encoder.training
     assert_close(dict(encoder.named_buffers()), statistics, rtol=0, atol=0)  # trying a map taught them nothing

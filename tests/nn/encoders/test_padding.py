@@ -82,7 +82,7 @@ def test_weights_learn_by_the_gradients_of_a_padded_image() -> None:
 
 def test_the_replaced_convolutions_keep_names_and_weights() -> None:
     net = nn.Sequential(Conv2dSame(3, 4, 3, 2), nn.ModuleDict({"inner": Conv2dSame(4, 4, 5, 2, groups=4, bias=False)}))
-    before = {name: own.clone() for name, own in net.state_dict().items()}
+    before = {name: value.clone() for name, value in net.state_dict().items()}
     fix_same_padding(net)
     assert not any(isinstance(layer, Conv2dSame) for layer in net.modules())
     assert sum(isinstance(layer, SamePaddedConv2d) for layer in net.modules()) == 2
@@ -104,10 +104,10 @@ def maps_of(net: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
 def assert_same_maps(ours: list[torch.Tensor], theirs: list[torch.Tensor]) -> None:
     """Equal to 1e-5 of each map's largest value: some roundings, since torch may add in another order."""
     assert len(ours) == len(theirs)
-    for own, expected in zip(ours, theirs, strict=True):
+    for actual, expected in zip(ours, theirs, strict=True):
         scale = expected.abs().max()
         assert scale > 0
-        assert_close(own / scale, expected / scale, atol=1e-5, rtol=0)
+        assert_close(actual / scale, expected / scale, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("output_stride", [None, 16, 8])
@@ -146,8 +146,8 @@ def test_fused_frozen_layers_give_the_maps_of_the_layers_one_by_one() -> None:
     assert fuse_frozen(encoder)
     assert not any(isinstance(layer, SamePaddedConv2d) for layer in encoder.modules())
     assert sum(isinstance(layer, FusedConv2d) and layer.stride == (2, 2) for layer in encoder.modules()) == 5
-    for fused, own in zip(maps_of(encoder, image), before, strict=True):
-        assert_close(fused, own, rtol=0, atol=1e-4 * float(own.abs().max()))
+    for fused, expected in zip(maps_of(encoder, image), before, strict=True):
+        assert_close(fused, expected, rtol=0, atol=1e-4 * float(expected.abs().max()))
 
 
 def test_symmetric_padding_is_what_runs_of_before_had() -> None:
@@ -175,12 +175,12 @@ def middles(encoder: Encoder) -> list[int]:
     """Return, a map, how far the middle of the pixels that a cell sees lies behind the first pixel of its square."""
     outputs = trace_without_border(encoder, 3).outputs
     last_blocks = ["net.blocks.0", "net.blocks.1", "net.blocks.2", "net.blocks.4", "net.blocks.6"]
-    found = []
+    centres = []
     for block, stride in zip(last_blocks, encoder.strides, strict=True):
         rows = outputs[block].field.reaches[0]
         cell = len(rows.first) // 2
-        found.append(int((rows.first[cell] + rows.last[cell]) / 2) - stride * cell)
-    return found
+        centres.append(int((rows.first[cell] + rows.last[cell]) / 2) - stride * cell)
+    return centres
 
 
 def test_what_is_counted_are_the_taps_that_the_net_has() -> None:

@@ -83,9 +83,9 @@ def test_a_dilated_net_gives_the_plain_nets_features_and_more_between(name: str,
     for coarse, dense, coarse_stride, dense_stride in maps:
         step = coarse_stride // dense_stride
         first = step - 1 if name in PACKAGED else 0
-        found, scale = dense[..., first::step, first::step], coarse.abs().max()
+        sampled, scale = dense[..., first::step, first::step], coarse.abs().max()
         assert scale > 0
-        assert_close(found / scale, coarse / scale, atol=1e-5, rtol=0)
+        assert_close(sampled / scale, coarse / scale, atol=1e-5, rtol=0)
 
 
 def without_means(encoder: Encoder) -> None:
@@ -125,7 +125,7 @@ def test_expanded_maps_are_those_before_the_projection(name: str) -> None:
     expanded = build_encoder(name, expanded=True).eval()
     expanded.load_state_dict(plain.state_dict())
     assert expanded.strides == plain.strides
-    assert all(more > own for more, own in zip(expanded.channels[1:], plain.channels[1:], strict=True))
+    assert all(more > channels for more, channels in zip(expanded.channels[1:], plain.channels[1:], strict=True))
     image = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
         block = expanded.net.blocks[-1][-1]
@@ -134,16 +134,18 @@ def test_expanded_maps_are_those_before_the_projection(name: str) -> None:
 
 def test_a_net_with_a_stage_that_projects_nothing_gives_its_plain_maps() -> None:
     """MobileNetV3-Small ends in a convolution without a projection, where timm has nothing to tap."""
-    plain, expanded = (build_encoder("mobilenetv3_small_050", expanded=own) for own in (False, True))
+    plain, expanded = (
+        build_encoder("mobilenetv3_small_050", expanded=with_expansion) for with_expansion in (False, True)
+    )
     assert (expanded.channels, expanded.strides) == (plain.channels, plain.strides)
 
 
 def test_what_leads_to_no_expanded_map_learns_nothing_frozen_or_not() -> None:
     encoder = build_encoder("efficientnet_lite0", expanded=True)
     unused = {"blocks.6.0.conv_pwl.weight", "blocks.6.0.bn3.weight", "blocks.6.0.bn3.bias"}
-    assert {name for name, own in encoder.net.named_parameters() if not own.requires_grad} == unused
+    assert {name for name, parameter in encoder.net.named_parameters() if not parameter.requires_grad} == unused
     encoder.freeze(4)
-    resting = {name for name, own in encoder.net.named_parameters() if not own.requires_grad}
+    resting = {name for name, parameter in encoder.net.named_parameters() if not parameter.requires_grad}
     assert unused < resting
     maps = encoder(torch.rand(1, 3, 64, 64))
     assert [features.requires_grad for features in maps] == [False, False, True, True, True]
@@ -219,10 +221,10 @@ def test_the_packaged_weights_are_taken_over_entry_by_entry(
     pretrained: Encoder, packaged: dict[str, torch.Tensor]
 ) -> None:
     """Each entry of the net holds the values of the entry at its place in the file; only the head is left over."""
-    own = pretrained.net.state_dict()
+    weights = pretrained.net.state_dict()
     names = list(packaged)
-    assert all(torch.equal(own[ours], packaged[theirs]) for ours, theirs in zip(own, names, strict=False))
-    left = names[len(own) :]
+    assert all(torch.equal(weights[ours], packaged[theirs]) for ours, theirs in zip(weights, names, strict=False))
+    left = names[len(weights) :]
     assert left[0].startswith("_conv_head")
     assert left[-1].startswith("_fc")
 
@@ -317,9 +319,9 @@ def test_a_larger_lite_net_takes_its_weights_from_its_package(
     generated = dataclasses.replace(PACKAGED[name], sha256=hashlib.sha256(file.read_bytes()).hexdigest())
     monkeypatch.setitem(PACKAGED, name, generated)
     monkeypatch.syspath_prepend(tmp_path)
-    own = build_encoder(name, pretrained=True).net.state_dict()
-    assert [ours for ours in own if not torch.equal(own[ours], entries[ours])] == []
-    assert next(iter(set(entries) - set(own))).startswith(("conv_head", "bn2", "classifier"))
+    weights = build_encoder(name, pretrained=True).net.state_dict()
+    assert [ours for ours in weights if not torch.equal(weights[ours], entries[ours])] == []
+    assert next(iter(set(entries) - set(weights))).startswith(("conv_head", "bn2", "classifier"))
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])

@@ -44,10 +44,10 @@ def image(height: int, width: int, channels: int = 3) -> torch.Tensor:
 def test_the_class_map_of_224_pixels_is_the_classifiers_answer(name: str) -> None:
     classifier = randomised(NETS[name]())
     with torch.no_grad():
-        expected, found = classifier(image(224, 224)), convert_to_convolutions(classifier).eval()(image(224, 224))
-    assert found.shape == (1, 1000, 1, 1)
+        expected, actual = classifier(image(224, 224)), convert_to_convolutions(classifier).eval()(image(224, 224))
+    assert actual.shape == (1, 1000, 1, 1)
     assert expected.std() > 0.1
-    assert (found.flatten(1) - expected).abs().max() <= 1e-4
+    assert (actual.flatten(1) - expected).abs().max() <= 1e-4
 
 
 def test_a_larger_image_is_classified_at_every_32_pixels() -> None:
@@ -163,13 +163,13 @@ def test_weights_go_where_torchvision_has_them(
     monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: alexnets)
     encoder = build_classifier("alexnet", 4, pretrained=True)
-    own = encoder.net.state_dict()
-    assert set(alexnets) - set(own) == {"classifier.6.weight", "classifier.6.bias"}
-    for name, tensor in own.items():
+    weights = encoder.net.state_dict()
+    assert set(alexnets) - set(weights) == {"classifier.6.weight", "classifier.6.bias"}
+    for name, tensor in weights.items():
         if name != "features.0.weight":
             assert torch.equal(tensor.flatten(), alexnets[name].flatten())
     for channel in range(4):
-        assert_close(own["features.0.weight"][:, channel], alexnets["features.0.weight"][:, channel % 3] * 3 / 4)
+        assert_close(weights["features.0.weight"][:, channel], alexnets["features.0.weight"][:, channel % 3] * 3 / 4)
     assert (encoder.mean, encoder.std) == (IMAGENET_MEAN, IMAGENET_STD)
 
 
@@ -190,11 +190,11 @@ def test_weights_that_cannot_be_had_are_named_with_what_to_do(
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    for reason, found in ((None, "OSError"), ("no route", "no route")):
+    for reason, problem in ((None, "OSError"), ("no route", "no route")):
         monkeypatch.setattr(
             "pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _, reason=reason: reason
         )
-        with pytest.raises(MissingDependencyError, match=rf"alexnet.: found no pretrained weights \({found}\)"):
+        with pytest.raises(MissingDependencyError, match=rf"alexnet.: found no pretrained weights \({problem}\)"):
             build_classifier("alexnet", pretrained=True)
     monkeypatch.setattr("pixelwise.nn.encoders.torchvision.find_connection_problem", lambda _: None)
     with pytest.raises(MissingDependencyError, match=r"alexnet.: found no pretrained weights \(OSError\).*alexnet-owt"):

@@ -71,8 +71,8 @@ def test_files_that_hold_no_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04")
     (tmp_path / "w.h5").touch()
     cases = {"cut.safetensors": "cannot be read", "cut.pth": "cannot be read", "w.h5": "a .h5 file"}
-    for name, found in cases.items():
-        with pytest.raises(OptionError, match=rf"encoder_weights: found .*{name}.* ?{found}"):
+    for name, problem in cases.items():
+        with pytest.raises(OptionError, match=rf"encoder_weights: found .*{name}.* ?{problem}"):
             read_weights(tmp_path / name)
     with pytest.raises(OptionError, match="without any weights"):
         read_weights(save(tmp_path / "empty.pth", {"epoch": 3}))
@@ -161,8 +161,8 @@ def test_weights_that_are_no_numbers_or_of_8_bits_are_refused() -> None:
         "weight in torch.complex64": torch.ones(2, 2, dtype=torch.complex64),
         "weight with values that are no numbers": torch.tensor([[0.0, torch.nan], [0, 0]]),
     }
-    for found, weight in wrong.items():
-        with pytest.raises(OptionError, match=rf"found {found} in w\.pth"):
+    for problem, weight in wrong.items():
+        with pytest.raises(OptionError, match=rf"found {problem} in w\.pth"):
             fill_net(nn.Linear(2, 2), {"weight": weight, "bias": bias}, Path("w.pth"), "x")
 
 

@@ -46,7 +46,7 @@ def test_each_convolution_is_its_loop(k: int, dilation: int, stride: int) -> Non
     depthwise = depthwise_convolution(3, k, dilation=dilation, stride=stride)
     separable = depthwise_separable_convolution(3, 2, k, dilation=dilation, stride=stride)
     with torch.no_grad():
-        found = [layer(planes[None])[0].numpy() for layer in (dilated, depthwise, separable)]
+        outputs = [layer(planes[None])[0].numpy() for layer in (dilated, depthwise, separable)]
 
     def by_loops(given: np.ndarray, filters: torch.Tensor, d: int = 1, s: int = 1) -> np.ndarray:
         return convolved_by_loops(given, filters.detach().numpy(), d, s)
@@ -56,7 +56,7 @@ def test_each_convolution_is_its_loop(k: int, dilation: int, stride: int) -> Non
 
     across = by_loops(a_filter_a_channel(separable[0]), separable[1].weight)
     expected = [by_loops(planes.numpy(), dilated.weight, dilation, stride), a_filter_a_channel(depthwise), across]
-    for ours, loops in zip(found, expected, strict=True):
+    for ours, loops in zip(outputs, expected, strict=True):
         assert_allclose(ours, loops, rtol=0, atol=1e-5)
 
 

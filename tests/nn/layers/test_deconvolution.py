@@ -140,9 +140,9 @@ def test_regularised_is_the_least_of_error_and_size(regularisation: float) -> No
         convolved = random(1, 2, *out, seed=1)
         normal = matrix.T @ matrix + regularisation * np.eye(matrix.shape[1])
         expected = np.linalg.solve(normal, matrix.T @ convolved.flatten(2)[0].numpy().T).T
-        found = deconvolved(convolved, kernel, regularisation=regularisation)
-        assert found.shape == (1, 2, *size)
-        assert_allclose(found.flatten(2)[0].numpy(), expected, rtol=0, atol=1e-9)
+        estimate = deconvolved(convolved, kernel, regularisation=regularisation)
+        assert estimate.shape == (1, 2, *size)
+        assert_allclose(estimate.flatten(2)[0].numpy(), expected, rtol=0, atol=1e-9)
 
 
 def test_a_kernel_with_zeros_needs_regularisation() -> None:
@@ -151,9 +151,9 @@ def test_a_kernel_with_zeros_needs_regularisation() -> None:
     assert_close(convolve_circular(stripes, kernel), torch.zeros_like(stripes))
     with pytest.raises(OptionError, match="regularisation: found 0 with a convolution that has no inverse"):
         deconvolve_circular(convolve_circular(SIGNAL, kernel), kernel)
-    seen = SIGNAL - (SIGNAL * stripes).mean() * stripes  # all but the stripes
+    visible = SIGNAL - (SIGNAL * stripes).mean() * stripes  # all but the stripes
     restored = deconvolve_circular(convolve_circular(SIGNAL, kernel), kernel, regularisation=1e-9)
-    assert_close(restored, seen, rtol=0, atol=1e-4)
+    assert_close(restored, visible, rtol=0, atol=1e-4)
 
 
 def test_a_matrix_without_inverse_needs_regularisation() -> None:

@@ -94,8 +94,8 @@ def test_the_exported_graph_remembers_the_same_places(window: int, stride: int, 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for shape in [(1, 3, 7, 9), (3, 3, 8, 5)]:
         planes = random(*shape).round(decimals=1)
-        found = session.run(None, {session.get_inputs()[0].name: planes.numpy()})
-        for array, expected in zip(found, model(planes), strict=True):
+        outputs = session.run(None, {session.get_inputs()[0].name: planes.numpy()})
+        for array, expected in zip(outputs, model(planes), strict=True):
             assert_array_equal(array, expected.numpy())
 
 

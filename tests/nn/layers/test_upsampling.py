@@ -51,10 +51,10 @@ def transposed_by_loops(plane: np.ndarray, kernel: np.ndarray, stride: int) -> n
 def test_interpolation_follows_its_corner_convention(size: tuple[int, int], align_corners: bool) -> None:
     """Within 1e-5: a float32 coordinate of up to 4 is off by 2e-7, between neighbours up to 5 apart."""
     planes = random(2, 3, 4, 5)
-    found = bilinear_interpolation(planes, size, align_corners=align_corners)
-    assert found.shape == (2, 3, *size)
+    actual = bilinear_interpolation(planes, size, align_corners=align_corners)
+    assert actual.shape == (2, 3, *size)
     for at in np.ndindex(2, 3):
-        assert_allclose(found[at], interpolated_by_loops(planes[at].numpy(), size, align_corners), rtol=0, atol=1e-5)
+        assert_allclose(actual[at], interpolated_by_loops(planes[at].numpy(), size, align_corners), rtol=0, atol=1e-5)
 
 
 def test_the_two_conventions_by_eye() -> None:
@@ -75,11 +75,11 @@ def test_up_sampling_stamps_the_kernel_and_keeps_channels_apart(factor: int) -> 
     """Within 1e-6: sums of at most four float32 products of values near 1."""
     planes = random(2, 3, 4, 5)
     layer = BilinearUpsampling(3, factor)
-    found, odd = layer(planes), factor % 2
-    assert found.shape == (2, 3, 5 * factor - odd, 6 * factor - odd)
+    actual, odd = layer(planes), factor % 2
+    assert actual.shape == (2, 3, 5 * factor - odd, 6 * factor - odd)
     kernel = bilinear_kernel(2 * factor - odd).numpy()
     for at in np.ndindex(2, 3):
-        assert_allclose(found[at], transposed_by_loops(planes[at].numpy(), kernel, factor), rtol=0, atol=1e-6)
+        assert_allclose(actual[at], transposed_by_loops(planes[at].numpy(), kernel, factor), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("factor", FACTORS)

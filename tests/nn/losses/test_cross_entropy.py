@@ -130,8 +130,8 @@ def test_one_as_every_pixels_weight_changes_nothing(weights: tuple[float, ...] |
     class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float64)
     expected = cross_entropy(logits, target, class_weights, reduction=reduction)
     ones = torch.ones(target.shape)
-    found = cross_entropy(logits, target, class_weights, pixel_weights=ones, reduction=reduction)
-    assert_allclose(found, expected, rtol=1e-7)  # the float32 weights' sum
+    loss = cross_entropy(logits, target, class_weights, pixel_weights=ones, reduction=reduction)
+    assert_allclose(loss, expected, rtol=1e-7)  # the float32 weights' sum
 
 
 def test_two_equal_scores_weighed_by_hand() -> None:

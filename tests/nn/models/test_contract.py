@@ -123,7 +123,7 @@ def test_a_model_tells_its_stride_and_ends_in_its_head(case: str) -> None:
     assert model.stride in (16, 32)
     assert [name for name, _ in model.named_parameters()][-1].startswith("head.")
     pairs = zip(model.state_dict().items(), other.state_dict().values(), strict=True)
-    changed = {name.partition(".")[0] for (name, own), others in pairs if own.shape != others.shape}
+    changed = {name.partition(".")[0] for (name, value), others in pairs if value.shape != others.shape}
     assert changed == {"head"}
 
 
@@ -181,7 +181,7 @@ def test_the_model_file_equals_the_model(
     engine, eager = kind(path), TorchEngine(pipeline)
     for n, height, width in [(1, 33, 47), (2, 64, 96), (1, 1, 1), (2, 5, 70)]:
         images = photos(n, height, width, seed=9)
-        found, expected = engine(images), eager(images)
-        assert found.shape == (n, CLASSES, height, width)
-        assert_allclose(found, expected, rtol=0, atol=1e-4)
-        assert_array_equal(found.argmax(1), expected.argmax(1))
+        actual, expected = engine(images), eager(images)
+        assert actual.shape == (n, CLASSES, height, width)
+        assert_allclose(actual, expected, rtol=0, atol=1e-4)
+        assert_array_equal(actual.argmax(1), expected.argmax(1))

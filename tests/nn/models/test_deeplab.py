@@ -57,16 +57,16 @@ def test_image_pooling_tells_images_apart_in_training_on_a_batch_of_one() -> Non
     torch.manual_seed(0)
     pyramid = SpatialPyramid(8, 16, (1, 2, 3)).train()
     images = torch.rand(2, 1, 8, 3, 5, generator=torch.Generator().manual_seed(1))
-    seen = []
-    pyramid.pooled.register_forward_hook(lambda module, given, pooled: seen.append(pooled.detach().clone()))
+    means = []
+    pyramid.pooled.register_forward_hook(lambda module, given, pooled: means.append(pooled.detach().clone()))
     for features in images:
         pyramid(features).sum().backward()
     convolution = pyramid.pooled[0]
-    for features, pooled in zip(images, seen, strict=True):
+    for features, pooled in zip(images, means, strict=True):
         mean = features.mean((2, 3))[0]
         expected = (convolution.weight[:, :, 0, 0] @ mean + convolution.bias).clamp(min=0)
         assert_close(pooled[0, :, 0, 0], expected, atol=1e-6, rtol=1e-5)  # two orders of summing
-    assert not torch.equal(*seen)
+    assert not torch.equal(*means)
     assert convolution.weight.grad.abs().sum() > 0
 
 

@@ -129,13 +129,13 @@ def test_the_crops_of_the_reference_follow_from_its_padding() -> None:
 def reference_fcn8s(net: FCN, given: torch.Tensor) -> torch.Tensor:
     """Compute voc-fcn8s/net.py layer by layer with the weights of `net`: pad 100, Caffe's poolings, crops 5, 9, 31."""
     convolutions = [layer for layer in net.encoder.modules() if isinstance(layer, nn.Conv2d)]
-    features, padding, kept = given, 100, []
+    features, padding, pooled = given, 100, []
     for count in (2, 2, 3, 3, 3):
         for layer in [convolutions.pop(0) for _ in range(count)]:
             features = F.conv2d(features, layer.weight, layer.bias, padding=padding).relu()
             padding = 1
         features = F.max_pool2d(features, 2, 2, ceil_mode=True)
-        kept.append(features)
+        pooled.append(features)
     for layer in convolutions:
         features = F.conv2d(features, layer.weight, layer.bias).relu()
 
@@ -148,9 +148,9 @@ def reference_fcn8s(net: FCN, given: torch.Tensor) -> torch.Tensor:
         return scores[..., offset : offset + like.shape[-2], offset : offset + like.shape[-1]]
 
     upscore2 = up(net.head.score_fr(features), 2)
-    fused = upscore2 + crop(net.head.score_pool4(kept[3]), upscore2, 5)
+    fused = upscore2 + crop(net.head.score_pool4(pooled[3]), upscore2, 5)
     upscore_pool4 = up(fused, 2)
-    fused = upscore_pool4 + crop(net.head.score_pool3(kept[2]), upscore_pool4, 9)
+    fused = upscore_pool4 + crop(net.head.score_pool3(pooled[2]), upscore_pool4, 9)
     return crop(up(fused, 8), given, 31)
 
 

@@ -181,24 +181,24 @@ def test_bayesian_segnet_is_segnet_with_dropout_of_one_half() -> None:
 
 def test_the_memory_of_indices_against_feature_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 360x480, padded to 384x480, in bytes: an int64 index of four values is half of what these are in float32."""
-    kept: dict[str, list[int]] = {"features": [], "indices": []}
+    stored: dict[str, list[int]] = {"features": [], "indices": []}
     pool = segnet.max_pool_with_indices
 
     def measured(features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         maxima, indices = pool(features)
-        kept["features"].append(features.nbytes)
-        kept["indices"].append(indices.nbytes)
+        stored["features"].append(features.nbytes)
+        stored["indices"].append(indices.nbytes)
         return maxima, indices
 
     monkeypatch.setattr(segnet, "max_pool_with_indices", measured)
     with torch.device("meta"):
         SegNet(11)(torch.zeros(1, 3, 360, 480))
     pixels = 384 * 480
-    assert kept["features"] == [4 * pixels * c // 4**i for i, c in enumerate((64, 128, 256, 512, 512))]
-    assert kept["indices"] == [size // 2 for size in kept["features"]]
-    two_bits_a_window = sum(kept["indices"]) // 8 * 2 // 8
-    assert sum(kept["features"]) == 89_948_160
-    assert sum(kept["indices"]) == 44_974_080
+    assert stored["features"] == [4 * pixels * c // 4**i for i, c in enumerate((64, 128, 256, 512, 512))]
+    assert stored["indices"] == [size // 2 for size in stored["features"]]
+    two_bits_a_window = sum(stored["indices"]) // 8 * 2 // 8
+    assert sum(stored["features"]) == 89_948_160
+    assert sum(stored["indices"]) == 44_974_080
     assert two_bits_a_window == 1_405_440
 
 
@@ -277,7 +277,9 @@ def test_vgg16s_weights_become_the_encoder(monkeypatch: pytest.MonkeyPatch) -> N
 def test_vgg16s_weights_find_their_layers_whatever_the_order_of_a_file() -> None:
     """`.safetensors` files sort their entries; files of old versions of torch have no counters of batches."""
     encoder = SegNet(2, width=1 / 16).encoder
-    wanted = {name: torch.randn_like(own) for name, own in encoder.state_dict().items() if own.is_floating_point()}
+    wanted = {
+        name: torch.randn_like(value) for name, value in encoder.state_dict().items() if value.is_floating_point()
+    }
     numbers = [number for number, layer in enumerate(vgg16_bn_layers()) if layer in ("conv", "norm")]
     layers = list(dict.fromkeys(name.rpartition(".")[0] for name in wanted))
     theirs = dict(zip(layers, numbers, strict=True))

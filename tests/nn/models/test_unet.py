@@ -197,16 +197,16 @@ def test_dropout_acts_on_the_maps_of_512_and_1024_channels_before_skip_and_pooli
     """As dropout_d3c and dropout_d4c of the released network: in place on d3c, which feeds pooling and skip alike."""
     net, image = small().train(), torch.randn(1, 1, 188, 188, generator=torch.Generator().manual_seed(1))
     dropped: list[torch.Tensor] = []
-    seen: list[torch.Tensor] = []
+    maps: list[torch.Tensor] = []
     net.dropout.register_forward_hook(lambda module, inputs, output: dropped.append(output))
-    net.expanding[3].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    net.contracting[4].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    net.up[3].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    net.expanding[3].register_forward_pre_hook(lambda module, inputs: maps.append(inputs[0]))
+    net.contracting[4].register_forward_pre_hook(lambda module, inputs: maps.append(inputs[0]))
+    net.up[3].register_forward_pre_hook(lambda module, inputs: maps.append(inputs[0]))
     with torch.no_grad():
         net.valid(image)
     level_4, level_5 = dropped
     assert (level_4.shape[1], level_5.shape[1], net.dropout.p) == (512 // 16, 1024 // 16, 0.5)
-    pooled, bottom, joined = seen
+    pooled, bottom, joined = maps
     assert torch.equal(pooled, nn.functional.max_pool2d(level_4, 2))
     assert torch.equal(bottom, level_5)
     assert torch.equal(joined[:, :32], level_4[..., 4:-4, 4:-4])

@@ -52,7 +52,7 @@ def test_a_batch_has_up_to_eight_crops_that_two_cores_can_take_and_never_one(
     ],
 )
 def test_small_objects_are_enlarged_to_24_pixels(areas: list[list[int]], factor: float) -> None:
-    assert object_scale([np.array(own) for own in areas]) == factor
+    assert object_scale([np.array(area) for area in areas]) == factor
 
 
 @pytest.mark.parametrize(

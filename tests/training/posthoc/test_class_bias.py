@@ -112,8 +112,8 @@ def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
     rng = np.random.default_rng(0)
     logits, truth = rng.normal(size=(4, 500)).astype(np.float32), rng.integers(0, 4, 500)
     bias, candidates = rng.normal(size=4).astype(np.float32), np.linspace(-2, 2, 9)
-    found = _confusions(logits, truth, bias, 2, candidates)
-    for value, confusion in zip(candidates, found, strict=True):
+    confusions = _confusions(logits, truth, bias, 2, candidates)
+    for value, confusion in zip(candidates, confusions, strict=True):
         bias[2] = value
         expected = ConfusionMatrix(4)
         expected.update((logits + bias[:, None]).argmax(axis=0)[None], truth[None])

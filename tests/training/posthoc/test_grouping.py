@@ -56,16 +56,16 @@ def best(*samples: Sample) -> GroupingParameters:
 
 def test_false_peaks_raise_the_least_heat() -> None:
     """Two objects have a second, cooler peak each, far enough to part them."""
-    found = best(sample({5: 0.9, 15: 0.35, 35: 0.9, 45: 0.35}, [(2, 20), (30, 48)]))
-    assert found.least_heat == 0.4
-    assert found.radius == 3
+    grouping = best(sample({5: 0.9, 15: 0.35, 35: 0.9, 45: 0.35}, [(2, 20), (30, 48)]))
+    assert grouping.least_heat == 0.4
+    assert grouping.radius == 3
 
 
 def test_peaks_side_by_side_widen_the_radius() -> None:
     """Both are as hot as each other, and five pixels apart."""
-    found = best(sample({5: 0.9, 10: 0.8, 35: 0.9, 40: 0.8}, [(2, 20), (30, 48)]))
-    assert found.radius == 5
-    assert found.least_heat == 0.3
+    grouping = best(sample({5: 0.9, 10: 0.8, 35: 0.9, 40: 0.8}, [(2, 20), (30, 48)]))
+    assert grouping.radius == 5
+    assert grouping.least_heat == 0.3
 
 
 def test_nothing_changes_without_gain_or_objects() -> None:
@@ -76,22 +76,22 @@ def test_nothing_changes_without_gain_or_objects() -> None:
 
 def test_the_class_bias_counts() -> None:
     """Dim pixels become foreground by it; their peak is false."""
-    seen = sample({5: 0.9, 35: 0.35}, [(2, 20)])
-    seen.image[:, 30:48, 0] = 60
+    scene = sample({5: 0.9, 35: 0.35}, [(2, 20)])
+    scene.image[:, 30:48, 0] = 60
     assert INFO.grouping is not None
-    assert best(seen) == INFO.grouping
+    assert best(scene) == INFO.grouping
     predictor = Predictor(RedIsForeground(), INFO)
-    assert fit_grouping(predictor, [seen], (0.0, 50.0), INFO.grouping).least_heat == 0.4
+    assert fit_grouping(predictor, [scene], (0.0, 50.0), INFO.grouping).least_heat == 0.4
 
 
 def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
     """Heat is the same all over, so that a centre lies wherever noise is; the objects lie apart."""
     rng = np.random.default_rng(0)
-    seen = sample({}, [(2, 30), (40, 58)])
-    seen.image[..., 1] = rng.integers(140, 180, seen.image.shape[:2])
-    found = best(dataclasses.replace(seen))
-    assert found.by == COMPONENTS
-    assert grouping_remarks(found)[0].startswith("Objects are the connected components of their class")
+    scene = sample({}, [(2, 30), (40, 58)])
+    scene.image[..., 1] = rng.integers(140, 180, scene.image.shape[:2])
+    grouping = best(dataclasses.replace(scene))
+    assert grouping.by == COMPONENTS
+    assert grouping_remarks(grouping)[0].startswith("Objects are the connected components of their class")
 
 
 def test_centres_stay_where_components_find_no_more() -> None:
@@ -100,17 +100,17 @@ def test_centres_stay_where_components_find_no_more() -> None:
 
 def large(radii: tuple[int, ...], grouping: GroupingParameters) -> GroupingParameters:
     """Return what is fitted to two touching objects of 300 pixels with two peaks each."""
-    seen = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
-    seen.image[4] = seen.image[2]  # a row that is looked at
-    return fit_grouping(Predictor(RedIsForeground(), INFO), [seen], ZERO, grouping, radii, (64, 128))
+    scene = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
+    scene.image[4] = scene.image[2]  # a row that is looked at
+    return fit_grouping(Predictor(RedIsForeground(), INFO), [scene], ZERO, grouping, radii, (64, 128))
 
 
 def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     """Peaks 108 pixels apart on an object and 192 to that of the next, on every 4th row and column."""
     start = GroupingParameters((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
-    found = large((16, 60, 120, 200), start)
-    assert (found.radius, found.by) == (120, BOTH)
-    assert grouping_remarks(found, (16, 60, 120, 200), (32, 64, 128)) == []
+    grouping = large((16, 60, 120, 200), start)
+    assert (grouping.radius, grouping.by) == (120, BOTH)
+    assert grouping_remarks(grouping, (16, 60, 120, 200), (32, 64, 128)) == []
 
 
 @pytest.mark.parametrize(

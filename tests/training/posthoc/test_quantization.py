@@ -43,9 +43,9 @@ def run(config_of: Callable[..., RunConfig], data: Path, tmp_path: Path) -> Path
 
 def test_a_model_in_8_bits_answers_nearly_alike(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantization, "MAX_SCORE_LOSS", 1.0)
-    found = export_int8(run, run / "int8.onnx", fast=True)
-    assert (found.float_convolutions, found.measure, found.images) == (0, "miou", 2)
-    assert found.score == pytest.approx(found.float_score, abs=0.1)
+    result = export_int8(run, run / "int8.onnx", fast=True)
+    assert (result.float_convolutions, result.measure, result.images) == (0, "miou", 2)
+    assert result.score == pytest.approx(result.float_score, abs=0.1)
     assert load(run / "int8.onnx").classes == RunConfig.load(run / "config.yaml").class_map
     export_run(run, run / "float.onnx", fast=True)
     image = open_dataset(data).read(open_dataset(data).splits["val"][0]).image
@@ -63,7 +63,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         given = iter(scores)
         monkeypatch.setattr(quantization, "export_run", lambda run, out, fast: None)
         monkeypatch.setattr(
-            quantization, "quantise", lambda source, images, out, kept: out.write_bytes(b"8") and kept <= 4
+            quantization, "quantise", lambda source, images, out, in_float: out.write_bytes(b"8") and in_float <= 4
         )
         monkeypatch.setattr(quantization, "_score", lambda path, dataset, config: next(given))
 
@@ -73,9 +73,9 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_convolutions_stay_in_float_until_the_score_is_near(run: Path, scored: Callable[..., None]) -> None:
     scored(0.6, 0.5, 0.5949, 0.5951)
     told: list[Int8] = []
-    found = export_int8(run, run / "int8.onnx", on_try=told.append)
-    assert [(own.float_convolutions, own.score) for own in told] == [(0, 0.5), (1, 0.5949), (2, 0.5951)]
-    assert found == told[-1]
+    result = export_int8(run, run / "int8.onnx", on_try=told.append)
+    assert [(attempt.float_convolutions, attempt.score) for attempt in told] == [(0, 0.5), (1, 0.5949), (2, 0.5951)]
+    assert result == told[-1]
 
 
 def test_a_model_that_loses_too_much_in_any_way_is_not_written(run: Path, scored: Callable[..., None]) -> None:

@@ -126,13 +126,13 @@ def test_the_page_tells_what_it_was_given(page):
 
 
 def test_the_page_asks_for_nothing_from_elsewhere(page):
-    found = page()
-    for tag, attributes in found.found:
+    html = page()
+    for tag, attributes in html.found:
         for key in ("src", "href", "srcset", "data", "action", "xlink:href"):
             assert attributes.get(key, "#").startswith(("#", "data:")), (tag, key)
-    assert not re.search(r"https?:|@import|url\(|<script", found.text)
-    assert {attributes["href"][1:] for attributes in found.attributes("a")} <= {
-        attributes["id"] for attributes in found.attributes("section")
+    assert not re.search(r"https?:|@import|url\(|<script", html.text)
+    assert {attributes["href"][1:] for attributes in html.attributes("a")} <= {
+        attributes["id"] for attributes in html.attributes("section")
     }
 
 
@@ -197,20 +197,20 @@ def test_too_many_classes_for_a_matrix_are_told_as_confusions(page):
     names = tuple(f"class {i}" for i in range(150))
     confusion = np.eye(150, dtype=np.int64) * 80
     confusion[7, 9] = 20
-    found = page(
+    html = page(
         classes=ClassMap.from_names(names),
         scores=_scores(names, [0.5] * 150, confusion.tolist()),
         class_pixels=dict.fromkeys(names, 1 / 150),
     )
-    assert 'class="matrix' not in found.text
-    assert "20 % of class 7 taken for class 9" in found.words()
-    assert len(found.text) < 300_000
+    assert 'class="matrix' not in html.text
+    assert "20 % of class 7 taken for class 9" in html.words()
+    assert len(html.text) < 300_000
 
 
 def test_text_from_outside_is_escaped(page):
     nasty = "<img src=x onerror='a()'>&\""
     names = (nasty, "x" * 300)
-    found = page(
+    html = page(
         title=nasty,
         command=nasty,
         config={nasty: nasty},
@@ -224,21 +224,21 @@ def test_text_from_outside_is_escaped(page):
         warnings=[nasty],
         facts={"model": nasty, nasty: nasty},
     )
-    assert "<img src=x" not in found.text
-    assert all(image["src"].startswith("data:") for image in found.attributes("img"))
-    assert len(found.attributes("img")) == 4
+    assert "<img src=x" not in html.text
+    assert all(image["src"].startswith("data:") for image in html.attributes("img"))
+    assert len(html.attributes("img")) == 4
 
 
 def test_without_validation_the_page_says_so(page):
-    found = page(scores=None, examples_best=[], examples_worst=[])
-    assert "No images to measure on, so there are no scores" in found.words()
-    assert "Score none nothing was measured" in found.words()
-    assert "<table" not in found.text
-    assert found.attributes("img") == []
+    html = page(scores=None, examples_best=[], examples_worst=[])
+    assert "No images to measure on, so there are no scores" in html.words()
+    assert "Score none nothing was measured" in html.words()
+    assert "<table" not in html.text
+    assert html.attributes("img") == []
 
 
 def test_a_run_without_anything_is_still_a_page(page):
-    found = page(
+    html = page(
         config={},
         history=[],
         scores=None,
@@ -250,8 +250,8 @@ def test_a_run_without_anything_is_still_a_page(page):
         warnings=[],
         facts={},
     )
-    assert "No finite loss was recorded" in found.words()
-    assert found.attributes("svg") == []
+    assert "No finite loss was recorded" in html.words()
+    assert html.attributes("svg") == []
 
 
 def test_scores_of_nothing_are_dashes_not_numbers(page, report):
@@ -293,7 +293,9 @@ def object_report(report):
     target[12:20, 2:8] = prediction[12:20, 20:30] = 2
     image = np.full((24, 32, 3), 128, np.uint8)
     true, predicted = _objects(target), _objects(prediction)
-    labels = [Labelled((ids > 0).astype(np.uint8), own) for ids, own in ((target, true), (prediction, predicted))]
+    labels = [
+        Labelled((ids > 0).astype(np.uint8), objects) for ids, objects in ((target, true), (prediction, predicted))
+    ]
     example = Example("cells", image, *labels, 1 / 3)
     scorer = InstanceScorer(ClassMap.from_names(["background", "cell"]))
     scorer.update(predicted, true)
@@ -311,8 +313,8 @@ def object_report(report):
 
 def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path):
     write_report(object_report, tmp_path / "report.html")
-    found = _Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    words = found.words()
+    html = _Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    words = html.words()
     for expected in (
         "AP 50.5 % val, 1 image, 2 objects",  # 51 of 101 recalls, at a precision of 1
         "Validation AP",
@@ -324,7 +326,7 @@ def test_the_page_of_an_instance_model_tells_of_objects(object_report, tmp_path)
     ):
         assert expected in words
     assert "Confusion" not in words
-    assert {"objects", "best"} <= {attributes["id"] for attributes in found.attributes("section")}
+    assert {"objects", "best"} <= {attributes["id"] for attributes in html.attributes("section")}
 
 
 def test_objects_are_drawn_by_what_became_of_them(object_report):
@@ -345,13 +347,13 @@ def test_scores_come_with_their_interval_where_they_are_from_and_the_images(page
         for name, miou, missed in (("good", 0.9, []), ("bad", 0.25, ["pole", "sky"]), ("void", None, []))
     ]
     scores = replace(report.scores, intervals={"miou": (0.5, 0.75), "boundary_f1": None}, per_image=per_image)
-    found = page(scores=scores, measured_on="val, each half scored with what was fitted on the other")
-    words = found.words()
+    html = page(scores=scores, measured_on="val, each half scored with what was fitted on the other")
+    words = html.words()
     assert (
         "Mean IoU 62.5 % 95 % interval: 50.0 to 75.0 val, each half scored with what was fitted on the other, 5 images"
         in words
     )
-    table = found.text[found.text.index('<section id="images"') :]
+    table = html.text[html.text.index('<section id="images"') :]
     rows = [re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", row) for row in table.split("<tr>")[2:5]]
     assert rows == [
         ["bad", "25.0", "50.0", "–", "pole, sky", ""],
