@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def trained(config_of: Callable[..., RunConfig], tmp_path: Path) -> Path:
-    """A run directory with an FPN that sees images enlarged and both ways round."""
+    """A run directory with an FPN, with a test-time scale and flip TTA."""
     config = config_of("sky", "road").replace(model="fpn", encoder="test_resnet", width=None)
     recipe = config.recipe.replace(magnifications=(1.25, 1.5), mirrored=True, tile=256)
     config = config.replace(recipe=recipe)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 
 
-def test_it_sees_three_sizes_both_ways_round() -> None:
+def test_it_sees_three_scales_and_their_mirror_images() -> None:
     views: list[UInt8] = []
 
     def noted(images: UInt8) -> Float32:

@@ -186,7 +186,7 @@ def test_offsets_are_in_pixels_of_the_image_whatever_it_is_enlarged_by(magnifica
 
 
 def test_a_mirror_image_leads_to_its_centres_the_other_way() -> None:
-    """What is said of both ways round alike cancels out across, and stays down and in scores."""
+    """Offsets that an image and its mirror image share cancel out across, and stay down; scores stay as they are."""
     pipeline = Pipeline(
         Constant((5.0, 2.0, 3.0)),
         IMAGENET_MEAN,

@@ -1,4 +1,4 @@
-"""Accuracy after so many minutes of training, and milliseconds of a prediction, of models and encoders.
+"""Accuracy by minutes of training, and milliseconds of a prediction, of models and encoders.
 
 `lab/front.py` measures the figures and writes `front.json` beside this file. Only the list of models reads it:
 no part of training or prediction depends on it.

@@ -57,5 +57,5 @@ BandNumbers = Annotated[
 ]
 Width = Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")]
 ModelOptions = Annotated[list[str] | None, typer.Option(help="KEY=VALUE that only this model takes, may be repeated.")]
-Tta = Annotated[bool, typer.Option("--tta", help="Test-time augmentation: the mean over three sizes, both ways round.")]
+Tta = Annotated[bool, typer.Option("--tta", help="Test-time augmentation: the mean over three scales and flips.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

@@ -18,7 +18,7 @@ Advance = Callable[[int, int], None]
 
 @contextlib.contextmanager
 def progress_bar(description: str) -> Iterator[Advance | None]:
-    """Yield what draws so many of so many; `None`, and rich is not loaded, without a terminal."""
+    """Yield a function of (done, total) that draws a bar. Without a terminal yield `None`, and load no rich."""
     if not sys.stderr.isatty():
         yield None
         return

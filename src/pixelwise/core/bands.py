@@ -49,7 +49,7 @@ def channel_count(bands: Bands | None) -> int:
 
 
 def repeat_over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
-    """Return values of red, green and blue over and over, one for each of so many channels."""
+    """Return the values of red, green and blue in turn, one for each of `channels` channels."""
     return (-(-channels // 3) * values)[:channels]
 
 

@@ -12,7 +12,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Int64 = npt.NDArray[np.int64]
 
 AT_ONCE = 2**20
-"""So many pixels are worked on at a time."""
+"""Pixels that are worked on at a time."""
 
 
 def rows_of(shape: tuple[int, ...]) -> Iterator[slice]:

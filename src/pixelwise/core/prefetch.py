@@ -14,7 +14,7 @@ R = TypeVar("R")
 def prefetch(
     function: Callable[[T], R], items: Iterable[T], threads: int = 1
 ) -> Generator[tuple[T, Future[R]], None, None]:
-    """Yield each item with `function(item)` to come, in order; so many threads are at most one item each ahead.
+    """Yield each item with `function(item)` to come, in order; `threads` threads are at most one item each ahead.
 
     An error of `function` is raised where its `result()` is asked for. Leaving the loop early waits for the calls under
     way.

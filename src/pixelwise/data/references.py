@@ -54,7 +54,7 @@ def is_usable(name: object) -> bool:
 
 
 def last_levels(parts: Sequence[str]) -> range:
-    """Return the places in a path from which its ends are looked for: of so many folders no data set is."""
+    """Return the places in a path from which its ends are looked for: at most `MAX_LEVELS` folders deep."""
     return range(max(0, len(parts) - MAX_LEVELS), len(parts))
 
 

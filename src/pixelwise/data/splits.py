@@ -37,7 +37,7 @@ SMALL = 100
 """A set of fewer images is small: its parts have fixed sizes, and its classes are spread over them."""
 
 LEAST = 5
-"""So many images validation and test have at least, where that is at most a fifth of a set."""
+"""Images that validation and test have at least, where that is at most a fifth of a set."""
 
 LEAST_FOR_TEST = 10
 """A set of fewer images without named splits is drawn into train and val alone."""

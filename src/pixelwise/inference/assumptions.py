@@ -26,7 +26,7 @@ from pixelwise.raster.reader import open_reader
 from pixelwise.raster.stack import STACK_ENDINGS, page_path, split_page
 
 MAX_SAMPLED = 32
-"""The values of at most so many deep images are sampled."""
+"""Deep images whose values are sampled at most."""
 NARROW = 1 / 16
 """Images whose values take less than this share of the model's range are remarked on."""
 MANY = 1 / 4

@@ -71,7 +71,7 @@ def fastest_engine(path: Path) -> str:
 
 
 def open_fastest(path: Path, at_once: int = 1) -> Engine:
-    """Open a model file in its fastest engine, for so many threads that call it at the same time."""
+    """Open a model file in its fastest engine, for `at_once` threads that call it at the same time."""
     return open_engine(path, fastest_engine(path), at_once)
 
 

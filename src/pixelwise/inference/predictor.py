@@ -46,7 +46,7 @@ class Predictor:
     path
         The model file, where there is one.
     at_once
-        How many threads predict at the same time; the engine was opened for so many.
+        How many threads predict at the same time, as the engine was told when it was opened.
 
     Attributes
     ----------

@@ -25,7 +25,7 @@ from pixelwise.tasks import TASKS
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 NAMED_CLASSES = 3
-"""So many classes at most stand in the text of a result, the largest first."""
+"""Classes that the text of a result names at most, the largest first."""
 MAX_SHOWN_SIDE = 1024
 """Pixels of the longer side of the picture that a notebook shows."""
 

@@ -36,7 +36,7 @@ CORE = 2048
 MARGIN = 512
 """What a window sees around it: objects of up to half of that are the same as on the whole image."""
 ZEROS = 2**24
-"""So many bytes of zeros are written at a time."""
+"""Bytes of zeros that are written at a time."""
 MAX_MARGIN = 2048
 """A window that cuts an object of its core is looked at again with a larger margin, up to this."""
 

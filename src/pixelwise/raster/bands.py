@@ -30,9 +30,9 @@ UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
 
 SAMPLE = 32
-"""So many images are looked at to find out which values occur, and of each every so manieth pixel that 512 are left a
-side."""
+"""Images that are sampled to find out which values occur."""
 SIDE = 512
+"""Pixels a side that are sampled of each: every n-th row and column."""
 GDAL_TYPES = {
     "uint8": "Byte",
     "uint16": "UInt16",

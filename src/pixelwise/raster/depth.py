@@ -27,12 +27,13 @@ from pixelwise.raster.zarr import is_zarr
 Values = npt.NDArray[Any]
 
 FILES = 64
-"""So many training images are looked at to find out which values occur, and of each at most so many pixels:"""
+"""Training images that are sampled to find out which values occur."""
 PIXELS = 2**17
+"""Pixels of each of them that are sampled at most."""
 EXTREMES = (0.1, 99.9)
 """Percentiles of the values that become 0 and 255: a hot pixel is none of them."""
 DEPTH_VALUES = 2**20
-"""Of so many values at most of an image percentiles are taken."""
+"""Values of an image of which percentiles are taken at most."""
 NARROW = 1 / 8
 """Values that take less than this share of the range of their bits are spread over what they take."""
 

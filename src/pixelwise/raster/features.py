@@ -19,7 +19,7 @@ Self = TypeVar("Self", bound="Features")
 Polygon = list[npt.NDArray[np.float64]]
 """Closed rings of (x, y), float64 (n, 2), the outer one first, then its holes."""
 AT_ONCE = 50_000
-"""So many corners are placed on earth at a time."""
+"""Corners that are placed on earth at a time."""
 
 
 class Features(ABC):

@@ -28,8 +28,8 @@ DEFAULT = 2**28
 """16,384 x 16,384: above the 200 megapixels of the largest cameras, and read in less than 2 GB."""
 UNCOMPRESSED = 1
 MOST_PACKED = {5: 2048, 7: 4096, 8: 2048, 32773: 128, 32946: 2048}
-"""By TIFF's compression (LZW, JPEG, Deflate, PackBits, Deflate) at most so many bytes of pixels from one, with room to
-spare. Others know no bound."""
+"""By TIFF's compression (LZW, JPEG, Deflate, PackBits, Deflate) the bytes of pixels that one byte can hold at most,
+with room to spare. Others know no bound."""
 
 
 def max_pixels() -> int:
@@ -45,8 +45,8 @@ def max_pixels() -> int:
 
 
 def require_moderate(path: Path, pixels: int, bits: int = 24) -> None:
-    """Raise `ImageError` for an image of too many pixels to be read whole, of so many bits each: of more than 32 in
-    proportion fewer are too many."""
+    """Raise `ImageError` for an image of too many pixels to be read whole. Pixels of more than 32 `bits` count in
+    proportion."""
     if pixels * max(1, bits // 32) > max_pixels():
         raise size_error(path, f"{pixels:,} pixels" + (f" of {bits} bits" if bits >= 64 else ""))
 
@@ -59,7 +59,7 @@ def size_error(path: Path, problem_text: str) -> ImageError:
 
 def require_whole_index(path: Path) -> None:
     """Raise `ImageError` for a TIFF, or a page of one, whose strips or tiles cannot hold the size that it states: too
-    few of them, a part of too many pixels, or fewer bytes than the compression can make so many pixels of.
+    few of them, a part of too many pixels, or fewer bytes than the compression needs for its pixels.
 
     Any other file passes, and so does a TIFF whose header is damaged: its reader tells of that.
     """
@@ -82,8 +82,7 @@ def require_whole_index(path: Path) -> None:
 
 
 def require_part(path: Path, shape: tuple[int, int], bits: int) -> None:
-    """Raise `ImageError` for a part (a strip, tile or chunk) of too many pixels, of so many bits each: it is read as a
-    whole."""
+    """Raise `ImageError` for a part (a strip, tile or chunk) of too many pixels of `bits` bits: it is read whole."""
     if shape[0] * shape[1] * max(1, bits // 32) > max_pixels():
         found = f"strips or tiles of {shape[0]:,} x {shape[1]:,} pixels of {bits} bits"
         remedy = f"Store it in smaller tiles (gdal_translate -co TILED=YES), or set {VARIABLE}."
@@ -97,7 +96,7 @@ def require_parts(path: Path, file: DatasetReader) -> None:
 
 
 def require_width(path: Path, width: int, rows: int) -> None:
-    """Raise `ImageError` for an image that is read in parts, of which so many rows together are too many pixels."""
+    """Raise `ImageError` for an image that is read in parts, where `rows` rows together have too many pixels."""
     if width * rows > max_pixels():
         found = f"{width:,} columns, of which {rows:,} rows are worked on at a time"
         remedy = f"Cut the image into parts (gdal_translate -srcwin), or set {VARIABLE} if the machine has the memory."
@@ -118,7 +117,7 @@ class PixelBudget:
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for so many pixels, and keep it meanwhile."""
+        """Wait until there is room for `pixels` pixels, and keep it meanwhile."""
         most = max_pixels()
         with self._changed:
             self._changed.wait_for(lambda: not self._held or self._held + pixels <= most)

@@ -28,9 +28,9 @@ from pixelwise.raster.zarr import is_zarr
 Values = npt.NDArray[Any]
 Place = tuple[slice, slice]
 WHOLE_SAMPLE = 2**22
-"""Of an image of so many pixels all are looked at to find out which values occur."""
+"""Pixels up to which all of an image are sampled to find out which values occur."""
 SAMPLES, SAMPLE_SIDE = 8, 128
-"""Of a larger one so many squares of this side, down and across."""
+"""Of a larger image: the number of squares that are sampled, down and across, and their side."""
 
 
 class ImageReader(ABC):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 UInt8 = npt.NDArray[np.uint8]
 Place = tuple[slice, slice]
 LARGE_PIXELS = 2**26
-"""From so many on a TIFF or Zarr is read in parts."""
+"""Pixels from which on a TIFF or Zarr is read in parts."""
 
 
 def is_scan(path: Path) -> bool:

@@ -48,8 +48,8 @@ def has_bfloat16_unit() -> bool:
 
 
 def batch_share(batch: int, index: int, count: int) -> slice:
-    """Return which samples of a batch of so many, or more, are those of process `index`. Raises `OptionError` if there
-    are too few."""
+    """Return which samples of a batch of `batch` or more belong to process `index` of `count`. Raises `OptionError` if
+    there are too few."""
     if batch < count:
         expected = f"at most {batch}, one a crop of a batch"
         raise OptionError("the number of processes", str(count), expected, "Start fewer.")

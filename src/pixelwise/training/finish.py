@@ -98,7 +98,7 @@ class Outcome:
     progress: Progress
     pipeline: Pipeline
     adjustment: float
-    """Share of the class weights that the class bias takes back, in 0..1."""
+    """Share of the class weights that the class bias corrects (logit adjustment), in 0..1."""
     measured: MeasuredScores | None
     examples: BestAndWorst
     remarks: list[str]

@@ -91,7 +91,9 @@ class TrainOptions:
     border_weight: Annotated[
         float | None, Option("w0 of U-Net's weights between touching objects.", RECIPE, default="0, none")
     ] = None
-    elastic: Annotated[float | None, Option("Elastic deformation by so many pixels.", RECIPE, default="0, none")] = None
+    elastic: Annotated[
+        float | None, Option("Standard deviation of elastic deformation in pixels.", RECIPE, default="0, none")
+    ] = None
     rotate: Annotated[bool | None, Option("For images in any orientation: cells, maps, scans.", RECIPE)] = None
     augmentations: Annotated[
         tuple[str, ...] | None,
@@ -101,7 +103,7 @@ class TrainOptions:
     skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", DATA)] = False
     folds: Annotated[
         int | None,
-        Option("For sets too small to split: measure by cross-validation with so many parts.", DATA),
+        Option("For sets too small to split: the number of parts for cross-validation.", DATA),
     ] = None
     metrics: Annotated[
         tuple[str, ...] | None,

@@ -41,7 +41,7 @@ class Display:
         self._console.print(escape_controls(self.wording(text)), soft_wrap=True)
 
     def start(self, recipe: Recipe, done: int, train_images: int, task: Task) -> None:
-        """Open the bar of a run by `recipe` on so many images, `done` steps of which are behind, validated by the
+        """Open the bar of a run by `recipe` on `train_images` images, of which `done` steps are done, validated by the
         measure of `task`."""
         self._measured, self._name = f"val_{task.measure}", task.measure_name
         self._recipe, self._train_images = recipe, train_images

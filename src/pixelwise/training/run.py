@@ -157,8 +157,8 @@ def train(
     skip_bad
         Leave out images that would spoil the training.
     folds
-        For sets too small to split: train so many models, each on all images but its share, measure it on that, and at
-        last train the model on all images.
+        For sets too small to split: the number of parts for cross-validation. A model is trained on all parts
+        but one, for each part, and measured on that part; the model of the run is trained on all images.
     metrics
         Names of further metrics of the model file, which stand in metrics.json and the report (see `register_metric`).
     callbacks

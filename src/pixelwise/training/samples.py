@@ -172,7 +172,7 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to the last, or a `share` of each.
 
-    They are prepared between the steps, not in a thread beside them: where every core computes, a thread that loads
+    They are prepared between the steps, not in a background thread: where every core computes, a thread that loads
     takes more from the step than it hides (docs/experiments/step.md).
     """
     for step in range(start, recipe.steps):

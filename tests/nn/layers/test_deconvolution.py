@@ -100,7 +100,7 @@ def test_the_matrix_is_the_convolution_and_its_transpose_the_transposed_one(
 
 @pytest.mark.parametrize("padding", [(1, 1), (2, 2), (1, 2)])
 def test_deconvolution_undoes_convolution_and_the_transposed_one_does_not(padding: tuple[int, int]) -> None:
-    """Within 1e-10: float64's 2e-16, enlarged by a condition number below 1e4."""
+    """Within 1e-10: float64's 2e-16 times a condition number below 1e4."""
     kernel, planes = random(3, 3) / 9, random(2, 3, 8, 7, seed=1)
     kernel[1, 1] += 1
     by_channel = kernel.expand(3, 1, 3, 3)

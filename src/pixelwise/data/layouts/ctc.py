@@ -31,7 +31,7 @@ from pixelwise.raster.image import page_count
 TRUTHS = ("ST", "GT")
 """In the order in which they count."""
 HELD_OUT = 5
-"""One frame in so many of a sequence that is alone."""
+"""Of a single sequence every n-th frame is held out."""
 EXPECTED = "01/t000.tif with 01_ST/SEG/man_seg000.tif or 01_GT/SEG/man_seg000.tif"
 _SEQUENCE = re.compile(r"\d\d")
 _NUMBER = re.compile(r"(\d+)$")

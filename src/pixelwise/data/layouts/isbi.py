@@ -34,7 +34,7 @@ from pixelwise.raster.stack import STACK_ENDINGS, page_path
 CLASSES = ClassMap(("membrane", "cell"), ((204, 51, 63), (160, 205, 235)))
 ENCODING = MaskEncoding(CLASSES, {0: 0, 255: 1}, why="0 on membranes, 255 inside cells")
 HELD_OUT = 5
-"""One slice in so many is held out for the test."""
+"""Every n-th slice is held out for the test."""
 SLICES = 30
 """Of the challenge's labelled volume."""
 

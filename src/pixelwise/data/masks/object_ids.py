@@ -21,13 +21,13 @@ SAMPLE = 24
 _CONNECTED = 0.85
 """Least share of values in one piece among object ids."""
 _ENOUGH = 12
-"""So many values, mostly in pieces, settle that they are classes."""
+"""Values, mostly in pieces, that settle that they are classes."""
 _ALONE = 0.9
 """Least share of a value's pixels in its largest piece for it to count as one piece."""
 _SEVERAL = 3
 """Fewer values in an image are classes."""
 _MANY = 5
-"""From so many values an image, their places and sizes alone tell ids from classes. In files of more than 8 bits, which
+"""Values an image from which on their places and sizes alone tell ids from classes. In files of more than 8 bits, which
 rarely hold classes, fewer suffice."""
 _ALIKE = 0.01
 """Least variance of places, or of the logarithms of areas, that is evidence."""
@@ -88,7 +88,7 @@ def _weigh_evidence(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
         regions.append(measure_regions(mask))
         connected = [region.connected for image in regions for region in image]
         if len(connected) >= _ENOUGH and np.mean(connected) < _CONNECTED / 2:
-            return None  # so many in pieces are classes, whatever the other masks hold
+            return None  # these are classes, whatever the other masks hold
     if np.mean(connected) < _CONNECTED:
         return None
     if named:

@@ -10,7 +10,7 @@ from pixelwise.data.masks.statistics import MaskHistogram, masks_per_value, pixe
 APART = 8
 """Mean distance from which on values are gray levels rather than class indices."""
 _BESIDE = 5
-"""So many masks of 0 and 255 alone outweigh one mask in which 255 lies beside other values."""
+"""Masks of 0 and 255 alone that outweigh one mask in which 255 lies beside other values."""
 
 
 def find_stray_values(masks: Sequence[MaskHistogram], excluded: frozenset[int] = frozenset()) -> frozenset[int]:

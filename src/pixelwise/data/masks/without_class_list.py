@@ -37,7 +37,7 @@ from pixelwise.data.problem import Problem
 
 CONVENTION = "255 is no label where no class has it"
 _ODD = 10
-"""One mask in so many may be of another kind than the others."""
+"""One mask in this many may be of another kind than the others."""
 
 
 def infer_without_list(root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool) -> MaskEncoding:

@@ -76,7 +76,7 @@ class Engine(ABC):
 
 
 OpenEngine = Callable[[Path, int], Engine]
-"""Opens a model file for so many threads that call the engine at the same time."""
+"""Opens a model file for a number of threads that call the engine at the same time."""
 
 
 class FunctionEngine(Engine):

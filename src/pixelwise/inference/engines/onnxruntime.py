@@ -32,7 +32,7 @@ _ERRORS_ONLY = 3
 
 
 def open_onnxruntime(path: Path, at_once: int = 1) -> OnnxRuntimeEngine:
-    """Open a model file for so many threads that call it at the same time: they are among its threads."""
+    """Open a model file for `at_once` threads that call it at the same time; they count among its threads."""
     return OnnxRuntimeEngine(path, available_cores() - at_once + 1)
 
 

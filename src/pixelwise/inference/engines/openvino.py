@@ -32,12 +32,12 @@ TYPES = {"u8": "uint8", "f32": "float"}
 
 
 def open_openvino(path: Path, at_once: int = 1) -> OpenVinoEngine:
-    """Open a model file in float32, for so many threads that call it at the same time."""
+    """Open a model file in float32, for `at_once` threads that call it at the same time."""
     return OpenVinoEngine(path, at_once)
 
 
 def open_openvino_bf16(path: Path, at_once: int = 1) -> OpenVinoEngine:
-    """Open a model file in bfloat16, for so many threads that call it at the same time."""
+    """Open a model file in bfloat16, for `at_once` threads that call it at the same time."""
     return OpenVinoEngine(path, at_once, half=True)
 
 

@@ -27,7 +27,7 @@ ENGINES: Registry[OpenEngine] = Registry(
 
 
 def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1) -> Engine:
-    """Open a model file in one of `ENGINES`, for so many threads that call it at the same time.
+    """Open a model file in one of `ENGINES`, for `at_once` threads that call it at the same time.
 
     Raises
     ------

@@ -20,7 +20,7 @@ Pixels = TypeVar("Pixels", UInt8, Int32)
 class Crop:
     """The window `box_xyxy` of the image, in pixels, resized to `part` and put at `corner` of a canvas of `size`.
 
-    The canvas is flipped left to right or not, and then given so many quarter `turns`. Sizes are (height, width),
+    The canvas is flipped left to right or not, then rotated by `turns` quarter turns. Sizes are (height, width),
     `corner` is (row, column).
     """
 

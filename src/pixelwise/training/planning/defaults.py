@@ -12,8 +12,8 @@ from pixelwise.training.recipe import RECIPE_VERSION, Recipe
 CROP_PIXELS = 352 * 480
 """Area of a crop. Images up to this size are taken whole, since the place of a thing helps to recognise it."""
 LONG_PIXELS = 6e8
-"""A run is long where it has time for so many pixels of crops: about six minutes of two cores without bfloat16. Long
-runs have larger crops, and a larger encoder."""
+"""Pixels of crops from which on a run is long: about six minutes of two cores without bfloat16. Long runs have
+larger crops, and a larger encoder."""
 LONG_CROP_PIXELS = 544 * 736
 LONG_ENCODER = "efficientnet_lite1"
 MAX_IMAGE_SCALE = 1.5

@@ -53,13 +53,13 @@ def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None 
 
 
 def plan_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
-    """Return `recipe` over the steps that see every training image so many times."""
+    """Return `recipe` over the steps that see every training image `epochs` times."""
     steps, crops = steps_for_crops(recipe, epochs * train_images)
     return with_length(recipe, steps, min(defaults.MAX_EVALUATIONS, epochs), crops)
 
 
 def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
-    """Return the number of steps that see so many crops, and `crops` where whole batches have more.
+    """Return the number of steps that see `crops` crops, and `crops` where whole batches have more.
 
     There is a step less where one would have a single crop, since batch norm needs two.
     """

@@ -10,13 +10,13 @@ from pixelwise.training.recipe import Recipe
 
 
 def choose_test_scales(image_scale: float, minutes: float | None) -> tuple[float, ...]:
-    """Return the test-time scales of a run that magnifies images by `image_scale` and takes so many minutes."""
+    """Return the test-time scales of a run that magnifies images by `image_scale` and takes `minutes`."""
     scale = max(defaults.TEST_SCALE, round(4 * image_scale) / 4)
     return (scale - 0.25, scale + 0.25) if (minutes or 0.0) >= defaults.TWO_SCALES_MINUTES else (scale,)
 
 
 def tile_and_overlap(scales: Sequence[float], flips: int = 2) -> tuple[int, int]:
-    """Return the side of tiles and their overlap in pixels, for these test-time scales and so many flips at once."""
+    """Return the side of tiles and their overlap in pixels, for these test-time scales and `flips` views at once."""
     longest = defaults.MAX_SCALED_TILE * math.sqrt(2 / flips) / max(scales)
     side = min(defaults.MAX_TILE, int(longest) // defaults.TILE_MULTIPLE * defaults.TILE_MULTIPLE)
     overlaps = math.ceil(defaults.CONTEXT_PIXELS / min(scales) / defaults.OVERLAP_MULTIPLE)

@@ -69,7 +69,7 @@ def class_rows(
 
 
 MOST_IMAGES = 200
-"""So many images the report lists, the worst; metrics.json holds all."""
+"""Images that the report lists, the worst; metrics.json holds all."""
 
 
 def image_table(per_image: Sequence[Mapping[str, Any]], headings: Mapping[str, str]) -> dict[str, Any] | None:
