@@ -14,6 +14,7 @@ from pixelwise.cli.help import PAGES, Command
 
 COMMANDS = {
     "demo": "demo",
+    "studio": "studio",
     "check": "check",
     "train": "train",
     "evaluate": "evaluate",

@@ -25,6 +25,15 @@ class Page:
 
 PAGES = {
     "demo": Page("The whole story on generated pictures.", ("demo", "demo --task instance --minutes 5")),
+    "studio": Page(
+        "Label images, with a model that learns while you draw.",
+        (
+            "studio photos/ --classes background,leaf,stem",
+            "studio photos/ --out photos-labels",
+            "studio photos-labels/",
+            "studio --sample",
+        ),
+    ),
     "check": Page(
         "What is in a data set, and what is wrong with it.", ("check photos/", "check scans/ --bands 4,3,2 --json")
     ),

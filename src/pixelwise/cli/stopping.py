@@ -13,7 +13,13 @@ from typing import NoReturn
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 GO_ON = "What is finished is kept; the same command with --resume goes on."
 TRAIN = "What is saved is kept, and the same command with --resume goes on; where nothing was, start it again."
-HOW = {"train": TRAIN, "predict": GO_ON, "demo": "Remove its --out directory before you start it again."}
+STUDIO = "Everything that you drew is saved; the same command opens the project again, and `pixelwise train` takes it."
+HOW = {
+    "train": TRAIN,
+    "predict": GO_ON,
+    "demo": "Remove its --out directory before you start it again.",
+    "studio": STUDIO,
+}
 OTHERS = "Nothing half-written is left; start it again."
 
 

@@ -1,0 +1,196 @@
+"""What an action may hold: everything that comes from a client is checked here, before the journal has it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pixelwise.core.classes import IGNORE_INDEX, is_class_name
+from pixelwise.core.errors import OptionError
+
+MOST_POINTS = 20_000
+"""Of a stroke or polygon."""
+WIDEST = 2000.0
+"""Pixels of a brush."""
+FARTHEST = 1e6
+"""Pixels from the origin that a point may lie."""
+MOST_TEXT = 200
+"""Characters of a client's name or of an action's id."""
+
+Action = dict[str, Any]
+Check = Callable[[Any, "Limits"], Any]
+
+PIXEL_TYPES = frozenset(
+    {
+        *("stroke", "polygon", "fill", "accept", "clean", "clear"),
+        *("object_add", "object_accept", "object_split", "object_merge", "object_delete"),
+    }
+)
+"""Actions that change an image's labels or objects, and that undo takes back."""
+CLASS_TYPES = frozenset({"class_add", "class_rename", "class_recolor", "class_merge", "class_delete"})
+"""Actions of the whole project."""
+
+
+class Limits:
+    """What fields may refer to: the number of classes, and an image's (height, width)."""
+
+    def __init__(self, num_classes: int, size: tuple[int, int] | None) -> None:
+        self.num_classes, self.size = num_classes, size
+
+
+def check_action(action: Mapping[str, Any], limits: Limits) -> Action:
+    """Return the fields of an action that its type has, checked. Raises `OptionError`."""
+    kind = action.get("type")
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        raise OptionError("type", repr(kind)[:80], f"one of {', '.join(_FIELDS)}", "Send a known action.")
+    required, optional = _FIELDS[kind]
+    checked: Action = {"type": kind}
+    for name, check in required.items():
+        if name not in action:
+            raise OptionError(name, "nothing", f"a value, which {kind} needs", "Send it.")
+        checked[name] = check(action[name], limits)
+    for name, check in optional.items():
+        if action.get(name) is not None:
+            checked[name] = check(action[name], limits)
+    if kind == "accept" and sum(name in checked for name in ("box_tlbr", "point", "whole")) != 1:
+        raise OptionError("accept", "none or several of box_tlbr, point and whole", "one of them", "Send one.")
+    if kind == "class_merge" and checked["from"] == checked["into"]:
+        raise OptionError("into", "the same class", "another one than `from`", "Choose another class.")
+    return checked
+
+
+def check_text(value: Any, name: str) -> str:
+    """Return a short text that a client calls itself or an action by. Raises `OptionError`."""
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
+        raise OptionError(name, repr(value)[:80], f"a text of 1 to {MOST_TEXT} characters", "Send another.")
+    return value
+
+
+def _points(least: int) -> Check:
+    def check(value: Any, limits: Limits) -> list[list[float]]:
+        if not isinstance(value, list) or not least <= len(value) <= MOST_POINTS:
+            found = f"{len(value):,} points" if isinstance(value, list) else repr(value)[:80]
+            raise OptionError("points", found, f"{least:,} to {MOST_POINTS:,} of [row, column]", "Send fewer or more.")
+        return [_point(point, limits) for point in value]
+
+    return check
+
+
+def _point(value: Any, limits: Limits) -> list[float]:
+    if not isinstance(value, list) or len(value) != 2 or not all(_is_number(part) for part in value):
+        raise OptionError("point", repr(value)[:80], "[row, column] in pixels", "Send two numbers.")
+    return [float(part) for part in value]
+
+
+def _pixel(value: Any, limits: Limits) -> list[float]:
+    """A point that lies in the image."""
+    row, column = _point(value, limits)
+    if limits.size is None or not (0 <= row < limits.size[0] and 0 <= column < limits.size[1]):
+        raise OptionError("point", f"{row:g}, {column:g}", f"a point of the image, {limits.size}", "Send another.")
+    return [row, column]
+
+
+def _pixels(value: Any, limits: Limits) -> list[list[float]]:
+    if not isinstance(value, list) or not 2 <= len(value) <= 100:
+        raise OptionError("points", repr(value)[:80], "2 to 100 points, one in each part", "Send them.")
+    return [_pixel(point, limits) for point in value]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= FARTHEST
+
+
+def _width(value: Any, limits: Limits) -> float:
+    if not _is_number(value) or not 0 < value <= WIDEST:
+        raise OptionError("width", repr(value)[:80], f"above 0, at most {WIDEST:g} pixels", "Choose another brush.")
+    return float(value)
+
+
+def _class_index(value: Any, limits: Limits) -> int:
+    if type(value) is not int or not 0 <= value < limits.num_classes:
+        expected = f"0 to {limits.num_classes - 1}"
+        raise OptionError("class_index", repr(value)[:80], expected, "Choose a class of the project.")
+    return value
+
+
+def _class_index_or_none(value: Any, limits: Limits) -> int:
+    return IGNORE_INDEX if type(value) is int and value == IGNORE_INDEX else _class_index(value, limits)
+
+
+def _box(value: Any, limits: Limits) -> list[int]:
+    if isinstance(value, list) and len(value) == 4 and all(type(part) is int for part in value) and limits.size:
+        top, left, bottom, right = value
+        if 0 <= top < bottom <= limits.size[0] and 0 <= left < right <= limits.size[1]:
+            return [top, left, bottom, right]
+    raise OptionError("box_tlbr", repr(value)[:80], "[top, left, bottom, right] within the image", "Send another.")
+
+
+def _flag(value: Any, limits: Limits) -> bool:
+    if type(value) is not bool:
+        raise OptionError("value", repr(value)[:80], "true or false", "Send one of them.")
+    return value
+
+
+def _true(value: Any, limits: Limits) -> bool:
+    if value is not True:
+        raise OptionError("whole", repr(value)[:80], "true", "Send true, or box_tlbr or point instead.")
+    return True
+
+
+def _name(value: Any, limits: Limits) -> str:
+    if not isinstance(value, str) or not value.strip() or not is_class_name(value):
+        raise OptionError("name", repr(value)[:80], "text on one line", "Choose another name.")
+    return value.strip()
+
+
+def _color(value: Any, limits: Limits) -> str:
+    if isinstance(value, str) and len(value) == 7 and value[0] == "#":
+        try:
+            return f"#{int(value[1:], 16):06x}"
+        except ValueError:
+            pass
+    raise OptionError("color", repr(value)[:80], "a colour such as #00a0ff", "Send another.")
+
+
+def _source(value: Any, limits: Limits) -> str:
+    if value not in ("prediction", "superpixel", "labels"):
+        raise OptionError("of", repr(value)[:80], "prediction, superpixel or labels", "Send one of them.")
+    return str(value)
+
+
+def _object_id(value: Any, limits: Limits) -> int:
+    if type(value) is not int or not 1 <= value <= 65535:
+        raise OptionError("id", repr(value)[:80], "the number of an object", "Send another.")
+    return value
+
+
+def _object_ids(value: Any, limits: Limits) -> list[int]:
+    if not isinstance(value, list) or not 2 <= len(value) <= 1000:
+        raise OptionError("ids", repr(value)[:80], "2 or more numbers of objects", "Send them.")
+    return [_object_id(number, limits) for number in value]
+
+
+_FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
+    "stroke": ({"points": _points(1), "width": _width, "class_index": _class_index_or_none}, {}),
+    "polygon": ({"points": _points(3), "class_index": _class_index_or_none}, {}),
+    "fill": ({"point": _pixel, "class_index": _class_index, "of": _source}, {}),
+    "accept": ({}, {"box_tlbr": _box, "point": _pixel, "whole": _true, "only_sure": _flag}),
+    "clean": ({"class_index": _class_index}, {}),
+    "clear": ({}, {}),
+    "object_add": ({"point": _pixel}, {}),
+    "object_accept": ({"point": _pixel}, {}),
+    "object_split": ({"points": _pixels}, {}),
+    "object_merge": ({"ids": _object_ids}, {}),
+    "object_delete": ({"id": _object_id}, {}),
+    "class_add": ({"name": _name}, {"color": _color}),
+    "class_rename": ({"class_index": _class_index, "name": _name}, {}),
+    "class_recolor": ({"class_index": _class_index, "color": _color}, {}),
+    "class_merge": ({"from": _class_index, "into": _class_index}, {}),
+    "class_delete": ({"class_index": _class_index}, {}),
+    "mark_test": ({"value": _flag}, {}),
+    "mark_done": ({"value": _flag}, {}),
+    "undo": ({}, {}),
+    "redo": ({}, {}),
+}
+"""By type: the fields that it needs and those that it may have."""

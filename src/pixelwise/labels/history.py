@@ -1,0 +1,179 @@
+"""What the journal's actions make of a project: its classes, and for each image what is done, undone and marked."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX, MAX_CLASSES, ClassMap, Color, distinct_colors
+from pixelwise.core.errors import OptionError
+from pixelwise.labels.action_checks import CLASS_TYPES, PIXEL_TYPES
+from pixelwise.labels.journal import Entry
+
+Table = npt.NDArray[np.uint8]
+MOST_IDS = 10_000
+"""So many actions are remembered by the id that a client gave them."""
+_OKABE_ITO: tuple[Color, ...] = (
+    (153, 153, 153),
+    (230, 159, 0),
+    (86, 180, 233),
+    (0, 158, 115),
+    (240, 228, 66),
+    (0, 114, 178),
+    (213, 94, 0),
+    (204, 121, 167),
+)
+MOST_PAUSE_SECONDS = 60.0
+"""A longer pause between two actions is no time of labelling."""
+
+
+@dataclass
+class ImageHistory:
+    """The actions of one image.
+
+    done, undone: numbers of actions on its pixels, in the order in which undo and redo take them. last: the number of
+    the last entry that changed what its pixels follow from. base: the number of the last import of its mask, 0 for
+    none. is_test, is_done: marks.
+    """
+
+    done: list[int] = field(default_factory=list)
+    undone: list[int] = field(default_factory=list)
+    last: int = 0
+    base: int = 0
+    is_test: bool = False
+    is_done: bool = False
+
+
+class History:
+    """A project's state but for its pixels, folded from the entries of a journal one by one."""
+
+    def __init__(self, classes: ClassMap, test: frozenset[str] = frozenset()) -> None:
+        self.classes = classes
+        self.labelling_seconds = 0.0
+        """Time between actions, long pauses cut."""
+        self.images: dict[str, ImageHistory] = {name: ImageHistory(is_test=True) for name in test}
+        self.remaps: list[tuple[int, Table]] = []
+        """Numbers of the actions after which every mask is another, each with its table of class indices."""
+        self.ids: OrderedDict[str, int] = OrderedDict()
+        self._last_time: float | None = None
+
+    def of(self, image: str) -> ImageHistory:
+        """Return the history of an image, new where it has none."""
+        return self.images.setdefault(image, ImageHistory())
+
+    def last_number(self, image: str) -> int:
+        """Return the number of the entry by which an image's pixels changed last."""
+        remapped = self.remaps[-1][0] if self.remaps else 0
+        last = self.of(image).last
+        return max(last, remapped) if last else last
+
+    def require_possible(self, action: Mapping[str, Any]) -> None:
+        """Raise `OptionError` for an action on classes that cannot be, before the journal has it."""
+        if action["type"] in CLASS_TYPES:
+            _change_classes(self.classes, action)
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry of the journal into account."""
+        number, kind, image = entry["number"], entry["type"], entry.get("image")
+        self._count_time(entry)
+        if isinstance(entry.get("id"), str):
+            self.ids[entry["id"]] = number
+            if len(self.ids) > MOST_IDS:
+                self.ids.popitem(last=False)
+        if kind in CLASS_TYPES:
+            self.classes, table = _change_classes(self.classes, entry)
+            if table is not None:
+                self.remaps.append((number, table))
+            return
+        if image is None:
+            return
+        history = self.of(image)
+        if kind in PIXEL_TYPES:
+            history.done.append(number)
+            history.undone.clear()
+            history.last = number
+        elif kind == "undo" and history.done:
+            history.undone.append(history.done.pop())
+            history.last = number
+        elif kind == "redo" and history.undone:
+            history.done.append(history.undone.pop())
+            history.last = number
+        elif kind == "import":
+            history.done, history.undone = [], []
+            history.last = history.base = number
+        elif kind == "mark_test":
+            history.is_test = entry["value"]
+        elif kind == "mark_done":
+            history.is_done = entry["value"]
+
+    def tables_after(self, number: int) -> list[tuple[int, Table]]:
+        """Return the changes of class indices that came after an entry."""
+        return [(at, table) for at, table in self.remaps if at > number]
+
+    def _count_time(self, entry: Entry) -> None:
+        time = float(entry.get("time", 0.0))
+        if self._last_time is not None:
+            self.labelling_seconds += min(max(time - self._last_time, 0.0), MOST_PAUSE_SECONDS)
+        self._last_time = time
+
+
+def _change_classes(classes: ClassMap, action: Mapping[str, Any]) -> tuple[ClassMap, Table | None]:
+    """Return the classes after an action, and the new index of each old one where they moved. Raises `OptionError`."""
+    names, colors = list(classes.names), list(classes.colors)
+    kind = action["type"]
+    if kind == "class_add":
+        if len(names) >= MAX_CLASSES:
+            raise OptionError("class_add", f"{len(names)} classes", f"at most {MAX_CLASSES}", "Merge classes first.")
+        _require_new_name(names, action["name"])
+        names.append(action["name"])
+        colors.append(parse_color(action["color"]) if "color" in action else distinct_label_colors(len(names))[-1])
+        return ClassMap(tuple(names), tuple(colors)), None
+    if kind == "class_rename":
+        others = [name for index, name in enumerate(names) if index != action["class_index"]]
+        _require_new_name(others, action["name"])
+        names[action["class_index"]] = action["name"]
+        return ClassMap(tuple(names), tuple(colors)), None
+    if kind == "class_recolor":
+        colors[action["class_index"]] = parse_color(action["color"])
+        return ClassMap(tuple(names), tuple(colors)), np.arange(256, dtype=np.uint8)  # masks hold the colours
+    if len(names) == 1:
+        raise OptionError(kind, "the only class", "a class left after it", "Add another class first.")
+    gone = action["from"] if kind == "class_merge" else action["class_index"]
+    target = action["into"] if kind == "class_merge" else IGNORE_INDEX
+    table = np.arange(256, dtype=np.uint8)
+    table[gone + 1 : IGNORE_INDEX] -= 1
+    table[gone] = table[target]
+    del names[gone], colors[gone]
+    return ClassMap(tuple(names), tuple(colors)), table
+
+
+def _require_new_name(names: list[str], name: str) -> None:
+    if name in names:
+        raise OptionError("name", f"{name!r}, which a class has", "another name", "Choose another name.")
+
+
+def distinct_label_colors(count: int) -> tuple[Color, ...]:
+    """Return colours that people with colour blindness tell apart, too: gray, and those of Okabe and Ito; beyond eight
+    classes, those of `distinct_colors`.
+
+    References
+    ----------
+    Okabe and Ito, Color Universal Design, 2008. https://jfly.uni-koeln.de/color/
+    """
+    return (*_OKABE_ITO, *distinct_colors(count))[:count]
+
+
+def parse_color(text: str) -> Color:
+    """Return the (red, green, blue) of "#rrggbb"."""
+    value = int(text[1:], 16)
+    return value >> 16, value >> 8 & 255, value & 255
+
+
+def format_color(color: Color) -> str:
+    """Return a colour as "#rrggbb"."""
+    return "#{:02x}{:02x}{:02x}".format(*color)

@@ -1,0 +1,239 @@
+"""The files of a project: where they lie, how a new one is made, and its settings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import DataError, ImageError, OutputError
+from pixelwise.core.files import output_errors, read_json_object, write_text
+from pixelwise.core.text import file_name
+from pixelwise.data.class_list import write_classes
+from pixelwise.data.dataset import Item
+from pixelwise.data.references import distinct_names
+from pixelwise.data.writing import copy_image
+from pixelwise.inference.jobs import find_images
+from pixelwise.labels.history import distinct_label_colors
+from pixelwise.raster.stack import split_page
+
+VERSION = 1
+DEFAULT_CLASSES = ("background", "object")
+MOST_STEM = 200
+"""Bytes of an image's name without its ending."""
+
+
+@dataclass(frozen=True)
+class ProjectFolder:
+    """Where everything of a project lies."""
+
+    root: Path
+
+    @property
+    def images(self) -> Path:
+        return self.root / "images"
+
+    @property
+    def masks(self) -> Path:
+        return self.root / "masks"
+
+    @property
+    def instances(self) -> Path:
+        return self.root / "instances"
+
+    @property
+    def classes(self) -> Path:
+        return self.root / "classes.yaml"
+
+    @property
+    def studio(self) -> Path:
+        """What the studio needs and a data set does not."""
+        return self.root / ".studio"
+
+    @property
+    def settings(self) -> Path:
+        return self.studio / "settings.json"
+
+    @property
+    def journal(self) -> Path:
+        return self.studio / "journal.jsonl"
+
+    @property
+    def regions(self) -> Path:
+        return self.studio / "regions"
+
+    @property
+    def base(self) -> Path:
+        """Masks that were there before the first action."""
+        return self.studio / "base"
+
+    @property
+    def lock(self) -> Path:
+        return self.studio / "lock"
+
+    @property
+    def is_project(self) -> bool:
+        return self.settings.is_file()
+
+
+@dataclass
+class Settings:
+    """What a project was made from.
+
+    source: the folder of photos, "" for none. sources: for each image of the project, its path within that folder.
+    splits: images of a data set that named its splits. sample: whether the images are drawn ones.
+    """
+
+    classes: ClassMap
+    source: str = ""
+    sources: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, str] = field(default_factory=dict)
+    sample: bool = False
+
+    def save(self, path: Path) -> None:
+        """Write the settings, whole or not at all. Raises `OutputError`."""
+        content: dict[str, Any] = {
+            "version": VERSION,
+            "classes": self.classes.to_dict(),
+            "source": self.source,
+            "sources": self.sources,
+            "splits": self.splits,
+            "sample": self.sample,
+        }
+        write_text(path, json.dumps(content, indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> Settings:
+        """Read what `save` wrote. Raises `DataError` for anything else."""
+        content = read_json_object(path)
+        try:
+            if content["version"] != VERSION:
+                raise ValueError(f"version {content['version']}")
+            texts = {name: dict(content[name]) for name in ("sources", "splits")}
+            classes = ClassMap.from_dict(content["classes"])
+            return cls(classes, str(content["source"]), texts["sources"], texts["splits"], bool(content["sample"]))
+        except (KeyError, TypeError, ValueError) as error:
+            remedy = "Put back a copy of it, or move .studio/ away: masks/ holds the labels."
+            found = f"settings that cannot be read ({error})"
+            raise DataError(path, found, f"settings of version {VERSION}", remedy) from error
+
+
+def default_project(photos: Path) -> Path:
+    """Return where the project of a folder of photos is made: `photos-labels` beside `photos`."""
+    place = photos.resolve()
+    return place.with_name(f"{place.name or 'photos'}-labels")
+
+
+def default_classes(names: Sequence[str] | None) -> ClassMap:
+    """Return classes of these names, or background and object, in colours that are easy to tell apart."""
+    chosen = tuple(names or DEFAULT_CLASSES)
+    return ClassMap(chosen, distinct_label_colors(len(chosen)))
+
+
+def create_project(photos: Path, out: Path, classes: ClassMap, *, sample: bool = False) -> ProjectFolder:
+    """Make a project of the images in a folder: their links in images/, the class list and settings.
+
+    Raises `DataError` for a folder without images and `OutputError` for an `out` that is something else already.
+    """
+    folder = ProjectFolder(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        found = "a directory that is no project" if out.is_dir() else "a file"
+        raise OutputError(out, found, "a new or empty directory, or a project", "Choose another `out`.")
+    if not photos.is_dir():
+        found = "a file" if photos.exists() else "no such directory"
+        raise DataError(photos, found, "a directory of images", "Check the path.")
+    settings = Settings(classes, str(photos.resolve()), sample=sample)
+    link_new_images(folder, settings)
+    write_classes(folder.classes, classes)
+    settings.save(folder.settings)
+    return folder
+
+
+def link_new_images(folder: ProjectFolder, settings: Settings) -> list[str]:
+    """Bring images of the source folder that the project lacks into images/; return their names there.
+
+    A link to the same file where the file system allows it, else one to its path, else a copy. A page of a stack
+    becomes a PNG. Raises `DataError` for a source without images and `OutputError`.
+    """
+    source = Path(settings.source)
+    places = {str(image.relative_to(source)): image for image in find_images([str(source)], folder.root)}
+    new = sorted(set(places) - set(settings.sources.values()))
+    taken = list(settings.sources)
+    stems = [Path(name).stem for name in taken]
+    stems += [_stem(source, places[text]) for text in new]
+    names = distinct_names(stems)[len(taken) :]
+    added: list[str] = []
+    with output_errors(folder.images):
+        folder.images.mkdir(parents=True, exist_ok=True)
+        for text, stem in zip(new, names, strict=True):
+            if name := bring_image(places[text], folder.images, stem):
+                settings.sources[name] = text
+                added.append(name)
+    return added
+
+
+def _stem(source: Path, image: Path) -> str:
+    """Return what an image is called in the project: its folders and stem, and the page of a stack."""
+    file, page = split_page(image)
+    parts = list(file.relative_to(source).with_suffix("").parts)
+    if file != image:
+        parts.append(str(page))
+    return file_name("_".join(parts), most=MOST_STEM)
+
+
+def bring_image(image: Path, images: Path, stem: str) -> str:
+    """Link or copy an image into images/ under a stem; return its name, "" for a page that cannot be read. Raises
+    `OSError`."""
+    file, _ = split_page(image)
+    if file != image:
+        try:
+            return copy_image(Item(stem, image), images).name
+        except ImageError:
+            return ""
+    target = images / f"{stem}{image.suffix}"
+    with contextlib.suppress(FileExistsError):  # made before the settings were written, by a run that was killed
+        link_file(image, target)
+    return target.name
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Give a file a second name; where the file system has none, a link to its path, else a copy. Raises `OSError`."""
+    real = source.resolve()
+    try:
+        os.link(real, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        try:
+            os.symlink(real, target)
+        except FileExistsError:
+            raise
+        except (OSError, NotImplementedError):
+            shutil.copyfile(real, target)
+
+
+def links_root(folder: ProjectFolder) -> Path | None:
+    """Return the folder outside of a project in which images lie that it links by their paths; `None` for none."""
+    ends = [path.resolve().parent for path in sorted(folder.images.iterdir()) if path.is_symlink()]
+    outside = [end for end in ends if not end.is_relative_to(folder.root.resolve())]
+    return Path(os.path.commonpath(outside)) if outside else None
+
+
+def write_split_lists(folder: ProjectFolder, splits: Mapping[str, Sequence[str]]) -> None:
+    """Write train.txt, val.txt and test.txt, an image a line; a list without an image is removed.
+
+    Raises `OutputError`.
+    """
+    for split in ("train", "val", "test"):
+        path = folder.root / f"{split}.txt"
+        names = splits.get(split, ())
+        if names:
+            write_text(path, "".join(f"{name}\n" for name in names))
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Pixels that an action wrote and that do not follow from its fields: accepted predictions, filled regions, objects.
+
+They lie in a file beside the journal, on the disk before the line that names it.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import DataError
+from pixelwise.core.files import write_atomically
+from pixelwise.labels.tiled_map import Box
+
+DTYPES = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
+UNCHANGED = {"labels": 255, "objects": -1}
+"""What stands for a pixel that the action left as it was."""
+MOST_AREA = 2**26
+"""Pixels of a part."""
+
+
+@dataclass(frozen=True)
+class RegionPart:
+    """Values of an image's label map, uint8, or instance map, int32, in a box."""
+
+    kind: Literal["labels", "objects"]
+    box_tlbr: Box
+    values: npt.NDArray[Any]
+
+
+def write_region(path: Path, parts: Iterable[RegionPart]) -> None:
+    """Write parts, whole or not at all, and have them on the disk. Raises `OutputError`."""
+    with (
+        write_atomically(path, durable=True) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
+        for part in parts:
+            name = f"{part.kind}/{','.join(map(str, part.box_tlbr))}"
+            content = np.ascontiguousarray(part.values, DTYPES[part.kind]).tobytes()
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 1)
+
+
+def read_region(path: Path) -> Iterator[RegionPart]:
+    """Yield the parts of a file that `write_region` wrote. Raises `DataError` for any other."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                kind, box_tlbr = _parse_name(info.filename)
+                height, width = box_tlbr[2] - box_tlbr[0], box_tlbr[3] - box_tlbr[1]
+                if not 0 < height * width <= MOST_AREA or info.file_size != height * width * DTYPES[kind].itemsize:
+                    raise ValueError(f"{info.file_size} bytes for {height} x {width} pixels")
+                values = np.frombuffer(archive.read(info), DTYPES[kind]).reshape(height, width)
+                yield RegionPart(kind, box_tlbr, values)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        remedy = "Put back a copy of .studio/, or move it away: masks/ holds the labels."
+        raise DataError(path, f"a damaged or missing file ({error})", "pixels that an action wrote", remedy) from error
+
+
+def _parse_name(name: str) -> tuple[Literal["labels", "objects"], Box]:
+    kind, _, numbers = name.partition("/")
+    top, left, bottom, right = (int(text) for text in numbers.split(","))
+    if kind not in DTYPES or not (0 <= top < bottom and 0 <= left < right):
+        raise ValueError(f"the entry {name[:40]!r}")
+    return ("labels" if kind == "labels" else "objects"), (top, left, bottom, right)

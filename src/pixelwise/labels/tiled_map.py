@@ -1,0 +1,245 @@
+"""Label maps and instance maps of images of any size, of which only the tiles that hold something take memory."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.files import write_atomically
+
+Array = npt.NDArray[Any]
+Box = tuple[int, int, int, int]
+"""(top, left, bottom, right) in pixels, half open."""
+SIDE = 1024
+"""Pixels of a tile."""
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_TYPES = {1: (8, 3), 2: (16, 0)}
+"""Bit depth and colour type by the bytes of a value: indices into a palette, or 16-bit gray."""
+
+
+class TiledMap:
+    """A map (height, width) of one value a pixel, stored as tiles; a tile that holds `empty` alone is not stored.
+
+    Parameters
+    ----------
+    size
+        (height, width).
+    dtype
+        Of the values.
+    empty
+        The value of every pixel at the start.
+
+    Examples
+    --------
+    >>> label_map = TiledMap((4, 6), np.dtype(np.uint8), 255)
+    >>> label_map.paint((1, 2, 3, 4), np.ones((2, 2), bool), 7)
+    >>> label_map.read((1, 1, 2, 5)).tolist()
+    [[255, 7, 7, 255]]
+    """
+
+    def __init__(self, size: tuple[int, int], dtype: np.dtype[Any], empty: int) -> None:
+        self.size, self.dtype, self.empty = size, dtype, empty
+        self._tiles: dict[tuple[int, int], Array] = {}
+        self._shared: set[tuple[int, int]] = set()
+        """Tiles that a snapshot has, too."""
+        self._counts: dict[tuple[int, int], dict[int, int]] = {}
+
+    def snapshot(self) -> TiledMap:
+        """Return this map as it is now, to be read while this one changes. Nothing is copied until then."""
+        copy = TiledMap(self.size, self.dtype, self.empty)
+        copy._tiles, copy._counts = dict(self._tiles), dict(self._counts)
+        self._shared = set(self._tiles)
+        return copy
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the stored tiles take."""
+        return sum(tile.nbytes for tile in self._tiles.values())
+
+    def boxes(self) -> Iterator[Box]:
+        """Yield the box of every stored tile, in reading order."""
+        for place in sorted(self._tiles):
+            yield self._tile_box(place)
+
+    def read(self, box_tlbr: Box) -> Array:
+        """Return a copy of the values in a box that lies within the map."""
+        top, left, bottom, right = box_tlbr
+        values = np.full((bottom - top, right - left), self.empty, self.dtype)
+        for place, (y0, x0, y1, x1) in self._parts(box_tlbr):
+            if (tile := self._tiles.get(place)) is not None:
+                row, column = place[0] * SIDE, place[1] * SIDE
+                values[y0 - top : y1 - top, x0 - left : x1 - left] = tile[
+                    y0 - row : y1 - row, x0 - column : x1 - column
+                ]
+        return values
+
+    def read_every(self, box_tlbr: Box, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Array:
+        """Return the values at rows x columns, all of which lie in the box; tiles without any are not looked at."""
+        values = np.full((len(rows), len(columns)), self.empty, self.dtype)
+        for place, (y0, x0, y1, x1) in self._parts(box_tlbr):
+            if (tile := self._tiles.get(place)) is None:
+                continue
+            first_row, last_row = np.searchsorted(rows, (y0, y1))
+            first_column, last_column = np.searchsorted(columns, (x0, x1))
+            inner_rows = rows[first_row:last_row] - place[0] * SIDE
+            inside = np.ix_(inner_rows, columns[first_column:last_column] - place[1] * SIDE)
+            values[first_row:last_row, first_column:last_column] = tile[inside]
+        return values
+
+    def paint(self, box_tlbr: Box, mask: npt.NDArray[np.bool_], value: int) -> None:
+        """Write a value where the mask, of the box's size, is true."""
+        for place, part, inner in self._inner_parts(box_tlbr):
+            chosen = mask[inner]
+            if chosen.any():
+                self._writable(place)[part][chosen] = value
+                self._drop_empty(place)
+
+    def write(self, box_tlbr: Box, values: Array, *, skip: int | None = None) -> None:
+        """Write values of the box's size, but those that are `skip`."""
+        for place, part, inner in self._inner_parts(box_tlbr):
+            new = values[inner]
+            chosen = np.ones(new.shape, bool) if skip is None else new != skip
+            if chosen.any():
+                self._writable(place)[part][chosen] = new[chosen]
+                self._drop_empty(place)
+
+    def replace(self, mapping: Array) -> None:
+        """Put every value through a table that is indexed by values; `empty` has to stay as it is."""
+        for place in list(self._tiles):
+            self._tiles[place] = mapping[self._tiles[place]].astype(self.dtype, copy=False)
+            self._shared.discard(place)
+            self._counts.pop(place, None)
+            self._drop_empty(place)
+
+    def fill_empty(self, value: int) -> Box | None:
+        """Write a value wherever `empty` stands; return the box of what changed, `None` where nothing did."""
+        changed: Box | None = None
+        for place, _ in self._parts((0, 0, *self.size)):
+            tile = self._writable(place)
+            chosen = tile == self.empty
+            if chosen.any():
+                tile[chosen] = value
+                changed = union(changed, self._tile_box(place))
+        return changed
+
+    def clear(self) -> Box | None:
+        """Make everything `empty`; return the box of the tiles that held something."""
+        changed: Box | None = None
+        for box_tlbr in self.boxes():
+            changed = union(changed, box_tlbr)
+        self._tiles.clear()
+        self._shared.clear()
+        self._counts.clear()
+        return changed
+
+    def counts(self) -> dict[int, int]:
+        """Return how many pixels have each value that is stored; `empty` is left out."""
+        total: dict[int, int] = {}
+        for place, tile in self._tiles.items():
+            if place not in self._counts:
+                values, numbers = np.unique(tile, return_counts=True)
+                self._counts[place] = dict(zip(values.tolist(), numbers.tolist(), strict=True))
+            for value, number in self._counts[place].items():
+                if value != self.empty:
+                    total[value] = total.get(value, 0) + number
+        return total
+
+    def rows(self, height: int = SIDE) -> Iterator[Array]:
+        """Yield the map from the top down, so many rows at a time."""
+        for top in range(0, self.size[0], height):
+            yield self.read((top, 0, min(top + height, self.size[0]), self.size[1]))
+
+    def checksum(self) -> int:
+        """Return the CRC-32 of all values, row by row; big rows of nothing are not made one by one."""
+        value = 0
+        for rows in self.rows():
+            value = zlib.crc32(np.ascontiguousarray(rows), value)
+        return value
+
+    def _tile_box(self, place: tuple[int, int]) -> Box:
+        top, left = place[0] * SIDE, place[1] * SIDE
+        return top, left, min(top + SIDE, self.size[0]), min(left + SIDE, self.size[1])
+
+    def _parts(self, box_tlbr: Box) -> Iterator[tuple[tuple[int, int], Box]]:
+        """Yield the tiles that a box touches, each with the part of the box in it."""
+        top, left, bottom, right = box_tlbr
+        if top >= bottom or left >= right:
+            return
+        for row in range(top // SIDE, (bottom - 1) // SIDE + 1):
+            for column in range(left // SIDE, (right - 1) // SIDE + 1):
+                tile = self._tile_box((row, column))
+                yield (
+                    (row, column),
+                    (max(top, tile[0]), max(left, tile[1]), min(bottom, tile[2]), min(right, tile[3])),
+                )
+
+    def _inner_parts(self, box_tlbr: Box) -> Iterator[tuple[tuple[int, int], Any, Any]]:
+        """Yield the tiles that a box touches, where the box lies in each, and where each lies in the box."""
+        top, left = box_tlbr[:2]
+        for place, (y0, x0, y1, x1) in self._parts(box_tlbr):
+            row, column = place[0] * SIDE, place[1] * SIDE
+            yield (
+                place,
+                (slice(y0 - row, y1 - row), slice(x0 - column, x1 - column)),
+                (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)),
+            )
+
+    def _writable(self, place: tuple[int, int]) -> Array:
+        self._counts.pop(place, None)
+        if place not in self._tiles:
+            top, left, bottom, right = self._tile_box(place)
+            self._tiles[place] = np.full((bottom - top, right - left), self.empty, self.dtype)
+        elif place in self._shared:
+            self._tiles[place] = self._tiles[place].copy()
+        self._shared.discard(place)
+        return self._tiles[place]
+
+    def _drop_empty(self, place: tuple[int, int]) -> None:
+        if (self._tiles[place] == self.empty).all():
+            del self._tiles[place]
+            self._counts.pop(place, None)
+
+
+def union(one: Box | None, other: Box | None) -> Box | None:
+    """Return the smallest box that holds both; `None` stands for no box."""
+    if one is None or other is None:
+        return one or other
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def write_map(path: Path, values: TiledMap, palette: Array | None, remarks: dict[str, str]) -> None:
+    """Write a map as a PNG, whole or not at all, some rows at a time.
+
+    Maps of 8 bits become indices into `palette`, uint8 (n, 3); instance maps 16-bit gray. `remarks` are stored as text
+    before the pixels, so that they are read without decoding these. Raises `OutputError`.
+    """
+    depth = 1 if palette is not None else 2
+    with write_atomically(path) as temporary, temporary.open("wb") as file:
+        file.write(_PNG_START)
+        height, width = values.size
+        bits, color_type = _PNG_TYPES[depth]
+        header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, color_type, 0, 0, 0])
+        _write_chunk(file, b"IHDR", header)
+        if palette is not None:
+            _write_chunk(file, b"PLTE", palette.astype(np.uint8).tobytes())
+        for name, text in remarks.items():
+            _write_chunk(file, b"tEXt", name.encode("latin-1") + b"\0" + text.encode("latin-1"))
+        packer = zlib.compressobj(3, zlib.DEFLATED, 15, 9, zlib.Z_RLE if depth == 1 else zlib.Z_DEFAULT_STRATEGY)
+        for rows in values.rows(256):
+            stored = rows.astype(np.uint8 if depth == 1 else ">u2")
+            lines = np.zeros((len(rows), 1 + width * depth), np.uint8)  # each begins with 0: no filter
+            lines[:, 1:] = stored.view(np.uint8).reshape(len(rows), -1)
+            if packed := packer.compress(lines.tobytes()):
+                _write_chunk(file, b"IDAT", packed)
+        _write_chunk(file, b"IDAT", packer.flush())
+        _write_chunk(file, b"IEND", b"")
+
+
+def _write_chunk(file: IO[bytes], kind: bytes, content: bytes) -> None:
+    file.write(len(content).to_bytes(4, "big") + kind + content)
+    file.write(zlib.crc32(content, zlib.crc32(kind)).to_bytes(4, "big"))

@@ -1,0 +1,97 @@
+"""Server-Sent Events: what one client does, and what the model does, is told to all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+HEARTBEAT_SECONDS = 15.0
+MOST_WAITING = 1000
+"""Events that a client has not taken. One that is further behind is let go, and connects anew."""
+MOST_REPLAYED = 10_000
+
+
+class _Listener:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
+
+    def put(self, text: str | None) -> None:
+        """Called in the listener's loop."""
+        if self.queue.full():
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            text = None
+        self.queue.put_nowait(text)
+
+
+class EventHub:
+    """Passes events from any thread to the clients that listen."""
+
+    def __init__(self) -> None:
+        self._listeners: set[_Listener] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def publish(self, name: str, data: dict[str, Any], number: int | None = None) -> None:
+        """Tell all clients. number: of the action that is told of."""
+        self._send(format_event(name, data, number))
+
+    def close(self) -> None:
+        """End all streams."""
+        with self._lock:
+            self._closed = True
+        self._send(None)
+
+    def _send(self, text: str | None) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            with contextlib.suppress(RuntimeError):  # its loop has ended
+                listener.loop.call_soon_threadsafe(listener.put, text)
+
+    async def listen(self, replayed: list[str]) -> AsyncIterator[str]:
+        """Yield events as they come, after those to replay; a comment now and then keeps the connection alive."""
+        listener = _Listener(asyncio.get_running_loop())
+        with self._lock:
+            closed = self._closed
+            self._listeners.add(listener)
+        try:
+            yield ": connected\n\n"
+            for text in replayed:
+                yield text
+            while not closed:
+                try:
+                    text = await asyncio.wait_for(listener.queue.get(), HEARTBEAT_SECONDS)
+                except asyncio.TimeoutError:
+                    yield ": alive\n\n"
+                    continue
+                if text is None:
+                    return
+                yield text
+        finally:
+            with self._lock:
+                self._listeners.discard(listener)
+
+
+def format_event(name: str, data: dict[str, Any], number: int | None = None) -> str:
+    """Return an event as it is sent. JSON has no line break."""
+    identity = "" if number is None else f"id: {number}\n"
+    return f"{identity}event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+async def events(request: Request) -> StreamingResponse:
+    """`GET /api/events`: a stream that ends with the client or the server."""
+    studio = request.app.state.studio
+    text = request.headers.get("last-event-id", "")
+    after = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else studio.project.number
+    stream = studio.hub.listen(studio.replay(after, MOST_REPLAYED))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

@@ -1,0 +1,188 @@
+"""Images for the page and for the features: tiles of a pyramid, read in parts, with few pixels in memory."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.core.files import write_atomically
+from pixelwise.core.value_range import ValueRange
+from pixelwise.labels.project import ImageRecord
+from pixelwise.labels.tiled_map import Box
+from pixelwise.raster.depth import range_of
+from pixelwise.raster.reader import ImageReader, open_reader
+from pixelwise.studio.pyramid import full_box
+
+UInt8 = npt.NDArray[np.uint8]
+MOST_BYTES = 2**28
+"""What decoded images in memory may take together; one is there in any case."""
+MOST_OPEN = 32
+"""Image files that are open at a time."""
+THUMBNAIL = 256
+"""Pixels at the longer side."""
+QUALITY = 90
+SLOW_PIXELS = 2**24
+"""Reduced tiles of larger images are stored on disk."""
+DEFAULT_CONTRAST = (1.0, 99.0)
+"""Percentiles of the values that become 0 and 255, of an image of more than 8 bits."""
+
+
+class _OpenImage:
+    """An open image file, and what is known of its values. Its lock is held while it is read."""
+
+    def __init__(self, record: ImageRecord) -> None:
+        self.reader: ImageReader = open_reader(record.path)
+        self.lock = threading.Lock()
+        self.sample: npt.NDArray[np.generic] | None = None
+        self.ranges: dict[tuple[float, float] | None, ValueRange] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of decoded pixels that it holds, at most."""
+        values = getattr(self.reader, "_values", None)
+        return 0 if values is None else int(values.nbytes)
+
+    def value_range(self, contrast: tuple[float, float] | None) -> ValueRange:
+        """Return which values become 0 and 255: at two percentiles, or what the file suggests."""
+        if contrast not in self.ranges:
+            if contrast is None:
+                self.ranges[contrast] = range_of(self.reader)
+            else:
+                if self.sample is None:
+                    self.sample = self.reader.sample()
+                values = self.sample.astype(np.float64)
+                low, high = np.percentile(values, contrast).tolist() if values.size else (0.0, 1.0)
+                self.ranges[contrast] = ValueRange((low,) * 3, (high,) * 3)
+        return self.ranges[contrast]
+
+
+class Pictures:
+    """The pixels of a project's images. Methods may be called by several threads.
+
+    Parameters
+    ----------
+    images
+        The project's images.
+    cache
+        A folder for tiles that take long to make; whatever is in it may be removed at any time.
+    """
+
+    def __init__(self, images: list[ImageRecord], cache: Path) -> None:
+        self._images, self._cache = images, cache
+        self._open: OrderedDict[int, _OpenImage] = OrderedDict()
+        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        """One image is decoded at a time, so that memory holds one more than is kept."""
+        self._deep: dict[int, bool] = {}
+
+    @contextmanager
+    def _use(self, number: int) -> Iterator[_OpenImage]:
+        """Yield an image, open, for this thread alone. Raises `ImageError`."""
+        with self._lock:
+            image = self._open.get(number)
+            if image is not None:
+                self._open.move_to_end(number)
+        if image is None:
+            image = self._open_image(number)
+        with image.lock:
+            yield image
+
+    def _open_image(self, number: int) -> _OpenImage:
+        with self._opening:
+            with self._lock:
+                if number in self._open:
+                    return self._open[number]
+            image = _OpenImage(self._images[number])
+            with self._lock:
+                self._open[number] = image
+                self._deep[number] = image.reader.is_deep
+                self._trim()
+            return image
+
+    def _trim(self) -> None:
+        """Let go of images that were used longest ago; a thread that still uses one holds it."""
+        while len(self._open) > 1 and (
+            len(self._open) > MOST_OPEN or sum(image.nbytes for image in self._open.values()) > MOST_BYTES
+        ):
+            self._open.popitem(last=False)
+
+    def is_deep(self, number: int) -> bool:
+        """Return whether an image has more than 8 bits a channel, from its header."""
+        from pixelwise.raster.depth import is_deep
+
+        if number not in self._deep:
+            self._deep[number] = is_deep(self._images[number].path)
+        return self._deep[number]
+
+    def read(self, number: int, box_tlbr: Box) -> UInt8:
+        """Return pixels as training sees them, uint8 (height, width, 3). Raises `ImageError`."""
+        top, left, bottom, right = box_tlbr
+        with self._use(number) as image:
+            values = image.reader.read((slice(top, bottom), slice(left, right)))
+            return image.value_range(None).scale(values)
+
+    def tile(self, number: int, place: tuple[int, int, int], contrast: tuple[float, float]) -> bytes | None:
+        """Return the JPEG of a tile (level, row, column); `None` where the pyramid has none. Raises `ImageError`."""
+        size = self._images[number].size
+        box_tlbr = full_box(size, *place)
+        if box_tlbr is None:
+            return None
+        if not self.is_deep(number):
+            contrast = DEFAULT_CONTRAST
+        stored = None
+        if place[0] and size[0] * size[1] > SLOW_PIXELS:
+            stored = self._cache / str(number) / f"{contrast[0]:g}-{contrast[1]:g}" / "-".join(map(str, place))
+            if stored.is_file():
+                return stored.read_bytes()
+        content = encode_jpeg(self._reduced(number, box_tlbr, 2 ** place[0], contrast))
+        if stored is not None:
+            with write_atomically(stored) as temporary:
+                temporary.write_bytes(content)
+        return content
+
+    def thumbnail(self, number: int) -> bytes:
+        """Return the JPEG of a small picture of the whole image. Raises `ImageError`."""
+        stored = self._cache / str(number) / "thumbnail"
+        if stored.is_file():
+            return stored.read_bytes()
+        height, width = self._images[number].size
+        step = max(1, max(height, width) // THUMBNAIL)
+        picture = Image.fromarray(self._reduced(number, (0, 0, height, width), step, DEFAULT_CONTRAST))
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        content = encode_jpeg(np.asarray(picture))
+        with write_atomically(stored) as temporary:
+            temporary.write_bytes(content)
+        return content
+
+    def _reduced(self, number: int, box_tlbr: Box, step: int, contrast: tuple[float, float]) -> UInt8:
+        """Return a box at 1/step of its size, each pixel the mean of the four that lie on a grid in its place."""
+        top, left, bottom, right = box_tlbr
+        place = slice(top, bottom), slice(left, right)
+        with self._use(number) as image:
+            if step == 1:
+                values = image.reader.read(place)
+            else:
+                values = image.reader.read_every(place, max(1, step // 2))
+            scaled = image.value_range(contrast if image.reader.is_deep else None).scale(values)
+        if step == 1:
+            return scaled
+        shape = -(-(bottom - top) // step), -(-(right - left) // step)
+        missing = [(0, max(0, 2 * side - have)) for side, have in zip(shape, scaled.shape[:2], strict=True)]
+        padded = np.pad(scaled, (*missing, (0, 0)), mode="edge")[: 2 * shape[0], : 2 * shape[1]]
+        sums = padded.reshape(shape[0], 2, shape[1], 2, 3).sum(axis=(1, 3), dtype=np.uint16)
+        return ((sums + 2) // 4).astype(np.uint8)
+
+
+def encode_jpeg(pixels: UInt8) -> bytes:
+    """Return a JPEG of uint8 (height, width, 3)."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

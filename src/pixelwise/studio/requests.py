@@ -1,0 +1,94 @@
+"""What requests carry, checked, and how errors are answered."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Any, NoReturn
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from pixelwise.core.errors import OptionError, OutputError, PixelwiseError
+from pixelwise.labels.action_checks import check_text
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """Return the object in a request's body. Raises `OptionError` for any other body."""
+    try:
+        content = json.loads(await request.body(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise OptionError("request", f"no JSON ({str(error)[:80]})", "a JSON object", "Send one.") from error
+    if not isinstance(content, dict):
+        raise OptionError("request", f"JSON of type {type(content).__name__}", "a JSON object", "Send one.")
+    return content
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
+def client_of(content: dict[str, Any]) -> str:
+    """Return what the client calls itself."""
+    return check_text(content.get("client", "browser"), "client")
+
+
+def image_of(request: Request) -> int:
+    """Return the number of the image in a request's address. Raises `HTTPException` where there is none."""
+    return require_image(request, request.path_params["image"])
+
+
+def require_image(request: Request, number: object) -> int:
+    """Return the number of an image of the project. Raises `HTTPException` where there is none."""
+    images = request.app.state.studio.project.images
+    if type(number) is not int or not 0 <= number < len(images):
+        raise HTTPException(404, "no such image")
+    return number
+
+
+def number_in(request: Request, name: str, default: float) -> float:
+    """Return a number in a request's query. Raises `OptionError` for another text."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) <= 1e9:  # false for NaN, too
+        raise OptionError(name, repr(text)[:80], "a number", "Send another.")
+    return value
+
+
+def error_json(error: PixelwiseError) -> dict[str, Any]:
+    """Return an error as answers hold it."""
+    parts = {"where": error.where, "found": error.found, "expected": error.expected, "remedy": error.remedy}
+    return {"error": parts}
+
+
+async def answer_mistake(request: Request, error: Exception) -> Response:
+    """Answer a `PixelwiseError`: 400, and 507 where the disk does not take something."""
+    if not isinstance(error, PixelwiseError):
+        raise error
+    return JSONResponse(error_json(error), 507 if isinstance(error, OutputError) else 400)
+
+
+async def answer_http_error(request: Request, error: Exception) -> Response:
+    """Answer what the router or a handler refuses."""
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "an error")
+    parts = {"where": request.url.path, "found": detail, "expected": "an address of the studio", "remedy": ""}
+    return JSONResponse({"error": parts}, status)
+
+
+async def answer_fault(request: Request, error: Exception) -> Response:
+    """Answer a fault of pixelwise itself; its place goes to standard error."""
+    print("".join(traceback.format_exception(error)), file=sys.stderr)
+    parts = {
+        "where": request.url.path,
+        "found": f"a fault of pixelwise ({type(error).__name__})",
+        "expected": "none",
+        "remedy": "What is saved is safe. Load the page again; the terminal shows where it happened.",
+    }
+    return JSONResponse({"error": parts}, 500)

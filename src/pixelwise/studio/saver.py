@@ -1,0 +1,61 @@
+"""A background thread that writes the masks soon after each action."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from pixelwise.core.errors import PixelwiseError
+
+PAUSE_SECONDS = 0.7
+"""Masks are written when nothing has been drawn for so long,"""
+LATEST_SECONDS = 5.0
+"""or so long after an action at the latest."""
+AGAIN_SECONDS = 10.0
+"""After an error, such as a full disk, it is tried again so much later."""
+
+
+class Saver:
+    """Calls `save` a little after each `wake`, in a thread of its own, until `close`.
+
+    Parameters
+    ----------
+    save
+        Writes what is to be written. A `PixelwiseError` is passed to `on_error`, and it is called again later.
+    on_error
+        Told of what went wrong.
+    """
+
+    def __init__(self, save: Callable[[], None], on_error: Callable[[PixelwiseError], None]) -> None:
+        self._save, self._on_error = save, on_error
+        self._woken, self._closed = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="pixelwise-saver", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that something has changed."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._woken.wait()
+            waited = 0.0
+            while not self._closed.is_set() and waited < LATEST_SECONDS:
+                self._woken.clear()
+                if not self._woken.wait(PAUSE_SECONDS):
+                    break
+                waited += PAUSE_SECONDS
+            if self._closed.is_set():
+                return
+            try:
+                self._save()
+            except PixelwiseError as error:
+                self._on_error(error)
+                self._closed.wait(AGAIN_SECONDS)
+                self._woken.set()

@@ -1,0 +1,284 @@
+"""Projects: what is on the disk is what the actions say, whatever happened in between."""
+
+import os
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from pixelwise.core.errors import DataError, OptionError, OutputError, RunError
+from pixelwise.data import open_dataset
+from pixelwise.labels import project as project_module
+from pixelwise.labels.project import Project, open_project
+from pixelwise.raster.image import read_values
+
+SIZE = (40, 60)
+DOT = {"type": "stroke", "points": [[8.0, 8.0]], "width": 1.0, "class_index": 1}
+
+
+def stroke(row, class_index, width=1.0):
+    """A horizontal line of 10 pixels whose centres it passes through."""
+    return {
+        "type": "stroke",
+        "points": [[row + 0.5, 5.5], [row + 0.5, 14.5]],
+        "width": width,
+        "class_index": class_index,
+    }
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("a.png", "b.png", "c.jpg"):
+        Image.fromarray(rng.integers(0, 256, (*SIZE, 3), np.uint8)).save(folder / name)
+    return folder
+
+
+def mask_of(project, name):
+    return read_values(project.mask_path(name))
+
+
+def whole(project, name):
+    return project.labels(name).label_map.read((0, 0, *SIZE))
+
+
+def test_new_project_is_a_data_set_with_linked_images(photos):
+    with open_project(photos, classes=["sky", "tree"]) as project:
+        root = project.folder.root
+        assert root == photos.with_name("photos-labels")
+        assert [image.name for image in project.images] == ["a.png", "b.png", "c.jpg"]
+        assert os.path.samefile(root / "images" / "a.png", photos / "a.png")
+        project.perform(stroke(3, 0), "a.png")
+        project.perform(stroke(4, 1), "b.png")
+    expected = np.full(SIZE, 255, np.uint8)
+    expected[3, 5:15] = 0
+    assert_array_equal(read_values(root / "masks" / "a.png"), expected)
+    dataset = open_dataset(root)
+    assert dataset.classes.names == ("sky", "tree")
+    item = next(item for _, item in dataset.items() if item.name == "b")
+    assert_array_equal(np.argwhere(dataset.read(item).label_map == 1), [[4, column] for column in range(5, 15)])
+
+
+def test_eraser_polygon_clean_and_clear(photos):
+    with open_project(photos) as project:
+        project.perform({"type": "polygon", "points": [[2, 2], [2, 8], [6, 8], [6, 2]], "class_index": 1}, "a.png")
+        expected = np.full(SIZE, 255, np.uint8)
+        expected[2:6, 2:8] = 1
+        assert_array_equal(whole(project, "a.png"), expected)
+        project.perform({**DOT, "points": [[3.5, 3.5]], "class_index": 255}, "a.png")
+        expected[3, 3] = 255
+        assert_array_equal(whole(project, "a.png"), expected)
+        project.perform({"type": "clean", "class_index": 0}, "a.png")
+        assert_array_equal(whole(project, "a.png"), np.where(expected == 255, 0, expected))
+        project.perform({"type": "clear"}, "a.png")
+        assert (whole(project, "a.png") == 255).all()
+
+
+def test_undo_and_redo_have_no_end_and_outlive_a_restart(photos):
+    states = []
+    with open_project(photos) as project:
+        for row in range(6):
+            states.append(whole(project, "a.png"))
+            project.perform(stroke(row, row % 2), "a.png")
+        last = whole(project, "a.png")
+        for row in (5, 4):
+            project.perform({"type": "undo"}, "a.png")
+            assert_array_equal(whole(project, "a.png"), states[row])
+    with open_project(photos) as project:
+        for row in (3, 2, 1, 0):
+            project.perform({"type": "undo"}, "a.png")
+            assert_array_equal(whole(project, "a.png"), states[row])
+        number = project.number
+        assert project.perform({"type": "undo"}, "a.png").nothing
+        assert project.number == number
+        for _ in range(6):
+            project.perform({"type": "redo"}, "a.png")
+        assert_array_equal(whole(project, "a.png"), last)
+        project.perform({"type": "undo"}, "a.png")
+        project.perform(stroke(20, 1), "a.png")
+        assert project.perform({"type": "redo"}, "a.png").nothing
+
+
+def test_undo_of_a_box_is_told(photos):
+    with open_project(photos) as project:
+        assert project.perform(stroke(3, 0), "a.png").changed_box_tlbr == (3, 5, 4, 15)
+        assert project.perform({"type": "undo"}, "a.png").changed_box_tlbr == (3, 5, 4, 15)
+
+
+def test_classes_are_merged_and_deleted_in_every_image_and_before_older_actions_are_redone(photos):
+    with open_project(photos, classes=["a", "b", "c", "d"]) as project:
+        for row in range(4):
+            project.perform(stroke(row, row), "a.png")
+        project.perform(stroke(9, 3), "b.png")
+        project.perform({"type": "undo"}, "b.png")
+        project.perform({"type": "class_merge", "from": 1, "into": 3})
+        assert project.classes.names == ("a", "c", "d")
+        assert [whole(project, "a.png")[row, 5] for row in range(4)] == [0, 2, 1, 2]
+        project.perform({"type": "redo"}, "b.png")
+        assert whole(project, "b.png")[9, 5] == 2
+        project.perform({"type": "class_delete", "class_index": 0})
+        assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 1]
+        project.perform({"type": "undo"}, "a.png")
+        assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 255]
+        root = project.folder.root
+    assert open_dataset(root).classes.names == ("c", "d")
+    with Project(root) as project:
+        assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 255]
+        assert project.counts("a.png") == {0: 10, 1: 10}
+
+
+def test_recoloured_class_is_recoloured_in_the_masks(photos):
+    with open_project(photos) as project:
+        project.perform(stroke(3, 1), "a.png")
+        project.flush()
+        project.perform({"type": "class_recolor", "class_index": 1, "color": "#123456"})
+        root = project.folder.root
+    palette = Image.open(root / "masks" / "a.png").getpalette()
+    assert palette[3:6] == [0x12, 0x34, 0x56]
+    assert open_dataset(root).classes.colors[1] == (0x12, 0x34, 0x56)
+
+
+def test_masks_that_are_behind_are_written_from_the_journal(photos):
+    with open_project(photos) as project:
+        project.perform(stroke(3, 1), "a.png")
+        project.flush()
+        old = project.mask_path("a.png").read_bytes()
+        project.perform(stroke(5, 0), "a.png")
+        project.perform(stroke(6, 0), "b.png")
+        expected = [whole(project, name) for name in ("a.png", "b.png")]
+        root = project.folder.root
+    (root / "masks" / "a.png").write_bytes(old)
+    (root / "masks" / "b.png").unlink()
+    with Project(root) as project:
+        for name, labels in zip(("a.png", "b.png"), expected, strict=True):
+            assert_array_equal(mask_of(project, name), labels)
+            assert_array_equal(whole(project, name), labels)
+
+
+def test_mask_of_another_program_is_where_the_image_goes_on_from(photos):
+    with open_project(photos) as project:
+        project.perform(stroke(3, 1), "a.png")
+        root = project.folder.root
+    edited = np.zeros(SIZE, np.uint8)
+    Image.fromarray(edited).save(root / "masks" / "a.png")
+    with Project(root) as project:
+        assert_array_equal(whole(project, "a.png"), edited)
+        assert project.perform({"type": "undo"}, "a.png").nothing
+        project.perform(stroke(7, 1), "a.png")
+    with Project(root) as project:
+        project.perform({"type": "undo"}, "a.png")
+        assert_array_equal(whole(project, "a.png"), edited)
+
+
+def test_mask_with_a_value_that_is_no_class_is_left_alone(photos):
+    with open_project(photos) as project:
+        root = project.folder.root
+    (root / "masks").mkdir(exist_ok=True)
+    Image.fromarray(np.full(SIZE, 7, np.uint8)).save(root / "masks" / "a.png")
+    content = (root / "masks" / "a.png").read_bytes()
+    with Project(root) as project:
+        assert [image.name for image in project.images] == ["b.png", "c.jpg"]
+        assert "the value 7" in project.problems[0]
+    assert (root / "masks" / "a.png").read_bytes() == content
+
+
+def test_test_images_are_listed(photos):
+    with open_project(photos) as project:
+        project.perform({"type": "mark_test", "value": True}, "b.png")
+        root = project.folder.root
+        assert (root / "test.txt").read_text() == "b.png\n"
+        assert (root / "train.txt").read_text() == "a.png\nc.jpg\n"
+        project.perform({"type": "mark_test", "value": False}, "b.png")
+        assert not list(root.glob("*.txt"))
+
+
+def test_action_that_is_sent_twice_is_done_once(photos):
+    with open_project(photos) as project:
+        first = project.perform({**stroke(3, 1), "id": "x1"}, "a.png")
+        root = project.folder.root
+        assert project.perform({**stroke(3, 1), "id": "x1"}, "a.png").number == first.number
+    with Project(root) as project:
+        assert project.perform({**stroke(3, 1), "id": "x1"}, "a.png").number == first.number
+        assert project.number == first.number
+
+
+@pytest.mark.parametrize(
+    ("action", "image"),
+    [
+        ({"type": "paint"}, "a.png"),
+        ({**DOT, "class_index": 2}, "a.png"),
+        ({**DOT, "class_index": True}, "a.png"),
+        ({**DOT, "width": float("inf")}, "a.png"),
+        ({**DOT, "points": []}, "a.png"),
+        ({**DOT, "points": [[1, None]]}, "a.png"),
+        (DOT, "no.png"),
+        (DOT, None),
+        ({"type": "class_add", "name": "object"}, None),
+        ({"type": "class_add", "name": "two\nlines"}, None),
+        ({"type": "class_recolor", "class_index": 0, "color": "red"}, None),
+        ({"type": "class_merge", "from": 1, "into": 1}, None),
+        ({"type": "mark_test", "value": 1}, "a.png"),
+        ({"type": "clean"}, "a.png"),
+        ({"type": "accept", "whole": True, "point": [1, 1]}, "a.png"),
+    ],
+)
+def test_mistakes_leave_the_journal_as_it_is(photos, action, image):
+    with open_project(photos) as project:
+        with pytest.raises(OptionError):
+            project.perform(action, image)
+        assert project.number == 0
+
+
+def test_full_disk_changes_nothing(photos, monkeypatch):
+    with open_project(photos) as project:
+        project.perform(stroke(3, 1), "a.png")
+        before = whole(project, "a.png")
+
+        def refuse(entry):
+            raise OutputError(project.folder.journal, "no space", "some", "Free some.")
+
+        monkeypatch.setattr(project.journal, "append", refuse)
+        with pytest.raises(OutputError):
+            project.perform(stroke(9, 1), "a.png")
+        assert_array_equal(whole(project, "a.png"), before)
+
+
+def test_labels_beyond_the_memory_are_read_again(photos, monkeypatch):
+    monkeypatch.setattr(project_module, "MOST_LABEL_BYTES", 1)
+    with open_project(photos) as project:
+        for row in range(3):
+            for name in ("a.png", "b.png", "c.jpg"):
+                project.perform(stroke(row, 1), name)
+        for name in ("a.png", "b.png", "c.jpg"):
+            assert project.counts(name) == {1: 30}
+            assert (whole(project, name)[:3, 5:15] == 1).all()
+
+
+def test_second_process_is_refused(photos):
+    with open_project(photos) as project, pytest.raises(RunError, match="has open"):
+        Project(project.folder.root)
+
+
+def test_what_is_no_project_is_told(photos, tmp_path):
+    with pytest.raises(DataError, match="a project"):
+        Project(photos)
+    with pytest.raises(OutputError, match="no project"):
+        open_project(photos, photos)
+    with pytest.raises(DataError, match="no such directory"):
+        open_project(tmp_path / "nothing")
+    open_project(photos).close()
+    with pytest.raises(OptionError, match="those of the project"):
+        open_project(photos, classes=["other"])
+
+
+def test_new_photos_join_when_the_project_is_opened_again(photos):
+    open_project(photos).close()
+    (photos / "more").mkdir()
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(photos / "more" / "a.png")
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(photos / "a.jpg")
+    with open_project(photos) as project:
+        names = [image.name for image in project.images]
+        assert names == ["a.png", "a_2.jpg", "b.png", "c.jpg", "more_a.png"]

@@ -1,0 +1,123 @@
+"""Tiles: their sizes, their pixels, and what 16-bit images look like."""
+
+import io
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from pixelwise.labels.tiled_map import TiledMap
+from pixelwise.studio.pyramid import full_box, level_count, map_tile, tile_box
+
+
+def pixels(answer):
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def test_pyramid_ends_in_one_tile():
+    assert [level_count((1, side)) for side in (1, 512, 513, 1024, 1025, 20_000)] == [1, 1, 2, 2, 3, 7]
+
+
+def test_tiles_at_the_edges_are_cropped():
+    size = (1100, 700)
+    assert tile_box(size, 0, 2, 1) == (1024, 512, 1100, 700)
+    assert tile_box(size, 1, 1, 0) == (512, 0, 550, 350)
+    assert full_box(size, 1, 1, 0) == (1024, 0, 1100, 700)
+    assert tile_box(size, 2, 0, 0) == (0, 0, 275, 175)
+    for place in ((0, 3, 0), (0, 0, 2), (3, 0, 0)):
+        assert tile_box(size, *place) is None
+
+
+@pytest.mark.parametrize("size", [(1100, 2100), (3, 1030)])
+def test_level_shows_the_nearest_pixel(size):
+    values = np.random.default_rng(0).integers(0, 250, size, np.uint8)
+    tiled = TiledMap(size, np.dtype(np.uint8), 255)
+    tiled.write((0, 0, *size), values)
+    for level in range(level_count(size)):
+        step = 2**level
+        rows = [min(size[0] - 1, int((row + 0.5) * step)) for row in range(-(-size[0] // step))]
+        columns = [min(size[1] - 1, int((column + 0.5) * step)) for column in range(-(-size[1] // step))]
+        assert_array_equal(map_tile(tiled, level, 0, 0), values[np.ix_(rows[:512], columns[:512])])
+
+
+def test_labels_and_objects_of_an_image(client, studio):
+    client.post(
+        "/api/actions",
+        json={
+            "client": "c",
+            "image": 1,
+            "type": "polygon",
+            "points": [[2, 3], [2, 9], [5, 9], [5, 3]],
+            "class_index": 1,
+        },
+    )
+    answer = client.get("/api/images/1/labels/0/0/0.png?v=1")
+    expected = np.full((90, 140), 255, np.uint8)
+    expected[2:5, 3:9] = 1
+    assert answer.headers["x-number"] == "1"
+    assert_array_equal(pixels(answer), expected)
+    objects = client.get("/api/images/1/objects/0/0/0.png?v=1")
+    assert_array_equal(pixels(objects), np.zeros((90, 140, 3)))
+
+
+def test_picture_and_thumbnail(client, photos):
+    tile = pixels(client.get("/api/images/0/tiles/0/0/0.jpg"))
+    picture = np.asarray(Image.open(photos / "p0.png"))
+    assert tile.shape == picture.shape
+    assert abs(tile.astype(float) - picture).mean() < 12  # noise, through JPEG
+    thumbnail = pixels(client.get("/api/images/0/thumbnail.jpg"))
+    assert thumbnail.shape == (90, 140, 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/images/3/tiles/0/0/0.jpg",
+        "/api/images/0/tiles/1/0/0.jpg",
+        "/api/images/0/tiles/0/9/0.jpg",
+        "/api/images/0/labels/0/0/1.png",
+        "/api/images/-1/thumbnail.jpg",
+        "/static/..%2fapp.py",
+        "/api/nothing",
+    ],
+)
+def test_what_is_not_there_is_told(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert "error" in answer.json()
+
+
+def test_contrast_of_16_bits_is_chosen_by_percentiles(tmp_path):
+    from pixelwise.labels.project import ImageRecord
+    from pixelwise.studio.pictures import Pictures
+
+    values = np.linspace(100, 1100, 64 * 64).reshape(64, 64).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    pictures = Pictures([ImageRecord("deep.png", tmp_path / "deep.png", (64, 64))], tmp_path / "cache")
+
+    def shown(low, high):
+        content = pictures.tile(0, (0, 0, 0), (low, high))
+        return np.asarray(Image.open(io.BytesIO(content))).astype(int)[..., 0]
+
+    assert pictures.is_deep(0)
+    flat = values.astype(float)
+    for low, high in ((0, 100), (1, 99), (25, 75)):
+        first, last = np.percentile(flat, (low, high))
+        expected = np.clip((flat - first) / (last - first), 0, 1) * 255
+        assert abs(shown(low, high) - expected).max() < 6  # of JPEG
+    assert shown(0, 100).min() < 6
+    assert shown(0, 100).max() > 249
+
+
+def test_reduced_tiles_are_means(tmp_path):
+    from pixelwise.labels.project import ImageRecord
+    from pixelwise.studio.pictures import Pictures
+
+    picture = np.zeros((600, 1040, 3), np.uint8)
+    picture[::2] = 200
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    pictures = Pictures([ImageRecord("a.png", tmp_path / "a.png", (600, 1040))], tmp_path / "cache")
+    tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (1, 0, 0), (1, 99)))))
+    assert tile.shape == (300, 512, 3)
+    assert abs(tile.astype(int) - 100).max() <= 2
