@@ -1,0 +1,115 @@
+// Where the tiles of the layers come from: the picture itself, the prediction with its uncertainty, the objects.
+import { url } from "../api.js";
+import { objectColor, veilTable } from "../colors.js";
+import { paintTable } from "./tile_layer.js";
+
+export async function fetchTile(address, signal) {
+  const answer = await fetch(address, { signal });
+  if (answer.status === 204) return null;
+  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
+  return { blob: await answer.blob(), header: (name) => answer.headers.get(name) };
+}
+
+export function imageSource(stage) {
+  return {
+    priority: -1000, // nothing is drawn on before it is seen
+    smooth: true,
+    isFresh: (entry) => entry.picture !== null && entry.contrast === stage.contrastKey,
+    async load(entry, signal) {
+      const { image, contrast, contrastKey } = stage;
+      const answer = await fetchTile(url.image(image, entry.tile, contrast), signal);
+      const picture = await createImageBitmap(answer.blob);
+      if (stage.image !== image) return false;
+      entry.picture?.close();
+      Object.assign(entry, { picture, contrast: contrastKey });
+      return true;
+    },
+  };
+}
+
+const ASK_PAUSE = 300; // milliseconds before the same tile is asked for again while the server is at work on it
+
+/** Prediction and uncertainty come in one tile; the layer of the uncertainty draws the entries of the prediction's. */
+export function predictionSource(stage) {
+  return {
+    priority: 100,
+    isWanted: () => stage.layers.prediction.visible || stage.layers.uncertainty.visible,
+    isFresh(entry) {
+      if (entry.epoch === stage.epoch && entry.model >= stage.model && !entry.partial) return true;
+      return entry.asked === stage.model && performance.now() - entry.askedAt < ASK_PAUSE;
+    },
+    async load(entry, signal) {
+      const { image, model, epoch } = stage;
+      Object.assign(entry, { asked: model, askedAt: performance.now() });
+      const answer = await fetchTile(url.prediction(image, entry.tile, model), signal);
+      if (!answer) {
+        stage.lookAgain();
+        return false;
+      }
+      const { width, height, pixels } = await stage.loader.decode(answer.blob);
+      if (stage.image !== image || stage.epoch !== epoch) return false;
+      const shown = Number(answer.header("X-Model") ?? model);
+      let partial = false;
+      for (let i = 0; i < pixels.length && !partial; i += 4) partial = pixels[i] === 255;
+      if (shown < model || partial) stage.lookAgain();
+      Object.assign(entry, { width, height, pixels, model: shown, epoch, partial });
+      stage.paintPrediction(entry);
+      stage.predictionArrived();
+      return true;
+    },
+  };
+}
+
+export function paintPrediction(entry, table, withVeil) {
+  const { width, height, pixels } = entry;
+  entry.picture = paintTable(entry, "picture", width, height, (i) => table[pixels[4 * i]]);
+  entry.veil = withVeil ? paintVeil(entry) : null;
+}
+
+const veil = veilTable();
+const paintVeil = ({ width, height, pixels }) =>
+  paintTable({}, "picture", width, height, (i) => (pixels[4 * i] === 255 ? 0 : veil[pixels[4 * i + 1]]));
+
+export function objectSource(stage) {
+  return {
+    priority: 50,
+    asksAgain: true,
+    isFresh: (entry) => entry.picture !== null && entry.version >= stage.number,
+    async load(entry, signal) {
+      const { image, number } = stage;
+      const answer = await fetchTile(url.objects(image, entry.tile, number), signal);
+      if (!answer) {
+        entry.version = number;
+        const had = entry.picture !== null;
+        entry.picture = null;
+        return had;
+      }
+      const { width, height, pixels } = await stage.loader.decode(answer.blob);
+      if (stage.image !== image) return false;
+      const ids = new Uint16Array(width * height);
+      for (let i = 0; i < ids.length; i++) ids[i] = (pixels[4 * i] << 8) | pixels[4 * i + 1];
+      Object.assign(entry, { width, height, ids, version: Number(answer.header("X-Number") ?? number) });
+      paintObjects(entry);
+      return true;
+    },
+  };
+}
+
+/** Objects as outlines, so that the picture inside stays visible. */
+function paintObjects(entry) {
+  const { width, height, ids } = entry;
+  const isEdge = (i) => {
+    const column = i % width;
+    const id = ids[i];
+    return (
+      (column > 0 && ids[i - 1] !== id) ||
+      (column < width - 1 && ids[i + 1] !== id) ||
+      (i >= width && ids[i - width] !== id) ||
+      (i < ids.length - width && ids[i + width] !== id)
+    );
+  };
+  entry.picture = paintTable(entry, "picture", width, height, (i) => {
+    if (ids[i] === 0) return 0;
+    return isEdge(i) ? objectColor(ids[i]) : (objectColor(ids[i]) & 0x00ffffff) | 0x38000000;
+  });
+}

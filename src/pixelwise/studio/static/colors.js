@@ -1,0 +1,48 @@
+// Class colours that people with any colour vision tell apart: Okabe and Ito's eight, then Paul Tol's muted ones.
+export const PALETTE = [
+  "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f",
+  "#332288", "#882255", "#44aa99", "#999933", "#661100", "#88ccee", "#aa4499", "#117733",
+];
+
+/** The first colour of the palette that no class has. */
+export function freeColor(classes) {
+  const taken = new Set(classes.map((c) => c.color.toLowerCase()));
+  return PALETTE.find((color) => !taken.has(color)) ?? PALETTE[classes.length % PALETTE.length];
+}
+
+export function parseColor(color) {
+  const value = Number.parseInt(color.slice(1), 16);
+  return [(value >> 16) & 255, (value >> 8) & 255, value & 255];
+}
+
+/** Black or white, whichever stands out more on `color` (relative luminance of WCAG 2). */
+export function inkOn(color) {
+  const [r, g, b] = parseColor(color).map((v) => {
+    const share = v / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
+}
+
+const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+export const packed = (r, g, b, a) =>
+  littleEndian ? ((a << 24) | (b << 16) | (g << 8) | r) >>> 0 : ((r << 24) | (g << 16) | (b << 8) | a) >>> 0;
+
+/** A table of 256 packed pixels: class index to colour; what no class has is transparent. */
+export function classTable(classes) {
+  const table = new Uint32Array(256);
+  for (const { index, color } of classes) if (index < 255) table[index] = packed(...parseColor(color), 255);
+  return table;
+}
+
+/** Uncertainty as light: what the model is sure of lies in the dark. */
+export function veilTable() {
+  return Uint32Array.from({ length: 256 }, (_, value) => packed(8, 9, 12, 255 - value));
+}
+
+/** A colour for an object's number: neighbours in number differ in hue. */
+export function objectColor(id) {
+  const [r, g, b] = parseColor(PALETTE[(id * 5) % PALETTE.length]);
+  return packed(r, g, b, 255);
+}

@@ -1,0 +1,177 @@
+// What a person can do, whether by key or by button.
+import * as api from "./api.js";
+import { freeColor } from "./colors.js";
+import { savePreferences } from "./preferences.js";
+import { complain, openImage, openImageEntry, pointer, refresh, stage, submit, toast } from "./session.js";
+import { classesOf, currentClass, get, imagesOf, set } from "./store.js";
+import { shownImages } from "./panels/image_order.js";
+import { T } from "./text.js";
+
+const LARGEST_BRUSH = 400;
+
+export const setTool = (tool) => set({ tool });
+export const setClass = (index) => set(get().tool === "eraser" ? { classIndex: index, tool: "brush" } : { classIndex: index });
+export const setBrush = (size) => set({ brush: Math.min(LARGEST_BRUSH, Math.max(1, size)), brushChosen: true });
+export const growBrush = () => setBrush(Math.max(get().brush + 1, Math.round(get().brush * 1.25)));
+export const shrinkBrush = () => setBrush(Math.min(get().brush - 1, Math.round(get().brush / 1.25)));
+
+export const setOpacity = (name, value) => set({ opacity: { ...get().opacity, [name]: value } });
+const shownBefore = { labels: 0.9, prediction: 0.45, uncertainty: 0.7, objects: 0.9, image: 1 };
+/** Hides a layer, or shows it as strongly as before. */
+export function toggleLayer(name) {
+  const now = get().opacity[name];
+  if (now > 0) shownBefore[name] = now;
+  setOpacity(name, now > 0 ? 0 : shownBefore[name]);
+}
+
+const zoomBy = (factor) => stage.viewport.zoomAt(stage.viewport.width / 2, stage.viewport.height / 2, factor);
+export const zoomIn = () => zoomBy(1.5);
+export const zoomOut = () => zoomBy(1 / 1.5);
+export const zoomFit = () => stage.viewport.fit();
+export const zoomFull = () => zoomBy(1 / stage.viewport.scale);
+
+const act = (action) => submit({ image: get().image, ...action });
+
+export async function undo() {
+  const answer = await act({ type: "undo" });
+  if (answer?.nothing) toast(T.undo.nothing);
+}
+
+export async function redo() {
+  const answer = await act({ type: "redo" });
+  if (answer?.nothing) toast(T.undo.nothingToRedo);
+}
+
+const withUndo = { label: T.undo.label, run: undo };
+
+export function acceptRegion() {
+  const point = pointer.point();
+  if (!point || !stage.viewport.contains(point)) return toast(T.accept.where);
+  act({ type: "accept", point, only_sure: get().onlySure });
+}
+
+export async function acceptAll() {
+  const answer = await act({ type: "accept", whole: true, only_sure: get().onlySure });
+  if (answer) toast(T.accept.done, { action: withUndo });
+}
+
+/** Everything without a label becomes background: the class of that name, or the current one. */
+export async function markClean() {
+  const background = classesOf(get()).find((c) => c.name.toLowerCase() === "background") ?? currentClass(get());
+  if (!background) return toast(T.classes.needed);
+  const answer = await act({ type: "clean", class_index: background.index });
+  if (answer) toast(T.clean.done(background.name), { action: withUndo });
+}
+
+export async function clearImage() {
+  const answer = await act({ type: "clear" });
+  if (answer) toast(T.clear.done, { action: withUndo });
+}
+
+export const toggleDone = () => act({ type: "mark_done", value: openImageEntry()?.state !== "done" });
+export const toggleTest = () => act({ type: "mark_test", value: !openImageEntry()?.test });
+
+const classAct = (action) => submit({ image: null, ...action });
+export async function addClass(name) {
+  const classes = classesOf(get());
+  const answer = await classAct({ type: "class_add", name, color: freeColor(classes) });
+  if (!answer) return;
+  await refresh().catch(complain);
+  const added = classesOf(get()).find((c) => c.name === name);
+  if (added) setClass(added.index);
+}
+export const renameClass = (index, name) => classAct({ type: "class_rename", class_index: index, name }).then(refresh);
+export const recolorClass = (index, color) => classAct({ type: "class_recolor", class_index: index, color }).then(refresh);
+export const mergeClass = (from, into) => classAct({ type: "class_merge", from, into }).then(refresh);
+export const deleteClass = (index) => classAct({ type: "class_delete", class_index: index }).then(refresh);
+export function classByKey(digit) {
+  const target = classesOf(get())[digit - 1];
+  if (!target) return;
+  if (get().ask?.point) answerAsked(target.index);
+  else setClass(target.index);
+}
+
+const step = (by) => {
+  const images = shownImages(get());
+  const at = images.findIndex((image) => image.id === get().image);
+  const next = images[Math.min(images.length - 1, Math.max(0, at + by))];
+  if (next && next.id !== get().image) openImage(next.id);
+};
+export const nextImage = () => step(1);
+export const previousImage = () => step(-1);
+
+/** The image from which the model would learn most. */
+export async function suggestedImage() {
+  try {
+    const { image } = await api.suggestImage();
+    if (image === null || image === undefined) return toast(T.images.noSuggestion);
+    if (image === get().image) return toast(T.images.sameSuggestion);
+    openImage(image);
+    toast(T.images.suggested(imagesOf(get()).find((one) => one.id === image)?.name ?? ""));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+export const toggleAsk = () => (get().ask ? stopAsking() : ask());
+
+/** Shows the point the model is least sure of. */
+export async function ask() {
+  set({ ask: { loading: true } });
+  try {
+    const question = await api.suggestPoint(get().image);
+    if (!get().ask) return;
+    if (!question?.point) {
+      stopAsking();
+      return toast(T.ask.nothing);
+    }
+    set({ ask: question });
+    stage.marks.set("asked", { points: [question.point], ring: true });
+    stage.viewport.reveal(question.point, 120);
+  } catch (error) {
+    stopAsking();
+    complain(error);
+  }
+}
+
+export function stopAsking() {
+  set({ ask: null });
+  stage.marks.set("asked", null);
+}
+
+/** The answer: a dot of the class where the model asked, then the next question. */
+export async function answerAsked(index) {
+  const { point } = get().ask;
+  const width = Math.max(1, Math.min(get().brush, 5));
+  const stroke = stage.layers.labels.begin([point], width, index);
+  stage.marks.set("asked", null);
+  set({ ask: { loading: true } });
+  const answer = await submit({ image: get().image, type: "stroke", points: [point], width, class_index: index }, stroke);
+  if (answer && get().ask) ask();
+}
+
+const tell = (promise) => promise.then(refresh).catch(complain);
+export const togglePause = () => tell(api.setLive({ paused: !get().project?.live?.paused }));
+export const updateOnce = () => tell(api.setLive({ once: true }));
+export const useModel = (name) => tell(api.setModel(name));
+
+export function startTraining({ minutes, fromLast }) {
+  prefer({ minutes });
+  tell(api.training({ command: "start", minutes, from_last: fromLast }));
+}
+export const stopTraining = () => tell(api.training({ command: "stop" }));
+export const resumeTraining = () => tell(api.training({ command: "resume" }));
+
+export const openDialog = (dialog) => set({ dialog });
+export const closeDialog = () => set({ dialog: null });
+export const startTour = () => set({ tour: 0, dialog: null });
+
+export function prefer(change) {
+  const preferences = { ...get().preferences, ...change };
+  savePreferences(preferences);
+  set({ preferences });
+}
+
+const THEMES = ["system", "light", "dark"];
+export const nextTheme = () => prefer({ theme: THEMES[(THEMES.indexOf(get().preferences.theme) + 1) % THEMES.length] });
+export const toggleStrip = () => prefer({ strip: !get().preferences.strip });

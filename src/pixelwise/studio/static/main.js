@@ -1,0 +1,28 @@
+import * as keys from "./keys.js";
+import { App } from "./panels/app.js";
+import { applyTheme } from "./preferences.js";
+import { stage, start } from "./session.js";
+import { get, set } from "./store.js";
+import { T } from "./text.js";
+import { html, render } from "./view.js";
+
+applyTheme(get().preferences.theme);
+stage.element.tabIndex = 0;
+stage.element.setAttribute("role", "application");
+stage.element.setAttribute("aria-label", T.stage);
+stage.element.dataset.tool = get().tool;
+render(html`<${App} />`, document.getElementById("app"));
+keys.listen();
+
+// After a click with the mouse the keys belong to the picture again; someone who uses the Tab key keeps the focus.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("button");
+  if (event.detail > 0 && button && !button.closest("dialog, .editor, .add, .tour")) stage.element.focus({ preventScroll: true });
+});
+
+start().then(
+  () => {
+    if (get().project.sample && !get().preferences.tourDone) set({ tour: 0 });
+  },
+  (error) => set({ failure: error.message }),
+);

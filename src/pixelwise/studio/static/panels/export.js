@@ -1,0 +1,49 @@
+import * as api from "../api.js";
+import { complain } from "../session.js";
+import { useStore } from "../store.js";
+import { T } from "../text.js";
+import { html, useState } from "../view.js";
+import { Choice } from "./parts.js";
+
+/** A row for each thing that can be taken along. */
+export function ExportPanel() {
+  const project = useStore((s) => s.project);
+  const layouts = project.layouts ?? [];
+  const [layout, setLayout] = useState(layouts.includes("coco") ? "coco" : layouts[0]);
+  const ready = project.exports ?? { model: true, report: true };
+  const names = Object.fromEntries(layouts.map((name) => [name, T.export.layouts[name] ?? name]));
+  return html`<div class="exports">
+    <${Row} kind="model" title=${T.export.model} hint=${ready.model ? T.export.modelHint : T.export.trainFirst} ready=${ready.model} />
+    <${Row} kind="report" title=${T.export.report} hint=${ready.report ? T.export.reportHint : T.export.trainFirst} ready=${ready.report} />
+    <${Row} kind="overlays" title=${T.export.overlays} hint=${T.export.overlaysHint} ready=${true} />
+    ${layout &&
+    html`<${Row} kind=${layout} hint=${T.export.datasetHint} ready=${true}
+      title=${html`<${Choice} label=${T.export.dataset} value=${layout} options=${names} onChange=${setLayout} />`} />`}
+    <p class="note">${T.export.where} <code>${project.path}</code></p>
+  </div>`;
+}
+
+function Row({ kind, title, hint, ready }) {
+  const [result, setResult] = useState({ kind, state: "idle" });
+  const state = result.kind === kind ? result.state : "idle";
+  const write = async () => {
+    setResult({ kind, state: "running" });
+    try {
+      const { path, url } = await api.exportAs(kind);
+      setResult({ kind, state: "done", path, url });
+    } catch (error) {
+      setResult({ kind, state: "idle" });
+      complain(error);
+    }
+  };
+  return html`<div class="export-row">
+    <div><b>${title}</b><p class="note">${hint}</p>
+      ${state === "done" &&
+      html`<p class="note result" role="status">${T.export.done} <code>${result.path}</code>
+        ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${T.export.open}</a>`}</p>`}
+    </div>
+    <button type="button" class="button" disabled=${!ready || state === "running"} onClick=${write}>
+      ${state === "running" ? T.export.running : T.export.start}
+    </button>
+  </div>`;
+}

@@ -1,0 +1,82 @@
+import * as commands from "../commands.js";
+import { useStore } from "../store.js";
+import { T } from "../text.js";
+import { html, useState } from "../view.js";
+import { Curve } from "./curve.js";
+import { Icon } from "./icons.js";
+import { Choice } from "./parts.js";
+
+export function Model() {
+  return html`<section class="panel model" aria-labelledby="model-title" data-tour="model">
+      <h2 id="model-title">${T.live.label}</h2>
+      <${Live} />
+    </section>
+    <section class="panel training" aria-labelledby="training-title" data-tour="training">
+      <h2 id="training-title">${T.training.label}</h2>
+      <${Training} />
+    </section>`;
+}
+
+function Live() {
+  const live = useStore((s) => s.project.live ?? {});
+  const model = useStore((s) => s.model);
+  const features = useStore((s) => s.features);
+  const outdated = useStore((s) => s.outdated);
+  const asking = useStore((s) => s.ask !== null);
+  const runs = useStore((s) => s.training.runs) ?? [];
+  let state = T.live.starting;
+  if (live.paused) state = T.live.paused;
+  else if (features) state = T.live.features(features.done, features.all);
+  else if (outdated) state = T.live.outdated;
+  else if (model > 0) state = T.live.upToDate;
+  const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
+  return html`<p class="state" role="status"><i class="light ${outdated || features ? "busy" : ""} ${live.paused || !model ? "off" : ""}"></i>${state}</p>
+    ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
+    ${runs.length > 0 && html`<${Choice} label=${T.live.shown} value=${live.model ?? "live"} options=${shown} onChange=${commands.useModel} />`}
+    <div class="row">
+      <button type="button" class="button" aria-pressed=${asking} title="${T.ask.startHint}  (Q)" onClick=${commands.toggleAsk} data-tour="ask">
+        <${Icon} name="ask" />${T.ask.start}
+      </button>
+      <button type="button" class="button" title="L" onClick=${commands.togglePause}>
+        <${Icon} name=${live.paused ? "play" : "pause"} />${live.paused ? T.live.resume : T.live.pause}
+      </button>
+      ${live.paused && html`<button type="button" class="quiet" title="Shift+L" onClick=${commands.updateOnce}>${T.live.once}</button>`}
+    </div>`;
+}
+
+function Training() {
+  const training = useStore((s) => s.training);
+  const curve = useStore((s) => s.curve);
+  const { state } = training;
+  const known = T.training.state[state];
+  return html`${known
+      ? html`<p class="state" role="status"><i class="light ${state === "running" ? "busy" : state === "failed" ? "bad" : ""}"></i>
+          ${known}${state === "running" && training.remaining_seconds != null ? `, ${T.training.remaining(training.remaining_seconds)}` : ""}</p>`
+      : html`<p class="note">${T.training.why}</p>`}
+    ${state === "running" && html`<progress value=${training.share ?? 0} max="1" aria-label=${T.training.label}></progress>`}
+    ${training.message && state !== "idle" && html`<p class="note">${training.message}</p>`}
+    ${training.score != null &&
+    html`<p class="score">${T.training.score(training.metric ?? "mIoU", training.score, training.split)}</p>`}
+    ${state === "running"
+      ? html`<div class="row"><button type="button" class="button" onClick=${commands.stopTraining}>${T.training.stop}</button></div>`
+      : html`<${TrainingForm} training=${training} />`}
+    <${Curve} points=${curve} />`;
+}
+
+function TrainingForm({ training }) {
+  const chosen = useStore((s) => s.preferences.minutes);
+  const [fromLast, setFromLast] = useState(true);
+  const hasRun = training.state === "done" || (training.runs ?? []).length > 0;
+  const untested = useStore((s) => !s.project.images.some((image) => image.test));
+  return html`<div class="row">
+      <${Choice} label=${T.training.minutes} value=${String(chosen)} options=${{ 1: "1", 2: "2", 5: "5", 10: "10", 30: "30", 60: "60" }}
+        onChange=${(minutes) => commands.prefer({ minutes: Number(minutes) })} />
+      <button type="button" class="button primary" onClick=${() => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast })}>
+        ${T.training.start}
+      </button>
+      ${training.state === "stopped" && html`<button type="button" class="button" onClick=${commands.resumeTraining}>${T.training.resume}</button>`}
+    </div>
+    ${hasRun &&
+    html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast}</label>`}
+    ${untested && html`<p class="note">${T.training.noTest}</p>`}`;
+}

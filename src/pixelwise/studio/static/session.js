@@ -1,0 +1,264 @@
+// Holds the page, the stage and the server together: opens images, sends actions, hears events.
+import * as api from "./api.js";
+import { ActionQueue } from "./queue.js";
+import { Pointer } from "./canvas/pointer.js";
+import { Stage } from "./canvas/stage.js";
+import { acceptTool, fillTool, pickTool } from "./canvas/tools/click.js";
+import { brushTool } from "./canvas/tools/brush.js";
+import { objectTool } from "./canvas/tools/objects.js";
+import { polygonTool } from "./canvas/tools/polygon.js";
+import { traceTool } from "./canvas/tools/trace.js";
+import { classesOf, currentClass, get, imageOf, set, watch } from "./store.js";
+import { T } from "./text.js";
+
+const TILES_PAUSE = 350; // milliseconds of rest after a stroke before its tiles are read again
+const PROJECT_PAUSE = 700;
+const TOAST_TIME = 7000;
+
+const queue = new ActionQueue((saving) => set({ saving }));
+let lastChange = 0; // number of the last action that changed labels
+let learned = 0; // number of the last action the shown model has learned from
+let projectTimer = null;
+let toastCount = 0;
+
+export const stage = new Stage({
+  onView: () => set({ zoom: stage.viewport.scale }),
+  onPrediction: () => {
+    if (learned >= lastChange && get().outdated) set({ outdated: false });
+  },
+});
+
+const desk = {
+  labels: stage.layers.labels,
+  marks: stage.marks,
+  image: () => get().image,
+  scale: () => stage.viewport.scale,
+  brush: () => get().brush,
+  option: (name) => get()[name],
+  inImage: (point) => stage.viewport.contains(point),
+  objectAt: (point) => stage.objectAt(point),
+  classIndex() {
+    const index = currentClass(get())?.index ?? null;
+    if (index === null) toast(T.classes.needed);
+    return index;
+  },
+  submit: (action, stroke) => submit({ image: get().image, ...action }, stroke),
+  pick: pickClass,
+  complain,
+  hint: (name) => toast(T.hints[name]),
+};
+
+export const tools = {
+  brush: brushTool(desk, { erases: false }),
+  eraser: brushTool(desk, { erases: true }),
+  polygon: polygonTool(desk),
+  fill: fillTool(desk),
+  trace: traceTool(desk),
+  accept: acceptTool(desk),
+  objects: objectTool(desk),
+  pick: pickTool(desk),
+};
+export const tool = () => tools[get().tool];
+
+export const pointer = new Pointer(stage, {
+  tool,
+  brushSize: () => get().brush,
+  onHover: showReadout,
+});
+
+/** The line below the picture: where the pointer is, what is labelled there, what the model says. */
+let readout = null;
+export const setReadout = (element) => {
+  readout = element;
+};
+
+function showReadout(point) {
+  if (!readout) return;
+  readout.textContent = point && stage.viewport.contains(point) ? describe(point) : "";
+}
+
+function describe(point) {
+  const name = (index) => classesOf(get()).find((c) => c.index === index)?.name;
+  const label = name(stage.layers.labels.at(point));
+  const prediction = stage.predictionAt(point);
+  return T.readout(point.map(Math.floor), label, name(prediction?.class_index), prediction?.uncertainty);
+}
+
+/** Sends an action; `stroke` is what the page already shows of it. The promise of the answer, or null if refused. */
+export async function submit(action, stroke = null) {
+  try {
+    const answer = await queue.push(action);
+    if (stroke) stage.layers.labels.confirm(stroke, answer.number);
+    actionDone(action.image, answer, { delay: stroke ? TILES_PAUSE : 0 });
+    return answer;
+  } catch (error) {
+    if (stroke) stage.layers.labels.withdraw(stroke);
+    complain(error);
+    return null;
+  }
+}
+
+function actionDone(image, { number, changed_box_tlbr: box, image: entry, classes, nothing }, { delay }) {
+  if (nothing) return;
+  if (box !== null && box !== undefined) {
+    if (image === stage.image) stage.changed(box, number, { delay });
+    lastChange = Math.max(lastChange, number);
+    if (isLive(get()) && get().model > 0) set({ outdated: true });
+  }
+  stage.number = Math.max(stage.number, number);
+  const { project } = get();
+  if (!project) return;
+  if (entry) {
+    set({
+      project: {
+        ...project,
+        classes: classes ?? project.classes,
+        images: project.images.map((other) => (other.id === entry.id ? entry : other)),
+      },
+    });
+  } else refreshSoon();
+}
+
+export const isLive = (s) => (s.project?.live?.model ?? "live") === "live";
+
+function refreshSoon() {
+  clearTimeout(projectTimer);
+  projectTimer = setTimeout(() => refresh().catch(complain), PROJECT_PAUSE);
+}
+
+/** Reads the project again. */
+export async function refresh() {
+  const project = await api.project();
+  const before = get().project;
+  const meaning = (p) => p?.classes.map((c) => c.name).join("\n");
+  set({ project, training: { ...get().training, ...project.training } });
+  if (project.number > stage.number) stage.number = project.number;
+  const indices = (p) => p?.classes.map((c) => c.index).join();
+  if (before && indices(before) !== indices(project) && meaning(before) !== meaning(project)) stage.forgetIndices();
+  if (!currentClass(get()) && project.classes.length) set({ classIndex: project.classes[0].index });
+  return project;
+}
+
+export function openImage(id) {
+  const image = get().project?.images.find((one) => one.id === id);
+  if (!image) return;
+  tool().cancel();
+  set({ image: id, features: null, ask: null, outdated: false });
+  stage.open(id, [image.height, image.width], get().project.number);
+  if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 160)) });
+  document.title = T.title(image.name, get().project.name);
+  history.replaceState(null, "", `#${id}`);
+}
+
+function pickClass(point) {
+  const label = stage.layers.labels.at(point);
+  const index = label === 255 ? stage.predictionAt(point)?.class_index : label;
+  if (index !== undefined) set({ classIndex: index, tool: "brush" });
+}
+
+export function toast(text, { detail = "", action = null, kind = "note" } = {}) {
+  const id = ++toastCount;
+  set({ toasts: [...get().toasts.filter((other) => other.text !== text).slice(-2), { id, text, detail, action, kind }] });
+  setTimeout(() => closeToast(id), kind === "error" ? 2 * TOAST_TIME : TOAST_TIME);
+  return id;
+}
+
+export const closeToast = (id) => set({ toasts: get().toasts.filter((one) => one.id !== id) });
+
+/** Tells of a mistake or of a server that does not answer. */
+export function complain(error) {
+  if (error.name === "AbortError") return;
+  if (error instanceof api.Refusal) {
+    toast(error.message, { detail: error.remedy ?? "", kind: "error" });
+  } else if (error instanceof api.Unreachable) {
+    if (get().connected) toast(T.saving.unreachable, { detail: T.saving.unreachableDetail, kind: "error" });
+  } else {
+    toast(T.failure, { detail: String(error.message ?? error), kind: "error" });
+    console.error(error);
+  }
+}
+
+const hear = {
+  action({ number, image, client, changed_box_tlbr: box }) {
+    if (client === api.client && number <= stage.number) return;
+    actionDone(image, { number, changed_box_tlbr: box }, { delay: 0 });
+  },
+  model({ model, number }) {
+    learned = number ?? lastChange;
+    set({ model });
+    if (isLive(get())) stage.newModel(model);
+  },
+  features({ image, done, all }) {
+    if (image !== stage.image) return;
+    set({ features: done < all ? { done, all } : null });
+    stage.layers.prediction.request();
+  },
+  training(training) {
+    const before = get().training;
+    set({ training: { ...before, ...training } });
+    if (before.state === "running" && training.state !== "running") {
+      refreshCurve();
+      refreshSoon();
+      if (training.state === "failed") toast(T.training.failed, { detail: training.message ?? "", kind: "error" });
+    }
+  },
+  project: refreshSoon,
+};
+
+export async function refreshCurve() {
+  try {
+    set({ curve: await api.curve() });
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** Reads the project, opens its first image and begins to listen. */
+export async function start() {
+  watch(classesOf, (classes) => stage.setClasses(classes));
+  watch((s) => s.opacity, showOpacity);
+  watch((s) => s.compare, showOpacity);
+  watch((s) => s.contrast, (contrast) => stage.setContrast(contrast));
+  watch((s) => s.outdated, (outdated) => stage.element.classList.toggle("outdated", outdated));
+  watch((s) => s.brush, () => pointer.moveRing());
+  watch((s) => s.tool, (now, before) => {
+    tools[before].cancel();
+    stage.element.dataset.tool = now;
+    pointer.moveRing();
+  });
+  watch((s) => s.project?.live?.model, (now, before) => {
+    if (before !== undefined) stage.switchModel(get().model);
+  });
+  const project = await refresh();
+  set({ model: project.live?.number ?? 0 });
+  stage.model = get().model;
+  showOpacity();
+  const asked = Number(location.hash.slice(1));
+  const first = project.images.find((image) => image.id === asked && location.hash.length > 1) ?? project.images[0];
+  if (first) openImage(first.id);
+  api.listen((name, data) => hear[name](data), connectionChanged);
+  for (const { client: _, ...action } of ActionQueue.unsent()) submit(action);
+  window.addEventListener("beforeunload", (event) => {
+    if (queue.entries.length) event.preventDefault();
+  });
+  refreshCurve();
+}
+
+function connectionChanged(connected) {
+  if (connected === get().connected) return;
+  set({ connected });
+  if (!connected) return;
+  queue.hurry();
+  refresh()
+    .then(() => stage.changed(null, stage.number))
+    .catch(complain);
+}
+
+function showOpacity() {
+  const { opacity, compare } = get();
+  for (const [name, value] of Object.entries(opacity)) {
+    stage.setOpacity(name, compare && name !== "image" ? 0 : value);
+  }
+}
+
+export const openImageEntry = () => imageOf(get());
