@@ -7,7 +7,13 @@ export class Refusal extends Error {
   }
 }
 
-export class Unreachable extends Error {}
+/** No answer, or one that says that the server cannot do it now; `fault` is true where pixelwise itself failed. */
+export class Unreachable extends Error {
+  constructor(message, { remedy = "", fault = false } = {}) {
+    super(message);
+    Object.assign(this, { remedy, fault });
+  }
+}
 
 export const client = clientName();
 
@@ -39,7 +45,9 @@ async function request(path, options) {
   if (answer.status >= 400 && answer.status < 500) {
     throw new Refusal(body?.error ?? { found: `${answer.status} ${answer.statusText}` });
   }
-  throw new Unreachable(`${answer.status} ${answer.statusText}`);
+  const { found, expected, remedy } = body?.error ?? {};
+  const message = [found, expected].filter(Boolean).join("; ") || `${answer.status} ${answer.statusText}`;
+  throw new Unreachable(message, { remedy, fault: answer.status === 500 });
 }
 
 export const getJson = (path, signal) => request(path, { signal });

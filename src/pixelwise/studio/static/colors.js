@@ -36,6 +36,19 @@ export function classTable(classes) {
   return table;
 }
 
+const BACKGROUND_ALPHA = 100; // of 255
+
+/** As `classTable`, but the background is faint: a veil over the whole picture would hide what matters. */
+export function predictionTable(classes) {
+  const table = classTable(classes);
+  for (const one of classes) {
+    if (isBackground(one)) table[one.index] = packed(...parseColor(one.color), BACKGROUND_ALPHA);
+  }
+  return table;
+}
+
+export const isBackground = ({ name }) => name.toLowerCase() === "background";
+
 /** Uncertainty as light: what the model is sure of lies in the dark. */
 export function veilTable() {
   return Uint32Array.from({ length: 256 }, (_, value) => packed(8, 9, 12, 255 - value));

@@ -1,6 +1,6 @@
 // What a person can do, whether by key or by button.
 import * as api from "./api.js";
-import { freeColor } from "./colors.js";
+import { freeColor, isBackground } from "./colors.js";
 import { savePreferences } from "./preferences.js";
 import { complain, openImage, openImageEntry, pointer, refresh, stage, submit, toast } from "./session.js";
 import { classesOf, currentClass, get, imagesOf, set } from "./store.js";
@@ -57,7 +57,7 @@ export async function acceptAll() {
 
 /** Everything without a label becomes background: the class of that name, or the current one. */
 export async function markClean() {
-  const background = classesOf(get()).find((c) => c.name.toLowerCase() === "background") ?? currentClass(get());
+  const background = classesOf(get()).find(isBackground) ?? currentClass(get());
   if (!background) return toast(T.classes.needed);
   const answer = await act({ type: "clean", class_index: background.index });
   if (answer) toast(T.clean.done(background.name), { action: withUndo });
@@ -127,11 +127,20 @@ export async function ask() {
     }
     set({ ask: question });
     stage.marks.set("asked", { points: [question.point], ring: true });
-    stage.viewport.reveal(question.point, 120);
+    showClosely(question.point);
   } catch (error) {
     stopAsking();
     complain(error);
   }
+}
+
+const LEAST_SCALE = 0.4; // screen pixels a pixel of the image at which one can tell what is there
+const BELOW_CARD = 200; // screen pixels that the question covers
+
+function showClosely(point) {
+  const { viewport } = stage;
+  viewport.reveal(point, 80, BELOW_CARD);
+  if (viewport.scale < LEAST_SCALE) viewport.zoomAt(...viewport.toScreen(...point), LEAST_SCALE / viewport.scale);
 }
 
 export function stopAsking() {

@@ -14,6 +14,12 @@ stage.element.dataset.tool = get().tool;
 render(html`<${App} />`, document.getElementById("app"));
 keys.listen();
 
+// Who moves by keys sees where the focus is on the picture too; a frame around it would disturb everybody else.
+window.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" || event.key.startsWith("Arrow")) document.documentElement.dataset.input = "keys";
+});
+window.addEventListener("pointerdown", () => delete document.documentElement.dataset.input);
+
 // After a click with the mouse the keys belong to the picture again; someone who uses the Tab key keeps the focus.
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button");

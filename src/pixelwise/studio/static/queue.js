@@ -4,11 +4,12 @@ import { Refusal, client, newName, post } from "./api.js";
 const KEY = "pixelwise-queue";
 const FIRST_PAUSE = 400; // milliseconds before the first retry; doubled up to the longest
 const LONGEST_PAUSE = 8000;
+const MOST_FAULTS = 3; // an action over which the server itself fails so often is given up
 
 export class ActionQueue {
-  /** `onChange({waiting, failing})` is called whenever one of the two changes. */
-  constructor(onChange) {
-    this.onChange = onChange;
+  /** `onChange({waiting, failing})` is called whenever one of the two changes, `onTrouble(error)` when it begins to fail. */
+  constructor(onChange, onTrouble) {
+    Object.assign(this, { onChange, onTrouble });
     this.entries = [];
     this.busy = false;
     this.failing = false;
@@ -43,6 +44,7 @@ export class ActionQueue {
     if (this.busy) return;
     this.busy = true;
     let pause = FIRST_PAUSE;
+    let faults = 0;
     while (this.entries.length) {
       const { action, resolve, reject } = this.entries[0];
       try {
@@ -50,13 +52,17 @@ export class ActionQueue {
         this.take();
         this.setFailing(false);
         pause = FIRST_PAUSE;
+        faults = 0;
         resolve(answer);
       } catch (error) {
-        if (error instanceof Refusal) {
+        if (error.fault) faults += 1;
+        if (error instanceof Refusal || faults >= MOST_FAULTS) {
+          faults = 0;
           this.take();
           reject(error);
           continue;
         }
+        if (!this.failing) this.onTrouble(error);
         this.setFailing(true);
         await new Promise((next) => {
           this.wake = next;

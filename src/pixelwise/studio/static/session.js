@@ -15,7 +15,7 @@ const TILES_PAUSE = 350; // milliseconds of rest after a stroke before its tiles
 const PROJECT_PAUSE = 700;
 const TOAST_TIME = 7000;
 
-const queue = new ActionQueue((saving) => set({ saving }));
+const queue = new ActionQueue((saving) => set({ saving }), complain);
 let lastChange = 0; // number of the last action that changed labels
 let learned = 0; // number of the last action the shown model has learned from
 let projectTimer = null;
@@ -119,7 +119,7 @@ function actionDone(image, { number, changed_box_tlbr: box, image: entry, classe
   } else refreshSoon();
 }
 
-export const isLive = (s) => (s.project?.live?.model ?? "live") === "live";
+export const isLive = (s) => (s.project?.live?.use ?? "live") === "live";
 
 function refreshSoon() {
   clearTimeout(projectTimer);
@@ -130,11 +130,9 @@ function refreshSoon() {
 export async function refresh() {
   const project = await api.project();
   const before = get().project;
-  const meaning = (p) => p?.classes.map((c) => c.name).join("\n");
   set({ project, training: { ...get().training, ...project.training } });
   if (project.number > stage.number) stage.number = project.number;
-  const indices = (p) => p?.classes.map((c) => c.index).join();
-  if (before && indices(before) !== indices(project) && meaning(before) !== meaning(project)) stage.forgetIndices();
+  if (before && project.classes.length < before.classes.length) stage.forgetIndices(); // the later ones moved up
   if (!currentClass(get()) && project.classes.length) set({ classIndex: project.classes[0].index });
   return project;
 }
@@ -170,6 +168,8 @@ export function complain(error) {
   if (error.name === "AbortError") return;
   if (error instanceof api.Refusal) {
     toast(error.message, { detail: error.remedy ?? "", kind: "error" });
+  } else if (error instanceof api.Unreachable && error.remedy) {
+    toast(error.message, { detail: error.remedy, kind: "error" });
   } else if (error instanceof api.Unreachable) {
     if (get().connected) toast(T.saving.unreachable, { detail: T.saving.unreachableDetail, kind: "error" });
   } else {
@@ -186,7 +186,7 @@ const hear = {
   model({ model, number }) {
     learned = number ?? lastChange;
     set({ model });
-    if (isLive(get())) stage.newModel(model);
+    stage.newModel(model);
   },
   features({ image, done, all }) {
     if (image !== stage.image) return;
@@ -202,7 +202,11 @@ const hear = {
       if (training.state === "failed") toast(T.training.failed, { detail: training.message ?? "", kind: "error" });
     }
   },
-  project: refreshSoon,
+  project({ problem, reload, number }) {
+    if (problem) toast(problem, { kind: "error" });
+    if (reload) stage.changed(null, number);
+    refreshSoon();
+  },
 };
 
 export async function refreshCurve() {
@@ -226,11 +230,11 @@ export async function start() {
     stage.element.dataset.tool = now;
     pointer.moveRing();
   });
-  watch((s) => s.project?.live?.model, (now, before) => {
-    if (before !== undefined) stage.switchModel(get().model);
+  watch((s) => s.project?.live?.use, (now, before) => {
+    if (before !== undefined) stage.switchModel();
   });
   const project = await refresh();
-  set({ model: project.live?.number ?? 0 });
+  set({ model: project.live?.model ?? 0 });
   stage.model = get().model;
   showOpacity();
   const asked = Number(location.hash.slice(1));

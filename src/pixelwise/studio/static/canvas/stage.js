@@ -1,6 +1,6 @@
 // The stage: the layers of the open image, drawn at most once a frame, and the pointer on top of them.
 import * as api from "../api.js";
-import { classTable } from "../colors.js";
+import { classTable, predictionTable } from "../colors.js";
 import { LabelLayer } from "./label_layer.js";
 import { Loader } from "./loader.js";
 import { Marks } from "./marks.js";
@@ -23,7 +23,7 @@ export class Stage {
     this.model = 0; // of the newest prediction
     this.epoch = 0; // grows when class indices get another meaning
     this.contrast = { low: 1, high: 99 };
-    this.table = new Uint32Array(256);
+    this.table = new Uint32Array(256); // colours of the prediction
     this.frame = null;
     this.viewport = new Viewport(() => this.viewChanged());
     this.loader = new Loader();
@@ -75,8 +75,8 @@ export class Stage {
   }
 
   setClasses(classes) {
-    this.table = classTable(classes);
-    this.layers.labels.setColors(this.table);
+    this.table = predictionTable(classes);
+    this.layers.labels.setColors(classTable(classes));
     for (const entry of this.layers.prediction.entries.values()) if (entry.pixels) this.paintPrediction(entry);
     this.layers.prediction.damage();
   }
@@ -112,9 +112,8 @@ export class Stage {
     this.layers.prediction.request();
   }
 
-  /** Another model's prediction is shown: numbers start again. */
-  switchModel(model) {
-    this.model = model;
+  /** Another model's prediction is to be shown: every tile is asked for again. */
+  switchModel() {
     this.epoch += 1;
     this.layers.prediction.request();
   }

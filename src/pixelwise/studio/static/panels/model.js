@@ -32,7 +32,7 @@ function Live() {
   const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
   return html`<p class="state" role="status"><i class="light ${outdated || features ? "busy" : ""} ${live.paused || !model ? "off" : ""}"></i>${state}</p>
     ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
-    ${runs.length > 0 && html`<${Choice} label=${T.live.shown} value=${live.model ?? "live"} options=${shown} onChange=${commands.useModel} />`}
+    ${runs.length > 0 && html`<${Choice} label=${T.live.shown} value=${live.use ?? "live"} options=${shown} onChange=${commands.useModel} />`}
     <div class="row">
       <button type="button" class="button" aria-pressed=${asking} title="${T.ask.startHint}  (Q)" onClick=${commands.toggleAsk} data-tour="ask">
         <${Icon} name="ask" />${T.ask.start}

@@ -29,8 +29,8 @@ export function TopBar() {
     <div class="space"></div>
     <${SavedState} />
     <div class="buttons">
-      <${IconButton} icon="undo" name=${T.bar.undo} shortcut="Ctrl+Z" onClick=${commands.undo} disabled=${!image} />
-      <${IconButton} icon="redo" name=${T.bar.redo} shortcut="Ctrl+Shift+Z" onClick=${commands.redo} disabled=${!image} />
+      <${IconButton} icon="undo" name=${T.bar.undo} shortcut="Ctrl+Z" onClick=${commands.undo} disabled=${!image || image.undo === false} />
+      <${IconButton} icon="redo" name=${T.bar.redo} shortcut="Ctrl+Shift+Z" onClick=${commands.redo} disabled=${!image || image.redo === false} />
       <${IconButton} icon="theme" name=${T.bar.theme[theme]} onClick=${commands.nextTheme} />
       <${IconButton} icon="help" name=${T.bar.help} shortcut="?" onClick=${() => commands.openDialog("help")} />
       <button type="button" class="button" data-tour="export" onClick=${() => commands.openDialog("export")}>

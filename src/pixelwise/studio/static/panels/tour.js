@@ -51,8 +51,10 @@ function layOut(target, card) {
   const inside = box.width > window.innerWidth / 2;
   const left = inside ? box.left + (box.width - width) / 2 : box.left - width - GAP;
   const top = inside ? box.bottom - height - 3 * GAP : box.top;
+  const [x0, y0] = [Math.max(3, box.left - 4), Math.max(3, box.top - 4)];
+  const [x1, y1] = [Math.min(window.innerWidth - 3, box.right + 4), Math.min(window.innerHeight - 3, box.bottom + 4)];
   return {
-    frame: { left: `${box.left - 4}px`, top: `${box.top - 4}px`, width: `${box.width + 8}px`, height: `${box.height + 8}px` },
+    frame: { left: `${x0}px`, top: `${y0}px`, width: `${x1 - x0}px`, height: `${y1 - y0}px` },
     card: {
       left: `${Math.max(GAP, left)}px`,
       top: `${Math.max(GAP, Math.min(top, window.innerHeight - height - GAP))}px`,
