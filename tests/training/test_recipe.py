@@ -6,7 +6,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -18,6 +20,7 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.length import with_length
+from pixelwise.training.posthoc import class_bias, cross_fitting, grouping
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe
 from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.weights import build_pipeline
@@ -39,6 +42,17 @@ VERSION_1 = {
     "border_sigma": 5.0,
     "border_reach": 5.0,
     "least_heat": 0.3,
+    "least_heats": (0.1, 0.2, 0.3, 0.4, 0.5),
+    "grouping_rounds": 2,
+    "grouping_pixels": 4_000_000,
+    "coarse_radius": 4,
+    "bias_images": 64,
+    "bias_values": 8_000_000,
+    "bias_shares": (0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
+    "bias_reach": 0.8,
+    "bias_candidates": 17,
+    "bias_rounds": 3,
+    "bias_least_gain": 1e-4,
 }
 """What every training did before these fields existed."""
 
@@ -104,6 +118,14 @@ def test_a_stored_recipe_trains_alike_whatever_planning_would_choose_now(
     assert {"defaults.RECIPE", "defaults.CROP_MULTIPLE", "defaults.WARMUP_SHARE", "plan.FINISH_SECONDS"} <= constants
     after = weights_after_training(tmp_path)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize("module", [class_bias, cross_fitting, grouping])
+def test_the_fits_at_the_end_of_a_training_read_their_numbers_from_the_recipe(module: ModuleType) -> None:
+    """But for a size that only a remark goes by, and a mark in the graph."""
+    constants = {name: value for name, value in vars(module).items() if name.isupper()}
+    numbers = {name for name, value in constants.items() if isinstance(value, (int, float, tuple, np.ndarray))}
+    assert numbers <= {"TINY", "NO_BIAS"}
 
 
 def weights_after_training(folder: Path) -> dict[str, torch.Tensor]:

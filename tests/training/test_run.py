@@ -30,7 +30,7 @@ from pixelwise.training.checkpoint import load_tensors
 from pixelwise.training.config import RunConfig
 from pixelwise.training.planning import plan
 from pixelwise.training.planning.length import Cost
-from pixelwise.training.posthoc.class_bias import SHARES, class_bias
+from pixelwise.training.posthoc.class_bias import class_bias
 from pixelwise.training.run import train
 from pixelwise.training.samples import Batch
 from pixelwise.training.weights import build_pipeline, load_run, load_starting_weights
@@ -186,7 +186,9 @@ def test_the_weights_carry_a_class_bias_that_scores_better_than_any_share(whole:
             confusion.update((scores + np.array(bias, np.float32)[:, None, None]).argmax(0), target)
         return np.nanmean(np.where(confusion.matrix.sum(1) > 0, confusion.iou(), np.nan))
 
-    assert miou(bias) >= max(miou(class_bias(config.recipe.class_weights, share)) for share in SHARES)
+    assert miou(bias) >= max(
+        miou(class_bias(config.recipe.class_weights, share)) for share in config.recipe.bias_shares
+    )
     (entry,) = (tensor for tensor in onnx.load(whole / "model.onnx").graph.initializer if tensor.name == "class_bias")
     assert_allclose(onnx.numpy_helper.to_array(entry).ravel(), bias, rtol=1e-6)
 

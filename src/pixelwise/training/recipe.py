@@ -10,13 +10,14 @@ from pixelwise.core.errors import OptionError
 from pixelwise.nn.augment.color import ColorRanges
 from pixelwise.nn.losses.cross_entropy import Reduction
 
-RECIPE_VERSION = 2
-"""Version 1 had no version, and none of the fields below that say so."""
+RECIPE_VERSION = 3
+"""Version 1 had no version. A field that says "since version n" is in no recipe of an earlier one."""
 
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 _BelowOne = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _TestScale = Annotated[float, pydantic.Field(ge=1, le=4)]
 _Channel = Annotated[int, pydantic.Field(ge=0, le=255)]
+_Shares = Annotated[tuple[Fraction, ...], pydantic.Field(min_length=1)]
 _Sizes = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)]
 _Same = TypeVar("_Same", bound="Strict")
 
@@ -154,7 +155,35 @@ class Recipe(Strict):
     least_area: pydantic.PositiveInt = 4
     group_by: str = "centres"
     radii: _Sizes = (2, 3, 5, 7, 10, 14)
+    least_heats: _Shares = (0.1, 0.2, 0.3, 0.4, 0.5)
+    """Since version 3."""
     least_areas: _Sizes = (4, 8, 16, 32)
+    grouping_rounds: pydantic.PositiveInt = 2
+    """Since version 3. How often the fit goes through the numbers, while that helps."""
+    grouping_pixels: pydantic.PositiveInt = 4_000_000
+    """Since version 3. Pixels of validation images from which on the fit looks at no further image."""
+    coarse_radius: pydantic.PositiveInt = 4
+    """Since version 3. Where all radii are at least twice this number, the fit looks at every n-th row and column, such
+    that the smallest radius is still this many pixels: large objects take no more time than small ones."""
+
+    # Class bias: what its fit to the validation images reads and tries
+    bias_images: pydantic.PositiveInt = 64
+    """Since version 3. Images, at even distances, that the class bias and the grouping are fitted to. More take longer
+    to predict than they add."""
+    bias_values: pydantic.PositiveInt = 8_000_000
+    """Since version 3. Logits that the fit reads at most: those of every n-th row and column."""
+    bias_shares: _Shares = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    """Since version 3. Strengths of the logit adjustment that are tried first, from the class weights as trained to
+    none of them."""
+    bias_reach: pydantic.NonNegativeFloat = 0.8
+    """Since version 3. How far the bias of one class may then move, up or down. What is fitted to one street of CamVid
+    helps on another up to here, and no further (docs/experiments/trials.md)."""
+    bias_candidates: pydantic.PositiveInt = 17
+    """Since version 3. Values within that reach that are tried."""
+    bias_rounds: pydantic.PositiveInt = 3
+    """Since version 3. How often the fit goes through the classes, while that helps."""
+    bias_least_gain: pydantic.NonNegativeFloat = 1e-4
+    """Since version 3. By how much the mean IoU must rise for a class to move."""
 
     # Validation and prediction
     evaluations: pydantic.NonNegativeInt

@@ -7,7 +7,6 @@ import pytest
 
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
-from pixelwise.training.posthoc.grouping import LEAST_AREAS, RADII
 from pixelwise.training.recipe import Recipe
 
 RECIPE = defaults.RECIPE.replace(heat_weight=defaults.HEAT_WEIGHT, offset_weight=defaults.OFFSET_WEIGHT)
@@ -32,7 +31,7 @@ def test_objects_as_small_as_nuclei_have_the_recipes_own_numbers(areas: list[np.
     assert adapt_to_object_sizes(RECIPE, areas) is RECIPE
     assert (RECIPE.radius, RECIPE.least_area, RECIPE.group_by) == (5, 4, "centres")
     assert (RECIPE.offset_unit, RECIPE.heat_width) == (16.0, 0.35)
-    assert (RECIPE.radii, RECIPE.least_areas) == (RADII, LEAST_AREAS)
+    assert (RECIPE.radii, RECIPE.least_areas) == ((2, 3, 5, 7, 10, 14), (4, 8, 16, 32))
 
 
 def test_large_objects_of_one_size() -> None:

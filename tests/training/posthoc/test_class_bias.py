@@ -16,12 +16,12 @@ from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.training.planning.defaults import RECIPE
 from pixelwise.training.posthoc.class_bias import (
-    IMAGES,
-    SHARES,
     _confusions,
     class_bias,
-    find_class_bias,
+    fit_class_bias,
+    sample_logits,
     select_evenly,
 )
 
@@ -51,6 +51,15 @@ def sample(red: list[int], truth: list[int], height: int = SIZE) -> Sample:
     return Sample(image, np.tile(np.repeat(np.array(truth, np.uint8), 2), (height, 1)))
 
 
+def fit(
+    samples: list[Sample], weights: tuple[float, ...] = WEIGHTS, tiled: bool = False, **changes: object
+) -> tuple[float, tuple[float, ...]]:
+    """Return the strength of the logit adjustment and the bias that suit these samples."""
+    recipe = RECIPE.replace(class_weights=weights, **changes)
+    model = predictor(tile=16, overlap=8) if tiled else predictor()
+    return fit_class_bias(sample_logits(model, samples, len(samples), recipe.bias_values), recipe)
+
+
 def test_the_bias_takes_back_a_share_of_the_weights_logarithm() -> None:
     assert_allclose(class_bias((1.0, math.e, 0.5), 0.5), [0, -0.5, 0.5 * math.log(2)])
 
@@ -76,36 +85,36 @@ def test_a_class_that_never_counted_gets_no_bias() -> None:
 )
 def test_the_share_is_the_smallest_of_those_that_score_best(truth: list[int], share: float) -> None:
     """A bias of -share on the rare class: its score must be above share. Where all is right no class moves on."""
-    assert find_class_bias(predictor(), [sample([0, 10, 50, 90], truth)], 1, WEIGHTS) == (share, (0.0, -share))
+    assert fit([sample([0, 10, 50, 90], truth)]) == (share, (0.0, -share))
 
 
 def test_every_image_counts() -> None:
     """Two images want 0.6 and one wants 0: the mean IoU over all their pixels decides."""
     samples = [sample([0, 10, 50, 90], [0, 0, 0, 1])] * 2 + [sample([0, 10, 50, 90], [0, 1, 1, 1])]
-    assert find_class_bias(predictor(), samples, 3, WEIGHTS)[0] == 0.6
+    assert fit(samples)[0] == 0.6
 
 
 def test_an_image_in_tiles_gives_the_same_bias() -> None:
     tall = sample([0, 10, 50, 90], [0, 0, 1, 1], height=50)
-    assert find_class_bias(predictor(tile=16, overlap=8), [tall], 1, WEIGHTS) == (0.2, (0.0, -0.2))
+    assert fit([tall], tiled=True) == (0.2, (0.0, -0.2))
 
 
 def test_a_class_moves_beyond_its_weight_where_that_scores_better() -> None:
     """Equal weights have no share to take back; what scores 0.5 and less is common all the same."""
-    share, bias = find_class_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, (1.0, 1.0))
+    share, bias = fit([sample([0, 10, 50, 90], [0, 0, 0, 1])], (1.0, 1.0))
     assert share == 0
     assert 0.5 < bias[0] - bias[1] < 0.9
 
 
 def test_a_class_that_no_image_shows_keeps_its_share() -> None:
     """Calling nothing rare would cost nothing here, and that class elsewhere."""
-    assert find_class_bias(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 0])], 1, WEIGHTS) == (1.0, (0.0, -1.0))
+    assert fit([sample([0, 10, 50, 90], [0, 0, 0, 0])]) == (1.0, (0.0, -1.0))
 
 
 def test_without_a_labelled_pixel_nothing_is_biased() -> None:
     unlabelled = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
-    assert find_class_bias(predictor(), [unlabelled], 1, WEIGHTS) == (0.0, (0.0, 0.0))
-    assert find_class_bias(predictor(), [], 0, WEIGHTS) == (0.0, (0.0, 0.0))
+    assert fit([unlabelled]) == (0.0, (0.0, 0.0))
+    assert fit([]) == (0.0, (0.0, 0.0))
 
 
 def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
@@ -120,13 +129,24 @@ def test_one_pass_gives_the_confusion_of_every_candidate() -> None:
         assert np.array_equal(confusion, expected.matrix)
 
 
-def test_shares_go_from_nothing_to_all() -> None:
-    assert SHARES[0] == 0
-    assert SHARES[-1] == 1
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"bias_shares": (0.0, 1.0), "bias_rounds": 1, "bias_reach": 0.0}, (0.0, (0.0, 0.0))),
+        ({"bias_shares": (0.5,), "bias_reach": 0.0}, (0.5, (0.0, -0.5))),
+        ({"bias_shares": (0.0,), "bias_reach": 0.2, "bias_candidates": 3}, (0.0, (0.2, 0.0))),
+        ({"bias_shares": (0.0,), "bias_least_gain": 1.0}, (0.0, (0.0, 0.0))),
+        ({"bias_shares": (0.0,), "bias_values": 2}, (0.0, (0.0, 0.0))),
+    ],
+)
+def test_the_fit_follows_its_recipe(changes: dict[str, object], expected: tuple[float, tuple[float, ...]]) -> None:
+    """What scores 0.1 is common, and what scores 0.5 is rare. Of two values a single logit a class is read, of a pixel
+    that is common as trained."""
+    assert fit([sample([0, 10, 50, 90], [0, 0, 1, 1])], **changes) == expected
 
 
 def test_many_images_are_looked_at_at_even_distances() -> None:
-    items = [Item(str(number), Path(f"{number}.png"), None) for number in range(3 * IMAGES)]
-    assert select_evenly(items) == items[::3]
-    assert select_evenly(items[:5]) == items[:5]
-    assert select_evenly([]) == []
+    items = [Item(str(number), Path(f"{number}.png"), None) for number in range(12)]
+    assert select_evenly(items, 4) == items[::3]
+    assert select_evenly(items[:3], 4) == items[:3]
+    assert select_evenly([], 4) == []

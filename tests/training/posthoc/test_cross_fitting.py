@@ -13,7 +13,7 @@ from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
 from pixelwise.metrics.confusion import ConfusionMatrix
-from pixelwise.training.posthoc.class_bias import find_class_bias
+from pixelwise.training.posthoc.class_bias import fit_class_bias, sample_logits
 from pixelwise.training.posthoc.cross_fitting import headline_split
 from pixelwise.training.run import train
 from pixelwise.training.torch_engine import torch_predictor
@@ -35,11 +35,12 @@ def expected_miou(run: Path, fits: list[tuple[list[Item], list[Item]]], dataset:
     predictor = torch_predictor(pipeline.set_class_bias(None), config)
     confusion = ConfusionMatrix(dataset.classes.num_classes)
     for fit, score in fits:
-        _, bias = find_class_bias(predictor, map(dataset.read, fit), len(fit), config.recipe.class_weights)
+        logits = sample_logits(predictor, map(dataset.read, fit), len(fit), config.recipe.bias_values)
+        _, bias = fit_class_bias(logits, config.recipe)
         for item in score:
             sample = dataset.read(item)
-            logits = predictor.logits(sample.image) + np.array(bias, np.float32)[:, None, None]
-            confusion.update(logits.argmax(axis=0), sample.label_map)
+            scores = predictor.logits(sample.image) + np.array(bias, np.float32)[:, None, None]
+            confusion.update(scores.argmax(axis=0), sample.label_map)
     return confusion.miou()
 
 

@@ -14,6 +14,7 @@ from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, GroupingParameters
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.training.planning.defaults import RECIPE
 from pixelwise.training.posthoc.grouping import fit_grouping, grouping_remarks
 
 INFO = ModelInfo(
@@ -49,9 +50,9 @@ def sample(heats: dict[int, float], objects: list[tuple[int, int]], width: int =
     return Sample(image, (instance_map > 0).astype(np.uint8), instance_map)
 
 
-def best(*samples: Sample) -> GroupingParameters:
+def best(*samples: Sample, **changes: object) -> GroupingParameters:
     assert INFO.grouping is not None
-    return fit_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping)
+    return fit_grouping(Predictor(RedIsForeground(), INFO), samples, ZERO, INFO.grouping, RECIPE.replace(**changes))
 
 
 def test_false_peaks_raise_the_least_heat() -> None:
@@ -59,6 +60,16 @@ def test_false_peaks_raise_the_least_heat() -> None:
     grouping = best(sample({5: 0.9, 15: 0.35, 35: 0.9, 45: 0.35}, [(2, 20), (30, 48)]))
     assert grouping.least_heat == 0.4
     assert grouping.radius == 3
+
+
+def test_the_fit_follows_its_recipe() -> None:
+    """An image with false peaks, and one whose peaks are right at any heat that is tried."""
+    false = sample({5: 0.9, 15: 0.35, 35: 0.9, 45: 0.35}, [(2, 20), (30, 48)])
+    right = sample({5: 0.9, 35: 0.9}, [(2, 20), (30, 48)])
+    assert best(false, least_heats=(0.2, 0.5)).least_heat == 0.5
+    assert best(right, false).least_heat == 0.4
+    assert best(right, false, grouping_pixels=5 * 60).least_heat == 0.3  # the first image is enough
+    assert best(right, false, grouping_pixels=5 * 60 + 1).least_heat == 0.4
 
 
 def test_peaks_side_by_side_widen_the_radius() -> None:
@@ -81,7 +92,7 @@ def test_the_class_bias_counts() -> None:
     assert INFO.grouping is not None
     assert best(scene) == INFO.grouping
     predictor = Predictor(RedIsForeground(), INFO)
-    assert fit_grouping(predictor, [scene], (0.0, 50.0), INFO.grouping).least_heat == 0.4
+    assert fit_grouping(predictor, [scene], (0.0, 50.0), INFO.grouping, RECIPE).least_heat == 0.4
 
 
 def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
@@ -91,7 +102,7 @@ def test_connected_components_are_taken_where_no_centres_find_as_much() -> None:
     scene.image[..., 1] = rng.integers(140, 180, scene.image.shape[:2])
     grouping = best(dataclasses.replace(scene))
     assert grouping.by == COMPONENTS
-    assert grouping_remarks(grouping)[0].startswith("Objects are the connected components of their class")
+    assert grouping_remarks(grouping, RECIPE)[0].startswith("Objects are the connected components of their class")
 
 
 def test_centres_stay_where_components_find_no_more() -> None:
@@ -102,7 +113,8 @@ def large(radii: tuple[int, ...], grouping: GroupingParameters) -> GroupingParam
     """Return what is fitted to two touching objects of 300 pixels with two peaks each."""
     scene = sample({52: 0.8, 160: 0.9, 352: 0.8, 460: 0.9}, [(12, 312), (312, 600)], width=620)
     scene.image[4] = scene.image[2]  # a row that is looked at
-    return fit_grouping(Predictor(RedIsForeground(), INFO), [scene], ZERO, grouping, radii, (64, 128))
+    recipe = RECIPE.replace(radii=radii, least_areas=(64, 128))
+    return fit_grouping(Predictor(RedIsForeground(), INFO), [scene], ZERO, grouping, recipe)
 
 
 def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
@@ -110,7 +122,7 @@ def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     start = GroupingParameters((1,), radius=16, least_heat=0.3, least_area=64, by=BOTH)
     grouping = large((16, 60, 120, 200), start)
     assert (grouping.radius, grouping.by) == (120, BOTH)
-    assert grouping_remarks(grouping, (16, 60, 120, 200), (32, 64, 128)) == []
+    assert grouping_remarks(grouping, RECIPE.replace(radii=(16, 60, 120, 200), least_areas=(32, 64, 128))) == []
 
 
 @pytest.mark.parametrize(
@@ -123,9 +135,9 @@ def test_radii_that_go_by_sizes_are_tried_on_a_coarser_grid() -> None:
     ],
 )
 def test_the_end_of_a_list_is_told(changes: dict[str, float], says: str) -> None:
-    (remark,) = grouping_remarks(dataclasses.replace(GroupingParameters((1,)), **changes))
+    (remark,) = grouping_remarks(dataclasses.replace(GroupingParameters((1,)), **changes), RECIPE)
     assert says in remark
 
 
 def test_inside_its_lists_a_grouping_needs_no_remark() -> None:
-    assert grouping_remarks(GroupingParameters((1,))) == []  # the least area, 4 pixels, is nearly none
+    assert grouping_remarks(GroupingParameters((1,)), RECIPE) == []  # the least area, 4 pixels, is nearly none

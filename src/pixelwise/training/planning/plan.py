@@ -142,7 +142,7 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
 def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: float) -> float:
     """Return the time that export, fits and scores take at the end of a run."""
     seconds = FINISH_SECONDS
-    bias_images = len(select_evenly(data.val.items))
+    bias_images = len(select_evenly(data.val.items, config.recipe.bias_images))
     test_images = len(data.dataset.splits.get("test", ()))
     predicted = (test_images or len(data.val)) + bias_images
     if config.grouping and bias_images:

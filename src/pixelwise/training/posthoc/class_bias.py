@@ -19,19 +19,7 @@ import numpy.typing as npt
 from pixelwise.data.dataset import Item, Sample
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.pixels import counted_pixels
-
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""What is tried first: from the weights as trained to none of them."""
-OFFSETS = np.linspace(-0.8, 0.8, 17)
-"""What is tried next for each class, beside the share of its weight. What is fitted to one street on CamVid helps on
-another up to here; wider, it stops to (docs/experiments/trials.md)."""
-ROUNDS = 3
-LEAST_GAIN = 1e-4
-"""By how much the mean IoU must rise for a class to move."""
-IMAGES = 64
-"""So many images, spread over all there are, settle a bias: more take longer to predict than they add."""
-VALUES = 8_000_000
-"""Logits that are looked at: every so many rows and columns of an image, as many as there are images."""
+from pixelwise.training.recipe import Recipe
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -45,52 +33,48 @@ def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...
     return tuple(share * -math.log(weight) if weight > 0 else 0.0 for weight in class_weights)
 
 
-def select_evenly(items: Sequence[Item]) -> list[Item]:
-    """Return the items that a bias is fitted to: all, or `IMAGES` of them at even distances."""
-    count = min(IMAGES, len(items))
+def select_evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Return all items, or `most` of them at even distances."""
+    count = min(most, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def find_class_bias(
-    predictor: Predictor, samples: Iterable[Sample], count: int, class_weights: Sequence[float]
-) -> tuple[float, tuple[float, ...]]:
-    """Return the share of `class_weights` that is taken back, and the bias a class that suits the `count` samples.
+def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tuple[float, ...]]:
+    """Return the strength of the logit adjustment, in 0..1, and the bias of each class, that suit these pixels.
 
-    Classes that occur in none of them keep what the share gives them. (0, all zeros) where no pixel counts.
+    A class that none of them shows keeps what the logit adjustment gives it. (0, all zeros) without pixels.
     """
-    return fit_class_bias(sample_logits(predictor, samples, count), class_weights)
-
-
-def fit_class_bias(pixels: Sequence[Pixels], class_weights: Sequence[float]) -> tuple[float, tuple[float, ...]]:
-    """Return what `find_class_bias` does, of the pixels of each image."""
     if not sum(truth.size for _, truth in pixels):
-        return 0.0, (0.0,) * len(class_weights)
+        return 0.0, (0.0,) * len(recipe.class_weights)
     logits = np.concatenate([scores for scores, _ in pixels], axis=1)
     truth = np.concatenate([classes for _, classes in pixels]).astype(np.int64)
-    shared = [np.array(class_bias(class_weights, share)) for share in SHARES]
+    shares = recipe.bias_shares
+    shared = [np.array(class_bias(recipe.class_weights, share)) for share in shares]
+    offsets = np.linspace(-recipe.bias_reach, recipe.bias_reach, recipe.bias_candidates)
     scores = _mean_iou(np.stack([_confusion(logits, truth, bias) for bias in shared]))
     best = int(np.argmax(scores))
-    share, start, reached = SHARES[best], shared[best], scores[best]
+    share, start, reached = shares[best], shared[best], scores[best]
     bias = start.copy()
-    for _ in range(ROUNDS):
+    for _ in range(recipe.bias_rounds):
         before = reached
         for class_index in np.unique(truth).tolist():
-            candidates = start[class_index] + OFFSETS
+            candidates = start[class_index] + offsets
             scores = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
             best = int(np.argmax(scores))
-            if scores[best] > reached + LEAST_GAIN:
+            if scores[best] > reached + recipe.bias_least_gain:
                 reached, bias[class_index] = scores[best], candidates[best]
         if reached == before:
             break
     return share, tuple(bias.tolist())
 
 
-def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int) -> list[Pixels]:
-    """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images."""
+def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int, most: int) -> list[Pixels]:
+    """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images: `most` logits
+    in all, or a few more."""
     num_classes = predictor.classes.num_classes
     pixels: list[Pixels] = []
     for sample in samples:
-        step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / VALUES))
+        step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / most))
         blocks: list[Pixels] = []
         for block in predictor.blocks(sample.image):
             rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))

@@ -103,22 +103,22 @@ def fit_and_export(
     net's own: done again, it comes out the same.
     """
     val = dataset.splits.get("val", ())
-    items = select_evenly(val)
-    if not config.recipe.calibrated or not items:
+    recipe, items = config.recipe, select_evenly(val, config.recipe.bias_images)
+    if not recipe.calibrated or not items:
         export_onnx(pipeline.set_class_bias(None), model_info(config, pipeline), run.model)
         return 0.0, [], []
     info = model_info(config, pipeline)
     pipeline.set_class_bias((NO_BIAS,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
-    tried = config.recipe.radii, config.recipe.least_areas
-    pixels = dict(zip(items, sample_logits(predictor, map(dataset.read, items), len(items)), strict=True))
+    logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values)
+    pixels = dict(zip(items, logits, strict=True))
 
     def fit(members: Sequence[Item], path: Path) -> tuple[float, tuple[float, ...]]:
         """Write the model file with what is fitted on these items; return the share and the bias."""
-        share, bias = fit_class_bias([pixels[item] for item in members], config.recipe.class_weights)
+        share, bias = fit_class_bias([pixels[item] for item in members], recipe)
         if grouping is not None:
-            pipeline.grouping = fit_grouping(predictor, map(dataset.read, members), bias, grouping, *tried)
+            pipeline.grouping = fit_grouping(predictor, map(dataset.read, members), bias, grouping, recipe)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
         replace_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
         return share, bias
@@ -135,4 +135,4 @@ def fit_and_export(
     share, bias = fit(items, run.model)
     run.draft.unlink()
     save_weights(run.weights, pipeline.set_class_bias(bias), config)
-    return share, halves, [] if pipeline.grouping is None else grouping_remarks(pipeline.grouping, *tried)
+    return share, halves, [] if pipeline.grouping is None else grouping_remarks(pipeline.grouping, recipe)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,19 +18,10 @@ from pixelwise.instances.grouping_parameters import BOTH, CENTRES, COMPONENTS, G
 from pixelwise.instances.objects import Objects, objects_from_maps, renumber
 from pixelwise.metrics.instances import InstanceScorer
 from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.training.recipe import Recipe
 
-LEAST_HEATS = (0.1, 0.2, 0.3, 0.4, 0.5)
-RADII = (2, 3, 5, 7, 10, 14)
-LEAST_AREAS = (4, 8, 16, 32)
-"""What is tried for objects as large as nuclei, one number after the other, while it helps."""
-COARSE_RADIUS = 4
-"""Where all radii are at least twice that, the fit looks at every n-th row and column, such that the smallest radius
-still has so many pixels: large objects take no more time than small ones."""
 TINY = 4
 """Pixels of an object: that smaller ones are not dropped either needs no word."""
-ROUNDS = 2
-PIXELS = 4_000_000
-"""So many are looked at: of the first images that have them."""
 
 GroupingSample = tuple[CentreOffsetMaps, Objects, npt.NDArray[np.bool_]]
 
@@ -40,27 +31,31 @@ def fit_grouping(
     samples: Iterable[Sample],
     class_bias: Sequence[float],
     grouping: GroupingParameters,
-    radii: Sequence[int] = RADII,
-    least_areas: Sequence[int] = LEAST_AREAS,
+    recipe: Recipe,
 ) -> GroupingParameters:
-    """Return `grouping` with the numbers by which most objects are found on the samples, or connected components where
-    they find more.
+    """Return `grouping` with the numbers of those that `recipe` tries by which most objects are found on the samples,
+    or connected components where they find more.
 
     That is by the mean of TP / (TP + FN + FP) over IoU thresholds: AP hardly minds what is invented at a low score.
     class_bias: what the model's class scores get added before. Samples without objects say nothing. Where components
     are part of `grouping` already, it is tried without them too.
     """
-    images = list(_sample_images(predictor, samples, np.array(class_bias, np.float32), grouping.things))
+    drawn = _sample_images(predictor, samples, np.array(class_bias, np.float32), grouping.things)
+    images = list(_first_images(drawn, recipe.grouping_pixels))
     if not images:
         return grouping
-    step = max(1, radii[0] // COARSE_RADIUS)
+    step = max(1, recipe.radii[0] // recipe.coarse_radius)
     coarse = images if step == 1 else [_subsample(step, *image) for image in images]
     quality = partial(_quality, predictor, coarse, step)
-    candidates: dict[str, Sequence[Any]] = {"least_heat": LEAST_HEATS, "radius": radii, "least_area": least_areas}
+    candidates: dict[str, Sequence[Any]] = {
+        "least_heat": recipe.least_heats,
+        "radius": recipe.radii,
+        "least_area": recipe.least_areas,
+    }
     if grouping.by == BOTH:
         candidates["by"] = (CENTRES, BOTH)
     reached = quality(grouping)
-    for _ in range(ROUNDS):
+    for _ in range(recipe.grouping_rounds):
         before = reached
         for name, values in candidates.items():
             others = [replace(grouping, **{name: value}) for value in values if value != getattr(grouping, name)]
@@ -70,24 +65,23 @@ def fit_grouping(
                 reached, grouping = qualities[best], others[best]
         if reached == before:
             break
-    components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in (1, *least_areas)), key=quality)
+    areas = (1, *recipe.least_areas)
+    components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in areas), key=quality)
     return max((grouping, components), key=partial(_quality, predictor, images, 1))  # of two as good the first
 
 
-def grouping_remarks(
-    grouping: GroupingParameters, radii: Sequence[int] = RADII, least_areas: Sequence[int] = LEAST_AREAS
-) -> list[str]:
-    """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those tried, and
-    whether centres found less than connected components."""
+def grouping_remarks(grouping: GroupingParameters, recipe: Recipe) -> list[str]:
+    """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those that
+    `recipe` tries, and whether centres found less than connected components."""
     if grouping.by == COMPONENTS:
         return [
             "Objects are the connected components of their class: centres found fewer on the validation images. "
             "Objects that touch come out as one. Train longer to have them parted."
         ]
     tried = {
-        "least heat of a centre": (grouping.least_heat, LEAST_HEATS, 0.0),
-        "distance of centres, in pixels,": (grouping.radius, radii, 0.0),
-        "least area of an object, in pixels,": (grouping.least_area, least_areas, TINY),
+        "least heat of a centre": (grouping.least_heat, recipe.least_heats, 0.0),
+        "distance of centres, in pixels,": (grouping.radius, recipe.radii, 0.0),
+        "least area of an object, in pixels,": (grouping.least_area, recipe.least_areas, TINY),
     }
     remarks = []
     for name, (value, values, floor) in tried.items():
@@ -107,7 +101,6 @@ def _sample_images(
     class_bias: npt.NDArray[np.float32],
     things: Sequence[int],
 ) -> Iterable[GroupingSample]:
-    left = PIXELS
     for sample in samples:
         if sample.instance_map is None:
             continue
@@ -115,8 +108,14 @@ def _sample_images(
         logits[: len(class_bias)] += class_bias[:, None, None]
         fields = CentreOffsetMaps.from_logits(logits, things)
         yield fields, objects_from_maps(sample.label_map, sample.instance_map), ~counted_pixels(sample.label_map)
-        left -= sample.label_map.size
-        if left <= 0:
+
+
+def _first_images(images: Iterable[GroupingSample], pixels: int) -> Iterator[GroupingSample]:
+    """Yield images until they have `pixels` pixels or more."""
+    for image in images:
+        yield image
+        pixels -= image[2].size
+        if pixels <= 0:
             break
 
 

@@ -24,8 +24,8 @@ MAX_SCORE_LOSS = 0.005
 """By how much the score on the validation images may be lower than in float."""
 FLOAT_CONVOLUTIONS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
 """How many of the first convolutions are left in float, in the order that it is tried."""
-IMAGES = 16
-"""So many training images say which values occur."""
+CALIBRATION_IMAGES, SCORED_IMAGES = 16, 64
+"""Training images that say which values occur, and validation images that are scored, at most."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,12 @@ def export_int8(
 
 def _select_images(dataset: Dataset) -> Dataset:
     """Return the images that calibrate, and those that judge."""
-    train, val = dataset.splits.get("train", ()), select_evenly(dataset.splits.get("val", ()))
+    train = select_evenly(dataset.splits.get("train", ()), CALIBRATION_IMAGES)
+    val = select_evenly(dataset.splits.get("val", ()), SCORED_IMAGES)
     if not train or not val:
         remedy = "Name data with both with `data`."
         raise DataError(dataset.root, "no images for training or none for validation", "both", remedy)
-    count = min(IMAGES, len(train))
-    return replace(
-        dataset, splits={"train": tuple(train[i * len(train) // count] for i in range(count)), "val": tuple(val)}
-    )
+    return replace(dataset, splits={"train": tuple(train), "val": tuple(val)})
 
 
 def _score(path: Path, dataset: Dataset, config: RunConfig) -> float:
