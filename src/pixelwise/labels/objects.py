@@ -1,0 +1,359 @@
+"""Objects while labelling: proposed from the live map, then accepted and corrected one by one.
+
+Instance maps are int32 (height, width), 0 = no object, as `train --task instance` takes them. The functions that
+correct change a map in place and look no farther than they must, so that they are quick on large images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from pixelwise.core.errors import OptionError, ShapeError
+from pixelwise.instances.objects import MAX_ID
+from pixelwise.labels.strokes import Box, Mask, Point, Stroke, stroke_mask
+from pixelwise.labels.watershed import seeded_watershed
+
+Float = npt.NDArray[np.floating[Any]]
+Int32 = npt.NDArray[np.int32]
+AnyMap = npt.NDArray[np.integer[Any]]
+_SEED = 0.5
+"""Interior less border probability from which on a pixel is certain to be inside an object."""
+_LEAST_SEED = 4
+"""Pixels of the smallest seed; smaller ones are noise."""
+_SMOOTHING = 1.0
+"""Standard deviation of the filter on the landscape, in pixels."""
+_LINE = 1.0
+"""Width of a line that cuts: of two neighbours on either side of it, one is under it."""
+_WAIST = 0.8
+"""Parts of the foreground are one object where the waist between them is wider than this share of the smaller one."""
+_WINDOW = 512
+"""Pixels around a point in which its region is sought first."""
+
+
+def separate_objects(
+    interior: Float, border: Float | None = None, seeds: AnyMap | None = None, *, foreground: float = 0.5
+) -> Int32:
+    """Return objects from the probabilities of a live map, by a seeded watershed.
+
+    Objects are where interior and border together are more probable than not: the border is the rim of an object, or
+    the line between two that touch. Water rises from the seeds over the landscape border - interior, so that objects
+    that touch meet on the border. Without a border the landscape is the depth below the objects' edge, and objects
+    part at their waists.
+
+    Parameters
+    ----------
+    interior, border
+        Probabilities (height, width) in 0..1.
+    seeds
+        int (height, width), ids from 1: one stroke an object, for instance. Each is an object, and keeps its id.
+        Without it the seeds are the connected parts where interior exceeds border by far.
+    foreground
+        The least sum of interior and border in an object.
+
+    Returns
+    -------
+    instance_map
+        int32 (height, width), 0 = no object; ids 1..n, or those of the seeds. Parts of the foreground without a seed
+        are no objects.
+
+    Raises
+    ------
+    ShapeError
+        The maps differ in shape.
+
+    Examples
+    --------
+    >>> interior = np.array([[0.9, 0.9, 0.2, 0.9, 0.9]] * 3)
+    >>> border = np.array([[0.0, 0.0, 0.7, 0.0, 0.0]] * 3)
+    >>> separate_objects(interior, border)[0].tolist()
+    [1, 1, 1, 2, 2]
+    """
+    _require_maps(interior, border, seeds)
+    total = interior if border is None else interior + border
+    mask: Mask = total >= foreground
+    if border is None:
+        depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1], _SMOOTHING)
+        if seeds is None:
+            return _merge_at_wide_waists(seeded_watershed(-depth, _peaks(depth, mask), mask), depth)
+        return seeded_watershed(-depth, seeds, mask | (seeds > 0))
+    certainty = ndimage.gaussian_filter((interior - border).astype(np.float32), _SMOOTHING)
+    seeds = _certain_parts(certainty, mask) if seeds is None else seeds
+    return seeded_watershed(-certainty, seeds, mask | (seeds > 0))
+
+
+def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
+    """Return the 4-connected region of equal value that holds a point.
+
+    Parameters
+    ----------
+    label_map
+        A label map or an instance map, (height, width).
+    point
+        (row, column) in pixels, within the map.
+
+    Returns
+    -------
+    box_tlbr
+        Bounding box of the region.
+    mask
+        bool, of the box's size.
+
+    Raises
+    ------
+    OptionError
+        The point lies outside the map.
+
+    Examples
+    --------
+    >>> box, mask = region_at(np.array([[0, 1, 1], [0, 0, 1], [1, 0, 0]]), (0.5, 1.5))
+    >>> box, mask.tolist()
+    ((0, 1, 2, 3), [[True, True], [False, True]])
+    """
+    row, column = pixel_of(point, label_map.shape)
+    value, half = label_map[row, column], _WINDOW // 2
+    while True:
+        top, left = max(row - half, 0), max(column - half, 0)
+        window = label_map[top : row + half + 1, left : column + half + 1]
+        parts, _ = ndimage.label(window == value)
+        number = parts[row - top, column - left]
+        rows, columns = ndimage.find_objects(parts, number)[number - 1]
+        reaches_edge = (
+            (rows.start == 0 and top > 0)
+            or (columns.start == 0 and left > 0)
+            or (rows.stop == window.shape[0] and top + rows.stop < label_map.shape[0])
+            or (columns.stop == window.shape[1] and left + columns.stop < label_map.shape[1])
+        )
+        if not reaches_edge:
+            box = (top + rows.start, left + columns.start, top + rows.stop, left + columns.stop)
+            return box, parts[rows, columns] == number
+        half *= 4
+
+
+def add_object(instance_map: Int32, box_tlbr: Box, mask: Mask, object_id: int | None = None) -> int:
+    """Add an object to an instance map, in place: a polygon, or a region of a proposal that a person accepts.
+
+    It gets the pixels of the mask that belong to no object.
+
+    Parameters
+    ----------
+    instance_map
+        int32 (height, width), changed.
+    box_tlbr, mask
+        The object, as `polygon_mask` and `region_at` return it.
+    object_id
+        Its id; the one after the highest by default.
+
+    Returns
+    -------
+    object_id
+        Its id.
+
+    Raises
+    ------
+    OptionError
+        The mask has no pixel outside other objects, or the id is taken or beyond 65,535.
+    """
+    top, left, bottom, right = box_tlbr
+    part = instance_map[top:bottom, left:right]
+    free = mask & (part == 0)
+    if not free.any():
+        found = "no pixel that belongs to no other object" if mask.any() else "no pixel"
+        raise OptionError(
+            "mask", found, "an object of a pixel or more", "Draw beside the other objects, or remove one."
+        )
+    object_id = _next_id(instance_map) if object_id is None else object_id
+    _require_id(object_id)
+    if (instance_map == object_id).any():
+        raise OptionError("object_id", f"the id {object_id} of another object", "a new one", "Choose the next id.")
+    part[free] = object_id
+    return object_id
+
+
+def remove_object(instance_map: Int32, object_id: int) -> Box:
+    """Remove an object from an instance map, in place, and return its bounding box (top, left, bottom, right).
+
+    Raises `OptionError` where there is no such object.
+    """
+    box_tlbr = object_box(instance_map, object_id)
+    top, left, bottom, right = box_tlbr
+    part = instance_map[top:bottom, left:right]
+    part[part == object_id] = 0
+    return box_tlbr
+
+
+def merge_objects(instance_map: Int32, object_ids: Sequence[int]) -> int:
+    """Make one object of several, in place, and return its id, the lowest of theirs.
+
+    Objects that do not touch become one in two parts. Raises `OptionError` for fewer than two different ids, or one
+    that no object has.
+    """
+    ids = sorted(set(object_ids))
+    if len(ids) < 2:
+        raise OptionError("object_ids", str(list(object_ids)), "two or more objects", "Choose another object, too.")
+    boxes = [object_box(instance_map, object_id) for object_id in ids]
+    for (top, left, bottom, right), object_id in zip(boxes, ids, strict=True):
+        part = instance_map[top:bottom, left:right]
+        part[part == object_id] = ids[0]
+    return ids[0]
+
+
+def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -> list[int]:
+    """Cut an object along a line, in place.
+
+    The largest part keeps the id, the others get the ids after the highest. The pixels under the line go to the nearest
+    part.
+
+    Parameters
+    ----------
+    instance_map
+        int32 (height, width), changed.
+    object_id
+        The object.
+    points
+        The line, two or more (row, column) in pixels. It must run across the object, from outside to outside.
+
+    Returns
+    -------
+    object_ids
+        The ids of the parts, the largest first.
+
+    Raises
+    ------
+    OptionError
+        There is no such object, the line does not part it, or the ids would exceed 65,535.
+
+    Examples
+    --------
+    >>> instance_map = np.full((2, 5), 3, np.int32)
+    >>> split_object(instance_map, 3, [(-1.0, 3.0), (3.0, 3.0)])
+    [3, 4]
+    >>> instance_map[0].tolist()
+    [3, 3, 3, 4, 4]
+    """
+    top, left, bottom, right = object_box(instance_map, object_id)
+    part = instance_map[top:bottom, left:right]
+    inside = part == object_id
+    shifted = tuple((row - top, column - left) for row, column in points)
+    (first, start, last, stop), line = stroke_mask(Stroke(shifted, _LINE), (bottom - top, right - left))
+    under = np.zeros_like(inside)
+    under[first:last, start:stop] = line
+    pieces = _parts_cut(inside, under)
+    if pieces.max() < 2:
+        remedy = "Draw the line across the object, from outside to outside."
+        raise OptionError("points", "a line that leaves the object in one part", "a line that parts it", remedy)
+    order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
+    next_id = _next_id(instance_map)
+    ids = [object_id, *range(next_id, next_id + len(order) - 1)]
+    _require_id(ids[-1])
+    for number, new_id in zip(order.tolist(), ids, strict=True):
+        part[pieces == number] = new_id
+    return ids
+
+
+def object_box(instance_map: Int32, object_id: int) -> Box:
+    """Return the bounding box (top, left, bottom, right) of an object. Raises `OptionError` where there is none."""
+    of_object = instance_map == object_id
+    rows = np.flatnonzero(of_object.any(axis=1))
+    if object_id < 1 or not len(rows):
+        raise OptionError("object_id", str(object_id), "the id of an object", "Point at an object.")
+    columns = np.flatnonzero(of_object[rows[0] : rows[-1] + 1].any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def pixel_of(point: Point, size: tuple[int, ...]) -> tuple[int, int]:
+    """Return (row, column) of the pixel that holds a point. Raises `OptionError` outside `size` (height, width)."""
+    if not (0 <= point[0] < size[0] and 0 <= point[1] < size[1]):
+        found = f"({point[0]:g}, {point[1]:g})"
+        raise OptionError("point", found, f"a point within {size[0]}x{size[1]} pixels", "Point into the image.")
+    return int(point[0]), int(point[1])
+
+
+def _parts_cut(inside: Mask, under: Mask) -> Int32:
+    """Return the parts of an object without the pixels under a line, 1, 2, ...; those pixels go to the nearest part.
+
+    So do parts that lay apart before and that the line does not meet.
+    """
+    before, _ = ndimage.label(inside)
+    after, _ = ndimage.label(inside & ~under)
+    cut = np.unique(after[(after > 0) & np.isin(before, np.unique(before[inside & under]))])
+    pieces = np.zeros(inside.shape, np.int32)
+    for number, piece in enumerate(cut.tolist(), start=1):
+        pieces[after == piece] = number
+    if len(cut) < 2:
+        return np.minimum(pieces, 1)
+    nearest = ndimage.distance_transform_edt(pieces == 0, return_distances=False, return_indices=True)
+    return np.where(inside, pieces[tuple(nearest)], 0)
+
+
+def _certain_parts(certainty: Float, mask: Mask) -> Int32:
+    """Return the 4-connected parts where interior exceeds border by `_SEED`, without specks, numbered from 1."""
+    seeds, count = ndimage.label((certainty > _SEED) & mask)
+    large = np.bincount(seeds.ravel(), minlength=count + 1) >= _LEAST_SEED
+    large[0] = False
+    return (np.cumsum(large) * large).astype(np.int32)[seeds]
+
+
+def _peaks(depth: Float, mask: Mask) -> Int32:
+    """Return the local maxima of the depth below the foreground's edge, numbered from 1."""
+    peaks, _ = ndimage.label((depth == ndimage.maximum_filter(depth, 3)) & mask, np.ones((3, 3), bool))
+    return peaks.astype(np.int32)
+
+
+def _merge_at_wide_waists(basins: Int32, depth: Float) -> Int32:
+    """Return the map with basins united, widest waists first, where the waist is nearly as deep as the shallower."""
+    count = int(basins.max(initial=0))
+    pairs, waists = _waists(basins, depth)
+    deepest = ndimage.maximum(depth, basins, np.arange(count + 1)) if count else np.zeros(1)
+    united = list(range(count + 1))
+
+    def root(number: int) -> int:
+        while united[number] != number:
+            number = united[number]
+        return number
+
+    for index in np.argsort(-waists, kind="stable").tolist():
+        one, other = sorted(map(root, pairs[index].tolist()))
+        if one != other and waists[index] >= _WAIST * min(deepest[one], deepest[other]):
+            united[other] = one
+            deepest[one] = max(deepest[one], deepest[other])
+    roots = np.array([root(number) for number in range(count + 1)])
+    _, numbers = np.unique(roots, return_inverse=True)
+    return numbers.astype(np.int32)[basins]
+
+
+def _waists(basins: Int32, depth: Float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the pairs of neighbouring basins, (n, 2), and the largest depth at which each pair meets, (n,)."""
+    edges, depths = [], []
+    for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        meet = (basins[one] != basins[other]) & (basins[one] > 0) & (basins[other] > 0)
+        edges.append(np.sort(np.stack([basins[one][meet], basins[other][meet]], axis=1), axis=1))
+        depths.append(np.minimum(depth[one][meet], depth[other][meet]))
+    pairs, which = np.unique(np.concatenate(edges).astype(np.int64), axis=0, return_inverse=True)
+    waists = np.zeros(len(pairs))
+    np.maximum.at(waists, which.ravel(), np.concatenate(depths))
+    return pairs, waists
+
+
+def _next_id(instance_map: Int32) -> int:
+    return int(instance_map.max(initial=0)) + 1
+
+
+def _require_id(object_id: int) -> None:
+    if not 1 <= object_id <= MAX_ID:
+        expected = f"1 to {MAX_ID:,}, what files of 16 bits hold"
+        raise OptionError("object_id", f"{object_id:,}", expected, "Cut the image into tiles.")
+
+
+def _require_maps(interior: Float, border: Float | None, seeds: AnyMap | None) -> None:
+    if interior.ndim != 2 or interior.size == 0:
+        expected = "(height, width) with a pixel or more"
+        raise ShapeError("interior", str(interior.shape), expected, "Pass one image's probabilities.")
+    for where, values in (("border", border), ("seeds", seeds)):
+        if values is not None and values.shape != interior.shape:
+            expected = f"{interior.shape}, the interior's shape"
+            raise ShapeError(where, str(values.shape), expected, "Pass maps of one image.")
