@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ import typer
 from pixelwise.cli.app import app
 from pixelwise.cli.commands import COMMANDS
 from pixelwise.cli.help import PAGES, Command
+from pixelwise.nn.encoders.registry import ENCODERS
 
 Cli = Callable[..., Any]
 
@@ -51,6 +54,28 @@ def test_options_stand_under_the_heading_of_their_group(capsys: pytest.CaptureFi
         example(args=["--help"])
     lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:] if line.strip()]
     assert lines == ["Arguments:", "wall", "Paint:", "--colour", "--coats", "Options:", "--brush", "--help"]
+
+
+def test_help_names_what_packages_add(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        return [EntryPoint("shares", "walls:SHARES", group)] if group == "pixelwise.writers" else []
+
+    assert "Added by packages" not in cli("predict", "-h").out
+    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    shown = " ".join(cli("predict", "-h").out.split())
+    assert "coco, panoptic. [default: mask] Added by packages: shares. --uncertainty" in shown
+    assert shown.count("Added by packages") == 1
+
+
+def test_encoders_of_packages_are_listed(cli: Cli) -> None:
+    class Patches:
+        def names(self) -> list[str]:
+            return ["patches4", "patches8"]
+
+    ENCODERS.register("patches", Patches())
+    lines = json.loads(cli("encoders", "--json").out)
+    assert list(lines)[-2:] == ["patches4", "patches8"]
+    assert lines["patches8"] == "of the family patches, which a package adds"
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,19 @@ PAGES = {
     "encoders": Page("The encoders to choose from.", ("encoders",)),
     "convert": Page("Write a data set in another layout.", ("convert photos/ --to coco --out photos-coco",)),
 }
+GROUPS = {
+    "as_": "writers",
+    "augmentations": "augmentations",
+    "engine": "engines",
+    "format": "layouts",
+    "loss": "losses",
+    "metric": "metrics",
+    "metrics": "metrics",
+    "model": "models",
+    "task": "tasks",
+    "to": "layouts",
+}
+"""Parameters that take a registered name, and the entry points by which packages add some."""
 OTHERS = "Options"
 """The heading of options without a group."""
 
@@ -90,8 +103,19 @@ class Command(TyperCommand):
                 continue
             heading = "Arguments" if parameter.param_type_name == "argument" else None
             heading = heading or getattr(parameter, "rich_help_panel", None)
+            row = row[0], row[1] + _list_added(parameter)
             (others if heading is None else groups.setdefault(heading, [])).append(row)
         for heading, rows in (*groups.items(), (OTHERS, others)):
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
+
+
+def _list_added(parameter: Any) -> str:
+    """Return the names that installed packages add to those an option takes, as a sentence; "" where there are none."""
+    if parameter.param_type_name == "argument" or parameter.name not in GROUPS:
+        return ""
+    from importlib.metadata import entry_points
+
+    names = sorted(point.name for point in entry_points(group=f"pixelwise.{GROUPS[parameter.name]}"))
+    return f" Added by packages: {', '.join(names)}." if names else ""

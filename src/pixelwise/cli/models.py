@@ -25,10 +25,17 @@ def models(
 
 
 def encoders(*, as_json: AsJson = False) -> None:
-    """List suggested encoders, with one line each; any other convolutional net of timm works as well."""
+    """List suggested encoders and those that packages add; any other convolutional net of timm works as well."""
     from pixelwise.nn.encoders import CLASSIFIERS, SUGGESTED
+    from pixelwise.nn.encoders.registry import BUILT_IN, ENCODERS
 
-    _print(SUGGESTED | CLASSIFIERS, as_json=as_json)
+    added = {
+        name: f"of the family {family}, which a package adds"
+        for family in ENCODERS
+        if family not in BUILT_IN
+        for name in ENCODERS[family].names()
+    }
+    _print(SUGGESTED | CLASSIFIERS | added, as_json=as_json)
 
 
 def _print_front(*, as_json: bool) -> None:

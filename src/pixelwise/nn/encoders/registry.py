@@ -67,14 +67,11 @@ class EncoderFamily(Protocol):
         ...
 
 
-ENCODERS: Registry[EncoderFamily] = Registry(
-    "encoder",
-    "pixelwise.encoders",
-    {
-        "torchvision": "pixelwise.nn.encoders.torchvision:FAMILY",
-        "timm": "pixelwise.nn.encoders.timm:FAMILY",
-    },
-)
+BUILT_IN = {
+    "torchvision": "pixelwise.nn.encoders.torchvision:FAMILY",
+    "timm": "pixelwise.nn.encoders.timm:FAMILY",
+}
+ENCODERS: Registry[EncoderFamily] = Registry("encoder", "pixelwise.encoders", BUILT_IN)
 """The families by name. `pixelwise.register_encoder` and the entry points `pixelwise.encoders` add to them.
 
 A name that several families know is the first one's: `vgg16` is torchvision's classifier, `timm/vgg16` timm's net.
