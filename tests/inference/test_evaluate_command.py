@@ -8,14 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from pixelwise.cli.app import main
+from pixelwise.core.classes import ClassMap
 from pixelwise.data.class_list import write_classes
 
 if TYPE_CHECKING:
-    from tests.inference.conftest import ColourModel, UInt8
+    from tests.conftest import Outcome
+    from tests.inference.conftest import ColourModel, Int32, UInt8
 
 
 @pytest.fixture
@@ -89,6 +92,32 @@ def test_the_table_names_every_measure_and_class(
     assert rows["red"][3:] == ["1.000", "0 of 1", "0"]  # what is red in the truth was predicted so
     assert "Measured on 1 image: fewer than 20 say little" in output
     assert {"mean IoU", "class accuracy", "boundary F1", "images", "dark", "green", "blue"} <= set(rows)
+
+
+def test_every_score_of_a_class_with_objects_is_shown_in_80_columns(
+    blob_file: Path,
+    blob_image: UInt8,
+    blob_map: Int32,
+    tmp_path: Path,
+    cli: Callable[..., Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The truth is what the model says, but for one of three blobs that is not there."""
+    truth = np.where(blob_map == 3, 0, blob_map)
+    for split in ("train", "test"):
+        for folder, pixels in (("images", blob_image), ("masks", truth > 0), ("instances", truth.astype(np.uint16))):
+            (tmp_path / split / folder).mkdir(parents=True)
+            Image.fromarray(pixels.astype(np.uint8) if folder == "masks" else pixels).save(
+                tmp_path / split / folder / "a.png"
+            )
+    write_classes(tmp_path / "classes.yaml", ClassMap(("background", "blob"), ((0, 0, 0), (200, 0, 0))))
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli("evaluate", blob_file, tmp_path)
+    assert (shown.code, shown.err) == (0, "")
+    assert max(map(len, shown.out.splitlines()[1:])) <= 80
+    rows = [cells for line in shown.out.splitlines() if len(cells := split_row(line)) > 1]
+    assert ["class", "AP75", "SQ", "RQ"] in rows
+    assert ["blob", "1.000", "1.000", "0.800"] in rows  # two matches, one invented: RQ = 2 / (2 + 1 / 2)
 
 
 def split_row(line: str) -> list[str]:

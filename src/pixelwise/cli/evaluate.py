@@ -89,6 +89,9 @@ def _print_tables(scores: TaskScores, task: Task, title: str, remarks: Sequence[
     say(title)
     print_table(_table(MEASURES, overall))
     print_table(_table(("class", *tables.class_columns.values(), *MISSED), _rows(scores, list(tables.class_columns))))
+    if more := tables.more_class_columns:
+        rows = [(name, *(_fraction(row[key]) for key in more)) for name, row in scores.per_class.items()]
+        print_table(_table(("class", *more.values()), rows))
     for remark in remarks:
         say(remark)
 

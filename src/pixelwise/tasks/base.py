@@ -138,8 +138,9 @@ class ScoreTables:
     """How the scores of a task are shown, in the report and by `evaluate`.
 
     figures: the headline, the most important first. class_columns: key in `per_class` and heading, the first the one
-    that classes are sorted by. image_columns: the same of `per_image`. The notes explain the table of classes, the
-    pictures and the table of images. absent: what stands in the place of a class without a score.
+    that classes are sorted by. more_class_columns: the same of a second table, which `evaluate` prints, since one of
+    all columns is wider than a terminal. image_columns: key in `per_image` and heading. The notes explain the table of
+    classes, the pictures and the table of images. absent: what stands in the place of a class without a score.
     """
 
     figures: Sequence[Figure]
@@ -149,6 +150,7 @@ class ScoreTables:
     picture_note: str
     image_note: str
     absent: str = "does not occur"
+    more_class_columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ class InstanceTask(SemanticTask):
             "predicted objects that match none."
         ),
         absent="no objects",
+        more_class_columns={"ap75": "AP75", "sq": "SQ", "rq": "RQ"},
     )
 
     def target(self, label_map: UInt8, instance_map: Int32, recipe: Recipe) -> Float32:
