@@ -15,6 +15,7 @@ from pixelwise.labels.objects import (
     region_at,
     remove_object,
     separate_objects,
+    split_at_points,
     split_object,
 )
 from pixelwise.labels.strokes import polygon_mask
@@ -204,3 +205,29 @@ def test_a_line_through_one_of_two_parts_leaves_the_other_with_the_nearer() -> N
     instance_map[:, :9], instance_map[:, 15:] = 2, 2
     assert split_object(instance_map, 2, [(-1.0, 3.0), (6.0, 3.0)]) == [2, 3]
     assert_array_equal(instance_map[0], [3] * 3 + [2] * 6 + [0] * 6 + [2] * 5)
+
+
+def test_a_point_in_each_part_parts_an_object_at_its_waist() -> None:
+    instance_map = np.where(discs((14, 20), (14, 40)), 4, 0).astype(np.int32)
+    instance_map[14, 60] = 4  # apart, and nearer to the right part
+    instance_map[50, 50] = 8
+    assert split_at_points(instance_map, 4, [(14.5, 44.0), (12.0, 16.5)]) == [4, 9]
+    rows, columns = np.nonzero(discs((14, 20), (14, 40)))
+    assert (instance_map[rows, columns][columns > 30] == 4).all()
+    assert (instance_map[rows, columns][columns < 30] == 9).all()
+    assert instance_map[14, 60] == 4
+    assert instance_map[50, 50] == 8
+
+
+def test_points_that_part_nothing() -> None:
+    instance_map = np.ones((9, 9), np.int32)
+    instance_map[8] = 0
+    for points, message in (
+        ([(1.0, 1.0)], "found 1 different pixels"),
+        ([(1.1, 1.0), (1.9, 1.2)], "found 1 different pixels"),
+        ([(1.0, 1.0), (8.5, 1.0)], "a point outside the object"),
+        ([(1.0, 1.0), (9.5, 1.0)], "point: found"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            split_at_points(instance_map, 1, points)
+    assert instance_map.sum() == 72

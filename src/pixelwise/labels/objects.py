@@ -236,8 +236,7 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
     [3, 3, 3, 4, 4]
     """
     top, left, bottom, right = object_box(instance_map, object_id)
-    part = instance_map[top:bottom, left:right]
-    inside = part == object_id
+    inside = instance_map[top:bottom, left:right] == object_id
     shifted = tuple((row - top, column - left) for row, column in points)
     (first, start, last, stop), line = stroke_mask(Stroke(shifted, _LINE), (bottom - top, right - left))
     under = np.zeros_like(inside)
@@ -247,12 +246,57 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
         remedy = "Draw the line across the object, from outside to outside."
         raise OptionError("points", "a line that leaves the object in one part", "a line that parts it", remedy)
     order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
-    next_id = _next_id(instance_map)
-    ids = [object_id, *range(next_id, next_id + len(order) - 1)]
-    _require_id(ids[-1])
-    for number, new_id in zip(order.tolist(), ids, strict=True):
-        part[pieces == number] = new_id
-    return ids
+    rank = np.zeros(len(order) + 1, np.int32)
+    rank[order] = np.arange(1, len(order) + 1)
+    return _number_parts(instance_map, object_id, (top, left), rank[pieces])
+
+
+def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]) -> list[int]:
+    """Split an object into parts around points, one in each, in place. The parts meet at the waists between the points.
+
+    Parameters
+    ----------
+    instance_map
+        int32 (height, width), changed.
+    object_id
+        The object.
+    points
+        Two or more (row, column) in pixels, each in another pixel of the object.
+
+    Returns
+    -------
+    object_ids
+        The ids of the parts in the order of the points: that of the object, then the ids after the highest.
+
+    Raises
+    ------
+    OptionError
+        There is no such object, there are fewer than two points, a point is outside the object or in the pixel of
+        another, or the ids would exceed 65,535.
+
+    Examples
+    --------
+    >>> instance_map = np.full((2, 6), 3, np.int32)
+    >>> split_at_points(instance_map, 3, [(0.5, 5.5), (0.5, 0.5)])
+    [3, 4]
+    >>> instance_map[0].tolist()
+    [4, 4, 4, 3, 3, 3]
+    """
+    top, left, bottom, right = object_box(instance_map, object_id)
+    inside = instance_map[top:bottom, left:right] == object_id
+    pixels = [pixel_of(point, instance_map.shape) for point in points]
+    if len(set(pixels)) < max(2, len(pixels)):
+        remedy = "Click into each part once."
+        raise OptionError("points", f"{len(set(pixels))} different pixels", "two or more, one in each part", remedy)
+    if any(instance_map[pixel] != object_id for pixel in pixels):
+        remedy = "Click into each part of the object."
+        raise OptionError("points", "a point outside the object", "points in the object", remedy)
+    seeds = np.zeros(inside.shape, np.int32)
+    for number, (row, column) in enumerate(pixels, start=1):
+        seeds[row - top, column - left] = number
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+    pieces = seeded_watershed(-depth, seeds, inside)
+    return _number_parts(instance_map, object_id, (top, left), _give_to_nearest(pieces, inside))
 
 
 def object_box(instance_map: Int32, object_id: int) -> Box:
@@ -284,10 +328,26 @@ def _parts_cut(inside: Mask, under: Mask) -> Int32:
     pieces = np.zeros(inside.shape, np.int32)
     for number, piece in enumerate(cut.tolist(), start=1):
         pieces[after == piece] = number
-    if len(cut) < 2:
-        return np.minimum(pieces, 1)
+    return _give_to_nearest(pieces, inside) if len(cut) else pieces
+
+
+def _give_to_nearest(pieces: Int32, inside: Mask) -> Int32:
+    """Return the parts 1, 2, ... with each pixel of the object in the nearest."""
     nearest = ndimage.distance_transform_edt(pieces == 0, return_distances=False, return_indices=True)
     return np.where(inside, pieces[tuple(nearest)], 0)
+
+
+def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], pieces: Int32) -> list[int]:
+    """Write the parts of an object, 1..n, into the map: the first keeps the id, the others get those after the highest.
+
+    corner: row and column of the first pixel of `pieces`.
+    """
+    next_id = _next_id(instance_map)
+    ids = [object_id, *range(next_id, next_id + int(pieces.max()) - 1)]
+    _require_id(ids[-1])
+    part = instance_map[corner[0] : corner[0] + pieces.shape[0], corner[1] : corner[1] + pieces.shape[1]]
+    part[pieces > 0] = np.array([0, *ids], np.int32)[pieces[pieces > 0]]
+    return ids
 
 
 def _certain_parts(certainty: Float, mask: Mask) -> Int32:
@@ -295,13 +355,16 @@ def _certain_parts(certainty: Float, mask: Mask) -> Int32:
     seeds, count = ndimage.label((certainty > _SEED) & mask)
     large = np.bincount(seeds.ravel(), minlength=count + 1) >= _LEAST_SEED
     large[0] = False
-    return (np.cumsum(large) * large).astype(np.int32)[seeds]
+    table = (np.cumsum(large) * large).astype(np.int32)
+    numbers: Int32 = table[seeds]
+    return numbers
 
 
 def _peaks(depth: Float, mask: Mask) -> Int32:
     """Return the local maxima of the depth below the foreground's edge, numbered from 1."""
     peaks, _ = ndimage.label((depth == ndimage.maximum_filter(depth, 3)) & mask, np.ones((3, 3), bool))
-    return peaks.astype(np.int32)
+    numbers: Int32 = peaks.astype(np.int32)
+    return numbers
 
 
 def _merge_at_wide_waists(basins: Int32, depth: Float) -> Int32:

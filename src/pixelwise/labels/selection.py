@@ -314,7 +314,8 @@ def _question_score(uncertainty: Real, labelled: Mask | None, distance: float) -
     score[score < 1e-9] = 0  # what the filter's running sums leave over
     if labelled is not None and labelled.any():
         score *= np.minimum(ndimage.distance_transform_edt(~labelled) / distance, 1)
-    return score.astype(np.float32)
+    rounded: Float32 = score.astype(np.float32)
+    return rounded
 
 
 def _best_of_cells(score: Float32, side: int) -> npt.NDArray[np.intp]:

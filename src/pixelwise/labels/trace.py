@@ -171,7 +171,8 @@ def _corridor(rough: npt.NDArray[np.intp], step: int, size: tuple[int, ...]) -> 
     cells = np.zeros((-(-size[0] // step), -(-size[1] // step)), bool)
     cells[tuple(rough.T)] = True
     near = ndimage.binary_dilation(cells, np.ones((3, 3)), iterations=max(1, -(-_CORRIDOR // step)))
-    return near.repeat(step, axis=0).repeat(step, axis=1)[: size[0], : size[1]]
+    corridor: npt.NDArray[np.bool_] = near.repeat(step, axis=0).repeat(step, axis=1)[: size[0], : size[1]]
+    return corridor
 
 
 def _cheapest_path(

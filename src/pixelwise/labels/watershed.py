@@ -93,7 +93,8 @@ def _order_of_flood(height_map: Real, seeded: Mask) -> UInt32:
     height = np.rint(share * (2**_HEIGHT_BITS - 1)).astype(np.uint32)
     distance = ndimage.distance_transform_edt(~seeded) * _DISTANCE_STEPS
     last = np.float64(2 ** (32 - _HEIGHT_BITS) - 1)
-    return (height << np.uint32(32 - _HEIGHT_BITS)) + np.minimum(distance, last).astype(np.uint32)
+    order: UInt32 = (height << np.uint32(32 - _HEIGHT_BITS)) + np.minimum(distance, last).astype(np.uint32)
+    return order
 
 
 def _edges(height: UInt32, mask: Mask, seeded: Mask) -> tuple[Intp, Intp, UInt64]:
