@@ -1,0 +1,317 @@
+"""The studio's page in a real Chromium, driven with mouse and keys."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("uvicorn", reason="needs the extra studio")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+
+from pixelwise.core.classes import IGNORE_INDEX  # noqa: E402
+from pixelwise.labels.strokes import Stroke, paint_polygon, paint_stroke  # noqa: E402
+from tests.studio.browsing import Browsing, ServedStudio  # noqa: E402
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+
+SIZE = (240, 360)
+CLASSES = ["background", "cell", "debris"]
+OTHER_PATHS = re.compile(r"^(?!http://127\.0\.0\.1:|blob:|data:)")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedStudio]:
+    """Six noisy pictures with bright discs; each test has one for itself, by its number."""
+    photos = tmp_path_factory.mktemp("page") / "photos"
+    photos.mkdir()
+    rng = np.random.default_rng(5)
+    rows, columns = np.indices(SIZE)
+    for number in range(8):
+        picture = rng.integers(0, 60, (*SIZE, 3), np.uint8)
+        for row, column in rng.integers(40, 200, (4, 2)):
+            picture[(rows - row) ** 2 + (columns - column) ** 2 < 900] += 150
+        Image.fromarray(picture).save(photos / f"p{number}.png")
+    served = ServedStudio(photos, CLASSES)
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def visit(browser: sync_api.Browser) -> Iterator[Callable[..., Browsing]]:
+    """Opens an address in a new window; after the test the page must not have complained or gone elsewhere."""
+    windows: list[Browsing] = []
+
+    def open_window(address: str, **options: object) -> Browsing:
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        page = browser.new_page(**options)  # type: ignore[arg-type]
+        page.set_default_timeout(15_000)
+        windows.append(Browsing(page, address))
+        return windows[-1]
+
+    yield open_window
+    for window in windows:
+        window.page.close()
+        assert not window.messages
+        assert not [address for address in window.requests if OTHER_PATHS.match(address)]
+
+
+def test_strokes_of_the_page_are_those_of_the_library(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    rng = np.random.default_rng(3)
+    cases = []
+    for _ in range(40):
+        points = rng.uniform(-10, 90, (rng.integers(1, 6), 2)).round(2).tolist()
+        cases.append((points, float(rng.choice([1, 2, 3, 7.5, 12]))))
+    page = visit(studio.address).page
+    painted = page.evaluate(
+        """async (cases) => {
+            const raster = await import("/static/canvas/raster.js");
+            return cases.map(([points, width]) => {
+                const data = new Uint8Array(6000).fill(255);
+                const target = { data, width: 100, height: 60, top: 0, left: 0, step: 1 };
+                raster.paintStroke(target, points, width, 1);
+                if (points.length > 2) raster.paintPolygon(target, points, 2);
+                return [...target.data];
+            });
+        }""",
+        cases,
+    )
+    for (points, width), values in zip(cases, painted, strict=True):
+        expected = np.full((60, 100), IGNORE_INDEX, np.uint8)
+        paint_stroke(expected, Stroke(tuple(map(tuple, points)), width), 1)
+        if len(points) > 2:
+            paint_polygon(expected, points, 2)
+        np.testing.assert_array_equal(np.array(values, np.uint8).reshape(60, 100), expected)
+
+
+def test_strokes_are_saved_undone_and_there_after_a_reload(
+    studio: ServedStudio, visit: Callable[..., Browsing]
+) -> None:
+    window = visit(f"{studio.address}/#1")
+    window.press("2")
+    window.draw((60, 60), (80, 120), (130, 140))
+    window.press("1")
+    window.draw((200, 40), (200, 300))
+    window.press("e")
+    window.draw((200, 100), (200, 140))
+    shown = window.shown_labels()  # at once, before any answer of the server
+    assert (shown == 1).sum() > 200
+    assert shown[200, 60] == 0
+    assert shown[200, 120] == IGNORE_INDEX
+    window.saved()
+    np.testing.assert_array_equal(studio.label_map(1), shown)
+
+    window.page.reload()
+    window.ready()
+    window.until("() => stage.layers.labels.entry({ level: 0, row: 0, column: 0 }).base")
+    np.testing.assert_array_equal(window.shown_labels(), shown)
+
+    window.press("Control+z")
+    window.until("() => stage.layers.labels.at([200, 120]) === 0")
+    window.press("Control+z", "Control+z")
+    window.until("() => stage.layers.labels.at([70, 90]) === 255")
+    window.saved()
+    assert (studio.label_map(1) == IGNORE_INDEX).all()
+    window.press("Control+Shift+z")
+    window.until("() => stage.layers.labels.at([70, 90]) === 1")
+
+
+def test_polygon_and_rest_is_background(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#2")
+    window.press("3", "p")
+    corners = [(50.0, 50.0), (60.0, 200.0), (150.0, 180.0), (140.0, 60.0)]
+    for corner in corners:
+        window.click(*corner)
+    window.press("Enter")
+    window.saved()
+    drawn = studio.label_map(2)
+    rows, columns = np.nonzero(drawn == 2)
+    assert abs(len(rows) - 11_750) < 300  # the quadrilateral's area, by the shoelace formula
+    assert (rows.min(), columns.min()) == pytest.approx((50, 50), abs=2)
+    window.press("c")
+    window.until("() => stage.layers.labels.at([10, 10]) === 0")
+    filled = studio.label_map(2)
+    np.testing.assert_array_equal(filled == 2, drawn == 2)
+    assert (filled[drawn != 2] == 0).all()
+
+
+def test_classes_are_edited_and_names_are_text(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#3")
+    page = window.page
+    name = "<img src=x onerror=alert(1)>"
+    page.get_by_label("Edit debris").click()
+    page.get_by_label("Name", exact=True).fill(name)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"text={name}")
+    assert page.locator(".classes img").count() == 0
+    page.get_by_placeholder("Add a class").fill("border")
+    page.keyboard.press("Enter")
+    window.until("() => store.get().project.classes.length === 4")
+    window.until("() => store.get().classIndex === 3")
+    assert studio.studio.project.classes.names[2:] == (name, "border")
+    page.get_by_label("Edit border").click()
+    page.get_by_label("#882255").click()
+    window.until("() => store.get().project.classes[3].color === '#882255'")
+    page.get_by_role("button", name="Delete this class").click()
+    page.get_by_role("button", name="Click again").click()
+    window.until("() => store.get().project.classes.length === 3")
+
+
+def test_drawing_goes_on_while_the_server_is_away(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#4")
+    studio.stop()
+    window.press("2")
+    window.draw((100, 100), (100, 200))
+    window.draw((120, 100), (120, 200))
+    shown = window.shown_labels()
+    assert shown[100, 150] == shown[120, 150] == 1
+    window.page.wait_for_selector("text=Not saved: 2 waiting")
+    studio.start()
+    window.saved()
+    np.testing.assert_array_equal(studio.label_map(4), shown)
+    window.messages.clear()  # the browser itself says that nobody answered
+
+
+def test_two_windows_see_each_others_work(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    one, other = visit(f"{studio.address}/#5"), visit(f"{studio.address}/#5")
+    one.press("2")
+    one.draw((100, 100), (150, 200))
+    other.until("() => stage.layers.labels.at([125, 150]) === 1")
+
+
+def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#6")
+    window.page.locator(".stage").focus()
+    window.press("2", "ArrowRight", "Enter", *["ArrowRight"] * 6, "Enter")
+    window.saved()
+    painted = studio.label_map(6) == 1
+    assert painted[SIZE[0] // 2, SIZE[1] // 2 + 12]
+    window.press("?")
+    assert window.page.get_by_role("dialog").is_visible()
+    window.press("Escape", "PageDown")
+    window.until("() => store.get().image === 7")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_have_the_contrast_of_wcag_aa(studio: ServedStudio, visit: Callable[..., Browsing], scheme: str) -> None:
+    window = visit(studio.address, color_scheme=scheme)
+    window.press("?")
+    ratios = window.page.evaluate(CONTRASTS)
+    assert len(ratios) > 60
+    assert {text: ratio for text, ratio in ratios if ratio < 4.5} == {}
+
+
+CONTRASTS = """() => {
+    const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const rgba = (color) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+    };
+    const luminance = (color) => {
+        const [r, g, b] = color.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        for (let one = element; one; one = one.parentElement) {
+            const color = rgba(getComputedStyle(one).backgroundColor);
+            if (color[3] > 200) return color;
+        }
+        return [255, 255, 255];
+    };
+    const walker = document.createTreeWalker(document.querySelector("#app"), NodeFilter.SHOW_TEXT);
+    const ratios = [];
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement;
+        if (!walker.currentNode.data.trim() || element.closest(":disabled") || !element.checkVisibility()) continue;
+        const [one, other] = [luminance(rgba(getComputedStyle(element).color)), luminance(ground(element))];
+        const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+        ratios.push([walker.currentNode.data.trim(), ratio]);
+    }
+    return ratios;
+}"""
+
+
+def test_contrast_of_16_bit_images_can_be_chosen(tmp_path: Path, visit: Callable[..., Browsing]) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    ramp = np.linspace(100, 4000, 200 * 300).reshape(200, 300).astype(np.uint16)
+    tifffile.imwrite(photos / "ramp.tif", ramp)
+    served = ServedStudio(photos, CLASSES)
+    try:
+        window = visit(served.address)
+        mean = """() => {
+            const { picture } = stage.layers.image.entry({ level: 0, row: 0, column: 0 });
+            const context = new OffscreenCanvas(1, 1).getContext("2d");
+            context.imageSmoothingQuality = "high";
+            context.drawImage(picture, 0, 180, picture.width, 1, 0, 0, 1, 1);
+            return context.getImageData(0, 0, 1, 1).data[0];
+        }"""
+        before = window.page.evaluate(mean)
+        window.page.get_by_label("Brightest percentile").fill("60")
+        window.until("() => stage.layers.image.entry({ level: 0, row: 0, column: 0 }).contrast === '1-60'")
+        assert before < 240
+        assert window.page.evaluate(mean) == 255
+    finally:
+        served.stop()
+
+
+def test_two_hundred_images_are_filtered_and_few_are_in_the_page(
+    tmp_path: Path, visit: Callable[..., Browsing]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(200):
+        Image.new("RGB", (64, 48), (number, 80, 80)).save(photos / f"i{number:03d}.png")
+    served = ServedStudio(photos, CLASSES)
+    try:
+        window = visit(f"{served.address}/#150")
+        thumbnails = window.page.locator(".thumbnail")
+        window.page.wait_for_selector(".thumbnail button[aria-current]")
+        assert thumbnails.count() < 40
+        window.press("d")
+        window.saved()
+        window.page.get_by_label("Show").select_option("done")
+        window.until("() => document.querySelectorAll('.thumbnail').length === 1")
+        assert "i150.png" in thumbnails.first.inner_text()
+    finally:
+        served.stop()
+
+
+def test_an_image_of_20000_pixels_is_drawn_on_at_once(tmp_path: Path, visit: Callable[..., Browsing]) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.linear_gradient("L").resize((20_000, 800)).save(photos / "long.png", compress_level=1)
+    served = ServedStudio(photos, CLASSES)
+    try:
+        began = time.monotonic()
+        window = visit(served.address)
+        shown_after = time.monotonic() - began
+        window.press("2")
+        window.draw((400, 100), (400, 19_900))
+        level = window.page.evaluate("() => stage.viewport.level()")
+        assert level >= 3
+        assert window.page.evaluate("() => stage.layers.labels.at([400, 10000])") == 1
+        window.saved()
+        label_map = served.label_map()
+        assert (label_map[400, 200:19_800] == 1).all()
+        assert shown_after < 10
+    finally:
+        served.stop()
