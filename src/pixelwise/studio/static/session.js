@@ -26,6 +26,9 @@ export const stage = new Stage({
   onPrediction: () => {
     if (learned >= lastChange && get().outdated) set({ outdated: false });
   },
+  onFailure: (error) => {
+    if (!(error instanceof api.Unreachable)) complain(error);
+  },
 });
 
 const desk = {
@@ -143,7 +146,7 @@ export function openImage(id) {
   tool().cancel();
   set({ image: id, features: null, ask: null, outdated: false });
   stage.open(id, [image.height, image.width], get().project.number);
-  if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 160)) });
+  if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 128)) });
   document.title = T.title(image.name, get().project.name);
   history.replaceState(null, "", `#${id}`);
 }
@@ -223,7 +226,7 @@ export async function start() {
   watch((s) => s.opacity, showOpacity);
   watch((s) => s.compare, showOpacity);
   watch((s) => s.contrast, (contrast) => stage.setContrast(contrast));
-  watch((s) => s.outdated, (outdated) => stage.element.classList.toggle("outdated", outdated));
+  watch((s) => s.outdated, (outdated) => stage.setOutdated(outdated));
   watch((s) => s.brush, () => pointer.moveRing());
   watch((s) => s.tool, (now, before) => {
     tools[before].cancel();
@@ -254,7 +257,10 @@ function connectionChanged(connected) {
   if (!connected) return;
   queue.hurry();
   refresh()
-    .then(() => stage.changed(null, stage.number))
+    .then(() => {
+      stage.changed(null, stage.number);
+      stage.requestAll();
+    })
     .catch(complain);
 }
 

@@ -20,7 +20,7 @@ export class Loader {
     return this.running.has(key) || this.waiting.some((request) => request.key === key);
   }
 
-  /** Asks for a tile unless it is asked for already; `run(signal)` fetches it and does with it what is to be done. */
+  /** Asks for a tile unless it is asked for already; `run(signal)` fetches it, draws it and throws nothing. */
   ask(key, priority, run) {
     if (this.running.has(key)) return;
     const request = this.waiting.find((other) => other.key === key);
@@ -44,12 +44,10 @@ export class Loader {
       const [{ key, run }] = this.waiting.splice(best, 1);
       const controller = new AbortController();
       this.running.set(key, controller);
-      run(controller.signal)
-        .catch(() => {}) // aborted or unreachable: asked for again with the next view or event
-        .finally(() => {
-          this.running.delete(key);
-          this.next();
-        });
+      run(controller.signal).finally(() => {
+        this.running.delete(key);
+        this.next();
+      });
     }
   }
 

@@ -1,12 +1,17 @@
 // Where the tiles of the layers come from: the picture itself, the prediction with its uncertainty, the objects.
-import { url } from "../api.js";
+import { Refusal, Unreachable, url } from "../api.js";
 import { objectColor, veilTable } from "../colors.js";
 import { paintTable } from "./tile_layer.js";
 
 export async function fetchTile(address, signal) {
-  const answer = await fetch(address, { signal });
+  const answer = await fetch(address, { signal }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Unreachable(error.message);
+  });
   if (answer.status === 204) return null;
-  if (!answer.ok) throw new Error(`${answer.status} for ${address}`);
+  if (!answer.ok) {
+    const body = await answer.json().catch(() => null);
+    throw new Refusal(body?.error ?? { found: `${answer.status} ${answer.statusText}` });
+  }
   return { blob: await answer.blob(), header: (name) => answer.headers.get(name) };
 }
 

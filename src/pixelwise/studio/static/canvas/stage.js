@@ -13,9 +13,12 @@ const FIRST_LOOK = 500; // milliseconds before missing predictions are asked for
 const LONGEST_LOOK = 4000;
 
 export class Stage {
-  /** `onView()` after a change of the view, `onPrediction(model)` when the visible prediction is complete. */
-  constructor({ onView, onPrediction }) {
-    Object.assign(this, { onView, onPrediction });
+  /**
+   * `onView()` after a change of the view, `onPrediction(model)` when the visible prediction is complete,
+   * `onFailure(error)` where a tile cannot be had.
+   */
+  constructor({ onView, onPrediction, onFailure }) {
+    Object.assign(this, { onView, onPrediction, onFailure });
     this.element = document.createElement("div");
     this.element.className = "stage";
     this.image = null; // id
@@ -35,7 +38,7 @@ export class Stage {
   }
 
   makeLayers() {
-    const tools = { viewport: this.viewport, loader: this.loader, invalidate: () => this.invalidate() };
+    const tools = { viewport: this.viewport, loader: this.loader, invalidate: () => this.invalidate(), report: this.onFailure };
     const prediction = new TileLayer("prediction", predictionSource(this), tools);
     const veil = { picture: "veil", priority: 0, isWanted: () => false, isFresh: () => true };
     const uncertainty = new TileLayer("uncertainty", veil, tools);
@@ -72,6 +75,19 @@ export class Stage {
       for (const entry of this.layers.prediction.entries.values()) if (entry.pixels) this.paintPrediction(entry);
       this.layers.prediction.request();
     }
+  }
+
+  /** Dims the prediction while it is older than the labels. */
+  setOutdated(outdated) {
+    const { prediction } = this.layers;
+    prediction.strength = outdated ? 0.45 : 1;
+    prediction.setOpacity(prediction.opacity);
+    this.element.classList.toggle("outdated", outdated);
+  }
+
+  /** Asks for everything that is missing, as after a time without a connection. */
+  requestAll() {
+    for (const layer of Object.values(this.layers)) layer.request();
   }
 
   setClasses(classes) {

@@ -10,13 +10,14 @@ export class TileLayer {
    *   {tile, box, picture: drawable or null} and whatever else the source keeps with a tile; `picture` of the source
    *   names another key of the entry that is drawn, `isWanted()` tells whether tiles are fetched while nothing is drawn
    */
-  constructor(name, source, { viewport, loader, invalidate }) {
-    Object.assign(this, { name, source, viewport, loader, invalidate });
+  constructor(name, source, { viewport, loader, invalidate, report }) {
+    Object.assign(this, { name, source, viewport, loader, invalidate, report });
     this.canvas = document.createElement("canvas");
     this.canvas.className = `layer ${name}`;
     this.context = this.canvas.getContext("2d");
     this.entries = new Map();
     this.opacity = 1;
+    this.strength = 1; // less for what is out of date
     this.outside = null; // dirty part in device pixels: null nothing, "all", or [left, top, right, bottom]
   }
 
@@ -27,7 +28,7 @@ export class TileLayer {
   setOpacity(opacity) {
     const appears = opacity > 0 && !this.visible;
     this.opacity = opacity;
-    this.canvas.style.opacity = String(opacity);
+    this.canvas.style.opacity = String(opacity * this.strength);
     this.canvas.hidden = opacity === 0;
     if (appears) {
       this.request();
@@ -63,7 +64,12 @@ export class TileLayer {
       const entry = this.entry(tile);
       if (this.source.isFresh(entry)) return;
       this.loader.ask(`${this.name}/${tileKey(tile)}`, i + this.source.priority, async (signal) => {
-        if (await this.source.load(entry, signal)) this.damageBox(entry.box);
+        try {
+          if (await this.source.load(entry, signal)) this.damageBox(entry.box);
+        } catch (error) {
+          this.report(error);
+          return;
+        }
         // What changed while the tile was on its way is asked for again.
         if (!this.source.isFresh(entry) && this.source.asksAgain) setTimeout(() => this.request());
       });

@@ -14,7 +14,8 @@ const BESIDE = 4; // thumbnails drawn beyond each edge of what is visible
 export function Strip() {
   const images = useStore(shownImages);
   const all = useStore(imagesOf);
-  const { filter, sort } = { filter: useStore((s) => s.filter), sort: useStore((s) => s.sort) };
+  const filter = useStore((s) => s.filter);
+  const sort = useStore((s) => s.sort);
   const open = useStore((s) => s.preferences.strip);
   const texts = (keys, words) => Object.fromEntries(keys.map((key) => [key, words[key]]));
   return html`<section class="strip ${open ? "" : "closed"}" aria-labelledby="images-title" data-tour="images">

@@ -1,10 +1,9 @@
 import * as commands from "../commands.js";
 import { shortcutOf } from "../keys.js";
-import { useStore } from "../store.js";
+import { set, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html } from "../view.js";
 import { Choice, IconButton, Segments, Slider } from "./parts.js";
-import { set } from "../store.js";
 
 const TOOLS = ["brush", "eraser", "polygon", "fill", "trace", "accept", "objects", "pick"];
 
