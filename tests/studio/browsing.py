@@ -72,7 +72,10 @@ class Browsing:
         self.requests: list[str] = []
         page.on("console", lambda message: self._note(message.type, message.text))
         page.on("pageerror", lambda error: self._note("error", str(error)))
-        page.on("response", lambda response: response.status < 400 or self.messages.append(f"{response.status} {response.url}"))
+        page.on(
+            "response",
+            lambda response: response.status < 400 or self.messages.append(f"{response.status} {response.url}"),
+        )
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto(address)
         self.ready()
