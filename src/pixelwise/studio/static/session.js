@@ -186,8 +186,9 @@ const hear = {
     if (client === api.client && number <= stage.number) return;
     actionDone(image, { number, changed_box_tlbr: box }, { delay: 0 });
   },
-  model({ model, number }) {
+  model({ model, number, use }) {
     learned = number ?? lastChange;
+    if (use !== undefined && use !== get().project?.live?.use) refreshSoon();
     set({ model });
     stage.newModel(model);
   },

@@ -25,12 +25,17 @@ function Live() {
   const asking = useStore((s) => s.ask !== null);
   const runs = useStore((s) => s.training.runs) ?? [];
   let state = T.live.starting;
-  if (live.paused) state = T.live.paused;
+  if (live.problem) state = live.problem;
+  else if (live.paused) state = T.live.paused;
   else if (features) state = T.live.features(features.done, features.all);
   else if (outdated) state = T.live.outdated;
   else if (model > 0) state = T.live.upToDate;
+  let light = "light";
+  if (live.problem) light = "light bad";
+  else if (live.paused || (!model && !features)) light = "light off";
+  else if (outdated || features) light = "light busy";
   const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
-  return html`<p class="state" role="status"><i class="light ${outdated || features ? "busy" : ""} ${live.paused || !model ? "off" : ""}"></i>${state}</p>
+  return html`<p class="state" role="status"><i class=${light}></i>${state}</p>
     ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
     ${runs.length > 0 && html`<${Choice} label=${T.live.shown} value=${live.use ?? "live"} options=${shown} onChange=${commands.useModel} />`}
     <div class="row">
