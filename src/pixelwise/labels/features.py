@@ -1,0 +1,264 @@
+"""Features of images for the live head: maps of a frozen encoder, which sees the image at its size and at half of it.
+
+Position j of a map of stride s stands at pixel s (j + 1) - 1 of the image, along rows and columns. That is where the
+"same" padding of TensorFlow, which the encoder's weights were trained with, puts it (see `nn.encoders.padding`). The
+maps of the image at half its size lie half a pixel beside that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from pixelwise.core.errors import ShapeError
+from pixelwise.nn.encoders import DEFAULT_ENCODER
+from pixelwise.nn.encoders.fusing import fuse_frozen
+from pixelwise.nn.encoders.registry import build_pyramid
+
+UInt8 = npt.NDArray[np.uint8]
+Half = npt.NDArray[np.float16]
+Float = npt.NDArray[np.float32]
+Box = tuple[int, int, int, int]
+"""Top, left, bottom, right in pixels, half open."""
+
+TILE = 1024
+"""Side in pixels of the parts of an image whose features are computed and kept together."""
+STRIDE = 4
+"""Of the finest map."""
+SIZE_UNIT = 64
+"""The largest stride: regions start at its multiples, so that all tiles sample the image at the same positions."""
+KEPT_MARGIN = 64
+"""Pixels around a tile whose features are kept with it: what interpolation and edges need from beyond the tile."""
+SEEN_MARGIN = 128
+"""Pixels around a tile that the encoder sees."""
+VERSION = 1
+"""Of the maps: those of another version are computed again."""
+
+
+class ImageReader(Protocol):
+    """What gives the pixels of an image, whole or in parts.
+
+    Attributes
+    ----------
+    size
+        Height and width in pixels.
+    """
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        """Return the pixels (h, w, C) of a box that lies inside the image."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArrayImage:
+    """An image (H, W, C) uint8 in memory, as an `ImageReader`."""
+
+    array: UInt8
+
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.array.shape[:2]
+        return height, width
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        top, left, bottom, right = box_tlbr
+        return self.array[top:bottom, left:right]
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """The features of a region of an image.
+
+    Attributes
+    ----------
+    box_tlbr
+        The region in pixels of the image. It starts at multiples of `SIZE_UNIT`.
+    levels
+        Each map's stride and values, float16 (C, ceil(h / stride), ceil(w / stride)) of a region of h x w pixels.
+    guide
+        uint8 (h, w, 3): the region's colours, whose edges predictions are drawn along.
+    """
+
+    box_tlbr: Box
+    levels: tuple[tuple[int, Half], ...]
+    guide: UInt8
+
+    @property
+    def channels(self) -> int:
+        return sum(values.shape[0] for _, values in self.levels)
+
+    def columns(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Float:
+        """Return the features float32 (N, channels) at pixels of the image, interpolated between the positions of each
+        map."""
+        top, left, _, _ = self.box_tlbr
+        parts = []
+        for stride, values in self.levels:
+            height, width = values.shape[1:]
+            upper, lower, down = _neighbours(rows - top, stride, height)
+            first, second, across = _neighbours(columns - left, stride, width)
+            grid = values.transpose(1, 2, 0)
+            above = grid[upper, first] * (1 - across) + grid[upper, second] * across
+            below = grid[lower, first] * (1 - across) + grid[lower, second] * across
+            parts.append(above * (1 - down) + below * down)
+        return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+
+    def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the arrays that `from_arrays` takes, by name."""
+        maps = {f"map{number}_stride{stride}": values for number, (stride, values) in enumerate(self.levels)}
+        return {"box_tlbr": np.array(self.box_tlbr, np.int64), "guide": self.guide, **maps}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> FeatureMaps:
+        """Return the features that these arrays hold. Raises `KeyError` or `ValueError` where some are missing."""
+        top, left, bottom, right = (int(value) for value in arrays["box_tlbr"])
+        names = sorted((name for name in arrays if name.startswith("map")), key=lambda name: int(name[3:].split("_")[0]))
+        levels = tuple((int(name.rpartition("stride")[2]), arrays[name]) for name in names)
+        return cls((top, left, bottom, right), levels, arrays["guide"])  # type: ignore[arg-type]
+
+
+class FeatureExtractor:
+    """Computes features of images with a frozen EfficientNet-Lite0 that was trained on ImageNet.
+
+    Parameters
+    ----------
+    in_channels
+        Channels of the images. The first convolution repeats its weights for other than 3, as in a training.
+
+    Raises
+    ------
+    MissingDependencyError
+        The package of the weights is missing.
+    """
+
+    stride = STRIDE
+
+    def __init__(self, in_channels: int = 3) -> None:
+        self.in_channels = in_channels
+        self.encoder = build_pyramid(DEFAULT_ENCODER, in_channels, pretrained=True).eval()
+        self.encoder.freeze(self.encoder.strides[-1])
+        fuse_frozen(self.encoder)
+        repeats = -(-in_channels // 3)
+        self._mean = 255 * torch.tensor(self.encoder.mean * repeats)[:in_channels].view(1, -1, 1, 1)
+        self._std = 255 * torch.tensor(self.encoder.std * repeats)[:in_channels].view(1, -1, 1, 1)
+
+    @property
+    def signature(self) -> str:
+        """What the maps depend on beside the image: maps of another signature are not to be mixed with these."""
+        return f"{DEFAULT_ENCODER}-{self.in_channels}-{VERSION}"
+
+    def __call__(self, image: UInt8) -> FeatureMaps:
+        """Return the features of an image (H, W, C), computed at once."""
+        height, width = _checked(image, self.in_channels).shape[:2]
+        return self.compute(ArrayImage(image), (0, 0, height, width))
+
+    def compute(self, image: ImageReader, tile_tlbr: Box) -> FeatureMaps:
+        """Return the features of a tile and of `KEPT_MARGIN` pixels around it.
+
+        The tile starts at multiples of `SIZE_UNIT`. The encoder sees `SEEN_MARGIN` pixels around it, where the image
+        has them.
+        """
+        region, context = (grow_box(tile_tlbr, margin, image.size) for margin in (KEPT_MARGIN, SEEN_MARGIN))
+        pixels = _checked(image.read(context), self.in_channels)
+        height, width = context[2] - context[0], context[3] - context[1]
+        if pixels.shape[:2] != (height, width):
+            found = f"{pixels.shape[0]}x{pixels.shape[1]} pixels of the image"
+            raise ShapeError("image", found, f"{height}x{width}", "Let `read` return the box that it is asked for.")
+        with torch.inference_mode():
+            levels = self._levels(torch.from_numpy(np.ascontiguousarray(pixels)))
+        inside = _crop(region, context)
+        return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), _guide(pixels[inside]))
+
+    def _levels(self, pixels: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        """Return the maps (C, h, w) of pixels (H, W, C) with their strides."""
+        height, width = pixels.shape[:2]
+        image = (pixels.permute(2, 0, 1)[None].float() - self._mean) / self._std
+        padded = F.pad(image, (0, -width % SIZE_UNIT, 0, -height % SIZE_UNIT))
+        padded = padded.contiguous(memory_format=torch.channels_last)
+        half = F.avg_pool2d(padded, 2)
+        full_maps, half_maps = self.encoder(padded), self.encoder(half)
+        levels = [(STRIDE, _colours(image)), (STRIDE, _at_stride_4(full_maps[0]))]
+        levels += zip(self.encoder.strides[1:], full_maps[1:], strict=True)
+        levels += [(2 * stride, values) for stride, values in zip(self.encoder.strides[1:], half_maps[1:], strict=True)]
+        return [(stride, values[0]) for stride, values in levels]
+
+
+def tile_boxes(size: tuple[int, int]) -> list[Box]:
+    """Return the tiles of an image of `size` (height, width) in reading order: `TILE` pixels a side, less at the right
+    and at the bottom.
+
+    Examples
+    --------
+    >>> tile_boxes((1000, 1500))
+    [(0, 0, 1000, 1024), (0, 1024, 1000, 1500)]
+    """
+    height, width = size
+    return [
+        (top, left, min(top + TILE, height), min(left + TILE, width))
+        for top in range(0, height, TILE)
+        for left in range(0, width, TILE)
+    ]
+
+
+def grow_box(box_tlbr: Box, margin: int, size: tuple[int, int]) -> Box:
+    """Return a box with `margin` pixels more on each side, as far as an image of `size` has them."""
+    top, left, bottom, right = box_tlbr
+    return max(top - margin, 0), max(left - margin, 0), min(bottom + margin, size[0]), min(right + margin, size[1])
+
+
+def _neighbours(
+    pixels: npt.NDArray[np.int64], stride: int, count: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float]:
+    """Return the positions before and after each pixel among `count` of a map, and the weight (N, 1) of the second."""
+    where = ((pixels + 1) / stride - 1).clip(0, count - 1)
+    before = np.minimum(where.astype(np.int64), max(count - 2, 0))
+    return before, np.minimum(before + 1, count - 1), (where - before).astype(np.float32)[:, None]
+
+
+def _checked(image: UInt8, in_channels: int) -> UInt8:
+    if image.ndim != 3 or image.dtype != np.uint8 or image.shape[2] != in_channels or 0 in image.shape:
+        found = f"an array {image.shape} of {image.dtype}"
+        expected = f"(H, W, {in_channels}) of uint8"
+        raise ShapeError("image", found, expected, "Give all images the same channels, in 0..255.")
+    return image
+
+
+def _colours(image: torch.Tensor) -> torch.Tensor:
+    """Return means of 4x4 pixels around pixel 4 j + 3 of a normalised image, which keep the image's own edges."""
+    continued = F.pad(image, (0, 6, 0, 6), mode="replicate")[..., 2:, 2:]
+    height, width = (-(-side // STRIDE) for side in image.shape[-2:])
+    return F.avg_pool2d(continued, STRIDE)[..., :height, :width]
+
+
+def _at_stride_4(values: torch.Tensor) -> torch.Tensor:
+    """Return every second position of a map of stride 2, averaged with its neighbours by weights of 1, 2 and 1."""
+    continued = F.pad(values, (0, 2, 0, 2), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(continued, 2, stride=1), 2, stride=1)[..., ::2, ::2][
+        ..., : values.shape[-2] // 2, : values.shape[-1] // 2
+    ]
+
+
+def _crop(region: Box, context: Box) -> tuple[slice, slice]:
+    """Return the rows and columns of `region`, counted from the start of `context`."""
+    top, left = region[0] - context[0], region[1] - context[1]
+    return slice(top, top + region[2] - region[0]), slice(left, left + region[3] - region[1])
+
+
+def _cut(level: tuple[int, torch.Tensor], inside: tuple[slice, slice]) -> tuple[int, Half]:
+    """Return the positions of a map that stand for the pixels `inside`, as float16."""
+    stride, values = level
+    rows, columns = (slice(part.start // stride, -(-part.stop // stride)) for part in inside)
+    return stride, values[:, rows, columns].half().numpy().copy()
+
+
+def _guide(pixels: UInt8) -> UInt8:
+    """Return three channels of the pixels; one or two are repeated."""
+    return np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., [0, 0, 0]])
