@@ -7,8 +7,8 @@ maps of the image at half its size lie half a pixel beside that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -17,15 +17,14 @@ import torch
 import torch.nn.functional as F
 
 from pixelwise.core.errors import ShapeError
+from pixelwise.labels.strokes import Box, UInt8
 from pixelwise.nn.encoders import DEFAULT_ENCODER
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.registry import build_pyramid
 
-UInt8 = npt.NDArray[np.uint8]
 Half = npt.NDArray[np.float16]
 Float = npt.NDArray[np.float32]
-Box = tuple[int, int, int, int]
-"""Top, left, bottom, right in pixels, half open."""
+Indices = npt.NDArray[np.integer]
 
 TILE = 1024
 """Side in pixels of the parts of an image whose features are computed and kept together."""
@@ -33,12 +32,12 @@ STRIDE = 4
 """Of the finest map."""
 SIZE_UNIT = 64
 """The largest stride: regions start at its multiples, so that all tiles sample the image at the same positions."""
-KEPT_MARGIN = 64
+MARGIN = 64
 """Pixels around a tile whose features are kept with it: what interpolation and edges need from beyond the tile."""
-SEEN_MARGIN = 128
+CONTEXT = 128
 """Pixels around a tile that the encoder sees."""
-VERSION = 1
-"""Of the maps: those of another version are computed again."""
+SIGNATURE = f"{DEFAULT_ENCODER}-1"
+"""What the maps depend on beside the image: the encoder, and a number that grows with each change of this file."""
 
 
 class ImageReader(Protocol):
@@ -96,7 +95,7 @@ class FeatureMaps:
     def channels(self) -> int:
         return sum(values.shape[0] for _, values in self.levels)
 
-    def columns(self, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Float:
+    def columns(self, rows: Indices, columns: Indices) -> Float:
         """Return the features float32 (N, channels) at pixels of the image, interpolated between the positions of each
         map."""
         top, left, _, _ = self.box_tlbr
@@ -111,6 +110,10 @@ class FeatureMaps:
             parts.append(above * (1 - down) + below * down)
         return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
 
+    def mean(self) -> Float:
+        """Return the mean of each channel, float32 (channels,)."""
+        return np.concatenate([values.mean(axis=(1, 2), dtype=np.float32) for _, values in self.levels])
+
     def to_arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the arrays that `from_arrays` takes, by name."""
         maps = {f"map{number}_stride{stride}": values for number, (stride, values) in enumerate(self.levels)}
@@ -120,7 +123,9 @@ class FeatureMaps:
     def from_arrays(cls, arrays: dict[str, npt.NDArray[np.generic]]) -> FeatureMaps:
         """Return the features that these arrays hold. Raises `KeyError` or `ValueError` where some are missing."""
         top, left, bottom, right = (int(value) for value in arrays["box_tlbr"])
-        names = sorted((name for name in arrays if name.startswith("map")), key=lambda name: int(name[3:].split("_")[0]))
+        names = sorted(
+            (name for name in arrays if name.startswith("map")), key=lambda name: int(name[3:].split("_")[0])
+        )
         levels = tuple((int(name.rpartition("stride")[2]), arrays[name]) for name in names)
         return cls((top, left, bottom, right), levels, arrays["guide"])  # type: ignore[arg-type]
 
@@ -131,7 +136,8 @@ class FeatureExtractor:
     Parameters
     ----------
     in_channels
-        Channels of the images. The first convolution repeats its weights for other than 3, as in a training.
+        Channels of the images. A gray image is seen as one of three equal channels. For other numbers than 3 the first
+        convolution repeats its weights, as in a training.
 
     Raises
     ------
@@ -143,17 +149,13 @@ class FeatureExtractor:
 
     def __init__(self, in_channels: int = 3) -> None:
         self.in_channels = in_channels
-        self.encoder = build_pyramid(DEFAULT_ENCODER, in_channels, pretrained=True).eval()
+        channels = 3 if in_channels == 1 else in_channels
+        self.encoder = build_pyramid(DEFAULT_ENCODER, channels, pretrained=True).eval()
         self.encoder.freeze(self.encoder.strides[-1])
         fuse_frozen(self.encoder)
-        repeats = -(-in_channels // 3)
-        self._mean = 255 * torch.tensor(self.encoder.mean * repeats)[:in_channels].view(1, -1, 1, 1)
-        self._std = 255 * torch.tensor(self.encoder.std * repeats)[:in_channels].view(1, -1, 1, 1)
-
-    @property
-    def signature(self) -> str:
-        """What the maps depend on beside the image: maps of another signature are not to be mixed with these."""
-        return f"{DEFAULT_ENCODER}-{self.in_channels}-{VERSION}"
+        repeats = -(-channels // 3)
+        self._mean = 255 * torch.tensor(self.encoder.mean * repeats)[:channels].view(1, -1, 1, 1)
+        self._std = 255 * torch.tensor(self.encoder.std * repeats)[:channels].view(1, -1, 1, 1)
 
     def __call__(self, image: UInt8) -> FeatureMaps:
         """Return the features of an image (H, W, C), computed at once."""
@@ -161,21 +163,23 @@ class FeatureExtractor:
         return self.compute(ArrayImage(image), (0, 0, height, width))
 
     def compute(self, image: ImageReader, tile_tlbr: Box) -> FeatureMaps:
-        """Return the features of a tile and of `KEPT_MARGIN` pixels around it.
+        """Return the features of a tile and of `MARGIN` pixels around it.
 
-        The tile starts at multiples of `SIZE_UNIT`. The encoder sees `SEEN_MARGIN` pixels around it, where the image
+        The tile starts at multiples of `SIZE_UNIT`. The encoder sees `CONTEXT` pixels around it, where the image
         has them.
         """
-        region, context = (grow_box(tile_tlbr, margin, image.size) for margin in (KEPT_MARGIN, SEEN_MARGIN))
+        region, context = (grow_box(tile_tlbr, margin, image.size) for margin in (MARGIN, CONTEXT))
         pixels = _checked(image.read(context), self.in_channels)
         height, width = context[2] - context[0], context[3] - context[1]
         if pixels.shape[:2] != (height, width):
             found = f"{pixels.shape[0]}x{pixels.shape[1]} pixels of the image"
             raise ShapeError("image", found, f"{height}x{width}", "Let `read` return the box that it is asked for.")
+        guide = _three_channels(pixels)
         with torch.inference_mode():
-            levels = self._levels(torch.from_numpy(np.ascontiguousarray(pixels)))
+            colours = (STRIDE, 2 * coarse_colours(guide) - 1)
+            levels = [colours, *self._levels(torch.from_numpy(guide if self.in_channels == 1 else np.array(pixels)))]
         inside = _crop(region, context)
-        return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), _guide(pixels[inside]))
+        return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), guide[inside].copy())
 
     def _levels(self, pixels: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Return the maps (C, h, w) of pixels (H, W, C) with their strides."""
@@ -185,10 +189,24 @@ class FeatureExtractor:
         padded = padded.contiguous(memory_format=torch.channels_last)
         half = F.avg_pool2d(padded, 2)
         full_maps, half_maps = self.encoder(padded), self.encoder(half)
-        levels = [(STRIDE, _colours(image)), (STRIDE, _at_stride_4(full_maps[0]))]
+        levels = [(STRIDE, _at_stride_4(full_maps[0]))]
         levels += zip(self.encoder.strides[1:], full_maps[1:], strict=True)
         levels += [(2 * stride, values) for stride, values in zip(self.encoder.strides[1:], half_maps[1:], strict=True)]
         return [(stride, values[0]) for stride, values in levels]
+
+
+@lru_cache(maxsize=4)
+def shared_extractor(in_channels: int) -> FeatureExtractor:
+    """Return the one extractor for images of these channels: its weights never change."""
+    return FeatureExtractor(in_channels)
+
+
+def coarse_colours(guide: UInt8) -> torch.Tensor:
+    """Return the colours (3, ceil(h / 4), ceil(w / 4)) in 0..1: means of 4x4 pixels around the pixels 4 i + 3."""
+    height, width = (-(-side // STRIDE) for side in guide.shape[:2])
+    image = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
+    continued = F.pad(image, (0, 6, 0, 6), mode="replicate")[..., 2:, 2:]
+    return F.avg_pool2d(continued, STRIDE)[0, :, :height, :width]
 
 
 def tile_boxes(size: tuple[int, int]) -> list[Box]:
@@ -214,9 +232,7 @@ def grow_box(box_tlbr: Box, margin: int, size: tuple[int, int]) -> Box:
     return max(top - margin, 0), max(left - margin, 0), min(bottom + margin, size[0]), min(right + margin, size[1])
 
 
-def _neighbours(
-    pixels: npt.NDArray[np.int64], stride: int, count: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float]:
+def _neighbours(pixels: Indices, stride: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float]:
     """Return the positions before and after each pixel among `count` of a map, and the weight (N, 1) of the second."""
     where = ((pixels + 1) / stride - 1).clip(0, count - 1)
     before = np.minimum(where.astype(np.int64), max(count - 2, 0))
@@ -229,13 +245,6 @@ def _checked(image: UInt8, in_channels: int) -> UInt8:
         expected = f"(H, W, {in_channels}) of uint8"
         raise ShapeError("image", found, expected, "Give all images the same channels, in 0..255.")
     return image
-
-
-def _colours(image: torch.Tensor) -> torch.Tensor:
-    """Return means of 4x4 pixels around pixel 4 j + 3 of a normalised image, which keep the image's own edges."""
-    continued = F.pad(image, (0, 6, 0, 6), mode="replicate")[..., 2:, 2:]
-    height, width = (-(-side // STRIDE) for side in image.shape[-2:])
-    return F.avg_pool2d(continued, STRIDE)[..., :height, :width]
 
 
 def _at_stride_4(values: torch.Tensor) -> torch.Tensor:
@@ -259,6 +268,6 @@ def _cut(level: tuple[int, torch.Tensor], inside: tuple[slice, slice]) -> tuple[
     return stride, values[:, rows, columns].half().numpy().copy()
 
 
-def _guide(pixels: UInt8) -> UInt8:
-    """Return three channels of the pixels; one or two are repeated."""
-    return np.ascontiguousarray(pixels[..., :3] if pixels.shape[2] >= 3 else pixels[..., [0, 0, 0]])
+def _three_channels(pixels: UInt8) -> UInt8:
+    """Return the first three channels of the pixels, as a copy; the last of one or two is repeated."""
+    return pixels[..., np.minimum([0, 1, 2], pixels.shape[2] - 1)]

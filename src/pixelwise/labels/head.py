@@ -1,0 +1,260 @@
+"""The live head: a small net from the features of a pixel to its class, fitted on few labelled pixels within a moment.
+
+It is an ensemble of perceptrons of one hidden layer whose probabilities are averaged. The first layers of all members
+are one matrix. It is linear, so on whole maps it is applied before they are brought to one size, which is far cheaper
+than after.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from pixelwise.labels.features import STRIDE, FeatureMaps, Float, Half
+
+MEMBERS = 4
+HIDDEN = 64
+"""Units of the hidden layer of each member."""
+BATCH = 512
+"""Pixels a step."""
+RATE = 3e-3
+WEIGHT_DECAY = 1e-4
+DROPOUT = 0.3
+"""Of the hidden units."""
+LEAST_DEVIATION = 1e-3
+"""Of a channel: one that is constant on the labelled pixels is not blown up."""
+
+Classes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted ensemble. It is never changed: `fit_head` gives a new one.
+
+    Attributes
+    ----------
+    mean, deviation
+        float32 (C,): features are normalised by them.
+    first, first_bias
+        float32 (members * hidden, C) and (members * hidden,), of normalised features.
+    last, last_bias
+        float32 (members, hidden, K) and (members, K).
+    known
+        bool (K,): the classes that it was fitted on. The others get a probability of 0.
+    """
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+    first: torch.Tensor
+    first_bias: torch.Tensor
+    last: torch.Tensor
+    last_bias: torch.Tensor
+    known: torch.Tensor
+
+    @property
+    def num_classes(self) -> int:
+        return self.last.shape[2]
+
+    @property
+    def channels(self) -> int:
+        return self.first.shape[1]
+
+    def probabilities(self, maps: FeatureMaps) -> torch.Tensor:
+        """Return the probabilities, float32 (K, ceil(h / 4), ceil(w / 4)), of a region of h x w pixels.
+
+        Position (i, j) stands at the pixel (4 i + 3, 4 j + 3) of the region.
+        """
+        with torch.inference_mode():
+            hidden = self._hidden(maps)
+            _, height, width = hidden.shape
+            return self._top(hidden.flatten(1).T).T.reshape(self.num_classes, height, width)
+
+    def column_probabilities(self, columns: Float) -> Float:
+        """Return the probabilities, float32 (N, K), of features (N, C)."""
+        with torch.inference_mode():
+            weight, bias = self._folded()
+            return self._top(torch.from_numpy(columns) @ weight.T + bias).numpy()
+
+    def _folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the first layer's weights and bias for features that are not normalised."""
+        weight = self.first / self.deviation
+        return weight, self.first_bias - weight @ self.mean
+
+    def _hidden(self, maps: FeatureMaps) -> torch.Tensor:
+        """Return the hidden layer before its nonlinearity, (members * hidden, h, w)."""
+        weight, bias = self._folded()
+        by_stride: dict[int, list[torch.Tensor]] = {}
+        start = 0
+        for stride, values in maps.levels:
+            part = weight[:, start : start + values.shape[0]]
+            start += values.shape[0]
+            product = part @ torch.from_numpy(values).float().flatten(1)
+            by_stride.setdefault(stride, []).append(product.view(len(bias), *values.shape[1:]))
+        height, width = (-(-(maps.box_tlbr[side + 2] - maps.box_tlbr[side]) // STRIDE) for side in (0, 1))
+        hidden = bias[:, None, None].expand(-1, height, width).contiguous()
+        for stride, products in by_stride.items():
+            hidden += enlarge(sum(products[1:], products[0]), stride // STRIDE, (height, width))
+        return hidden
+
+    def _top(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the probabilities (N, K) of hidden units (N, members * hidden)."""
+        members = len(self.last)
+        units = hidden.relu().view(len(hidden), members, -1).transpose(0, 1)
+        logits = torch.baddbmm(self.last_bias[:, None], units, self.last)
+        return logits.masked_fill(~self.known, -math.inf).softmax(dim=2).mean(dim=0)
+
+
+def enlarge(values: torch.Tensor, factor: int, size: Sequence[int]) -> torch.Tensor:
+    """Return maps (C, h, w) enlarged to (C, *size), bilinear.
+
+    Position j of the result stands where position (j + 1) / factor - 1 of the maps does, as positions of strides s and
+    s * factor do (see `features`). Beyond the first and the last position their values go on.
+    """
+    if factor > 1:
+        inner = [(side - 1) * factor + 1 for side in values.shape[1:]]
+        values = F.interpolate(values[None], size=inner, mode="bilinear", align_corners=True)
+        rest = [max(wanted - side - factor + 1, 0) for wanted, side in zip(size, inner, strict=True)]
+        values = F.pad(values, (factor - 1, rest[1], factor - 1, rest[0]), mode="replicate")[0]
+    return values[:, : size[0], : size[1]]
+
+
+def new_head(columns: Half, num_classes: int, seed: int) -> Head:
+    """Return an ensemble of random weights, a function of the seed, that normalises as features (N, C) suggest."""
+    generator = torch.Generator().manual_seed(seed)
+    channels = columns.shape[1]
+    first = torch.randn(MEMBERS * HIDDEN, channels, generator=generator) * math.sqrt(2 / channels)
+    mean, deviation = _statistics(columns)
+    head = Head(
+        mean=mean,
+        deviation=deviation,
+        first=first,
+        first_bias=torch.zeros(MEMBERS * HIDDEN),
+        last=torch.zeros(MEMBERS, HIDDEN, 0),
+        last_bias=torch.zeros(MEMBERS, 0),
+        known=torch.zeros(0, dtype=torch.bool),
+    )
+    return with_classes(head, num_classes, {}, seed)
+
+
+def with_classes(head: Head, num_classes: int, mapping: Mapping[int, int | None], seed: int) -> Head:
+    """Return an ensemble of other classes.
+
+    Parameters
+    ----------
+    head
+        The ensemble so far.
+    num_classes
+        Of the new one.
+    mapping
+        From the old class index to the new one, `None` for a class that goes. What several become knows each of them
+        in part: it starts from their mean.
+    seed
+        The weights of classes that nothing becomes are a function of it.
+    """
+    generator = torch.Generator().manual_seed(seed + 1)
+    last = torch.randn(MEMBERS, HIDDEN, num_classes, generator=generator) / math.sqrt(HIDDEN)
+    last_bias, known = torch.zeros(MEMBERS, num_classes), torch.zeros(num_classes, dtype=torch.bool)
+    for new in range(num_classes):
+        if old := [index for index, target in mapping.items() if target == new]:
+            last[:, :, new] = head.last[:, :, old].mean(dim=2)
+            last_bias[:, new] = head.last_bias[:, old].mean(dim=1)
+            known[new] = head.known[old].any()
+    return replace(head, last=last, last_bias=last_bias, known=known)
+
+
+def with_statistics(head: Head, columns: Half) -> Head:
+    """Return the same function of features, normalised as features (N, C) suggest."""
+    mean, deviation = _statistics(columns)
+    weight = head.first / head.deviation
+    return replace(
+        head,
+        mean=mean,
+        deviation=deviation,
+        first=weight * deviation,
+        first_bias=head.first_bias + weight @ (mean - head.mean),
+    )
+
+
+def _statistics(columns: Half) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean and the standard deviation of each channel."""
+    mean = columns.mean(axis=0, dtype=np.float32)
+    deviation = columns.std(axis=0, dtype=np.float32)
+    return torch.from_numpy(mean), torch.from_numpy(np.maximum(deviation, np.float32(LEAST_DEVIATION)))
+
+
+def fit_head(
+    head: Head,
+    columns: Half,
+    classes: Classes,
+    *,
+    steps: int,
+    seed: int,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> tuple[Head, int]:
+    """Return the ensemble fitted further, and how many steps it took.
+
+    All classes weigh the same, however many pixels each has.
+
+    Parameters
+    ----------
+    head
+        Where to start.
+    columns
+        Features, float16 (N, C).
+    classes
+        Class indices, int64 (N,).
+    steps
+        Steps of AdamW on `BATCH` pixels each. The learning rate falls to 0 over them.
+    seed
+        The pixels and the dropout of each step are a function of it and the step.
+    should_stop
+        Asked before each step.
+    """
+    names = ("first", "first_bias", "last", "last_bias")
+    weights = [getattr(head, name).clone().requires_grad_() for name in names]
+    optimizer = torch.optim.AdamW(weights, lr=RATE, weight_decay=WEIGHT_DECAY, fused=True)
+    features = torch.from_numpy(columns)
+    target = torch.from_numpy(classes)
+    counts = torch.bincount(target, minlength=head.num_classes)
+    known = counts > 0
+    share = 1.0 / counts[target]
+    done = 0
+    while done < steps and not should_stop():
+        generator = torch.Generator().manual_seed(seed * 100_003 + done)
+        batch = torch.multinomial(share, BATCH, replacement=True, generator=generator)
+        optimizer.param_groups[0]["lr"] = (
+            RATE * min(1, (done + 1) / 10) * (0.5 + 0.5 * math.cos(math.pi * done / steps))
+        )
+        normalised = (features[batch].float() - head.mean) / head.deviation
+        with torch.enable_grad():
+            loss = _loss(weights, normalised, target[batch], known, generator)
+            gradients = torch.autograd.grad(loss, weights)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
+        optimizer.step()
+        done += 1
+    fitted = {name: weight.detach() for name, weight in zip(names, weights, strict=True)}
+    return replace(head, known=known, **fitted), done
+
+
+def _loss(
+    weights: Sequence[torch.Tensor],
+    features: torch.Tensor,
+    target: torch.Tensor,
+    known: torch.Tensor,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Return the mean cross-entropy of all members."""
+    first, first_bias, last, last_bias = weights
+    members = len(last)
+    units = (features @ first.T + first_bias).relu().view(len(features), members, -1).transpose(0, 1)
+    mask = torch.rand(units.shape, generator=generator) >= DROPOUT
+    logits = torch.baddbmm(last_bias[:, None], units * mask / (1 - DROPOUT), last)
+    logits = logits.masked_fill(~known, -math.inf)
+    return F.cross_entropy(logits.flatten(0, 1), target.repeat(members))

@@ -1,0 +1,405 @@
+"""A model that learns while a person labels: features kept on disk, a small head fitted within a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import OptionError
+from pixelwise.labels.feature_cache import FeatureCache
+from pixelwise.labels.features import (
+    SIGNATURE,
+    TILE,
+    FeatureMaps,
+    ImageReader,
+    shared_extractor,
+    tile_boxes,
+)
+from pixelwise.labels.head import Head, fit_head, new_head, with_classes, with_statistics
+from pixelwise.labels.head_file import read_head, write_head
+from pixelwise.labels.pixel_samples import LabelledPixels, checked_pixels, order_pixels, share_limit
+from pixelwise.labels.prediction import LivePrediction, predict_tile
+from pixelwise.labels.strokes import Box
+from pixelwise.metrics.pixels import counted_pixels, require_num_classes
+
+MAX_BYTES = 8 * 2**30
+"""Of the features on disk."""
+TILE_PIXELS = 4096
+"""Labelled pixels of a tile that are kept."""
+TOTAL_PIXELS = 16384
+"""Labelled pixels of all images that the head is fitted on."""
+FIRST_RATE = 30.0
+"""Steps a second that a fit takes, until it was measured."""
+SETTLED_STEPS = 300
+"""Steps after a change of the labels from which on more of them change little."""
+
+Half = npt.NDArray[np.float16]
+Never = Callable[[], bool]
+
+
+@dataclass
+class _Tile:
+    """A tile's labelled pixels, in the order of `order_pixels`, and the features of the first of them."""
+
+    pixels: LabelledPixels
+    features: Half | None = None
+
+
+@dataclass
+class _Image:
+    reader: ImageReader
+    size: tuple[int, int]
+    boxes: list[Box]
+    tiles: dict[int, _Tile] = field(default_factory=dict)
+    """By number; of tiles with labels."""
+
+
+class LiveModel:
+    """All images of a project and the one model that learns from their labelled pixels.
+
+    Any thread may call any method. `compute_features` and `fit` wait for their own kind alone; `predict` and all others
+    wait for neither.
+
+    Parameters
+    ----------
+    num_classes
+        1 to 255.
+    folder
+        Where features are kept. An earlier process's are used again.
+    seed
+        Of the random numbers of `fit`.
+    max_bytes
+        Of the features on disk; the least recently used go first.
+
+    Attributes
+    ----------
+    revision
+        The number of fits so far. 0: there is no prediction yet.
+
+    Examples
+    --------
+    >>> model = LiveModel(2, Path("features"))
+    >>> model.add_image("photo", ArrayImage(image))
+    >>> model.set_pixels("photo", rows=[10, 90], columns=[20, 40], class_indices=[0, 1])
+    >>> model.compute_features("photo", 0)
+    >>> model.fit(seconds=3)
+    1
+    >>> model.predict("photo", 0).label_map.shape
+    (100, 150)
+    """
+
+    def __init__(self, num_classes: int, folder: Path, *, seed: int = 0, max_bytes: int = MAX_BYTES) -> None:
+        require_num_classes(num_classes)
+        self.num_classes = num_classes
+        self.seed = seed
+        self.revision = 0
+        self._cache = FeatureCache(folder, max_bytes)
+        self._means = FeatureCache(folder / "means", max_bytes)
+        self._images: dict[str, _Image] = {}
+        self._head: Head | None = None
+        self._labels_changed = 0
+        """How often labels or classes changed."""
+        self._classes_changed_at = 0
+        """The count when the classes changed last: a fit that began before is of no use."""
+        self._steps_since_change = 0
+        self._pixels_of_statistics = 0
+        self._steps_a_second = FIRST_RATE
+        self._state = threading.RLock()
+        """Guards all of the above; held for moments only."""
+        self._extracting = threading.Lock()
+        self._fitting = threading.Lock()
+
+    # images and features
+
+    def add_image(self, key: str, image: ImageReader) -> None:
+        """Add an image. A key that is there already gets the new reader.
+
+        The key names the image's content too: a changed image needs another key, or its old features would be used.
+        """
+        size = (int(image.size[0]), int(image.size[1]))
+        with self._state:
+            if (known := self._images.get(key)) is not None:
+                if known.size != size:
+                    found, expected = f"{size[0]}x{size[1]}", f"{known.size[0]}x{known.size[1]} as before"
+                    raise OptionError("image", found, expected, "Give a changed image another key.")
+                known.reader = image
+            else:
+                self._images[key] = _Image(image, size, tile_boxes(size))
+
+    def tiles(self, key: str) -> Sequence[Box]:
+        """Return the tiles (top, left, bottom, right) of an image in reading order, 1024 pixels a side at most."""
+        return tuple(self._image(key).boxes)
+
+    def has_features(self, key: str, tile: int) -> bool:
+        return self._cache_key(key, tile) in self._cache
+
+    def compute_features(self, key: str, tile: int) -> None:
+        """Compute the features of a tile and keep them, unless they are there. Takes up to a second."""
+        self._features(key, tile)
+
+    def missing_tiles(self) -> list[tuple[str, int]]:
+        """Return (key, tile) of labelled tiles without features: `fit` does not learn from them yet."""
+        with self._state:
+            tiles = [(key, tile) for key, image in self._images.items() for tile in sorted(image.tiles)]
+            without = [(key, tile) for key, tile in tiles if self._images[key].tiles[tile].features is None]
+        return [(key, tile) for key, tile in without if not self.has_features(key, tile)]
+
+    def embedding(self, key: str) -> npt.NDArray[np.float32] | None:
+        """Return the mean features float32 (C,) of an image, of those tiles that have some; `None` where none has.
+
+        Images that look alike have similar ones: see `selection.rank_images`.
+        """
+        means = [self._means.get(self._cache_key(key, tile)) for tile in range(len(self.tiles(key)))]
+        vectors = [mean["mean"].astype(np.float32) for mean in means if mean is not None]
+        return np.stack(vectors).mean(axis=0) if vectors else None
+
+    # labels
+
+    def set_pixels(self, key: str, rows: npt.ArrayLike, columns: npt.ArrayLike, class_indices: npt.ArrayLike) -> None:
+        """Replace all labelled pixels of an image: three arrays (N,). Class index 255 is no label.
+
+        Of each tile some thousand are kept, of all images together 16,384, as many of each class as can be.
+        """
+        image = self._image(key)
+        pixels = checked_pixels(rows, columns, class_indices, image.size, self.num_classes)
+        tiles_a_row = -(-image.size[1] // TILE)
+        numbers = pixels.rows // TILE * tiles_a_row + pixels.columns // TILE
+        groups = {int(number): pixels.select(numbers == number) for number in np.unique(numbers)}
+        self._replace_tiles(
+            key, {number: order_pixels(group, self.seed, TILE_PIXELS) for number, group in groups.items()}
+        )
+
+    def set_labels(self, key: str, label_map: ImageReader) -> None:
+        """Replace all labelled pixels of an image by those of a label map, whose reader gives uint8 (h, w)."""
+        image = self._image(key)
+        groups = {}
+        for number, box in enumerate(image.boxes):
+            part = label_map.read(box)
+            rows, columns = np.nonzero(counted_pixels(part))
+            if len(rows):
+                pixels = checked_pixels(
+                    rows + box[0], columns + box[1], part[rows, columns], image.size, self.num_classes
+                )
+                groups[number] = order_pixels(pixels, self.seed, TILE_PIXELS)
+        self._replace_tiles(key, groups)
+
+    def set_classes(self, num_classes: int, mapping: Mapping[int, int | None]) -> None:
+        """Change the classes, the labelled pixels with them.
+
+        Parameters
+        ----------
+        num_classes
+            How many there are from now on.
+        mapping
+            From each old class index to the new one, `None` for a class that goes. Two that get the same are merged.
+
+        Raises
+        ------
+        OptionError
+            An old class is missing, or a new one is beyond the classes.
+        """
+        require_num_classes(num_classes)
+        with self._state:
+            targets = [mapping.get(old, -1) for old in range(self.num_classes)]
+            if any(new is not None and not 0 <= new < num_classes for new in targets):
+                expected = f"0 to {num_classes - 1} or None for each class of 0 to {self.num_classes - 1}"
+                raise OptionError("mapping", str(dict(mapping)), expected, "Name what becomes of each class.")
+            table = np.full(256, 255, np.uint8)
+            table[: self.num_classes] = [255 if new is None else new for new in targets]
+            for image in self._images.values():
+                for number, tile in list(image.tiles.items()):
+                    classes = table[tile.pixels.class_indices]
+                    pixels = LabelledPixels(tile.pixels.rows, tile.pixels.columns, classes).select(
+                        counted_pixels(classes)
+                    )
+                    image.tiles[number] = _Tile(order_pixels(pixels, self.seed, TILE_PIXELS))
+                    if not len(pixels):
+                        del image.tiles[number]
+            if self._head is not None:
+                self._head = with_classes(self._head, num_classes, mapping, self.seed)
+            self.num_classes = num_classes
+            self._note_change()
+            self._classes_changed_at = self._labels_changed
+
+    # the model
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more fits would change little: enough steps were made since the labels changed, or there is nothing
+        to learn from."""
+        with self._state:
+            return self._steps_since_change >= SETTLED_STEPS
+
+    def fit(self, seconds: float = 0.3, should_stop: Never = lambda: False) -> int:
+        """Learn from all labelled pixels whose tiles have features, from where the last fit ended.
+
+        Parameters
+        ----------
+        seconds
+            About how long.
+        should_stop
+            Asked before each step; what was learned so far is used.
+
+        Returns
+        -------
+        revision
+            As before where there is nothing to tell apart: labels of fewer than two classes.
+        """
+        with self._fitting:
+            features, classes, change = self._training_pixels()
+            with self._state:
+                head, revision, steps_a_second = self._head, self.revision, self._steps_a_second
+            if len(np.unique(classes)) < 2:
+                with self._state:
+                    self._steps_since_change = SETTLED_STEPS
+                return revision
+            head = self._prepared(head, features)
+            started = time.perf_counter()
+            steps = max(round(seconds * steps_a_second), 1)
+            head, done = fit_head(
+                head,
+                features,
+                classes,
+                steps=steps,
+                seed=self.seed * 1_000_003 + revision,
+                should_stop=lambda: should_stop() or time.perf_counter() - started > 2 * seconds,
+            )
+            return self._commit(head, change, done, done / max(time.perf_counter() - started, 1e-3))
+
+    def predict(self, key: str, tile: int) -> LivePrediction:
+        """Predict a tile. Features that are missing are computed first.
+
+        Raises
+        ------
+        OptionError
+            There was no fit yet.
+        """
+        with self._state:
+            head, revision = self._head, self.revision
+        if head is None or not revision:
+            remedy = "Label pixels of two classes and call `fit`."
+            raise OptionError("revision", "a model that was not fitted", "a `fit` before", remedy)
+        box = self.tiles(key)[tile]
+        maps = self._features(key, tile)
+        return predict_tile(head, revision, maps, box)
+
+    def save(self, path: Path) -> None:
+        """Write the model, without images and labels, to a safetensors file."""
+        with self._state:
+            head, revision = self._head, self.revision
+        if head is None:
+            raise OptionError("revision", "a model that was not fitted", "a `fit` before", "Call `fit` first.")
+        write_head(path, head, revision, SIGNATURE)
+
+    def load(self, path: Path) -> None:
+        """Go on from what `save` wrote, in place of what was learned here.
+
+        Raises
+        ------
+        ModelFileError
+            The file is no live model, or one of other classes or features.
+        """
+        head, revision = read_head(path, self.num_classes, SIGNATURE)
+        with self._state:
+            self._head, self.revision = head, max(revision, self.revision + 1)
+
+    # inside
+
+    def _image(self, key: str) -> _Image:
+        with self._state:
+            image = self._images.get(key)
+        if image is None:
+            raise OptionError("key", repr(key), "the key of an image", "Add the image first.")
+        return image
+
+    def _cache_key(self, key: str, tile: int) -> str:
+        image = self._image(key)
+        if not 0 <= tile < len(image.boxes):
+            raise OptionError("tile", str(tile), f"0 to {len(image.boxes) - 1}", "Choose one of `tiles`.")
+        return f"{SIGNATURE} {image.size} {tile} {key}"
+
+    def _features(self, key: str, tile: int) -> FeatureMaps:
+        """Return the features of a tile from the cache, or compute and keep them."""
+        name = self._cache_key(key, tile)
+        maps = self._cached_features(name)
+        if maps is None:
+            with self._extracting:
+                maps = self._cached_features(name)  # another thread may have been faster
+                if maps is None:
+                    image = self._image(key)
+                    channels = image.reader.read((0, 0, 1, 1)).shape[2]
+                    maps = shared_extractor(channels).compute(image.reader, image.boxes[tile])
+                    self._cache.put(name, maps.to_arrays())
+                    self._means.put(name, {"mean": maps.mean()})
+        return maps
+
+    def _cached_features(self, name: str) -> FeatureMaps | None:
+        arrays = self._cache.get(name) if name in self._cache else None
+        return None if arrays is None else FeatureMaps.from_arrays(arrays)
+
+    def _replace_tiles(self, key: str, groups: Mapping[int, LabelledPixels]) -> None:
+        with self._state:
+            image = self._image(key)
+            tiles = {
+                number: image.tiles[number]
+                if number in image.tiles and image.tiles[number].pixels.equals(pixels)
+                else _Tile(pixels)
+                for number, pixels in groups.items()
+            }
+            if tiles.keys() != image.tiles.keys() or any(tiles[number] is not image.tiles[number] for number in tiles):
+                image.tiles = tiles
+                self._note_change()
+
+    def _note_change(self) -> None:
+        self._labels_changed += 1
+        self._steps_since_change = 0
+
+    def _training_pixels(self) -> tuple[Half, npt.NDArray[np.int64], int]:
+        """Return features (N, C), classes (N,), and the number of the change of labels that they belong to."""
+        with self._state:
+            change = self._labels_changed
+            tiles = [(key, number, tile) for key, image in self._images.items() for number, tile in image.tiles.items()]
+        share = share_limit([len(tile.pixels) for _, _, tile in tiles], TOTAL_PIXELS)
+        features, classes = [np.empty((0, 0), np.float16)], [np.empty(0, np.int64)]
+        for key, number, tile in tiles:
+            count = min(share, len(tile.pixels))
+            if tile.features is None or len(tile.features) < count:
+                name = self._cache_key(key, number)
+                if (maps := self._cached_features(name)) is None:
+                    continue
+                pixels = tile.pixels.select(slice(count))
+                tile.features = maps.columns(pixels.rows, pixels.columns).astype(np.float16)
+            elif len(tile.features) > 2 * count:
+                tile.features = tile.features[:count].copy()
+            features.append(tile.features[:count])
+            classes.append(tile.pixels.class_indices[:count].astype(np.int64))
+        if len(features) == 1:
+            return features[0], classes[0], change
+        return np.concatenate(features[1:]), np.concatenate(classes), change
+
+    def _prepared(self, head: Head | None, features: Half) -> Head:
+        """Return the head to start from: a new one at first, later the last, normalised anew where much was added."""
+        if head is None or head.channels != features.shape[1]:
+            self._pixels_of_statistics = len(features)
+            return new_head(features, self.num_classes, self.seed)
+        if len(features) > 2 * self._pixels_of_statistics:
+            self._pixels_of_statistics = len(features)
+            return with_statistics(head, features)
+        return head
+
+    def _commit(self, head: Head, change: int, steps: int, steps_a_second: float) -> int:
+        """Make a fitted head the model, unless the classes are others by now."""
+        with self._state:
+            self._steps_a_second = steps_a_second
+            if head.num_classes == self.num_classes and self._classes_changed_at <= change:
+                self._head = head
+                self.revision += 1
+                if change == self._labels_changed:
+                    self._steps_since_change += steps
+            return self.revision
