@@ -45,26 +45,20 @@ def _command() -> Any:
     return typer.main.get_command(app)
 
 
-def run_command(arguments: list[str], encoding: str = "utf-8", *, whole: bool = False) -> Reply:
-    """Run a command line in this process, with `whole` as the shell does, and return what it printed; raise what it
-    raises. What the encoding cannot show is written as an escape, as `main` has it."""
+def capture_output(action: Callable[[], Any], encoding: str = "utf-8", *, strict: bool = False) -> Reply:
+    """Call a function in this process and return what it printed and its exit code; raise what it raises. What the
+    encoding cannot show is written as an escape, but where it is `strict`."""
     streams = [
-        io.TextIOWrapper(io.BytesIO(), encoding, errors="strict" if whole else "backslashreplace") for _ in range(2)
+        io.TextIOWrapper(io.BytesIO(), encoding, errors="strict" if strict else "backslashreplace") for _ in range(2)
     ]
-    before = sys.stdout, sys.stderr, sys.argv
-    sys.stdout, sys.stderr, sys.argv = streams[0], streams[1], ["pixelwise", *arguments]
-    code: Any = 0
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = streams
     try:
-        if whole:
-            from pixelwise.cli.app import main
-
-            main()
-        else:
-            code = _command().main(arguments, prog_name="pixelwise", standalone_mode=False)
+        code = action()
     except SystemExit as error:
         code = error.code
     finally:
-        sys.stdout, sys.stderr, sys.argv = before
+        sys.stdout, sys.stderr = before
     texts = []
     for stream in streams:
         stream.flush()
@@ -72,19 +66,42 @@ def run_command(arguments: list[str], encoding: str = "utf-8", *, whole: bool = 
     return Reply(code if isinstance(code, int) else 0 if code is None else 1, *texts)
 
 
+def run_command(arguments: list[str], encoding: str = "utf-8", *, whole: bool = False) -> Reply:
+    """Run a command line in this process, with `whole` as the shell does, and return what it printed; raise what it
+    raises. Without `whole` what the encoding cannot show is written as an escape, as `main` has it."""
+
+    def run() -> Any:
+        if not whole:
+            return _command().main(arguments, prog_name="pixelwise", standalone_mode=False)
+        from pixelwise.cli.app import main
+
+        return main()
+
+    before, sys.argv = sys.argv, ["pixelwise", *arguments]
+    try:
+        return capture_output(run, encoding, strict=whole)
+    finally:
+        sys.argv = before
+
+
 def cli(*arguments: str | Path, codes: tuple[int, ...] = (0,), encoding: str = "utf-8", whole: bool = False) -> Reply:
     reply = run_command([str(word) for word in arguments], encoding, whole=whole)
-    if reply.code not in codes:
-        raise FaultError(TRACEBACK, f"exit code {reply.code}: {reply.err[-300:]}")
-    for text in (reply.out, reply.err):
-        if control := CONTROL.search(text):
-            raise FaultError(OUTPUT, f"the control character {control[0]!r} in {arguments[0]}'s output")
+    check_reply(reply, str(arguments[0]), codes)
     if "--json" in arguments and reply.code in (0, 1) and reply.out:
         try:
             json.loads(reply.out, parse_constant=_no_number)
         except ValueError as error:
             raise FaultError(OUTPUT, f"no JSON in {arguments[0]}'s output ({error})") from error
     return reply
+
+
+def check_reply(reply: Reply, command: str, codes: tuple[int, ...] = (0,)) -> None:
+    """Raise `FaultError` for another exit code, and for control characters in what was printed."""
+    if reply.code not in codes:
+        raise FaultError(TRACEBACK, f"exit code {reply.code}: {reply.err[-300:]}")
+    for text in (reply.out, reply.err):
+        if control := CONTROL.search(text):
+            raise FaultError(OUTPUT, f"the control character {control[0]!r} in {command}'s output")
 
 
 def _no_number(name: str) -> None:

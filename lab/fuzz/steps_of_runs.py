@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from lab.fuzz.models import DATA
-from lab.fuzz.steps import Step, cli, step
+from lab.fuzz.steps import Step, capture_output, check_reply, step
 
 
 class ReachedError(Exception):
@@ -21,55 +19,46 @@ def steps_of_run(rng: Random, root: Path, out: Path, made: Path) -> Iterator[Ste
     """Yield one of what reads a run: going on with it, repeating it, starting from it, looking at it, exporting it."""
     data, way = made / DATA, rng.random()
     if way < 0.4:
-        yield _planned("train", data, "--out", root, "--resume")
+        yield f"train {data} --out {root} --resume", partial(_plan, data, root, resume=True)
     elif way < 0.5:
-        yield _planned("train", data, "--out", out / "r", "--config", root / "config.yaml")
+        config = root / "config.yaml"
+        yield f"train {data} --out {out / 'r'} --config {config}", partial(_plan, data, out / "r", config=config)
     elif way < 0.6:
-        net = ["--model", "segnet_basic", "--width", "0.05", "--epochs", "1"]
-        yield _planned("train", data, "--out", out / "r", "--from", root, *net)
+        net = {"model": "segnet_basic", "width": 0.05, "epochs": 1}
+        plan = partial(_plan, data, out / "r", start_from=root, **net)
+        yield f"train {data} --out {out / 'r'} --from {root} --model segnet_basic --width 0.05 --epochs 1", plan
     elif way < 0.75:
         yield step("inspect", root, "--json")
     elif way < 0.85:
-        yield f"export {root} --out x.onnx", partial(_export, root, out)
+        yield f"export {root} --out x.onnx", partial(_read_for_export, root)
     elif way < 0.93:
         yield step("evaluate", root, data, "--split", "test", "--json")
     else:
         yield step("predict", root, data / "test" / "images", "--out", out / "p")
 
 
-def _planned(*arguments: str | Path) -> Step:
-    return " ".join(map(str, arguments)), partial(_plan, arguments)
-
-
-def _plan(arguments: tuple[str | Path, ...]) -> None:
+def _plan(data: Path, out: Path, **options: object) -> None:
     """Run a training up to its first step."""
-    from pixelwise.training.session import Session
-
-    with _replaced(Session, "_fit", _reach):
-        try:
-            cli(*arguments)
-        except ReachedError:
-            return
+    check_reply(capture_output(partial(_train_until_first_step, data, out, options)), "train")
 
 
-def _reach(*arguments: Any) -> None:
-    raise ReachedError
+def _train_until_first_step(data: Path, out: Path, options: dict[str, object]) -> None:
+    from pixelwise.training.callbacks import Callback
+    from pixelwise.training.run import train
 
+    class Stop(Callback):
+        def on_start(self, step: int, steps: int) -> None:
+            raise ReachedError
 
-def _export(root: Path, out: Path) -> None:
-    """Export a run but for the tracing of its net, which takes seconds and knows nothing of the run's files."""
-    from pixelwise.training import finish
-
-    with _replaced(finish, "export_onnx", lambda pipeline, info, path: path.write_bytes(info.to_json().encode())):
-        out.mkdir(parents=True, exist_ok=True)
-        cli("export", root, "--out", out / "x.onnx")
-
-
-@contextmanager
-def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
-    original = getattr(module, name)
-    setattr(module, name, function)
     try:
-        yield
-    finally:
-        setattr(module, name, original)
+        train(data, out=out, callbacks=[Stop()], **options)  # type: ignore[arg-type]
+    except ReachedError:
+        return
+
+
+def _read_for_export(root: Path) -> None:
+    """Read what an export reads of a run. The tracing of its net takes seconds and knows nothing of the run's files."""
+    from pixelwise.training.weights import load_run, model_info
+
+    pipeline, config = load_run(root)
+    model_info(config, pipeline)

@@ -40,9 +40,14 @@ class Course(Callback):
     """Writes down what it is told."""
 
     def __init__(self) -> None:
+        self.start: tuple[int, int] | None = None
         self.losses: list[float] = []
         self.scores: list[tuple[int, float]] = []
         self.metrics: dict[str, Any] = {}
+
+    def on_start(self, step: int, steps: int) -> None:
+        assert not self.losses
+        self.start = step, steps
 
     def on_step(self, step: int, loss: float) -> None:
         self.losses.append(loss)
@@ -87,6 +92,7 @@ def test_a_run_has_the_users_model_loss_and_callbacks(data: Path, tmp_path: Path
     train(data, out=tmp_path / "plain", model=Net, epochs=2, callbacks=[plain], quiet=True)
     run = train(data, out=tmp_path / "run", model=Net, loss=doubled, epochs=2, callbacks=[double], quiet=True)
     assert len(double.losses) == RunConfig.load(run.path / "config.yaml").recipe.steps
+    assert double.start == (0, len(double.losses))
     assert double.losses[0] == pytest.approx(2 * plain.losses[0])
     assert [step for step, _ in double.scores] == [len(double.losses) // 2, len(double.losses)]
     assert max(score for _, score in double.scores) == pytest.approx(run.val_score)

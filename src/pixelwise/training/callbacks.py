@@ -20,6 +20,17 @@ class Callback(Protocol):
     [0.5]
     """
 
+    def on_start(self, step: int, steps: int) -> None:
+        """Take note of the start: data and model are there, and the next thing is a step.
+
+        Parameters
+        ----------
+        step
+            Number of steps taken so far: 0, or more where a run goes on.
+        steps
+            Number of steps of the whole run.
+        """
+
     def on_step(self, step: int, loss: float) -> None:
         """Take note of a step.
 

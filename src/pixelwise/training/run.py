@@ -162,7 +162,8 @@ def train(
     metrics
         Names of further metrics of the model file, which stand in metrics.json and the report (see `register_metric`).
     callbacks
-        Objects that are told each step, each validation and the end (see `pixelwise.training.callbacks.Callback`).
+        Objects that are told the start, each step, each validation and the end (see
+        `pixelwise.training.callbacks.Callback`).
     quiet
         Print nothing.
     wording

@@ -69,6 +69,9 @@ class Session:
             run.begin(config)
         self._announce(config, data, trainer)
         with distributed.watch_processes(run, accelerator):
+            if accelerator.is_main_process:
+                for callback in self.callbacks:
+                    callback.on_start(trainer.progress.step, config.recipe.steps)
             progress = self._fit(run, config, trainer, data)
             for trainer in trainers:  # of a run that was extended
                 progress = self._fit(run, config, trainer, data)
