@@ -6,12 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import RunError
+from pixelwise.data.dataset import Sample
 from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
@@ -19,7 +21,7 @@ from pixelwise.tasks.instance import INSTANCE
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
-from pixelwise.training.samples import Batch
+from pixelwise.training.samples import Batch, augment_sample
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -96,6 +98,43 @@ def test_the_loss_of_an_instance_model_adds_weighed_means_of_its_errors(recipe: 
         0.25 * 2 * F.l1_loss(logits[:, 4:].movedim(1, -1)[inside], centres[:, 1:].movedim(1, -1)[inside])
     )  # of both ways together
     assert trainer.train_step(batch._replace(task_target=centres)) == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_objects_without_labels_count_in_no_loss(recipe: Recipe) -> None:
+    """One object and its surroundings are accepted and labelled; whether others are known to lie where nothing is
+    labelled, and where their centres are, changes nothing."""
+    label_map = np.full((64, 64), IGNORE_INDEX, np.uint8)
+    label_map[4:28, 4:28] = 0
+    accepted = np.zeros((64, 64), np.int32)
+    accepted[8:22, 10:24] = 5
+    label_map[accepted > 0] = 1
+    label_map[40:42, 30:60] = 1  # a stroke on an object that nobody has accepted
+    more = accepted.copy()
+    more[30:60, 4:20], more[6:40, 40:60] = 2, 9
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    update = {
+        "class_weights": (1.0, 2.0),
+        "learning_rate": 1e-12,
+        "scale": (0.8, 1.3),
+        "rotate": True,
+        "crop": (64, 64),
+    }
+    changed = recipe.replace(**update)
+    losses = []
+    for instance_map in (accepted, more):
+        torch.manual_seed(0)
+        grouping = GroupingParameters((1,))
+        pipeline = Pipeline(build("fpn", 5, encoder="test_resnet"), IMAGENET_MEAN, IMAGENET_STD, grouping=grouping)
+        trainer = Trainer(pipeline, changed, 0, INSTANCE)
+        sample = Sample(image, label_map, instance_map)
+        crops = [augment_sample(sample, changed, np.random.default_rng(key), INSTANCE) for key in range(2)]
+        images, targets, _, centres = (list(parts) for parts in zip(*crops, strict=True))
+        assert (targets[0] == IGNORE_INDEX).any()
+        trainer.start()
+        tensors = [torch.from_numpy(np.stack(parts)) for parts in (images, targets, centres)]
+        losses.append(trainer.train_step(Batch(tensors[0], tensors[1].long(), None, tensors[2])))
+    assert losses[0] == losses[1]
+    assert not np.array_equal(accepted, more)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

@@ -17,6 +17,7 @@ from pixelwise.core.errors import MaskError, OptionError
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.problem import Problem
+from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.bands import band_size, measure_bands, read_channels, read_stored
 from pixelwise.raster.depth import measure_range
 from pixelwise.raster.image import image_size
@@ -236,12 +237,16 @@ class Dataset:
         """Read one item's files.
 
         Raises `ImageError` for an image or mask file that cannot be read and `MaskError` for a mask that is missing,
-        holds values that are no classes, or differs from its image in size.
+        holds values that are no classes, or differs from its image in size. Where other images have files of object ids
+        and this one, partly labelled, has none, none of its objects is known.
         """
         image = self.read_image(item)
         labels = self.read_labels(item)
         require_sizes(item, labels, image.shape[:2])
-        return Sample(image, labels.label_map, labels.instance_map)
+        instance_map = labels.instance_map
+        if instance_map is None and self.id_files and is_partly_labelled(labels.label_map):
+            instance_map = np.zeros(labels.label_map.shape, np.int32)  # strokes are no objects
+        return Sample(image, labels.label_map, instance_map)
 
     def items(self) -> Iterator[tuple[str, Item]]:
         """Yield (split, item) over all splits."""
@@ -269,6 +274,12 @@ def _read_files(
     if item.instances is None or read_instance_map is None:
         return Labels(label_map)
     return Labels(label_map, read_instance_map(item.instances))
+
+
+def is_partly_labelled(label_map: UInt8) -> bool:
+    """Return whether a label map has labels, but at less than half of its pixels, as masks of strokes have."""
+    labelled = np.count_nonzero(counted_pixels(label_map))
+    return 0 < 2 * labelled < label_map.size
 
 
 def mask_of(item: Item) -> Path:

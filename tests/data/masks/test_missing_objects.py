@@ -113,3 +113,29 @@ def test_pascal_voc_too(cells: Path, tmp_path: Path, save) -> None:
 def test_what_is_written_has_no_such_problem(cells: Path, tmp_path: Path) -> None:
     write_folders(open_folders(cells), tmp_path / "out")
     assert told(tmp_path / "out")[1] == []
+
+
+def test_strokes_on_objects_that_nobody_has_accepted_yet(cells: Path, save, discs) -> None:
+    """Less than half of an image is labelled: one object accepted, strokes on another; in two more strokes alone, with
+    an empty map and without one. Nothing is missing, and no stroke is an object."""
+    ids = discs(3, [1, 2, 3])
+    stroke = np.zeros((64, 64), bool)
+    stroke[::7] = True
+    labels = np.where(ids > 0, 1, 2 * (np.arange(64) > 60))
+    save("train/masks/3.png", np.where((ids == 1) | stroke, labels, 255))
+    save("train/instances/3.png", np.where(ids == 1, 1, 0))
+    for seed in (1, 2):
+        mask = np.where(discs(seed, [1, 2, 3]) > 0, 1, 2 * (np.arange(64) > 60))
+        save(f"train/masks/{seed}.png", np.where(stroke, mask, 255))
+    save("train/instances/1.png", np.zeros((64, 64)))
+    (cells / "train/instances/2.png").unlink()
+    result, problems = told(cells)
+    assert [kind for _, kind in problems if kind == "missing_objects"] == []
+    assert result.unusable_for_objects == set()
+    assert result.class_objects.tolist() == [0, 10, 0]  # 3 each in 0, 4 and 5, and the accepted one
+    data = open_dataset(cells)
+    samples = {item.name: data.read(item) for item in data.splits["train"]}
+    for name, objects in (("0", 3), ("1", 0), ("2", 0), ("3", 1)):
+        instance_map = samples[name].instance_map
+        assert instance_map is not None
+        assert len(np.unique(instance_map)) == objects + 1

@@ -1,4 +1,8 @@
-"""Masks compared with the instance maps beside them: objects without an id, and ids on background."""
+"""Masks compared with the instance maps beside them: objects without an id, and ids on background.
+
+In an image of which less than half is labelled, strokes on objects are no objects: what they belong to is unknown, and
+nothing is missing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.text import quantity
-from pixelwise.data.dataset import Item, Labels
+from pixelwise.data.dataset import Item, Labels, is_partly_labelled
 from pixelwise.data.problem import Problem
 from pixelwise.metrics.pixels import counted_pixels
 
@@ -25,8 +29,9 @@ _THICK = 2
 class ObjectCounts:
     """The objects of one image, counted by class; each array int64 (num_classes,).
 
-    has_map: whether there is an instance map. pixels: pixels of each class. ids: objects with an id. lost: regions
-    without an id. lost_pixels: the pixels of these regions.
+    has_map: whether there is an instance map. pixels: pixels of each class, without those of classes of which a partly
+    labelled image has strokes alone. ids: objects with an id. lost: regions without an id. lost_pixels: the pixels of
+    these regions.
     """
 
     item: Item
@@ -43,7 +48,9 @@ def count_objects(item: Item, labels: Labels, pixels: Int64, ids: Int64) -> Obje
     pixels, ids: the pixels and the objects of each class, int64 (num_classes,).
     """
     lost, lost_pixels = np.zeros((2, len(pixels)), np.int64)
-    if labels.instance_map is not None:
+    if is_partly_labelled(labels.label_map):
+        pixels = np.where(ids > 0, pixels, 0)
+    elif labels.instance_map is not None:
         _count_lost(labels.label_map, labels.instance_map, lost, lost_pixels)
     return ObjectCounts(item, item.instances is not None, pixels, ids, lost, lost_pixels)
 
