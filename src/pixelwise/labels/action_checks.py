@@ -21,12 +21,11 @@ MOST_TEXT = 200
 Action = dict[str, Any]
 Check = Callable[[Any, "Limits"], Any]
 
-PIXEL_TYPES = frozenset(
-    {
-        *("stroke", "polygon", "fill", "accept", "clean", "clear"),
-        *("object_add", "object_accept", "object_split", "object_merge", "object_delete"),
-    }
+REGION_TYPES = frozenset(
+    {"fill", "accept", "object_add", "object_accept", "object_split", "object_merge", "object_delete"}
 )
+"""Actions whose pixels do not follow from their fields: they lie in a file beside the journal."""
+PIXEL_TYPES = frozenset({"stroke", "polygon", "clean", "clear"}) | REGION_TYPES
 """Actions that change an image's labels or objects, and that undo takes back."""
 CLASS_TYPES = frozenset({"class_add", "class_rename", "class_recolor", "class_merge", "class_delete"})
 """Actions of the whole project."""

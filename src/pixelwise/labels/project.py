@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from pixelwise.core.errors import DataError, OptionError, PixelwiseError, RunErr
 from pixelwise.core.files import output_errors
 from pixelwise.core.locks import LockFile
 from pixelwise.data.class_list import write_classes
-from pixelwise.labels.action_checks import CLASS_TYPES, PIXEL_TYPES, Action, Limits, check_action, check_text
+from pixelwise.labels.action_checks import (
+    CLASS_TYPES,
+    PIXEL_TYPES,
+    REGION_TYPES,
+    Action,
+    Limits,
+    check_action,
+    check_text,
+)
 from pixelwise.labels.history import History
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.journal import Entry, Journal
@@ -28,11 +37,13 @@ from pixelwise.labels.project_files import (
     link_new_images,
     write_split_lists,
 )
+from pixelwise.labels.regions import RegionPart, write_region
 from pixelwise.labels.tiled_map import Box
 from pixelwise.raster.image import IMAGE_ENDINGS, image_size, tiff_page
 from pixelwise.raster.reader import open_reader
 from pixelwise.raster.zarr import is_zarr
 
+Resolve = Callable[[Action, ImageLabels], Iterable[RegionPart]]
 MOST_LABEL_BYTES = 2**28
 """What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
 
@@ -146,8 +157,13 @@ class Project:
 
     def _follow_journal(self) -> None:
         """Bring everything to where the journal says that it is."""
+        regions: set[str] = set()
         for entry in self.journal.load():
             self.history.add(entry)
+            regions.add(str(entry.get("region", "")))
+        for path in self.folder.regions.glob("*.zip"):
+            if path.name not in regions:  # of an action that was cut off before it was in the journal
+                path.unlink()
         if self.journal.remark:
             self.problems.append(self.journal.remark)
         for image in list(self.images):
@@ -251,7 +267,7 @@ class Project:
         image: str | None = None,
         *,
         client: str = "python",
-        prepare: Callable[[Action], Action] | None = None,
+        resolve: Resolve | None = None,
     ) -> Outcome:
         """Do an action: it is in the journal, on the disk, when this returns.
 
@@ -264,9 +280,8 @@ class Project:
             The image's name; `None` for an action on the whole project.
         client
             Who does it.
-        prepare
-            Completes the checked action, for types whose pixels do not follow from their fields: it writes these to a
-            file and names it as `region`.
+        resolve
+            Yields the pixels that an action writes whose fields do not say them (see `Corrector.resolve`).
 
         Raises
         ------
@@ -275,17 +290,49 @@ class Project:
         OutputError
             The disk does not take the action; nothing has changed.
         """
+        identity = check_text(action["id"], "id") if action.get("id") is not None else None
+        if image is not None and action.get("type") in REGION_TYPES:
+            return self._write_region(action, image, client, resolve, identity)
         with self._lock:
-            identity = check_text(action["id"], "id") if action.get("id") is not None else None
-            if identity is not None and identity in self.history.ids:
-                return self._repeat(self.history.ids[identity], image)
+            if (number := self._number_of_id(identity)) is not None:
+                return self._repeat(number, image)
             checked = self._check(action, image)
             self.history.require_possible(checked)
             if checked["type"] in ("undo", "redo"):
                 return self._step_in_history(checked["type"], image, client, identity)
-            if prepare is not None:
-                checked = prepare(checked)
             return self._do({**checked, "image": image, "client": client}, identity)
+
+    def _write_region(
+        self, action: Mapping[str, Any], image: str, client: str, resolve: Resolve | None, identity: str | None
+    ) -> Outcome:
+        """Do an action whose pixels are computed and written to a file first, while others go on. Where the image's
+        labels have changed meanwhile, they are computed again, and others wait."""
+        if resolve is None:
+            raise OptionError("resolve", "None", f"what {action['type']} writes", "Pass `Corrector(...).resolve`.")
+        path = self.folder.regions / f"{uuid.uuid4().hex}.zip"
+        with self._lock:
+            if (number := self._number_of_id(identity)) is not None:
+                return self._repeat(number, image)
+            checked, labels = self._check(action, image), self.labels(image)
+        try:
+            count = write_region(path, resolve(checked, labels))
+            with self._lock:
+                if (number := self._number_of_id(identity)) is not None:
+                    path.unlink()
+                    return self._repeat(number, image)
+                checked, newest = self._check(action, image), self.labels(image)
+                if newest.number != labels.number:
+                    count = write_region(path, resolve(checked, newest))
+                if count:
+                    return self._do({**checked, "image": image, "client": client, "region": path.name}, identity)
+                path.unlink()
+                return Outcome(self.number, nothing=True)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _number_of_id(self, identity: str | None) -> int | None:
+        return None if identity is None else self.history.ids.get(identity)
 
     def _repeat(self, number: int, image: str | None) -> Outcome:
         """Return what an action did that was sent before: where exactly is not known any more."""

@@ -34,8 +34,9 @@ class RegionPart:
     values: npt.NDArray[Any]
 
 
-def write_region(path: Path, parts: Iterable[RegionPart]) -> None:
-    """Write parts, whole or not at all, and have them on the disk. Raises `OutputError`."""
+def write_region(path: Path, parts: Iterable[RegionPart]) -> int:
+    """Write parts, whole or not at all, and have them on the disk; return how many. Raises `OutputError`."""
+    count = 0
     with (
         write_atomically(path, durable=True) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
@@ -44,6 +45,8 @@ def write_region(path: Path, parts: Iterable[RegionPart]) -> None:
             name = f"{part.kind}/{','.join(map(str, part.box_tlbr))}"
             content = np.ascontiguousarray(part.values, DTYPES[part.kind]).tobytes()
             archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED, 1)
+            count += 1
+    return count
 
 
 def read_region(path: Path) -> Iterator[RegionPart]:

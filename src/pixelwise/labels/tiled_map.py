@@ -48,11 +48,15 @@ class TiledMap:
         self._shared: set[tuple[int, int]] = set()
         """Tiles that a snapshot has, too."""
         self._counts: dict[tuple[int, int], dict[int, int]] = {}
+        self._reduced: dict[tuple[int, int], dict[int, Array]] = {}
+        """Smaller versions of tiles, by level."""
 
     def snapshot(self) -> TiledMap:
         """Return this map as it is now, to be read while this one changes. Nothing is copied until then."""
         copy = TiledMap(self.size, self.dtype, self.empty)
-        copy._tiles, copy._counts = dict(self._tiles), dict(self._counts)
+        for place in self._tiles:
+            self._reduced.setdefault(place, {})  # what one of both makes, both have
+        copy._tiles, copy._counts, copy._reduced = dict(self._tiles), dict(self._counts), dict(self._reduced)
         self._shared = set(self._tiles)
         return copy
 
@@ -78,18 +82,45 @@ class TiledMap:
                 ]
         return values
 
-    def read_every(self, box_tlbr: Box, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Array:
-        """Return the values at rows x columns, all of which lie in the box; tiles without any are not looked at."""
-        values = np.full((len(rows), len(columns)), self.empty, self.dtype)
-        for place, (y0, x0, y1, x1) in self._parts(box_tlbr):
-            if (tile := self._tiles.get(place)) is None:
-                continue
-            first_row, last_row = np.searchsorted(rows, (y0, y1))
-            first_column, last_column = np.searchsorted(columns, (x0, x1))
-            inner_rows = rows[first_row:last_row] - place[0] * SIDE
-            inside = np.ix_(inner_rows, columns[first_column:last_column] - place[1] * SIDE)
-            values[first_row:last_row, first_column:last_column] = tile[inside]
+    def read_level(self, level: int, box_tlbr: Box) -> Array:
+        """Return a box of the map at 1 / 2**level of its size: of each block of 2 x 2 values, level by level, the last
+        one that is not `empty`, so that a thin line is still there in a small picture.
+
+        Parameters
+        ----------
+        level
+            0 to 10.
+        box_tlbr
+            In pixels of the level, whose size is that of the map divided by 2**level, rounded up.
+        """
+        top, left, bottom, right = box_tlbr
+        values = np.full((bottom - top, right - left), self.empty, self.dtype)
+        side = SIDE >> level
+        for place in self._places_in((top // side, left // side, -(-bottom // side), -(-right // side))):
+            tile = self._reduced_tile(place, level)
+            row, column = place[0] * side, place[1] * side
+            y0, x0 = max(top, row), max(left, column)
+            y1, x1 = min(bottom, row + tile.shape[0]), min(right, column + tile.shape[1])
+            values[y0 - top : y1 - top, x0 - left : x1 - left] = tile[y0 - row : y1 - row, x0 - column : x1 - column]
         return values
+
+    def _places_in(self, span: Box) -> list[tuple[int, int]]:
+        """Return the stored tiles in a box that counts tiles."""
+        area = (span[2] - span[0]) * (span[3] - span[1])
+        if area < len(self._tiles):
+            places = [(row, column) for row in range(span[0], span[2]) for column in range(span[1], span[3])]
+            return [place for place in places if place in self._tiles]
+        return [
+            (row, column) for row, column in self._tiles if span[0] <= row < span[2] and span[1] <= column < span[3]
+        ]
+
+    def _reduced_tile(self, place: tuple[int, int], level: int) -> Array:
+        if not level:
+            return self._tiles[place]
+        levels = self._reduced.setdefault(place, {})
+        if level not in levels:
+            levels[level] = _halve(self._reduced_tile(place, level - 1), self.empty)
+        return levels[level]
 
     def paint(self, box_tlbr: Box, mask: npt.NDArray[np.bool_], value: int) -> None:
         """Write a value where the mask, of the box's size, is true."""
@@ -113,7 +144,7 @@ class TiledMap:
         for place in list(self._tiles):
             self._tiles[place] = mapping[self._tiles[place]].astype(self.dtype, copy=False)
             self._shared.discard(place)
-            self._counts.pop(place, None)
+            self._forget(place)
             self._drop_empty(place)
 
     def fill_empty(self, value: int) -> Box | None:
@@ -135,19 +166,29 @@ class TiledMap:
         self._tiles.clear()
         self._shared.clear()
         self._counts.clear()
+        self._reduced.clear()
         return changed
 
     def counts(self) -> dict[int, int]:
         """Return how many pixels have each value that is stored; `empty` is left out."""
         total: dict[int, int] = {}
-        for place, tile in self._tiles.items():
-            if place not in self._counts:
-                values, numbers = np.unique(tile, return_counts=True)
-                self._counts[place] = dict(zip(values.tolist(), numbers.tolist(), strict=True))
-            for value, number in self._counts[place].items():
+        for place in list(self._tiles):
+            for value, number in self._counts_in(place).items():
                 if value != self.empty:
                     total[value] = total.get(value, 0) + number
         return total
+
+    def boxes_of(self, value: int) -> Iterator[Box]:
+        """Yield the boxes of the stored tiles that hold a value."""
+        for place in sorted(self._tiles):
+            if value in self._counts_in(place):
+                yield self._tile_box(place)
+
+    def _counts_in(self, place: tuple[int, int]) -> dict[int, int]:
+        if place not in self._counts:
+            values, numbers = np.unique(self._tiles[place], return_counts=True)
+            self._counts[place] = dict(zip(values.tolist(), numbers.tolist(), strict=True))
+        return self._counts[place]
 
     def rows(self, height: int = SIDE) -> Iterator[Array]:
         """Yield the map from the top down, so many rows at a time."""
@@ -190,7 +231,7 @@ class TiledMap:
             )
 
     def _writable(self, place: tuple[int, int]) -> Array:
-        self._counts.pop(place, None)
+        self._forget(place)
         if place not in self._tiles:
             top, left, bottom, right = self._tile_box(place)
             self._tiles[place] = np.full((bottom - top, right - left), self.empty, self.dtype)
@@ -202,7 +243,12 @@ class TiledMap:
     def _drop_empty(self, place: tuple[int, int]) -> None:
         if (self._tiles[place] == self.empty).all():
             del self._tiles[place]
-            self._counts.pop(place, None)
+            self._forget(place)
+
+    def _forget(self, place: tuple[int, int]) -> None:
+        """Drop what follows from a tile that changes."""
+        self._counts.pop(place, None)
+        self._reduced.pop(place, None)
 
 
 def union(one: Box | None, other: Box | None) -> Box | None:
@@ -210,6 +256,16 @@ def union(one: Box | None, other: Box | None) -> Box | None:
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+
+
+def _halve(values: Array, empty: int) -> Array:
+    """Return an array at half its size, rounded up: of each 2 x 2 values the one at the lower right or, where that is
+    `empty`, the first in reading order that is not."""
+    even = np.pad(values, [(0, side % 2) for side in values.shape], mode="edge")
+    half = even[1::2, 1::2].copy()
+    for other in (even[::2, ::2], even[::2, 1::2], even[1::2, ::2]):
+        np.copyto(half, other, where=half == empty)
+    return half
 
 
 def write_map(path: Path, values: TiledMap, palette: Array | None, remarks: dict[str, str]) -> None:

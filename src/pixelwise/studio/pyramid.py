@@ -1,7 +1,7 @@
 """The pyramid in which the page looks at an image: level 0 is full resolution, each level half of the one before.
 
-Tiles are 512 pixels wide, those at the right and lower edges less. The pixel (r, c) of level L shows, of label maps,
-the full-resolution pixel (floor((r + 0.5) * 2^L), floor((c + 0.5) * 2^L)), the last one beyond the edge.
+Tiles are 512 pixels wide, those at the right and lower edges less. Of labels a pixel of level L shows one of its block
+of 2^L x 2^L pixels that has a label, if any has; of predictions the one in the middle.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pixelwise.labels.tiled_map import Box, TiledMap
 
 UInt8 = npt.NDArray[np.uint8]
 TILE = 512
-MOST_LEVEL = 24
+MOST_LEVEL = 10
+"""Of a map's tile one value is left there."""
 
 
 def level_count(size: tuple[int, int]) -> int:
@@ -47,23 +48,21 @@ def full_box(size: tuple[int, int], level: int, row: int, column: int) -> Box | 
     return top, left, min(bottom, size[0]), min(right, size[1])
 
 
+def map_tile(values: TiledMap, level: int, row: int, column: int) -> npt.NDArray[np.generic] | None:
+    """Return a tile of a label map or instance map; `None` where there is none."""
+    box_tlbr = tile_box(values.size, level, row, column)
+    if box_tlbr is None or level > MOST_LEVEL:
+        return None
+    tile: npt.NDArray[np.generic] = values.read_level(level, box_tlbr)
+    return tile
+
+
 def sampled_pixels(size: tuple[int, int], level: int, box_tlbr: Box) -> tuple[npt.NDArray[np.intp], ...]:
-    """Return the rows and the columns of the image that a box of a level shows."""
+    """Return the rows and the columns of the image whose predictions a box of a level shows."""
     top, left, bottom, right = box_tlbr
     step = 2**level
     spans = ((top, bottom, size[0]), (left, right, size[1]))
     return tuple(np.minimum(np.arange(start, stop) * step + step // 2, side - 1) for start, stop, side in spans)
-
-
-def map_tile(values: TiledMap, level: int, row: int, column: int) -> npt.NDArray[np.generic] | None:
-    """Return a tile of a label map or instance map; `None` where there is none."""
-    box_tlbr = tile_box(values.size, level, row, column)
-    if box_tlbr is None:
-        return None
-    rows, columns = sampled_pixels(values.size, level, box_tlbr)
-    within = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-    tile: npt.NDArray[np.generic] = values.read_every(within, rows, columns)
-    return tile
 
 
 def encode_labels(tile: npt.NDArray[np.generic]) -> bytes:

@@ -57,4 +57,6 @@ def objects(request: Request) -> Response:
     if tile is None:
         raise HTTPException(404, "no such tile")
     headers = {**FRESH, "X-Number": str(image.number)}
+    if not image.instance_map.counts():
+        return Response(status_code=204, headers=headers)
     return Response(encode_objects(tile), media_type="image/png", headers=headers)

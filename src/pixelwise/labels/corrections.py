@@ -1,0 +1,293 @@
+"""Actions whose pixels do not follow from their fields: what they write into the labels of an image.
+
+A prediction accepted, a region filled, objects made and corrected. Each function looks no farther than it must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import OptionError
+from pixelwise.labels.action_checks import Action
+from pixelwise.labels.image_labels import ImageLabels
+from pixelwise.labels.objects import pixel_of, region_at, separate_objects
+from pixelwise.labels.regions import UNCHANGED, RegionPart
+from pixelwise.labels.strokes import Box, Mask, Point, UInt8
+from pixelwise.labels.superpixels import superpixels
+from pixelwise.labels.tiled_map import SIDE, TiledMap, union
+
+SURE = 127
+"""A prediction of at most this uncertainty is sure: its best class is ahead of the second by half or more."""
+MOST_SIDE = 4096
+"""A region is looked for in a window of at most this side around its point."""
+SUPERPIXEL_WINDOW = 256
+"""Side of the window whose superpixels are computed."""
+BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
+"""A class of such a name is what parts objects that touch."""
+
+
+class Prediction(Protocol):
+    """What a model says of one image."""
+
+    def read(self, box_tlbr: Box) -> tuple[UInt8, UInt8]:
+        """Return label map and uncertainty of a box; `IGNORE_INDEX` where it is not known."""
+
+    def probabilities(self, box_tlbr: Box) -> npt.NDArray[np.float32]:
+        """Return (K, height, width) of a box, where the label map is known all over."""
+
+
+class ImagePixels(Protocol):
+    """The pixels of one image."""
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        """Return uint8 (height, width, 3) of a box."""
+
+
+class Corrector:
+    """Resolves the actions of one image into the pixels that they write.
+
+    Parameters
+    ----------
+    image
+        Its pixels.
+    prediction
+        What a model says of it; `None` where there is no model.
+    classes
+        The project's classes.
+    """
+
+    def __init__(self, image: ImagePixels, prediction: Prediction | None, classes: ClassMap) -> None:
+        self._image, self._prediction, self._classes = image, prediction, classes
+
+    def resolve(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """Yield what a checked action writes. Raises `OptionError` where there is nothing to write it from."""
+        yield from _RESOLVERS[action["type"]](self, action, labels)
+
+    def accept(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """Labels are what a person drew: the prediction fills what has none."""
+        if "point" in action:
+            box_tlbr, mask = self._predicted_region(labels, action["point"])
+        else:
+            box_tlbr, mask = tuple(action.get("box_tlbr", (0, 0, *labels.size))), None
+        known = False
+        for part in tiles_of(box_tlbr):
+            predicted, uncertainty = self._require_prediction().read(part)
+            known = known or bool((predicted != IGNORE_INDEX).any())
+            free = labels.label_map.read(part) == labels.label_map.empty
+            if action.get("only_sure"):
+                free &= uncertainty <= SURE
+            if mask is not None:
+                free &= mask[_within(part, box_tlbr)]
+            values = np.where(free, predicted, UNCHANGED["labels"]).astype(np.uint8)
+            if (values != UNCHANGED["labels"]).any():
+                yield RegionPart("labels", part, values)
+        if not known:
+            raise no_prediction()
+
+    def fill(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """Everything in a region becomes one class, whatever it was."""
+        if action["of"] == "prediction":
+            box_tlbr, mask = self._predicted_region(labels, action["point"])
+        elif action["of"] == "superpixel":
+            box_tlbr, mask = self._superpixel(labels.size, action["point"])
+        else:
+            box_tlbr, mask = _region(labels.label_map, action["point"])
+        for part in tiles_of(box_tlbr):
+            inside = mask[_within(part, box_tlbr)]
+            values = np.where(inside, action["class_index"], UNCHANGED["labels"]).astype(np.uint8)
+            changed = inside & (labels.label_map.read(part) != action["class_index"])
+            if changed.any():
+                yield RegionPart("labels", part, values)
+
+    def add_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """The connected region of the labels at a point becomes an object."""
+        box_tlbr, mask = _region(labels.label_map, action["point"])
+        row, column = pixel_of(action["point"], labels.size)
+        if labels.label_map.read((row, column, row + 1, column + 1))[0, 0] == IGNORE_INDEX:
+            raise OptionError("point", "a pixel without a label", "a labelled region", "Label the object first.")
+        yield from _new_object(labels, box_tlbr, mask)
+
+    def accept_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """The object that the prediction shows at a point becomes an object, and its free pixels its class."""
+        box_tlbr, mask, class_index = self.propose_object(action["point"], labels.size)
+        yield from _new_object(labels, box_tlbr, mask)
+        free = mask & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
+        if free.any():
+            yield RegionPart("labels", box_tlbr, np.where(free, class_index, UNCHANGED["labels"]).astype(np.uint8))
+
+    def propose_object(self, point: Point, size: tuple[int, int]) -> tuple[Box, Mask, int]:
+        """Return the object that the prediction shows at a point, and its class."""
+        row, column = pixel_of(point, size)
+        window = _window(point, size, SIDE)
+        predicted, _ = self._require_prediction().read(window)
+        class_index = int(predicted[row - window[0], column - window[1]])
+        names = [name.strip().lower() for name in self._classes.names]
+        if class_index == IGNORE_INDEX:
+            raise no_prediction()
+        if class_index == 0 or names[class_index] in BORDER_NAMES:
+            found = f"{self._classes.names[class_index]!r} at this point"
+            raise OptionError("point", found, "an object of another class", "Point at an object.")
+        probabilities = self._require_prediction().probabilities(window)
+        inside = probabilities[class_index] * (predicted != IGNORE_INDEX)
+        border = next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
+        objects = separate_objects(inside, None if border is None else probabilities[border])
+        number = objects[row - window[0], column - window[1]]
+        if not number:
+            raise OptionError("point", "no object", "an object in the prediction", "Point at the middle of one.")
+        rows, columns = np.nonzero(objects == number)
+        top, left, bottom, right = rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
+        box_tlbr = (int(top) + window[0], int(left) + window[1], int(bottom) + window[0], int(right) + window[1])
+        return box_tlbr, objects[top:bottom, left:right] == number, class_index
+
+    def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """An object is parted: by one point in each part, each pixel goes to the nearest point within the object."""
+        ids = {_object_at(labels, point) for point in action["points"]}
+        if len(ids) > 1 or 0 in ids:
+            found = "points in several objects" if len(ids) > 1 else "points outside of objects"
+            raise OptionError("points", found, "points in one object", "Point at the parts of one object.")
+        object_id = ids.pop()
+        box_tlbr = _object_box(labels, object_id)
+        before = labels.instance_map.read(box_tlbr)
+        inside = before == object_id
+        seeds = np.zeros(before.shape, np.int32)
+        new_ids = [object_id, *_next_ids(labels, len(action["points"]) - 1)]
+        for (row, column), new_id in zip(action["points"], new_ids, strict=True):
+            seeds[int(row) - box_tlbr[0], int(column) - box_tlbr[1]] = new_id
+        if (seeds > 0).sum() < len(new_ids):
+            raise OptionError("points", "two points in one pixel", "a pixel in each part", "Zoom in.")
+        after = separate_objects(inside.astype(np.float32), None, seeds)
+        yield RegionPart("objects", box_tlbr, np.where(inside & (after > 0), after, UNCHANGED["objects"]))
+
+    def merge_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """Several objects become one, of the lowest id."""
+        ids = sorted(set(action["ids"]))
+        if len(ids) < 2:
+            raise OptionError("ids", str(action["ids"]), "two or more objects", "Choose another object, too.")
+        boxes = [_object_box(labels, object_id) for object_id in ids]
+        box_tlbr = boxes[0]
+        for other in boxes[1:]:
+            box_tlbr = union(box_tlbr, other) or box_tlbr
+        for part in tiles_of(box_tlbr):
+            chosen = np.isin(labels.instance_map.read(part), ids[1:])
+            if chosen.any():
+                yield RegionPart("objects", part, np.where(chosen, ids[0], UNCHANGED["objects"]).astype(np.int32))
+
+    def delete_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """An object is none any more; its labels stay."""
+        for part in tiles_of(_object_box(labels, action["id"])):
+            chosen = labels.instance_map.read(part) == action["id"]
+            if chosen.any():
+                yield RegionPart("objects", part, np.where(chosen, 0, UNCHANGED["objects"]).astype(np.int32))
+
+    def _predicted_region(self, labels: ImageLabels, point: Point) -> tuple[Box, Mask]:
+        window = _window(point, labels.size, MOST_SIDE)
+        predicted, _ = self._require_prediction().read(window)
+        shifted = point[0] - window[0], point[1] - window[1]
+        row, column = pixel_of(shifted, predicted.shape)
+        if predicted[row, column] == IGNORE_INDEX:
+            raise no_prediction()
+        return _shift(*region_at(predicted, shifted), window)
+
+    def _superpixel(self, size: tuple[int, int], point: Point) -> tuple[Box, Mask]:
+        window = _window(point, size, SUPERPIXEL_WINDOW)
+        regions = superpixels(self._image.read(window))
+        return _shift(*region_at(regions, (point[0] - window[0], point[1] - window[1])), window)
+
+    def _require_prediction(self) -> Prediction:
+        if self._prediction is None:
+            raise no_prediction()
+        return self._prediction
+
+
+def no_prediction() -> OptionError:
+    """Return the error of an action that needs a prediction that is not there."""
+    remedy = "Label pixels of two classes, and wait a moment."
+    return OptionError("point", "no prediction here yet", "a model's prediction", remedy)
+
+
+def tiles_of(box_tlbr: Box) -> Iterator[Box]:
+    """Yield parts of a box that lie in one tile of a map each, in reading order."""
+    top, left, bottom, right = box_tlbr
+    for row in range(top - top % SIDE, bottom, SIDE):
+        for column in range(left - left % SIDE, right, SIDE):
+            yield max(top, row), max(left, column), min(bottom, row + SIDE), min(right, column + SIDE)
+
+
+def _within(part: Box, box_tlbr: Box) -> tuple[slice, slice]:
+    top, left = box_tlbr[:2]
+    return slice(part[0] - top, part[2] - top), slice(part[1] - left, part[3] - left)
+
+
+def _window(point: Point, size: tuple[int, int], side: int) -> Box:
+    """Return a box of at most this side around a point, within the image. Raises `OptionError` outside of it."""
+    row, column = pixel_of(point, size)
+    top, left = max(0, min(row - side // 2, size[0] - side)), max(0, min(column - side // 2, size[1] - side))
+    return top, left, min(top + side, size[0]), min(left + side, size[1])
+
+
+def _region(values: TiledMap, point: Point) -> tuple[Box, Mask]:
+    """Return the connected region of equal value at a point, in a window around it."""
+    window = _window(point, values.size, MOST_SIDE)
+    return _shift(*region_at(values.read(window), (point[0] - window[0], point[1] - window[1])), window)
+
+
+def _shift(box_tlbr: Box, mask: Mask, window: Box) -> tuple[Box, Mask]:
+    top, left = window[:2]
+    return (box_tlbr[0] + top, box_tlbr[1] + left, box_tlbr[2] + top, box_tlbr[3] + left), mask
+
+
+def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[RegionPart]:
+    """Yield a new object: the pixels of a mask that belong to none."""
+    free = mask & (labels.instance_map.read(box_tlbr) == 0)
+    if not free.any():
+        remedy = "Split or remove the object that is there."
+        raise OptionError("point", "an object already", "a place without one", remedy)
+    new_id = _next_ids(labels, 1)[0]
+    yield RegionPart("objects", box_tlbr, np.where(free, new_id, UNCHANGED["objects"]).astype(np.int32))
+
+
+def _next_ids(labels: ImageLabels, count: int) -> list[int]:
+    highest = max(labels.instance_map.counts(), default=0)
+    if highest + count > 65535:
+        raise OptionError("id", f"{highest + count:,}", "at most 65,535 objects", "Cut the image into parts.")
+    return list(range(highest + 1, highest + 1 + count))
+
+
+def _object_at(labels: ImageLabels, point: Point) -> int:
+    row, column = pixel_of(point, labels.size)
+    return int(labels.instance_map.read((row, column, row + 1, column + 1))[0, 0])
+
+
+def _object_box(labels: ImageLabels, object_id: int) -> Box:
+    """Return the bounding box of an object. Raises `OptionError` where there is none."""
+    result: Box | None = None
+    for box_tlbr in labels.instance_map.boxes_of(object_id):
+        rows, columns = np.nonzero(labels.instance_map.read(box_tlbr) == object_id)
+        top, left = box_tlbr[:2]
+        inner = (
+            int(rows.min()) + top,
+            int(columns.min()) + left,
+            int(rows.max()) + top + 1,
+            int(columns.max()) + left + 1,
+        )
+        result = union(result, inner)
+    if result is None:
+        raise OptionError("id", str(object_id), "the number of an object", "Point at an object.")
+    return result
+
+
+Resolver = Callable[[Corrector, Action, ImageLabels], Iterator[RegionPart]]
+_RESOLVERS: dict[str, Resolver] = {
+    "accept": Corrector.accept,
+    "fill": Corrector.fill,
+    "object_add": Corrector.add_object,
+    "object_accept": Corrector.accept_object,
+    "object_split": Corrector.split_object,
+    "object_merge": Corrector.merge_objects,
+    "object_delete": Corrector.delete_object,
+}
