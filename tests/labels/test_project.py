@@ -282,3 +282,53 @@ def test_new_photos_join_when_the_project_is_opened_again(photos):
     with open_project(photos) as project:
         names = [image.name for image in project.images]
         assert names == ["a.png", "a_2.jpg", "b.png", "c.jpg", "more_a.png"]
+
+
+def test_labelled_data_set_is_corrected_in_a_project_of_its_own(tmp_path):
+    root = tmp_path / "street"
+    rng = np.random.default_rng(3)
+    classes = {(0, 0, 0): 0, (255, 0, 0): 1}
+    for split, count in (("train", 2), ("test", 1)):
+        for kind in ("images", "masks"):
+            (root / split / kind).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(rng.integers(0, 256, (*SIZE, 3), np.uint8)).save(root / split / "images" / f"{number}.png")
+            labels = rng.integers(0, 2, SIZE, np.uint8)
+            colors = np.array(list(classes), np.uint8)[labels]
+            Image.fromarray(colors).save(root / split / "masks" / f"{number}.png")
+    (root / "classes.yaml").write_text(
+        "classes: [{name: road, color: [0, 0, 0]}, {name: car, color: [255, 0, 0]}]\n", encoding="utf-8"
+    )
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    with open_project(root) as project:
+        assert [image.name for image in project.images] == ["0.png", "0_2.png", "1.png"]
+        assert project.classes.names == ("road", "car")
+        expected = open_dataset(root)
+        item = next(item for split, item in expected.items() if split == "test")
+        labels = expected.read(item).label_map
+        assert_array_equal(whole(project, "0_2.png"), labels)
+        project.perform({**stroke(3, 1), "width": 3.0}, "0_2.png")
+        project.perform({"type": "undo"}, "0_2.png")
+        assert project.perform({"type": "undo"}, "0_2.png").nothing
+        project.perform(stroke(3, 1), "0_2.png")
+        corrected = project.folder.root
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    dataset = open_dataset(corrected)
+    assert [item.name for item in dataset.splits["test"]] == ["0_2"]
+    labels[3, 5:15] = 1
+    assert_array_equal(dataset.read(dataset.splits["test"][0]).label_map, labels)
+
+
+def test_objects_of_a_data_set_are_kept(tmp_path):
+    from pixelwise_scenes import write_scenes
+
+    write_scenes(tmp_path / "fruit", 0, {"train": 1}, (64, 96), "fruit")
+    with open_project(tmp_path / "fruit") as project:
+        name = project.images[0].name
+        dataset = open_dataset(tmp_path / "fruit")
+        _, item = next(iter(dataset.items()))
+        expected = dataset.read(item)
+        labels = project.labels(name)
+        assert_array_equal(labels.label_map.read((0, 0, 64, 96)), expected.label_map)
+        assert_array_equal(labels.instance_map.read((0, 0, 64, 96)), expected.instance_map)
+        assert project.object_count(name) == expected.instance_map.max()

@@ -82,6 +82,8 @@ def studio(
             open_browser(address)
 
     try:
+        if model is not None:
+            opened.offer_model(model)
         serve(opened, host, port, announce)
     finally:
         opened.close()

@@ -160,7 +160,7 @@ def _source(value: Any, limits: Limits) -> str:
 
 def _object_id(value: Any, limits: Limits) -> int:
     if type(value) is not int or not 1 <= value <= 65535:
-        raise OptionError("id", repr(value)[:80], "the number of an object", "Send another.")
+        raise OptionError("object_id", repr(value)[:80], "the number of an object", "Send another.")
     return value
 
 
@@ -181,7 +181,7 @@ _FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "object_accept": ({"point": _pixel}, {}),
     "object_split": ({"points": _pixels}, {}),
     "object_merge": ({"ids": _object_ids}, {}),
-    "object_delete": ({"id": _object_id}, {}),
+    "object_delete": ({"object_id": _object_id}, {}),
     "class_add": ({"name": _name}, {"color": _color}),
     "class_rename": ({"class_index": _class_index, "name": _name}, {}),
     "class_recolor": ({"class_index": _class_index, "color": _color}, {}),

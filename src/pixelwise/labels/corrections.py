@@ -145,7 +145,7 @@ class Corrector:
         return box_tlbr, objects[top:bottom, left:right] == number, class_index
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """An object is parted: by one point in each part, each pixel goes to the nearest point within the object."""
+        """An object is parted: each pixel goes to the nearest of the points, one in each part."""
         ids = {_object_at(labels, point) for point in action["points"]}
         if len(ids) > 1 or 0 in ids:
             found = "points in several objects" if len(ids) > 1 else "points outside of objects"
@@ -154,14 +154,16 @@ class Corrector:
         box_tlbr = _object_box(labels, object_id)
         before = labels.instance_map.read(box_tlbr)
         inside = before == object_id
-        seeds = np.zeros(before.shape, np.int32)
-        new_ids = [object_id, *_next_ids(labels, len(action["points"]) - 1)]
-        for (row, column), new_id in zip(action["points"], new_ids, strict=True):
-            seeds[int(row) - box_tlbr[0], int(column) - box_tlbr[1]] = new_id
-        if (seeds > 0).sum() < len(new_ids):
-            raise OptionError("points", "two points in one pixel", "a pixel in each part", "Zoom in.")
-        after = separate_objects(inside.astype(np.float32), None, seeds)
-        yield RegionPart("objects", box_tlbr, np.where(inside & (after > 0), after, UNCHANGED["objects"]))
+        pixels = {(int(row), int(column)) for row, column in action["points"]}
+        if len(pixels) < 2:
+            raise OptionError("points", "points in one pixel", "a pixel in each part", "Zoom in.")
+        new_ids = [object_id, *_next_ids(labels, len(pixels) - 1)]
+        rows, columns = np.nonzero(inside)
+        places = np.array(sorted(pixels)) - box_tlbr[:2]
+        nearest = ((rows[:, None] - places[:, 0]) ** 2 + (columns[:, None] - places[:, 1]) ** 2).argmin(axis=1)
+        values = np.full(before.shape, UNCHANGED["objects"], np.int32)
+        values[rows, columns] = np.array(new_ids)[nearest]
+        yield RegionPart("objects", box_tlbr, values)
 
     def merge_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """Several objects become one, of the lowest id."""
@@ -179,8 +181,8 @@ class Corrector:
 
     def delete_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """An object is none any more; its labels stay."""
-        for part in tiles_of(_object_box(labels, action["id"])):
-            chosen = labels.instance_map.read(part) == action["id"]
+        for part in tiles_of(_object_box(labels, action["object_id"])):
+            chosen = labels.instance_map.read(part) == action["object_id"]
             if chosen.any():
                 yield RegionPart("objects", part, np.where(chosen, 0, UNCHANGED["objects"]).astype(np.int32))
 
@@ -254,7 +256,7 @@ def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[Regi
 def _next_ids(labels: ImageLabels, count: int) -> list[int]:
     highest = max(labels.instance_map.counts(), default=0)
     if highest + count > 65535:
-        raise OptionError("id", f"{highest + count:,}", "at most 65,535 objects", "Cut the image into parts.")
+        raise OptionError("object_id", f"{highest + count:,}", "at most 65,535 objects", "Cut the image into parts.")
     return list(range(highest + 1, highest + 1 + count))
 
 
@@ -277,7 +279,7 @@ def _object_box(labels: ImageLabels, object_id: int) -> Box:
         )
         result = union(result, inner)
     if result is None:
-        raise OptionError("id", str(object_id), "the number of an object", "Point at an object.")
+        raise OptionError("object_id", str(object_id), "the number of an object", "Point at an object.")
     return result
 
 

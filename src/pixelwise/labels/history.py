@@ -106,6 +106,7 @@ class History:
         elif kind == "import":
             history.done, history.undone = [], []
             history.last = history.base = number
+            history.is_done = history.is_done or entry.get("done") is True
         elif kind == "mark_test":
             history.is_test = entry["value"]
         elif kind == "mark_done":

@@ -15,7 +15,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError, OptionError, PixelwiseError, RunError
 from pixelwise.core.files import output_errors
 from pixelwise.core.locks import LockFile
-from pixelwise.data.class_list import write_classes
+from pixelwise.data import open_dataset
 from pixelwise.labels.action_checks import (
     CLASS_TYPES,
     PIXEL_TYPES,
@@ -32,9 +32,12 @@ from pixelwise.labels.mask_files import MaskState, keep_base, read_map, read_sta
 from pixelwise.labels.project_files import (
     ProjectFolder,
     Settings,
+    create_from_dataset,
     create_project,
     default_classes,
+    default_project,
     link_new_images,
+    write_class_list,
     write_split_lists,
 )
 from pixelwise.labels.regions import RegionPart, write_region
@@ -169,7 +172,7 @@ class Project:
         for image in list(self.images):
             self._compare_masks(image)
         self._require_images()
-        write_classes(self.folder.classes, self.history.classes)
+        write_class_list(self.folder.classes, self.history.classes)
         self._write_lists()
         self.flush()
 
@@ -226,7 +229,8 @@ class Project:
                     keep_base(path, base)
                 else:
                     base.unlink(missing_ok=True)
-        self._append({"type": "import", "image": image.name, "client": "studio"})
+        is_done = 2 * sum(counts.values()) >= image.size[0] * image.size[1]
+        self._append({"type": "import", "image": image.name, "client": "studio", "done": is_done})
         self._dirty.add(image.name)
         self._counts[image.name], self._objects[image.name] = counts, len(objects)
 
@@ -379,7 +383,7 @@ class Project:
 
     def _follow_classes(self, number: int) -> None:
         """Write the class list, and where class indices changed have all masks follow."""
-        write_classes(self.folder.classes, self.classes)
+        write_class_list(self.folder.classes, self.classes)
         if not self.history.remaps or self.history.remaps[-1][0] != number:
             return
         table = self.history.remaps[-1][1]
@@ -558,7 +562,7 @@ def open_project(photos: str | Path, out: str | Path | None = None, classes: lis
     Parameters
     ----------
     photos
-        The folder of images, or a project.
+        The folder of images, a labelled data set, which stays as it is, or a project.
     out
         The project's directory; by default `photos-labels` beside `photos`.
     classes
@@ -573,16 +577,16 @@ def open_project(photos: str | Path, out: str | Path | None = None, classes: lis
     RunError
         Another process has the project open.
     """
-    from pixelwise.labels.project_files import default_project
-
     photos = Path(photos)
     if out is None and ProjectFolder(photos).is_project:
         root = photos
     else:
         root = default_project(photos) if out is None else Path(out)
     if not ProjectFolder(root).is_project:
-        create_project(photos, root, default_classes(classes))
-        return Project(root)
+        remarks = _create(photos, root, classes)
+        project = Project(root)
+        project.problems[:0] = remarks
+        return project
     project = Project(root)
     if classes is not None and tuple(classes) != project.classes.names:
         names = ", ".join(project.classes.names)
@@ -590,3 +594,18 @@ def open_project(photos: str | Path, out: str | Path | None = None, classes: lis
         remedy = "Leave `classes` out, and change them on the page."
         raise OptionError("classes", ", ".join(classes), f"those of the project: {names}", remedy)
     return project
+
+
+def _create(photos: Path, root: Path, classes: list[str] | None) -> list[str]:
+    """Make a project of a folder of images, or of a labelled data set; return remarks."""
+    try:
+        dataset = open_dataset(photos)
+    except DataError:  # no data set: images without labels
+        create_project(photos, root, default_classes(classes))
+        return []
+    if classes is not None:
+        names = ", ".join(dataset.classes.names)
+        remedy = "Leave `classes` out, and change them on the page."
+        raise OptionError("classes", ", ".join(classes), f"those of the labels in {photos}: {names}", remedy)
+    _, remarks = create_from_dataset(dataset, root)
+    return [f"The labels of {photos} are corrected in {root}; {photos} stays as it is.", *remarks]

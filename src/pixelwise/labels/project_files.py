@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.classes import ClassMap
-from pixelwise.core.errors import DataError, ImageError, OutputError
+import numpy as np
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import DataError, ImageError, OutputError, PixelwiseError
 from pixelwise.core.files import output_errors, read_json_object, write_text
 from pixelwise.core.text import file_name
-from pixelwise.data.class_list import write_classes
-from pixelwise.data.dataset import Item
+from pixelwise.data.class_list import class_list_yaml
+from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.references import distinct_names
 from pixelwise.data.writing import copy_image
 from pixelwise.inference.jobs import find_images
 from pixelwise.labels.history import distinct_label_colors
+from pixelwise.raster.image import write_png
 from pixelwise.raster.stack import split_page
 
 VERSION = 1
@@ -72,6 +75,11 @@ class ProjectFolder:
     def base(self) -> Path:
         """Masks that were there before the first action."""
         return self.studio / "base"
+
+    @property
+    def exports(self) -> Path:
+        """What was made of the project for other programs."""
+        return self.root / "exports"
 
     @property
     def lock(self) -> Path:
@@ -142,17 +150,58 @@ def create_project(photos: Path, out: Path, classes: ClassMap, *, sample: bool =
     Raises `DataError` for a folder without images and `OutputError` for an `out` that is something else already.
     """
     folder = ProjectFolder(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = "a directory that is no project" if out.is_dir() else "a file"
-        raise OutputError(out, found, "a new or empty directory, or a project", "Choose another `out`.")
+    _require_new(out)
     if not photos.is_dir():
         found = "a file" if photos.exists() else "no such directory"
         raise DataError(photos, found, "a directory of images", "Check the path.")
     settings = Settings(classes, str(photos.resolve()), sample=sample)
     link_new_images(folder, settings)
-    write_classes(folder.classes, classes)
+    write_class_list(folder.classes, classes)
     settings.save(folder.settings)
     return folder
+
+
+def create_from_dataset(dataset: Dataset, out: Path) -> tuple[ProjectFolder, list[str]]:
+    """Make a project of a labelled data set, to correct its labels: it stays as it is.
+
+    Images are linked, labels written as the project has them. Splits that the data name are kept. Returns the project's
+    folder, and a sentence for each image whose labels cannot be read: it has none in the project. Raises `OutputError`
+    for an `out` that is something else already.
+    """
+    folder, remarks = ProjectFolder(out), []
+    _require_new(out)
+    settings = Settings(dataset.classes)
+    items = list(dataset.items())
+    stems = distinct_names([file_name(item.name, most=MOST_STEM) for _, item in items])
+    palette = dataset.classes.palette()
+    for (split, item), stem in zip(items, stems, strict=True):
+        with output_errors(folder.images):
+            folder.images.mkdir(parents=True, exist_ok=True)
+            name = bring_image(item.image, folder.images, stem)
+        if name and not item.auto_split:
+            settings.splits[name] = split
+        try:
+            labels = dataset.read_labels(item)
+        except PixelwiseError as error:
+            remarks.append(f"{name or stem} has no labels here: {error}")
+            continue
+        write_png(folder.masks / f"{stem}.png", labels.label_map, palette)
+        if labels.instance_map is not None:
+            write_png(folder.instances / f"{stem}.png", labels.instance_map.astype(np.uint16))
+    write_class_list(folder.classes, dataset.classes)
+    settings.save(folder.settings)
+    return folder, remarks
+
+
+def write_class_list(path: Path, classes: ClassMap) -> None:
+    """Write classes.yaml, which also says what no label is. Raises `OutputError`."""
+    write_text(path, f"{class_list_yaml(classes)}ignore: {IGNORE_INDEX}\n")
+
+
+def _require_new(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        found = "a directory that is no project" if out.is_dir() else "a file"
+        raise OutputError(out, found, "a new or empty directory, or a project", "Choose another `out`.")
 
 
 def link_new_images(folder: ProjectFolder, settings: Settings) -> list[str]:

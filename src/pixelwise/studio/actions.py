@@ -31,7 +31,8 @@ def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
         image = project.images[number].name
     action = {name: value for name, value in content.items() if name not in ("client", "image")}
     before = project.number
-    outcome = project.perform(action, image, client=client)
+    resolve = None if number is None else studio.correct(number).resolve
+    outcome = project.perform(action, image, client=client, resolve=resolve)
     if outcome.number > before:
         studio.after_action(action["type"], image, outcome, client)
     answer: dict[str, Any] = {"number": outcome.number, "changed_box_tlbr": outcome.changed_box_tlbr}

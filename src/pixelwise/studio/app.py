@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from pixelwise.core.errors import PixelwiseError
-from pixelwise.studio import tiles
+from pixelwise.studio import export, suggestions, tiles, work
 from pixelwise.studio.actions import actions
 from pixelwise.studio.events import events
 from pixelwise.studio.requests import answer_fault, answer_http_error, answer_mistake
@@ -53,6 +53,17 @@ def build_app(studio: Studio, access: Access | None = None) -> Starlette:
         Route("/api/images/{image:int}/labels/{level:int}/{row:int}/{column:int}.png", tiles.labels),
         Route("/api/images/{image:int}/objects/{level:int}/{row:int}/{column:int}.png", tiles.objects),
         Route("/api/images/{image:int}/thumbnail.jpg", tiles.thumbnail),
+        Route("/api/images/{image:int}/prediction/{level:int}/{row:int}/{column:int}.png", work.prediction),
+        Route("/api/images/{image:int}/path", suggestions.path),
+        Route("/api/view", work.view, methods=["POST"]),
+        Route("/api/live", work.live, methods=["POST"]),
+        Route("/api/model", work.model, methods=["POST"]),
+        Route("/api/training", work.training, methods=["POST"]),
+        Route("/api/curve", work.curve),
+        Route("/api/suggest", suggestions.point),
+        Route("/api/suggest/image", suggestions.image),
+        Route("/api/export", export.export, methods=["POST"]),
+        Route("/api/files/{name}", export.file),
     ]
     app = Starlette(
         routes=routes,

@@ -98,7 +98,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 sent = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    sent[name] = value
+                    sent.setdefault(name, value)
             await send(message)
 
         if response is not None:

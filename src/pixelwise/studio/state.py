@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.data import written_layouts
+from pixelwise.labels.action_checks import PIXEL_TYPES
+from pixelwise.labels.corrections import Corrector
 from pixelwise.labels.history import format_color
 from pixelwise.labels.project import Outcome, Project
+from pixelwise.labels.strokes import Box, UInt8
 from pixelwise.studio.events import EventHub, format_event
+from pixelwise.studio.live import LiveWorker
 from pixelwise.studio.pictures import Pictures
+from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.saver import Saver
+from pixelwise.studio.training import Training
+
+
+class ImageSource:
+    """One image's pixels."""
+
+    def __init__(self, pictures: Pictures, number: int) -> None:
+        self._pictures, self._number = pictures, number
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        """Return uint8 (height, width, 3) of a box."""
+        return self._pictures.read(self._number, box_tlbr)
 
 
 class Studio:
@@ -28,12 +47,49 @@ class Studio:
         self.hub = EventHub()
         self.pictures = Pictures(project.images, project.folder.studio / "tiles")
         self.saver = Saver(project.flush, self._tell_of_trouble)
+        self.live = LiveWorker(project, self.pictures, self.hub, project.folder.studio)
+        self.training = Training(project, self._tell_of_training, self._show_trained)
+        self.asked: dict[int, list[tuple[int, int]]] = {}
+        """Points of each image that were asked about."""
 
     def close(self) -> None:
         """End what works in the background, and write everything."""
         self.hub.close()
         self.saver.close()
+        self.training.close()
+        self.live.close()
         self.project.close()
+
+    def tell_project(self) -> None:
+        """Have every client ask for the project again."""
+        self.hub.publish("project", {"number": self.project.number})
+
+    def _tell_of_training(self) -> None:
+        self.hub.publish("training", self.training.describe())
+
+    def _show_trained(self, run: Path) -> None:
+        """Show the prediction of a run that has just finished."""
+        try:
+            predictor = RunPredictor(run, self.pictures)
+            predictor.require_classes(self.project.classes)
+        except PixelwiseError as error:
+            self._tell_of_trouble(error)
+            return
+        self.live.show(run.name, predictor)
+        self.tell_project()
+
+    def offer_model(self, path: Path) -> None:
+        """Show the prediction of a model from elsewhere. Raises as `RunPredictor`."""
+        predictor = RunPredictor(path, self.pictures)
+        predictor.require_classes(self.project.classes)
+        name = path.name or str(path)
+        self.training.models[name] = path
+        self.live.show(name, predictor)
+
+    def correct(self, number: int) -> Corrector:
+        """Return what resolves the actions of an image that need its pixels or its prediction."""
+        image = ImageSource(self.pictures, number)
+        return Corrector(image, self.live.store.of(number), self.project.classes)
 
     def _tell_of_trouble(self, error: PixelwiseError) -> None:
         print(f"warning: {error}", file=sys.stderr)
@@ -42,6 +98,8 @@ class Studio:
     def after_action(self, kind: str, image: str | None, outcome: Outcome, client: str) -> None:
         """Have an action followed: masks are written soon, and every client is told."""
         self.saver.wake()
+        if image is None or kind in PIXEL_TYPES or kind in ("undo", "redo", "mark_test"):
+            self.live.follow(None if image is None else self.project.number_of(image))
         self.hub.publish("action", self.describe_action(kind, image, outcome, client), outcome.number)
         if image is None or kind in ("mark_test", "mark_done"):
             self.hub.publish("project", {"number": outcome.number})
@@ -75,7 +133,7 @@ class Studio:
 
     def describe(self) -> dict[str, Any]:
         """Return what `GET /api/project` answers."""
-        project = self.project
+        project, training = self.project, self.training.describe()
         return {
             "name": project.folder.root.resolve().name,
             "path": str(project.folder.root.resolve()),
@@ -85,8 +143,10 @@ class Studio:
             "sample": project.settings.sample,
             "problems": project.problems,
             "labelling_seconds": round(project.history.labelling_seconds, 1),
-            "training": {"state": "idle", "share": 0.0, "remaining_seconds": None, "score": None, "run": None},
-            "live": {"paused": False, "model": 0, "available": False},
+            "training": training,
+            "live": self.live.describe(),
+            "layouts": written_layouts(),
+            "exports": {"model": bool(training["runs"]), "report": bool(training["runs"])},
         }
 
     def describe_classes(self) -> list[dict[str, Any]]:

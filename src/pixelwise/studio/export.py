@@ -1,0 +1,118 @@
+"""What comes out of a project: the model, its report, pictures, and the labels in the layout of other programs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from pixelwise.core.errors import OptionError
+from pixelwise.core.files import output_errors, write_atomically
+from pixelwise.core.temporary_files import temporary_path
+from pixelwise.data import open_dataset, write_dataset, written_layouts
+from pixelwise.labels.project_files import links_root
+from pixelwise.raster.image import write_png
+from pixelwise.raster.limits import require_moderate
+from pixelwise.render import overlay
+from pixelwise.studio.requests import read_json
+from pixelwise.studio.state import Studio
+
+SANDBOX = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+)
+"""A report is shown by itself: it reaches nothing of the studio."""
+
+
+async def export(request: Request) -> Response:
+    """`POST /api/export {kind}`: write it, and answer where it is."""
+    content = await read_json(request)
+    path = await run_in_threadpool(write_export, request.app.state.studio, content.get("kind"))
+    answer = {"path": str(path.resolve()), "url": f"/api/files/{quote(download_name(path))}"}
+    return JSONResponse(answer)
+
+
+def file(request: Request) -> Response:
+    """`GET /api/files/NAME`: one of the files in the project's exports/."""
+    folder, name = request.app.state.studio.project.folder.exports, request.path_params["name"]
+    names = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    if name not in names or name.startswith("."):
+        raise HTTPException(404, "no such file")
+    if name.endswith(".html"):
+        return FileResponse(folder / name, headers={"Content-Security-Policy": SANDBOX})
+    return FileResponse(folder / name, filename=name)
+
+
+def download_name(path: Path) -> str:
+    """Return the file of exports/ by which an export is downloaded: of a directory, the archive beside it."""
+    return f"{path.name}.zip" if path.is_dir() else path.name
+
+
+def write_export(studio: Studio, kind: Any) -> Path:
+    """Write an export in place of an earlier one, and return its path. Raises `OptionError` for an unknown kind."""
+    known = ["model", "report", "overlays", *written_layouts()]
+    if not isinstance(kind, str) or kind not in known:
+        raise OptionError("kind", repr(kind)[:80], f"one of {', '.join(known)}", "Choose one of them.")
+    folder = studio.project.folder.exports
+    if kind in ("model", "report"):
+        return _copy_of_run(studio, {"model": "model.onnx", "report": "report.html"}[kind])
+    with output_errors(folder), temporary_path(folder / kind) as temporary:
+        if kind == "overlays":
+            temporary.mkdir()
+            _write_overlays(studio, temporary)
+        else:
+            _write_labels(studio, kind, temporary)
+        archive = folder / f"{kind}.zip"
+        with write_atomically(archive) as packed:
+            made = shutil.make_archive(str(packed.with_suffix("")), "zip", temporary)
+            Path(made).replace(packed)
+        shutil.rmtree(folder / kind, ignore_errors=True)
+        temporary.replace(folder / kind)
+    return folder / kind
+
+
+def _copy_of_run(studio: Studio, name: str) -> Path:
+    """Copy a file of the run whose prediction is shown, else of the newest."""
+    runs = [run["name"] for run in studio.training.runs()]  # a model from elsewhere needs no copy
+    if not runs:
+        raise OptionError("kind", "no trained model", "a finished training", "Train first.")
+    use = studio.live.use
+    run = studio.training.path_of(use if use in runs else runs[-1])
+    target = studio.project.folder.exports / name
+    with write_atomically(target) as temporary:
+        shutil.copyfile(run / name, temporary)
+    return target
+
+
+def _write_labels(studio: Studio, layout: str, out: Path) -> None:
+    """Write the images that have labels in another layout."""
+    project = studio.project
+    project.flush()
+    dataset = open_dataset(project.folder.root, "folders", images_root=links_root(project.folder))
+    bare = {image.path for image in project.images if not project.counts(image.name)}
+    dataset = dataset.without(bare)
+    if not len(dataset):
+        raise OptionError("kind", "no labels", "an image with labels", "Label an image first.")
+    write_dataset(dataset, layout, out)
+
+
+def _write_overlays(studio: Studio, out: Path) -> None:
+    """Write every image that has labels under them, and with a trained model shown every other under its prediction."""
+    project, run = studio.project, studio.live.shown_run
+    for number, image in enumerate(project.images):
+        whole = (0, 0, *image.size)
+        if project.counts(image.name):
+            label_map = project.labels(image.name).label_map.read(whole)
+        elif run is None:
+            continue
+        else:
+            label_map = run.predict(number, image.size, whole, project.classes).label_map
+        require_moderate(image.path, image.size[0] * image.size[1])
+        write_png(out / f"{image.stem}.png", overlay(studio.pictures.read(number, whole), label_map, project.classes))
+    if not any(out.iterdir()):
+        raise OptionError("kind", "no labels", "an image with labels, or a trained model", "Label an image first.")

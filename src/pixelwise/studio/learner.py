@@ -1,0 +1,145 @@
+"""`Learner`: the live model of a project, whose images it knows by their numbers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.errors import PixelwiseError
+from pixelwise.labels.live import LiveModel
+from pixelwise.labels.project import ImageRecord, Project
+from pixelwise.labels.tiled_map import Box, TiledMap
+from pixelwise.studio.pictures import Pictures
+from pixelwise.studio.prediction_store import TilePrediction
+
+UInt8 = npt.NDArray[np.uint8]
+
+
+class _PictureReader:
+    """One image's pixels, for the features."""
+
+    def __init__(self, pictures: Pictures, number: int, size: tuple[int, int]) -> None:
+        self._pictures, self._number, self.size = pictures, number, size
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        return self._pictures.read(self._number, box_tlbr)
+
+
+class _LabelReader:
+    """One image's label map, for learning."""
+
+    def __init__(self, label_map: TiledMap) -> None:
+        self._label_map, self.size = label_map, label_map.size
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        values: UInt8 = self._label_map.read(box_tlbr)
+        return values
+
+
+class Learner:
+    """Learns from the labels of a project. One thread calls its methods, but `embeddings`.
+
+    Parameters
+    ----------
+    project, pictures
+        The labels and the pixels.
+    folder
+        For the features and the model, which goes on where an earlier process ended.
+    """
+
+    def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
+        self._project, self._path = project, folder / "live.safetensors"
+        self._classes, self._remaps = project.classes, len(project.history.remaps)
+        self._keys = [_content_key(image) for image in project.images]
+        self._numbers = {key: number for number, key in enumerate(self._keys)}
+        self._model = LiveModel(self._classes.num_classes, folder / "features")
+        for number, image in enumerate(project.images):
+            self._model.add_image(self._keys[number], _PictureReader(pictures, number, image.size))
+        if self._path.is_file():
+            with contextlib.suppress(PixelwiseError):  # of other classes or another version: it learns anew
+                self._model.load(self._path)
+
+    @property
+    def revision(self) -> int:
+        """The number of fits, 0 where there is no prediction yet."""
+        return self._model.revision
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more fits would change little."""
+        return self._model.is_settled
+
+    def follow_classes(self) -> bool:
+        """Move what was learned to the project's classes; return whether they have moved.
+
+        All labels have to be read again after it.
+        """
+        history = self._project.history
+        now, remaps = self._project.classes, history.remaps
+        if now is self._classes:
+            return False
+        if now.num_classes != self._classes.num_classes or len(remaps) > self._remaps:
+            table = np.arange(256, dtype=np.uint8)
+            for _, step in remaps[self._remaps :]:
+                table = step[table]
+            targets = {index: int(table[index]) for index in range(self._classes.num_classes)}
+            mapping = {index: None if target == IGNORE_INDEX else target for index, target in targets.items()}
+            self._model.set_classes(now.num_classes, mapping)
+        self._classes, self._remaps = now, len(remaps)
+        return True
+
+    def read_labels(self, numbers: Iterable[int]) -> list[int]:
+        """Take the labels of images anew; of test images there are none to learn from. Return the images that could not
+        be read because the classes have just changed."""
+        left = []
+        for number in numbers:
+            image = self._project.images[number]
+            label_map = self._project.labels(image.name).label_map
+            if self._project.history.of(image.name).is_test:
+                label_map = TiledMap(image.size, label_map.dtype, label_map.empty)
+            if self._project.classes is self._classes:
+                self._model.set_labels(self._keys[number], _LabelReader(label_map))
+            else:
+                left.append(number)
+        return left
+
+    def has_features(self, image: int, tile: int) -> bool:
+        return self._model.has_features(self._keys[image], tile)
+
+    def compute_features(self, image: int, tile: int) -> None:
+        """Compute the features of a tile and keep them. Raises `ImageError`."""
+        self._model.compute_features(self._keys[image], tile)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Return (image, tile) of labelled tiles without features."""
+        return [(self._numbers[key], tile) for key, tile in self._model.missing_tiles()]
+
+    def fit(self, seconds: float, should_stop: Callable[[], bool]) -> int:
+        """Learn from the labels; return the revision."""
+        return self._model.fit(seconds, should_stop)
+
+    def predict(self, image: int, tile: int) -> TilePrediction:
+        """Return the prediction of a tile; its number is 0. Raises `ImageError`."""
+        prediction = self._model.predict(self._keys[image], tile)
+        return TilePrediction(0, prediction.label_map, prediction.uncertainty, prediction.probabilities)
+
+    def embeddings(self) -> dict[int, npt.NDArray[np.float32]]:
+        """Return the mean features of the images that have some. Any thread may call this."""
+        vectors = ((number, self._model.embedding(key)) for number, key in enumerate(self._keys))
+        return {number: vector for number, vector in vectors if vector is not None}
+
+    def save(self) -> None:
+        """Keep what was learned for the next process."""
+        if self._model.revision:
+            self._model.save(self._path)
+
+
+def _content_key(image: ImageRecord) -> str:
+    """Return what names an image and its content."""
+    status = image.path.stat()
+    return f"{image.name}:{status.st_size}:{status.st_mtime_ns}"

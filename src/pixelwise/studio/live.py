@@ -1,0 +1,363 @@
+"""The background thread that learns while a person draws, and predicts what that person looks at.
+
+Requests never wait for it. It always does what is most urgent: the features of what is in view, then learning from the
+newest labels, then the predictions in view; then everything else, when nobody draws. A newer stroke cuts a fit short.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.errors import ImageError
+from pixelwise.labels.project import Project
+from pixelwise.labels.tiled_map import Box
+from pixelwise.studio.events import EventHub
+from pixelwise.studio.pictures import Pictures
+from pixelwise.studio.prediction_store import PredictionStore, tile_grid, tiles_in
+from pixelwise.studio.predictors import RunPredictor
+
+if TYPE_CHECKING:
+    from pixelwise.studio.learner import Learner
+
+LIVE = "live"
+"""What the page calls the model that learns while a person draws."""
+FIT_SECONDS = 0.3
+IDLE_SECONDS = 1.5
+"""So long after an action or a look, what is not in view is worked on."""
+SURVEYED_TILES = 4
+"""Of an image that nobody looks at so many tiles are predicted, to know how unsure the model is of it."""
+VIEW_TILES = 16
+"""Of a view of more tiles those in its middle are predicted."""
+TOLD_TILES = 4
+"""Clients are told after so many new tiles of a view, and after the last."""
+Tile = tuple[int, int]
+"""The number of an image, and that of one of its tiles."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a client looks at: an image and a box of its pixels."""
+
+    image: int
+    box_tlbr: Box
+
+
+class LiveWorker:
+    """Owns the model that learns and the predictions of what is in view.
+
+    Parameters
+    ----------
+    project, pictures, hub
+        What it learns from, and whom it tells.
+    folder
+        For features and the model.
+
+    Attributes
+    ----------
+    store
+        The newest predictions.
+    number
+        Of the newest prediction: it grows with every fit and every change of the model.
+    learned
+        The number of the last action that the model has learned from.
+    use
+        `LIVE`, or the name of the run whose prediction is shown.
+    """
+
+    def __init__(self, project: Project, pictures: Pictures, hub: EventHub, folder: Path) -> None:
+        self._project, self._pictures, self._hub, self._folder = project, pictures, hub, folder
+        self._grids = [tile_grid(image.size) for image in project.images]
+        self.store = PredictionStore([image.size for image in project.images])
+        self.number, self.learned, self.use = 0, 0, LIVE
+        self.is_paused = False
+        self.problem = ""
+        self._once = False
+        self._run: RunPredictor | None = None
+        self._learner: Learner | None = None
+        self._revision = 0
+        self._view: View | None = None
+        self._changed = {number for number, image in enumerate(project.images) if project.counts(image.name)}
+        self._has_new_labels = False
+        self._version = 0
+        """Grows with every action: a fit that began before is outdated."""
+        self._last_action = 0.0
+        self._survey: dict[int, int] = {}
+        """The number of the prediction that was current when an image was surveyed."""
+        self._broken: set[Tile] = set()
+        self._condition = threading.Condition()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="pixelwise-live", daemon=True)
+
+    # What requests say. None of it waits for the model.
+
+    def look(self, view: View) -> None:
+        """Note what a client looks at: that comes first from now on."""
+        with self._condition:
+            self._view = view
+            self._wake()
+
+    def follow(self, image: int | None) -> None:
+        """Note an action on the labels of an image, or, `None`, on the classes."""
+        with self._condition:
+            if image is None:
+                self.store.clear()
+                self._survey.clear()
+            else:
+                self._changed.add(image)
+            self._version += 1
+            self._wake()
+
+    def _wake(self) -> None:
+        self._last_action = time.monotonic()
+        self._condition.notify_all()
+        if not self._thread.ident and not self._is_closed:
+            self._thread.start()  # and import torch, which nobody needs before the page is there
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop learning and predicting, or go on."""
+        with self._condition:
+            self.is_paused = paused
+            self._wake()
+
+    def ask_once(self) -> None:
+        """Learn and predict once although paused."""
+        with self._condition:
+            self._once = True
+            self._wake()
+
+    def show(self, use: str, run: RunPredictor | None) -> None:
+        """Show the prediction of a run, or with `None` that of the model that learns."""
+        with self._condition:
+            self.use, self._run = use, run
+            self.number += 1
+            self.store.clear()
+            self._survey.clear()
+            self._wake()
+
+    @property
+    def shown_run(self) -> RunPredictor | None:
+        """The model file whose prediction is shown, `None` where it is that of the model that learns."""
+        return self._run
+
+    def close(self) -> None:
+        """End the thread. What the model has learned is kept."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify_all()
+        if self._thread.ident:
+            self._thread.join()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page is told."""
+        return {
+            "paused": self.is_paused,
+            "model": self.number,
+            "use": self.use,
+            "number": self.learned,
+            "available": self._can_predict,
+            "problem": self.problem,
+        }
+
+    def embeddings(self) -> dict[int, npt.NDArray[np.float32]]:
+        """Return the mean features of the images that have some."""
+        learner = self._learner
+        return {} if learner is None else learner.embeddings()
+
+    # The thread.
+
+    def _work(self) -> None:
+        try:
+            from pixelwise.studio.learner import Learner
+
+            learner = self._learner = Learner(self._project, self._pictures, self._folder)
+            self._revision = learner.revision
+            while not self._is_closed:
+                version = self._version
+                if not self._do_most_urgent(learner, version):
+                    self._rest(version)
+            learner.save()
+        except Exception as error:  # drawing goes on without it
+            self.problem = f"The live model has stopped: {error}"
+            print("".join(traceback.format_exception(error)), file=sys.stderr)
+            self._hub.publish("project", {"problem": self.problem})
+
+    def _rest(self, version: int) -> None:
+        """Wait for something to do; until nobody has drawn for a while, where that is what the rest waits for."""
+        with self._condition:
+            self._once = False
+            if self._is_closed or self._version != version:
+                return
+            left = IDLE_SECONDS - (time.monotonic() - self._last_action)
+            self._condition.wait(left + 0.01 if left > 0 else None)
+
+    def _do_most_urgent(self, learner: Learner, version: int) -> bool:
+        """Do one thing of at most about a second; return whether there was one."""
+        return (
+            self._follow_classes(learner)
+            or self._look_at_view(learner)
+            or self._read_labels(learner)
+            or self._learn(learner, version)
+            or self._predict_view(learner)
+            or self._settle(learner, version)
+            or self._prepare_others(learner)
+        )
+
+    @property
+    def _works(self) -> bool:
+        return not self.is_paused or self._once
+
+    @property
+    def _can_predict(self) -> bool:
+        return self._run is not None or (self.use == LIVE and self._revision > 0)
+
+    def _follow_classes(self, learner: Learner) -> bool:
+        if not learner.follow_classes():
+            return False
+        with self._condition:
+            self.store.clear()
+            self._changed |= {number for number, image in enumerate(self._project.images) if self._labelled(image.name)}
+        return True
+
+    def _labelled(self, name: str) -> bool:
+        return self._project.history.of(name).last > 0
+
+    def _view_tiles(self) -> list[Tile]:
+        """Return the tiles in view, those in the middle of it first."""
+        view = self._view
+        if view is None:
+            return []
+        grid = self._grids[view.image]
+        middle = [view.box_tlbr[axis] + view.box_tlbr[axis + 2] for axis in (0, 1)]
+
+        def distance(tile: int) -> int:
+            return max(abs(grid[tile][axis] + grid[tile][axis + 2] - middle[axis]) for axis in (0, 1))
+
+        tiles = tiles_in(self._project.images[view.image].size, view.box_tlbr)
+        nearest = sorted(tiles, key=distance)[:VIEW_TILES]
+        return [(view.image, tile) for tile in nearest if (view.image, tile) not in self._broken]
+
+    def _look_at_view(self, learner: Learner) -> bool:
+        """Compute the features of one tile in view."""
+        if self._run is not None:
+            return False
+        missing = [tile for tile in self._view_tiles() if not learner.has_features(*tile)]
+        return bool(missing) and self._compute_features(learner, missing[0])
+
+    def _compute_features(self, learner: Learner, tile: Tile) -> bool:
+        image, number = tile
+        try:
+            learner.compute_features(image, number)
+        except ImageError as error:
+            self._give_up(tile, error)
+            return True
+        count = len(self._grids[image])
+        done = sum(learner.has_features(image, other) for other in range(count))
+        self._hub.publish("features", {"image": image, "tile": number, "done": done, "all": count})
+        return True
+
+    def _give_up(self, tile: Tile, error: ImageError) -> None:
+        """Leave a tile alone that cannot be read, and say so."""
+        self._broken.add(tile)
+        self._hub.publish("project", {"problem": str(error)})
+
+    def _read_labels(self, learner: Learner) -> bool:
+        if not self._works:
+            return False
+        with self._condition:
+            changed, self._changed = self._changed, set()
+        if not changed:
+            return False
+        self.learned = self._project.number
+        left = learner.read_labels(sorted(changed))
+        with self._condition:
+            self._changed |= set(left)
+        self._has_new_labels = True
+        return True
+
+    def _learn(self, learner: Learner, version: int) -> bool:
+        """Fit once after the labels have changed, on the tiles in this image whether their features were there or
+        not."""
+        if not (self._works and self._has_new_labels):
+            return False
+        here = None if self._view is None else self._view.image
+        missing = [tile for tile in learner.missing() if tile[0] == here and tile not in self._broken]
+        if missing:
+            return self._compute_features(learner, missing[0])
+        self._has_new_labels = False
+        self._fit(learner, version)
+        return True
+
+    def _fit(self, learner: Learner, version: int) -> None:
+        revision = learner.fit(FIT_SECONDS, lambda: self._version != version or self._is_closed)
+        if revision != self._revision:
+            self._revision = revision
+            if self._run is None:
+                self.number += 1
+
+    def _predict_view(self, learner: Learner) -> bool:
+        """Predict one tile in view whose prediction is older than the model."""
+        if not (self._works and self._can_predict):
+            return False
+        outdated = [tile for tile in self._view_tiles() if self.store.number_of(*tile) < self.number]
+        if not outdated:
+            return False
+        self._predict(learner, outdated[0])
+        if len(outdated) % TOLD_TILES == 1:
+            data = {"model": self.number, "image": outdated[0][0], "number": self.learned, "use": self.use}
+            self._hub.publish("model", data)
+        return True
+
+    def _predict(self, learner: Learner, tile: Tile) -> None:
+        image, number = tile
+        current, run, classes = self.number, self._run, self._project.classes
+        try:
+            if run is None:
+                prediction = learner.predict(image, number)
+            else:
+                prediction = run.predict(image, self._project.images[image].size, self._grids[image][number], classes)
+        except ImageError as error:
+            self._give_up(tile, error)
+            return
+        if self._run is run and self._project.classes is classes:
+            self.store.put(image, number, replace(prediction, number=current))
+
+    def _settle(self, learner: Learner, version: int) -> bool:
+        """Go on learning from the same labels while that changes much."""
+        if not self._works or not learner.revision or learner.is_settled:
+            return False
+        while not (learner.is_settled or self._version != version or self._is_closed):
+            self._fit(learner, version)
+        return True
+
+    def _prepare_others(self, learner: Learner) -> bool:
+        """When nobody draws: features and predictions of what is not in view, one tile."""
+        if not self._works or time.monotonic() - self._last_action < IDLE_SECONDS:
+            return False
+        for tile in self._others(learner):
+            if tile in self._broken:
+                continue
+            if self._run is None and not learner.has_features(*tile):
+                return self._compute_features(learner, tile)
+            if self._can_predict and self.store.number_of(*tile) < self._survey.setdefault(tile[0], self.number):
+                self._predict(learner, tile)
+                return True
+        return False
+
+    def _others(self, learner: Learner) -> Iterator[Tile]:
+        """Yield tiles to prepare: those with labels, some of each image, beginning with the one in view."""
+        yield from learner.missing()
+        here = 0 if self._view is None else self._view.image
+        for image in (*range(here, len(self._grids)), *range(here)):
+            count = len(self._grids[image])
+            step = max(1, count // SURVEYED_TILES)
+            yield from ((image, tile) for tile in range(step // 2, count, step))

@@ -1,0 +1,74 @@
+"""The two kinds of models whose predictions the page shows: the live head, and a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import OptionError
+from pixelwise.labels.tiled_map import Box
+from pixelwise.studio.pictures import Pictures
+from pixelwise.studio.prediction_store import TilePrediction
+
+UInt8 = npt.NDArray[np.uint8]
+MARGIN = 128
+"""Pixels around a tile that a net sees with it."""
+COARSE = 4
+"""Every fourth row and column of the probabilities is stored."""
+
+
+class RunPredictor:
+    """Predicts tiles with a model file, by the inference package.
+
+    Parameters
+    ----------
+    path
+        A run directory or an .onnx file.
+    pictures
+        The images' pixels.
+
+    Raises
+    ------
+    OptionError
+        The model takes other channels than red, green and blue.
+    ModelFileError, RunError
+        There is no such model.
+    """
+
+    def __init__(self, path: Path, pictures: Pictures) -> None:
+        from pixelwise.inference.loading import load
+
+        self.path, self._pictures = path, pictures
+        self._predictor = load(path)
+        if self._predictor.info.in_channels != 3:
+            found = f"a model of {self._predictor.info.in_channels} channels"
+            raise OptionError("model", found, "a model of red, green and blue", "Choose another model.")
+
+    def require_classes(self, classes: ClassMap) -> None:
+        """Raise `OptionError` where no class of the model is one of the project."""
+        if not set(self._predictor.classes.names) & set(classes.names):
+            names = ", ".join(self._predictor.classes.names[:5])
+            raise OptionError("model", f"the classes {names}", "a class of the project", "Choose another model.")
+
+    def predict(self, image: int, size: tuple[int, int], box_tlbr: Box, classes: ClassMap) -> TilePrediction:
+        """Return the prediction of a box, in the classes of the project; its number is 0."""
+        top, left, bottom, right = box_tlbr
+        first, last = (max(0, top - MARGIN), max(0, left - MARGIN)), (bottom + MARGIN, right + MARGIN)
+        around = (*first, min(size[0], last[0]), min(size[1], last[1]))
+        pixels = self._pictures.read(image, around)
+        values = self._predictor.probabilities(pixels)
+        values = values[:, top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
+        names = self._predictor.classes.names
+        table = np.array([classes.names.index(name) if name in classes.names else IGNORE_INDEX for name in names])
+        label_map = table[values.argmax(axis=0)].astype(np.uint8)
+        ranked = np.sort(values, axis=0)
+        lead = ranked[-1] - (ranked[-2] if len(ranked) > 1 else 0)
+        uncertainty = np.rint(255 * (1 - lead)).clip(0, 255).astype(np.uint8)
+        coarse = np.zeros((classes.num_classes, *values[:, ::COARSE, ::COARSE].shape[1:]), np.float16)
+        for index, target in enumerate(table.tolist()):
+            if target != IGNORE_INDEX:
+                coarse[target] = values[index, ::COARSE, ::COARSE]
+        return TilePrediction(0, label_map, uncertainty, coarse)

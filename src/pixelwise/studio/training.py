@@ -1,0 +1,289 @@
+"""Training in the background: a process of its own, of lower priority, whose progress the clients are told."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixelwise.core.errors import OptionError
+from pixelwise.core.files import read_json_object, write_text
+from pixelwise.labels.project import Project
+from pixelwise.studio.training_data import freeze_data
+
+DEFAULT_MINUTES = 2.0
+MOST_MINUTES = 24 * 60.0
+LAST_LINES = 20
+"""Of what a process wrote to standard error, as the message where it failed without saying why."""
+MEASURES = {"miou": "mIoU", "ap": "AP", "pq": "PQ"}
+IDLE, RUNNING, STOPPING, STOPPED, DONE, FAILED = "idle", "running", "stopping", "stopped", "done", "failed"
+
+
+@dataclass
+class _State:
+    state: str = IDLE
+    run: str | None = None
+    minutes: float = DEFAULT_MINUTES
+    share: float = 0.0
+    remaining_seconds: float | None = None
+    score: float | None = None
+    message: str = ""
+
+
+class Training:
+    """Starts, stops and resumes trainings of a project, one at a time.
+
+    Parameters
+    ----------
+    project
+        What is trained on.
+    on_change
+        Called, from a thread, when the state has changed.
+    on_done
+        Called, from a thread, with the directory of a finished run.
+
+    Attributes
+    ----------
+    models
+        Models from elsewhere that can be shown like finished runs, by the names that the page has for them.
+    """
+
+    def __init__(self, project: Project, on_change: Callable[[], None], on_done: Callable[[Path], None]) -> None:
+        self._project, self._on_change, self._on_done = project, on_change, on_done
+        self.models: dict[str, Path] = {}
+        self._folder = project.folder.studio / "runs"
+        self._state = _State()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread: threading.Thread | None = None
+        self._before = 0.0
+        """Seconds that the run took before it was stopped."""
+        self._began = 0.0
+        self._lock = threading.Lock()
+        self._note_stopped_run()
+
+    @property
+    def _curve_path(self) -> Path:
+        return self._project.folder.studio / "scores.json"
+
+    def _note_stopped_run(self) -> None:
+        """Offer to resume the last run where it was not finished."""
+        names = self._run_names()
+        if names and not (self._folder / names[-1] / "model.onnx").is_file():
+            details = read_json_object(self._folder / f"{names[-1]}.json")
+            minutes, spent = details.get("minutes"), details.get("seconds")
+            if isinstance(minutes, (int, float)) and isinstance(spent, (int, float)):
+                self._state = _State(STOPPED, names[-1], float(minutes), min(1.0, float(spent) / 60 / float(minutes)))
+                self._before = float(spent)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page is told."""
+        state = self._state
+        remaining = state.remaining_seconds
+        if state.state == RUNNING:
+            remaining = max(0.0, 60 * state.minutes - self._seconds())
+        return {
+            "state": RUNNING if state.state == STOPPING else state.state,
+            "share": min(1.0, self._seconds() / (60 * state.minutes)) if self._process else state.share,
+            "remaining_seconds": remaining,
+            "score": state.score,
+            "message": state.message,
+            "run": state.run,
+            "minutes": state.minutes,
+            "metric": "mIoU",
+            "runs": [*({"name": name, "score": None, "split": None} for name in self.models), *self.runs()],
+        }
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the finished runs, oldest first: name, score and the split it was measured on."""
+        finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
+        return [{"name": name, **read_score(self._folder / name)} for name in finished]
+
+    def curve(self) -> list[dict[str, Any]]:
+        """Return the scores over the time of labelling, oldest first."""
+        points = read_json_object(self._curve_path).get("scores", [])
+        return [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
+
+    def path_of(self, name: str) -> Path:
+        """Return the directory of a finished run, or a model from elsewhere. Raises `OptionError` for another name."""
+        if name in self.models:
+            return self.models[name]
+        if name not in [run["name"] for run in self.runs()]:
+            raise OptionError("run", repr(name)[:80], "the name of a finished run", "Choose another.")
+        return self._folder / name
+
+    def start(self, minutes: float | None, *, from_last: bool, task: str | None = None) -> None:
+        """Begin a training on the labels as they are now. Raises `DataError`, `OptionError` and `OutputError`."""
+        minutes = DEFAULT_MINUTES if minutes is None else minutes
+        if not 0.1 <= minutes <= MOST_MINUTES:
+            raise OptionError("minutes", f"{minutes:g}", f"0.1 to {MOST_MINUTES:g}", "Choose another time.")
+        if task not in (None, "semantic", "instance"):
+            raise OptionError("task", repr(task)[:80], "semantic or instance", "Choose one of them.")
+        with self._lock:
+            self._require_idle()
+            finished = self.runs()
+            if from_last and not finished:
+                raise OptionError("from_last", "true", "a finished run", "Train once without it.")
+            name = self._next_name()
+            data = freeze_data(self._project, self._folder / f"{name}-data")
+            self._save_details(name, minutes, 0.0)
+            arguments: dict[str, Any] = {"minutes": minutes, "task": task}
+            if from_last:
+                arguments["start_from"] = str(self._folder / finished[-1]["name"])
+            self._launch(name, minutes, {**arguments, "data": str(data.path), "images_root": _text(data.images_root)})
+
+    def resume(self) -> None:
+        """Go on with the run that was stopped. Raises `OptionError` where there is none."""
+        with self._lock:
+            self._require_idle()
+            name = self._state.run
+            if self._state.state not in (STOPPED, FAILED) or name is None:
+                raise OptionError("resume", "no training that was stopped", "one", "Start a training.")
+            from pixelwise.labels.project_files import ProjectFolder, links_root
+
+            data = self._folder / f"{name}-data"
+            arguments = {"data": str(data), "images_root": _text(links_root(ProjectFolder(data))), "resume": True}
+            self._launch(name, self._state.minutes, arguments)
+
+    def _require_idle(self) -> None:
+        if self._process is not None:
+            raise OptionError("training", "one under way", "none", "Stop it first.")
+
+    def _launch(self, name: str, minutes: float, arguments: dict[str, Any]) -> None:
+        run = self._folder / name
+        if arguments.get("resume") and not (run / "config.yaml").is_file():
+            arguments = {**arguments, "resume": False, "overwrite": run.is_dir(), "minutes": minutes}
+        if not arguments.get("resume"):
+            self._before = 0.0
+        command = [
+            sys.executable,
+            "-m",
+            "pixelwise.studio.training_process",
+            json.dumps({**arguments, "out": str(run)}),
+        ]
+        log = (self._folder / f"{name}.log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+        self._began = time.monotonic()
+        self._state = _State(RUNNING, name, minutes)
+        self._thread = threading.Thread(target=self._watch, args=(self._process, name), daemon=True)
+        self._thread.start()
+        self._on_change()
+
+    def stop(self) -> None:
+        """Have the training save a checkpoint and end. Raises `OptionError` where none is under way."""
+        with self._lock:
+            if self._process is None or self._process.stdin is None:
+                raise OptionError("training", "none under way", "one", "Start a training.")
+            self._state.state = STOPPING
+            self._process.stdin.close()
+        self._on_change()
+
+    def close(self) -> None:
+        """Stop, and wait until the checkpoint is written."""
+        process, thread = self._process, self._thread
+        if process is not None and thread is not None:
+            self._state.state = STOPPING
+            if process.stdin is not None:
+                process.stdin.close()
+            thread.join()
+
+    def _seconds(self) -> float:
+        """Return how long the run has taken, with what it took before it was stopped."""
+        return self._before + (time.monotonic() - self._began if self._process is not None else 0.0)
+
+    def _watch(self, process: subprocess.Popen[str], name: str) -> None:
+        """Follow a process to its end."""
+        told = 0.0
+        last: dict[str, Any] = {}
+        for line in process.stdout or ():
+            last = _parse(line) or last
+            if isinstance(last.get("val_score"), float):
+                self._state.score = last["val_score"]
+            if time.monotonic() - told >= 1:
+                told = time.monotonic()
+                self._save_details(name, self._state.minutes, self._seconds())
+                self._on_change()
+        code = process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+        seconds = self._seconds()
+        self._save_details(name, self._state.minutes, seconds)
+        with self._lock:
+            was_stopped = self._state.state == STOPPING
+            self._before, self._process = seconds, None
+            self._finish(name, code, last, was_stopped=was_stopped)
+        if self._state.state == DONE:
+            self._on_done(self._folder / name)
+        self._on_change()
+
+    def _finish(self, name: str, code: int, last: dict[str, Any], *, was_stopped: bool) -> None:
+        state = self._state
+        state.share = min(1.0, self._before / (60 * state.minutes))
+        if code == 0 and "done" in last:
+            result = read_score(self._folder / name)
+            state.state, state.share, state.remaining_seconds = DONE, 1.0, 0.0
+            state.score, state.message = result["score"], ""
+            self._add_to_curve(name, result)
+        elif was_stopped or "stopped" in last:
+            state.state = STOPPED
+        else:
+            state.state = FAILED
+            state.message = str(last.get("error") or self._last_log_lines(name) or f"it ended with code {code}")
+
+    def _add_to_curve(self, name: str, result: dict[str, Any]) -> None:
+        seconds = round(self._project.history.labelling_seconds, 1)
+        points = [*self.curve(), {"labelling_seconds": seconds, "run": name, **result}]
+        write_text(self._curve_path, json.dumps({"scores": points}))
+
+    def _last_log_lines(self, name: str) -> str:
+        text = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-LAST_LINES:])
+
+    def _save_details(self, name: str, minutes: float, seconds: float) -> None:
+        write_text(self._folder / f"{name}.json", json.dumps({"minutes": minutes, "seconds": seconds}))
+
+    def _run_names(self) -> list[str]:
+        """Return the runs, oldest first."""
+        names = [path.stem for path in self._folder.glob("run-*.json")]
+        return sorted((name for name in names if re.fullmatch(r"run-\d{1,6}", name)), key=lambda name: int(name[4:]))
+
+    def _next_name(self) -> str:
+        names = self._run_names()
+        return f"run-{int(names[-1][4:]) + 1 if names else 1}"
+
+
+def read_score(run: Path) -> dict[str, Any]:
+    """Return the score of a finished run, what it is called, and the split that it was measured on."""
+    metrics = read_json_object(run / "metrics.json")
+    measure = next((name for name in MEASURES if isinstance(metrics.get(name), float)), None)
+    score = metrics.get(measure) if measure else None
+    return {"score": score, "split": metrics.get("split"), "metric": MEASURES.get(measure or "", "")}
+
+
+def _parse(line: str) -> dict[str, Any] | None:
+    """Return what a line of the process says; `None` for what a library printed."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -1,0 +1,207 @@
+"""Predictions accepted, regions filled, and objects made and corrected, on maps that are checked by eye."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+
+from pixelwise.core.errors import OptionError
+from pixelwise.labels.corrections import Corrector
+from pixelwise.labels.project import Project, open_project
+
+SIZE = (12, 20)
+WHOLE = (0, 0, *SIZE)
+NAME = "a.png"
+
+
+class Known:
+    """A prediction: class 1 in two blobs joined by a bridge, class 0 elsewhere; unsure in the right half."""
+
+    def __init__(self):
+        self.label_map = np.zeros(SIZE, np.uint8)
+        self.label_map[2:9, 2:8] = self.label_map[2:9, 11:17] = 1
+        self.label_map[5, 8:11] = 1
+        self.uncertainty = np.zeros(SIZE, np.uint8)
+        self.uncertainty[:, 10:] = 200
+
+    def read(self, box_tlbr):
+        top, left, bottom, right = box_tlbr
+        return self.label_map[top:bottom, left:right], self.uncertainty[top:bottom, left:right]
+
+    def probabilities(self, box_tlbr):
+        labels, _ = self.read(box_tlbr)
+        values = np.stack([labels == 0, labels == 1]).astype(np.float32)
+        return np.concatenate([values, np.zeros_like(values[:1])])
+
+
+class Dark:
+    def read(self, box_tlbr):
+        return np.zeros((box_tlbr[2] - box_tlbr[0], box_tlbr[3] - box_tlbr[1], 3), np.uint8)
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
+    with open_project(tmp_path / "photos", classes=["back", "cell", "other"]) as project:
+        yield project
+
+
+@pytest.fixture
+def perform(project):
+    corrector = Corrector(Dark(), Known(), project.classes)
+
+    def perform(**action):
+        return project.perform(action, NAME, resolve=corrector.resolve)
+
+    return perform
+
+
+def label_map(project):
+    return project.labels(NAME).label_map.read(WHOLE)
+
+
+def objects(project):
+    return project.labels(NAME).instance_map.read(WHOLE)
+
+
+def dot(row, column, class_index, width=1.0):
+    points = [[row + 0.5, column + 0.5]]
+    return {"type": "stroke", "points": points, "width": width, "class_index": class_index}
+
+
+def test_accepted_prediction_fills_what_has_no_label(project, perform):
+    perform(**dot(3, 3, 2))
+    outcome = perform(type="accept", whole=True)
+    expected = Known().label_map
+    expected[3, 3] = 2
+    assert_array_equal(label_map(project), expected)
+    assert outcome.changed_box_tlbr == WHOLE
+    perform(type="undo")
+    assert (label_map(project) != 255).sum() == 1
+    assert perform(type="redo").number == 4
+    assert_array_equal(label_map(project), expected)
+    assert perform(type="accept", whole=True).nothing
+
+
+def test_only_what_is_sure_is_accepted(project, perform):
+    perform(type="accept", whole=True, only_sure=True)
+    expected = Known().label_map
+    expected[:, 10:] = 255
+    assert_array_equal(label_map(project), expected)
+
+
+def test_box_and_region_are_accepted(project, perform):
+    perform(type="accept", box_tlbr=[0, 0, 3, 4])
+    expected = np.full(SIZE, 255, np.uint8)
+    expected[:3, :4] = Known().label_map[:3, :4]
+    assert_array_equal(label_map(project), expected)
+    perform(type="accept", point=[5.5, 9.5])
+    expected[Known().label_map == 1] = 1
+    assert_array_equal(label_map(project), expected)
+
+
+def test_fill_follows_prediction_superpixel_or_labels(project, perform):
+    perform(type="fill", point=[5.5, 9.5], class_index=2, of="prediction")
+    assert_array_equal(label_map(project) == 2, Known().label_map == 1)
+    perform(type="fill", point=[5.5, 9.5], class_index=1, of="labels")
+    assert_array_equal(label_map(project) == 1, Known().label_map == 1)
+    perform(type="fill", point=[0.5, 0.5], class_index=0, of="labels")
+    assert_array_equal(label_map(project), Known().label_map)
+
+
+def test_superpixel_ends_at_the_edge_of_the_picture(tmp_path):
+    (tmp_path / "photos").mkdir()
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:, 50:] = 250
+    Image.fromarray(picture).save(tmp_path / "photos" / NAME)
+
+    class Halves:
+        def read(self, box_tlbr):
+            return picture[box_tlbr[0] : box_tlbr[2], box_tlbr[1] : box_tlbr[3]]
+
+    with open_project(tmp_path / "photos") as project:
+        corrector = Corrector(Halves(), None, project.classes)
+        action = {"type": "fill", "point": [30.5, 51.5], "class_index": 1, "of": "superpixel"}
+        project.perform(action, NAME, resolve=corrector.resolve)
+        filled = project.labels(NAME).label_map.read((0, 0, 64, 96)) == 1
+    assert filled[30, 51]
+    assert not filled[:, :50].any()
+    assert 50 <= filled.sum() <= 16 * 16 * 4
+
+
+def test_what_was_accepted_does_not_change_with_the_model(project, perform):
+    perform(type="accept", whole=True)
+    expected = label_map(project)
+    root = project.folder.root
+    project.close()
+    (root / "masks" / NAME).unlink()
+    with Project(root) as again:
+        assert_array_equal(label_map(again), expected)
+
+
+def test_region_becomes_an_object_and_is_removed(project, perform):
+    perform(type="polygon", points=[[1, 1], [1, 5], [4, 5], [4, 1]], class_index=1)
+    perform(type="object_add", point=[2.5, 2.5])
+    expected = np.zeros(SIZE, np.int32)
+    expected[1:4, 1:5] = 1
+    assert_array_equal(objects(project), expected)
+    with pytest.raises(OptionError, match="an object already"):
+        perform(type="object_add", point=[2.5, 2.5])
+    with pytest.raises(OptionError, match="without a label"):
+        perform(type="object_add", point=[8.5, 8.5])
+    perform(type="object_delete", object_id=1)
+    assert not objects(project).any()
+    assert (label_map(project) == 1).sum() == 12
+    with pytest.raises(OptionError):
+        perform(type="object_delete", object_id=1)
+
+
+def test_proposed_objects_part_at_their_waist_and_are_labelled(project, perform):
+    perform(**dot(3, 3, 2))
+    for column, number in ((4.5, 1), (14.5, 2)):
+        perform(type="object_accept", point=[4.5, column])
+        assert objects(project)[4, int(column)] == number
+    found = objects(project)
+    assert {found[4, 4], found[4, 14]} == {1, 2}
+    assert_array_equal(found > 0, Known().label_map == 1)
+    labels = label_map(project)
+    assert labels[3, 3] == 2
+    assert ((labels == 1) | (labels == 2))[found > 0].all()
+    with pytest.raises(OptionError, match="'back' at this point"):
+        perform(type="object_accept", point=[0.5, 0.5])
+
+
+def test_objects_are_split_and_merged(project, perform):
+    perform(type="polygon", points=[[2, 0], [2, 20], [6, 20], [6, 0]], class_index=1)
+    perform(type="object_add", point=[3.5, 3.5])
+    perform(type="object_split", points=[[3.5, 2.5], [3.5, 17.5]])
+    parts = objects(project)
+    assert (parts[2:6] > 0).all()
+    assert parts[3, 2] == 1
+    assert parts[3, 17] == 2
+    assert (parts[2:6] == 1).sum(axis=1).tolist() == [10] * 4  # up to the middle between the points, column 9.5
+    with pytest.raises(OptionError, match="several objects"):
+        perform(type="object_split", points=[[3.5, 2.5], [3.5, 17.5]])
+    perform(type="object_merge", ids=[2, 1])
+    assert set(np.unique(objects(project))) == {0, 1}
+    perform(type="undo")
+    assert_array_equal(objects(project), parts)
+
+
+def test_without_a_prediction_it_is_told(project):
+    nothing = Corrector(Dark(), None, project.classes)
+    for action in ({"type": "accept", "whole": True}, {"type": "object_accept", "point": [1, 1]}):
+        with pytest.raises(OptionError, match="no prediction here yet"):
+            project.perform(action, NAME, resolve=nothing.resolve)
+    assert project.number == 0
+    assert not list(project.folder.regions.glob("*"))
+
+
+def test_region_of_an_action_that_was_cut_off_is_removed(project, perform):
+    perform(type="accept", whole=True)
+    root = project.folder.root
+    project.close()
+    (root / ".studio" / "regions" / "stray.zip").write_bytes(b"half")
+    with Project(root) as again:
+        assert len(list(again.folder.regions.iterdir())) == 1
