@@ -15,6 +15,7 @@ from pixelwise.cli.help import PAGES, Command
 COMMANDS = {
     "demo": "demo",
     "studio": "studio",
+    "label": "label",
     "check": "check",
     "train": "train",
     "evaluate": "evaluate",
@@ -26,7 +27,8 @@ COMMANDS = {
     "encoders": "models",
     "convert": "convert",
 }
-"""The commands in the order of the help, and the file of this room that has each as a function of its name."""
+"""The commands in the order of the help, and the file of this room that has each under its name: a function, or a
+`Typer` of several."""
 
 
 class CommandGroup(TyperGroup):
@@ -67,6 +69,8 @@ class _LazyCommands(Mapping[str, Any]):
 def _make_command(name: str) -> Any:
     """Return a command for the parser, which typer makes from the signature of its function."""
     function = getattr(importlib.import_module(f"pixelwise.cli.{COMMANDS[name]}"), name)
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     single.command(name, cls=Command, short_help=PAGES[name].summary, epilog=PAGES[name].epilog)(function)
     return typer.main.get_command(single)

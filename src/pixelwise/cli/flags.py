@@ -127,7 +127,8 @@ def _commands() -> Mapping[str, Mapping[str, Flag]]:
     commands: dict[str, dict[str, Flag]] = {}
     for command, declared in typer.main.get_group(app).commands.items():
         commands[command] = {}
-        for parameter in declared.params:
+        of_group = [parameter for single in getattr(declared, "commands", {}).values() for parameter in single.params]
+        for parameter in (*declared.params, *of_group):
             first = parameter.opts[0]
             commands[command][str(parameter.name)] = Flag(
                 name=first if first.startswith("-") else first.upper(),

@@ -34,6 +34,14 @@ PAGES = {
             "studio --sample",
         ),
     ),
+    "label": Page(
+        "What to label next.",
+        (
+            "label suggest photos/",
+            "label suggest photos-labels/ --model runs/first --count 10",
+            "label suggest photos-labels/ --model runs/first --pixels 20 --json",
+        ),
+    ),
     "check": Page(
         "What is in a data set, and what is wrong with it.", ("check photos/", "check scans/ --bands 4,3,2 --json")
     ),

@@ -1,6 +1,6 @@
 """Objects while labelling: proposed from the live map, then accepted and corrected one by one.
 
-Instance maps are int32 (height, width), 0 = no object, as `train --task instance` takes them. The functions that
+Instance maps are int32 (height, width), 0 = no object, as a training for objects takes them. The functions that
 correct change a map in place and look no farther than they must, so that they are quick on large images.
 """
 
