@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -18,11 +18,13 @@ from pixelwise.core.prefetch import prefetch
 from pixelwise.inference.inputs import ImageLike, PathLike, is_many, is_path
 from pixelwise.inference.jobs import Job, find_images
 from pixelwise.inference.mc_dropout import MonteCarloDropout
-from pixelwise.inference.predictor import Predictor
 from pixelwise.inference.result import Result
 from pixelwise.inference.writers.registry import WRITERS
 from pixelwise.raster.image import pixels_in
 from pixelwise.raster.limits import PixelBudget
+
+if TYPE_CHECKING:
+    from pixelwise.inference.predictor import Predictor
 
 OnProgress = Callable[[int, int], None]
 """Called with (done, total) after every image."""

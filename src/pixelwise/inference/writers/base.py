@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.inference.result import Result
 from pixelwise.instances.objects import Objects
 from pixelwise.raster.image import write_png
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixelwise.core.files import write_text
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, rounded_score
 from pixelwise.instances.rle import coco_annotations, compress_counts
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 ENDING = "_coco.json"
 

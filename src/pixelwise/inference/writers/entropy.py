@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, write_gray16
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_entropy(path: Path, result: Result) -> None:

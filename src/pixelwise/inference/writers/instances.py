@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.errors import OutputError
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, write_bands
 from pixelwise.instances.objects import MAX_ID
 from pixelwise.raster.image import write_png, write_tiff
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_instances(path: Path, result: Result) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.files import write_text
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_labelme(path: Path, result: Result) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, write_bands
 from pixelwise.raster.image import write_png
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_overlay(path: Path, result: Result) -> None:

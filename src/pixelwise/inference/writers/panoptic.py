@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.files import write_text
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer
 from pixelwise.instances.objects import Objects
 from pixelwise.instances.segments import find_segments
 from pixelwise.raster.image import write_png
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 ENDING = "_panoptic.json"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import rounded_score
 from pixelwise.inference.writers.registry import GEOJSON, POLYGON_KINDS
 from pixelwise.instances.objects import Objects
@@ -17,6 +17,9 @@ from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
 from pixelwise.raster.stack import split_page
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def open_polygon_files(

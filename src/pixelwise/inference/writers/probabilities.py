@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, write_bands
 from pixelwise.raster.image import write_tiff
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_probabilities(path: Path, result: Result) -> None:

@@ -6,16 +6,19 @@ import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.files import write_atomically
 from pixelwise.core.text import as_cell
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer
 from pixelwise.instances.measurements import measure_objects
 from pixelwise.instances.objects import Objects
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 COLUMNS = ("id", "class", "score", "area", "row", "column", "left", "top", "right", "bottom", "perimeter", "intensity")
 Corner = tuple[int, int]

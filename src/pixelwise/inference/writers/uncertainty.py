@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.mc_dropout import MAX_VARIANCE
-from pixelwise.inference.result import Result
 from pixelwise.inference.writers.base import Writer, write_gray16
+
+if TYPE_CHECKING:
+    from pixelwise.inference.result import Result
 
 
 def write_uncertainty(path: Path, result: Result) -> None:
