@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab import classics, front, growth, minutes, nuclei, objects, peers, predict, resume, scan
+from lab import classics, front, growth, minutes, nuclei, objects, peers, predict, resume, scan, sparse
 from lab.peer import Peer
 from lab.schedule import images_per_second, run_suite, score_validation
 from lab.store import ROOT, Places, Store
@@ -93,6 +93,26 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Capt
         minutes.main([str(tmp_path / "none"), str(tmp_path)])
     assert end.value.code == 2
     assert "none: no such directory" in capsys.readouterr().err
+
+
+def test_sparse(scenes: Path, copy_run: Train, places: Places, tmp_path: Path) -> None:
+    """Each image of train and val has so many labelled pixels, with the labels that it had; test is whole."""
+    sparse.main([str(scenes), str(tmp_path / "out"), "--pixels", "20", "5", "--minutes", "2"], places, copy_run)
+    before, after = open_dataset(scenes), open_dataset(tmp_path / "out" / "5-pixels-seed-0")
+    for split, items in before.splits.items():
+        for item, sampled in zip(items, after.splits[split], strict=True):
+            whole, few = before.read(item).label_map, after.read(sampled).label_map
+            is_labelled = few != 255
+            assert (few[is_labelled] == whole[is_labelled]).all()
+            assert is_labelled.sum() == (whole.size if split == "test" else 5)
+    store = Store("sparse", places)
+    assert list(store) == ["20 pixels, 2 minutes, seed 0", "5 pixels, 2 minutes, seed 0"]
+    called = json.loads((tmp_path / "out" / "20-pixels-2-minutes-seed-0" / "called.json").read_text())
+    assert called == [str(tmp_path / "out" / "20-pixels-seed-0"), 2.0, ["--seed", "0"]]
+    page = (places.pages / "sparse.md").read_text()
+    assert f"| 5 | 2 | {store['5 pixels, 2 minutes, seed 0']['miou']:.3f} |" in page
+    assert page.index("| 5 | 2 |") < page.index("| 20 | 2 |")
+    assert "| 0.597 | 0.508 |" in page
 
 
 def test_peers(scenes: Path, copy_run: Train, places: Places, tmp_path: Path) -> None:

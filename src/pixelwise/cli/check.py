@@ -62,7 +62,7 @@ def _print_report(result: CheckResult) -> None:
     say(f"sizes     {_sizes(result)} (height x width)")
     for line in _depths(result):
         say(line)
-    say(f"labelled  {result.labelled_share:.1%} of the pixels")
+    say(f"labelled  {_labelled(result)}")
     print_table(_class_table(result))
     for line in _mask_values(result):
         say(line)
@@ -74,6 +74,14 @@ def _print_report(result: CheckResult) -> None:
         say(f"{file}  [{problem.kind}]")
         say(f"    {use_flags(problem.message)}")
     say(_summary(result))
+
+
+def _labelled(result: CheckResult) -> str:
+    from pixelwise.data.sparse_labels import format_share
+
+    if not result.is_sparse:
+        return f"{result.labelled_share:.1%} of the pixels"
+    return f"{format_share(result.labelled_share)} of the pixels, in {result.labelled_images:,} of the images"
 
 
 def _sizes(result: CheckResult) -> str:
@@ -116,12 +124,18 @@ def _class_table(result: CheckResult) -> Table:
     objects = result.class_objects.tolist() if result.class_objects.any() else []
     if objects:
         table.add_column("objects", justify="right")
+    if result.is_sparse:
+        table.add_column("labelled pixels", justify="right")
+        table.add_column("images", justify="right")
+    labels = result.class_labels
     shares = result.class_shares
     largest = max(shares.values()) or 1.0
     for index, (name, share) in enumerate(shares.items()):
         bar = block * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
+        if result.is_sparse:
+            counted += [f"{labels[name].pixels:,}", f"{labels[name].images:,}"]
         table.add_row(Text(2 * block, style=f"rgb({color})"), *cells(name, f"{share:.2%}", bar, *counted))
     return table
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -29,6 +30,7 @@ from pixelwise.data.item_check import HARMLESS, ItemCheck, check_item
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.masks.missing_objects import ObjectCounts, find_missing_objects
 from pixelwise.data.problem import Problem
+from pixelwise.data.sparse_labels import ClassLabels, LabelCounts, describe_labels, describe_unlabelled
 from pixelwise.raster.image import pixels_in
 from pixelwise.raster.limits import PixelBudget
 
@@ -97,6 +99,14 @@ class CheckResult:
         The values that become 0 and 255 in images deeper than 8 bits.
     unusable_for_objects
         Further images that training on objects must leave out.
+    class_images
+        int64 (num_classes,): the images with a labelled pixel of each class.
+    labelled_images
+        The number of images with a label.
+    unlabelled
+        Images that are meant to have no label (see `LabelCounts.expects_unlabelled`).
+    is_sparse
+        Whether most pixels of the training images have no label, those of images without any among them.
     """
 
     root: Path
@@ -118,6 +128,10 @@ class CheckResult:
     depths: dict[str, DepthUse] = field(default_factory=dict)
     value_range: ValueRange | None = None
     unusable_for_objects: set[Path] = field(default_factory=set)
+    class_images: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    labelled_images: int = 0
+    unlabelled: set[Path] = field(default_factory=set)
+    is_sparse: bool = False
 
     @property
     def images(self) -> int:
@@ -133,6 +147,13 @@ class CheckResult:
         """Each class's share, 0..1, of the labelled pixels."""
         labelled = max(1, int(self.class_pixels.sum()))
         return {name: int(n) / labelled for name, n in zip(self.classes.names, self.class_pixels, strict=True)}
+
+    @property
+    def class_labels(self) -> dict[str, ClassLabels]:
+        """What is labelled of each class, by its name."""
+        pixels = max(1, self.pixels)
+        rows = zip(self.classes.names, self.class_pixels.tolist(), self.class_images.tolist(), strict=True)
+        return {name: ClassLabels(count, images, count / pixels) for name, count, images in rows}
 
     @property
     def mask_values(self) -> list[MaskValues]:
@@ -170,6 +191,12 @@ class CheckResult:
             "sizes": [{"height": h, "width": w, "images": n} for (h, w), n in self.sizes.items()],
             "labelled_share": self.labelled_share,
             "class_shares": self.class_shares,
+            "labels": {
+                "sparse": self.is_sparse,
+                "labelled_images": self.labelled_images,
+                "unlabelled_images": len(self.unlabelled),
+                "per_class": {name: asdict(entry) for name, entry in self.class_labels.items()},
+            },
             "mask_values": [
                 {
                     "values": row.values,
@@ -211,6 +238,8 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     first_of_digest: dict[bytes, tuple[str, Path]] = {}
     object_counts: list[ObjectCounts] = []
+    counts = LabelCounts()
+    blank: list[tuple[ItemCheck, list[Problem]]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         item_checks = pool.map(partial(_check_within_budget, dataset, PixelBudget()), [item for _, item in items])
         for done, ((split, item), item_check) in enumerate(zip(items, item_checks, strict=True), start=1):
@@ -219,15 +248,22 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 first_split, first = first_of_digest.setdefault(item_check.digest, (split, item.image))
                 if first_split != split:
                     problems.append(duplicate_problem(item.image, split, first, first_split))
-            result.problems += problems
             is_usable = all(problem.kind in HARMLESS for problem in problems)
-            if not is_usable:
-                result.unusable.add(item.image)
+            is_blank = {problem.kind for problem in problems} - {*HARMLESS} in ({"unlabelled"}, {"missing_mask"})
+            if is_blank and item_check.size is not None:
+                blank.append((item_check, problems))
+            else:
+                result.problems += problems
+                if not is_usable:
+                    result.unusable.add(item.image)
+            if (split == "train" or item.auto_split) and (is_usable or is_blank) and item_check.size is not None:
+                counts.add(math.prod(item_check.size), int(item_check.class_pixels.sum()))
             _add_counts(result, item_check, split, is_usable=is_usable)
             if item_check.object_counts is not None:
                 object_counts.append(item_check.object_counts)
             if on_progress is not None:
                 on_progress(done, len(items))
+    _judge_unlabelled(result, dataset, counts, blank)
     for incomplete, problem in find_missing_objects(dataset.root, dataset.classes, object_counts):
         result.problems.append(problem)
         if incomplete is not None:
@@ -238,9 +274,35 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     result.problems += find_empty_splits(dataset)
     result.problems += find_absent_classes(result.root, result.classes, pixels)
     result.remarks += describe_splits(dataset)
+    if result.is_sparse:
+        result.remarks += describe_labels(result.class_labels, result.labelled_images)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
+
+
+def _judge_unlabelled(
+    result: CheckResult, dataset: Dataset, counts: LabelCounts, blank: Sequence[tuple[ItemCheck, list[Problem]]]
+) -> None:
+    """Say whether labels are sparse, and whether the `blank` images, those without a label, are meant so; if not, what
+    is wrong with them is a problem."""
+    for item in dataset.unlabelled:
+        counts.add(math.prod(dataset.image_size(item)), 0)
+    is_expected = counts.expects_unlabelled(dataset.root)
+    result.is_sparse = is_expected and counts.is_sparse
+    for item_check, problems in blank:
+        image = item_check.item.image
+        if is_expected:
+            result.unlabelled.add(image)
+            result.problems += [problem for problem in problems if problem.kind in HARMLESS]
+            result.pixels += math.prod(item_check.size or (0,))
+        else:
+            result.unusable.add(image)
+            result.problems += problems
+    if count := len(result.unlabelled) + len(dataset.unlabelled):
+        is_drawn = any(item.auto_split for _, item in dataset.items())
+        total = result.images + len(dataset.unlabelled)
+        result.remarks.append(describe_unlabelled(count, total, is_drawn=is_drawn))
 
 
 def _check_within_budget(dataset: Dataset, budget: PixelBudget, item: Item) -> ItemCheck:
@@ -269,6 +331,7 @@ def _empty_result(dataset: Dataset) -> CheckResult:
         val_class_pixels=zeros(),
         class_image_pixels=zeros(),
         train_object_areas=[],
+        class_images=zeros(),
         problems=[],
         unusable=set(),
         remarks=[],
@@ -289,6 +352,8 @@ def _add_counts(result: CheckResult, item_check: ItemCheck, split: str, *, is_us
         result.pixels += pixels
         result.class_pixels += item_check.class_pixels
         result.class_objects += item_check.class_objects
+        result.class_images += item_check.class_pixels > 0
+        result.labelled_images += 1
         if split == "train":
             result.train_class_pixels += item_check.class_pixels
             result.class_image_pixels += pixels * (item_check.class_pixels > 0)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.bands import Bands, channel_count
-from pixelwise.core.classes import ClassMap
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import MaskError, OptionError
 from pixelwise.core.value_range import ValueRange
 from pixelwise.data.masks.encoding import MaskEncoding
@@ -67,6 +67,9 @@ class Item:
         Masks that are united with `mask`.
     entry
         What `mask` calls the image, where it is an annotation file that labels several.
+    held_out
+        Whether its labels are those held out for validation (see `pixelwise.data.label_regions`), or the others; `None`
+        for all of them.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Item:
     auto_split: bool = field(default=False, compare=False)
     more: tuple[Path, ...] = ()
     entry: str = ""
+    held_out: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,8 @@ class Dataset:
         The directory outside of `root` in which files may lie too.
     id_files
         Whether files beside the masks number the objects that the masks show.
+    unlabelled
+        Images without labels that training may learn from; they are in no split.
 
     Examples
     --------
@@ -165,6 +171,7 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
     images_root: Path | None = None
     id_files: bool = False
+    unlabelled: tuple[Item, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of images in all splits."""
@@ -247,6 +254,11 @@ class Dataset:
         if instance_map is None and self.id_files and is_partly_labelled(labels.label_map):
             instance_map = np.zeros(labels.label_map.shape, np.int32)  # strokes are no objects
         return Sample(image, labels.label_map, instance_map)
+
+    def read_unlabelled(self, item: Item) -> Sample:
+        """Read an item's image, with a label map that knows nothing. Raises `ImageError` where that is not possible."""
+        image = self.read_image(item)
+        return Sample(image, np.full(image.shape[:2], IGNORE_INDEX, np.uint8))
 
     def items(self) -> Iterator[tuple[str, Item]]:
         """Yield (split, item) over all splits."""

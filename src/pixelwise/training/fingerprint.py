@@ -16,6 +16,8 @@ def fingerprint(dataset: Dataset) -> str:
         files = [split_page(path)[0] if path else None for path in (item.image, item.mask, item.instances, *item.more)]
         sizes = [_sizes(file) if file else None for file in files]
         digest.update(repr((split, item.name, sizes)).encode())
+    for item in dataset.unlabelled:
+        digest.update(repr((item.name, _sizes(split_page(item.image)[0]))).encode())
     return digest.hexdigest()
 
 

@@ -32,6 +32,12 @@ from pixelwise.training.checkpoint import (
     save_tensors,
 )
 from pixelwise.training.import_paths import require_registered
+from pixelwise.training.pixel_views import (
+    PixelView,
+    labelled_pixels,
+    one_in_each_square,
+    pseudo_labelled_pixels,
+)
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.run_directory import History
 from pixelwise.training.samples import Batch
@@ -107,29 +113,37 @@ class Trainer:
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         """Return the loss that this process's crops add to that of the batch."""
-        device, step = self.accelerator.device, self.loss_step
+        device, step, recipe = self.accelerator.device, self.loss_step, self.recipe
         position = self.seed * 1_000_003 + self.progress.step  # chance is a function of (seed, step)
         draw = torch.Generator().manual_seed(position)
-        rows, columns = (_one_in(step, side, draw) for side in batch.targets.shape[1:])
         with seeded(position + 2**40 * self.accelerator.process_index, device):  # dropout is each process's own
             logits = self.pipeline(batch.images.to(device), step).float()
-        targets = batch.targets[:, rows, columns].to(device)
-        weights = self.class_weights[targets.where(counted_pixels(targets), 0)]
-        if batch.border is not None:
-            weights = weights + batch.border[:, rows, columns].to(device)  # w(x) of U-Net's equation 2
-        total = self.class_loss(logits[:, : len(self.class_weights)], targets, pixel_weights=weights, reduction="sum")
-        if self.recipe.reduction == "sum":
-            loss = total * step**2
+        if recipe.label_points:
+            view = labelled_pixels(logits, batch, step, draw, recipe.label_points)
         else:
-            counted = total_weight(targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
-            weight: torch.Tensor = self.accelerator.reduce(counted)
-            loss = total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
-        if batch.task_target is not None:
-            task_target = batch.task_target[:, :, rows, columns].to(device)
-            task_logits = logits[:, len(self.class_weights) :]
-            for term in self.task.loss_terms(task_logits, targets, task_target, self.loss_context):
+            view = one_in_each_square(logits, batch, step, draw)
+        loss = self._class_term(view)
+        if view.task_target is not None:
+            task_logits = view.logits[:, len(self.class_weights) :]
+            for term in self.task.loss_terms(task_logits, view.targets, view.task_target, self.loss_context):
                 loss = loss + term
+        if batch.pseudo is not None and recipe.pseudo_weight:
+            pseudo = pseudo_labelled_pixels(logits, batch.pseudo, step, draw, recipe.pseudo_points)
+            loss = loss + recipe.pseudo_weight * self._class_term(pseudo)
         return loss
+
+    def _class_term(self, view: PixelView) -> torch.Tensor:
+        """Return the loss of the classes that these pixels add to that of the batch."""
+        weights = self.class_weights[view.targets.where(counted_pixels(view.targets), 0)]
+        if view.border is not None:
+            weights = weights + view.border  # w(x) of U-Net's equation 2
+        class_logits = view.logits[:, : len(self.class_weights)]
+        total = self.class_loss(class_logits, view.targets, pixel_weights=weights, reduction="sum")
+        if self.recipe.reduction == "sum":
+            return total * view.stands_for
+        counted = total_weight(view.targets, pixel_weights=weights if self.recipe.reduction == "mean" else None)
+        weight: torch.Tensor = self.accelerator.reduce(counted)
+        return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
     def averaged_pipeline(self) -> Pipeline:
         """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
@@ -249,11 +263,6 @@ def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
         "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
         "seconds": round(progress.seconds, 2),
     }
-
-
-def _one_in(step: int, side: int, draw: torch.Generator) -> slice:
-    """Return every `step`-th position of a side, from one of the first on that `draw` picks."""
-    return slice(int(torch.randint(step, (), generator=draw)), side // step * step, step)
 
 
 def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:

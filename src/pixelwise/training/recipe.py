@@ -133,6 +133,9 @@ class Recipe(Strict):
     loss_step: pydantic.PositiveInt = 1
     """The loss reads one pixel of each square of this side, where the model's logits are up-sampled."""
     class_weights: tuple[pydantic.NonNegativeFloat, ...]
+    label_points: pydantic.NonNegativeInt = 0
+    """Since version 3. Above 0 labels are sparse: crops are drawn where labels are, no scaling drops a labelled pixel,
+    and the loss is taken at the labelled pixels themselves, at most so many a step."""
     border_weight: pydantic.NonNegativeFloat = 0.0
     """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
     border_sigma: pydantic.PositiveFloat = 5.0
@@ -147,6 +150,26 @@ class Recipe(Strict):
     """Standard deviation of the heat, over the radius of a disc of the object's area."""
     offset_unit: pydantic.PositiveFloat = 16.0
     """Pixels in one unit of the model's offsets, which makes offsets about as large as class scores."""
+
+    # Self-training: a model in training labels what it is sure of on its training images, and learns from that too
+    pseudo_rounds: tuple[_BelowOne, ...] = ()
+    """Since version 3. The shares of the steps after which pseudo-labels are made anew, rising; none for no
+    self-training."""
+    pseudo_weight: pydantic.NonNegativeFloat = 0.0
+    """Since version 3. Weight of the loss of pseudo-labels, beside that of labels."""
+    pseudo_points: pydantic.PositiveInt = 16384
+    """Since version 3. Pixels of a step that are drawn; the loss of pseudo-labels is taken at those that have one."""
+    pseudo_images: pydantic.NonNegativeInt = 0
+    """Since version 3. Training images that get pseudo-labels, at most."""
+    confidence: tuple[Fraction, Fraction] = (0.5, 0.9)
+    """Since version 3. Least and enough: a pixel below the first has no pseudo-label, one above the second has."""
+    confident_share: Fraction = 0.5
+    """Since version 3. Between the two, so large a share of the pixels of each predicted class has one, the surest."""
+    pseudo_adjustment: Fraction = 0.5
+    """Since version 3. Strength of the logit adjustment of pseudo-labels: the share of the class weights that is taken
+    back."""
+    unlabelled_share: Fraction = 0.0
+    """Since version 3. Share of crops from images without labels, once these have pseudo-labels."""
 
     # Grouping of pixels into objects: before the fit to the validation images, and what the fit tries
     radius: pydantic.PositiveInt = 5
@@ -190,6 +213,9 @@ class Recipe(Strict):
     """Number of validations, which choose the best weights. With 0 the last weights are kept."""
     calibrated: bool = True
     """Whether a bias of the classes' logits is fitted to the validation images at the end."""
+    bias_pixels: pydantic.NonNegativeInt = 0
+    """Since version 3. A class with fewer labelled validation pixels gets no bias of its own, but the logit adjustment
+    alone."""
     magnifications: Annotated[tuple[_TestScale, ...], pydantic.Field(min_length=1)] = (1.0,)
     """Test-time scales: logits are averaged over them."""
     mirrored: bool = False

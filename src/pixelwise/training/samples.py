@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from pixelwise.core.bands import repeat_over_channels
+from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.instances.parts import label_components
 from pixelwise.metrics.pixels import counted_pixels
@@ -20,6 +22,7 @@ from pixelwise.nn.augment import AUGMENTATIONS, color, crop, elastic
 from pixelwise.nn.losses.border import border_weights
 from pixelwise.tasks.base import Task
 from pixelwise.tasks.semantic import SEMANTIC
+from pixelwise.training.labelled_pixels import LabelledPixels
 from pixelwise.training.memory import available_bytes, count_local_processes
 from pixelwise.training.recipe import Recipe
 from pixelwise.training.sample_cache import SampleFile
@@ -35,28 +38,51 @@ ALL = slice(None)
 
 class AugmentedSample(NamedTuple):
     """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), border weights float32 (H, W) where the
-    recipe asks for them, and the target of a task with channels of its own, float32 (channels, H, W)."""
+    recipe asks for them, and the target of a task with channels of its own, float32 (channels, H, W); pseudo-labels
+    uint8 (H, W) where there are some."""
 
     image: npt.NDArray[np.uint8]
     label_map: npt.NDArray[np.uint8]
     border: npt.NDArray[np.float32] | None
     task_target: npt.NDArray[np.float32] | None
+    pseudo: npt.NDArray[np.uint8] | None = None
 
 
 class Batch(NamedTuple):
     """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and the
-    target of the task's own channels (N, channels, H, W)."""
+    target of the task's own channels (N, channels, H, W); pseudo-labels uint8 (N, H, W), or none."""
 
     images: torch.Tensor
     targets: torch.Tensor
     border: torch.Tensor | None = None
     task_target: torch.Tensor | None = None
+    pseudo: torch.Tensor | None = None
+
+
+class Hints(NamedTuple):
+    """What a crop of sparse labels needs beside the sample: its labelled pixels, and a map of pseudo-labels, uint8 (H,
+    W), where there is one."""
+
+    labelled: LabelledPixels | None = None
+    pseudo: npt.NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """What a model in training says of its training images, label maps uint8 (H, W) by their position.
+
+    labelled: of the store's own images. unlabelled: of those of `images`, a store of images without labels.
+    """
+
+    labelled: Mapping[int, npt.NDArray[np.uint8]]
+    unlabelled: Mapping[int, npt.NDArray[np.uint8]]
+    images: SampleStore
 
 
 class SampleStore:
     """The samples of one split, decoded once and kept: in memory if they fit into it, else in a file in `folder`.
 
-    Without a folder, or room in it, they are read each time.
+    Without a folder, or room in it, they are read each time. `read` reads an item, by default as the data set does.
     """
 
     def __init__(
@@ -66,15 +92,20 @@ class SampleStore:
         folder: Path | None = None,
         *,
         cache_share: float = CACHE_SHARE,
+        read: Callable[[Item], Sample] | None = None,
     ) -> None:
         self.dataset = dataset
+        self._read = read or dataset.read
         self.items = items
+        self.pseudo: PseudoLabels | None = None
+        """What self-training adds to the labels, once there is something."""
+        self._labelled: dict[int, LabelledPixels] = {}
         self._decoded: dict[int, Sample] = {}
         self._file: SampleFile | None = None
         pixels = sum(height * width for height, width in map(dataset.image_size, items))
         if pixels * (dataset.channels + LABEL_BYTES) <= cache_share * available_bytes() / count_local_processes():
             with ThreadPoolExecutor() as pool:
-                self._decoded = dict(enumerate(pool.map(dataset.read, items)))
+                self._decoded = dict(enumerate(pool.map(self._read, items)))
         elif folder is not None:
             self._file = SampleFile(folder)
 
@@ -86,10 +117,16 @@ class SampleStore:
         if sample is None and self._file is not None:
             sample = self._file.get(index)
         if sample is None:
-            sample = self.dataset.read(self.items[index])
+            sample = self._read(self.items[index])
             if self._file is not None:
                 self._file.add(index, sample)
         return sample
+
+    def labelled_pixels(self, index: int) -> LabelledPixels:
+        """Return the labelled pixels of a sample, some of them where there are many."""
+        if index not in self._labelled:
+            self._labelled[index] = LabelledPixels.of(self[index].label_map)
+        return self._labelled[index]
 
 
 @lru_cache(maxsize=2)  # a batch may span two epochs
@@ -109,21 +146,48 @@ def batch_at(
     size, number = crops_at_step(recipe, step)
     recipe = recipe.replace(crop=size)
     for position in range(first, first + number)[share]:
+        if recipe.label_points:
+            crops.append(_sparse_crop(store, recipe, seed, position, task))
+            continue
         epoch, place = divmod(position, len(store))
         index = int(sample_order(seed, epoch, len(store))[place])
         crops.append(augment_sample(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
-    images, targets, border, task_targets = zip(*crops, strict=True)
+    images, targets, border, task_targets, pseudo = zip(*crops, strict=True)
     return Batch(
         torch.from_numpy(np.stack(images)),
         torch.from_numpy(np.stack(targets)).long(),
         torch.from_numpy(np.stack(border)) if recipe.border_weight else None,
         torch.from_numpy(np.stack(task_targets)) if task.channels else None,
+        None if store.pseudo is None else torch.from_numpy(np.stack(pseudo)),
     )
 
 
-def augment_sample(sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC) -> AugmentedSample:
+def _sparse_crop(store: SampleStore, recipe: Recipe, seed: int, position: int, task: Task) -> AugmentedSample:
+    """Return the crop at a position of a run on sparse labels: of an image with labels or, evenly spread among these
+    once there are pseudo-labels, of one without."""
+    pseudo = store.pseudo
+    share = recipe.unlabelled_share if pseudo is not None and pseudo.unlabelled else 0.0
+    before = int(position * share)
+    if pseudo is not None and int((position + 1) * share) > before:
+        indices = sorted(pseudo.unlabelled)
+        epoch, place = divmod(before, len(indices))
+        index = indices[int(sample_order(seed, epoch, len(indices))[place])]
+        rng = np.random.default_rng((seed, epoch, 1 + index, 1))
+        return augment_sample(pseudo.images[index], recipe, rng, task, Hints(None, pseudo.unlabelled[index]))
+    epoch, place = divmod(position - before, len(store))
+    index = int(sample_order(seed, epoch, len(store))[place])
+    sample, rng = store[index], np.random.default_rng((seed, epoch, 1 + index))
+    pseudo_map = None
+    if pseudo is not None:
+        pseudo_map = pseudo.labelled.get(index, np.full(sample.label_map.shape, IGNORE_INDEX, np.uint8))
+    return augment_sample(sample, recipe, rng, task, Hints(store.labelled_pixels(index), pseudo_map))
+
+
+def augment_sample(
+    sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC, hints: Hints = Hints()
+) -> AugmentedSample:
     """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
-    them."""
+    them. With `hints` it holds a labelled pixel, and drops none that lies in it."""
     height, width = sample.label_map.shape
     window = crop.draw(
         rng,
@@ -133,15 +197,18 @@ def augment_sample(sample: Sample, recipe: Recipe, rng: np.random.Generator, tas
         rotate=recipe.rotate,
         flip_probability=recipe.flip_probability,
     )
+    if hints.labelled is not None and (pixel := hints.labelled.draw(rng)) is not None:
+        window = crop.aim(rng, window, (height, width), pixel)
     change = color.draw(rng, (height, width), recipe.color, recipe.color_ranges) if recipe.color else None
-    image, label_map = sample.image, sample.label_map
+    image, label_map, pseudo = sample.image, sample.label_map, hints.pseudo
     instance_map = _objects(sample) if recipe.border_weight or task.channels else None
     if recipe.elastic:
         bend = elastic.draw(rng, (height, width), recipe.elastic, recipe.elastic_nodes)
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
-    label_map = crop.on_label_map(label_map, window)
-    instance_map = None if instance_map is None else crop.on_instance_map(instance_map, window)
+        pseudo = None if pseudo is None else elastic.on_label_map(pseudo, bend)
+    label_map, instance_map = _crop_labels(label_map, instance_map, window, keep=hints.labelled is not None)
+    pseudo = None if pseudo is None else crop.on_label_map(pseudo, window)
     image = crop.on_image(image, window, repeat_over_channels(recipe.fill, image.shape[2]))
     if change is not None:
         image = color.on_image(image, change)
@@ -149,11 +216,28 @@ def augment_sample(sample: Sample, recipe: Recipe, rng: np.random.Generator, tas
         params = augmentation.draw(rng, label_map.shape)
         image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)
         instance_map = None if instance_map is None else augmentation.on_instance_map(instance_map, params)
+        pseudo = None if pseudo is None else augmentation.on_label_map(pseudo, params)
     border = target = None
     if instance_map is not None:
         border = _border_weights(instance_map, recipe) if recipe.border_weight else None
         target = task.target(label_map, instance_map, recipe) if task.channels else None
-    return AugmentedSample(image, label_map, border, target)
+    return AugmentedSample(image, label_map, border, target, pseudo)
+
+
+def _crop_labels(
+    label_map: npt.NDArray[np.uint8], instance_map: npt.NDArray[np.int32] | None, window: crop.Crop, *, keep: bool
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32] | None]:
+    """Return the maps in a crop; with `keep` every labelled pixel stays, unless another one takes its place."""
+    cropped = crop.on_label_map(label_map, window)
+    objects = None if instance_map is None else crop.on_instance_map(instance_map, window)
+    if keep:
+        sources, places = crop.label_positions(label_map, window)
+        is_free = ~counted_pixels(cropped[tuple(places)])
+        source, place = tuple(sources[:, is_free]), tuple(places[:, is_free])
+        cropped[place] = label_map[source]
+        if objects is not None and instance_map is not None:
+            objects[place] = instance_map[source]
+    return cropped, objects
 
 
 def _objects(sample: Sample) -> npt.NDArray[np.int32]:

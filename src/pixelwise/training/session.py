@@ -30,6 +30,7 @@ from pixelwise.training.resume import repeat_config, resume_config
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.samples import SampleStore, batches
 from pixelwise.training.schedule import training_parts
+from pixelwise.training.self_training import SelfTraining
 from pixelwise.training.stopping import catch_stop_signals
 from pixelwise.training.tensorboard import Board
 from pixelwise.training.torch_engine import torch_predictor
@@ -162,9 +163,12 @@ class Session:
             Board(run.tensorboard, first_step + 1) if is_first else contextlib.nullcontext() as board,
             catch_stop_signals(accelerator.num_processes) as stop,
         ):
+            source = batches(data.train, recipe, config.seed, first_step, trainer.share, trainer.task)
+            if recipe.pseudo_rounds:
+                source = SelfTraining(run, config, trainer, data, lambda: bool(stop), self.display.message).batches()
             fit(
                 trainer,
-                batches(data.train, recipe, config.seed, first_step, trainer.share, trainer.task),
+                source,
                 len(data.train),
                 Validation(f"val_{config.measure}", score, keep_best),
                 run.checkpoint,

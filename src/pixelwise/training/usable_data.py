@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.core.text import is_text, quantity
 from pixelwise.data.check import CheckResult, check
 from pixelwise.data.dataset import Dataset
+from pixelwise.data.label_regions import hold_out_regions
+from pixelwise.data.sparse_labels import SPARSE_SHARE, separate_unlabelled
 from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.progress_display import Display
 
 SHOWN_PROBLEMS = 5
+LEAST_FOR_VAL = 10
+"""Of fewer images with sparse labels strokes are held out for validation, not images."""
 OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
 """Kinds of problems that a cross-validation, which deals images out itself, has not."""
 
@@ -57,6 +62,10 @@ def select_usable_data(
         dataset = dataset.without(check_result.unusable)
         check_result = check(dataset)
         _apply_task(check_result, options)
+    if check_result.unlabelled:
+        dataset = separate_unlabelled(dataset, check_result.unlabelled)
+        check_result = check(dataset)
+        _apply_task(check_result, options)
     if not dataset.splits.get("train"):
         remedy = "Put images with masks into train/, or let a single folder be split by pixelwise."
         raise DataError(dataset.root, "no image to train on", "at least one in the split train", remedy)
@@ -65,10 +74,36 @@ def select_usable_data(
         raise DataError(
             dataset.root, "training images of a single class", "two classes or more", f"{problem.message} {remedy}"
         )
+    if options.folds is None and _has_too_few_labels_for_val(dataset, check_result):
+        dataset, remark = _hold_out_labels(dataset)
+        check_result.remarks.append(remark)
+        display.message(f"  {remark}")
     if not dataset.splits.get("val") and options.folds is None:
         measured = "" if dataset.splits.get("test") else " and nothing is measured"
         display.message(f"  no validation images: the last weights are kept{measured}; add a val/ folder")
     return dataset, check_result, skipped
+
+
+def _has_too_few_labels_for_val(dataset: Dataset, check_result: CheckResult) -> bool:
+    """Return whether images with sparse labels are too few to keep some of them for validation alone."""
+    is_drawn = all(item.auto_split for item in dataset.splits.get("val", ()))
+    images = len(dataset.splits["train"]) + len(dataset.splits.get("val", ()))
+    return check_result.is_sparse and check_result.labelled_share < SPARSE_SHARE and is_drawn and images < LEAST_FOR_VAL
+
+
+def _hold_out_labels(dataset: Dataset) -> tuple[Dataset, str]:
+    """Return the data set with all labelled images in train and some of their strokes held out, and a remark on it."""
+    train = sorted((*dataset.splits["train"], *dataset.splits.get("val", ())), key=lambda item: item.name)
+    splits = {split: items for split, items in dataset.splits.items() if split != "val"}
+    dataset = hold_out_regions(replace(dataset, splits={**splits, "train": tuple(train)}))
+    images = f"only {quantity(len(train), 'image')} have labels" if len(train) > 1 else "only 1 image has labels"
+    if not dataset.splits.get("val"):
+        return dataset, f"{images}, of too few strokes to hold some out: nothing is validated. Label further images."
+    return dataset, (
+        f"{images}: one in five strokes or labelled regions of each class is held out for validation, and the score "
+        f"says how well the model completes these images, not how it does on others. From {LEAST_FOR_VAL} labelled "
+        "images on whole images are held out."
+    )
 
 
 def _apply_task(check_result: CheckResult, options: TrainOptions) -> None:

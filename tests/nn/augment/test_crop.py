@@ -160,3 +160,49 @@ def test_the_arguments_stay_untouched() -> None:
         result[:] = 0
     assert_array_equal(image, copies[0])
     assert_array_equal(label_map, copies[1])
+
+
+def test_an_aimed_crop_holds_the_pixel_wherever_it_lies() -> None:
+    """In the corners too; the window keeps its size and stays within the image."""
+    for key, pixel in enumerate([(0, 0), (89, 129), (0, 129), (44, 60), (89, 3)] * 8):
+        rng = np.random.default_rng(key)
+        drawn = crop.draw(rng, (90, 130), (32, 40), (0.5, 2.0), rotate=True)
+        left, top, right, bottom = crop.aim(rng, drawn, (90, 130), pixel).box_xyxy
+        assert 0 <= left <= pixel[1] + 0.5 <= right <= 130
+        assert 0 <= top <= pixel[0] + 0.5 <= bottom <= 90
+        before = drawn.box_xyxy
+        assert_allclose((right - left, bottom - top), (before[2] - before[0], before[3] - before[1]))
+
+
+def test_an_aimed_crop_puts_the_pixel_anywhere_in_it() -> None:
+    """Its rows in the crop are spread over all of them."""
+    rows = []
+    for key in range(300):
+        rng = np.random.default_rng(key)
+        aimed = crop.aim(rng, crop.draw(rng, (200, 200), (50, 50), (1.0, 1.0)), (200, 200), (100, 100))
+        rows.append(100.5 - aimed.box_xyxy[1])
+    assert_allclose(np.quantile(rows, [0.1, 0.5, 0.9]), [5, 25, 45], atol=4)
+
+
+def test_labelled_pixels_of_a_window_that_is_made_smaller_have_a_place_each() -> None:
+    """A window of 8x12 at half its size, put two pixels to the right of the canvas's corner."""
+    label_map = np.full((10, 20), IGNORE_INDEX, np.uint8)
+    labelled = [(1, 5), (2, 6), (4, 4), (8, 15), (9, 10), (3, 16)]  # the last two lie outside
+    for value, pixel in enumerate(labelled):
+        label_map[pixel] = value
+    window = Crop((4, 1, 16, 9), (4, 6), (0, 2), (4, 8), flipped=False, turns=0)
+    sources, places = crop.label_positions(label_map, window)
+    pairs = dict(zip(map(tuple, sources.T.tolist()), map(tuple, places.T.tolist()), strict=True))
+    assert pairs == {(1, 5): (0, 2), (2, 6): (0, 3), (4, 4): (1, 2), (8, 15): (3, 7)}
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("flipped", [False, True])
+def test_places_of_labelled_pixels_are_those_of_the_cropped_label_map(turns: int, flipped: bool) -> None:
+    """At scale one nearest neighbour loses nothing, so both agree on every pixel."""
+    label_map = np.where(np.random.default_rng(0).random((30, 40)) < 0.1, pixels(30, 40) % 9, IGNORE_INDEX)
+    window = Crop((7, 5, 31, 21), (16, 24), (3, 2), (20, 30), flipped, turns)
+    cropped = crop.on_label_map(label_map.astype(np.uint8), window)
+    sources, places = crop.label_positions(label_map.astype(np.uint8), window)
+    assert_array_equal(cropped[tuple(places)], label_map[tuple(sources)])
+    assert len(places.T) == (cropped != IGNORE_INDEX).sum() > 0

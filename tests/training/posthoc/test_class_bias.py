@@ -150,3 +150,25 @@ def test_many_images_are_looked_at_at_even_distances() -> None:
     assert select_evenly(items, 4) == items[::3]
     assert select_evenly(items[:3], 4) == items[:3]
     assert select_evenly([], 4) == []
+
+
+def test_no_labelled_pixel_of_sparse_labels_is_passed_over() -> None:
+    """One labelled pixel in an odd row and column, which a grid of every other one misses."""
+    lone = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
+    lone.label_map[3, 5] = 1
+    ((logits, truth),) = sample_logits(predictor(), [lone], 1, most=32)
+    assert truth.tolist() == [1]
+    assert_allclose(logits, [[0.0], [0.5]])
+    dense = sample([0, 10, 50, 90], [0, 0, 1, 1])
+    ((_, truth),) = sample_logits(predictor(), [dense], 1, most=32)
+    assert truth.size < 64 / 2
+
+
+def test_a_class_of_few_pixels_keeps_its_share_of_the_adjustment() -> None:
+    """On its own the rare class would move; with fewer labelled pixels than asked for it does not."""
+    pixels = sample_logits(predictor(), [sample([0, 10, 50, 90], [0, 0, 0, 1])], 1, most=10_000)
+    recipe = RECIPE.replace(class_weights=(1.0, 1.0))
+    share, bias = fit_class_bias(pixels, recipe)
+    assert share == 0.0
+    assert bias != (0.0, 0.0)
+    assert fit_class_bias(pixels, recipe.replace(bias_pixels=1000)) == (0.0, (0.0, 0.0))

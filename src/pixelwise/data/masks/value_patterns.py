@@ -69,8 +69,8 @@ def has_outlying_value(values: Sequence[int]) -> bool:
 
 
 def masks_of_0_and_255(masks: Sequence[MaskHistogram]) -> list[MaskHistogram]:
-    """Return the masks that hold 255 and no other value but 0."""
-    return [mask for mask in masks if IGNORE_INDEX in mask.pixels and mask.pixels.keys() <= {0, IGNORE_INDEX}]
+    """Return the masks that hold 0, 255 and nothing else. One of 255 alone may be an image that nobody has labelled."""
+    return [mask for mask in masks if mask.pixels.keys() == {0, IGNORE_INDEX}]
 
 
 def masks_of_other_values(masks: Sequence[MaskHistogram]) -> list[MaskHistogram]:

@@ -116,9 +116,10 @@ def encode_zero_one(
 ) -> MaskEncoding:
     """Return the encoding of 0 and 1, with or without 255.
 
-    255 has no label where it lies beside 1, and is foreground where each mask holds either 1 or 255.
+    255 has no label where it lies beside 1, and is foreground where each mask holds either 1 or 255. A mask of 255
+    alone tells nothing: it may be an image that nobody has labelled.
     """
-    bright = [mask for mask in masks if 255 in mask.pixels]
+    bright = [mask for mask in masks if 255 in mask.pixels and len(mask.pixels) > 1]
     both = [mask for mask in bright if 1 in mask.pixels]
     if not bright or len(both) >= 0.2 * len(bright):
         table = {0: 0, 1: 1, IGNORE_INDEX: IGNORE_INDEX}

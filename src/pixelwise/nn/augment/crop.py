@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.metrics.pixels import counted_pixels
 
 UInt8 = npt.NDArray[np.uint8]
 Int32 = npt.NDArray[np.int32]
+Indices = npt.NDArray[np.int64]
 Pixels = TypeVar("Pixels", UInt8, Int32)
 
 
@@ -61,6 +63,19 @@ def draw(
     return Crop(box_xyxy, (part[0], part[1]), (row, column), size, bool(rng.random() < flip_probability), turns)
 
 
+def aim(rng: np.random.Generator, crop: Crop, image_size: tuple[int, int], pixel: tuple[int, int]) -> Crop:
+    """Return a crop whose window, of the size that it has, lies anywhere in the image where it holds the centre of
+    `pixel`, (row, column)."""
+    left, top, right, bottom = crop.box_xyxy
+    starts = []
+    for full, extent, index in zip(image_size, (bottom - top, right - left), pixel, strict=True):
+        least, most = max(0.0, index + 0.5 - extent), min(full - extent, index + 0.5)
+        starts.append(float(rng.uniform(least, max(least, most))))
+    row, column = starts
+    ends = min(column + right - left, image_size[1]), min(row + bottom - top, image_size[0])
+    return replace(crop, box_xyxy=(column, row, *ends))
+
+
 def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
     """Crop uint8 (H, W, C), bilinear; what the image does not cover becomes `fill`."""
     canvas = np.empty((*crop.size, image.shape[2]), np.uint8)
@@ -82,6 +97,41 @@ def on_instance_map(instance_map: Int32, crop: Crop) -> Int32:
     """Crop int32 (H, W), nearest neighbour; what the map does not cover becomes 0, no object."""
     canvas = np.zeros(crop.size, np.int32)
     return _place(canvas, _resize(instance_map, crop, Image.Resampling.NEAREST), crop)
+
+
+def label_positions(label_map: UInt8, crop: Crop) -> tuple[Indices, Indices]:
+    """Return where the labelled pixels in a crop's window come from and where they go.
+
+    Nearest neighbour drops pixels of an image that is made smaller; this says where they belong.
+
+    Parameters
+    ----------
+    label_map
+        Of the image, uint8 (H, W).
+    crop
+        The crop.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        (row, column) in the label map and in the crop, int64 (2, n) each, of the n labelled pixels whose centre lies in
+        the window.
+    """
+    left, top, right, bottom = crop.box_xyxy
+    first_row, first_column = int(top), int(left)
+    touched = label_map[first_row : int(np.ceil(bottom)), first_column : int(np.ceil(right))]
+    sources: Indices = np.array(np.nonzero(counted_pixels(touched)), np.int64)
+    sources += [[first_row], [first_column]]
+    extent, part = np.array([[bottom - top], [right - left]]), np.array(crop.part)[:, None]
+    inside: Indices = np.floor((sources + 0.5 - [[top], [left]]) / extent * part).astype(np.int64)
+    is_inside = ((inside >= 0) & (inside < part)).all(axis=0)
+    rows, columns = (inside + np.array(crop.corner)[:, None])[:, is_inside]
+    if crop.flipped:
+        columns = crop.size[1] - 1 - columns
+    height, width = crop.size
+    for _ in range(crop.turns):  # counter-clockwise, as `numpy.rot90`
+        rows, columns, height, width = width - 1 - columns, rows, width, height
+    return sources[:, is_inside], np.stack([rows, columns])
 
 
 def _resize(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 
 from pixelwise.core.errors import OptionError
 from pixelwise.nn.losses import median_frequency_weights
@@ -45,12 +46,32 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
         tile=tile,
         overlap=overlap,
     )
+    if data.is_sparse:
+        recipe = _adapt_to_sparse_labels(recipe, data, budget)
     if TASKS[options.task or DEFAULT_TASK].has_objects:
         recipe = recipe.replace(heat_weight=defaults.HEAT_WEIGHT, offset_weight=defaults.OFFSET_WEIGHT)
         recipe = adapt_to_object_sizes(recipe, data.object_areas)
     if options.recipe is not None:
+        recipe = recipe.replace(pseudo_rounds=(), unlabelled_share=0.0)
         recipe = paper_recipes.apply_paper_recipe(options.recipe, recipe, model.name, model.encoder, data.image_sizes)
     return apply_options(recipe, options)
+
+
+def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> Recipe:
+    """Return `recipe` for training images most of whose pixels have no label: the loss at the labelled ones, and
+    self-training on the others and on images without any."""
+    images = data.train_images + data.unlabelled_images
+    area = statistics.mean(height * width for height, width in data.image_sizes)
+    return recipe.replace(
+        batch=budget.processes * batch_size(recipe.crop, defaults.BATCH),
+        loss_step=defaults.SPARSE_LOSS_STEP,
+        label_points=defaults.LABEL_POINTS,
+        pseudo_rounds=defaults.PSEUDO_ROUNDS,
+        pseudo_weight=defaults.PSEUDO_WEIGHT,
+        pseudo_images=min(images, int(defaults.PSEUDO_BYTES / (2 * area))),
+        unlabelled_share=min(defaults.UNLABELLED_SHARE, data.unlabelled_images / images),
+        bias_pixels=defaults.BIAS_PIXELS,
+    )
 
 
 def _choose_crop(data: DataFacts, options: TrainOptions, *, is_long: bool) -> tuple[float, tuple[int, int]]:

@@ -49,6 +49,20 @@ HEAT_WEIGHT = 10.0
 OFFSET_WEIGHT = 0.02
 """Beside a loss of the classes of weight 1: none of the three outweighs the others."""
 
+SPARSE_LOSS_STEP = 4
+"""The step of the logits between which the logits at labelled pixels are interpolated: that of the default model, whose
+up-sampling does the same."""
+LABEL_POINTS = 16384
+PSEUDO_WEIGHT = 1.0
+PSEUDO_ROUNDS = (0.5,)
+PSEUDO_SHARE = 0.15
+"""Share of the time that pseudo-labels may take."""
+PSEUDO_BYTES = 2**29
+"""Memory that pseudo-labels may take, at two bytes a pixel."""
+UNLABELLED_SHARE = 0.5
+"""Largest share of crops from images without labels."""
+BIAS_PIXELS = 50
+
 VALIDATION_SHARE = 0.04
 """Share of the time that validation may take."""
 MAX_EVALUATIONS = 20
@@ -100,6 +114,7 @@ RECIPE = Recipe(
     reduction="mean",
     loss_step=2,  # neighbouring pixels teach much the same, and a loss of all of them takes an eighth of a step
     class_weights=(),
+    label_points=0,
     border_weight=0.0,
     border_sigma=5.0,
     border_reach=5.0,
@@ -107,6 +122,14 @@ RECIPE = Recipe(
     offset_weight=0.0,
     heat_width=0.35,
     offset_unit=16.0,
+    pseudo_rounds=(),
+    pseudo_weight=0.0,
+    pseudo_points=16384,
+    pseudo_images=0,
+    confidence=(0.5, 0.9),
+    confident_share=0.5,
+    pseudo_adjustment=0.5,
+    unlabelled_share=0.0,
     radius=5,  # this and what follows suits objects as large as nuclei; see `object_sizes` for larger ones
     least_heat=0.3,
     least_area=4,
@@ -126,6 +149,7 @@ RECIPE = Recipe(
     bias_least_gain=1e-4,
     evaluations=0,
     calibrated=True,
+    bias_pixels=0,
     magnifications=(TEST_SCALE,),
     mirrored=True,
     tile=MAX_TILE,

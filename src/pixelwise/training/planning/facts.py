@@ -25,22 +25,31 @@ class DataFacts:
     class_pixels: Counts
     """Training pixels of each class, (K,)."""
     class_image_pixels: Counts
-    """Pixels of the training images that show each class, (K,)."""
+    """Pixels of the training images that show each class, (K,); of sparse labels all labelled pixels."""
     object_areas: tuple[Counts, ...] = ()
     """Areas of the objects of each training image, in pixels."""
     is_rgb: bool = True
     """Whether channels are red, green and blue, which pretrained layers know."""
+    is_sparse: bool = False
+    """Whether most pixels of the training images have no label."""
+    unlabelled_images: int = 0
+    """Images without labels, beside the training images."""
 
     @classmethod
     def of(cls, dataset: Dataset, check_result: CheckResult) -> DataFacts:
         """Collect the facts about a data set that was checked."""
+        class_pixels, class_image_pixels = check_result.train_class_pixels, check_result.class_image_pixels
+        if check_result.is_sparse:  # where a class was not labelled in an image it may be there all the same
+            class_image_pixels = np.full_like(class_pixels, class_pixels.sum())
         return cls(
             image_sizes=tuple(size for size, count in check_result.sizes.items() for _ in range(count)),
             train_images=len(dataset.splits["train"]),
-            class_pixels=check_result.train_class_pixels,
-            class_image_pixels=check_result.class_image_pixels,
+            class_pixels=class_pixels,
+            class_image_pixels=class_image_pixels,
             object_areas=tuple(check_result.train_object_areas),
             is_rgb=dataset.bands is None,
+            is_sparse=check_result.is_sparse,
+            unlabelled_images=len(dataset.unlabelled),
         )
 
 

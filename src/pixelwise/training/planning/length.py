@@ -21,10 +21,12 @@ FEWEST_STEPS = 10
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step and one pass over the validation images take on this machine, in seconds."""
+    """What one step, one pass over the validation images, and the prediction of a training image take on this machine,
+    in seconds."""
 
     step: float
     validation: float
+    prediction: float = 0.0
 
 
 def is_long_run(short: Recipe) -> bool:
@@ -41,6 +43,17 @@ def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
     evaluations = int(min(affordable, defaults.MAX_EVALUATIONS)) if affordable >= 2 else 0
     steps = int((seconds - evaluations * cost.validation) / cost.step)
     return max(1, steps), evaluations
+
+
+def fit_rounds(recipe: Recipe, seconds: float, cost: Cost) -> tuple[Recipe, float]:
+    """Return `recipe` with pseudo-labels for as many images as a share of `seconds` allows, and the time left."""
+    if not recipe.pseudo_rounds:
+        return recipe, seconds
+    each = max(cost.prediction, 1e-9) * len(recipe.pseudo_rounds)
+    images = min(recipe.pseudo_images, int(defaults.PSEUDO_SHARE * max(0.0, seconds) / each))
+    if not images:
+        return recipe.replace(pseudo_rounds=(), pseudo_images=0), seconds
+    return recipe.replace(pseudo_images=images), seconds - images * each
 
 
 def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:

@@ -36,20 +36,22 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
         statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)
     ]
     step_seconds = statistics.mean(medians)  # medians: a step that other work held up shortens no run
-    validation = _validation_seconds(config, trainer.averaged_pipeline(), val) / trainer.accelerator.num_processes
-    return Cost(SLACK * step_seconds, validation)
+    averaged = trainer.averaged_pipeline()
+    validation = _validation_seconds(config, averaged, val) / trainer.accelerator.num_processes
+    prediction = _validation_seconds(config, averaged, train) / len(train) if config.recipe.pseudo_rounds else 0.0
+    return Cost(SLACK * step_seconds, validation, prediction)
 
 
-def _validation_seconds(config: RunConfig, pipeline: Pipeline, val: SampleStore) -> float:
-    """Return the time of one pass over the validation images, from one image of about their mean size."""
-    if not len(val):
+def _validation_seconds(config: RunConfig, pipeline: Pipeline, images: SampleStore) -> float:
+    """Return the time of one pass over the images of a store, from one image of about their mean size."""
+    if not len(images):
         return 0.0
-    areas = [max(1, pixels_in(item.image)) for item in val.items]
+    areas = [max(1, pixels_in(item.image)) for item in images.items]
     mean = statistics.mean(areas)
     index = min(range(len(areas)), key=lambda place: abs(areas[place] - mean))
     predictor = torch_predictor(pipeline, config)
-    image = val[index].image
+    image = images[index].image
     predictor.label_map(image)
     started = time.perf_counter()
     predictor.label_map(image)
-    return (time.perf_counter() - started) * len(val) * mean / areas[index]
+    return (time.perf_counter() - started) * len(images) * mean / areas[index]

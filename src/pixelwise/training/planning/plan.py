@@ -22,7 +22,7 @@ from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.choose_recipe import choose_recipe
 from pixelwise.training.planning.facts import Budget, DataFacts, ModelFacts
-from pixelwise.training.planning.length import is_long_run, plan_epochs, steps_in_time, with_length
+from pixelwise.training.planning.length import fit_rounds, is_long_run, plan_epochs, steps_in_time, with_length
 from pixelwise.training.planning.measurement import measure_cost
 from pixelwise.training.posthoc.class_bias import select_evenly
 from pixelwise.training.run_directory import RunDirectory
@@ -136,7 +136,8 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
     seconds = 60 * (DEFAULT_MINUTES if options.minutes is None else options.minutes)
     reserved = min(_finish_seconds(config, data, cost.validation), MOST_FINISH * seconds)
     left = seconds - (time.perf_counter() - started) - reserved
-    return config.replace(recipe=with_length(config.recipe, *steps_in_time(left, cost)))
+    recipe, left = fit_rounds(config.recipe, left, cost)
+    return config.replace(recipe=with_length(recipe, *steps_in_time(left, cost)))
 
 
 def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: float) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.dataset import Item, Sample
+from pixelwise.data.sparse_labels import SPARSE_SHARE
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.recipe import Recipe
@@ -57,7 +58,7 @@ def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tup
     bias = start.copy()
     for _ in range(recipe.bias_rounds):
         before = reached
-        for class_index in np.unique(truth).tolist():
+        for class_index in np.flatnonzero(np.bincount(truth) >= max(1, recipe.bias_pixels)).tolist():
             candidates = start[class_index] + offsets
             scores = _mean_iou(_confusions(logits, truth, bias, class_index, candidates))
             best = int(np.argmax(scores))
@@ -70,11 +71,14 @@ def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tup
 
 def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int, most: int) -> list[Pixels]:
     """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images: `most` logits
-    in all, or a few more."""
+    in all, or a few more. Of an image with sparse labels all labelled pixels are taken, where they are no more."""
     num_classes = predictor.classes.num_classes
     pixels: list[Pixels] = []
     for sample in samples:
-        step = math.ceil(math.sqrt(sample.label_map.size * num_classes * count / most))
+        size = sample.label_map.size
+        labelled = int(counted_pixels(sample.label_map).sum())
+        is_sparse = labelled < SPARSE_SHARE * size and labelled * num_classes * count <= most
+        step = 1 if is_sparse else math.ceil(math.sqrt(size * num_classes * count / most))
         blocks: list[Pixels] = []
         for block in predictor.blocks(sample.image):
             rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))
