@@ -87,7 +87,7 @@ def select_usable_data(
 def _has_too_few_labels_for_val(dataset: Dataset, check_result: CheckResult) -> bool:
     """Return whether images with sparse labels are too few to keep some of them for validation alone."""
     is_drawn = all(item.auto_split for item in dataset.splits.get("val", ()))
-    images = len(dataset.splits["train"]) + len(dataset.splits.get("val", ()))
+    images = sum(split == "train" or item.auto_split for split, item in dataset.items())
     return check_result.is_sparse and check_result.labelled_share < SPARSE_SHARE and is_drawn and images < LEAST_FOR_VAL
 
 
