@@ -162,7 +162,8 @@ def confidence_thresholds(counts: Int64, limits: tuple[float, float], share: flo
     reached = surer >= share * surer[:, :1]
     last = 255 - reached[:, ::-1].argmax(axis=1)  # the highest confidence that so many reach
     least, enough = (round(255 * limit) for limit in limits)
-    return np.clip(last, least, enough)
+    thresholds: Int64 = np.clip(last, least, enough)
+    return thresholds
 
 
 def _predict(predictor: Predictor, image: UInt8, bias: npt.NDArray[np.float32]) -> tuple[UInt8, UInt8]:

@@ -156,7 +156,7 @@ def test_no_labelled_pixel_of_sparse_labels_is_passed_over() -> None:
     """One labelled pixel in an odd row and column, which a grid of every other one misses."""
     lone = sample([0, 10, 50, 90], [IGNORE_INDEX] * 4)
     lone.label_map[3, 5] = 1
-    ((logits, truth),) = sample_logits(predictor(), [lone], 1, most=32)
+    ((logits, truth),) = sample_logits(predictor(), [lone], 1, most=32, sparse=True)
     assert truth.tolist() == [1]
     assert_allclose(logits, [[0.0], [0.5]])
     dense = sample([0, 10, 50, 90], [0, 0, 1, 1])

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.dataset import Item, Sample
-from pixelwise.data.sparse_labels import SPARSE_SHARE
 from pixelwise.inference.predictor import Predictor
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.recipe import Recipe
@@ -69,16 +68,18 @@ def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tup
     return share, tuple(bias.tolist())
 
 
-def sample_logits(predictor: Predictor, samples: Iterable[Sample], count: int, most: int) -> list[Pixels]:
+def sample_logits(
+    predictor: Predictor, samples: Iterable[Sample], count: int, most: int, *, sparse: bool = False
+) -> list[Pixels]:
     """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images: `most` logits
-    in all, or a few more. Of an image with sparse labels all labelled pixels are taken, where they are no more."""
+    in all, or a few more. With `sparse` labels all labelled pixels of an image are taken, where they are no more."""
     num_classes = predictor.classes.num_classes
     pixels: list[Pixels] = []
     for sample in samples:
         size = sample.label_map.size
         labelled = int(counted_pixels(sample.label_map).sum())
-        is_sparse = labelled < SPARSE_SHARE * size and labelled * num_classes * count <= most
-        step = 1 if is_sparse else math.ceil(math.sqrt(size * num_classes * count / most))
+        is_whole = sparse and labelled * num_classes * count <= most
+        step = 1 if is_whole else math.ceil(math.sqrt(size * num_classes * count / most))
         blocks: list[Pixels] = []
         for block in predictor.blocks(sample.image):
             rows, columns = (slice(-first % step, None, step) for first in (block.row, block.column))

@@ -111,7 +111,8 @@ def fit_and_export(
     pipeline.set_class_bias((NO_BIAS,) * info.channels)
     export_onnx(pipeline, info, run.draft)
     predictor, grouping = load(run.draft), pipeline.grouping
-    logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values)
+    is_sparse = recipe.label_points > 0
+    logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values, sparse=is_sparse)
     pixels = dict(zip(items, logits, strict=True))
 
     def fit(members: Sequence[Item], path: Path) -> tuple[float, tuple[float, ...]]:
