@@ -15,17 +15,8 @@ export class Unreachable extends Error {
   }
 }
 
-export const client = clientName();
-
-function clientName() {
-  try {
-    const name = sessionStorage.getItem("pixelwise-client") ?? newName();
-    sessionStorage.setItem("pixelwise-client", name);
-    return name;
-  } catch {
-    return newName();
-  }
-}
+/** What this window calls itself, so that it can tell its own actions from others'. */
+export const client = newName();
 
 export function newName() {
   return Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) => byte.toString(36).padStart(2, "0")).join("");

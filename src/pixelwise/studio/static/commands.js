@@ -72,18 +72,18 @@ export const toggleDone = () => act({ type: "mark_done", value: openImageEntry()
 export const toggleTest = () => act({ type: "mark_test", value: !openImageEntry()?.test });
 
 const classAct = (action) => submit({ image: null, ...action });
+const editClass = (action) => tell(classAct(action));
 export async function addClass(name) {
   const classes = classesOf(get());
-  const answer = await classAct({ type: "class_add", name, color: freeColor(classes) });
-  if (!answer) return;
+  if (!(await classAct({ type: "class_add", name, color: freeColor(classes) }))) return;
   await refresh().catch(complain);
   const added = classesOf(get()).find((c) => c.name === name);
   if (added) setClass(added.index);
 }
-export const renameClass = (index, name) => classAct({ type: "class_rename", class_index: index, name }).then(refresh);
-export const recolorClass = (index, color) => classAct({ type: "class_recolor", class_index: index, color }).then(refresh);
-export const mergeClass = (from, into) => classAct({ type: "class_merge", from, into }).then(refresh);
-export const deleteClass = (index) => classAct({ type: "class_delete", class_index: index }).then(refresh);
+export const renameClass = (index, name) => editClass({ type: "class_rename", class_index: index, name });
+export const recolorClass = (index, color) => editClass({ type: "class_recolor", class_index: index, color });
+export const mergeClass = (from, into) => editClass({ type: "class_merge", from, into });
+export const deleteClass = (index) => editClass({ type: "class_delete", class_index: index });
 export function classByKey(digit) {
   const target = classesOf(get())[digit - 1];
   if (!target) return;
@@ -159,7 +159,9 @@ export async function answerAsked(index) {
   if (answer && get().ask) ask();
 }
 
-const tell = (promise) => promise.then(refresh).catch(complain);
+function tell(promise) {
+  return promise.then(refresh).catch(complain);
+}
 export const togglePause = () => tell(api.setLive({ paused: !get().project?.live?.paused }));
 export const updateOnce = () => tell(api.setLive({ once: true }));
 export const useModel = (name) => tell(api.setModel(name));

@@ -92,7 +92,7 @@ export async function submit(action, stroke = null) {
   try {
     const answer = await queue.push(action);
     if (stroke) stage.layers.labels.confirm(stroke, answer.number);
-    actionDone(action.image, answer, { delay: stroke ? TILES_PAUSE : 0 });
+    actionDone(action, answer, { delay: stroke ? TILES_PAUSE : 0 });
     return answer;
   } catch (error) {
     if (stroke) stage.layers.labels.withdraw(stroke);
@@ -101,10 +101,13 @@ export async function submit(action, stroke = null) {
   }
 }
 
-function actionDone(image, { number, changed_box_tlbr: box, image: entry, classes, nothing }, { delay }) {
+const OBJECTS_TOO = ["undo", "redo", "clear"]; // actions that may change objects as well as labels
+
+function actionDone({ image, type }, { number, changed_box_tlbr: box, image: entry, classes, nothing }, { delay }) {
   if (nothing) return;
   if (box !== null && box !== undefined) {
-    if (image === stage.image) stage.changed(box, number, { delay });
+    const objects = type.startsWith("object_") || OBJECTS_TOO.includes(type);
+    if (image === stage.image) stage.changed(box, number, { delay, objects });
     lastChange = Math.max(lastChange, number);
     if (isLive(get()) && get().model > 0) set({ outdated: true });
   }
@@ -182,9 +185,9 @@ export function complain(error) {
 }
 
 const hear = {
-  action({ number, image, client, changed_box_tlbr: box }) {
-    if (client === api.client && number <= stage.number) return;
-    actionDone(image, { number, changed_box_tlbr: box }, { delay: 0 });
+  action({ number, image, type, client, changed_box_tlbr: box }) {
+    if (client === api.client) return; // the answer to the action tells the same
+    actionDone({ image, type }, { number, changed_box_tlbr: box }, { delay: 0 });
   },
   model({ model, number, use }) {
     learned = number ?? lastChange;
@@ -208,7 +211,7 @@ const hear = {
   },
   project({ problem, reload, number }) {
     if (problem) toast(problem, { kind: "error" });
-    if (reload) stage.changed(null, number);
+    if (reload) stage.changed(null, number, { objects: true });
     refreshSoon();
   },
 };
@@ -226,6 +229,7 @@ export async function start() {
   watch(classesOf, (classes) => stage.setClasses(classes));
   watch((s) => s.opacity, showOpacity);
   watch((s) => s.compare, showOpacity);
+  watch((s) => s.tool === "objects" || (imageOf(s)?.objects ?? 0) > 0, (has) => stage.setHasObjects(has));
   watch((s) => s.contrast, (contrast) => stage.setContrast(contrast));
   watch((s) => s.outdated, (outdated) => stage.setOutdated(outdated));
   watch((s) => s.brush, () => pointer.moveRing());
@@ -259,7 +263,7 @@ function connectionChanged(connected) {
   queue.hurry();
   refresh()
     .then(() => {
-      stage.changed(null, stage.number);
+      stage.changed(null, stage.number, { objects: true });
       stage.requestAll();
     })
     .catch(complain);

@@ -13,7 +13,6 @@ export class LabelLayer extends TileLayer {
     this.stage = stage;
     this.source = {
       priority: 0,
-      asksAgain: true,
       isFresh: (entry) => entry.base != null && entry.version >= (entry.wanted ?? 0),
       load: (entry, signal) => this.load(entry, signal),
     };

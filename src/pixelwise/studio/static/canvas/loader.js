@@ -32,7 +32,11 @@ export class Loader {
   /** Drops what waits and no longer is wanted. */
   keepOnly(isWanted) {
     this.waiting = this.waiting.filter((request) => isWanted(request.key));
-    for (const [key, controller] of this.running) if (!isWanted(key)) controller.abort();
+    for (const [key, controller] of this.running) {
+      if (isWanted(key)) continue;
+      controller.abort();
+      this.running.delete(key); // so that it can be asked for again at once
+    }
   }
 
   next() {
@@ -45,7 +49,7 @@ export class Loader {
       const controller = new AbortController();
       this.running.set(key, controller);
       run(controller.signal).finally(() => {
-        this.running.delete(key);
+        if (this.running.get(key) === controller) this.running.delete(key);
         this.next();
       });
     }

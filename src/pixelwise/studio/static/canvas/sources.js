@@ -78,10 +78,10 @@ const paintVeil = ({ width, height, pixels }) =>
 export function objectSource(stage) {
   return {
     priority: 50,
-    asksAgain: true,
-    isFresh: (entry) => entry.picture !== null && entry.version >= stage.number,
+    isWanted: () => stage.layers.objects.visible && stage.hasObjects,
+    isFresh: (entry) => entry.version >= stage.objectsNumber,
     async load(entry, signal) {
-      const { image, number } = stage;
+      const { image, objectsNumber: number } = stage;
       const answer = await fetchTile(url.objects(image, entry.tile, number), signal);
       if (!answer) {
         entry.version = number;

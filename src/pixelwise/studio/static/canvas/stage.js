@@ -23,6 +23,8 @@ export class Stage {
     this.element.className = "stage";
     this.image = null; // id
     this.number = 0; // of the last known action
+    this.objectsNumber = 0; // of the last action that may have changed objects
+    this.hasObjects = false; // whether the open image has any, or is to get some
     this.model = 0; // of the newest prediction
     this.epoch = 0; // grows when class indices get another meaning
     this.contrast = { low: 1, high: 99 };
@@ -115,10 +117,17 @@ export class Stage {
     this.layers.prediction.request();
   }
 
-  /** An action changed a box of the open image (null: all of it). */
-  changed(box, number, { delay = 0 } = {}) {
+  /** An action changed the labels in a box of the open image (null: all of it), and its objects where so said. */
+  changed(box, number, { delay = 0, objects = false } = {}) {
     this.number = Math.max(this.number, number);
     this.layers.labels.changed(box ?? [0, 0, ...this.viewport.size], number, delay);
+    if (!objects) return;
+    this.objectsNumber = Math.max(this.objectsNumber, number);
+    this.layers.objects.request();
+  }
+
+  setHasObjects(hasObjects) {
+    this.hasObjects = hasObjects;
     this.layers.objects.request();
   }
 

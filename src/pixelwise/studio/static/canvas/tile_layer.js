@@ -70,8 +70,7 @@ export class TileLayer {
           this.report(error);
           return;
         }
-        // What changed while the tile was on its way is asked for again.
-        if (!this.source.isFresh(entry) && this.source.asksAgain) setTimeout(() => this.request());
+        if (!this.source.isFresh(entry)) setTimeout(() => this.request()); // it changed while the tile was on its way
       });
     });
     this.prune();
