@@ -28,7 +28,8 @@ class ServedStudio:
     """
 
     def __init__(self, photos: Path, classes: list[str] | None = None) -> None:
-        self.photos, self.classes = photos, classes
+        self.photos = photos
+        open_project(photos, None, classes).close()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -36,7 +37,7 @@ class ServedStudio:
         self.start()
 
     def start(self) -> None:
-        self.studio = Studio(open_project(self.photos, None, self.classes))
+        self.studio = Studio(open_project(self.photos))
         config = uvicorn.Config(
             build_app(self.studio), port=self.port, log_level="error", lifespan="off", ws="none",
             timeout_graceful_shutdown=1,

@@ -141,7 +141,7 @@ def test_polygon_and_rest_is_background(studio: ServedStudio, visit: Callable[..
     window.saved()
     drawn = studio.label_map(2)
     rows, columns = np.nonzero(drawn == 2)
-    assert abs(len(rows) - 11_750) < 300  # the quadrilateral's area, by the shoelace formula
+    assert abs(len(rows) - 12_200) < 200  # the quadrilateral's area, by the shoelace formula
     assert (rows.min(), columns.min()) == pytest.approx((50, 50), abs=2)
     window.press("c")
     window.until("() => stage.layers.labels.at([10, 10]) === 0")

@@ -1,17 +1,17 @@
 // Everything that is said to the server.
 export class Refusal extends Error {
   /** The server understood and said no: `expected` and `remedy` tell why and what to do. */
-  constructor({ found, expected, remedy, message }) {
-    super(message ?? [found, expected].filter(Boolean).join("; "));
-    Object.assign(this, { found, expected, remedy });
+  constructor({ found, expected = "", remedy = "" }) {
+    super(found);
+    Object.assign(this, { expected, remedy });
   }
 }
 
 /** No answer, or one that says that the server cannot do it now; `fault` is true where pixelwise itself failed. */
 export class Unreachable extends Error {
-  constructor(message, { remedy = "", fault = false } = {}) {
+  constructor(message, { expected = "", remedy = "", fault = false } = {}) {
     super(message);
-    Object.assign(this, { remedy, fault });
+    Object.assign(this, { expected, remedy, fault });
   }
 }
 
@@ -36,9 +36,8 @@ async function request(path, options) {
   if (answer.status >= 400 && answer.status < 500) {
     throw new Refusal(body?.error ?? { found: `${answer.status} ${answer.statusText}` });
   }
-  const { found, expected, remedy } = body?.error ?? {};
-  const message = [found, expected].filter(Boolean).join("; ") || `${answer.status} ${answer.statusText}`;
-  throw new Unreachable(message, { remedy, fault: answer.status === 500 });
+  const { found, ...rest } = body?.error ?? { found: `${answer.status} ${answer.statusText}` };
+  throw new Unreachable(found, { ...rest, fault: answer.status === 500 });
 }
 
 export const getJson = (path, signal) => request(path, { signal });

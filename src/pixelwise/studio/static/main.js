@@ -1,7 +1,8 @@
+import { startTour } from "./commands.js";
 import * as keys from "./keys.js";
 import { App } from "./panels/app.js";
 import { applyTheme } from "./preferences.js";
-import { stage, start } from "./session.js";
+import { stage, start, toast } from "./session.js";
 import { get, set } from "./store.js";
 import { T } from "./text.js";
 import { html, render } from "./view.js";
@@ -28,7 +29,11 @@ document.addEventListener("click", (event) => {
 
 start().then(
   () => {
-    if (get().project.sample && !get().preferences.tourDone) set({ tour: 0 });
+    stage.element.focus({ preventScroll: true });
+    const { project, preferences } = get();
+    if (preferences.tourDone) return;
+    if (project.sample) startTour();
+    else if (project.number === 0) toast(T.help.newHere, { action: { label: T.help.tour, run: startTour } });
   },
   (error) => set({ failure: error.message }),
 );

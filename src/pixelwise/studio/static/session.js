@@ -172,10 +172,8 @@ export const closeToast = (id) => set({ toasts: get().toasts.filter((one) => one
 /** Tells of a mistake or of a server that does not answer. */
 export function complain(error) {
   if (error.name === "AbortError") return;
-  if (error instanceof api.Refusal) {
-    toast(error.message, { detail: error.remedy ?? "", kind: "error" });
-  } else if (error instanceof api.Unreachable && error.remedy) {
-    toast(error.message, { detail: error.remedy, kind: "error" });
+  if (error instanceof api.Refusal || error.remedy) {
+    toast(T.sentence(error.message), { detail: T.remedy(error.expected, error.remedy), kind: "error" });
   } else if (error instanceof api.Unreachable) {
     if (get().connected) toast(T.saving.unreachable, { detail: T.saving.unreachableDetail, kind: "error" });
   } else {
@@ -254,6 +252,7 @@ export async function start() {
     if (queue.entries.length) event.preventDefault();
   });
   refreshCurve();
+  for (const problem of (project.problems ?? []).slice(0, 3)) toast(problem, { kind: "error" });
 }
 
 function connectionChanged(connected) {

@@ -13,6 +13,8 @@ export const T = {
   title: (image, project) => `${image} · ${project} · pixelwise studio`,
   stage: "Picture. Arrow keys move a crosshair, Enter draws or clicks, ? lists all keys.",
   failure: "Something went wrong in the page",
+  sentence: (text) => text.charAt(0).toUpperCase() + text.slice(1),
+  remedy: (expected, remedy) => [expected && `Expected ${expected}.`, remedy].filter(Boolean).join(" "),
   loading: "Opening the project …",
   notOpened: "The project could not be opened",
   tryAgain: "Try again",
@@ -161,7 +163,10 @@ export const T = {
   },
   images: {
     label: "Images",
-    count: (shown, all) => (shown === all ? `${number.format(all)}` : `${number.format(shown)} of ${number.format(all)}`),
+    count: (shown, all, done) =>
+      [shown === all ? number.format(all) : `${number.format(shown)} of ${number.format(all)}`, done && `${number.format(done)} done`]
+        .filter(Boolean)
+        .join(", "),
     filter: "Show",
     sort: "Sort by",
     filters: { all: "all", untouched: "untouched", strokes: "begun", done: "done", test: "test" },
@@ -209,6 +214,7 @@ export const T = {
     groups: { tools: "Tools", labels: "Labels", model: "Model", view: "View" },
     letters: "Keys without Ctrl work",
     tour: "Show the tour",
+    newHere: "New here? Five steps show how it works.",
     names: {
       brush: "brush", eraser: "eraser", polygon: "polygon", fill: "fill a region", trace: "trace a thin structure",
       accept: "accept tool", objects: "single objects", pick: "pick a class", smaller: "smaller brush",

@@ -1,5 +1,6 @@
 // Mouse, pen, touch and keyboard on the stage: they move the view or drive the tool.
 const ZOOM_STEP = 1.0018; // factor a unit of a wheel's delta
+const USES_SPACE = "button, input, select, textarea, a, summary, dialog"; // elements that Space presses or types into
 const KEY_STEP = 8; // screen pixels that an arrow key moves the crosshair
 
 export class Pointer {
@@ -36,6 +37,11 @@ export class Pointer {
     on("keydown", this.key);
     on("contextmenu", (event) => event.preventDefault());
     on("auxclick", (event) => event.preventDefault());
+    window.addEventListener("keydown", (event) => {
+      if (event.code !== "Space" || event.target.closest?.(USES_SPACE)) return;
+      event.preventDefault();
+      this.setSpace(true);
+    });
     window.addEventListener("keyup", (event) => {
       if (event.code === "Space") this.setSpace(false);
     });
@@ -158,10 +164,6 @@ export class Pointer {
 
   /** The arrow keys move a crosshair, Enter presses and lifts the pen: everything can be drawn without a mouse. */
   key(event) {
-    if (event.code === "Space") {
-      event.preventDefault();
-      return this.setSpace(true);
-    }
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = event.shiftKey ? 1 : KEY_STEP;
     const [dx, dy] = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key] ?? [];

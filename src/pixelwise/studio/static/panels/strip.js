@@ -20,7 +20,7 @@ export function Strip() {
   const texts = (keys, words) => Object.fromEntries(keys.map((key) => [key, words[key]]));
   return html`<section class="strip ${open ? "" : "closed"}" aria-labelledby="images-title" data-tour="images">
     <div class="strip-bar">
-      <h2 id="images-title">${T.images.label} <small>${T.images.count(images.length, all.length)}</small></h2>
+      <h2 id="images-title">${T.images.label} <small>${T.images.count(images.length, all.length, all.filter((image) => image.state === "done").length)}</small></h2>
       <${Choice} label=${T.images.filter} value=${filter} options=${texts(FILTERS, T.images.filters)} onChange=${(value) => set({ filter: value })} />
       <${Choice} label=${T.images.sort} value=${sort} options=${texts(SORTS, T.images.sorts)} onChange=${(value) => set({ sort: value })} />
       <div class="space"></div>
