@@ -17,14 +17,15 @@ const TOAST_TIME = 7000;
 
 const queue = new ActionQueue((saving) => set({ saving }), complain);
 let lastChange = 0; // number of the last action that changed labels
-let learned = 0; // number of the last action the shown model has learned from
+let answering = null; // the first model that has learned from that action, once there is one
 let projectTimer = null;
 let toastCount = 0;
 
 export const stage = new Stage({
   onView: () => set({ zoom: stage.viewport.scale }),
-  onPrediction: () => {
-    if (learned >= lastChange && get().outdated) set({ outdated: false });
+  onPrediction: (model) => {
+    if (answering !== null && model >= answering && get().outdated) set({ outdated: false });
+    showReadout(pointer.point());
   },
   onFailure: (error) => {
     if (!(error instanceof api.Unreachable)) complain(error);
@@ -109,6 +110,7 @@ function actionDone({ image, type }, { number, changed_box_tlbr: box, image: ent
     const objects = type.startsWith("object_") || OBJECTS_TOO.includes(type);
     if (image === stage.image) stage.changed(box, number, { delay, objects });
     lastChange = Math.max(lastChange, number);
+    answering = null;
     if (isLive(get()) && get().model > 0) set({ outdated: true });
   }
   stage.number = Math.max(stage.number, number);
@@ -188,7 +190,7 @@ const hear = {
     actionDone({ image, type }, { number, changed_box_tlbr: box }, { delay: 0 });
   },
   model({ model, number, use }) {
-    learned = number ?? lastChange;
+    if (number >= lastChange) answering ??= model;
     if (use !== undefined && use !== get().project?.live?.use) refreshSoon();
     set({ model });
     stage.newModel(model);

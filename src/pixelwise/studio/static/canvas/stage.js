@@ -14,8 +14,8 @@ const LONGEST_LOOK = 4000;
 
 export class Stage {
   /**
-   * `onView()` after a change of the view, `onPrediction(model)` when the visible prediction is complete,
-   * `onFailure(error)` where a tile cannot be had.
+   * `onView()` after a change of the view, `onPrediction(model)` when prediction has arrived and
+   * all that is visible is of that model or a newer one, `onFailure(error)` where a tile cannot be had.
    */
   constructor({ onView, onPrediction, onFailure }) {
     Object.assign(this, { onView, onPrediction, onFailure });
@@ -155,7 +155,7 @@ export class Stage {
   predictionArrived() {
     const { layers, viewport } = this;
     const entries = viewport.tiles().map((tile) => layers.prediction.entry(tile));
-    if (entries.every((entry) => entry.pixels && entry.model >= this.model)) this.onPrediction(this.model);
+    if (entries.every((entry) => entry.pixels)) this.onPrediction(Math.min(...entries.map((entry) => entry.model)));
   }
 
   /** What the model says at a point: {class_index, uncertainty in 0..1}, or null. */
