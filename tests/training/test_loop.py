@@ -128,11 +128,14 @@ def test_objects_without_labels_count_in_no_loss(recipe: Recipe) -> None:
         trainer = Trainer(pipeline, changed, 0, INSTANCE)
         sample = Sample(image, label_map, instance_map)
         crops = [augment_sample(sample, changed, np.random.default_rng(key), INSTANCE) for key in range(2)]
-        images, targets, _, centres = (list(parts) for parts in zip(*crops, strict=True))
-        assert (targets[0] == IGNORE_INDEX).any()
+        images, targets, centres = (
+            torch.from_numpy(np.stack(parts))
+            for parts in zip(*((crop.image, crop.label_map, crop.task_target) for crop in crops), strict=True)
+        )
+        assert (targets == IGNORE_INDEX).any()
+        assert (targets == 1).any()
         trainer.start()
-        tensors = [torch.from_numpy(np.stack(parts)) for parts in (images, targets, centres)]
-        losses.append(trainer.train_step(Batch(tensors[0], tensors[1].long(), None, tensors[2])))
+        losses.append(trainer.train_step(Batch(images, targets.long(), task_target=centres)))
     assert losses[0] == losses[1]
     assert not np.array_equal(accepted, more)
 
