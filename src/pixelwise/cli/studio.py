@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -78,6 +79,7 @@ def studio(
     def announce(address: str) -> None:
         say(f"{project.folder.root}: {quantity(len(project.images), 'image')}")
         say(f"Open {address}   (Ctrl-C ends the studio)")
+        sys.stdout.flush()  # to a pipe, too
         if browser:
             open_browser(address)
 

@@ -92,13 +92,12 @@ def _copy_of_run(studio: Studio, name: str) -> Path:
 def _write_labels(studio: Studio, layout: str, out: Path) -> None:
     """Write the images that have labels in another layout."""
     project = studio.project
+    bare = {image.path for image in project.images if not project.counts(image.name)}
+    if len(bare) == len(project.images):
+        raise OptionError("kind", "no labels", "an image with labels", "Label an image first.")
     project.flush()
     dataset = open_dataset(project.folder.root, "folders", images_root=links_root(project.folder))
-    bare = {image.path for image in project.images if not project.counts(image.name)}
-    dataset = dataset.without(bare)
-    if not len(dataset):
-        raise OptionError("kind", "no labels", "an image with labels", "Label an image first.")
-    write_dataset(dataset, layout, out)
+    write_dataset(dataset.without(bare), layout, out)
 
 
 def _write_overlays(studio: Studio, out: Path) -> None:

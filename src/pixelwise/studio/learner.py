@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.labels.live import LiveModel
-from pixelwise.labels.project import ImageRecord, Project
+from pixelwise.labels.project import Project
 from pixelwise.labels.tiled_map import Box, TiledMap
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
@@ -55,7 +55,7 @@ class Learner:
     def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
         self._project, self._path = project, folder / "live.safetensors"
         self._classes, self._remaps = project.classes, len(project.history.remaps)
-        self._keys = [_content_key(image) for image in project.images]
+        self._keys = [pictures.key(number) for number in range(len(project.images))]
         self._numbers = {key: number for number, key in enumerate(self._keys)}
         self._model = LiveModel(self._classes.num_classes, folder / "features")
         for number, image in enumerate(project.images):
@@ -137,9 +137,3 @@ class Learner:
         """Keep what was learned for the next process."""
         if self._model.revision:
             self._model.save(self._path)
-
-
-def _content_key(image: ImageRecord) -> str:
-    """Return what names an image and its content."""
-    status = image.path.stat()
-    return f"{image.name}:{status.st_size}:{status.st_mtime_ns}"

@@ -120,8 +120,8 @@ class LiveWorker:
     def _wake(self) -> None:
         self._last_action = time.monotonic()
         self._condition.notify_all()
-        if not self._thread.ident and not self._is_closed:
-            self._thread.start()  # and import torch, which nobody needs before the page is there
+        if not self._thread.ident and not self._is_closed and self._view is not None:
+            self._thread.start()  # and import torch, which nobody needs before somebody looks at an image
 
     def pause(self, *, paused: bool) -> None:
         """Stop learning and predicting, or go on."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,7 @@ from pixelwise.core.value_range import ValueRange
 from pixelwise.labels.project import ImageRecord
 from pixelwise.labels.tiled_map import Box
 from pixelwise.raster.depth import range_of
-from pixelwise.raster.reader import ImageReader, open_reader
+from pixelwise.raster.reader import ImageReader, PillowReader, open_reader
 from pixelwise.studio.pyramid import full_box
 
 UInt8 = npt.NDArray[np.uint8]
@@ -31,24 +33,55 @@ THUMBNAIL = 256
 QUALITY = 90
 SLOW_PIXELS = 2**24
 """Reduced tiles of larger images are stored on disk."""
+MAPPED_PIXELS = 2**25
+"""Larger images that are decoded whole are so once: their pixels are then in a file."""
 DEFAULT_CONTRAST = (1.0, 99.0)
 """Percentiles of the values that become 0 and 255, of an image of more than 8 bits."""
+
+
+class _MappedReader(ImageReader):
+    """Decoded pixels in a file, of which the system has those in memory that are read."""
+
+    def __init__(self, path: Path, values: npt.NDArray[Any]) -> None:
+        self.path, self._file = path, values
+        self.shape = (values.shape[0], values.shape[1])
+        self.is_deep = values.dtype != np.uint8
+
+    def read(self, place: tuple[slice, slice]) -> npt.NDArray[Any]:
+        return np.array(self._file[place])
+
+    def read_every(self, place: tuple[slice, slice], step: int) -> npt.NDArray[Any]:
+        return np.array(self._file[place][::step, ::step])
 
 
 class _OpenImage:
     """An open image file, and what is known of its values. Its lock is held while it is read."""
 
-    def __init__(self, record: ImageRecord) -> None:
-        self.reader: ImageReader = open_reader(record.path)
+    def __init__(self, record: ImageRecord, folder: Path) -> None:
+        self.reader = self._open(record, folder / "pixels.npy")
         self.lock = threading.Lock()
         self.sample: npt.NDArray[np.generic] | None = None
         self.ranges: dict[tuple[float, float] | None, ValueRange] = {}
 
+    @staticmethod
+    def _open(record: ImageRecord, pixels: Path) -> ImageReader:
+        """Return a reader; of a large file that is decoded whole, one of its pixels in a file beside the tiles."""
+        if pixels.is_file():
+            return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
+        reader = open_reader(record.path)
+        if not isinstance(reader, PillowReader) or record.size[0] * record.size[1] <= MAPPED_PIXELS:
+            return reader
+        with write_atomically(pixels) as temporary:
+            np.save(temporary, reader.read_whole())
+        return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
+
     @property
     def nbytes(self) -> int:
         """Bytes of decoded pixels that it holds, at most."""
-        values = getattr(self.reader, "_values", None)
-        return 0 if values is None else int(values.nbytes)
+        if not isinstance(self.reader, PillowReader):
+            return 0
+        height, width = self.reader.shape
+        return height * width * (6 if self.reader.is_deep else 3)
 
     def value_range(self, contrast: tuple[float, float] | None) -> ValueRange:
         """Return which values become 0 and 255: at two percentiles, or what the file suggests."""
@@ -82,6 +115,19 @@ class Pictures:
         self._opening = threading.Lock()
         """One image is decoded at a time, so that memory holds one more than is kept."""
         self._deep: dict[int, bool] = {}
+        self._keys: dict[int, str] = {}
+
+    def key(self, number: int) -> str:
+        """Return what stands for an image and its content: a changed file has another."""
+        if number not in self._keys:
+            image = self._images[number]
+            status = image.path.stat()
+            text = f"{image.name}:{status.st_size}:{status.st_mtime_ns}"
+            self._keys[number] = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return self._keys[number]
+
+    def _folder(self, number: int) -> Path:
+        return self._cache / self.key(number)
 
     @contextmanager
     def _use(self, number: int) -> Iterator[_OpenImage]:
@@ -100,7 +146,7 @@ class Pictures:
             with self._lock:
                 if number in self._open:
                     return self._open[number]
-            image = _OpenImage(self._images[number])
+            image = _OpenImage(self._images[number], self._folder(number))
             with self._lock:
                 self._open[number] = image
                 self._deep[number] = image.reader.is_deep
@@ -139,7 +185,7 @@ class Pictures:
             contrast = DEFAULT_CONTRAST
         stored = None
         if place[0] and size[0] * size[1] > SLOW_PIXELS:
-            stored = self._cache / str(number) / f"{contrast[0]:g}-{contrast[1]:g}" / "-".join(map(str, place))
+            stored = self._folder(number) / f"{contrast[0]:g}-{contrast[1]:g}" / "-".join(map(str, place))
             if stored.is_file():
                 return stored.read_bytes()
         content = encode_jpeg(self._reduced(number, box_tlbr, 2 ** place[0], contrast))
@@ -150,7 +196,7 @@ class Pictures:
 
     def thumbnail(self, number: int) -> bytes:
         """Return the JPEG of a small picture of the whole image. Raises `ImageError`."""
-        stored = self._cache / str(number) / "thumbnail"
+        stored = self._folder(number) / "thumbnail"
         if stored.is_file():
             return stored.read_bytes()
         height, width = self._images[number].size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -179,12 +178,7 @@ class Studio:
             "labelled": labelled,
             "objects": project.object_count(image.name),
             "deep": self.pictures.is_deep(number),
-            "thumbnail": _revision(image.name),
+            "thumbnail": self.pictures.key(number),
             "undo": bool(history.done),
             "redo": bool(history.undone),
         }
-
-
-def _revision(name: str) -> str:
-    """Return what stands for the content of an image in addresses."""
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

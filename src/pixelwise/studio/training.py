@@ -18,6 +18,8 @@ from pixelwise.core.files import read_json_object, write_text
 from pixelwise.labels.project import Project
 from pixelwise.studio.training_data import freeze_data
 
+PROGRAM = [sys.executable, "-m", "pixelwise.studio.training_process"]
+"""What trains; its argument is JSON, and so are the lines that it writes."""
 DEFAULT_MINUTES = 2.0
 MOST_MINUTES = 24 * 60.0
 LAST_LINES = 20
@@ -161,12 +163,7 @@ class Training:
             arguments = {**arguments, "resume": False, "overwrite": run.is_dir(), "minutes": minutes}
         if not arguments.get("resume"):
             self._before = 0.0
-        command = [
-            sys.executable,
-            "-m",
-            "pixelwise.studio.training_process",
-            json.dumps({**arguments, "out": str(run)}),
-        ]
+        command = [*PROGRAM, json.dumps({**arguments, "out": str(run)})]
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(

@@ -1,0 +1,77 @@
+"""What comes out: layouts, overlays, and nothing but what lies in exports/."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.data import open_dataset, written_layouts
+
+
+@pytest.fixture
+def labelled(client: Any) -> Any:
+    points = [[10, 10], [10, 60], [40, 60], [40, 10]]
+    polygon = {"client": "c", "image": 1, "type": "polygon", "points": points, "class_index": 1}
+    client.post("/api/actions", json=polygon)
+    client.post("/api/actions", json={"client": "c", "image": 1, "type": "clean", "class_index": 0})
+    return client
+
+
+def export(client: Any, kind: Any) -> Any:
+    return client.post("/api/export", json={"kind": kind})
+
+
+def test_labels_in_another_layout(labelled: Any, studio: Any) -> None:
+    answer = export(labelled, "coco").json()
+    assert answer["url"] == "/api/files/coco.zip"
+    dataset = open_dataset(answer["path"])
+    assert dataset.format == "coco"
+    (item,) = [item for _, item in dataset.items()]
+    assert (dataset.read(item).label_map == 1).sum() == 30 * 50
+    archive = zipfile.ZipFile(io.BytesIO(labelled.get(answer["url"]).content))
+    assert any(name.endswith("p1.png") for name in archive.namelist())
+    assert open_dataset(studio.project.folder.root).format == "folders"
+    assert export(labelled, "coco").status_code == 200  # in place of the first
+    assert client_layouts(labelled) == written_layouts()
+
+
+def client_layouts(client: Any) -> Any:
+    return client.get("/api/project").json()["layouts"]
+
+
+def test_overlays_show_the_labels(labelled: Any, studio: Any) -> None:
+    export(labelled, "overlays")
+    folder = studio.project.folder.exports / "overlays"
+    assert [path.name for path in folder.iterdir()] == ["p1.png"]
+    shown = np.asarray(Image.open(folder / "p1.png")).astype(int)
+    picture = np.asarray(Image.open(studio.project.images[1].path)).astype(int)
+    assert (abs(shown - picture).sum(axis=2) > 0)[15:35, 15:55].mean() > 0.9
+
+
+@pytest.mark.parametrize("kind", ["model", "report", "nothing", None, "../model"])
+def test_what_is_not_there_is_a_mistake(labelled: Any, kind: Any) -> None:
+    assert export(labelled, kind).status_code == 400
+
+
+def test_without_labels_nothing_is_written(client: Any, studio: Any) -> None:
+    for kind in ("folders", "overlays"):
+        assert "no labels" in export(client, kind).text
+    assert not list(studio.project.folder.exports.glob("*"))
+
+
+@pytest.mark.parametrize("name", ["..%2fclasses.yaml", "classes.yaml", ".lock", "coco", "%2e%2e"])
+def test_only_exports_are_given_out(labelled: Any, name: str) -> None:
+    export(labelled, "coco")
+    assert labelled.get(f"/api/files/{name}").status_code == 404
+
+
+def test_report_is_shown_by_itself(labelled: Any, studio: Any) -> None:
+    studio.project.folder.exports.mkdir()
+    (studio.project.folder.exports / "report.html").write_text("<script>1</script>")
+    headers = labelled.get("/api/files/report.html").headers
+    assert headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")

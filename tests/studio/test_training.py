@@ -1,0 +1,146 @@
+"""Training in the background, with a stand-in for the process that trains: what is told, stopped, resumed, shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pixelwise.core.errors import DataError, OptionError
+from pixelwise.studio import training as training_module
+from pixelwise.studio.training_data import freeze_data
+
+STAND_IN = """
+import json, pathlib, sys, threading, time
+arguments = json.loads(sys.argv[1])
+out = pathlib.Path(arguments["out"])
+out.mkdir(exist_ok=True)
+(out / "arguments.json").write_text(sys.argv[1])
+gone = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), gone.set()), daemon=True).start()
+print("a library says hello", flush=True)
+print(json.dumps({"val_score": 0.25}), flush=True)
+if arguments["minutes" if "minutes" in arguments else "resume"] == 9:
+    print(json.dumps({"error": "no"}), flush=True)
+    sys.exit(2)
+if arguments.get("minutes") == 5:
+    (out / "config.yaml").write_text("")
+    gone.wait(20)
+    print(json.dumps({"stopped": True}), flush=True)
+    sys.exit(130)
+(out / "metrics.json").write_text(json.dumps({"miou": 0.5, "split": "test"}))
+(out / "model.onnx").write_text("")
+print(json.dumps({"done": str(out)}), flush=True)
+"""
+
+
+@pytest.fixture
+def training(studio: Any, client: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(training_module, "PROGRAM", [sys.executable, "-c", STAND_IN])
+    shown: list[str] = []
+    monkeypatch.setattr(studio.training, "_on_done", lambda run: shown.append(run.name))
+    studio.training.shown = shown
+    for row, class_index in ((5, 0), (15, 1)):
+        points = [[row, 10], [row, 30]]
+        stroke = {"type": "stroke", "points": points, "width": 3, "class_index": class_index}
+        client.post("/api/actions", json={"client": "c", "image": 0, **stroke})
+    return studio.training
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def command(client: Any, **content: Any) -> Any:
+    return client.post("/api/training", json=content)
+
+
+def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: Any) -> None:
+    assert command(client, command="start", minutes=1).json()["state"] == "running"
+    wait(lambda: training.shown == ["run-1"])
+    state = training.describe()
+    assert (state["state"], state["share"], state["score"]) == ("done", 1.0, 0.5)
+    assert state["runs"] == [{"name": "run-1", "score": 0.5, "split": "test", "metric": "mIoU"}]
+    (point,) = client.get("/api/curve").json()
+    assert (point["score"], point["split"], point["run"]) == (0.5, "test", "run-1")
+    command(client, command="start", minutes=1, from_last=True)
+    wait(lambda: training.shown == ["run-1", "run-2"])
+    runs = studio.project.folder.studio / "runs"
+    arguments = json.loads((runs / "run-2" / "arguments.json").read_text())
+    assert arguments["start_from"] == str(runs / "run-1")
+    assert len(client.get("/api/curve").json()) == 2
+    assert client.get("/api/project").json()["exports"] == {"model": True, "report": True}
+
+
+def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, training: Any) -> None:
+    command(client, command="start", minutes=5)
+    assert command(client, command="start").json()["error"]["where"] == "training"
+    assert command(client, command="stop").status_code == 200
+    wait(lambda: training.describe()["state"] == "stopped")
+    again = training_module.Training(studio.project, lambda: None, lambda run: None)
+    assert (again.describe()["state"], again.describe()["run"], again.describe()["minutes"]) == ("stopped", "run-1", 5)
+    again.resume()
+    wait(lambda: again.describe()["state"] == "done")
+    arguments = json.loads((studio.project.folder.studio / "runs" / "run-1" / "arguments.json").read_text())
+    assert arguments["resume"] is True
+    assert "minutes" not in arguments
+
+
+def test_failure_is_told(client: Any, training: Any) -> None:
+    command(client, command="start", minutes=9)
+    wait(lambda: training.describe()["state"] == "failed")
+    assert training.describe()["message"] == "no"
+    assert training.shown == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"command": "begin"},
+        {"command": "stop"},
+        {"command": "resume"},
+        {"command": "start", "minutes": "2"},
+        {"command": "start", "minutes": 0},
+        {"command": "start", "task": "depth"},
+        {"command": "start", "from_last": True},
+    ],
+)
+def test_mistakes_start_nothing(client: Any, training: Any, content: dict[str, Any]) -> None:
+    assert command(client, **content).status_code == 400
+    assert training.describe()["state"] == "idle"
+
+
+def test_without_labels_of_two_classes_outside_of_test_images_nothing_starts(studio: Any, client: Any) -> None:
+    action = {"client": "c", "image": 0, "type": "stroke", "points": [[5, 5]], "width": 3, "class_index": 1}
+    client.post("/api/actions", json=action)
+    assert "labels of 1 class" in command(client, command="start").json()["error"]["found"]
+    client.post("/api/actions", json={**action, "image": 1, "class_index": 0})
+    client.post("/api/actions", json={"client": "c", "image": 1, "type": "mark_test", "value": True})
+    with pytest.raises(DataError):
+        studio.training.start(1, from_last=False)
+    with pytest.raises(OptionError):
+        studio.training.path_of("run-1")
+
+
+def test_data_of_a_training_stay_as_they_were(studio: Any, client: Any, training: Any) -> None:
+    from pixelwise.data import open_dataset
+    from pixelwise.raster.image import read_values
+
+    client.post("/api/actions", json={"client": "c", "image": 2, "type": "mark_test", "value": True})
+    data = freeze_data(studio.project, studio.project.folder.studio / "runs" / "frozen")
+    before = read_values(data.path / "masks" / "p0.png")
+    client.post("/api/actions", json={"client": "c", "image": 0, "type": "clear"})
+    studio.project.flush()
+    assert (read_values(data.path / "masks" / "p0.png") == before).all()
+    assert (before != 255).any()
+    assert (read_values(studio.project.mask_path("p0.png")) == 255).all()
+    lines = {path.name: path.read_text().split() for path in data.path.glob("*.txt")}
+    assert lines == {"train.txt": ["p0.png", "p1.png"], "test.txt": ["p2.png"]}
+    assert open_dataset(data.path).format == "folders"
