@@ -315,3 +315,33 @@ def test_an_image_of_20000_pixels_is_drawn_on_at_once(tmp_path: Path, visit: Cal
         assert shown_after < 10
     finally:
         served.stop()
+
+
+def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
+    window = visit(f"{studio.address}/#7")
+    picture = np.asarray(Image.open(studio.photos / "p7.png"))[..., 0]
+    inside = [tuple(place) for place in np.argwhere(picture >= 150)[::2000]]
+    outside = [tuple(place) for place in np.argwhere(picture < 60)[::20000]]
+    for key, places in (("2", inside[:4]), ("1", outside[:4])):
+        window.press(key)
+        for row, column in places:
+            window.draw((int(row), int(column)), (int(row) + 2, int(column) + 4), steps=2)
+    window.until("() => store.get().model > 0 && !store.get().outdated && stage.predictionAt([10, 10])", 40)
+    classes = {window.page.evaluate("(p) => stage.predictionAt(p).class_index", [int(r), int(c)]) for r, c in inside}
+    assert 1 in classes
+
+    window.press("q")
+    window.until("() => store.get().ask?.point")
+    row, column = window.state("s.ask.point")
+    window.press("1")
+    window.until("() => store.get().ask?.point")  # the next question
+    window.press("Escape")
+    window.saved()
+    assert studio.label_map(7)[int(row), int(column)] == 0
+
+    assert (studio.label_map(7) == IGNORE_INDEX).mean() > 0.9
+    window.press("Shift+A")
+    window.page.wait_for_selector("text=The prediction is now the label")
+    assert (studio.label_map(7) != IGNORE_INDEX).all()
+    window.page.get_by_role("button", name="Undo").last.click()
+    window.until("() => store.get().project.images[7].labelled < 0.1")

@@ -166,9 +166,10 @@ export const togglePause = () => tell(api.setLive({ paused: !get().project?.live
 export const updateOnce = () => tell(api.setLive({ once: true }));
 export const useModel = (name) => tell(api.setModel(name));
 
-export function startTraining({ minutes, fromLast }) {
+/** `task` is "semantic" or "instance". */
+export function startTraining({ minutes, fromLast, task }) {
   prefer({ minutes });
-  tell(api.training({ command: "start", minutes, from_last: fromLast }));
+  tell(api.training({ command: "start", minutes, from_last: fromLast, task }));
 }
 export const stopTraining = () => tell(api.training({ command: "stop" }));
 export const resumeTraining = () => tell(api.training({ command: "resume" }));

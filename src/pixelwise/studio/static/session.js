@@ -17,7 +17,8 @@ const TOAST_TIME = 7000;
 
 const queue = new ActionQueue((saving) => set({ saving }), complain);
 let lastChange = 0; // number of the last action that changed labels
-let answering = null; // the first model that has learned from that action, once there is one
+let learned = 0; // number of the last action that the newest model has learned from
+let answering = null; // the first model that has learned from the last change, once there is one
 let projectTimer = null;
 let toastCount = 0;
 
@@ -110,7 +111,7 @@ function actionDone({ image, type }, { number, changed_box_tlbr: box, image: ent
     const objects = type.startsWith("object_") || OBJECTS_TOO.includes(type);
     if (image === stage.image) stage.changed(box, number, { delay, objects });
     lastChange = Math.max(lastChange, number);
-    answering = null;
+    answering = learned >= lastChange ? get().model : null; // its prediction may be told of before the action is answered
     if (isLive(get()) && get().model > 0) set({ outdated: true });
   }
   stage.number = Math.max(stage.number, number);
@@ -190,7 +191,8 @@ const hear = {
     actionDone({ image, type }, { number, changed_box_tlbr: box }, { delay: 0 });
   },
   model({ model, number, use }) {
-    if (number >= lastChange) answering ??= model;
+    learned = number;
+    if (learned >= lastChange) answering ??= model;
     if (use !== undefined && use !== get().project?.live?.use) refreshSoon();
     set({ model });
     stage.newModel(model);

@@ -148,6 +148,8 @@ export const T = {
     label: "Training",
     why: "The live model learns in seconds. A trained net is better and can be used anywhere.",
     minutes: "Minutes",
+    task: "Find",
+    tasks: { instance: "single objects", semantic: "areas" },
     fromLast: "Go on from the last run",
     start: "Train",
     stop: "Stop",

@@ -71,14 +71,17 @@ function Training() {
 function TrainingForm({ training }) {
   const chosen = useStore((s) => s.preferences.minutes);
   const [fromLast, setFromLast] = useState(true);
-  const hasRun = training.state === "done" || (training.runs ?? []).length > 0;
+  const hasObjects = useStore((s) => s.project.images.some((image) => image.objects > 0));
+  const [wanted, setTask] = useState("instance");
+  const task = hasObjects ? wanted : "semantic";
+  const hasRun = training.state === "done" || (training.runs ?? []).some((run) => run.split); // not one from elsewhere
   const untested = useStore((s) => !s.project.images.some((image) => image.test));
-  return html`<div class="row">
+  const start = () => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast, task });
+  return html`${hasObjects && html`<${Choice} label=${T.training.task} value=${task} options=${T.training.tasks} onChange=${setTask} />`}
+    <div class="row">
       <${Choice} label=${T.training.minutes} value=${String(chosen)} options=${{ 1: "1", 2: "2", 5: "5", 10: "10", 30: "30", 60: "60" }}
         onChange=${(minutes) => commands.prefer({ minutes: Number(minutes) })} />
-      <button type="button" class="button primary" onClick=${() => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast })}>
-        ${T.training.start}
-      </button>
+      <button type="button" class="button primary" onClick=${start}>${T.training.start}</button>
       ${training.state === "stopped" && html`<button type="button" class="button" onClick=${commands.resumeTraining}>${T.training.resume}</button>`}
     </div>
     ${hasRun &&
