@@ -16,7 +16,7 @@ export const growBrush = () => setBrush(Math.max(get().brush + 1, Math.round(get
 export const shrinkBrush = () => setBrush(Math.min(get().brush - 1, Math.round(get().brush / 1.25)));
 
 export const setOpacity = (name, value) => set({ opacity: { ...get().opacity, [name]: value } });
-const shownBefore = { labels: 0.9, prediction: 0.45, uncertainty: 0.7, objects: 0.9, image: 1 };
+const shownBefore = { labels: 0.7, prediction: 0.45, uncertainty: 0.7, objects: 0.9, image: 1 };
 /** Hides a layer, or shows it as strongly as before. */
 export function toggleLayer(name) {
   const now = get().opacity[name];

@@ -208,7 +208,7 @@ const hear = {
     if (before.state === "running" && training.state !== "running") {
       refreshCurve();
       refreshSoon();
-      if (training.state === "failed") toast(T.training.failed, { detail: training.message ?? "", kind: "error" });
+      if (training.state === "failed") toast(T.training.failed, { kind: "error" });
     }
   },
   project({ problem, reload, number }) {

@@ -13,7 +13,7 @@ let state = {
   fillOf: "prediction",
   objectMode: "accept",
   onlySure: false,
-  opacity: { image: 1, labels: 0.9, prediction: 0.45, uncertainty: 0, objects: 0.9 },
+  opacity: { image: 1, labels: 0.7, prediction: 0.45, uncertainty: 0, objects: 0.9 },
   contrast: { low: 1, high: 99 },
   compare: false, // true while the key that hides every layer is held
   zoom: 1,

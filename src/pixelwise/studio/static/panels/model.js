@@ -59,7 +59,7 @@ function Training() {
           ${known}${state === "running" && training.remaining_seconds != null ? `, ${T.training.remaining(training.remaining_seconds)}` : ""}</p>`
       : html`<p class="note">${T.training.why}</p>`}
     ${state === "running" && html`<progress value=${training.share ?? 0} max="1" aria-label=${T.training.label}></progress>`}
-    ${training.message && state !== "idle" && html`<p class="note">${training.message}</p>`}
+    ${training.message && state !== "idle" && html`<p class="note message" title=${training.message}>${training.message}</p>`}
     ${training.score != null &&
     html`<p class="score">${T.training.score(training.metric ?? "mIoU", training.score, training.split)}</p>`}
     ${state === "running"
