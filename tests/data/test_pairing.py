@@ -106,3 +106,37 @@ def test_numbers_of_other_observers_and_of_images_are_none() -> None:
 @pytest.mark.parametrize("mask", ["a_lab.png", "a_lbl.png", "a_ground_truth.png", "a_groundtruth.png"])
 def test_further_suffixes(mask: str) -> None:
     assert pair_masks(paths("a.jpg", "b.jpg"), paths(mask)) == {Path("a.jpg"): Path(mask)}
+
+
+PREFIXES = [
+    *(("image_1", "mask_1"), ("img_007", "seg_007"), ("Image-12", "gt-12"), ("image001", "mask001")),
+    *(("scene", "mask_scene"), ("image_1", "mask_image_1"), ("photo_a b", "ground_truth_a b"), ("IMG 3", "Label 3")),
+]
+
+
+@pytest.mark.parametrize(("image", "mask"), PREFIXES)
+def test_prefixes_pair_in_two_folders_and_in_one(image: str, mask: str) -> None:
+    images, masks = paths(f"images/{image}.jpg", "images/other_9.jpg"), paths(f"masks/{mask}.png")
+    assert pair_masks(images, masks) == {images[0]: masks[0]}
+    image_file, mask_file = paths(f"{image}.png", f"{mask}.png")
+    assert separate_masks(sorted([image_file, mask_file])) == ([image_file], [mask_file])
+    assert pair_masks([image_file], [mask_file]) == {image_file: mask_file}
+
+
+def test_only_one_side_may_have_a_prefix() -> None:
+    images, masks = paths("images/img_1.png", "images/2.png"), paths("masks/1.png", "masks/label_2.png")
+    assert pair_masks(images, masks) == dict(zip(images, masks, strict=True))
+
+
+def test_masks_of_a_known_prefix_need_no_image() -> None:
+    images, masks = paths("image_1.png", "image_2.png"), paths("mask_1.png", "mask_3.png")
+    assert separate_masks([*images, *masks]) == (images, masks)
+    assert separate_masks(paths("gt_1.png", "gt_2.png")) == (paths("gt_1.png", "gt_2.png"), [])
+
+
+def test_a_prefix_never_takes_a_mask_from_its_image() -> None:
+    images, masks = paths("1.png", "image_1.png"), paths("m/1.png", "m/mask_1.png")
+    assert pair_masks(images, masks) == {images[0]: masks[0]}  # two images are called 1 after their prefixes
+    assert pair_masks(paths("img_1.png", "photo_1.png"), paths("m/mask_1.png")) == {}
+    with pytest.raises(DataError, match=r"2 masks for it: mask_1.png, seg_1.png"):
+        pair_masks(paths("image_1.png"), paths("mask_1.png", "seg_1.png"))

@@ -21,6 +21,13 @@ _IMAGE_SUFFIX = re.compile(
     r"[_-](training|train|testing|test|validation|valid|val|img|image|rgb|photo|sat)$", re.IGNORECASE
 )
 """What an image's stem may have in place of its mask's suffix, as DeepGlobe's `7_sat.jpg` with `7_mask.png`."""
+_PREFIX = re.compile(
+    r"^(masks?|labels?|gt|seg|segmentation|annotations?|annot|lab|lbl|ground[ _]?truth|instances?)([ _-]+|(?=\d))",
+    re.IGNORECASE,
+)
+"""What a mask's stem may begin with in place of its image's prefix: `mask_1`, `seg-007`, `Label12`."""
+_IMAGE_PREFIX = re.compile(r"^(images?|img|im|photo|rgb|sat|input|raw)([ _-]+|(?=\d))", re.IGNORECASE)
+"""What an image's stem may begin with, as in `image_1`."""
 _NUMBERED = re.compile(
     r"[_-](masks?|labels?|seg|segmentation|annotations?)([ _-]?\d{1,3}|[ _-]?\(\d{1,3}\))$", re.IGNORECASE
 )
@@ -34,7 +41,8 @@ def image_files(folder: Path) -> list[Path]:
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:
     """Return the mask of each image that has one: of an equal stem, else of its stem and a suffix such as `_mask`, else
-    of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that.
+    of the part before a suffix of its own (`21_training` and `21_manual1`) where no other image has that; else of the
+    part after prefixes (`image_1` and `mask_1`, `1` and `mask_1`, `img_1` and `1`) where no other image has that.
 
     Names are equal where they look the same. Raises `DataError` for two images of one stem or two masks that fit an
     image equally well.
@@ -51,12 +59,36 @@ def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path
     for stem, image in _by_stem(images).items():
         base = _image_base(image)
         fitting = by_stem.get(stem) or by_base.get(stem) or (by_base.get(base, []) if bases[base] == 1 else [])
-        if len(fitting) > 1:
-            names = ", ".join(mask.name for mask in fitting)
-            raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
         if fitting:
-            pairs[image] = fitting[0]
-    return pairs
+            pairs[image] = _only_mask(image, fitting)
+    return pairs | _pair_by_prefix(images, masks, pairs)
+
+
+def _pair_by_prefix(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, Path]:
+    """Return further pairs, of images and masks that are in none: a mask is called as its image after a prefix, or both
+    are called alike after prefixes of their own. All images count: `img_1` and `photo_1` have no mask in common.
+    """
+    paired = set(pairs.values())
+    by_base: defaultdict[str, list[Path]] = defaultdict(list)
+    for mask in masks:
+        if mask not in paired:
+            by_base[_PREFIX.sub("", stem_of(mask))].append(mask)
+    bases = Counter(_after_prefix(image) for image in images)
+    further: dict[Path, Path] = {}
+    for image in images:
+        base = _after_prefix(image)
+        fitting = by_base.get(stem_of(image)) or (by_base.get(base, []) if bases[base] == 1 else [])
+        if fitting and image not in pairs:
+            further[image] = _only_mask(image, fitting)
+    return further
+
+
+def _only_mask(image: Path, fitting: Sequence[Path]) -> Path:
+    """Return the one mask that fits an image; raise `DataError` where several do."""
+    if len(fitting) > 1:
+        names = ", ".join(mask.name for mask in fitting)
+        raise DataError(image, f"{len(fitting)} masks for it: {names}", "one", "Move the others elsewhere.")
+    return fitting[0]
 
 
 def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path, Path]) -> dict[Path, list[Path]]:
@@ -84,8 +116,9 @@ def group_masks(images: Sequence[Path], masks: Sequence[Path], pairs: dict[Path,
 def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Return the images and the masks among files that lie in one folder.
 
-    A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one. Files with a suffix
-    that tells masks here, but without an image, are masks too. A file with a number after the suffix that has a mask of
+    A mask has its image's stem and a suffix, or the same stem as a JPEG image without being one, or its image's stem
+    after a prefix (`image_1` and `mask_1`). Files with a suffix or prefix that tells masks here, but without an image,
+    are masks too. A file with a number after the suffix that has a mask of
     its own (`a_seg_1.jpg` with `a_seg_1_mask.png` or `a_seg_1.png`) is an image. No masks where nothing can be told.
     """
     groups: defaultdict[str, list[Path]] = defaultdict(list)
@@ -104,7 +137,21 @@ def separate_masks(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if len(others) == 1 and _is_jpeg_name(others[0]) and not _is_jpeg_name(file):
             masks.add(file)
     masks |= {file for file in files if suffix_of[file] in suffixes}
+    masks |= _with_prefix([file for file in files if file not in masks])
     return [file for file in files if file not in masks], [file for file in files if file in masks]
+
+
+def _with_prefix(files: Sequence[Path]) -> set[Path]:
+    """Return the files that are masks by their prefix: all with one that stands before the name of some image."""
+    prefixes = {file: match[1].lower() for file in files if (match := _PREFIX.match(stem_of(file)))}
+    others = [file for file in files if file not in prefixes]
+    images = {name for file in others for name in (stem_of(file), _after_prefix(file))}
+    telling = {prefix for file, prefix in prefixes.items() if _PREFIX.sub("", stem_of(file)) in images}
+    return {file for file, prefix in prefixes.items() if prefix in telling}
+
+
+def _after_prefix(image: Path) -> str:
+    return _IMAGE_PREFIX.sub("", stem_of(image))
 
 
 def _number(mask: Path) -> tuple[int, str]:
