@@ -17,7 +17,9 @@ from pixelwise.core.errors import DataError
 from pixelwise.data.annotation_files import parse_json, parse_yaml, shorten
 from pixelwise.data.class_list import CLASS_LISTS, VOID_NAMES, ClassList
 from pixelwise.data.dataset import Dataset
+from pixelwise.data.fitting_names import NAME_LISTS
 from pixelwise.data.layouts.voc_classes import LABEL_MAP, read_label_map
+from pixelwise.data.masks.encoding import format_ranges
 from pixelwise.data.problem import Problem, display_path
 from pixelwise.data.references import nfc, walk
 from pixelwise.data.shapes.annotations import is_background
@@ -245,6 +247,12 @@ def _uses_colors(dataset: Dataset) -> bool:
 def _conflict_problem(dataset: Dataset, name_list: NameList, used: NameList | None, difference: str) -> Problem:
     """Return the problem for a list that differs from the classes that are read."""
     names = f"{len(name_list.names)} classes ({_format_names(name_list.names)})"
+    if used is None and dataset.format == "folders" and name_list.path.name in NAME_LISTS:
+        message = (
+            f"found names of {names}, which do not fit {_describe_values(dataset)}; expected a name for each value. "
+            "They were not used: correct the list, or write the names with their values into classes.yaml."
+        )
+        return Problem(name_list.path, "passed_over", message)
     if used is None and dataset.format in ("folders", "dsb", "voc"):
         message = (
             f"found names of {names}; expected them in classes.yaml or classes.txt in {dataset.root.name}/. They "
@@ -258,6 +266,15 @@ def _conflict_problem(dataset: Dataset, name_list: NameList, used: NameList | No
         "one of them, or move this one elsewhere."
     )
     return Problem(name_list.path, "class_lists" if dataset.format in LISTED else "passed_over", message)
+
+
+def _describe_values(dataset: Dataset) -> str:
+    """Return what the masks of a data set hold, as an object of a clause."""
+    encoding = dataset.mask_encoding
+    if encoding is None or encoding.objects:
+        return "the objects that the files number"
+    values = format_ranges(value for value, label in encoding.values.items() if label != IGNORE_INDEX)
+    return f"the {dataset.classes.num_classes} classes of the masks (values {values})"
 
 
 def _unread_problem(dataset: Dataset, path: Path, used: NameList | None) -> Problem:

@@ -13,6 +13,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import DataError
 from pixelwise.data.class_list import ClassList, read_class_list, read_object_classes, write_classes
 from pixelwise.data.dataset import Dataset, Item, Labels, labels_from_files, mask_of
+from pixelwise.data.fitting_names import read_fitting_names
 from pixelwise.data.folder_roles import EXPECTED, FileGroup, common_folder, find_file_groups
 from pixelwise.data.layout import Layout
 from pixelwise.data.layouts.folder_split_lists import items_in_lists, names_pairs
@@ -80,6 +81,8 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
     masks = sorted({mask for item in all_items for mask in (item.mask, *item.more) if mask is not None})
     class_list = read_class_list(root) or read_class_list(home) or read_label_map(root) or read_label_map(home)
     class_list = class_list or read_split_class_list(root)
+    if has_masks and class_list is None:
+        class_list = read_fitting_names((root, home), masks)
     home_of_list = root if class_list is None else class_list.path.parent
     maps = sorted({item.instances for item in all_items if item.instances is not None}) if has_masks else masks
     if not has_masks:

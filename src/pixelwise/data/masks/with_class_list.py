@@ -67,7 +67,7 @@ def infer_with_list(
             problems = (*encoding.problems, problem)
             encoding = replace(encoding, values=encodings.values, apart=encodings.apart, problems=problems)
             return encode_mixed(root, encoding, masks)
-    ranks = None if values <= indices.keys() else _rank_values(sorted(values), class_list)
+    ranks = None if values <= indices.keys() else rank_values(sorted(values), class_list)
     table, why = ({**ranks[0]}, ranks[1]) if ranks else (indices, f"class indices in the order of {name}")
     table.setdefault(IGNORE_INDEX, IGNORE_INDEX)
     problems = encoding.problems
@@ -151,7 +151,7 @@ def _encode_two_classes(
     return None
 
 
-def _rank_values(values: list[int], class_list: ClassList) -> tuple[dict[int, int], str] | None:
+def rank_values(values: list[int], class_list: ClassList) -> tuple[dict[int, int], str] | None:
     """Return class indices by rank and what the values are; `None` where they are no such values.
 
     They are as many gray levels as there are classes, or class indices counted from 1.

@@ -1,0 +1,58 @@
+"""Lists of class names without values, `labels.txt` of PaddleSeg and labelme, which count where they fit the masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.core.documents import MAX_LIST_BYTES, read_text
+from pixelwise.core.errors import DataError
+from pixelwise.data.class_list import CLASS_LISTS, ClassList
+from pixelwise.data.masks.antialiasing import find_soft_binary
+from pixelwise.data.masks.statistics import MaskHistogram, collect_statistics, pixels_per_value
+from pixelwise.data.masks.value_patterns import find_stray_values
+from pixelwise.data.masks.with_class_list import rank_values
+
+NAME_LISTS = ("labels.txt", "class_names.txt")
+"""Files of one class name a line. Other programs write files of these names too, so that their fit is looked at."""
+SAMPLE = 256
+"""Masks that are read to see whether a list fits."""
+_BACKGROUND = "background"
+
+
+def read_fitting_names(folders: Iterable[Path], masks: Sequence[Path]) -> ClassList | None:
+    """Return the first of `NAME_LISTS` in the folders whose names fit the values of the masks; `None` without one.
+
+    Names fit where each value has one and half of them or more occur, where masks hold as many gray levels, or where
+    there are two of them and two kinds of pixels. A list that cannot be read is reported by `find_conflicting_lists`.
+    """
+    paths = (folder / name for folder in dict.fromkeys(folders) for name in NAME_LISTS)
+    lists = [class_list for path in paths if path.is_file() and (class_list := _read_names(path)) is not None]
+    if not lists:
+        return None
+    statistics = collect_statistics(masks[:: -(-len(masks) // SAMPLE)] if masks else masks)
+    if statistics.first_colored is not None:
+        return None
+    return next((class_list for class_list in lists if _fits(class_list, statistics.gray_masks)), None)
+
+
+def _read_names(path: Path) -> ClassList | None:
+    try:
+        class_list = CLASS_LISTS["classes.txt"](path, read_text(path, MAX_LIST_BYTES))
+        names = (_BACKGROUND if name.strip("_") == _BACKGROUND else name for name in class_list.classes.names)
+        return replace(class_list, classes=replace(class_list.classes, names=tuple(names)))
+    except (OSError, ValueError, DataError):
+        return None
+
+
+def _fits(class_list: ClassList, masks: Sequence[MaskHistogram]) -> bool:
+    values = sorted(pixels_per_value(masks).keys() - find_stray_values(masks))
+    if class_list.classes.num_classes == 2 and find_soft_binary(masks) is not None:
+        return True
+    of_classes = [value for value in values if value != IGNORE_INDEX or value in class_list.values]
+    named = all(value in class_list.values for value in of_classes)
+    return (named and 2 * len(of_classes) >= class_list.classes.num_classes) or (
+        bool(values) and rank_values(values, class_list) is not None
+    )
