@@ -274,7 +274,7 @@ def test_pages_that_are_not_read_are_told(clean: Path) -> None:
     first.save(clean / "train/images/a.tif", save_all=True, append_images=[second])
     (problem,) = checked(clean).problems
     assert (problem.file.name, problem.kind) == ("a.tif", "pages")
-    assert "found 2 pages, of which the first alone is read" in problem.message
+    assert "found 2 pages of 6x8 (height x width), of which the first alone is read" in problem.message
 
 
 def test_pages_of_a_mask_are_told_too(clean: Path) -> None:
@@ -294,6 +294,51 @@ def test_frames_that_are_not_read_are_told(clean: Path) -> None:
     assert (problem.file.name, problem.kind) == ("a.webp", "pages")
     assert "found 3 frames, of which the first alone is read" in problem.message
     assert "bands" not in problem.message
+
+
+def test_frames_that_are_not_read_are_told_beside_bands_too(save, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in "abcde":
+        save(f"masks/{name}.png", np.array([[0, 0, 0, 1, 1, 1, 0, 1]] * 6))
+        first, *others = (Image.fromarray(rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)) for _ in range(3))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        first.save(tmp_path / f"images/{name}.png", save_all=name == "a", append_images=others if name == "a" else [])
+    (problem,) = check(open_dataset(tmp_path).with_bands((3, 1))).problems
+    assert (problem.file.name, problem.kind) == ("a.png", "pages")
+    assert "found 3 frames, of which the first alone is read" in problem.message
+    assert "bands" not in problem.message
+
+
+def stacks(save, tmp_path: Path, shape: tuple[int, ...]) -> Path:
+    """Write five files of as many pages as the first axis, each with a mask of the last two axes."""
+    for name in "abcde":
+        save(f"masks/{name}.png", np.arange(shape[1] * shape[2]).reshape(shape[1:]) % 2)
+        first, *others = map(Image.fromarray, np.random.default_rng(ord(name)).integers(0, 255, shape).astype(np.uint8))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        first.save(tmp_path / f"images/{name}.tif", save_all=True, append_images=others)
+    return tmp_path
+
+
+def test_pages_that_are_read_as_bands_are_told_once(save, tmp_path: Path) -> None:
+    root = stacks(save, tmp_path, (4, 6, 8))
+    (problem,) = check(open_dataset(root).with_bands((4, 2))).problems
+    assert (problem.file.name, problem.kind) == ("a.tif", "assumed")
+    assert "found 4 pages of 6x8 (height x width) in 5 files (images/a.tif, " in problem.message
+    assert (
+        "a page each, (bands, height, width), and those of the first one's size and type are read so. If they are "
+        in (problem.message)
+    )
+
+
+@pytest.mark.parametrize("bands", [None, (4, 2)])
+def test_pages_that_may_be_the_rows_of_an_image_are_told(save, tmp_path: Path, bands: tuple[int, ...] | None) -> None:
+    """tifffile writes an array (70, 30, 5) as 70 pages of 30x5."""
+    dataset = open_dataset(stacks(save, tmp_path, (70, 30, 5)))
+    problems_here = check(dataset if bands is None else dataset.with_bands(bands)).problems
+    assert [problem.kind for problem in problems_here] == (["pages"] * 5 if bands is None else ["assumed"])
+    assert "found 70 pages of 30x5 (height x width)" in problems_here[0].message
+    other = "If it is an image of 70x30 (height x width) with 5 bands, (height, width, bands), write it again with "
+    assert f"{other}`planarconfig='contig'` of tifffile." in problems_here[0].message
 
 
 def of_classes(root: Path) -> dict[str, str]:

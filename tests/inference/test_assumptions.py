@@ -89,6 +89,46 @@ def test_frames_are_told(colour: ColourModel, tmp_path: Path) -> None:
     ]
 
 
+def test_frames_and_doubtful_pages_are_told_to_a_model_of_bands(colour: ColourModel, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    first, second = (Image.fromarray(np.full((3, 4), own, np.uint8)) for own in (0, 255))
+    first.save(folder / "a.gif", save_all=True, append_images=[second])
+    first.save(folder / "b.gif", save_all=True, append_images=[second])
+    rows = [Image.fromarray(np.zeros((40, 5), np.uint8)) for _ in range(70)]
+    rows[0].save(folder / "c.tif", save_all=True, append_images=rows[1:])
+    info = replace(colour.info, bands=Bands((1,), (0.0,), (255.0,)))
+    jobs = plan_jobs([str(folder)], tmp_path / "out", ("mask",), paged=False)
+    frames, pages = remarks(info, jobs)
+    assert frames == (
+        f"{folder / 'a.gif'} and 1 more: several pages or frames, of which the first alone is read; save each of them "
+        "as a file"
+    )
+    read = f"{folder / 'c.tif'}: read as 70 bands of 40x5 (height x width), a page each. If it is an image of 70x40 "
+    assert pages.startswith(read)
+    (told,) = said(colour, images_of_rows(folder), None)
+    assert "70 pages, each an image" in told
+    assert "If it is an image of 70x40 (height x width) with 5 bands" in told
+
+
+def images_of_rows(folder: Path) -> Path:
+    for name in ("a.gif", "b.gif"):
+        (folder / name).unlink()
+    return folder
+
+
+def test_the_first_frame_of_a_path_is_predicted_with_a_warning(
+    colour: ColourModel, model_file: Path, tmp_path: Path
+) -> None:
+    first, second = (Image.fromarray(np.full((30, 40), own, np.uint8)) for own in (0, 255))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    predictor = load(model_file)
+    with pytest.warns(UserWarning, match=r"a\.gif: 2 pages or frames, of which the first alone is predicted; .*gif/1"):
+        result = predictor.predict(tmp_path / "a.gif")
+    assert not result.image.any()
+    assert (predictor.predict(tmp_path / "a.gif/1").image == 255).all()
+
+
 def test_coordinates_without_a_system_are_told_where_polygons_are_asked(colour: ColourModel, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()

@@ -85,7 +85,8 @@ def test_a_scan_is_a_large_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(("count", "dtype"), [(2, np.uint8), (5, np.uint16)])
 def test_other_bands_are_named(tmp_path: Path, count: int, dtype: Any) -> None:
     path = write(tmp_path / "a.tif", values(count, dtype=dtype), **PLACE)
-    expected = rf"found {count} bands of {np.dtype(dtype).name}; expected 1, 3 or 4 bands of one type. .*`bands"
+    found = rf"found {count} bands of {np.dtype(dtype).name}, each \d+x\d+ \(height x width\)"
+    expected = rf"{found}; expected 1, 3 or 4 bands of one type. .*`bands"
     with pytest.raises(ImageError, match=expected):
         Scan(path)
 

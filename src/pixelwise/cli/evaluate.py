@@ -46,7 +46,7 @@ def evaluate(
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.remarks import print_assumptions
     from pixelwise.data import open_dataset
-    from pixelwise.inference.assumptions import remarks_on_depth
+    from pixelwise.inference.assumptions import remarks_on_depth, remarks_on_first_frames
     from pixelwise.inference.loading import load
     from pixelwise.tasks import TASKS
 
@@ -55,7 +55,8 @@ def evaluate(
     predictor = load(model, at_once=len(dataset.splits.get(split, ())))
     if tta:
         predictor = predictor.with_tta()
-    for remark in remarks_on_depth(predictor.info, [item.image for item in dataset.splits.get(split, ())]):
+    images = [item.image for item in dataset.splits.get(split, ())]
+    for remark in (*remarks_on_depth(predictor.info, images), *remarks_on_first_frames(predictor.info, images)):
         note(f"note: {use_flags(remark)}")
     with progress_bar("evaluate") as on_progress:
         scores = evaluate_model(predictor, dataset, split, metrics=metric or (), on_progress=on_progress)

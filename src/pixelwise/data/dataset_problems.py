@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy.typing as npt
 from pixelwise.core.classes import ClassMap
 from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Dataset
-from pixelwise.data.problem import Problem
+from pixelwise.data.problem import Problem, list_paths
 from pixelwise.data.references import nfc
 from pixelwise.data.splits import LEAST, SMALL
+from pixelwise.raster.axes import describe_other_axes, page_bands
 
 Int64 = npt.NDArray[np.int64]
 
@@ -49,6 +51,27 @@ def find_similar_names(dataset: Dataset) -> list[Problem]:
         for names in groups.values()
         if len(names) > 1
     ]
+
+
+def report_page_bands(dataset: Dataset) -> list[Problem]:
+    """Return a remark on TIFFs whose pages are read as the bands of one image, for each number and size of pages."""
+    if dataset.bands is None:
+        return []
+    alike: dict[tuple[int, tuple[int, int]], list[Path]] = {}
+    for item in itertools.chain.from_iterable(dataset.splits.values()):
+        if (pages := page_bands(item.image)) is not None:
+            alike.setdefault(pages, []).append(item.image)
+    problems = []
+    for (count, (height, width)), files in alike.items():
+        other = describe_other_axes(count, (height, width), are_pages=True)
+        other = other or "If they are images of their own, save each as a file."
+        message = (
+            f"found {count} pages of {height}x{width} (height x width) in {quantity(len(files), 'file')} "
+            f"({list_paths(dataset.root, files)}); expected the bands of one image, a page each, (bands, height, "
+            f"width), and those of the first one's size and type are read so. {other}"
+        )
+        problems.append(Problem(files[0], "assumed", message))
+    return problems
 
 
 def find_empty_splits(dataset: Dataset) -> list[Problem]:

@@ -18,10 +18,11 @@ from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes
 from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
 from pixelwise.data.problem import Problem
 from pixelwise.instances.objects import objects_from_maps
+from pixelwise.raster.axes import count_unread, describe_other_axes
 from pixelwise.raster.depth import Depth, depth_of
-from pixelwise.raster.image import frame_count, is_jpeg
+from pixelwise.raster.image import is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, split_page
-from pixelwise.raster.tiff import image_pages
+from pixelwise.raster.tiff import read_page
 
 Values = npt.NDArray[Any]
 KINDS = {
@@ -158,21 +159,21 @@ def _read_image(dataset: Dataset, item: Item, problems: list[Problem]) -> Values
     except ImageError as error:
         problems.append(_problem(path, "unreadable", error))
         return None
-    if dataset.bands is None:
-        problems += _pages(path)
+    problems += _pages(path, as_bands=dataset.bands is not None)
     return stored
 
 
-def _pages(path: Path) -> list[Problem]:
-    """Return a problem for a file of several images. A page of a stack that is read page by page is no such file."""
-    if not os.path.isfile(path):
-        return []
-    is_tiff = path.suffix.lower() in STACK_ENDINGS
-    count, name = (len(image_pages(path)), "pages") if is_tiff else (frame_count(path), "frames")
+def _pages(path: Path, *, as_bands: bool = False) -> list[Problem]:
+    """Return a problem for a file of several images. A page of a stack that is read page by page is no such file, and
+    neither is a TIFF whose pages are the bands of one image, `as_bands`."""
+    count = 1 + count_unread(path, as_bands=as_bands)
     if count < 2:
         return []
-    channels = ", or name the pages as channels with `bands`" if is_tiff else ""
-    remedy = f"Save each of them, and its labels, as a file{channels}."
+    page = read_page(path) if path.suffix.lower() in STACK_ENDINGS else None
+    name = "frames" if page is None else f"pages of {page.size[0]}x{page.size[1]} (height x width)"
+    other = None if page is None else describe_other_axes(count, page.size, are_pages=True)
+    channels = "" if page is None or as_bands else ", or name the pages as channels with `bands`"
+    remedy = f"{'' if other is None else f'{other} '}Save each of them, and its labels, as a file{channels}."
     message = f"found {count} {name}, of which the first alone is read; expected one image a file. {remedy}"
     return [Problem(path, "pages", message)]
 

@@ -18,6 +18,7 @@ from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.writers.registry import LABELME, POLYGON_KINDS
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.axes import count_unread, describe_other_axes, page_bands
 from pixelwise.raster.bands import sample_bands
 from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
 from pixelwise.raster.gdal import has_rasterio
@@ -43,6 +44,9 @@ def remarks(info: ModelInfo, jobs: Sequence[Job]) -> Iterator[str]:
     yield from _on_names(jobs)
     if info.bands is None:
         yield from _on_pages(jobs)
+    else:
+        yield from remarks_on_first_frames(info, [job.image for job in jobs])
+        yield from _on_page_bands(jobs)
 
 
 def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
@@ -86,6 +90,28 @@ def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
         )
     elif depths:
         yield REMEDY
+
+
+def remarks_on_first_frames(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
+    """Yield a remark on files of several pages or frames of which the first alone is read."""
+    several = [image for image in images if count_unread(image, as_bands=info.bands is not None)]
+    if several:
+        yield (
+            f"{_name_images(several)}: several pages or frames, of which the first alone is read; save each of them as "
+            "a file"
+        )
+
+
+def _on_page_bands(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield how files are read whose pages may be the rows of an image instead of its bands."""
+    doubtful: dict[str, list[Path]] = {}
+    for job in jobs:
+        if (pages := page_bands(job.image)) is not None and (other := describe_other_axes(*pages, are_pages=True)):
+            count, (height, width) = pages
+            text = f"read as {count} bands of {height}x{width} (height x width), a page each. {other}"
+            doubtful.setdefault(text, []).append(job.image)
+    for text, images in doubtful.items():
+        yield f"{_name_images(images)}: {text}"
 
 
 def _on_bands(bands: Bands, images: Sequence[Path]) -> Iterator[str]:
@@ -193,7 +219,10 @@ def _on_pages(jobs: Sequence[Job]) -> Iterator[str]:
     for file, count in pages.items():
         if count > 1:
             name = "pages" if file.suffix.lower() in STACK_ENDINGS else "frames"
-            yield f"{file}: {count} {name}, each an image; {page_path(file, 0)} is the first"
+            page = page_bands(file)
+            other = None if page is None else describe_other_axes(*page, are_pages=True)
+            end = "" if other is None else f". {other}"
+            yield f"{file}: {count} {name}, each an image; {page_path(file, 0)} is the first{end}"
 
 
 def _name_images(images: Sequence[Path]) -> str:

@@ -105,7 +105,7 @@ def _predict_within_budget(
 def _predict_file(predictor: Predictor, job: Job, sampling: MonteCarloDropout | None) -> None:
     writers = {path: WRITERS[kind] for kind, path in job.outputs.items()}
     needs_probabilities = any(writer.needs_probabilities for writer in writers.values())
-    result = predictor.predict(job.image, sampling, probabilities=needs_probabilities)
+    result = predictor.predict_file(job.image, sampling, probabilities=needs_probabilities)
     if job.placed:
         result = _attach_place(result, job.image)
     for path, writer in writers.items():

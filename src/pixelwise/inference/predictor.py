@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from pixelwise.inference.mc_dropout import MonteCarloDropout, moments_of_passes,
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import Objects
 from pixelwise.modelfile.info import ModelInfo
+from pixelwise.raster.axes import count_unread
 from pixelwise.raster.bands import read_channels
 from pixelwise.tasks import TASKS
 from pixelwise.tiling.coarse import upsample_labels
@@ -155,7 +157,9 @@ class Predictor:
         Parameters
         ----------
         image
-            - The path of a file. Images of more than 8 bits are spread over 0..255 by the model's value range.
+            - The path of a file, or of a page or frame in one, counted from 0 (`clip.gif/2`); of a file of several the
+              first is predicted, with a warning. Images of more than 8 bits are spread over 0..255 by the model's
+              value range.
             - An array: (height, width), (height, width, 3) RGB, or (height, width, 4), of which the last is dropped.
               uint8 is taken as it is, bool becomes 0 and 255, floating-point values in 0..1 become 0..255, and uint16
               is spread as a file of 16 bits. Of a model of bands (height, width, C): uint8 is taken as it is, other
@@ -190,9 +194,19 @@ class Predictor:
             return self.predict_each(image, sampling, probabilities=probabilities)
         if is_path(image):
             path = Path(image)
-            with name_image_in_errors(path):
-                return self._predict(self.read(path), path, sampling, probabilities=probabilities)
+            if unread := count_unread(path, as_bands=self.info.bands is not None):
+                several = f"{path}: {unread + 1} pages or frames, of which the first alone is predicted"
+                remedy = "save each of them as a file" if self.info.bands else f"{path / '1'} names the second"
+                warnings.warn(f"{several}; {remedy}", stacklevel=2)
+            return self.predict_file(path, sampling, probabilities=probabilities)
         return self._predict(to_pixels(image, self.info), None, sampling, probabilities=probabilities)
+
+    def predict_file(
+        self, path: Path, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
+    ) -> Result:
+        """Predict an image file as `predict` does, without a word on further pages or frames of it."""
+        with name_image_in_errors(path):
+            return self._predict(self.read(path), path, sampling, probabilities=probabilities)
 
     def predict_each(
         self,

@@ -18,6 +18,7 @@ from pixelwise.core.bands import Bands, require_numbers
 from pixelwise.core.errors import ImageError, OptionError
 from pixelwise.core.text import quantity
 from pixelwise.core.value_range import ValueRange
+from pixelwise.raster.axes import describe_other_axes
 from pixelwise.raster.gdal import image_errors, open_file, require_rasterio
 from pixelwise.raster.image import read_image
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
@@ -122,7 +123,10 @@ def require_bands(path: Path, file: DatasetReader, numbers: Sequence[int]) -> No
     """Raise `ImageError` where a file has too few bands."""
     if max(numbers) > file.count:
         remedy = "Name bands that all files have, or leave this one out."
-        raise ImageError(path, quantity(file.count, "band"), f"{max(numbers)} or more", remedy)
+        if other := describe_other_axes(file.count, file.shape, are_pages=file.driver == "VRT"):
+            remedy = f"{other} {remedy}"
+        found = f"{quantity(file.count, 'band')} of {file.height}x{file.width} (height x width)"
+        raise ImageError(path, found, f"{max(numbers)} or more", remedy)
 
 
 def values_of(file: DatasetReader, numbers: Sequence[int], **window: Any) -> Values:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from pixelwise.core.errors import ImageError
+from pixelwise.raster.axes import describe_other_axes
 from pixelwise.raster.gdal import has_rasterio, image_errors, open_file, require_rasterio
 from pixelwise.raster.image import decode
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
@@ -170,8 +171,11 @@ class GdalReader(ImageReader):
         gray = count == 1 or (count == 2 and self.page is not None and self.page.has_alpha)
         if not (gray or count in (3, 4)) or len(kinds) > 1 or kinds[0].startswith("complex"):
             self.close()
-            found = f"{count} bands of {', '.join(kinds)}"
+            height, width = self.file.height, self.file.width
+            found = f"{count} bands of {', '.join(kinds)}, each {height}x{width} (height x width)"
             remedy = "Choose bands, for example with `bands=[3, 2, 1]` of check and train; the model then knows them."
+            if other := describe_other_axes(count, (height, width), are_pages=False):
+                remedy = f"{other} {remedy}"
             raise ImageError(self.path, found, "1, 3 or 4 bands of one type", remedy)
         return [1] if gray else [1, 2, 3]
 

@@ -1,0 +1,64 @@
+"""Which axes of an array the planes of a TIFF are, where their number and size leave a doubt.
+
+Of an array of three axes a TIFF has pages of the last two, or bands of one page: it does not say whether the array was
+(bands, height, width) or (height, width, bands). tifffile writes the second as a page for each row of pixels, unless it
+is told that bands come last.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwise.raster.image import frame_count
+from pixelwise.raster.stack import STACK_ENDINGS, split_page
+from pixelwise.raster.tiff import image_pages, read_page
+
+SMALL = 32
+"""A side of at most so many pixels, which more than twice as many planes have, may be the axis of the bands."""
+
+
+def describe_other_axes(planes: int, size: tuple[int, int], *, are_pages: bool) -> str | None:
+    """Return what a file of so many planes of `size`, (height, width), may be instead, and how to say so; `None` where
+    that leaves no doubt.
+
+    are_pages: whether each plane is a page, and no band of a page.
+
+    Examples
+    --------
+    >>> describe_other_axes(200, (300, 5), are_pages=True).partition(", write")[0]
+    'If it is an image of 200x300 (height x width) with 5 bands, (height, width, bands)'
+    >>> describe_other_axes(5, (200, 300), are_pages=True) is None
+    True
+    """
+    height, width = size
+    side = min(height, width)
+    if side > SMALL or planes <= max(SMALL, 2 * side):
+        return None
+    if width == side:
+        shape, axes, remedy = (planes, height), "(height, width, bands)", "with `planarconfig='contig'` of tifffile"
+    elif are_pages:
+        shape, axes, remedy = (planes, width), "(height, bands, width)", "with the axis of the bands first"
+    else:
+        shape, axes, remedy = (width, planes), "(bands, height, width)", "with `planarconfig='separate'` of tifffile"
+    image = f"an image of {shape[0]}x{shape[1]} (height x width) with {side} band{'s' if side > 1 else ''}, {axes}"
+    return f"If it is {image}, write it again {remedy}."
+
+
+def page_bands(path: Path) -> tuple[int, tuple[int, int]] | None:
+    """Return the number and the (height, width) of the pages that are the bands of one image where `bands` are asked
+    for; `None` of a file whose bands are those of a page."""
+    file, _ = split_page(path)
+    page = read_page(file) if file == path and file.suffix.lower() in STACK_ENDINGS else None
+    if page is None or page.samples > 1 or (count := len(image_pages(file))) < 2:
+        return None
+    return count, page.size
+
+
+def count_unread(path: Path, *, as_bands: bool = False) -> int:
+    """Return how many pages or frames of a file are left out where it is read as one image: none where it is a page of
+    a file, or where its pages are bands, `as_bands`."""
+    file, _ = split_page(path)
+    if file != path or not file.is_file() or (as_bands and page_bands(file) is not None):
+        return 0
+    is_tiff = file.suffix.lower() in STACK_ENDINGS
+    return max(0, (len(image_pages(file)) if is_tiff else frame_count(file)) - 1)
