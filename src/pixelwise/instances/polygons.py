@@ -64,6 +64,33 @@ def signed_area(ring: Ring) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
+def split_ring(ring: Ring) -> list[Ring]:
+    """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone.
+
+    Examples
+    --------
+    >>> bow = np.array([(0, 0), (1, 0), (1, 1), (2, 1), (2, 2), (1, 2), (1, 1), (0, 1)])
+    >>> [part.tolist() for part in split_ring(bow)]
+    [[[1, 1], [2, 1], [2, 2], [1, 2]], [[0, 0], [1, 0], [1, 1], [0, 1]]]
+    """
+    _, numbers, counts = np.unique(ring, axis=0, return_inverse=True, return_counts=True)
+    numbers = numbers.ravel()
+    meeting = np.flatnonzero(counts[numbers] > 1)
+    path = [ring[: meeting[0]]] if len(meeting) else [ring]  # from one corner where the ring meets itself to the next
+    at: dict[int, int] = {}
+    rings: list[Ring] = []
+    for start, stop in pairwise([*meeting.tolist(), len(ring)]):
+        number = int(numbers[start])
+        if number in at:
+            first = at[number]
+            rings.append(np.concatenate(path[first:]))
+            at = {key: place for key, place in at.items() if place < first}
+            del path[first:]
+        at[number] = len(path)
+        path.append(ring[start:stop])
+    return [*rings, np.concatenate(path)]
+
+
 def trace_outlines(mask: Mask) -> list[Ring]:
     """Return the rings along pixel edges from which `fill_rings` restores the mask, boolean (height, width).
 

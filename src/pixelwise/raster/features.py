@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -58,12 +59,38 @@ class Features(ABC):
         if self._corners >= AT_ONCE:
             self._flush()
 
+    def add_rings(
+        self, rings: Iterator[npt.NDArray[np.float64]], counts: tuple[int, int], properties: dict[str, Any]
+    ) -> None:
+        """Write one polygon, in pixels: its closed rings, of which there are so many, with so many corners in all. One
+        of many corners is never held whole."""
+        if counts[1] < AT_ONCE:
+            self.add([list(rings)], properties)
+            return
+        self._flush()
+        self._write_rings(self._place_rings(rings), counts[0], properties)
+
+    def _place_rings(self, rings: Iterator[npt.NDArray[np.float64]]) -> Iterator[npt.NDArray[np.float64]]:
+        """Yield rings in the file's coordinates, about `AT_ONCE` corners of them at a time."""
+        waiting: list[npt.NDArray[np.float64]] = []
+        corners = 0
+        for ring in rings:
+            waiting.append(ring)
+            corners += len(ring)
+            if corners >= AT_ONCE:
+                yield from self._place_all(waiting)
+                waiting, corners = [], 0
+        yield from self._place_all(waiting)
+
+    def _place_all(self, rings: list[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
+        if self._place is None or not rings:
+            return rings
+        corners = self._place_corners(self._place, np.concatenate(rings))
+        return np.split(corners, np.cumsum([len(ring) for ring in rings[:-1]], dtype=np.intp))
+
     def _flush(self) -> None:
         rings = [ring for polygons, _ in self._waiting for polygon in polygons for ring in polygon]
-        if self._place is not None and rings:
-            corners = self._place_corners(self._place, np.concatenate(rings))
-            rings = np.split(corners, np.cumsum([len(ring) for ring in rings[:-1]], dtype=np.intp))
-        following = iter(rings)
+        following = iter(self._place_all(rings))
         for polygons, properties in self._waiting:
             placed = [list(itertools.islice(following, len(polygon))) for polygon in polygons]
             self._write(placed, properties)
@@ -80,6 +107,10 @@ class Features(ABC):
     @abstractmethod
     def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
         """Write a feature whose polygons are in the file's coordinates."""
+
+    @abstractmethod
+    def _write_rings(self, rings: Iterator[npt.NDArray[np.float64]], count: int, properties: dict[str, Any]) -> None:
+        """Write a feature of one polygon, whose `count` rings are in the file's coordinates."""
 
     @abstractmethod
     def _end(self) -> None:

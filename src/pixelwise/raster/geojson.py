@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ class GeoJson(Features):
         kind, coordinates = ("Polygon", rings[0]) if len(rings) == 1 else ("MultiPolygon", rings)
         feature = {"type": "Feature", "properties": properties, "geometry": {"type": kind, "coordinates": coordinates}}
         self._file.write(self._between + json.dumps(feature))
+        self._between = ",\n"
+
+    def _write_rings(self, rings: Iterator[npt.NDArray[np.float64]], count: int, properties: dict[str, Any]) -> None:
+        geometry = {"type": "Polygon", "coordinates": []}
+        head = json.dumps({"type": "Feature", "properties": properties, "geometry": geometry}).removesuffix("]}}")
+        self._file.write(self._between + head)
+        for index, ring in enumerate(rings):
+            self._file.write((", " if index else "") + json.dumps(ring.tolist()))
+        self._file.write("]}}")
         self._between = ",\n"
 
     def _end(self) -> None:

@@ -7,6 +7,7 @@ The standard library writes it: the packages that could (pyogrio, fiona) bring a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 import struct
 import time
@@ -30,6 +31,8 @@ IN_PIXELS, OWN_SYSTEM = -1, 100_000
 """Numbers of coordinate systems: none on earth, and the image's own where it has no code in numbers."""
 POLYGON, MULTI_POLYGON = 3, 6
 """Of well-known binary (OGC 06-103r4, 8.2)."""
+HEADER = 40
+"""Bytes before the well-known binary."""
 WGS_84 = (
     'GEOGCS["WGS 84",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563,AUTHORITY["EPSG","7030"]],'
     'AUTHORITY["EPSG","6326"]],PRIMEM["Greenwich",0,AUTHORITY["EPSG","8901"]],UNIT["degree",0.0174532925199433,'
@@ -112,7 +115,19 @@ class GeoPackage(Features):
         return place.in_system(xy)
 
     def _write(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
-        geometry, low, high = _geometry(polygons, self._system)
+        outer = np.concatenate([polygon[0] for polygon in polygons])
+        geometry = _geometry([(len(polygon), iter(polygon)) for polygon in polygons])
+        self._insert(geometry, outer, properties)
+
+    def _write_rings(self, rings: Iterator[npt.NDArray[np.float64]], count: int, properties: dict[str, Any]) -> None:
+        outer = next(rings)
+        self._insert(_geometry([(count, itertools.chain([outer], rings))]), outer, properties)
+
+    def _insert(self, geometry: bytearray, outer: npt.NDArray[np.float64], properties: dict[str, Any]) -> None:
+        """Write a feature of this well-known binary, whose extent is that of the corners `outer`."""
+        low, high = outer.min(axis=0), outer.max(axis=0)
+        # Flags 3: little-endian, followed by the least and largest x and y.
+        struct.pack_into("<2sBBi4d", geometry, 0, b"GP", 0, 3, self._system, low[0], high[0], low[1], high[1])
         self._low, self._high = np.minimum(self._low, low), np.maximum(self._high, high)
         values = (properties.get(key) for key in ("id", "score", "area"))
         with self._sqlite_errors():
@@ -161,18 +176,16 @@ def _system_of(place: PlaceOnEarth | None) -> tuple[str, int, str, int, str]:
     return (f"{authority}:{number}", number, authority, number, system.to_wkt())
 
 
-def _geometry(polygons: list[Polygon], system: int) -> tuple[bytes, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return polygons as a GeoPackage stores them, and their least and largest (x, y)."""
-    outer = np.concatenate([polygon[0] for polygon in polygons])
-    low, high = outer.min(axis=0), outer.max(axis=0)
-    # Flags 3: little-endian, followed by the least and largest x and y.
-    parts = [struct.pack("<2sBBi4d", b"GP", 0, 3, system, low[0], high[0], low[1], high[1])]
-    parts.append(struct.pack("<BII", 1, MULTI_POLYGON, len(polygons)))
-    for polygon in polygons:
-        parts.append(struct.pack("<BII", 1, POLYGON, len(polygon)))
-        for ring in polygon:
-            parts += [struct.pack("<I", len(ring)), ring.astype("<f8").tobytes()]
-    return b"".join(parts), low, high
+def _geometry(polygons: list[tuple[int, Iterator[npt.NDArray[np.float64]]]]) -> bytearray:
+    """Return polygons, each as the number of its rings and these, in well-known binary, after room for a header."""
+    content = bytearray(HEADER)
+    content += struct.pack("<BII", 1, MULTI_POLYGON, len(polygons))
+    for count, rings in polygons:
+        content += struct.pack("<BII", 1, POLYGON, count)
+        for ring in rings:
+            content += struct.pack("<I", len(ring))
+            content += ring.astype("<f8").tobytes()
+    return content
 
 
 def _text(text: str) -> str:

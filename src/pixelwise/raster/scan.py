@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from pixelwise.core.bands import Bands, channel_count
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import ImageError
+from pixelwise.core.files import output_errors
+from pixelwise.core.temporary_files import temporary_path
 from pixelwise.core.value_range import ValueRange
-from pixelwise.instances.polygons import signed_area
 from pixelwise.raster.bands import open_bands, require_bands, values_of
 from pixelwise.raster.depth import range_of
 from pixelwise.raster.features import Features
@@ -27,9 +28,6 @@ from pixelwise.raster.image import tiff_page
 from pixelwise.raster.place import PlaceOnEarth, place_in, place_of
 from pixelwise.raster.reader import open_reader
 from pixelwise.raster.zarr import is_zarr
-
-if TYPE_CHECKING:
-    from affine import Affine
 
 UInt8 = npt.NDArray[np.uint8]
 Place = tuple[slice, slice]
@@ -136,31 +134,29 @@ def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) 
 
 def write_polygons(label_map: Path, classes: ClassMap, files: Sequence[Features]) -> None:
     """Write into each of `files`, which are open, a polygon with holes along its pixels' edges for each 4-connected
-    region of a class, from what `write_label_map` wrote.
+    region of a class, from what `write_label_map` wrote, in the order of their last rows.
 
-    Raises `OutputError` where the disk does not take it, and `ImageError` where `label_map` cannot be read.
+    Memory does not grow with the number of regions: outlines wait in a temporary file beside `label_map`. Raises
+    `OutputError` where the disk does not take it, and `ImageError` where `label_map` cannot be read.
     """
-    import rasterio
     from rasterio.errors import RasterioError
-    from rasterio.features import shapes
+    from rasterio.windows import Window
+
+    from pixelwise.raster.regions import trace_regions  # rasterio's features, which few scans need
 
     try:
         source = open_file(label_map)
     except RasterioError as error:
         found = f"a file that is no TIFF ({error.__cause__ or error})"
         raise ImageError(label_map, found, "a label map", "Remove it, and predict again.") from error
-    with source:
-        for geometry, value in shapes(rasterio.band(source, 1)):
-            if value != IGNORE_INDEX:
-                rings = [_to_pixels(ring, ~source.transform) for ring in geometry["coordinates"]]
-                outer, *holes = (round(abs(signed_area(ring[:-1]))) for ring in rings)
-                for file in files:
-                    file.add([rings], {"class": classes.names[int(value)], "area": outer - sum(holes)})
 
+    def rows_of(rows: slice) -> UInt8:
+        values: UInt8 = source.read(1, window=Window.from_slices(rows, slice(0, source.width)))
+        return values
 
-def _to_pixels(ring: list[tuple[float, float]], to_pixels: Affine) -> npt.NDArray[np.float64]:
-    """Return the corners of pixels, (x, y), that GDAL places with the file's transform."""
-    x, y = np.array(ring, np.float64).T
-    a, b, c, d, e, f = to_pixels[:6]
-    corners: npt.NDArray[np.float64] = np.rint(np.stack([a * x + b * y + c, d * x + e * y + f], axis=1))
-    return corners
+    with source, output_errors(label_map), temporary_path(label_map) as waiting, waiting.open("w+b") as outlines:
+        multiple = int(source.block_shapes[0][0])
+        for region in trace_regions(rows_of, source.shape, outlines, multiple=multiple):
+            properties = {"class": classes.names[region.value], "area": region.area}
+            for file in files:
+                file.add_rings(region.outlines(), (region.rings, region.corners), properties)

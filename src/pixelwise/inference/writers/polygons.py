@@ -12,7 +12,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.inference.writers.base import rounded_score
 from pixelwise.inference.writers.registry import GEOJSON, POLYGON_KINDS
 from pixelwise.instances.objects import Objects
-from pixelwise.instances.polygons import Ring, fill_rings, signed_area, trace_outlines
+from pixelwise.instances.polygons import Ring, fill_rings, signed_area, split_ring, trace_outlines
 from pixelwise.modelfile.info import ModelInfo
 from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
@@ -85,7 +85,7 @@ def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[
     itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
     for piece in objects.pieces():
         shift = np.array([piece.left + corner[1], piece.top + corner[0]])
-        rings = [ring + shift for outline in trace_outlines(piece.mask) for ring in _split_ring(outline)]
+        rings = [ring + shift for outline in trace_outlines(piece.mask) for ring in split_ring(outline)]
         outer = [ring for ring in rings if signed_area(ring) > 0]
         inner = [ring for ring in rings if signed_area(ring) < 0]
         alone = len(outer) == 1  # it surrounds every hole
@@ -93,23 +93,6 @@ def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[
             [_close(ring), *(_close(hole) for hole in inner if alone or _surrounds(ring, hole))] for ring in outer
         ]
         yield polygons
-
-
-def _split_ring(ring: Ring) -> list[Ring]:
-    """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone."""
-    path: list[tuple[float, float]] = []
-    at: dict[tuple[float, float], int] = {}
-    rings: list[Ring] = []
-    for x, y in ring.tolist():
-        start = at.setdefault((x, y), len(path))
-        if start < len(path):
-            rings.append(np.array(path[start:]))
-            for point in path[start + 1 :]:
-                del at[point]
-            del path[start + 1 :]
-        else:
-            path.append((x, y))
-    return [*rings, np.array(path)]
 
 
 def _close(ring: Ring) -> Ring:

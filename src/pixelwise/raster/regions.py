@@ -1,0 +1,319 @@
+"""The connected regions of a label map of any size, with their outlines, in memory that does not grow with them.
+
+The map is traced by GDAL in bands of rows. An outline that goes on in the next band is cut where it meets the line
+between them, into chains that are joined there; the outlines of regions that go on wait in a file.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.instances.polygons import Ring, signed_area, split_ring
+
+UInt8 = npt.NDArray[np.uint8]
+Int64 = npt.NDArray[np.int64]
+BAND_PIXELS = 2**22
+"""So many pixels are traced at a time."""
+LEFT, RIGHT = 0, 1
+"""Ends of a part of a seam."""
+Joint = tuple[int, int, int]
+"""Where chains of two bands meet: the seam's row, the number of its part, and `LEFT` or `RIGHT`."""
+Cut = tuple[int, Joint, Joint]
+"""Where a ring goes on in another band: the corner before, the joint where it leaves this one, and where it is back."""
+NONE = -1
+"""Where no ring is."""
+_NEXT, _HEAD = struct.Struct("<q"), struct.Struct("<qq")
+"""Before each ring in the file: where the next one of its region begins, and its own number of corners."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A 4-connected region of one value.
+
+    area: its pixels. rings, corners: how many outlines it has, and how many corners these have in all. outlines: yields
+    them, closed rings along pixel edges, float64 (n, 2): the outer one, then its holes. Call it before the next region
+    is asked for.
+    """
+
+    value: int
+    area: int
+    rings: int
+    corners: int
+    outlines: Callable[[], Iterator[Ring]]
+
+
+def trace_regions(
+    rows_of: Callable[[slice], UInt8], shape: tuple[int, int], file: IO[bytes], *, multiple: int = 1
+) -> Iterator[Region]:
+    """Yield the regions of a label map, each when its last row has been traced; pixels of `IGNORE_INDEX` are in none.
+
+    Parameters
+    ----------
+    rows_of
+        Returns rows of the map, uint8 (rows, width).
+    shape
+        Its (height, width).
+    file
+        A file that is open for reading and writing, for the outlines of regions that go on.
+    multiple
+        The rows of a band are a multiple of this, such as the height of the map's tiles.
+    """
+    height, width = shape
+    band = max(1, BAND_PIXELS // width // multiple) * multiple
+    store = _RingStore(file)
+    above = _Seam(0)
+    for top in range(0, height, band):
+        bottom = min(top + band, height)
+        rows = rows_of(slice(top, min(bottom + 1, height)))
+        labels, following = rows[: bottom - top], rows[bottom - top :]
+        below = _seam_between(bottom, labels[-1], following[0]) if len(following) else _Seam(bottom)
+        yield from _trace_band(labels, above, below, store)
+        above = below
+
+
+class _RingStore:
+    """Rings, and parts of them, in a file, each with the place of the one that follows it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._end = 0
+
+    def add(self, corners: Ring) -> int:
+        """Write corners, and return their place."""
+        place, content = self._end, corners.astype("<i4").tobytes()
+        self._file.seek(place)
+        self._file.write(_HEAD.pack(NONE, len(corners)) + content)
+        self._end += _HEAD.size + len(content)
+        return place
+
+    def link(self, place: int, following: int) -> None:
+        """Let a ring be followed by another."""
+        self._file.seek(place)
+        self._file.write(_NEXT.pack(following))
+
+    def read(self, place: int) -> tuple[int, Ring]:
+        """Return the place of the one that follows, and the corners, float64 (n, 2)."""
+        self._file.seek(place)
+        following, count = _HEAD.unpack(self._file.read(_HEAD.size))
+        return following, np.frombuffer(self._file.read(8 * count), "<i4").reshape(-1, 2).astype(np.float64)
+
+
+@dataclass(eq=False)
+class _OpenRegion:
+    """A region that goes on in the next band.
+
+    outer, first_hole, last_hole: the places of its rings, where there are any. into: the region that it turned out to
+    be a part of.
+    """
+
+    value: int
+    area: int = 0
+    rings: int = 0
+    corners: int = 0
+    outer: int = NONE
+    first_hole: int = NONE
+    last_hole: int = NONE
+    into: _OpenRegion | None = None
+
+    def root(self) -> _OpenRegion:
+        """Return the region that it is a part of."""
+        region = self
+        while region.into is not None:
+            region = region.into
+        if region is not self:
+            self.into = region
+        return region
+
+    def add(self, ring: Ring, store: _RingStore) -> None:
+        """Take an outline that is closed, clockwise or as a hole; one that meets itself becomes several."""
+        for part in split_ring(ring):
+            area = round(signed_area(part))
+            self.area, self.rings, self.corners = self.area + area, self.rings + 1, self.corners + len(part) + 1
+            place = store.add(part)
+            if area > 0:
+                self.outer = place
+            else:
+                self._add_holes(place, place, store)
+
+    def unite(self, other: _OpenRegion, store: _RingStore) -> None:
+        """Make both one region. Neither has an outer ring: that is closed with the last row."""
+        first, second = self.root(), other.root()
+        if first is second:
+            return
+        first.area, first.rings = first.area + second.area, first.rings + second.rings
+        first.corners += second.corners
+        if second.first_hole != NONE:
+            first._add_holes(second.first_hole, second.last_hole, store)
+        second.into = first
+
+    def close(self, store: _RingStore) -> Region:
+        """Return the region when all of it has been traced."""
+        return Region(self.value, self.area, self.rings, self.corners, partial(self._outlines, store))
+
+    def _add_holes(self, first: int, last: int, store: _RingStore) -> None:
+        if self.last_hole == NONE:
+            self.first_hole = first
+        else:
+            store.link(self.last_hole, first)
+        self.last_hole = last
+
+    def _outlines(self, store: _RingStore) -> Iterator[Ring]:
+        yield _as_gdal(store.read(self.outer)[1])
+        place = self.first_hole
+        while place != NONE:
+            place, hole = store.read(place)
+            yield _as_gdal(hole)
+
+
+@dataclass(eq=False)
+class _Chain:
+    """A part of an outline between two joints: the places of its corners in the file, in their order."""
+
+    start: Joint
+    end: Joint
+    places: deque[int]
+    region: _OpenRegion
+
+
+@dataclass
+class _Seam:
+    """The line between two bands, below row `y` - 1.
+
+    starts, stops: the columns of its parts, along which a region goes on, in rising order. regions: by part, and
+    chains_to, chains_from: by the joint where they end, and begin: all of the band above.
+    """
+
+    y: int
+    starts: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    stops: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
+    regions: dict[int, _OpenRegion] = field(default_factory=dict)
+    chains_to: dict[Joint, _Chain] = field(default_factory=dict)
+    chains_from: dict[Joint, _Chain] = field(default_factory=dict)
+
+    def column(self, joint: Joint) -> int:
+        """Return the column of a joint."""
+        return int((self.starts, self.stops)[joint[2]][joint[1]])
+
+
+def _seam_between(y: int, above: UInt8, below: UInt8) -> _Seam:
+    values = np.where(above == below, above, IGNORE_INDEX)
+    edges = np.flatnonzero(np.diff(values)) + 1
+    starts, stops = np.concatenate([[0], edges]), np.concatenate([edges, [len(values)]])
+    goes_on = values[starts] != IGNORE_INDEX
+    return _Seam(y, starts[goes_on], stops[goes_on])
+
+
+def _trace_band(labels: UInt8, above: _Seam, below: _Seam, store: _RingStore) -> Iterator[Region]:
+    """Yield the regions whose last row is in a band, and add to `below` what goes on."""
+    from affine import Affine
+    from rasterio.features import shapes
+
+    regions = list(above.regions.values())
+    chains: list[_Chain] = []
+    transform = Affine.translation(0, above.y)
+    for geometry, value in shapes(labels, mask=labels != IGNORE_INDEX, transform=transform):
+        rings = [np.array(ring, np.float64) for ring in geometry["coordinates"]]
+        cuts: list[Cut] = []
+        if rings[0][:, 1].min() == above.y or rings[0][:, 1].max() == below.y:
+            outer = _turn(rings[0][:-1], clockwise=True)
+            cuts = _find_cuts(outer, above, below)
+        if not cuts:
+            yield _whole_region(int(value), rings)
+            continue
+        region = _OpenRegion(int(value))
+        for hole in rings[1:]:
+            region.add(_turn(hole[:-1], clockwise=False), store)
+        for _, end, _ in cuts:
+            if end[0] == below.y:
+                below.regions[end[1]] = region
+            else:
+                region.unite(above.regions[end[1]], store)
+        regions.append(region)
+        for start, corners, end in _cut_ring(outer, cuts, above, below):
+            chains.append(_Chain(start, end, deque([store.add(corners)]), region))
+    _join_chains(chains, above, below, store)
+    open_regions = {id(region.root()) for region in below.regions.values()}
+    for region in dict.fromkeys(region.root() for region in regions):
+        if id(region) not in open_regions:
+            yield region.close(store)
+
+
+def _whole_region(value: int, rings: list[Ring]) -> Region:
+    outer, *holes = (round(abs(signed_area(ring[:-1]))) for ring in rings)
+    return Region(value, outer - sum(holes), len(rings), sum(map(len, rings)), lambda: iter(rings))
+
+
+def _as_gdal(ring: Ring) -> Ring:
+    """Return a ring as GDAL has it: closed, turned the other way, from its first corner in the first row on."""
+    first = int(np.lexsort((ring[:, 0], ring[:, 1]))[0])
+    turned = np.roll(ring[::-1], first + 1, axis=0)
+    return np.concatenate([turned, turned[:1]])
+
+
+def _turn(ring: Ring, *, clockwise: bool) -> Ring:
+    return ring if (signed_area(ring) > 0) == clockwise else ring[::-1]
+
+
+def _find_cuts(ring: Ring, above: _Seam, below: _Seam) -> list[Cut]:
+    """Return the cuts of a clockwise ring, in its order: along the seam above it runs to the right."""
+    y, x = ring[:, 1], ring[:, 0].astype(np.int64)
+    along = (y == np.roll(y, -1)) & ((y == above.y) | (y == below.y))
+    cuts: list[Cut] = []
+    for corner in np.flatnonzero(along).tolist():
+        seam, leave, back = (above, LEFT, RIGHT) if y[corner] == above.y else (below, RIGHT, LEFT)
+        ends = sorted((int(x[corner]), int(x[(corner + 1) % len(x)])))
+        first, stop = np.searchsorted(seam.starts, ends).tolist()
+        parts = range(first, stop) if seam is above else range(stop - 1, first - 1, -1)
+        cuts += [(corner, (seam.y, part, leave), (seam.y, part, back)) for part in parts]
+    return cuts
+
+
+def _cut_ring(ring: Ring, cuts: list[Cut], above: _Seam, below: _Seam) -> Iterator[tuple[Joint, Ring, Joint]]:
+    """Yield the chains between the cuts of a ring: the joint where each begins, its corners, and where it ends."""
+
+    def place_of(joint: Joint) -> tuple[int, int]:
+        return (above if joint[0] == above.y else below).column(joint), joint[0]
+
+    following = [*cuts[1:], cuts[0]]
+    for index, ((corner, _, start), (next_corner, end, _)) in enumerate(zip(cuts, following, strict=True)):
+        if next_corner > corner or (next_corner == corner and index < len(cuts) - 1):
+            between = ring[corner + 1 : next_corner + 1]
+        else:
+            between = np.concatenate([ring[corner + 1 :], ring[: next_corner + 1]])
+        yield start, np.concatenate([[place_of(start)], between, [place_of(end)]]), end
+
+
+def _join_chains(chains: list[_Chain], above: _Seam, below: _Seam, store: _RingStore) -> None:
+    """Join the chains of a band with those of the one above; what is closed goes to its region, the rest to `below`."""
+    chains_to = above.chains_to | {chain.end: chain for chain in chains}
+    chains_from = above.chains_from | {chain.start: chain for chain in chains}
+    for joint in ((above.y, part, side) for part in range(len(above.starts)) for side in (LEFT, RIGHT)):
+        first, second = chains_to.pop(joint), chains_from.pop(joint)
+        if first is second:
+            first.region.root().add(_close_ring([store.read(place)[1] for place in first.places]), store)
+            continue
+        if len(first.places) >= len(second.places):
+            first.places.extend(second.places)
+            joined = _Chain(first.start, second.end, first.places, first.region)
+        else:
+            second.places.extendleft(reversed(first.places))
+            joined = _Chain(first.start, second.end, second.places, first.region)
+        chains_from[joined.start] = chains_to[joined.end] = joined
+    below.chains_to, below.chains_from = chains_to, chains_from
+
+
+def _close_ring(parts: list[Ring]) -> Ring:
+    """Return a ring of parts that follow one another, with a corner at each turn alone."""
+    ring = np.concatenate(parts)
+    ring = ring[(ring != np.roll(ring, -1, axis=0)).any(axis=1)]
+    steps = np.sign(np.roll(ring, -1, axis=0) - ring)
+    return ring[(steps != np.roll(steps, 1, axis=0)).any(axis=1)]
