@@ -27,6 +27,7 @@ from pixelwise.data.dataset_problems import (
     stray_mask_problem,
 )
 from pixelwise.data.exif_orientation import report_ambiguous_orientation
+from pixelwise.data.inverted_masks import MaskLooks, find_inverted_masks
 from pixelwise.data.item_check import HARMLESS, ItemCheck, check_item
 from pixelwise.data.masks.encoding import MaskEncoding
 from pixelwise.data.masks.missing_objects import ObjectCounts, find_missing_objects
@@ -241,6 +242,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     object_counts: list[ObjectCounts] = []
     counts = LabelCounts()
     blank: list[tuple[ItemCheck, list[Problem]]] = []
+    mask_looks: list[MaskLooks] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         item_checks = pool.map(partial(_check_within_budget, dataset, PixelBudget()), [item for _, item in items])
         for done, ((split, item), item_check) in enumerate(zip(items, item_checks, strict=True), start=1):
@@ -260,6 +262,8 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
             if (split == "train" or item.auto_split) and (is_usable or is_blank) and item_check.size is not None:
                 counts.add(math.prod(item_check.size), int(item_check.class_pixels.sum()))
             _add_counts(result, item_check, split, is_usable=is_usable)
+            if item_check.mask_looks is not None:
+                mask_looks.append(item_check.mask_looks)
             if item_check.object_counts is not None:
                 object_counts.append(item_check.object_counts)
             if on_progress is not None:
@@ -269,8 +273,11 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
         result.problems.append(problem)
         if incomplete is not None:
             result.unusable_for_objects.add(incomplete.image)
+    doubts: tuple[Problem, ...] | list[Problem] = dataset.problems
+    if (inverted := find_inverted_masks(mask_looks)) is not None:  # which settles what was told without the images
+        doubts = [problem for problem in doubts if problem.kind != "inverted_mask"] + inverted
     result.problems += [stray_mask_problem(mask) for mask in dataset.stray_masks]
-    result.problems += [*dataset.problems, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
+    result.problems += [*doubts, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
     pixels = {"all": result.class_pixels, "train": result.train_class_pixels, "val": result.val_class_pixels}
     result.problems += [*find_empty_splits(dataset), *report_page_bands(dataset)]
     result.problems += find_absent_classes(result.root, result.classes, pixels)

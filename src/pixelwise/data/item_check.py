@@ -15,11 +15,12 @@ from pixelwise.core.errors import ImageError, MaskError, PixelwiseError
 from pixelwise.core.lookup import count_values, rows_of
 from pixelwise.data.annotation_values import SizeMismatchError
 from pixelwise.data.dataset import Dataset, Item, Labels, mask_of, require_sizes, source_of
+from pixelwise.data.inverted_masks import Looks, MaskLooks, describe_looks, describe_mask, sample_places
 from pixelwise.data.masks.missing_objects import ObjectCounts, count_objects
 from pixelwise.data.problem import Problem
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.raster.axes import count_unread, describe_other_axes
-from pixelwise.raster.depth import Depth, depth_of
+from pixelwise.raster.depth import Depth, depth_of, estimate_range
 from pixelwise.raster.image import is_jpeg
 from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import read_page
@@ -34,6 +35,7 @@ KINDS = {
     "missing_image": "a mask without an image, or a name in a list without one",
     "duplicate": "an image that is in another split too",
     "resized_mask": "masks whose values between others are traces of smoothing or resizing",
+    "inverted_mask": "a mask whose foreground and background may be swapped",
     "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
     "passed_over": "files that were not read, and why",
@@ -51,7 +53,10 @@ KINDS = {
 }
 """The kinds of problems, each with its meaning."""
 
-HARMLESS = ("mended", "assumed", "passed_over", "no_val", "narrow_range", "pages", "empty_class", "class_not_in_val")
+HARMLESS = (
+    *("mended", "assumed", "passed_over", "inverted_mask", "no_val", "narrow_range", "pages", "empty_class"),
+    "class_not_in_val",
+)
 """The kinds that do not harm a training. Any other makes `pixelwise check` exit with 1."""
 
 NARROW = 1 / 16
@@ -65,7 +70,7 @@ class ItemCheck:
     size: (height, width), and digest: of the image as it is stored; `None` where it cannot be read. class_pixels,
     class_objects: int64 (num_classes,), labelled pixels and objects of each class; zeros where the labels cannot be
     read. object_areas: int64 (objects,), in pixels. depth: `None` for an image of 8 bits. object_counts: where the data
-    set has files of object ids and the mask can be read.
+    set has files of object ids and the mask can be read. mask_looks: of a mask of two classes that can be read.
     """
 
     item: Item
@@ -77,12 +82,15 @@ class ItemCheck:
     problems: tuple[Problem, ...]
     depth: Depth | None = None
     object_counts: ObjectCounts | None = None
+    mask_looks: MaskLooks | None = None
 
 
 def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     """Return what an item's files hold and what is wrong with them. Raises nothing for a wrong file."""
     problems: list[Problem] = []
-    size, digest, depth = _read_image_facts(dataset, item, problems)  # frees the image before the labels are read
+    size, digest, depth, looks = _read_image_facts(
+        dataset, item, problems
+    )  # frees the image before the labels are read
     labels: Labels | None = None
     if item.mask is not None:
         labels = _read_labels(dataset, item, size, problems)
@@ -92,6 +100,9 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     class_pixels, class_objects = np.zeros((2, dataset.classes.num_classes), np.int64)
     areas = np.zeros(0, np.int64)
     object_counts: ObjectCounts | None = None
+    mask_looks = None
+    if labels is not None and looks is not None and labels.label_map.shape == size:
+        mask_looks = describe_mask(mask_of(item), looks, labels.label_map)
     if labels is not None:
         class_pixels += count_values(labels.label_map)[: len(class_pixels)]
         if not class_pixels.any():
@@ -107,19 +118,36 @@ def check_item(dataset: Dataset, item: Item) -> ItemCheck:
     if depth is not None and (narrow := _describe_narrow_range(depth, dataset)):
         problems.append(Problem(item.image, "narrow_range", narrow))
     counts = (class_pixels, class_objects, areas)
-    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts)
+    return ItemCheck(item, size, digest, *counts, tuple(problems), depth, object_counts, mask_looks)
 
 
 def _read_image_facts(
     dataset: Dataset, item: Item, problems: list[Problem]
-) -> tuple[tuple[int, int] | None, bytes | None, Depth | None]:
-    """Return the size, digest and depth of an item's image; `None` for each where it cannot be read."""
+) -> tuple[tuple[int, int] | None, bytes | None, Depth | None, Looks | None]:
+    """Return the size, digest, depth and looks of an item's image; `None` for each where it cannot be read."""
     image = _read_image(dataset, item, problems)
     if image is None:
-        return None, None, None
+        return None, None, None, None
     height, width = image.shape[:2]
     depth = None if image.dtype == np.uint8 else depth_of(image)
-    return (height, width), _digest(image), depth
+    return (height, width), _digest(image), depth, _describe_looks(dataset, image)
+
+
+def _describe_looks(dataset: Dataset, image: Values) -> Looks | None:
+    """Return what an image looks like where masks of it may be inverted: files of two classes."""
+    encoding = dataset.mask_encoding
+    if encoding is None or encoding.objects or dataset.classes.num_classes != 2:
+        return None
+    height, width = image.shape[:2]
+    rows, columns = sample_places(height, width)
+
+    def pixels(down: int, right: int) -> npt.NDArray[np.uint8]:
+        part = image[np.minimum(rows + down, height - 1)[:, None], np.minimum(columns + right, width - 1)]
+        if dataset.bands is not None:
+            return dataset.bands.scale(part.transpose(2, 0, 1))
+        return (dataset.value_range or estimate_range(part.reshape(-1, part.shape[2]))).scale(part)
+
+    return describe_looks(pixels(0, 0), pixels(0, 1), pixels(1, 0), (rows, columns))
 
 
 def _digest(image: Values) -> bytes:

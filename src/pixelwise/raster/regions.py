@@ -316,4 +316,5 @@ def _close_ring(parts: list[Ring]) -> Ring:
     ring = np.concatenate(parts)
     ring = ring[(ring != np.roll(ring, -1, axis=0)).any(axis=1)]
     steps = np.sign(np.roll(ring, -1, axis=0) - ring)
-    return ring[(steps != np.roll(steps, 1, axis=0)).any(axis=1)]
+    turns: Ring = ring[(steps != np.roll(steps, 1, axis=0)).any(axis=1)]
+    return turns

@@ -274,7 +274,7 @@ def test_inverted_masks_among_others_are_told(save, discs, tmp_path: Path, liste
     assert encoding_of(tmp_path, upright).problems == ()
     inverted = [save(f"x{i}.png", 255 - array) for i, array in enumerate(framed[:2])]
     (problem,) = encoding_of(tmp_path, upright + inverted).problems
-    assert problem.kind == "assumed"
+    assert problem.kind == "inverted_mask"
     assert "of 2 of 8 masks (x0.png, x1.png)" in problem.message
     large = [
         save(f"y{i}.png", np.pad(np.full((60, 60), 255), 2)) for i in range(3)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pixelwise.data import open_dataset
 from pixelwise.data.masks.object_ids import detect_object_ids
 from pixelwise.data.masks.statistics import collect_statistics
 
@@ -92,6 +94,67 @@ def test_some_of_many_classes_in_each_image(verdict, discs) -> None:
     rng = np.random.default_rng(1)
     arrays = [discs(seed, rng.choice(np.arange(1, 21), 2, replace=False).tolist(), 96) for seed in range(12)]
     assert verdict(arrays) is None
+
+
+@pytest.fixture
+def many(save, discs, tmp_path: Path) -> Callable[..., Path]:
+    """Write 24 pairs; each image shows eight of 150 numbers, each in one piece and the colour that `paint` gives it."""
+
+    def write(paint: Callable[[int, np.random.Generator], np.ndarray], *, fixed: bool = False) -> Path:
+        for seed in range(24):
+            rng = np.random.default_rng(seed)
+            values = rng.choice(np.arange(1, 151), 8, replace=False).tolist()
+            mask = discs(seed, values, 96)
+            if fixed:  # each number at its own place
+                mask = np.zeros((96, 96), np.int64)
+                for value in values:
+                    row, column = divmod(value, 13)
+                    mask[7 * row : 7 * row + 5, 7 * column : 7 * column + 5] = value
+            image = np.full((96, 96, 3), 120.0)
+            for value in values:
+                image[mask == value] = paint(value, rng)
+            save(f"images/{seed}.png", (image + rng.normal(0, 8, image.shape)).clip(0, 255))
+            save(f"masks/{seed}.png", mask)
+        return tmp_path
+
+    return write
+
+
+def color_of_class(value: int, rng: np.random.Generator) -> np.ndarray:
+    return np.random.default_rng(1000 + value).uniform(0, 255, 3)
+
+
+def color_of_object(value: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(0, 255, 3)
+
+
+def test_one_piece_of_each_of_many_classes_is_told_from_object_ids_by_the_images(many) -> None:
+    root = many(color_of_class)
+    dataset = open_dataset(root)
+    highest = max(int(np.asarray(Image.open(mask)).max()) for mask in (root / "masks").iterdir())
+    assert dataset.classes.num_classes == highest + 1 > 140
+    (problem,) = [problem for problem in dataset.problems if problem.kind == "assumed"]
+    assert "values that may be object ids: they are other numbers in each image" in problem.message
+    assert "each number has a colour of its own there; expected classes, and they are read as such" in problem.message
+    assert "Name the folder instances/ if they are object ids" in problem.message
+
+
+@pytest.mark.parametrize("case", ["any colour", "one colour", "objects that are followed"])
+def test_numbers_without_a_colour_of_their_own_are_object_ids(many, case: str) -> None:
+    if case == "any colour":
+        root = many(color_of_object)
+    elif case == "one colour":
+        root = many(lambda value, rng: rng.normal(200, 15, 3))
+    else:
+        root = many(color_of_class, fixed=True)
+    dataset = open_dataset(root)
+    assert dataset.classes.names == ("background", "object")
+    (problem,) = [problem for problem in dataset.problems if problem.kind == "assumed"]
+    assert "found object ids in the masks" in problem.message
+    assert "if the values are classes, state them in classes.yaml" in problem.message
+    entries = ", ".join(f"{{name: c{value}, value: {value}}}" for value in range(151))
+    (root / "classes.yaml").write_text(f"classes: [{entries}]")
+    assert open_dataset(root).classes.num_classes == 151
 
 
 def test_two_values_are_classes(verdict, discs) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -94,7 +94,8 @@ def open_folders(root: Path, images_root: Path | None = None) -> Dataset:
         return Dataset(
             root, "folders", classes, splits, read_objects, strays, mask_encoding=encoding, problems=problems
         )
-    encoding = _infer_encoding(root, masks, class_list, has_objects=bool(maps))
+    images = {item.mask: item.image for item in all_items if item.mask is not None}
+    encoding = _infer_encoding(root, images, masks, class_list, has_objects=bool(maps))
     if encoding.objects:
         ids = IdEncoding(tuple(value for value, label in encoding.values.items() if label == IGNORE_INDEX))
         read_single: Callable[[Item], Labels] = partial(_read_objects, ids=ids)
@@ -155,11 +156,16 @@ def _items(group: FileGroup, *, has_masks: bool) -> list[Item]:
 
 
 def _infer_encoding(
-    root: Path, masks: Sequence[Path], class_list: ClassList | None, *, has_objects: bool
+    root: Path,
+    images: Mapping[Path, Path],
+    masks: Sequence[Path],
+    class_list: ClassList | None,
+    *,
+    has_objects: bool,
 ) -> MaskEncoding:
     """Return how the masks stand for classes; where that cannot be told, name the lists that were not read."""
     try:
-        return infer_encoding(root, masks, class_list, has_objects=has_objects)
+        return infer_encoding(root, masks, class_list, has_objects=has_objects, images=images)
     except DataError as error:
         others = [] if class_list else [display_path(root, path) for path in find_list_files(root)]
         if not others:

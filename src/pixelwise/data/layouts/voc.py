@@ -78,12 +78,12 @@ def open_voc(root: Path, images_root: Path | None = None) -> Dataset:
     splits = group_by_split(pairs)
     if not any(item.mask for item in splits.get("test", ())):
         splits.pop("test", None)
-    masks = [item.mask for members in splits.values() for item in members if item.mask is not None]
-    if not masks:
+    images = {item.mask: item.image for members in splits.values() for item in members if item.mask is not None}
+    if not images:
         raise DataError(home / CLASS_MASKS, "no mask of an image", "masks with their images' names", "Copy them there.")
     stems = [item.name for members in splits.values() for item in members]
     id_files = any(item.instances for members in splits.values() for item in members)
-    encoding = read_encoding((home, root), masks, stems, has_objects=id_files)
+    encoding = read_encoding((home, root), images, stems, has_objects=id_files)
 
     read_labels = partial(_read_labels, encoding=encoding)
     return Dataset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,26 +51,30 @@ def indices_of_colors(indices: Iterable[int]) -> dict[int, int]:
 
 
 def read_encoding(
-    folders: Iterable[Path], masks: Sequence[Path], stems: Sequence[str], *, has_objects: bool = False
+    folders: Iterable[Path],
+    images: Mapping[Path, Path],
+    stems: Sequence[str],
+    *,
+    has_objects: bool = False,
 ) -> MaskEncoding:
-    """Return how the masks stand for classes: by the first list found in `folders`; where every image is called as
-    VOC's are (2007_000032), by VOC's classes; else as in `interpretation.infer_encoding`, for data that `has_objects`
-    or not.
+    """Return how the masks that `images` has, each with its image, stand for classes: by the first list in `folders`;
+    where every image is called as VOC's are (2007_000032), by VOC's classes; else as `interpretation.infer_encoding`
+    says, for data that `has_objects` or not.
 
     255 is no label, but where masks hold 0 and 255 alone and there are two classes. Raises `DataError` for lists that
     make no sense, and as `interpretation.infer_encoding` does.
     """
-    places = list(dict.fromkeys(folders))
+    places, masks = list(dict.fromkeys(folders)), list(images)
     for folder in places:
         class_list = read_class_list(folder) or _names_list(folder) or read_label_map(folder)
         if class_list is not None:
             require_no_ids(class_list)
-            return infer_encoding(folder, masks, class_list, has_objects=has_objects)
+            return infer_encoding(folder, masks, class_list, has_objects=has_objects, images=images)
     if stems and all(_PHOTO_OF_VOC.fullmatch(stem) for stem in stems):
         known = (*range(len(NAMES)), IGNORE_INDEX)
         colors = indices_of_colors(known)
         return MaskEncoding(CLASSES, {index: index for index in known}, colors, colors, why="the classes of Pascal VOC")
-    return infer_encoding(places[0], masks, None, has_objects=has_objects)
+    return infer_encoding(places[0], masks, None, has_objects=has_objects, images=images)
 
 
 def _names_list(folder: Path) -> ClassList | None:

@@ -109,7 +109,7 @@ def possible_inversion(root: Path, inverted: Sequence[MaskHistogram], masks: Seq
         f"masks ({_names(root, inverted)}), and the background along that of others; expected one meaning of dark and "
         "bright. All are read alike. If these masks are inverted, invert them again."
     )
-    return Problem(root, "assumed", message)
+    return Problem(root, "inverted_mask", message)
 
 
 def possible_alternatives(root: Path, low: int, high: int) -> Problem:

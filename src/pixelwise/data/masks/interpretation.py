@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +25,12 @@ SAMPLE = 256
 
 
 def infer_encoding(
-    root: Path, paths: Sequence[Path], class_list: ClassList | None, *, has_objects: bool = False
+    root: Path,
+    paths: Sequence[Path],
+    class_list: ClassList | None,
+    *,
+    has_objects: bool = False,
+    images: Mapping[Path, Path] | None = None,
 ) -> MaskEncoding:
     """Return what the values of masks stand for.
 
@@ -39,6 +44,8 @@ def infer_encoding(
         The list of classes beside the masks, if there is one.
     has_objects
         Whether objects lie in files of their own. Then masks hold no object ids.
+    images
+        The image of each mask, whose colours tell many classes from object ids.
 
     Raises
     ------
@@ -52,7 +59,8 @@ def infer_encoding(
         if statistics.first_colored is not None:
             raise colors_without_list_error(root, statistics.first_colored, statistics.colors)
         palettes = reconcile_palettes(root, statistics.gray_masks)
-        return _add_palettes(infer_without_list(root, palettes.masks, has_objects=has_objects), palettes)
+        encoding = infer_without_list(root, palettes.masks, has_objects=has_objects, images=images)
+        return _add_palettes(encoding, palettes)
     if class_list.classes.num_classes > 2:
         paths = paths[:: -(-len(paths) // SAMPLE)] if paths else paths
     return _infer_with_list(root, collect_statistics(paths), class_list, has_objects=has_objects)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from pixelwise.core.errors import PixelwiseError
 from pixelwise.data.masks.boundary_value import find_boundary_value, remove_value
 from pixelwise.data.masks.statistics import MaskHistogram, masks_per_value
 from pixelwise.instances.objects import MAX_ID
-from pixelwise.raster.image import read_values
+from pixelwise.raster.image import read_image, read_values
 
 OF_OBJECTS = re.compile(r"(_cp_masks?|[_ -]Object[ _]Identities)$", re.IGNORECASE)
 """Endings of a mask's stem in tools that write object ids: Cellpose, ilastik."""
@@ -29,6 +32,12 @@ _SEVERAL = 3
 _MANY = 5
 """Values an image from which on their places and sizes alone tell ids from classes. In files of more than 8 bits, which
 rarely hold classes, fewer suffice."""
+_UNLIKE = 0.6
+"""Least variance within values, as a share of the overall one, where values make no difference."""
+_OF_ONE_COLOR = 0.4
+"""Most of it in a channel where each value has a colour of its own."""
+_RECURRING = 24
+"""From so many regions whose value occurs in an earlier image on, colours are evidence."""
 _ALIKE = 0.01
 """Least variance of places, or of the logarithms of areas, that is evidence."""
 
@@ -38,13 +47,15 @@ class ValueRegion:
     """The pixels of one value in one mask.
 
     column: the mean column, as a fraction of the width. log_area: the logarithm of the share of the image's pixels.
-    connected: whether they are in one piece.
+    connected: whether they are in one piece. color: the mean colour of the image there, red, green and blue in 0..1;
+    `None` where the image is not known.
     """
 
     value: int
     column: float
     log_area: float
     connected: bool
+    color: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,21 +71,24 @@ class ObjectIdEvidence:
     boundary: int | None = None
 
 
-def detect_object_ids(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
-    """Return the evidence that masks hold object ids; `None` where they hold classes.
+def detect_object_ids(
+    masks: Sequence[MaskHistogram], images: Mapping[Path, Path] | None = None
+) -> ObjectIdEvidence | None:
+    """Return the evidence that masks hold object ids; `None` where they hold classes. images: that of each mask.
 
     Object ids are each in one piece. They run from 1 to the number of objects in every image, or differ from image to
     image; and the object of one number in one image resembles that of the same number in another no more than any other
-    does. A value along object borders, such as 255, is no id.
+    does. A value along object borders, such as 255, is no id. Where numbers differ from image to image, and those that
+    recur have one colour wherever they lie, they may be many classes of which each image has a few: it is not sure.
     """
     boundary = find_boundary_value(masks)
     if boundary is not None and boundary.sure:
-        evidence = _weigh_evidence(remove_value(masks, boundary.value))
+        evidence = _weigh_evidence(remove_value(masks, boundary.value), images or {})
         return evidence and replace(evidence, boundary=boundary.value)
-    return _weigh_evidence(masks)
+    return _weigh_evidence(masks, images or {})
 
 
-def _weigh_evidence(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
+def _weigh_evidence(masks: Sequence[MaskHistogram], images: Mapping[Path, Path]) -> ObjectIdEvidence | None:
     masks = [mask for mask in masks if any(value > 0 for value in mask.pixels)]
     highest = max((max(mask.pixels) for mask in masks), default=0)
     if not masks or highest < _SEVERAL or highest > MAX_ID or min(min(mask.pixels) for mask in masks) < 0:
@@ -85,7 +99,7 @@ def _weigh_evidence(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
         return None
     regions: list[list[ValueRegion]] = []
     for mask in masks[:: -(-len(masks) // SAMPLE)]:
-        regions.append(measure_regions(mask))
+        regions.append(measure_regions(mask, images.get(mask.path)))
         connected = [region.connected for image in regions for region in image]
         if len(connected) >= _ENOUGH and np.mean(connected) < _CONNECTED / 2:
             return None  # these are classes, whatever the other masks hold
@@ -97,25 +111,30 @@ def _weigh_evidence(masks: Sequence[MaskHistogram]) -> ObjectIdEvidence | None:
         )
     if _is_numbered_per_image(masks, counts):
         return ObjectIdEvidence("number from 1 in each image, as many as it has objects, each in one piece")
+    alike = _have_own_colors(regions)
+    if _differs_per_image(masks) and alike:
+        reason = "are other numbers in each image, each in one piece, though each number has a colour of its own there"
+        return ObjectIdEvidence(reason, sure=False)
     if _differs_per_image(masks):
         return ObjectIdEvidence("are other numbers in each image, each in one piece")
     many = bool(np.mean(counts) >= 2 * _MANY)
     on_background = all(0 in mask.pixels for mask in masks)
     if on_background and (many or _has_no_gaps(masks, counts)) and _is_unlike_classes(regions):
         enough = bool(np.mean(counts) >= _MANY) or all(mask.deep for mask in masks)
-        sure = enough and not _is_in_one_column(regions)
+        sure = enough and not _is_in_one_column(regions) and not alike
         return ObjectIdEvidence(
             "are in one piece each, and the piece of a number has another place and size in every image", sure
         )
     return None
 
 
-def measure_regions(mask: MaskHistogram) -> list[ValueRegion]:
+def measure_regions(mask: MaskHistogram, image: Path | None = None) -> list[ValueRegion]:
     """Return the regions of a mask's values without 0; of more than a hundred values, of a hundred or so."""
     from scipy import ndimage  # imported here: it takes 0.1 s, which most data sets do not need
 
     stored = read_values(mask.path)
     values = stored[..., 0] if stored.ndim == 3 else stored
+    pixels = None if image is None else _read_colors(image, values.shape)
     regions: list[ValueRegion] = []
     boxes = ndimage.find_objects(values.astype(np.int32))
     present = [value for value in sorted(mask.pixels) if value > 0]
@@ -129,8 +148,18 @@ def measure_regions(mask: MaskHistogram) -> list[ValueRegion]:
         largest = int(np.bincount(pieces[is_value]).max())
         column = box[1].start + float(np.nonzero(is_value)[1].mean())
         log_area = float(np.log(area / values.size))
-        regions.append(ValueRegion(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area)))
+        color = None if pixels is None else tuple((pixels[box][is_value].mean(axis=0) / 255).tolist())
+        regions.append(ValueRegion(value, column / values.shape[1], log_area, bool(largest >= _ALONE * area), color))
     return regions
+
+
+def _read_colors(image: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
+    """Return the colours of an image of this (height, width); `None` of another, or where it cannot be read."""
+    try:
+        pixels = read_image(image)
+    except PixelwiseError:  # which `check` reports
+        return None
+    return pixels if pixels.shape[:2] == shape else None
 
 
 def _is_numbered_per_image(masks: Sequence[MaskHistogram], counts: Sequence[int]) -> bool:
@@ -160,9 +189,24 @@ def _is_unlike_classes(regions: Sequence[Sequence[ValueRegion]]) -> bool:
         # Too few images to compare: many values, all in one piece, are regions.
         return float(np.mean([len(image) for image in regions])) >= 2 * _MANY
     return all(
-        _variance_ratio([[getattr(region, measure) for region in group] for group in repeated]) > 0.6
+        _variance_ratio([[getattr(region, measure) for region in group] for group in repeated]) > _UNLIKE
         for measure in ("column", "log_area")
     )
+
+
+def _have_own_colors(regions: Sequence[Sequence[ValueRegion]]) -> bool:
+    """Return whether regions of one value have nearly one colour over the images, while their places differ as those of
+    any two regions: things of a class do, and numbers of objects do not. An object that is followed over images has one
+    colour and one place.
+    """
+    members: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
+    for region in (region for image in regions for region in image if region.color is not None):
+        members[region.value].append((region.column, *(region.color or ())))
+    groups = [np.array(group) for group in members.values() if len(group) > 1]
+    if sum(len(group) - 1 for group in groups) < _RECURRING:
+        return False
+    column, *colors = ([group[:, measure].tolist() for group in groups] for measure in range(groups[0].shape[1]))
+    return _variance_ratio(column) > _UNLIKE and min(map(_variance_ratio, colors)) < _OF_ONE_COLOR
 
 
 def _is_in_one_column(regions: Sequence[Sequence[ValueRegion]]) -> bool:

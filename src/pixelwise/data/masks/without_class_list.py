@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,13 +40,16 @@ _ODD = 10
 """One mask in this many may be of another kind than the others."""
 
 
-def infer_without_list(root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool) -> MaskEncoding:
+def infer_without_list(
+    root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool, images: Mapping[Path, Path] | None = None
+) -> MaskEncoding:
     """Return what the values of masks stand for.
 
-    has_objects: whether objects lie in files of their own, so that masks hold no object ids. Raises `DataError` for
+    has_objects: whether objects lie in files of their own, so that masks hold no object ids. images: that of each mask.
+    Raises `DataError` for
     values that cannot be class indices.
     """
-    return add_inversion_doubt(root, masks, _choose_encoding(root, masks, has_objects=has_objects))
+    return add_inversion_doubt(root, masks, _choose_encoding(root, masks, images, has_objects=has_objects))
 
 
 def add_inversion_doubt(root: Path, masks: Sequence[MaskHistogram], encoding: MaskEncoding) -> MaskEncoding:
@@ -60,13 +63,15 @@ def add_inversion_doubt(root: Path, masks: Sequence[MaskHistogram], encoding: Ma
     return replace(encoding, problems=(*encoding.problems, doubts.possible_inversion(root, inverted, masks)))
 
 
-def _choose_encoding(root: Path, masks: Sequence[MaskHistogram], *, has_objects: bool) -> MaskEncoding:
+def _choose_encoding(
+    root: Path, masks: Sequence[MaskHistogram], images: Mapping[Path, Path] | None, *, has_objects: bool
+) -> MaskEncoding:
     if not pixels_per_value(masks):
         # No mask is readable. Two classes stand in, so that `check` can name the files.
         return MaskEncoding(BINARY_CLASSES, {0: 0, 255: 1}, why="no mask could be read; two classes stand in")
     if (extremes := find_soft_binary(masks)) is not None:
         return encode_soft_binary(root, masks, BINARY_CLASSES, extremes, (0, 1))
-    evidence = None if has_objects else detect_object_ids(masks)
+    evidence = None if has_objects else detect_object_ids(masks, images)
     if evidence is not None and evidence.sure:
         return encode_object_ids(root, OBJECT_CLASSES, evidence)
     interpolated = find_interpolated_values(masks)
