@@ -17,6 +17,8 @@ MAX_CROSSINGS = 3 * 10**7
 """Most rows that the edges of an outline may cross in all; in a larger image, four for each pixel."""
 _AT_ONCE = 2**20
 """Crossings that are computed at a time."""
+LEAST_MEETING = 8
+"""A ring along pixel edges that meets itself has so many corners or more."""
 STEPS = ((0, 1), (1, 0), (0, -1), (-1, 0))
 """(rows, columns) to the right, down, left and up, clockwise."""
 
@@ -65,7 +67,8 @@ def signed_area(ring: Ring) -> float:
 
 
 def split_ring(ring: Ring) -> list[Ring]:
-    """Return the rings that a ring falls into where it meets itself: where two pixels touch at a corner alone.
+    """Return the rings that a ring along pixel edges falls into where it meets itself: where pixels touch at a corner
+    alone.
 
     Examples
     --------
@@ -73,10 +76,15 @@ def split_ring(ring: Ring) -> list[Ring]:
     >>> [part.tolist() for part in split_ring(bow)]
     [[[1, 1], [2, 1], [2, 2], [1, 2]], [[0, 0], [1, 0], [1, 1], [0, 1]]]
     """
-    _, numbers, counts = np.unique(ring, axis=0, return_inverse=True, return_counts=True)
-    numbers = numbers.ravel()
+    if len(ring) < LEAST_MEETING:
+        return [ring]
+    keys = ring[:, 1].astype(np.int64) << 32 | ring[:, 0].astype(np.int64)
+    ordered = np.sort(keys)
+    if (ordered[1:] != ordered[:-1]).all():
+        return [ring]
+    _, numbers, counts = np.unique(keys, return_inverse=True, return_counts=True)
     meeting = np.flatnonzero(counts[numbers] > 1)
-    path = [ring[: meeting[0]]] if len(meeting) else [ring]  # from one corner where the ring meets itself to the next
+    path = [ring[: meeting[0]]]  # from one corner where the ring meets itself to the next
     at: dict[int, int] = {}
     rings: list[Ring] = []
     for start, stop in pairwise([*meeting.tolist(), len(ring)]):
