@@ -18,14 +18,15 @@ const TOAST_TIME = 7000;
 const queue = new ActionQueue((saving) => set({ saving }), complain);
 let lastChange = 0; // number of the last action that changed labels
 let learned = 0; // number of the last action that the newest model has learned from
-let answering = null; // the first model that has learned from the last change, once there is one
+let answering = 0; // the first model that has learned from the last change, null until there is one
 let projectTimer = null;
 let toastCount = 0;
 
 export const stage = new Stage({
   onView: () => set({ zoom: stage.viewport.scale }),
   onPrediction: (model) => {
-    if (answering !== null && model >= answering && get().outdated) set({ outdated: false });
+    const current = !isLive(get()) || (answering !== null && model >= answering);
+    if (current && get().outdated) set({ outdated: false });
     showReadout(pointer.point());
   },
   onFailure: (error) => {
@@ -150,9 +151,10 @@ export function openImage(id) {
   const image = get().project?.images.find((one) => one.id === id);
   if (!image) return;
   tool().cancel();
-  set({ image: id, features: null, ask: null, outdated: false });
+  set({ image: id, features: null, ask: null, outdated: get().model > 0 });
   stage.open(id, [image.height, image.width], get().project.number);
   if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 128)) });
+  showReadout(pointer.point());
   document.title = T.title(image.name, get().project.name);
   history.replaceState(null, "", `#${id}`);
 }

@@ -159,6 +159,7 @@ export const T = {
     remaining: (seconds) => `${duration(seconds)} left`,
     score: (metric, score, split) => `${metric} ${percent(score, 1)}${split ? ` on ${split} images` : ""}`,
     noTest: "Mark some images as test to get an honest score.",
+    noScore: "No score: no test image had labels.",
     curve: "Score over labelling time",
     curveAxis: (minutes) => duration(60 * minutes),
     curvePoint: (minutes, score) => `${percent(score, 1)} after ${duration(60 * minutes)} of labelling`,
@@ -204,6 +205,7 @@ export const T = {
     running: "Writing …",
     done: "Written to",
     open: "Open",
+    download: "Download",
     trainFirst: "Train once to get a model and its report.",
     where: "The project is an ordinary data set:",
     layouts: {

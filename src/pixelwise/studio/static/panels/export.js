@@ -40,7 +40,7 @@ function Row({ kind, title, hint, ready }) {
     <div><b>${title}</b><p class="note">${hint}</p>
       ${state === "done" &&
       html`<p class="note result" role="status">${T.export.done} <code>${result.path}</code>
-        ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${T.export.open}</a>`}</p>`}
+        ${result.url && html` <a href=${result.url} target="_blank" rel="noopener">${kind === "report" ? T.export.open : T.export.download}</a>`}</p>`}
     </div>
     <button type="button" class="button" disabled=${!ready || state === "running"} onClick=${write}>
       ${state === "running" ? T.export.running : T.export.start}

@@ -86,5 +86,6 @@ function TrainingForm({ training }) {
     </div>
     ${hasRun &&
     html`<label class="tick"><input type="checkbox" checked=${fromLast} onChange=${(event) => setFromLast(event.target.checked)} />${T.training.fromLast}</label>`}
+    ${!untested && training.state === "done" && training.score == null && html`<p class="note">${T.training.noScore}</p>`}
     ${untested && html`<p class="note">${T.training.noTest}</p>`}`;
 }
