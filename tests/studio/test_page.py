@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 from pixelwise.core.classes import IGNORE_INDEX  # noqa: E402
 from pixelwise.labels.strokes import Stroke, paint_polygon, paint_stroke  # noqa: E402
 from tests.studio.browsing import Browsing, ServedStudio  # noqa: E402
+from tests.studio.test_training import STAND_IN  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
@@ -345,3 +347,34 @@ def test_the_model_learns_is_asked_and_accepted(studio: ServedStudio, visit: Cal
     assert (studio.label_map(7) != IGNORE_INDEX).all()
     window.page.get_by_role("button", name="Undo").last.click()
     window.until("() => store.get().project.images[7].labelled < 0.1")
+
+
+def test_training_is_followed_and_exports_are_written(
+    studio: ServedStudio, visit: Callable[..., Browsing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pixelwise.studio import training
+
+    monkeypatch.setattr(training, "PROGRAM", [sys.executable, "-c", STAND_IN])
+    monkeypatch.setattr(studio.studio.training, "_on_done", lambda run: None)
+    window = visit(f"{studio.address}/#0")
+    page = window.page
+    for key, row in (("1", 20), ("2", 60)):
+        window.press(key)
+        window.draw((row, 20), (row, 90))
+    window.saved()
+    page.get_by_label("Minutes").select_option("5")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".training progress").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_selector("text=Stopped")
+    page.locator(".training").get_by_role("button", name="Go on", exact=True).click()
+    page.wait_for_selector("text=mIoU 50.0 %")
+    page.locator(".curve circle").wait_for()
+    window.until("() => store.get().project.exports.model")
+
+    page.get_by_role("button", name="Export").click()
+    for row, name in ((0, "model.onnx"), (2, "overlays/p0.png"), (3, "coco")):
+        line = page.locator(".export-row").nth(row)
+        line.locator("> button").click()
+        line.locator(".result").wait_for()
+        assert (studio.studio.project.folder.exports / name).exists()

@@ -204,15 +204,7 @@ const hear = {
     set({ features: done < all ? { done, all } : null });
     stage.layers.prediction.request();
   },
-  training(training) {
-    const before = get().training;
-    set({ training: { ...before, ...training } });
-    if (before.state === "running" && training.state !== "running") {
-      refreshCurve();
-      refreshSoon();
-      if (training.state === "failed") toast(T.training.failed, { kind: "error" });
-    }
-  },
+  training: (training) => set({ training: { ...get().training, ...training } }),
   project({ problem, reload, number }) {
     if (problem) toast(problem, { kind: "error" });
     if (reload) stage.changed(null, number, { objects: true });
@@ -245,6 +237,7 @@ export async function start() {
   watch((s) => s.project?.live?.use, (now, before) => {
     if (before !== undefined) stage.switchModel();
   });
+  watch((s) => s.training.state, trainingChanged);
   const project = await refresh();
   set({ model: project.live?.model ?? 0 });
   stage.model = get().model;
@@ -259,6 +252,12 @@ export async function start() {
   });
   refreshCurve();
   for (const problem of (project.problems ?? []).slice(0, 3)) toast(problem, { kind: "error" });
+}
+
+function trainingChanged(state, before) {
+  refreshCurve();
+  if (before === "running") refreshSoon();
+  if (before === "running" && state === "failed") toast(T.training.failed, { kind: "error" });
 }
 
 function connectionChanged(connected) {
