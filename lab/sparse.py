@@ -18,15 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from lab.page import format_page, format_table
 from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
 from lab.store import Places, Store, make_origin
-from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.dataset import Dataset, Item, Labels
+from pixelwise.labels.simulate import sample_pixels
 
 TEXT = """\
 CamVid at 360x480 with so many labelled pixels in each of its 367 training and 101 validation images, drawn uniformly
@@ -65,18 +62,9 @@ class SampledLabels:
         labels = self.read(item)
         if item.image in self.whole:
             return labels
-        digest = hashlib.sha256(item.name.encode()).digest()
-        key = (self.seed, int.from_bytes(digest[:8], "big"))
-        return replace(labels, label_map=sample_pixels(labels.label_map, key, self.count))
-
-
-def sample_pixels(label_map: npt.NDArray[np.uint8], key: tuple[int, ...], count: int) -> npt.NDArray[np.uint8]:
-    """Return a label map with `count` of the labelled pixels, drawn uniformly; all of them where there are fewer."""
-    labelled = np.flatnonzero(label_map != IGNORE_INDEX)
-    chosen = np.random.default_rng(key).permutation(labelled)[:count]
-    sampled = np.full(label_map.shape, IGNORE_INDEX, np.uint8)
-    sampled.flat[chosen] = label_map.flat[chosen]
-    return sampled
+        digest = hashlib.sha256(f"{self.seed} {item.name}".encode()).digest()
+        seed = int.from_bytes(digest[:8], "big")
+        return replace(labels, label_map=sample_pixels(labels.label_map, seed, self.count))
 
 
 def write_sampled(data: Dataset, out: Path, count: int, seed: int) -> Path:

@@ -49,9 +49,9 @@ def test_images_without_a_label_beside_strokes_are_meant_so(write: Write) -> Non
     assert (harmful(result), result.unusable) == (set(), set())
     assert {path.stem for path in result.unlabelled} == {"2", "3", "4"}
     assert result.is_sparse
-    assert result.labelled_images == 2
-    assert result.labelled_share == 14 / (5 * 48)
-    assert_array_equal(result.class_images, [2, 2, 2])
+    assert (result.labels.images, result.labels.blank_images) == (2, 3)
+    assert result.labels.share == result.labelled_share == 14 / (5 * 48)
+    assert_array_equal(result.labels.class_images, [2, 2, 2])
     assert any("3 of 5 images have no label" in remark for remark in result.remarks)
 
 
@@ -89,6 +89,8 @@ def test_the_rule_looks_at_the_images_to_train_on(write: Write) -> None:
     result = check(open_dataset(write(DENSE, DENSE, None, split="val", first=2)))
     assert result.is_sparse
     assert {path.stem for path in result.unlabelled} == {"1", "4"}
+    assert result.class_labels["road"] == ClassLabels(1, 1, 1 / (2 * 48))
+    assert "The labels are sparse: 7 pixels, 7.3 % of all, in 1 image." in " ".join(result.remarks)
     dataset = separate_unlabelled(open_dataset(write()), result.unlabelled)
     assert {split: [item.name for item in items] for split, items in dataset.splits.items()} == {
         "train": ["0"],
@@ -138,7 +140,7 @@ def test_check_prints_labels_of_each_class(write: Write, cli: Callable[..., Any]
     root = write(STROKES, STROKES, BLANK, None)
     result = cli("check", root)
     assert result.code == 0, result.out
-    assert "labelled  7.3 % of the pixels, in 2 of the images" in result.out
+    assert "labelled  7.3 % of the pixels to train on, in 2 of 4 images" in result.out
     rows = [[cell.strip() for cell in line.split("│")] for line in result.out.splitlines() if "│" in line]
     assert {row[2]: row[5:7] for row in rows} == {"sky": ["6", "2"], "road": ["2", "2"], "car": ["6", "2"]}
     assert "road has 2 labelled pixels in 2 images" in result.out

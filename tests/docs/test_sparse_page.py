@@ -34,7 +34,7 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: 
             labels = json.loads(outcome.out)["labels"]
             assert {key: labels[key] for key in ("sparse", "labelled_images", "unlabelled_images")} == {
                 "sparse": True,
-                "labelled_images": 34,
+                "labelled_images": 20,
                 "unlabelled_images": 4,
             }
 

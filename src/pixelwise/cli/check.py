@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pixelwise.data.check import CheckResult, DepthUse
 
 BAR_WIDTH = 30
+SPARSE_BAR_WIDTH = 16
+"""Beside two further columns."""
 
 
 def check(
@@ -81,7 +83,9 @@ def _labelled(result: CheckResult) -> str:
 
     if not result.is_sparse:
         return f"{result.labelled_share:.1%} of the pixels"
-    return f"{format_share(result.labelled_share)} of the pixels, in {result.labelled_images:,} of the images"
+    labels = result.labels
+    images = f"{labels.images:,} of {quantity(labels.images + labels.blank_images, 'image')}"
+    return f"{format_share(labels.share)} of the pixels to train on, in {images}"
 
 
 def _sizes(result: CheckResult) -> str:
@@ -119,19 +123,22 @@ def _class_table(result: CheckResult) -> Table:
     block = _block()
     table = Table("", title_justify="left")
     table.add_column("class", overflow="fold")
-    table.add_column("share of labelled pixels", justify="right")
+    table.add_column("share of labels" if result.is_sparse else "share of labelled pixels", justify="right")
     table.add_column("")
     objects = result.class_objects.tolist() if result.class_objects.any() else []
     if objects:
         table.add_column("objects", justify="right")
     if result.is_sparse:
-        table.add_column("labelled pixels", justify="right")
+        table.add_column("pixels", justify="right")
         table.add_column("images", justify="right")
     labels = result.class_labels
-    shares = result.class_shares
+    shares, width = result.class_shares, BAR_WIDTH
+    if result.is_sparse:
+        total = max(result.labels.labelled, 1)
+        shares, width = {name: entry.pixels / total for name, entry in labels.items()}, SPARSE_BAR_WIDTH
     largest = max(shares.values()) or 1.0
     for index, (name, share) in enumerate(shares.items()):
-        bar = block * max(round(BAR_WIDTH * share / largest), 1 if share else 0)
+        bar = block * max(round(width * share / largest), 1 if share else 0)
         color = ",".join(map(str, result.classes.colors[index]))
         counted = [f"{count:,}" if count else "-" for count in objects[index : index + 1]]
         if result.is_sparse:

@@ -101,10 +101,8 @@ class CheckResult:
         The values that become 0 and 255 in images deeper than 8 bits.
     unusable_for_objects
         Further images that training on objects must leave out.
-    class_images
-        int64 (num_classes,): the images with a labelled pixel of each class.
-    labelled_images
-        The number of images with a label.
+    labels
+        What is labelled of the images to train on.
     unlabelled
         Images that are meant to have no label (see `LabelCounts.expects_unlabelled`).
     is_sparse
@@ -130,8 +128,7 @@ class CheckResult:
     depths: dict[str, DepthUse] = field(default_factory=dict)
     value_range: ValueRange | None = None
     unusable_for_objects: set[Path] = field(default_factory=set)
-    class_images: Int64 = field(default_factory=lambda: np.zeros(0, np.int64))
-    labelled_images: int = 0
+    labels: LabelCounts = field(default_factory=lambda: LabelCounts(0))
     unlabelled: set[Path] = field(default_factory=set)
     is_sparse: bool = False
 
@@ -152,10 +149,8 @@ class CheckResult:
 
     @property
     def class_labels(self) -> dict[str, ClassLabels]:
-        """What is labelled of each class, by its name."""
-        pixels = max(1, self.pixels)
-        rows = zip(self.classes.names, self.class_pixels.tolist(), self.class_images.tolist(), strict=True)
-        return {name: ClassLabels(count, images, count / pixels) for name, count, images in rows}
+        """What is labelled of each class in the images to train on, by its name."""
+        return self.labels.by_class(self.classes.names)
 
     @property
     def mask_values(self) -> list[MaskValues]:
@@ -195,8 +190,9 @@ class CheckResult:
             "class_shares": self.class_shares,
             "labels": {
                 "sparse": self.is_sparse,
-                "labelled_images": self.labelled_images,
-                "unlabelled_images": len(self.unlabelled),
+                "share": self.labels.share,
+                "labelled_images": self.labels.images,
+                "unlabelled_images": self.labels.blank_images,
                 "per_class": {name: asdict(entry) for name, entry in self.class_labels.items()},
             },
             "mask_values": [
@@ -240,7 +236,6 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     items = sorted(dataset.items(), key=lambda pair: ("test", "val", "train").index(pair[0]))
     first_of_digest: dict[bytes, tuple[str, Path]] = {}
     object_counts: list[ObjectCounts] = []
-    counts = LabelCounts()
     blank: list[tuple[ItemCheck, list[Problem]]] = []
     mask_looks: list[MaskLooks] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -260,7 +255,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 if not is_usable:
                     result.unusable.add(item.image)
             if (split == "train" or item.auto_split) and (is_usable or is_blank) and item_check.size is not None:
-                counts.add(math.prod(item_check.size), int(item_check.class_pixels.sum()))
+                result.labels.add(math.prod(item_check.size), item_check.class_pixels)
             _add_counts(result, item_check, split, is_usable=is_usable)
             if item_check.mask_looks is not None:
                 mask_looks.append(item_check.mask_looks)
@@ -268,7 +263,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
                 object_counts.append(item_check.object_counts)
             if on_progress is not None:
                 on_progress(done, len(items))
-    _judge_unlabelled(result, dataset, counts, blank)
+    _judge_unlabelled(result, dataset, blank)
     for incomplete, problem in find_missing_objects(dataset.root, dataset.classes, object_counts):
         result.problems.append(problem)
         if incomplete is not None:
@@ -283,21 +278,19 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     result.problems += find_absent_classes(result.root, result.classes, pixels)
     result.remarks += describe_splits(dataset)
     if result.is_sparse:
-        result.remarks += describe_labels(result.class_labels, result.labelled_images)
+        result.remarks += describe_labels(result.class_labels, result.labels.images)
     result.problems.sort(key=lambda problem: (problem.file, problem.kind))
     result.sizes = dict(sorted(result.sizes.items(), key=lambda pair: (-pair[1], pair[0])))
     return result
 
 
-def _judge_unlabelled(
-    result: CheckResult, dataset: Dataset, counts: LabelCounts, blank: Sequence[tuple[ItemCheck, list[Problem]]]
-) -> None:
+def _judge_unlabelled(result: CheckResult, dataset: Dataset, blank: Sequence[tuple[ItemCheck, list[Problem]]]) -> None:
     """Say whether labels are sparse, and whether the `blank` images, those without a label, are meant so; if not, what
     is wrong with them is a problem."""
     for item in dataset.unlabelled:
-        counts.add(math.prod(dataset.image_size(item)), 0)
-    is_expected = counts.expects_unlabelled(dataset.root)
-    result.is_sparse = is_expected and counts.is_sparse
+        result.labels.add_blank(math.prod(dataset.image_size(item)))
+    is_expected = result.labels.expects_unlabelled(dataset.root)
+    result.is_sparse = is_expected and result.labels.is_sparse
     for item_check, problems in blank:
         image = item_check.item.image
         if is_expected:
@@ -339,7 +332,7 @@ def _empty_result(dataset: Dataset) -> CheckResult:
         val_class_pixels=zeros(),
         class_image_pixels=zeros(),
         train_object_areas=[],
-        class_images=zeros(),
+        labels=LabelCounts(dataset.classes.num_classes),
         problems=[],
         unusable=set(),
         remarks=[],
@@ -360,8 +353,6 @@ def _add_counts(result: CheckResult, item_check: ItemCheck, split: str, *, is_us
         result.pixels += pixels
         result.class_pixels += item_check.class_pixels
         result.class_objects += item_check.class_objects
-        result.class_images += item_check.class_pixels > 0
-        result.labelled_images += 1
         if split == "train":
             result.train_class_pixels += item_check.class_pixels
             result.class_image_pixels += pixels * (item_check.class_pixels > 0)

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from pixelwise.core.text import quantity
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import SPLITS, draw_splits, part_sizes
 from pixelwise.data.stratify import stratify_splits
 
+Int64 = npt.NDArray[np.int64]
 SPARSE_SHARE = 0.5
 """Labels are sparse where a smaller share of the pixels of the training images has one."""
 LEAST_IMAGES = 5
@@ -23,38 +27,72 @@ PROJECT = ".studio"
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """What is labelled of a class: pixels, images that show one of them, and the share, 0..1, of all pixels."""
+    """What is labelled of a class to train on: pixels, images that show one of them, and the share, 0..1, of all pixels
+    of all images to train on."""
 
     pixels: int
     images: int
     share: float
 
 
-@dataclass
 class LabelCounts:
-    """Of the images to train on: those with a label, their pixels, how many of these are labelled; and the images
-    without a label, and their pixels."""
+    """The labels of the images to train on: of the split train, and of all splits that were drawn.
 
-    images: int = 0
-    pixels: int = 0
-    labelled: int = 0
-    blank_images: int = 0
-    blank_pixels: int = 0
+    Attributes
+    ----------
+    images, pixels
+        The images with a label, and all of their pixels.
+    blank_images, blank_pixels
+        The images without one, and their pixels.
+    class_pixels, class_images
+        int64 (num_classes,): the labelled pixels of each class, and the images that have some.
+    """
 
-    def add(self, pixels: int, labelled: int) -> None:
-        """Count an image of so many pixels."""
-        if labelled:
-            self.images += 1
-            self.pixels += pixels
-            self.labelled += labelled
-        else:
-            self.blank_images += 1
-            self.blank_pixels += pixels
+    def __init__(self, num_classes: int) -> None:
+        self.images = self.pixels = self.blank_images = self.blank_pixels = 0
+        self.class_pixels = np.zeros(num_classes, np.int64)
+        self.class_images = np.zeros(num_classes, np.int64)
+
+    def add(self, pixels: int, class_pixels: Int64) -> None:
+        """Count an image of so many pixels, and labelled pixels of each class, int64 (num_classes,)."""
+        if not class_pixels.any():
+            self.add_blank(pixels)
+            return
+        self.images += 1
+        self.pixels += pixels
+        self.class_pixels += class_pixels
+        self.class_images += class_pixels > 0
+
+    def add_blank(self, pixels: int) -> None:
+        """Count an image of so many pixels without a label."""
+        self.blank_images += 1
+        self.blank_pixels += pixels
+
+    @property
+    def labelled(self) -> int:
+        """The labelled pixels."""
+        return int(self.class_pixels.sum())
+
+    @property
+    def share(self) -> float:
+        """The share, 0..1, of the pixels that have a label; 0 without any pixel."""
+        return self.labelled / max(1, self.pixels + self.blank_pixels)
+
+    def by_class(self, names: Sequence[str]) -> dict[str, ClassLabels]:
+        """Return what is labelled of each class, by its name."""
+        total = max(1, self.pixels + self.blank_pixels)
+        rows = zip(names, self.class_pixels.tolist(), self.class_images.tolist(), strict=True)
+        return {name: ClassLabels(count, images, count / total) for name, count, images in rows}
 
     @property
     def is_sparse(self) -> bool:
         """Whether most pixels have no label, those of images without any among them."""
         return 0 < self.labelled < SPARSE_SHARE * (self.pixels + self.blank_pixels)
+
+    @property
+    def has_strokes(self) -> bool:
+        """Whether most pixels of the images with a label have none."""
+        return self.labelled < SPARSE_SHARE * self.pixels
 
     def expects_unlabelled(self, root: Path) -> bool:
         """Return whether images without a label are meant to have none, rather than forgotten.
@@ -62,8 +100,7 @@ class LabelCounts:
         They are where most pixels of the other images have no label either, where they outnumber the others, and in a
         studio's project. In a set whose other images are labelled densely, a missing mask is a mistake.
         """
-        has_strokes = self.labelled < SPARSE_SHARE * self.pixels
-        return self.labelled > 0 and (has_strokes or self.blank_images > self.images or (root / PROJECT).is_dir())
+        return self.labelled > 0 and (self.has_strokes or self.blank_images > self.images or (root / PROJECT).is_dir())
 
 
 def separate_unlabelled(dataset: Dataset, images: set[Path]) -> Dataset:

@@ -10,7 +10,7 @@ from pixelwise.core.text import is_text, quantity
 from pixelwise.data.check import CheckResult, check
 from pixelwise.data.dataset import Dataset
 from pixelwise.data.label_regions import hold_out_regions
-from pixelwise.data.sparse_labels import SPARSE_SHARE, separate_unlabelled
+from pixelwise.data.sparse_labels import separate_unlabelled
 from pixelwise.tasks import DEFAULT_TASK, TASKS
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.progress_display import Display
@@ -88,7 +88,7 @@ def _has_too_few_labels_for_val(dataset: Dataset, check_result: CheckResult) -> 
     """Return whether images with sparse labels are too few to keep some of them for validation alone."""
     is_drawn = all(item.auto_split for item in dataset.splits.get("val", ()))
     images = sum(split == "train" or item.auto_split for split, item in dataset.items())
-    return check_result.is_sparse and check_result.labelled_share < SPARSE_SHARE and is_drawn and images < LEAST_FOR_VAL
+    return check_result.is_sparse and check_result.labels.has_strokes and is_drawn and images < LEAST_FOR_VAL
 
 
 def _hold_out_labels(dataset: Dataset) -> tuple[Dataset, str]:
