@@ -323,11 +323,9 @@ def test_pages_that_are_read_as_bands_are_told_once(save, tmp_path: Path) -> Non
     root = stacks(save, tmp_path, (4, 6, 8))
     (problem,) = check(open_dataset(root).with_bands((4, 2))).problems
     assert (problem.file.name, problem.kind) == ("a.tif", "assumed")
-    assert "found 4 pages of 6x8 (height x width) in 5 files (images/a.tif, " in problem.message
-    assert (
-        "a page each, (bands, height, width), and those of the first one's size and type are read so. If they are "
-        in (problem.message)
-    )
+    assert "found 5 files (images/a.tif, " in problem.message
+    assert "they are read as 4 bands of 6x8 (height x width), a page each, of which those of another" in problem.message
+    assert problem.message.endswith("If they are images of their own, save each as a file.")
 
 
 @pytest.mark.parametrize("bands", [None, (4, 2)])
@@ -336,7 +334,8 @@ def test_pages_that_may_be_the_rows_of_an_image_are_told(save, tmp_path: Path, b
     dataset = open_dataset(stacks(save, tmp_path, (70, 30, 5)))
     problems_here = check(dataset if bands is None else dataset.with_bands(bands)).problems
     assert [problem.kind for problem in problems_here] == (["pages"] * 5 if bands is None else ["assumed"])
-    assert "found 70 pages of 30x5 (height x width)" in problems_here[0].message
+    read = "found 70 pages of 30x5" if bands is None else "read as 70 bands of 30x5"
+    assert f"{read} (height x width)" in problems_here[0].message
     other = "If it is an image of 70x30 (height x width) with 5 bands, (height, width, bands), write it again with "
     assert f"{other}`planarconfig='contig'` of tifffile." in problems_here[0].message
 

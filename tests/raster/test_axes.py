@@ -8,7 +8,7 @@ from PIL import Image
 
 from pixelwise.core.bands import Bands
 from pixelwise.core.errors import ImageError
-from pixelwise.raster.axes import count_unread, describe_other_axes, page_bands
+from pixelwise.raster.axes import count_unread, describe_other_axes, describe_reading, page_bands
 from pixelwise.raster.bands import read_stored
 from pixelwise.raster.reader import open_reader
 from pixelwise.raster.stack import page_path
@@ -35,6 +35,8 @@ def test_bands_of_a_page_that_may_be_an_axis_of_the_image(
     remedy = f"If it is {image}, write it again with `planarconfig='{planar}'` of tifffile."
     assert caught.value.remedy.startswith(remedy)
     assert describe_other_axes(5, (90, 200), are_pages=False) is None
+    reading = f"read as 90 bands of {size[0]}x{size[1]} (height x width). {remedy}"
+    assert describe_reading(path) == reading
 
 
 def test_lines_of_bands_may_be_pages() -> None:
@@ -48,7 +50,7 @@ def test_pages_are_bands_where_each_has_one(tmp_path: Path) -> None:
     assert (count_unread(tmp_path / "a.tif"), count_unread(tmp_path / "a.tif", as_bands=True)) == (3, 0)
     assert count_unread(page_path(tmp_path / "a.tif", 2)) == 0
     tifffile.imwrite(tmp_path / "b.tif", np.zeros((4, 30, 40, 3), np.uint8), photometric="rgb")
-    assert page_bands(tmp_path / "b.tif") is None
+    assert page_bands(tmp_path / "b.tif") is describe_reading(tmp_path / "b.tif") is None
     assert count_unread(tmp_path / "b.tif", as_bands=True) == 3
     tifffile.imwrite(
         tmp_path / "c.tif", np.zeros((30, 40, 5), np.uint8), photometric="minisblack", planarconfig="contig"

@@ -102,6 +102,18 @@ def test_a_file_with_too_few_bands_is_named(values: np.ndarray, tmp_path: Path) 
         read_bands(path, Bands((1, 7), (0.0, 0.0), (1.0, 1.0)))
 
 
+def test_animations_give_the_bands_of_their_first_frame_or_are_named(tmp_path: Path) -> None:
+    """GDAL reads the first frame of a PNG, and nothing of a WebP of several frames."""
+    frames = np.random.default_rng(0).integers(0, 255, (3, 6, 8, 3)).astype(np.uint8)
+    first, *others = map(Image.fromarray, frames)
+    bands = Bands((3, 1), (0.0, 0.0), (255.0, 255.0))
+    first.save(tmp_path / "a.png", save_all=True, append_images=others)
+    assert_array_equal(read_bands(tmp_path / "a.png", bands), frames[0][..., [2, 0]])
+    first.save(tmp_path / "a.webp", save_all=True, append_images=others, lossless=True)
+    with pytest.raises(ImageError, match=r"found an animation of 3 frames.*Save each of its frames as a file"):
+        read_bands(tmp_path / "a.webp", bands)
+
+
 def test_a_truncated_file_is_named(values: np.ndarray, tmp_path: Path) -> None:
     path = write(tmp_path / "a.tif", values)
     path.write_bytes(path.read_bytes()[:6000])

@@ -23,7 +23,7 @@ from pixelwise.data.dataset_problems import (
     find_absent_classes,
     find_empty_splits,
     find_similar_names,
-    report_page_bands,
+    report_axes,
     stray_mask_problem,
 )
 from pixelwise.data.exif_orientation import report_ambiguous_orientation
@@ -274,7 +274,7 @@ def check(dataset: Dataset, on_progress: Callable[[int, int], None] | None = Non
     result.problems += [stray_mask_problem(mask) for mask in dataset.stray_masks]
     result.problems += [*doubts, *find_similar_names(dataset), *report_ambiguous_orientation(dataset)]
     pixels = {"all": result.class_pixels, "train": result.train_class_pixels, "val": result.val_class_pixels}
-    result.problems += [*find_empty_splits(dataset), *report_page_bands(dataset)]
+    result.problems += [*find_empty_splits(dataset), *report_axes(dataset)]
     result.problems += find_absent_classes(result.root, result.classes, pixels)
     result.remarks += describe_splits(dataset)
     if result.is_sparse:

@@ -16,7 +16,7 @@ from pixelwise.data.dataset import Dataset
 from pixelwise.data.problem import Problem, list_paths
 from pixelwise.data.references import nfc
 from pixelwise.data.splits import LEAST, SMALL
-from pixelwise.raster.axes import describe_other_axes, page_bands
+from pixelwise.raster.axes import describe_reading, page_bands
 
 Int64 = npt.NDArray[np.int64]
 
@@ -53,25 +53,31 @@ def find_similar_names(dataset: Dataset) -> list[Problem]:
     ]
 
 
-def report_page_bands(dataset: Dataset) -> list[Problem]:
-    """Return a remark on TIFFs whose pages are read as the bands of one image, for each number and size of pages."""
+def report_axes(dataset: Dataset) -> list[Problem]:
+    """Return a remark on TIFFs whose pages are read as the bands of one image, and on those whose axes leave a doubt,
+    for each number and size of pages or bands."""
     if dataset.bands is None:
         return []
-    alike: dict[tuple[int, tuple[int, int]], list[Path]] = {}
+    alike: dict[str, list[Path]] = {}
     for item in itertools.chain.from_iterable(dataset.splits.values()):
-        if (pages := page_bands(item.image)) is not None:
-            alike.setdefault(pages, []).append(item.image)
-    problems = []
-    for (count, (height, width)), files in alike.items():
-        other = describe_other_axes(count, (height, width), are_pages=True)
-        other = other or "If they are images of their own, save each as a file."
-        message = (
-            f"found {count} pages of {height}x{width} (height x width) in {quantity(len(files), 'file')} "
-            f"({list_paths(dataset.root, files)}); expected the bands of one image, a page each, (bands, height, "
-            f"width), and those of the first one's size and type are read so. {other}"
+        reading = describe_reading(item.image)
+        if reading is None and (pages := page_bands(item.image)) is not None:
+            count, (height, width) = pages
+            reading = (
+                f"read as {count} bands of {height}x{width} (height x width), a page each, of which those of another "
+                "size or type are left out. If they are images of their own, save each as a file."
+            )
+        if reading is not None:
+            alike.setdefault(reading, []).append(item.image)
+    return [
+        Problem(
+            files[0],
+            "assumed",
+            f"found {quantity(len(files), 'file')} ({list_paths(dataset.root, files)}) of several pages or many bands; "
+            f"expected the bands of one image, (bands, height, width), and they are {reading}",
         )
-        problems.append(Problem(files[0], "assumed", message))
-    return problems
+        for reading, files in alike.items()
+    ]
 
 
 def find_empty_splits(dataset: Dataset) -> list[Problem]:

@@ -18,7 +18,7 @@ from pixelwise.core.value_range import FULL, ValueRange
 from pixelwise.inference.jobs import Job
 from pixelwise.inference.writers.registry import LABELME, POLYGON_KINDS
 from pixelwise.modelfile.info import ModelInfo
-from pixelwise.raster.axes import count_unread, describe_other_axes, page_bands
+from pixelwise.raster.axes import count_unread, describe_other_axes, describe_reading, page_bands
 from pixelwise.raster.bands import sample_bands
 from pixelwise.raster.depth import Depth, depth_of, estimate_range, is_deep
 from pixelwise.raster.gdal import has_rasterio
@@ -46,7 +46,7 @@ def remarks(info: ModelInfo, jobs: Sequence[Job]) -> Iterator[str]:
         yield from _on_pages(jobs)
     else:
         yield from remarks_on_first_frames(info, [job.image for job in jobs])
-        yield from _on_page_bands(jobs)
+        yield from _on_axes(jobs)
 
 
 def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
@@ -102,13 +102,11 @@ def remarks_on_first_frames(info: ModelInfo, images: Sequence[Path]) -> Iterator
         )
 
 
-def _on_page_bands(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield how files are read whose pages may be the rows of an image instead of its bands."""
+def _on_axes(jobs: Sequence[Job]) -> Iterator[str]:
+    """Yield how files are read whose bands may be an axis of the image."""
     doubtful: dict[str, list[Path]] = {}
     for job in jobs:
-        if (pages := page_bands(job.image)) is not None and (other := describe_other_axes(*pages, are_pages=True)):
-            count, (height, width) = pages
-            text = f"read as {count} bands of {height}x{width} (height x width), a page each. {other}"
+        if (text := describe_reading(job.image)) is not None:
             doubtful.setdefault(text, []).append(job.image)
     for text, images in doubtful.items():
         yield f"{_name_images(images)}: {text}"

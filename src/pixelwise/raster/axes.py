@@ -54,6 +54,23 @@ def page_bands(path: Path) -> tuple[int, tuple[int, int]] | None:
     return count, page.size
 
 
+def describe_reading(path: Path) -> str | None:
+    """Return how a TIFF of doubtful axes is read where `bands` are asked for, what else it may be, and how to say so;
+    `None` of another file."""
+    if (pages := page_bands(path)) is not None:
+        (count, size), are_pages = pages, True
+    else:
+        file, number = split_page(path)
+        page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
+        if page is None:
+            return None
+        count, size, are_pages = page.samples, page.size, False
+    if (other := describe_other_axes(count, size, are_pages=are_pages)) is None:
+        return None
+    each = ", a page each" if are_pages else ""
+    return f"read as {count} bands of {size[0]}x{size[1]} (height x width){each}. {other}"
+
+
 def count_unread(path: Path, *, as_bands: bool = False) -> int:
     """Return how many pages or frames of a file are left out where it is read as one image: none where it is a page of
     a file, or where its pages are bands, `as_bands`."""

@@ -20,7 +20,7 @@ from pixelwise.core.text import quantity
 from pixelwise.core.value_range import ValueRange
 from pixelwise.raster.axes import describe_other_axes
 from pixelwise.raster.gdal import image_errors, open_file, require_rasterio
-from pixelwise.raster.image import read_image
+from pixelwise.raster.image import frame_count, read_image
 from pixelwise.raster.limits import require_moderate, require_parts, require_whole_index, type_bits
 from pixelwise.raster.reader import open_reader, sample_places
 
@@ -146,8 +146,14 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 def bands_file(path: Path) -> Iterator[DatasetReader]:
     """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
     require_rasterio("bands")
-    with image_errors(path), open_bands(path) as file:
-        yield file
+    try:
+        with image_errors(path), open_bands(path) as file:
+            yield file
+    except ImageError as error:
+        if error.__cause__ is None or (frames := frame_count(path)) < 2:
+            raise
+        found = f"an animation of {frames} frames, whose bands cannot be read"
+        raise ImageError(path, found, "an image a file", "Save each of its frames as a file.") from error
 
 
 def open_bands(path: Path) -> DatasetReader:
