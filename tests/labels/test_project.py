@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.core.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.data import open_dataset
-from pixelwise.labels import project as project_module
+from pixelwise.labels import label_store
 from pixelwise.labels.project import Project, open_project
 from pixelwise.raster.image import read_values
 
@@ -247,7 +247,7 @@ def test_full_disk_changes_nothing(photos, monkeypatch):
 
 
 def test_labels_beyond_the_memory_are_read_again(photos, monkeypatch):
-    monkeypatch.setattr(project_module, "MOST_LABEL_BYTES", 1)
+    monkeypatch.setattr(label_store, "MOST_LABEL_BYTES", 1)
     with open_project(photos) as project:
         for row in range(3):
             for name in ("a.png", "b.png", "c.jpg"):

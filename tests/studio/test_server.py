@@ -101,7 +101,7 @@ def test_nothing_that_was_acknowledged_is_lost_by_kill(photos: Path) -> None:
         assert line.get("points") == action.get("points")
     with Project(root) as project:
         for image in project.images:
-            expected = project._replay(image.name).label_map.read((0, 0, *image.size))
+            expected = project.store.replay(image.name).label_map.read((0, 0, *image.size))
             assert_array_equal(read_values(project.mask_path(image.name)), expected)
     assert not list(root.rglob(".pixelwise-*"))
 

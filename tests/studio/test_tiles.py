@@ -98,7 +98,7 @@ def test_what_is_not_there_is_told(client, path):
 
 
 def test_contrast_of_16_bits_is_chosen_by_percentiles(tmp_path):
-    from pixelwise.labels.project import ImageRecord
+    from pixelwise.labels.project_images import ImageRecord
     from pixelwise.studio.pictures import Pictures
 
     values = np.linspace(100, 1100, 64 * 64).reshape(64, 64).astype(np.uint16)
@@ -120,7 +120,7 @@ def test_contrast_of_16_bits_is_chosen_by_percentiles(tmp_path):
 
 
 def test_reduced_tiles_are_means(tmp_path):
-    from pixelwise.labels.project import ImageRecord
+    from pixelwise.labels.project_images import ImageRecord
     from pixelwise.studio.pictures import Pictures
 
     picture = np.zeros((600, 1040, 3), np.uint8)

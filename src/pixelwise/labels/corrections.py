@@ -15,7 +15,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
 from pixelwise.labels.action_checks import Action
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.objects import pixel_of, region_at, separate_objects
+from pixelwise.labels.objects import pixel_of, region_at, separate_objects, split_at_points
 from pixelwise.labels.regions import UNCHANGED, RegionPart
 from pixelwise.labels.strokes import Box, Mask, Point, UInt8
 from pixelwise.labels.superpixels import superpixels
@@ -145,25 +145,18 @@ class Corrector:
         return box_tlbr, objects[top:bottom, left:right] == number, class_index
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """An object is parted: each pixel goes to the nearest of the points, one in each part."""
+        """An object is parted around points, one in each part; the parts meet at the waists between them."""
         ids = {_object_at(labels, point) for point in action["points"]}
         if len(ids) > 1 or 0 in ids:
             found = "points in several objects" if len(ids) > 1 else "points outside of objects"
             raise OptionError("points", found, "points in one object", "Point at the parts of one object.")
         object_id = ids.pop()
         box_tlbr = _object_box(labels, object_id)
-        before = labels.instance_map.read(box_tlbr)
-        inside = before == object_id
-        pixels = {(int(row), int(column)) for row, column in action["points"]}
-        if len(pixels) < 2:
-            raise OptionError("points", "points in one pixel", "a pixel in each part", "Zoom in.")
-        new_ids = [object_id, *_next_ids(labels, len(pixels) - 1)]
-        rows, columns = np.nonzero(inside)
-        places = np.array(sorted(pixels)) - box_tlbr[:2]
-        nearest = ((rows[:, None] - places[:, 0]) ** 2 + (columns[:, None] - places[:, 1]) ** 2).argmin(axis=1)
-        values = np.full(before.shape, UNCHANGED["objects"], np.int32)
-        values[rows, columns] = np.array(new_ids)[nearest]
-        yield RegionPart("objects", box_tlbr, values)
+        parts = (labels.instance_map.read(box_tlbr) == object_id).astype(np.int32)
+        top, left = box_tlbr[:2]
+        count = len(split_at_points(parts, 1, [(row - top, column - left) for row, column in action["points"]]))
+        table = np.array([UNCHANGED["objects"], object_id, *_next_ids(labels, count - 1)], np.int32)
+        yield RegionPart("objects", box_tlbr, table[parts])
 
     def merge_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """Several objects become one, of the lowest id."""

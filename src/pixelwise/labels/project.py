@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.classes import IGNORE_INDEX, ClassMap
-from pixelwise.core.errors import DataError, OptionError, PixelwiseError, RunError
+from pixelwise.core.classes import ClassMap
+from pixelwise.core.errors import DataError, ImageError, MaskError, OptionError, RunError
 from pixelwise.core.files import output_errors
 from pixelwise.core.locks import LockFile
 from pixelwise.data import open_dataset
@@ -28,7 +27,7 @@ from pixelwise.labels.action_checks import (
 from pixelwise.labels.history import History
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.journal import Entry, Journal
-from pixelwise.labels.mask_files import MaskState, keep_base, read_map, read_state, write_mask
+from pixelwise.labels.label_store import LabelStore
 from pixelwise.labels.project_files import (
     ProjectFolder,
     Settings,
@@ -40,28 +39,13 @@ from pixelwise.labels.project_files import (
     write_class_list,
     write_split_lists,
 )
+from pixelwise.labels.project_images import ImageRecord, find_image_records
 from pixelwise.labels.regions import RegionPart, write_region
 from pixelwise.labels.tiled_map import Box
-from pixelwise.raster.image import IMAGE_ENDINGS, image_size, tiff_page
-from pixelwise.raster.reader import open_reader
-from pixelwise.raster.zarr import is_zarr
 
 Resolve = Callable[[Action, ImageLabels], Iterable[RegionPart]]
-MOST_LABEL_BYTES = 2**28
-"""What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
-
-
-@dataclass(frozen=True)
-class ImageRecord:
-    """An image of a project: its file's name in images/, its path and its (height, width)."""
-
-    name: str
-    path: Path
-    size: tuple[int, int]
-
-    @property
-    def stem(self) -> str:
-        return Path(self.name).stem
+DONE_SHARE = 0.5
+"""An image with masks of another program is done where so much of it is labelled."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +100,7 @@ class Project:
             raise DataError(root, "no .studio/settings.json", "a project", "Make one with `pixelwise studio`.")
         self.problems: list[str] = []
         self._lock = threading.RLock()
-        self._writing = threading.Lock()
         self._is_closed = False
-        self._labels: OrderedDict[str, ImageLabels] = OrderedDict()
-        self._dirty: set[str] = set()
-        self._counts: dict[str, dict[int, int]] = {}
-        self._objects: dict[str, int] = {}
         self._lock_file = LockFile(self.folder.lock)
         self._take_lock()
         try:
@@ -148,10 +127,12 @@ class Project:
             link_new_images(folder, self.settings)
             if len(self.settings.sources) > known:
                 self.settings.save(folder.settings)
-        self.images = self._find_images()
+        self.images, remarks = find_image_records(folder.images)
+        self.problems += remarks
         splits = self.settings.splits
         self.history = History(self.settings.classes, frozenset(n for n, split in splits.items() if split == "test"))
         self.journal = Journal(folder.journal)
+        self.store = LabelStore(folder, self.journal, self.history, self._lock)
         try:
             self._follow_journal()
         except BaseException:
@@ -170,22 +151,11 @@ class Project:
         if self.journal.remark:
             self.problems.append(self.journal.remark)
         for image in list(self.images):
-            self._compare_masks(image)
+            self._add_image(image)
         self._require_images()
         write_class_list(self.folder.classes, self.history.classes)
         self._write_lists()
         self.flush()
-
-    def _find_images(self) -> list[ImageRecord]:
-        images: list[ImageRecord] = []
-        for path in sorted(self.folder.images.iterdir()):
-            if path.name.startswith(".") or not (path.suffix.lower() in IMAGE_ENDINGS or is_zarr(path)):
-                continue
-            try:
-                images.append(ImageRecord(path.name, path, measure_image(path)))
-            except PixelwiseError as error:
-                self.problems.append(f"{path.name} was left out: {error}")
-        return images
 
     def _require_images(self) -> None:
         """Number the images. Raises `DataError` where there is none."""
@@ -194,45 +164,19 @@ class Project:
             raise DataError(self.folder.images, "no image that can be used", "images", reason or "Add some.")
         self._numbers = {image.name: number for number, image in enumerate(self.images)}
 
-    def _compare_masks(self, image: ImageRecord) -> None:
-        """See whether an image's masks are those of its last action, older, or another program's."""
-        mask, state = self.mask_path(image.name), None
-        if mask.is_file():
-            state = read_state(mask)
-            if state is None or state.number > self.history.last_number(image.name):
-                self._import_mask(image)
-                return
-        last = self.history.last_number(image.name)
-        if (state is None and last) or (state is not None and state.number != last):
-            self._dirty.add(image.name)
-        self._note_counts(image.name, state)
-
-    def _note_counts(self, name: str, state: MaskState | None) -> None:
-        self._counts[name] = state.counts if state is not None else {}
-        objects = read_state(self.instances_path(name)) if self.instances_path(name).is_file() else None
-        self._objects[name] = len(objects.counts) if objects is not None else 0
-
-    def _import_mask(self, image: ImageRecord) -> None:
-        """Take masks that another program wrote for what the image's labels are from now on; leave an image out whose
-        masks are none."""
-        mask, instances = self._label_paths(image.name)
+    def _add_image(self, image: ImageRecord) -> None:
+        """Take an image with its masks; of another program's they are what it starts from. One whose masks are none is
+        left out."""
+        if self.store.add_image(image):
+            return
         try:
-            counts = read_map(mask, image.size, self.classes.num_classes).counts()
-            objects = read_map(instances, image.size, None).counts() if instances.is_file() else {}
-        except PixelwiseError as error:
+            share = self.store.read_foreign_masks(image.name, self.classes.num_classes)
+        except (MaskError, ImageError) as error:
             self.problems.append(f"{image.name} was left out: {error}")
             self.images.remove(image)
             return
-        with output_errors(self.folder.base):
-            for path, base in zip(self._label_paths(image.name), self._base_paths(image.name), strict=True):
-                if path.is_file():
-                    keep_base(path, base)
-                else:
-                    base.unlink(missing_ok=True)
-        is_done = 2 * sum(counts.values()) >= image.size[0] * image.size[1]
-        self._append({"type": "import", "image": image.name, "client": "studio", "done": is_done})
-        self._dirty.add(image.name)
-        self._counts[image.name], self._objects[image.name] = counts, len(objects)
+        self._append({"type": "import", "image": image.name, "client": "studio", "done": share >= DONE_SHARE})
+        self.store.change(image.name)
 
     @property
     def classes(self) -> ClassMap:
@@ -253,17 +197,12 @@ class Project:
         return self._numbers[name]
 
     def mask_path(self, name: str) -> Path:
-        return self.folder.masks / f"{Path(name).stem}.png"
+        """Return the file of an image's label map."""
+        return self.store.mask_paths(name)[0]
 
     def instances_path(self, name: str) -> Path:
-        return self.folder.instances / f"{Path(name).stem}.png"
-
-    def _label_paths(self, name: str) -> tuple[Path, Path]:
-        return self.mask_path(name), self.instances_path(name)
-
-    def _base_paths(self, name: str) -> tuple[Path, Path]:
-        stem = Path(name).stem
-        return self.folder.base / "masks" / f"{stem}.png", self.folder.base / "instances" / f"{stem}.png"
+        """Return the file of an image's instance map."""
+        return self.store.mask_paths(name)[1]
 
     def perform(
         self,
@@ -357,17 +296,16 @@ class Project:
         kind, image = entry["type"], entry["image"]
         changed: Box | None = None
         if kind in PIXEL_TYPES:
-            labels = self._load(image)
+            labels = self.store.load(image)
             changed = labels.apply({**entry, "number": self.number + 1}, self.folder.regions)
         try:
             number = self._append(entry, identity)
         except BaseException:
             if image is not None:
-                self._labels.pop(image, None)
+                self.store.forget(image)
             raise
         if kind in PIXEL_TYPES:
-            self._dirty.add(image)
-            self._trim()
+            self.store.change(image)
         elif kind in CLASS_TYPES:
             self._follow_classes(number)
         elif kind == "mark_test":
@@ -386,16 +324,7 @@ class Project:
         write_class_list(self.folder.classes, self.classes)
         if not self.history.remaps or self.history.remaps[-1][0] != number:
             return
-        table = self.history.remaps[-1][1]
-        for labels in self._labels.values():
-            labels.remap(number, table)
-        for name, counts in self._counts.items():
-            moved: dict[int, int] = {}
-            for value, count in counts.items():
-                if (target := int(table[value])) != IGNORE_INDEX:
-                    moved[target] = moved.get(target, 0) + count
-            self._counts[name] = moved
-        self._dirty |= {image.name for image in self.images if self.history.of(image.name).last}
+        self.store.remap(*self.history.remaps[-1])
 
     def _step_in_history(self, kind: str, image: str | None, client: str, identity: str | None) -> Outcome:
         if image is None:
@@ -405,7 +334,7 @@ class Project:
         if not stack:
             return Outcome(self.number, nothing=True)
         subject = stack[-1]
-        labels = self._load(image)
+        labels = self.store.load(image)
         number = self._append({"type": kind, "image": image, "client": client, "of": subject}, identity)
         changed: Box | None = None
         if not self.history.tables_after(subject):
@@ -415,110 +344,29 @@ class Project:
                 changed = labels.apply(self.journal.read(subject), self.folder.regions)
                 labels.number = number
         if labels.number != number:
-            self._labels.pop(image)
-            self._load(image)
+            self.store.forget(image)
             changed = (0, 0, *labels.size)
-        self._dirty.add(image)
-        self._trim()
+        self.store.change(image)
         return Outcome(number, changed)
 
     def labels(self, name: str) -> ImageLabels:
         """Return a snapshot of an image's labels: its maps stay as they are now. Raises `DataError`."""
         with self._lock:
-            labels = self._load(name)
-            copy = ImageLabels(labels.size)
-            copy.label_map, copy.instance_map = labels.label_map.snapshot(), labels.instance_map.snapshot()
-            copy.number = labels.number
-            return copy
+            return self.store.snapshot(name)
 
     def counts(self, name: str) -> dict[int, int]:
         """Return how many pixels of an image have each class; classes without any are left out."""
         with self._lock:
-            if name in self._labels:
-                return self._labels[name].label_map.counts()
-            return dict(self._counts.get(name, {}))
+            return self.store.counts(name)
 
     def object_count(self, name: str) -> int:
         """Return how many objects an image has."""
         with self._lock:
-            if name in self._labels:
-                return len(self._labels[name].instance_map.counts())
-            return self._objects.get(name, 0)
-
-    def _load(self, name: str) -> ImageLabels:
-        """Return an image's labels: those in memory, else its masks where they are up to date, else the journal's."""
-        labels = self._labels.get(name)
-        if labels is None:
-            labels = self._read_masks(name) or self._replay(name)
-            self._labels[name] = labels
-            self._trim()
-        self._labels.move_to_end(name)
-        return labels
-
-    def _read_masks(self, name: str) -> ImageLabels | None:
-        last, size = self.history.last_number(name), self.images[self._numbers[name]].size
-        labels = ImageLabels(size)
-        labels.number = last
-        mask, instances = self._label_paths(name)
-        state = read_state(mask)
-        if not last and state is None:
-            return labels
-        if state is None or state.number != last:
-            return None
-        try:
-            labels.label_map = read_map(mask, size, self.classes.num_classes)
-            if instances.is_file():
-                labels.instance_map = read_map(instances, size, None)
-        except PixelwiseError:
-            return None
-        objects = read_state(instances) if instances.is_file() else None
-        if labels.label_map.checksum() != state.checksum:
-            return None
-        if instances.is_file() and (objects is None or objects.checksum != labels.instance_map.checksum()):
-            return None
-        return labels
-
-    def _replay(self, name: str) -> ImageLabels:
-        history, size = self.history.of(name), self.images[self._numbers[name]].size
-        labels = ImageLabels(size)
-        if history.base:
-            mask, instances = self._base_paths(name)
-            if mask.is_file():
-                labels.label_map = read_map(mask, size, 256)
-            if instances.is_file():
-                labels.instance_map = read_map(instances, size, None)
-        entries = (self.journal.read(number) for number in history.done)
-        labels.replay(entries, self.history.tables_after(history.base), self.folder.regions)
-        labels.number = self.history.last_number(name)
-        return labels
-
-    def _trim(self) -> None:
-        """Let go of the labels that were looked at longest ago; what they hold is in the journal."""
-        while len(self._labels) > 1 and sum(labels.nbytes for labels in self._labels.values()) > MOST_LABEL_BYTES:
-            name, labels = self._labels.popitem(last=False)
-            self._counts[name] = labels.label_map.counts()
-            self._objects[name] = len(labels.instance_map.counts())
+            return self.store.object_count(name)
 
     def flush(self) -> None:
         """Write the masks of all images whose labels have changed since. Raises `OutputError`."""
-        with self._writing:
-            while (name := self._next_dirty()) is not None:
-                labels, classes = self.labels(name), self.classes
-                try:
-                    self._write(name, labels, classes)
-                except BaseException:
-                    self._dirty.add(name)
-                    raise
-
-    def _next_dirty(self) -> str | None:
-        with self._lock:
-            return self._dirty.pop() if self._dirty else None
-
-    def _write(self, name: str, labels: ImageLabels, classes: ClassMap) -> None:
-        mask, instances = self._label_paths(name)
-        if labels.instance_map.counts() or instances.is_file():
-            write_mask(instances, labels.instance_map, labels.number, None)
-        write_mask(mask, labels.label_map, labels.number, classes)
+        self.store.flush()
 
     def _write_lists(self) -> None:
         """Write the lists of splits: none where no image is marked as test and the data named none."""
@@ -545,15 +393,6 @@ class Project:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def measure_image(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of an image that can be read, from its header. Raises `ImageError`."""
-    page = None if is_zarr(path) else tiff_page(path)
-    if page is None and not is_zarr(path):
-        return image_size(path)
-    with open_reader(path) as reader:
-        return reader.shape
 
 
 def open_project(photos: str | Path, out: str | Path | None = None, classes: list[str] | None = None) -> Project:

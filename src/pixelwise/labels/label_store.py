@@ -1,0 +1,214 @@
+"""The labels of a project's images: in memory those that are worked on, on disk as masks, all as the journal says."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
+from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.files import output_errors
+from pixelwise.labels.history import History, Table
+from pixelwise.labels.image_labels import ImageLabels
+from pixelwise.labels.journal import Journal
+from pixelwise.labels.mask_files import keep_base, read_map, read_state, write_mask
+from pixelwise.labels.project_files import ProjectFolder
+from pixelwise.labels.project_images import ImageRecord
+from pixelwise.labels.tiled_map import TiledMap
+
+MOST_LABEL_BYTES = 2**28
+"""What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
+
+
+class LabelStore:
+    """Label maps and instance maps by the names of images.
+
+    Whoever calls a method holds the project's lock, but for `flush`, which takes it.
+
+    Parameters
+    ----------
+    folder, journal, history
+        Of the project.
+    lock
+        The project's.
+    """
+
+    def __init__(self, folder: ProjectFolder, journal: Journal, history: History, lock: threading.RLock) -> None:
+        self._folder, self._journal, self._history, self._lock = folder, journal, history, lock
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._loaded: OrderedDict[str, ImageLabels] = OrderedDict()
+        self._dirty: set[str] = set()
+        self._counts: dict[str, dict[int, int]] = {}
+        self._objects: dict[str, int] = {}
+        self._writing = threading.Lock()
+
+    def mask_paths(self, name: str) -> tuple[Path, Path]:
+        """Return the files of an image's label map and of its instance map."""
+        stem = Path(name).stem
+        return self._folder.masks / f"{stem}.png", self._folder.instances / f"{stem}.png"
+
+    def _base_paths(self, name: str) -> tuple[Path, Path]:
+        stem = Path(name).stem
+        return self._folder.base / "masks" / f"{stem}.png", self._folder.base / "instances" / f"{stem}.png"
+
+    def add_image(self, image: ImageRecord) -> bool:
+        """Take an image, and compare its masks with the journal.
+
+        Masks that are older than its last action are written anew by the next `flush`. Returns `False` where they are
+        another program's: see `read_foreign_masks`.
+        """
+        name = image.name
+        self._sizes[name] = image.size
+        states = [read_state(path) if path.is_file() else None for path in self.mask_paths(name)]
+        last = self._history.last_number(name)
+        for path, state in zip(self.mask_paths(name), states, strict=True):
+            if path.is_file() and (state is None or state.number > last):
+                return False
+        mask, objects = states
+        if (mask is None and last) or any(state is not None and state.number != last for state in states):
+            self._dirty.add(name)
+        self._counts[name] = {} if mask is None else mask.counts
+        self._objects[name] = 0 if objects is None else len(objects.counts)
+        return True
+
+    def read_foreign_masks(self, name: str, num_classes: int) -> float:
+        """Keep masks that another program wrote as what an image's labels start from; return the share of its pixels
+        that is labelled. Raises `MaskError` and `ImageError` for masks that are none."""
+        mask, instances = self.mask_paths(name)
+        size = self._sizes[name]
+        counts = read_map(mask, size, num_classes).counts() if mask.is_file() else {}
+        objects = read_map(instances, size, None).counts() if instances.is_file() else {}
+        with output_errors(self._folder.base):
+            for path, base in zip(self.mask_paths(name), self._base_paths(name), strict=True):
+                if path.is_file():
+                    keep_base(path, base)
+                else:
+                    base.unlink(missing_ok=True)
+        self._counts[name], self._objects[name] = counts, len(objects)
+        return sum(counts.values()) / (size[0] * size[1])
+
+    def load(self, name: str) -> ImageLabels:
+        """Return an image's labels: those in memory, else its masks where they are up to date, else the journal's."""
+        labels = self._loaded.get(name)
+        if labels is None:
+            labels = self._read_masks(name) or self.replay(name)
+            self._loaded[name] = labels
+            self.trim()
+        self._loaded.move_to_end(name)
+        return labels
+
+    def forget(self, name: str) -> None:
+        """Have an image's labels made anew from the journal: those in memory are not what it says."""
+        self._loaded.pop(name, None)
+        self._dirty.add(name)
+
+    def _read_masks(self, name: str) -> ImageLabels | None:
+        """Return an image's labels from its masks; `None` where they are not those of its last action."""
+        last, size = self._history.last_number(name), self._sizes[name]
+        labels = ImageLabels(size)
+        labels.number = last
+        maps: list[TiledMap] = []
+        for path, empty in zip(self.mask_paths(name), (labels.label_map, labels.instance_map), strict=True):
+            state = read_state(path) if path.is_file() else None
+            if state is None:
+                if path.is_file() or (last and empty is labels.label_map):
+                    return None
+                maps.append(empty)
+                continue
+            if state.number != last:
+                return None
+            try:
+                stored = read_map(path, size, self._history.classes.num_classes if not maps else None)
+            except PixelwiseError:
+                return None
+            if stored.checksum() != state.checksum:
+                return None
+            maps.append(stored)
+        labels.label_map, labels.instance_map = maps
+        return labels
+
+    def replay(self, name: str) -> ImageLabels:
+        """Return an image's labels from the masks that it started with and its actions. Raises `DataError`."""
+        history, size = self._history.of(name), self._sizes[name]
+        labels = ImageLabels(size)
+        if history.base:
+            mask, instances = self._base_paths(name)
+            if mask.is_file():
+                labels.label_map = read_map(mask, size, 256)
+            if instances.is_file():
+                labels.instance_map = read_map(instances, size, None)
+        entries = (self._journal.read(number) for number in history.done)
+        labels.replay(entries, self._history.tables_after(history.base), self._folder.regions)
+        labels.number = self._history.last_number(name)
+        return labels
+
+    def change(self, name: str) -> None:
+        """Note that the labels of an image in memory have changed."""
+        self._dirty.add(name)
+        self.trim()
+
+    def remap(self, number: int, table: Table) -> None:
+        """Give classes in all labels other indices."""
+        for labels in self._loaded.values():
+            labels.remap(number, table)
+        for name, counts in self._counts.items():
+            moved: dict[int, int] = {}
+            for value, count in counts.items():
+                if (target := int(table[value])) != IGNORE_INDEX:
+                    moved[target] = moved.get(target, 0) + count
+            self._counts[name] = moved
+        self._dirty |= {name for name in self._sizes if self._history.of(name).last}
+
+    def trim(self) -> None:
+        """Let go of the labels that were looked at longest ago; what they hold is in the journal."""
+        while len(self._loaded) > 1 and sum(labels.nbytes for labels in self._loaded.values()) > MOST_LABEL_BYTES:
+            name, labels = self._loaded.popitem(last=False)
+            self._counts[name] = labels.label_map.counts()
+            self._objects[name] = len(labels.instance_map.counts())
+
+    def snapshot(self, name: str) -> ImageLabels:
+        """Return an image's labels as they are now; they stay so."""
+        labels = self.load(name)
+        copy = ImageLabels(labels.size)
+        copy.label_map, copy.instance_map = labels.label_map.snapshot(), labels.instance_map.snapshot()
+        copy.number = labels.number
+        return copy
+
+    def counts(self, name: str) -> dict[int, int]:
+        """Return how many pixels of an image have each class; classes without any are left out."""
+        if name in self._loaded:
+            return self._loaded[name].label_map.counts()
+        return dict(self._counts.get(name, {}))
+
+    def object_count(self, name: str) -> int:
+        """Return how many objects an image has."""
+        if name in self._loaded:
+            return len(self._loaded[name].instance_map.counts())
+        return self._objects.get(name, 0)
+
+    def flush(self) -> None:
+        """Write the masks of all images whose labels have changed since. Raises `OutputError`."""
+        with self._writing:
+            while True:
+                with self._lock:
+                    if not self._dirty:
+                        return
+                    name = self._dirty.pop()
+                    try:
+                        labels, classes = self.snapshot(name), self._history.classes
+                    except BaseException:
+                        self._dirty.add(name)
+                        raise
+                try:
+                    self._write(name, labels, classes)
+                except BaseException:
+                    with self._lock:
+                        self._dirty.add(name)
+                    raise
+
+    def _write(self, name: str, labels: ImageLabels, classes: ClassMap) -> None:
+        mask, instances = self.mask_paths(name)
+        if labels.instance_map.counts() or instances.is_file():
+            write_mask(instances, labels.instance_map, labels.number, None)
+        write_mask(mask, labels.label_map, labels.number, classes)
