@@ -61,9 +61,11 @@ def studio(
     require_train_extra("this command")
     from pixelwise.labels.project import open_project
     from pixelwise.labels.sample import open_sample
+    from pixelwise.studio.memory import return_freed_memory
     from pixelwise.studio.server import serve
     from pixelwise.studio.state import Studio
 
+    return_freed_memory()
     if sample == (folder is not None):
         found = "a folder and `sample`" if sample else "no folder"
         raise OptionError("folder", found, "a folder of images, or `sample=True` to try it", "Give one of them.")

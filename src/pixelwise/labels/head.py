@@ -27,6 +27,8 @@ RATE = 3e-3
 WEIGHT_DECAY = 1e-4
 DROPOUT = 0.3
 """Of the hidden units."""
+ROWS_AT_ONCE = 32
+"""Rows of a map whose hidden units are copied at a time."""
 LEAST_DEVIATION = 1e-3
 """Of a channel: one that is constant on the labelled pixels is not blown up."""
 
@@ -71,9 +73,8 @@ class Head:
         Position (i, j) stands at the pixel (4 i + 3, 4 j + 3) of the region.
         """
         with torch.inference_mode():
-            hidden = self._hidden(maps)
-            _, height, width = hidden.shape
-            return self._top(hidden.flatten(1).T).T.reshape(self.num_classes, height, width)
+            parts = self._hidden(maps).split(ROWS_AT_ONCE, dim=1)  # the hidden units are large: no copy of all of them
+            return torch.cat([self._top(part.flatten(1).T).T.unflatten(1, part.shape[1:]) for part in parts], dim=1)
 
     def column_probabilities(self, columns: Float) -> Float:
         """Return the probabilities, float32 (N, K), of features (N, C)."""
@@ -87,20 +88,12 @@ class Head:
         return weight, self.first_bias - weight @ self.mean
 
     def _hidden(self, maps: FeatureMaps) -> torch.Tensor:
-        """Return the hidden layer before its nonlinearity, (members * hidden, h, w)."""
-        weight, bias = self._folded()
-        by_stride: dict[int, list[torch.Tensor]] = {}
-        start = 0
-        for stride, values in maps.levels:
-            part = weight[:, start : start + values.shape[0]]
-            start += values.shape[0]
-            product = part @ torch.from_numpy(values).float().flatten(1)
-            by_stride.setdefault(stride, []).append(product.view(len(bias), *values.shape[1:]))
-        height, width = (-(-(maps.box_tlbr[side + 2] - maps.box_tlbr[side]) // STRIDE) for side in (0, 1))
-        hidden = bias[:, None, None].expand(-1, height, width).contiguous()
-        for stride, products in by_stride.items():
-            hidden += enlarge(sum(products[1:], products[0]), stride // STRIDE, (height, width))
-        return hidden
+        """Return the hidden layer before its nonlinearity, (members * hidden, h, w).
+
+        One member after the other: what comes up in between is large.
+        """
+        members = (part.split(HIDDEN) for part in self._folded())
+        return torch.cat([_member_hidden(maps, weight, bias) for weight, bias in zip(*members, strict=True)])
 
     def _top(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return the probabilities (N, K) of hidden units (N, members * hidden)."""
@@ -108,6 +101,22 @@ class Head:
         units = hidden.relu().view(len(hidden), members, -1).transpose(0, 1)
         logits = torch.baddbmm(self.last_bias[:, None], units, self.last)
         return logits.masked_fill(~self.known, -math.inf).softmax(dim=2).mean(dim=0)
+
+
+def _member_hidden(maps: FeatureMaps, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Return the hidden layer (hidden, h, w) of weights (hidden, C) and a bias (hidden,)."""
+    by_stride: dict[int, torch.Tensor] = {}
+    start = 0
+    for stride, values in maps.levels:
+        part = weight[:, start : start + values.shape[0]]
+        start += values.shape[0]
+        product = (part @ torch.from_numpy(values).float().flatten(1)).view(len(bias), *values.shape[1:])
+        by_stride[stride] = by_stride[stride].add_(product) if stride in by_stride else product
+    height, width = (-(-(maps.box_tlbr[side + 2] - maps.box_tlbr[side]) // STRIDE) for side in (0, 1))
+    hidden = bias[:, None, None].expand(-1, height, width).contiguous()
+    for stride, product in by_stride.items():
+        hidden += enlarge(product, stride // STRIDE, (height, width))
+    return hidden
 
 
 def enlarge(values: torch.Tensor, factor: int, size: Sequence[int]) -> torch.Tensor:

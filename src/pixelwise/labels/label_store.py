@@ -17,7 +17,7 @@ from pixelwise.labels.project_files import ProjectFolder
 from pixelwise.labels.project_images import ImageRecord
 from pixelwise.labels.tiled_map import TiledMap
 
-MOST_LABEL_BYTES = 2**28
+MOST_LABEL_BYTES = 2**27
 """What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
 
 

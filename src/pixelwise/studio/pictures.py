@@ -24,7 +24,7 @@ from pixelwise.raster.reader import ImageReader, PillowReader, open_reader
 from pixelwise.studio.pyramid import full_box
 
 UInt8 = npt.NDArray[np.uint8]
-MOST_BYTES = 2**28
+MOST_BYTES = 2**27
 """What decoded images in memory may take together; one is there in any case."""
 MOST_OPEN = 32
 """Image files that are open at a time."""

@@ -17,7 +17,7 @@ from pixelwise.studio.pyramid import sampled_pixels, tile_box
 UInt8 = npt.NDArray[np.uint8]
 SIDE = 1024
 """Pixels of a tile."""
-MOST_BYTES = 3 * 2**26
+MOST_BYTES = 2**27
 
 
 @dataclass(frozen=True)
