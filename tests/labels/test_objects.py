@@ -69,6 +69,18 @@ def test_a_part_without_a_seed_is_no_object() -> None:
     assert_array_equal(instance_map > 0, discs((20, 20)))
 
 
+def test_masks_of_a_label_map_are_taken_too() -> None:
+    interior, border, _ = two_touching()
+    expected = separate_objects(interior, border)
+    assert_array_equal(separate_objects(interior > 0.5, border > 0.5), expected)
+
+
+def test_specks_are_no_objects() -> None:
+    interior = np.zeros((20, 30))
+    interior[3:6, 3:6], interior[10:14, 10:13] = 1, 1  # 9 and 12 pixels
+    assert_array_equal(np.argwhere(separate_objects(interior) > 0)[0], [10, 10])
+
+
 def test_without_a_border_objects_part_at_their_waists() -> None:
     """Two discs that overlap a little are two objects; a bar, whose depth is the same all along, is one."""
     interior = np.where(discs((14, 20), (14, 40)), 0.9, 0.1)

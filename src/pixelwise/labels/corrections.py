@@ -132,10 +132,8 @@ class Corrector:
         if class_index == 0 or names[class_index] in BORDER_NAMES:
             found = f"{self._classes.names[class_index]!r} at this point"
             raise OptionError("point", found, "an object of another class", "Point at an object.")
-        probabilities = self._require_prediction().probabilities(window)
-        inside = probabilities[class_index] * (predicted != IGNORE_INDEX)
         border = next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
-        objects = separate_objects(inside, None if border is None else probabilities[border])
+        objects = separate_objects(predicted == class_index, None if border is None else predicted == border)
         number = objects[row - window[0], column - window[1]]
         if not number:
             raise OptionError("point", "no object", "an object in the prediction", "Point at the middle of one.")

@@ -20,13 +20,12 @@ from pixelwise.labels.watershed import seeded_watershed
 
 Float = npt.NDArray[np.floating[Any]]
 Int32 = npt.NDArray[np.int32]
+AnyArray = npt.NDArray[np.bool_] | npt.NDArray[np.floating[Any]]
 AnyMap = npt.NDArray[np.integer[Any]]
-_SEED = 0.5
-"""Interior less border probability from which on a pixel is certain to be inside an object."""
-_LEAST_SEED = 4
-"""Pixels of the smallest seed; smaller ones are noise."""
+_LEAST_SEED = 12
+"""Pixels of the smallest part of an interior that is an object; smaller ones are noise."""
 _SMOOTHING = 1.0
-"""Standard deviation of the filter on the landscape, in pixels."""
+"""Standard deviation of the filter on the depth below an edge, in pixels: it has fewer maxima."""
 _LINE = 1.0
 """Width of a line that cuts: of two neighbours on either side of it, one is under it."""
 _WAIST = 0.8
@@ -35,31 +34,27 @@ _WINDOW = 512
 """Pixels around a point in which its region is sought first."""
 
 
-def separate_objects(
-    interior: Float, border: Float | None = None, seeds: AnyMap | None = None, *, foreground: float = 0.5
-) -> Int32:
-    """Return objects from the probabilities of a live map, by a seeded watershed.
+def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: AnyMap | None = None) -> Int32:
+    """Return objects from the interior and the border that a model shows, by seeded watersheds.
 
-    Objects are where interior and border together are more probable than not: the border is the rim of an object, or
-    the line between two that touch. Water rises from the seeds over the landscape border - interior, so that objects
-    that touch meet on the border. Without a border the landscape is the depth below the objects' edge, and objects
-    part at their waists.
+    The border is the rim of an object, or the line between two that touch; both are parts of objects. Each connected
+    part of the interior is an object, or several where it has narrow waists. Then the objects grow into the border, and
+    meet where water that rises from them over the depth below their edge would.
 
     Parameters
     ----------
     interior, border
-        Probabilities (height, width) in 0..1.
+        (height, width): where a label map shows these classes, bool, or their probabilities in 0..1. The label map of a
+        live model follows the image's edges; its probabilities are coarser. Without a border objects part at their
+        waists alone.
     seeds
         int (height, width), ids from 1: one stroke an object, for instance. Each is an object, and keeps its id.
-        Without it the seeds are the connected parts where interior exceeds border by far.
-    foreground
-        The least sum of interior and border in an object.
+        Without it the seeds are the parts of the interior, but for specks.
 
     Returns
     -------
     instance_map
-        int32 (height, width), 0 = no object; ids 1..n, or those of the seeds. Parts of the foreground without a seed
-        are no objects.
+        int32 (height, width), 0 = no object; ids 1..n, or those of the seeds. Parts without a seed are no objects.
 
     Raises
     ------
@@ -68,22 +63,22 @@ def separate_objects(
 
     Examples
     --------
-    >>> interior = np.array([[0.9, 0.9, 0.2, 0.9, 0.9]] * 3)
-    >>> border = np.array([[0.0, 0.0, 0.7, 0.0, 0.0]] * 3)
+    >>> interior = np.array([[0.9, 0.9, 0.9, 0.2, 0.9, 0.9, 0.9]] * 4)
+    >>> border = np.array([[0.0, 0.0, 0.0, 0.7, 0.0, 0.0, 0.0]] * 4)
     >>> separate_objects(interior, border)[0].tolist()
-    [1, 1, 1, 2, 2]
+    [1, 1, 1, 1, 2, 2, 2]
     """
     _require_maps(interior, border, seeds)
-    total = interior if border is None else interior + border
-    mask: Mask = total >= foreground
-    if border is None:
-        depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1], _SMOOTHING)
-        if seeds is None:
-            return _merge_at_wide_waists(seeded_watershed(-depth, _peaks(depth, mask), mask), depth)
-        return seeded_watershed(-depth, seeds, mask | (seeds > 0))
-    certainty = ndimage.gaussian_filter((interior - border).astype(np.float32), _SMOOTHING)
-    seeds = _certain_parts(certainty, mask) if seeds is None else seeds
-    return seeded_watershed(-certainty, seeds, mask | (seeds > 0))
+    inside, rim = interior.astype(np.float32), np.zeros(interior.shape, np.float32)
+    if border is not None:
+        rim = border.astype(np.float32)
+    foreground: Mask = inside + rim >= 0.5
+    core = foreground & (inside > rim)
+    if seeds is None:
+        parts = _drop_specks(_part_at_waists(core))
+    else:
+        parts = seeded_watershed(-_depth(core), seeds, core | (seeds > 0))
+    return parts if border is None else seeded_watershed(-_depth(foreground), parts, foreground | (parts > 0))
 
 
 def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
@@ -350,20 +345,25 @@ def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], 
     return ids
 
 
-def _certain_parts(certainty: Float, mask: Mask) -> Int32:
-    """Return the 4-connected parts where interior exceeds border by `_SEED`, without specks, numbered from 1."""
-    seeds, count = ndimage.label((certainty > _SEED) & mask)
-    large = np.bincount(seeds.ravel(), minlength=count + 1) >= _LEAST_SEED
+def _depth(mask: Mask) -> npt.NDArray[np.float64]:
+    """Return the distance to the mask's edge, smoothed; beyond the map it goes on as outside."""
+    depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    return ndimage.gaussian_filter(depth, _SMOOTHING)
+
+
+def _part_at_waists(mask: Mask) -> Int32:
+    """Return the 4-connected parts of a mask, cut at narrow waists, numbered from 1."""
+    depth = _depth(mask)
+    peaks, _ = ndimage.label((depth == ndimage.maximum_filter(depth, 3)) & mask, np.ones((3, 3), bool))
+    return _merge_at_wide_waists(seeded_watershed(-depth, peaks, mask), depth)
+
+
+def _drop_specks(parts: Int32) -> Int32:
+    """Return the parts that are no specks, numbered from 1."""
+    large = np.bincount(parts.ravel()) >= _LEAST_SEED
     large[0] = False
     table = (np.cumsum(large) * large).astype(np.int32)
-    numbers: Int32 = table[seeds]
-    return numbers
-
-
-def _peaks(depth: Float, mask: Mask) -> Int32:
-    """Return the local maxima of the depth below the foreground's edge, numbered from 1."""
-    peaks, _ = ndimage.label((depth == ndimage.maximum_filter(depth, 3)) & mask, np.ones((3, 3), bool))
-    numbers: Int32 = peaks.astype(np.int32)
+    numbers: Int32 = table[parts]
     return numbers
 
 
@@ -412,10 +412,10 @@ def _require_id(object_id: int) -> None:
         raise OptionError("object_id", f"{object_id:,}", expected, "Cut the image into tiles.")
 
 
-def _require_maps(interior: Float, border: Float | None, seeds: AnyMap | None) -> None:
+def _require_maps(interior: AnyArray, border: AnyArray | None, seeds: AnyMap | None) -> None:
     if interior.ndim != 2 or interior.size == 0:
         expected = "(height, width) with a pixel or more"
-        raise ShapeError("interior", str(interior.shape), expected, "Pass one image's probabilities.")
+        raise ShapeError("interior", str(interior.shape), expected, "Pass one image's maps.")
     for where, values in (("border", border), ("seeds", seeds)):
         if values is not None and values.shape != interior.shape:
             expected = f"{interior.shape}, the interior's shape"
