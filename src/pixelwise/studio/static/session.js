@@ -1,5 +1,6 @@
 // Holds the page, the stage and the server together: opens images, sends actions, hears events.
 import * as api from "./api.js";
+import { isBackground } from "./colors.js";
 import { ActionQueue } from "./queue.js";
 import { Pointer } from "./canvas/pointer.js";
 import { Stage } from "./canvas/stage.js";
@@ -12,7 +13,7 @@ import { classesOf, currentClass, get, imageOf, set, watch } from "./store.js";
 import { T } from "./text.js";
 
 const TILES_PAUSE = 350; // milliseconds of rest after a stroke before its tiles are read again
-const PROJECT_PAUSE = 700;
+const PROJECT_PAUSE = 1000;
 const TOAST_TIME = 7000;
 
 const queue = new ActionQueue((saving) => set({ saving }), complain);
@@ -24,6 +25,7 @@ let toastCount = 0;
 
 export const stage = new Stage({
   onView: () => set({ zoom: stage.viewport.scale }),
+  onPicture: () => get().reading && set({ reading: false }),
   onPrediction: (model) => {
     const current = !isLive(get()) || (answering !== null && model >= answering);
     if (current && get().outdated) set({ outdated: false });
@@ -126,7 +128,8 @@ function actionDone({ image, type }, { number, changed_box_tlbr: box, image: ent
         images: project.images.map((other) => (other.id === entry.id ? entry : other)),
       },
     });
-  } else refreshSoon();
+  }
+  refreshSoon(); // for the number of pixels of each class
 }
 
 export const isLive = (s) => (s.project?.live?.use ?? "live") === "live";
@@ -151,7 +154,7 @@ export function openImage(id) {
   const image = get().project?.images.find((one) => one.id === id);
   if (!image) return;
   tool().cancel();
-  set({ image: id, features: null, ask: null, outdated: get().model > 0 });
+  set({ image: id, features: null, ask: null, reading: true, outdated: get().model > 0 });
   stage.open(id, [image.height, image.width], get().project.number);
   if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 128)) });
   showReadout(pointer.point());
@@ -222,7 +225,8 @@ export async function refreshCurve() {
 
 /** Reads the project, opens its first image and begins to listen. */
 export async function start() {
-  watch(classesOf, (classes) => stage.setClasses(classes));
+  const looks = (s) => classesOf(s).map((c) => `${c.index} ${c.color} ${isBackground(c)}`).join();
+  watch(looks, () => stage.setClasses(classesOf(get()))); // pixel counts change often, and paint nothing
   watch((s) => s.opacity, showOpacity);
   watch((s) => s.compare, showOpacity);
   watch((s) => s.tool === "objects" || (imageOf(s)?.objects ?? 0) > 0, (has) => stage.setHasObjects(has));

@@ -18,6 +18,7 @@ let state = {
   compare: false, // true while the key that hides every layer is held
   zoom: 1,
   saving: { waiting: 0, failing: false },
+  reading: false, // nothing of the open image is there yet
   outdated: false, // the shown prediction is older than the labels
   features: null, // {done, all} of the open image
   model: 0,

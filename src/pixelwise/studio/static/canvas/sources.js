@@ -27,6 +27,7 @@ export function imageSource(stage) {
       if (stage.image !== image) return false;
       entry.picture?.close();
       Object.assign(entry, { picture, contrast: contrastKey });
+      stage.onPicture();
       return true;
     },
   };
@@ -103,18 +104,20 @@ export function objectSource(stage) {
 /** Objects as outlines, so that the picture inside stays visible. */
 function paintObjects(entry) {
   const { width, height, ids } = entry;
+  const isOther = (row, column, id) =>
+    row >= 0 && column >= 0 && row < height && column < width && ids[row * width + column] !== id;
   const isEdge = (i) => {
     const column = i % width;
-    const id = ids[i];
-    return (
-      (column > 0 && ids[i - 1] !== id) ||
-      (column < width - 1 && ids[i + 1] !== id) ||
-      (i >= width && ids[i - width] !== id) ||
-      (i < ids.length - width && ids[i + width] !== id)
-    );
+    const row = (i - column) / width;
+    const differs = (step) =>
+      isOther(row, column - step, ids[i]) ||
+      isOther(row, column + step, ids[i]) ||
+      isOther(row - step, column, ids[i]) ||
+      isOther(row + step, column, ids[i]);
+    return differs(1) || differs(2);
   };
   entry.picture = paintTable(entry, "picture", width, height, (i) => {
     if (ids[i] === 0) return 0;
-    return isEdge(i) ? objectColor(ids[i]) : (objectColor(ids[i]) & 0x00ffffff) | 0x38000000;
+    return isEdge(i) ? objectColor(ids[i]) : (objectColor(ids[i]) & 0x00ffffff) | 0x18000000;
   });
 }

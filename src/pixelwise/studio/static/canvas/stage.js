@@ -14,11 +14,12 @@ const LONGEST_LOOK = 4000;
 
 export class Stage {
   /**
-   * `onView()` after a change of the view, `onPrediction(model)` when prediction has arrived and
-   * all that is visible is of that model or a newer one, `onFailure(error)` where a tile cannot be had.
+   * `onView()` after a change of the view, `onPicture()` when a part of the picture is there, `onPrediction(model)` when
+   * prediction has arrived and all that is visible is of that model or a newer one, `onFailure(error)` where a tile
+   * cannot be had.
    */
-  constructor({ onView, onPrediction, onFailure }) {
-    Object.assign(this, { onView, onPrediction, onFailure });
+  constructor(listeners) {
+    Object.assign(this, listeners);
     this.element = document.createElement("div");
     this.element.className = "stage";
     this.image = null; // id
