@@ -18,6 +18,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
 
 from pixelwise.core.classes import IGNORE_INDEX  # noqa: E402
 from pixelwise.labels.strokes import Stroke, paint_polygon, paint_stroke  # noqa: E402
+from pixelwise.studio import app  # noqa: E402
 from tests.studio.browsing import Browsing, ServedStudio  # noqa: E402
 from tests.studio.test_training import STAND_IN  # noqa: E402
 
@@ -71,6 +72,14 @@ def visit(browser: sync_api.Browser) -> Iterator[Callable[..., Browsing]]:
         window.page.close()
         assert not window.messages
         assert not [address for address in window.requests if OTHER_PATHS.match(address)]
+
+
+def test_every_module_is_loaded_at_once() -> None:
+    """The page names all its modules, so that the browser need not find one after the other."""
+    static = Path(app.__file__).parent / "static"
+    modules = {path.relative_to(static).as_posix() for path in static.rglob("*.js")}
+    named = set(re.findall(r'"/static/([^"]+\.js)"', (static / "index.html").read_text(encoding="utf-8")))
+    assert named == modules - {"canvas/decode_worker.js"}
 
 
 def test_strokes_of_the_page_are_those_of_the_library(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
