@@ -124,9 +124,12 @@ def _apply_stroke(labels: ImageLabels, entry: Entry, regions: Path) -> Box | Non
     stroke, label_map, class_index = _stroke(entry), labels.label_map, entry["class_index"]
     box_tlbr = stroke_box(stroke, labels.size)
 
-    def paint(tile: npt.NDArray[np.uint8], top: int, left: int) -> None:
+    def paint(tile: npt.NDArray[np.uint8], top: int, left: int) -> bool:
+        if not _is_near(stroke, top, left):
+            return False
         moved = tuple((row - top, column - left) for row, column in stroke.points)
         paint_stroke(tile, Stroke(moved, stroke.width), class_index)
+        return True
 
     return _paint(label_map, box_tlbr, class_index, lambda: stroke_mask(stroke, labels.size), paint)
 
@@ -135,8 +138,9 @@ def _apply_polygon(labels: ImageLabels, entry: Entry, regions: Path) -> Box | No
     points, class_index = _points(entry), entry["class_index"]
     box_tlbr = stroke_box(Stroke(points, 1.0), labels.size)
 
-    def paint(tile: npt.NDArray[np.uint8], top: int, left: int) -> None:
+    def paint(tile: npt.NDArray[np.uint8], top: int, left: int) -> bool:
         paint_polygon(tile, [(row - top, column - left) for row, column in points], class_index)
+        return True
 
     return _paint(labels.label_map, box_tlbr, class_index, lambda: polygon_mask(points, labels.size), paint)
 
@@ -146,9 +150,9 @@ def _paint(
     box_tlbr: Box,
     class_index: int,
     whole_mask: Callable[[], tuple[Box, npt.NDArray[np.bool_]]],
-    paint_tile: Callable[[npt.NDArray[np.uint8], int, int], None],
+    paint_tile: Callable[[npt.NDArray[np.uint8], int, int], bool],
 ) -> Box | None:
-    """Paint a shape in one piece, or tile by tile where its box is large."""
+    """Paint a shape in one piece, or tile by tile where its box is large: `paint_tile` returns whether it did."""
     top, left, bottom, right = box_tlbr
     if top >= bottom or left >= right:
         return None
@@ -161,9 +165,19 @@ def _paint(
             height, width = label_map.size
             part = tile_top, tile_left, min(tile_top + SIDE, height), min(tile_left + SIDE, width)
             tile = label_map.read(part)
-            paint_tile(tile, tile_top, tile_left)
-            label_map.write(part, tile)
+            if paint_tile(tile, tile_top, tile_left):
+                label_map.write(part, tile)
     return box_tlbr
+
+
+def _is_near(stroke: Stroke, top: int, left: int) -> bool:
+    """Return whether a stroke may have pixels in the tile at a corner: it comes near enough to the tile's middle."""
+    points = np.array(stroke.points) - (top + SIDE / 2, left + SIDE / 2)
+    starts, steps = (points[:-1], np.diff(points, axis=0)) if len(points) > 1 else (points, np.zeros_like(points))
+    lengths = np.maximum((steps**2).sum(axis=1), 1e-12)
+    shares = np.clip(-(starts * steps).sum(axis=1) / lengths, 0, 1)
+    distances = np.hypot(*(starts + shares[:, None] * steps).T)
+    return bool(distances.min() <= stroke.width / 2 + SIDE * 0.7072 + 1)
 
 
 def _apply_clean(labels: ImageLabels, entry: Entry, regions: Path) -> Box | None:

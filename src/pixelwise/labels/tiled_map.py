@@ -186,7 +186,12 @@ class TiledMap:
 
     def _counts_in(self, place: tuple[int, int]) -> dict[int, int]:
         if place not in self._counts:
-            values, numbers = np.unique(self._tiles[place], return_counts=True)
+            if self.dtype == np.uint8:
+                numbers = np.bincount(self._tiles[place].ravel(), minlength=256)
+                values = np.flatnonzero(numbers)
+                numbers = numbers[values]
+            else:
+                values, numbers = np.unique(self._tiles[place], return_counts=True)
             self._counts[place] = dict(zip(values.tolist(), numbers.tolist(), strict=True))
         return self._counts[place]
 
