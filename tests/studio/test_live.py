@@ -71,6 +71,12 @@ def test_strokes_are_learned_predicted_accepted_and_asked_about(client: Any, stu
     wait(lambda: studio.live._learner.is_settled)
     wait(lambda: (predicted(client, 1)[..., 0] == truth).mean() > 0.85)
 
+    # Of the test image, which is labelled the wrong way round, there is an honest score.
+    wait(lambda: bool(client.get("/api/curve").json()))
+    (scored,) = client.get("/api/curve").json()
+    assert (scored["run"], scored["split"]) == ("live", "test")
+    assert scored["score"] < 0.15
+
     # The pixel that it is least sure of is asked about, and never twice.
     client.post("/api/view", json=view)
     asked = [client.get("/api/suggest?image=0").json() for _ in range(2)]

@@ -84,7 +84,7 @@ def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, t
     assert command(client, command="start").json()["error"]["where"] == "training"
     assert command(client, command="stop").status_code == 200
     wait(lambda: training.describe()["state"] == "stopped")
-    again = training_module.Training(studio.project, lambda: None, lambda run: None)
+    again = training_module.Training(studio.project, studio.curve, lambda: None, lambda run: None)
     assert (again.describe()["state"], again.describe()["run"], again.describe()["minutes"]) == ("stopped", "run-1", 5)
     again.resume()
     wait(lambda: again.describe()["state"] == "done")

@@ -69,7 +69,7 @@ def studio(
     if sample == (folder is not None):
         found = "a folder and `sample`" if sample else "no folder"
         raise OptionError("folder", found, "a folder of images, or `sample=True` to try it", "Give one of them.")
-    if sample:
+    if folder is None:
         project = open_sample(SAMPLE if out is None else out)
     else:
         names = None if classes is None else [name.strip() for name in classes.split(",")]

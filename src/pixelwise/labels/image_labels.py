@@ -59,7 +59,7 @@ class ImageLabels:
     def apply(self, entry: Entry, regions: Path) -> Box | None:
         """Change the maps as an action says; return the box of what changed, `None` for nothing."""
         self._remember(entry, regions)
-        changed = _ACTIONS[entry["type"]](self, entry, regions)
+        changed: Box | None = _ACTIONS[entry["type"]](self, entry, regions)
         self.number = entry["number"]
         return changed
 

@@ -18,7 +18,7 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_atomically
 from pixelwise.labels.tiled_map import Box
 
-DTYPES = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
+DTYPES: dict[str, np.dtype[Any]] = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
 UNCHANGED = {"labels": 255, "objects": -1}
 """What stands for a pixel that the action left as it was."""
 MOST_AREA = 2**26

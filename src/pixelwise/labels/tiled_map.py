@@ -204,7 +204,7 @@ class TiledMap:
         """Return the CRC-32 of all values, row by row; big rows of nothing are not made one by one."""
         value = 0
         for rows in self.rows():
-            value = zlib.crc32(np.ascontiguousarray(rows), value)
+            value = zlib.crc32(np.ascontiguousarray(rows).data, value)
         return value
 
     def _tile_box(self, place: tuple[int, int]) -> Box:

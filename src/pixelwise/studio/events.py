@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 HEARTBEAT_SECONDS = 15.0
+END = ""
+"""What ends a stream."""
 MOST_WAITING = 1000
 """Events that a client has not taken. One that is further behind is let go, and connects anew."""
 MOST_REPLAYED = 10_000
@@ -21,14 +23,14 @@ MOST_REPLAYED = 10_000
 class _Listener:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.queue: asyncio.Queue[str | None] = asyncio.Queue(MOST_WAITING)
+        self.queue: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
 
-    def put(self, text: str | None) -> None:
+    def put(self, text: str) -> None:
         """Called in the listener's loop."""
         if self.queue.full():
             while not self.queue.empty():
                 self.queue.get_nowait()
-            text = None
+            text = END
         self.queue.put_nowait(text)
 
 
@@ -48,9 +50,9 @@ class EventHub:
         """End all streams."""
         with self._lock:
             self._closed = True
-        self._send(None)
+        self._send(END)
 
-    def _send(self, text: str | None) -> None:
+    def _send(self, text: str) -> None:
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
@@ -73,7 +75,7 @@ class EventHub:
                 except asyncio.TimeoutError:
                     yield ": alive\n\n"
                     continue
-                if text is None:
+                if text == END:
                     return
                 yield text
         finally:

@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +21,11 @@ from pixelwise.core.errors import ImageError
 from pixelwise.labels.project import Project
 from pixelwise.labels.tiled_map import Box
 from pixelwise.studio.events import EventHub
+from pixelwise.studio.live_score import measure_on_test
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import PredictionStore, tile_grid, tiles_in
 from pixelwise.studio.predictors import RunPredictor
+from pixelwise.studio.scores import ScoreCurve
 
 if TYPE_CHECKING:
     from pixelwise.studio.learner import Learner
@@ -38,6 +39,8 @@ SURVEYED_TILES = 4
 """Of an image that nobody looks at so many tiles are predicted, to know how unsure the model is of it."""
 VIEW_TILES = 16
 """Of a view of more tiles those in its middle are predicted."""
+MEASURED_SECONDS = 20.0
+"""Between two measurements on the test images people have labelled so long."""
 TOLD_TILES = 4
 """Clients are told after so many new tiles of a view, and after the last."""
 Tile = tuple[int, int]
@@ -59,8 +62,8 @@ class LiveWorker:
     ----------
     project, pictures, hub
         What it learns from, and whom it tells.
-    folder
-        For features and the model.
+    curve
+        Where the score on test images is noted.
 
     Attributes
     ----------
@@ -74,8 +77,8 @@ class LiveWorker:
         `LIVE`, or the name of the run whose prediction is shown.
     """
 
-    def __init__(self, project: Project, pictures: Pictures, hub: EventHub, folder: Path) -> None:
-        self._project, self._pictures, self._hub, self._folder = project, pictures, hub, folder
+    def __init__(self, project: Project, pictures: Pictures, hub: EventHub, curve: ScoreCurve) -> None:
+        self._project, self._pictures, self._hub, self._curve = project, pictures, hub, curve
         self._grids = [tile_grid(image.size) for image in project.images]
         self.store = PredictionStore([image.size for image in project.images])
         self.number, self.learned, self.use = 0, 0, LIVE
@@ -94,6 +97,8 @@ class LiveWorker:
         self._survey: dict[int, int] = {}
         """The number of the prediction that was current when an image was surveyed."""
         self._broken: set[Tile] = set()
+        self._measured = 0
+        """What the model had learned when it was measured last."""
         self._condition = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="pixelwise-live", daemon=True)
@@ -179,7 +184,7 @@ class LiveWorker:
         try:
             from pixelwise.studio.learner import Learner
 
-            learner = self._learner = Learner(self._project, self._pictures, self._folder)
+            learner = self._learner = Learner(self._project, self._pictures, self._project.folder.studio)
             self._revision = learner.revision
             while not self._is_closed:
                 version = self._version
@@ -210,6 +215,7 @@ class LiveWorker:
             or self._predict_view(learner)
             or self._settle(learner, version)
             or self._prepare_others(learner)
+            or self._measure(learner, version)
         )
 
     @property
@@ -352,6 +358,21 @@ class LiveWorker:
                 self._predict(learner, tile)
                 return True
         return False
+
+    def _measure(self, learner: Learner, version: int) -> bool:
+        """Note the score on the test images now and then."""
+        if not self._works or not learner.revision or self._measured == self.learned:
+            return False
+        if self._curve.seconds_since(LIVE) < MEASURED_SECONDS:
+            return False
+        score = measure_on_test(self._project, learner.predict, lambda: self._version != version or self._is_closed)
+        if self._version != version or self._is_closed:
+            return True
+        self._measured = self.learned
+        if score is not None:
+            self._curve.add(LIVE, {"score": round(score, 4), "split": "test", "metric": "mIoU"})
+            self._hub.publish("project", {"number": self._project.number})
+        return True
 
     def _others(self, learner: Learner) -> Iterator[Tile]:
         """Yield tiles to prepare: those with labels, some of each image, beginning with the one in view."""

@@ -224,7 +224,8 @@ class Pictures:
         missing = [(0, max(0, 2 * side - have)) for side, have in zip(shape, scaled.shape[:2], strict=True)]
         padded = np.pad(scaled, (*missing, (0, 0)), mode="edge")[: 2 * shape[0], : 2 * shape[1]]
         sums = padded.reshape(shape[0], 2, shape[1], 2, 3).sum(axis=(1, 3), dtype=np.uint16)
-        return ((sums + 2) // 4).astype(np.uint8)
+        means: UInt8 = ((sums + 2) // 4).astype(np.uint8)
+        return means
 
 
 def encode_jpeg(pixels: UInt8) -> bytes:

@@ -53,6 +53,10 @@ class _Packed:
         return label_map, uncertainty
 
 
+def _pack(values: npt.NDArray[np.generic]) -> bytes:
+    return zlib.compress(np.ascontiguousarray(values).tobytes(), 1)
+
+
 def tile_grid(size: tuple[int, int]) -> list[Box]:
     """Return the tiles of an image in reading order."""
     height, width = size
@@ -87,14 +91,13 @@ class PredictionStore:
 
     def put(self, image: int, tile: int, prediction: TilePrediction) -> None:
         """Take a tile's prediction in place of an older one."""
-        maps = (zlib.compress(np.ascontiguousarray(prediction.label_map), 1),)
-        maps += (zlib.compress(np.ascontiguousarray(prediction.uncertainty), 1),)
+        maps = _pack(prediction.label_map), _pack(prediction.uncertainty)
         values = np.ascontiguousarray(prediction.probabilities, np.float16)
         packed = _Packed(
             prediction.number,
             prediction.label_map.shape,
-            (maps[0], maps[1]),
-            (values.shape, zlib.compress(values, 1)),
+            maps,
+            (values.shape, _pack(values)),
             float(prediction.uncertainty.mean()) / 255,
         )
         with self._lock:

@@ -18,6 +18,7 @@ from pixelwise.studio.live import LiveWorker
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.saver import Saver
+from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training import Training
 
 
@@ -46,8 +47,9 @@ class Studio:
         self.hub = EventHub()
         self.pictures = Pictures(project.images, project.folder.studio / "tiles")
         self.saver = Saver(project.flush, self._tell_of_trouble)
-        self.live = LiveWorker(project, self.pictures, self.hub, project.folder.studio)
-        self.training = Training(project, self._tell_of_training, self._show_trained)
+        self.curve = ScoreCurve(project)
+        self.live = LiveWorker(project, self.pictures, self.hub, self.curve)
+        self.training = Training(project, self.curve, self._tell_of_training, self._show_trained)
         self.asked: dict[int, list[tuple[int, int]]] = {}
         """Points of each image that were asked about."""
 

@@ -69,8 +69,7 @@ def suggest_image(studio: Studio) -> int | None:
     open_images = [state["id"] for state in states if state["state"] == "untouched" and not state["test"]]
     if not open_images:
         unfinished = [state["id"] for state in states if state["state"] == "strokes"]
-        doubts = {number: studio.live.store.doubt(number) or 0.0 for number in unfinished}
-        return max(doubts, key=lambda number: doubts[number]) if doubts else None
+        return max(unfinished, key=lambda number: studio.live.store.doubt(number) or 0.0) if unfinished else None
     vectors = {str(number): vector for number, vector in studio.live.embeddings().items()}
     candidates = [str(number) for number in open_images if str(number) in vectors]
     if not candidates:

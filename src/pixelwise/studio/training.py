@@ -16,6 +16,7 @@ from typing import Any
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import read_json_object, write_text
 from pixelwise.labels.project import Project
+from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
 
 PROGRAM = [sys.executable, "-m", "pixelwise.studio.training_process"]
@@ -46,6 +47,8 @@ class Training:
     ----------
     project
         What is trained on.
+    curve
+        Where scores are noted.
     on_change
         Called, from a thread, when the state has changed.
     on_done
@@ -57,8 +60,14 @@ class Training:
         Models from elsewhere that can be shown like finished runs, by the names that the page has for them.
     """
 
-    def __init__(self, project: Project, on_change: Callable[[], None], on_done: Callable[[Path], None]) -> None:
-        self._project, self._on_change, self._on_done = project, on_change, on_done
+    def __init__(
+        self,
+        project: Project,
+        curve: ScoreCurve,
+        on_change: Callable[[], None],
+        on_done: Callable[[Path], None],
+    ) -> None:
+        self._project, self._curve, self._on_change, self._on_done = project, curve, on_change, on_done
         self.models: dict[str, Path] = {}
         self._folder = project.folder.studio / "runs"
         self._state = _State()
@@ -69,10 +78,6 @@ class Training:
         self._began = 0.0
         self._lock = threading.Lock()
         self._note_stopped_run()
-
-    @property
-    def _curve_path(self) -> Path:
-        return self._project.folder.studio / "scores.json"
 
     def _note_stopped_run(self) -> None:
         """Offer to resume the last run where it was not finished."""
@@ -106,11 +111,6 @@ class Training:
         """Return the finished runs, oldest first: name, score and the split it was measured on."""
         finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
         return [{"name": name, **read_score(self._folder / name)} for name in finished]
-
-    def curve(self) -> list[dict[str, Any]]:
-        """Return the scores over the time of labelling, oldest first."""
-        points = read_json_object(self._curve_path).get("scores", [])
-        return [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
 
     def path_of(self, name: str) -> Path:
         """Return the directory of a finished run, or a model from elsewhere. Raises `OptionError` for another name."""
@@ -236,17 +236,12 @@ class Training:
             result = read_score(self._folder / name)
             state.state, state.share, state.remaining_seconds = DONE, 1.0, 0.0
             state.score, state.message = result["score"], ""
-            self._add_to_curve(name, result)
+            self._curve.add(name, result)
         elif was_stopped or "stopped" in last:
             state.state = STOPPED
         else:
             state.state = FAILED
             state.message = str(last.get("error") or self._last_log_lines(name) or f"it ended with code {code}")
-
-    def _add_to_curve(self, name: str, result: dict[str, Any]) -> None:
-        seconds = round(self._project.history.labelling_seconds, 1)
-        points = [*self.curve(), {"labelling_seconds": seconds, "run": name, **result}]
-        write_text(self._curve_path, json.dumps({"scores": points}))
 
     def _last_log_lines(self, name: str) -> str:
         text = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")

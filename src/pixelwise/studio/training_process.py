@@ -29,6 +29,9 @@ class _Progress(Callback):
     def __init__(self) -> None:
         self._last = 0.0
 
+    def on_start(self, step: int, steps: int) -> None:
+        tell({"step": step, "steps": steps})
+
     def on_step(self, step: int, loss: float) -> None:
         now = time.monotonic()
         if now - self._last >= PAUSE_SECONDS:

@@ -100,8 +100,8 @@ async def training(request: Request) -> Response:
     if minutes is not None and type(minutes) not in (int, float):
         raise OptionError("minutes", repr(minutes)[:80], "a number", "Send another.")
     if command == "start":
-        start = {"from_last": content.get("from_last") is True, "task": content.get("task")}
-        await run_in_threadpool(studio.training.start, minutes, **start)
+        from_last, task = content.get("from_last") is True, content.get("task")
+        await run_in_threadpool(studio.training.start, minutes, from_last=from_last, task=task)
     elif command in ("stop", "resume"):
         await run_in_threadpool(studio.training.stop if command == "stop" else studio.training.resume)
     else:
@@ -111,4 +111,4 @@ async def training(request: Request) -> Response:
 
 def curve(request: Request) -> Response:
     """`GET /api/curve`: scores over the time of labelling."""
-    return JSONResponse(request.app.state.studio.training.curve())
+    return JSONResponse(request.app.state.studio.curve.points())

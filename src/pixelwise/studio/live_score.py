@@ -1,0 +1,44 @@
+"""The live model's score on the images marked as test, which it never learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pixelwise.labels.project import Project
+from pixelwise.labels.tiled_map import Box
+from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.metrics.pixels import counted_pixels
+from pixelwise.studio.prediction_store import TilePrediction, tile_grid
+
+MOST_TILES = 64
+"""Of more labelled tiles in test images so many are scored, spread over them."""
+
+
+def measure_on_test(
+    project: Project, predict: Callable[[int, int], TilePrediction], should_stop: Callable[[], bool]
+) -> float | None:
+    """Return the mean IoU over the labelled pixels of test images; `None` where there are none, or it was stopped."""
+    classes = project.classes
+    confusion = ConfusionMatrix(classes.num_classes)
+    tiles = list(_labelled_tiles(project))
+    for image, tile, box_tlbr in tiles[:: -(-len(tiles) // MOST_TILES) or 1]:
+        if should_stop() or project.classes is not classes:
+            return None
+        label_map = project.labels(project.images[image].name).label_map.read(box_tlbr)
+        prediction = predict(image, tile)
+        if project.classes is not classes:
+            return None
+        confusion.update(prediction.label_map, label_map)
+    return float(confusion.miou()) if confusion.pixels else None
+
+
+def _labelled_tiles(project: Project) -> Iterator[tuple[int, int, Box]]:
+    """Yield image, tile and box of the tiles of test images that have labels."""
+    for number, image in enumerate(project.images):
+        if project.history.of(image.name).is_test and project.counts(image.name):
+            label_map = project.labels(image.name).label_map
+            for tile, box_tlbr in enumerate(tile_grid(image.size)):
+                if np.any(counted_pixels(label_map.read(box_tlbr))):
+                    yield number, tile, box_tlbr
