@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -212,6 +211,14 @@ def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsi
     window.saved()
     painted = studio.label_map(6) == 1
     assert painted[SIZE[0] // 2, SIZE[1] // 2 + 12]
+    window.page.keyboard.down("x")  # the picture alone, as long as the key is held
+    assert not window.page.locator(".layer.labels").is_visible()
+    window.page.keyboard.up("x")
+    assert window.page.locator(".layer.labels").is_visible()
+    window.press("]")
+    size = window.state("s.brush")
+    window.press("[", "[")
+    assert window.state("s.brush") < size
     window.press("?")
     assert window.page.get_by_role("dialog").is_visible()
     window.press("Escape", "PageDown")
@@ -312,9 +319,7 @@ def test_an_image_of_20000_pixels_is_drawn_on_at_once(tmp_path: Path, visit: Cal
     Image.linear_gradient("L").resize((20_000, 800)).save(photos / "long.png", compress_level=1)
     served = ServedStudio(photos, CLASSES)
     try:
-        began = time.monotonic()
         window = visit(served.address)
-        shown_after = time.monotonic() - began
         window.press("2")
         window.draw((400, 100), (400, 19_900))
         level = window.page.evaluate("() => stage.viewport.level()")
@@ -323,7 +328,6 @@ def test_an_image_of_20000_pixels_is_drawn_on_at_once(tmp_path: Path, visit: Cal
         window.saved()
         label_map = served.label_map()
         assert (label_map[400, 200:19_800] == 1).all()
-        assert shown_after < 10
     finally:
         served.stop()
 

@@ -244,7 +244,7 @@ export async function start() {
   watch((s) => s.training.state, trainingChanged);
   const project = await refresh();
   set({ model: project.live?.model ?? 0 });
-  stage.model = get().model;
+  stage.newModel(get().model);
   showOpacity();
   const asked = Number(location.hash.slice(1));
   const first = project.images.find((image) => image.id === asked && location.hash.length > 1) ?? project.images[0];

@@ -79,7 +79,6 @@ const paintVeil = ({ width, height, pixels }) =>
 export function objectSource(stage) {
   return {
     priority: 50,
-    isWanted: () => stage.layers.objects.visible && stage.hasObjects,
     isFresh: (entry) => entry.version >= stage.objectsNumber,
     async load(entry, signal) {
       const { image, objectsNumber: number } = stage;

@@ -25,7 +25,6 @@ export class Stage {
     this.image = null; // id
     this.number = 0; // of the last known action
     this.objectsNumber = 0; // of the last action that may have changed objects
-    this.hasObjects = false; // whether the open image has any, or is to get some
     this.model = 0; // of the newest prediction
     this.epoch = 0; // grows when class indices get another meaning
     this.contrast = { low: 1, high: 99 };
@@ -35,6 +34,8 @@ export class Stage {
     this.loader = new Loader();
     this.layers = this.makeLayers();
     for (const layer of Object.values(this.layers)) this.element.append(layer.canvas);
+    this.setHasObjects(false);
+    this.setHasModel(false);
     this.marks = new Marks(this.viewport);
     this.element.append(this.marks.element);
     new ResizeObserver(() => this.resize()).observe(this.element);
@@ -73,7 +74,7 @@ export class Stage {
   setOpacity(name, value) {
     const layer = this.layers[name];
     const appears = value > 0 && !layer.visible;
-    layer.setOpacity(value);
+    layer.show({ opacity: value });
     if (name === "uncertainty" && appears) {
       for (const entry of this.layers.prediction.entries.values()) if (entry.pixels) this.paintPrediction(entry);
       this.layers.prediction.request();
@@ -82,9 +83,7 @@ export class Stage {
 
   /** Dims the prediction while it is older than the labels. */
   setOutdated(outdated) {
-    const { prediction } = this.layers;
-    prediction.strength = outdated ? 0.45 : 1;
-    prediction.setOpacity(prediction.opacity);
+    this.layers.prediction.show({ strength: outdated ? 0.45 : 1 });
     this.element.classList.toggle("outdated", outdated);
   }
 
@@ -127,13 +126,18 @@ export class Stage {
     this.layers.objects.request();
   }
 
-  setHasObjects(hasObjects) {
-    this.hasObjects = hasObjects;
-    this.layers.objects.request();
+  setHasModel(needed) {
+    this.layers.prediction.show({ needed });
+    this.layers.uncertainty.show({ needed });
+  }
+
+  setHasObjects(needed) {
+    this.layers.objects.show({ needed });
   }
 
   newModel(model) {
     this.model = Math.max(this.model, model);
+    this.setHasModel(this.model > 0);
     this.pauseOfLook = FIRST_LOOK;
     this.layers.prediction.request();
   }

@@ -18,19 +18,21 @@ export class TileLayer {
     this.entries = new Map();
     this.opacity = 1;
     this.strength = 1; // less for what is out of date
+    this.needed = true; // false as long as there is nothing to show
     this.outside = null; // dirty part in device pixels: null nothing, "all", or [left, top, right, bottom]
   }
 
   get visible() {
-    return this.opacity > 0;
+    return this.opacity > 0 && this.needed;
   }
 
-  setOpacity(opacity) {
-    const appears = opacity > 0 && !this.visible;
-    this.opacity = opacity;
-    this.canvas.style.opacity = String(opacity * this.strength);
-    this.canvas.hidden = opacity === 0;
-    if (appears) {
+  /** Changes how the layer is shown: {opacity, strength, needed}. */
+  show(change) {
+    const before = this.visible;
+    Object.assign(this, change);
+    this.canvas.style.opacity = String(this.opacity * this.strength);
+    this.canvas.hidden = !this.visible; // a canvas that is shown costs time in every frame
+    if (this.visible && !before) {
       this.request();
       this.damage();
     }
