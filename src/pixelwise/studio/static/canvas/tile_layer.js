@@ -61,7 +61,7 @@ export class TileLayer {
 
   /** Asks for every visible tile that is missing or out of date. */
   request() {
-    if (!(this.source.isWanted?.() ?? this.visible)) return;
+    if (!this.viewport.isOpen || !(this.source.isWanted?.() ?? this.visible)) return;
     this.wantedTiles().forEach((tile, i) => {
       const entry = this.entry(tile);
       if (this.source.isFresh(entry)) return;

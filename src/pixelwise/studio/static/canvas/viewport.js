@@ -11,11 +11,13 @@ export class Viewport {
     this.scale = 1; // CSS pixels per pixel of the image
     this.row = 0; // of the image, at the stage's upper edge
     this.column = 0;
+    this.isOpen = false; // until there is an image
     this.fitted = true; // follows the stage's size until one zooms or pans
   }
 
   open(size) {
     this.size = size;
+    this.isOpen = true;
     this.fit();
   }
 
