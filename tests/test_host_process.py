@@ -60,7 +60,7 @@ after = {"import": state()}
 data = pw.open_dataset("data")
 pw.check(data)
 after["check"] = state()
-run = pw.train(data, out="run", model="unet", width=1 / 16, epochs=1, quiet=True)
+run = pw.train(data, out="run", model="segnet_basic", width=1 / 16, epochs=1, quiet=True)
 after["train"] = state()
 model = pw.load(run.path / "model.onnx")
 model.predict("data/images/0.png")
@@ -71,7 +71,7 @@ pw.export(run.path, "small.onnx", fast=True)
 after["export"] = state()
 from pixelwise.analysis.inspect_target import from_name, from_run, from_model_file
 from pixelwise.analysis.summary import summarise
-narrow = from_name("unet", 2, 3, None, 1 / 16, [])
+narrow = from_name("segnet_basic", 2, 3, None, 1 / 16, [])
 for subject in (narrow, from_run(run.path), from_model_file(run.path / "model.onnx")):
     summarise(subject.model, (32, 32), subject.in_channels, effective=subject.has_weights)
 after["inspect"] = state()

@@ -43,12 +43,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_python_lines_and_the_commands_of_readme_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, run: RUN
 ) -> None:
-    """With one epoch in place of ten minutes; the command that trains is that of the Python lines, so it is not run."""
+    """With an epoch of a small net in place of ten minutes; the command that trains is that of the Python lines, so it
+    is not run."""
     monkeypatch.chdir(folder)
     (lines,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
     assert "minutes=10" in lines
     names: dict[str, object] = {}
-    exec(lines.replace("minutes=10", "epochs=1, quiet=True"), names)
+    exec(lines.replace("minutes=10", "model='segnet_basic', width=0.06, epochs=1, quiet=True"), names)
     result = names["result"]
     assert result.label_map.shape == (64, 96)
     assert result.label_map.dtype == np.uint8

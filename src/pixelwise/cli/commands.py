@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
@@ -51,19 +50,19 @@ class CommandGroup(TyperGroup):
 
 class _LazyCommands(Mapping[str, Any]):
     def __init__(self, others: Mapping[str, Any]) -> None:
-        self._makers: dict[str, Callable[[], Any]] = {
-            name: functools.cache(functools.partial(_make_command, name)) for name in COMMANDS
-        }
-        self._makers |= {name: lambda command=command: command for name, command in others.items()}
+        self._commands: dict[str, Any] = dict.fromkeys(COMMANDS) | dict(others)  # `None` until it is asked for
 
     def __getitem__(self, name: str) -> Any:
-        return self._makers[name]()
+        command = self._commands[name]
+        if command is None:
+            command = self._commands[name] = _make_command(name)
+        return command
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
+        return iter(self._commands)
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._commands)
 
 
 def _make_command(name: str) -> Any:
