@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             _save(folder / "uneven" / "images" / "0.png", image)
             _save(folder / "uneven" / "masks" / "0.png", mask[:32])
     (folder / "photos" / "classes.yaml").write_text("classes: [background, square]\n")
-    pw.train(folder / "photos", out=folder / "runs" / "photos", epochs=1, pretrained=False, quiet=True)
+    pw.train(folder / "photos", out=folder / "runs/photos", model="segnet_basic", width=0.06, epochs=1, quiet=True)
     return folder
 
 

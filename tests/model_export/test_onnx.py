@@ -221,18 +221,22 @@ def coarse(*magnifications: float, flipped: Sequence[int] = (-1,)) -> Pipeline:
     )
 
 
-@pytest.mark.parametrize(("magnification", "flipped"), [(1.0, (-1,)), (1.25, (-1,)), (1.25, (-2, -1))])
+@pytest.fixture(scope="module", params=[(1.0, (-1,)), (1.25, (-1,)), (1.25, (-2, -1))], ids=str)
+def coarse_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pipeline, Path]:
+    """A pipeline with coarser logits at a test-time scale and with flips, and its model file."""
+    scale, flipped = request.param
+    pipeline, path = coarse(scale, flipped=flipped), tmp_path_factory.mktemp("coarse") / "model.onnx"
+    export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), path)
+    return pipeline, path
+
+
 @pytest.mark.parametrize("engine", [OnnxRuntimeEngine, OpenVinoEngine])
 def test_coarser_logits_beside_all_lead_to_the_same_labels(
-    magnification: float,
-    flipped: Sequence[int],
-    engine: Callable[[Path], OnnxRuntimeEngine | OpenVinoEngine],
-    tmp_path: Path,
+    coarse_file: tuple[Pipeline, Path], engine: Callable[[Path], OnnxRuntimeEngine | OpenVinoEngine]
 ) -> None:
-    pipeline = coarse(magnification, flipped=flipped)
-    export_onnx(pipeline, replace(INFO, stride=pipeline.stride, tile=96), tmp_path / "model.onnx")
+    pipeline, path = coarse_file
     image = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
-    opened = engine(tmp_path / "model.onnx")
+    opened = engine(path)
     with torch.no_grad():
         logits = pipeline(torch.from_numpy(image[None])).numpy()
         assert_allclose(opened(image[None]), logits, rtol=0, atol=1e-5)

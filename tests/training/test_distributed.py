@@ -25,9 +25,11 @@ from pixelwise_scenes import write_scenes
 SCRIPT = """
 import sys
 from pixelwise.cli.app import main
-from pixelwise.training import distributed, loop
+from pixelwise.training import distributed, loop, session
 loop.CHECKPOINT_SECONDS = 0.0
 distributed.has_bfloat16_unit = lambda: {half}
+if {only_weights}:
+    session.finish = lambda *_: None
 main()
 """
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
@@ -42,9 +44,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def command(data: Path, out: Path, launcher: Sequence[str] = LAUNCHER, *, half: bool = False) -> list[str]:
+def command(
+    data: Path, out: Path, launcher: Sequence[str] = LAUNCHER, *, half: bool = False, only_weights: bool = False
+) -> list[str]:
+    """Return the command that trains; with `only_weights` it neither exports nor measures the model, which takes as
+    long as the training."""
     script = out.with_suffix(".py")
-    script.write_text(SCRIPT.format(half=half))
+    script.write_text(SCRIPT.format(half=half, only_weights=only_weights))
     arguments = [*ARGUMENTS, "--recipe", "segnet", *(["--resume"] if (out / "config.yaml").is_file() else [])]
     return [sys.executable, *launcher, str(script), "train", str(data), "--out", str(out), *arguments]
 
@@ -99,7 +105,7 @@ def test_a_killed_process_ends_the_run_with_a_message_and_it_goes_on_from_there(
     data: Path, two: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "broken"
-    process = subprocess.Popen(command(data, out), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(data, out, only_weights=True), stderr=subprocess.PIPE, text=True)
     while not (out / "checkpoints" / "last.ckpt").is_file():
         assert process.poll() is None
         time.sleep(0.01)
@@ -109,7 +115,7 @@ def test_a_killed_process_ends_the_run_with_a_message_and_it_goes_on_from_there(
     assert "ended before its time" in printed
     assert "--resume" in printed
     assert not (out / "report.html").exists()
-    subprocess.run(command(data, out), check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command(data, out, only_weights=True), check=True, stderr=subprocess.DEVNULL)
     expected = weights(two)
     assert all(torch.equal(tensor, expected[name]) for name, tensor in weights(out).items())
 

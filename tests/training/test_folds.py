@@ -19,7 +19,7 @@ from pixelwise.training.options import TrainOptions
 from pixelwise.training.run import train
 from pixelwise_scenes import write_scenes
 
-SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 1, "quiet": True}
+SMALL: dict[str, Any] = {"model": "segnet_basic", "width": 0.06, "epochs": 1, "quiet": True}
 
 
 @pytest.fixture(scope="module")

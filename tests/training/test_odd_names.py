@@ -21,7 +21,7 @@ BYTES = os.fsdecode(b"caf\xe9")
 SCRIPT = "<script>alert(1)</script>"
 ESCAPE = "a\x1b[31mb"
 NAMES = (BYTES, "<img src=x onerror=alert(2)>", ESCAPE, "[red]g[bold]:smile:", "l" * 249)
-ONE_STEP = ("--model", "segnet", "--width", "0.06", "--epochs", "1", "--skip-bad")
+ONE_STEP = ("--model", "segnet_basic", "--width", "0.06", "--epochs", "1", "--skip-bad")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from pixelwise.training.run import train
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise_scenes import write_scenes
 
-SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 2, "quiet": True}
+SMALL: dict[str, Any] = {"model": "segnet_basic", "width": 0.06, "epochs": 2, "quiet": True}
 
 
 @pytest.fixture(scope="module")

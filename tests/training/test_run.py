@@ -37,7 +37,7 @@ from pixelwise.training.weights import build_pipeline, load_run, load_starting_w
 from pixelwise_scenes import write_scenes
 
 EPOCHS = 12
-SMALL = {"model": "segnet", "width": 0.06, "epochs": EPOCHS, "quiet": True}
+SMALL = {"model": "segnet_basic", "width": 0.06, "epochs": EPOCHS, "quiet": True}
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -46,7 +46,7 @@ from pixelwise.training.run import train
 loop.CHECKPOINT_SECONDS = 0.0
 distributed.has_bfloat16_unit = lambda: False
 resume = Path(sys.argv[2], "config.yaml").is_file()
-train(sys.argv[1], out=sys.argv[2], model="segnet", width=0.06, epochs={epochs}, resume=resume, quiet=True)
+train(sys.argv[1], out=sys.argv[2], model="segnet_basic", width=0.06, epochs={epochs}, resume=resume, quiet=True)
 """
 
 
@@ -203,7 +203,7 @@ def test_a_run_finished_twice_has_the_same_class_bias(whole: Path, data: Path, t
 
 
 def test_an_authors_recipe_leaves_the_scores_as_trained(data: Path, tmp_path: Path) -> None:
-    train(data, out=tmp_path, model="segnet", width=0.06, epochs=1, recipe="segnet", quiet=True)
+    train(data, out=tmp_path, model="segnet_basic", width=0.06, epochs=1, recipe="segnet", quiet=True)
     assert load_tensors(tmp_path / "weights.safetensors")[1]["class_bias"] is None
 
 
@@ -221,7 +221,7 @@ def test_minutes_become_steps_once(
     # from, so steps of 2 s get the other 31.75 s, less what reading the data took. Where validation takes longer than
     # there is, half of the time goes into steps.
     monkeypatch.setattr(plan, "measure_cost", lambda *_: Cost(step=2.0, validation=validation))
-    train(data, out=tmp_path / "run", model="segnet", width=0.06, minutes=1, quiet=True)
+    train(data, out=tmp_path / "run", model="segnet_basic", width=0.06, minutes=1, quiet=True)
     steps = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["recipe"]["steps"]
     assert 8 <= steps <= 15
     assert load_tensors(tmp_path / "run" / "checkpoints" / "last.ckpt")[1]["progress"]["step"] == steps
@@ -237,7 +237,7 @@ def test_from_another_run_keeps_the_body_and_gives_other_classes_a_new_head(
     content["classes"][0]["name"] = "heaven"
     listing.write_text(yaml.safe_dump(content))
     run = tmp_path / "run"
-    train(fewer, out=run, model="segnet", width=0.06, epochs=1, start_from=whole, seed=5, quiet=True)
+    train(fewer, out=run, model="segnet_basic", width=0.06, epochs=1, start_from=whole, seed=5, quiet=True)
     start, _ = load_tensors(whole / "weights.safetensors")
     body, _ = load_tensors(run / "weights.safetensors")
     # One step at warm-up's rate moves no weight far from where it started, but a new head is elsewhere.
@@ -253,7 +253,7 @@ def test_other_data_or_another_model_cannot_be_resumed(whole: Path, data: Path, 
     write_scenes(other, 9, {"train": 4, "val": 2}, size=(64, 96))
     with pytest.raises(RunError, match="other data"):
         train(other, out=whole, resume=True, quiet=True)
-    with pytest.raises(RunError, match="model segnet"):
+    with pytest.raises(RunError, match="model segnet_basic"):
         train(data, out=whole, model="fpn", resume=True, quiet=True)
 
 
@@ -270,7 +270,7 @@ def test_bad_files_are_refused_or_left_out_and_listed(data: Path, tmp_path: Path
     with pytest.raises(DataError, match="`skip_bad=True`"):
         train(broken, out=tmp_path / "run", quiet=True)
     assert not (tmp_path / "run").exists()
-    train(broken, out=tmp_path / "run", model="segnet", width=0.06, epochs=1, skip_bad=True, quiet=True)
+    train(broken, out=tmp_path / "run", model="segnet_basic", width=0.06, epochs=1, skip_bad=True, quiet=True)
     assert victim.name in (tmp_path / "run" / "report.html").read_text()
 
 
@@ -306,7 +306,7 @@ def test_a_full_disk_ends_with_a_typed_error_and_the_run_goes_on_later(
 def test_without_validation_images_the_last_weights_are_kept(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_scenes(data, 0, {"train": 4}, size=(64, 96))
-    run = train(data, out=tmp_path / "run", model="segnet", width=0.06, epochs=2, quiet=True)
+    run = train(data, out=tmp_path / "run", model="segnet_basic", width=0.06, epochs=2, quiet=True)
     assert run.score is None
     assert not (tmp_path / "run" / "metrics.json").exists()
     image = np.zeros((32, 32, 3), np.uint8)

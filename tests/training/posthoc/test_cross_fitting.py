@@ -20,7 +20,7 @@ from pixelwise.training.torch_engine import torch_predictor
 from pixelwise.training.weights import load_run
 from pixelwise_scenes import write_scenes
 
-SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 2, "class_weights": "median", "quiet": True}
+SMALL: dict[str, Any] = {"model": "segnet_basic", "width": 0.06, "epochs": 2, "class_weights": "median", "quiet": True}
 
 
 def run_of(folder: Path, val: int) -> tuple[Path, dict[str, Any]]:
