@@ -12,7 +12,6 @@ docs/experiments/classics.md, from all figures so far, and draws classics.png.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from PIL import Image
 from lab.datasets import CAMVID_SIZE, write_resized
 from lab.page import format_page, format_table
 from lab.schedule import Training, images_per_second, read_scores, run_on_cores, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from lab.timing import prediction_milliseconds
 from pixelwise.data import open_dataset
 from pixelwise.inference.loading import load
@@ -211,8 +210,7 @@ def main(
     arguments: Sequence[str] | None = None, places: Places = Places(), train: Training = train_and_evaluate
 ) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.classics", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("classics", __doc__, arguments)
     parser.add_argument("out", type=Path)
     parser.add_argument("--camvid", type=Path)
     parser.add_argument("--isbi", type=Path)

@@ -12,7 +12,6 @@ import argparse
 import json
 import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ from PIL import Image
 
 from lab.page import format_page, format_table
 from lab.schedule import run_suite
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 
 WARM, TIMED = 3, 9
 IMAGES, SIZE = 64, (360, 480)
@@ -144,8 +143,7 @@ def main(
     measure: Callable[[Case], Figures] | None = None,
 ) -> None:
     """Run the suite; `measure` takes the place of `measure_in_a_process`."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.growth", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("growth", __doc__, arguments)
     parser.add_argument("out", type=Path)
     parser.add_argument("--measure", type=json.loads, help=argparse.SUPPRESS)
     args = parser.parse_args(words)

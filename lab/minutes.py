@@ -8,16 +8,14 @@ finished one is not repeated, so the command can be stopped and given again. Wri
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.page import format_page, format_table
 from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 
 TEXT = """\
 The default model on CamVid at 360x480: trained on its 367 training images, scored on its 233 test images. Minutes are
@@ -57,8 +55,7 @@ def main(
     arguments: Sequence[str] | None = None, places: Places = Places(), train: Training = train_and_evaluate
 ) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.minutes", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("minutes", __doc__, arguments)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float, nargs="+", default=[3.0, 10.0, 30.0])

@@ -16,7 +16,6 @@ import argparse
 import csv
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +30,7 @@ from PIL import Image
 from lab.page import format_page, format_table
 from lab.peer import SCRIPTS, Peer, train_at_best_rate
 from lab.schedule import Training, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item, Sample
 from pixelwise.inference.loading import load
@@ -259,8 +258,7 @@ def main(
     peers: Sequence[Peer] | None = None,
 ) -> None:
     """Run the suite; beside `peers`, those of `list_peers` where none are given."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.nuclei", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("nuclei", __doc__, arguments)
     parser.add_argument("dsb2018", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--kind", choices=("fluorescence", ALL), default="fluorescence")

@@ -11,7 +11,6 @@ docs/experiments/peers.md and peers.svg.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from PIL import Image
 from lab.page import format_page, format_table
 from lab.peer import SCRIPTS, Peer, train_at_best_rate
 from lab.schedule import Scores, Training, images_per_second, score_validation, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
 from pixelwise.metrics.scores import SemanticScorer
@@ -147,8 +146,7 @@ def main(
     peers: Sequence[Peer] | None = None,
 ) -> None:
     """Run the suite; beside `peers`, those of `list_peers` where none are given."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.peers", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("peers", __doc__, arguments)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--peers", type=Path, help="interpreter with segmentation_models.pytorch and torchvision")

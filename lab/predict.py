@@ -9,7 +9,6 @@ there yet. Writes docs/experiments/predict.md.
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -18,8 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +28,17 @@ from PIL import Image
 
 from lab.page import format_page, format_table
 from lab.peer import SCRIPTS
+from lab.predict_agreement import compare_tiles, compare_torch, share_of_same_labels
+from lab.predict_bench import FAST, SAMPLE, Bench, Rows
 from lab.schedule import make_environment, run_suite
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from lab.timing import alternate
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.core.telemetry import import_silently
 from pixelwise.data import open_dataset
-from pixelwise.data.dataset import Dataset
 from pixelwise.inference.batch import predict_files
 from pixelwise.inference.engine_benchmark import CANDIDATES
-from pixelwise.inference.engines.registry import AUTO, HALF_ENGINE, open_engine
+from pixelwise.inference.engines.registry import AUTO, HALF_ENGINE
 from pixelwise.inference.evaluate import evaluate
 from pixelwise.inference.jobs import plan_jobs
 from pixelwise.inference.loading import load
@@ -48,9 +47,7 @@ from pixelwise.model_export.onnx import export_onnx, quiet
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import read_image
-from pixelwise.training.finish import export_run
 from pixelwise.training.posthoc.quantization import export_int8
-from pixelwise.training.torch_engine import TorchEngine
 from pixelwise.training.weights import load_run, model_info
 
 onnxruntime = import_silently("onnxruntime")
@@ -60,49 +57,11 @@ The default model after three minutes of training on CamVid. Photos have 360x480
 figures are medians of three. `--fast` is the same net, exported without flip TTA and scales. The machine was up to
 twice as fast in one session as in another: compare within a row."""
 UInt8 = npt.NDArray[np.uint8]
-Rows = list[tuple[str, str]]
-"""What was measured, and the figure."""
 
-SAMPLE = 30
-"""As many photos stand for all where a difference shows in a few."""
 COLD_RUNS = 15
 PREDICTIONS, WARM = 1000, 50
-FAST = "--fast"
 PEER_MODELS = ("fpn", "deeplabv3plus")
 PEER_ENCODER = "efficientnet_lite0"
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What is measured: the model files of a run, with the photos of a test split; temporary files go to `folder`.
-
-    `large` is the height and width of an image that is predicted in tiles.
-    """
-
-    run: Path
-    dataset: Dataset
-    folder: Path
-    smp: Path | None = None
-    large: tuple[int, int] = (2048, 3072)
-
-    @cached_property
-    def photos(self) -> list[Path]:
-        return [item.image for item in self.dataset.splits["test"]]
-
-    @cached_property
-    def model(self) -> Path:
-        return self.run / "model.onnx"
-
-    @cached_property
-    def fast(self) -> Path:
-        """The run's model without flip TTA and scales."""
-        path = self.folder / "fast.onnx"
-        export_run(self.run, path, fast=True)
-        return path
-
-    @property
-    def files(self) -> dict[str, Path]:
-        return {"model.onnx": self.model, FAST: self.fast}
 
 
 def compare_files(bench: Bench) -> Rows:
@@ -321,49 +280,6 @@ def compare_int8(bench: Bench) -> Rows:
     return rows
 
 
-def compare_torch(bench: Bench) -> Rows:
-    """Compare the labels of onnxruntime with those of torch on every photo."""
-    predictor = load(bench.model)
-    other = Predictor(TorchEngine(load_run(bench.run)[0]), predictor.info)
-    images = [read_image(photo) for photo in bench.photos[:: max(1, len(bench.photos) // SAMPLE)]]
-    same = share_of_same_labels(predictor, other, images)
-    return [(f"onnxruntime against torch, {len(images)} photos", f"same label on {100 * same:.4f} % of pixels")]
-
-
-def compare_tiles(bench: Bench) -> Rows:
-    """Compare the labels of blended tiles with those of one pass over a whole image."""
-    predictor = load(bench.model)
-    height, width = bench.large
-    side = -(-max(bench.large) // predictor.info.stride) * predictor.info.stride
-    whole = Predictor(open_engine(bench.model, "onnxruntime"), replace(predictor.info, tile=side, overlap=0))
-    rows = []
-    for name, image in {"a photo enlarged": enlarge_photo(bench), "photos side by side": make_mosaic(bench)}.items():
-        same = share_of_same_labels(predictor, whole, [image])
-        title = f"tiles of {predictor.info.tile} against whole, {name}, {height}x{width}"
-        rows.append((title, f"same label on {100 * same:.3f} % of pixels"))
-    return rows
-
-
-def make_mosaic(bench: Bench) -> UInt8:
-    """Return photos side by side and one above the other, cut to the large size."""
-    images = [read_image(photo) for photo in bench.photos[::5]]
-    height, width = images[0].shape[:2]
-    columns, rows = -(-bench.large[1] // width), -(-bench.large[0] // height)
-    grid = [[images[(r * columns + c) % len(images)] for c in range(columns)] for r in range(rows)]
-    return np.vstack([np.hstack(row) for row in grid])[: bench.large[0], : bench.large[1]]
-
-
-def enlarge_photo(bench: Bench) -> UInt8:
-    """Return a photo at the large size."""
-    photo = Image.fromarray(read_image(bench.photos[0]))
-    return np.asarray(photo.resize(bench.large[::-1], Image.Resampling.BICUBIC))
-
-
-def share_of_same_labels(one: Predictor, other: Predictor, images: Iterable[UInt8]) -> float:
-    """Return the share of the pixels that both give the same label."""
-    return float(np.mean([(one.label_map(image) == other.label_map(image)).mean() for image in images]))
-
-
 def validation_miou(predictor: Predictor, bench: Bench) -> float:
     """Return the mIoU on the validation images."""
     return float(evaluate(predictor, bench.dataset, "val").to_json_dict()["miou"])
@@ -390,8 +306,7 @@ def make_page(store: Store) -> str:
 
 def main(arguments: Sequence[str] | None = None, places: Places = Places()) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.predict", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("predict", __doc__, arguments)
     parser.add_argument("run", type=Path)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("--smp", type=Path, metavar="PYTHON")

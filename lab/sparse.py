@@ -10,17 +10,15 @@ command can be stopped and given again. Writes docs/experiments/sparse.md.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.page import format_page, format_table
 from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.dataset import Dataset, Item, Labels
 from pixelwise.labels.simulate import sample_pixels
@@ -109,8 +107,7 @@ def main(
     arguments: Sequence[str] | None = None, places: Places = Places(), train: Training = train_and_evaluate
 ) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.sparse", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("sparse", __doc__, arguments)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pixels", type=int, nargs="+", default=[20, 100])

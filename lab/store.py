@@ -7,6 +7,7 @@ import datetime
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,6 +65,13 @@ class Store(Mapping[str, Any]):
     def origins(self) -> list[Origin]:
         """Return the different origins of the entries, in their order."""
         return list(dict.fromkeys(Origin(**entry["origin"]) for entry in self._entries.values()))
+
+
+def start_suite(suite: str, text: str, arguments: Sequence[str] | None) -> tuple[list[str], argparse.ArgumentParser]:
+    """Return the words of a command line, those of this process where `arguments` is `None`, and a parser for
+    `python -m lab.SUITE` that is described by the first line of `text`."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    return words, argparse.ArgumentParser(prog=f"python -m lab.{suite}", description=text.partition("\n")[0])
 
 
 def make_origin(suite: str, words: Sequence[str], args: argparse.Namespace) -> Origin:

@@ -182,14 +182,14 @@ def _run_cli(arguments: tuple[str | Path, ...], options: dict[str, Any]) -> None
 
 
 def _read_accepted(root: Path) -> None:
-    """Read every image and label map that `check` finds right."""
+    """Read every image and label map that `check` finds right, but for images that are meant to have no label."""
     from pixelwise.data import open_dataset
     from pixelwise.data.check import check
 
     dataset = open_dataset(root).with_value_range()
     result = check(dataset)
     json.dumps(result.to_json_dict())
-    accepted = [item for _, item in dataset.without(result.unusable).items()]
+    accepted = [item for _, item in dataset.without(result.unusable | result.unlabelled).items()]
     try:
         for item in accepted:
             dataset.read(item)

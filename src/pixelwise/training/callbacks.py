@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 
-class Callback(Protocol):
+class Callback:
     """Methods that `train` calls in its main process. A subclass overrides those that it needs.
 
     An error in one of them ends the run as it is; `resume=True` goes on from the last checkpoint.
