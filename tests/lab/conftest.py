@@ -18,7 +18,7 @@ from pixelwise.training.run import train
 from pixelwise_scenes import write_scenes
 
 COUNTS = {"train": 4, "val": 2, "test": 4}
-SMALL: dict[str, Any] = {"model": "segnet", "width": 0.06, "epochs": 1, "quiet": True}
+SMALL: dict[str, Any] = {"model": "segnet_basic", "width": 0.06, "epochs": 1, "quiet": True}
 
 
 @pytest.fixture(scope="session")

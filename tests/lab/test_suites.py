@@ -159,7 +159,7 @@ def cells_run(cells: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     data = nuclei.select_kind(cells, tmp_path_factory.mktemp("all"), "all")
     run = tmp_path_factory.mktemp("cells-run") / "run"
-    return train(data, out=run, task="instance", model="segnet", width=0.06, epochs=1, quiet=True).path
+    return train(data, out=run, task="instance", model="segnet_basic", width=0.06, epochs=1, quiet=True).path
 
 
 @pytest.fixture
