@@ -224,7 +224,8 @@ def measure(args: argparse.Namespace, seed: int, train: Training) -> dict[str, f
         corrected = [correct_objects(session.find_objects(photo), photo.objects) for photo in photos]
         write_labels(list(zip(photos, [objects for objects, _, _ in corrected], strict=True)), data, "train")
         write_labels([(photo, photo.objects) for photo in tests], data, "test")
-        figures["accepted"], figures["outlined"] = (sum(row[index] for row in corrected) for index in (1, 2))
+        figures["accepted"] = sum(accepted for _, accepted, _ in corrected)
+        figures["outlined"] = sum(outlined for _, _, outlined in corrected)
         seconds = figures["accepted"] * SECONDS["accept"] + figures["outlined"] * SECONDS["outline"]
         figures["object_seconds"] = seconds
         options = ["--task", "instance", "--rotate", "--seed", str(seed)]

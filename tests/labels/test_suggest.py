@@ -95,6 +95,10 @@ def test_a_blue_image_comes_first_where_only_red_ones_are_labelled(photos: Path)
     first = suggestions.images[0]
     assert any(60 <= row < 80 and 70 <= column < 100 for row, column in first.pixels)  # one shows the green square
     assert len(first.pixels) == 3
+    (top, left, bottom, right), (row, column) = first.region_tlbr, first.pixels[0]
+    assert (bottom - top, right - left) == (64, 64)
+    assert top <= row < bottom
+    assert left <= column < right
 
 
 def test_with_a_model_its_doubts_decide(photos: Path) -> None:

@@ -291,7 +291,7 @@ def _read_files(
 def is_partly_labelled(label_map: UInt8) -> bool:
     """Return whether a label map has labels, but at less than half of its pixels, as masks of strokes have."""
     labelled = np.count_nonzero(counted_pixels(label_map))
-    return 0 < 2 * labelled < label_map.size
+    return bool(0 < 2 * labelled < label_map.size)
 
 
 def mask_of(item: Item) -> Path:

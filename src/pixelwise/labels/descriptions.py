@@ -94,7 +94,8 @@ def shrink(image: UInt8) -> UInt8:
     if step == 1 or whole.shape[:2] != (height * step, width * step):  # a strip thinner than a square
         return whole[::step, ::step]
     squares = whole.reshape(height, step, width, step, -1)
-    return np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    means: UInt8 = np.rint(squares.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+    return means
 
 
 def _places(size: tuple[Any, ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -61,7 +61,8 @@ class Suggestion:
     pixels
         (row, column) of single pixels, the best question first.
     region_tlbr
-        (top, left, bottom, right), half open, of the part that is most worth labelling as a whole.
+        (top, left, bottom, right), half open, of the part that is most worth labelling as a whole; without a model the
+        surroundings of the first pixel.
     """
 
     image: Path
@@ -209,7 +210,17 @@ def _questions(
     distance = max(_LEAST_DISTANCE, _DISTANCE * min(height, width))
     places = suggest_pixels(uncertainty, count, labelled=labelled, features=description.places, distance=distance)
     size = (max(_LEAST_REGION, int(_REGION * height)), max(_LEAST_REGION, int(_REGION * width)))
+    if predictor is None and places:
+        return tuple(places), _box_at(places[0], size, (height, width))
     return tuple(places), suggest_region(uncertainty, size, labelled=labelled)
+
+
+def _box_at(pixel: tuple[int, int], size: tuple[int, int], image_size: tuple[int, int]) -> Box:
+    """Return a box of `size` around a pixel, within the image."""
+    height, width = min(size[0], image_size[0]), min(size[1], image_size[1])
+    top = min(max(pixel[0] - height // 2, 0), image_size[0] - height)
+    left = min(max(pixel[1] - width // 2, 0), image_size[1] - width)
+    return top, left, top + height, left + width
 
 
 def _label_map(dataset: Dataset, item: Item) -> UInt8 | None:
