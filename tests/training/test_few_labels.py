@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,8 @@ def test_sparse_labels_have_their_recipe() -> None:
     assert recipe.label_points > 0
     assert recipe.pseudo_rounds
     assert (recipe.pseudo_images, recipe.unlabelled_share, recipe.batch) == (12, 0.5, 8)
+    all_labelled = replace(facts_of(is_sparse=True), unlabelled_images=0)
+    assert choose_recipe(all_labelled, ModelFacts.of(options), Budget(), options).pseudo_rounds == ()
     by_authors = TrainOptions(model="unet", recipe="unet")
     recipe = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(by_authors), Budget(), by_authors)
     assert recipe.label_points > 0

@@ -147,7 +147,7 @@ def describe_labels(labels: Mapping[str, ClassLabels], images: int) -> Iterator[
     share = sum(entry.share for entry in labels.values())
     yield (
         f"The labels are sparse: {quantity(pixels, 'pixel')}, {format_share(share)} of all, in "
-        f"{quantity(images, 'image')}. Training looks at the labelled pixels alone, and at what the model is sure of."
+        f"{quantity(images, 'image')}. The loss is taken at the labelled pixels."
     )
     wanted = min(LEAST_IMAGES, images)
     for name, entry in labels.items():

@@ -58,15 +58,15 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
 
 
 def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> Recipe:
-    """Return `recipe` for training images most of whose pixels have no label: the loss at the labelled ones, and
-    self-training on the others and on images without any."""
+    """Return `recipe` for training images most of whose pixels have no label: the loss at the labelled ones and, where
+    some images have none at all, self-training."""
     images = data.train_images + data.unlabelled_images
     area = statistics.mean(height * width for height, width in data.image_sizes)
     return recipe.replace(
         batch=budget.processes * batch_size(recipe.crop, defaults.BATCH),
         loss_step=defaults.SPARSE_LOSS_STEP,
         label_points=defaults.LABEL_POINTS,
-        pseudo_rounds=defaults.PSEUDO_ROUNDS,
+        pseudo_rounds=defaults.PSEUDO_ROUNDS if data.unlabelled_images else (),
         pseudo_weight=defaults.PSEUDO_WEIGHT,
         pseudo_images=min(images, int(defaults.PSEUDO_BYTES / (2 * area))),
         unlabelled_share=min(defaults.UNLABELLED_SHARE, data.unlabelled_images / images),
