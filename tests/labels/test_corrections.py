@@ -43,7 +43,7 @@ class Dark:
 def project(tmp_path):
     (tmp_path / "photos").mkdir()
     Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "photos" / NAME)
-    with open_project(tmp_path / "photos", classes=["back", "cell", "other"]) as project:
+    with open_project(tmp_path / "photos", classes=["background", "cell", "other"]) as project:
         yield project
 
 
@@ -168,7 +168,7 @@ def test_proposed_objects_part_at_their_waist_and_are_labelled(project, perform)
     labels = label_map(project)
     assert labels[3, 3] == 2
     assert ((labels == 1) | (labels == 2))[found > 0].all()
-    with pytest.raises(OptionError, match="'back' at this point"):
+    with pytest.raises(OptionError, match="'background' at this point"):
         perform(type="object_accept", point=[0.5, 0.5])
 
 

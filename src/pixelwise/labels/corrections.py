@@ -27,6 +27,7 @@ MOST_SIDE = 4096
 """A region is looked for in a window of at most this side around its point."""
 SUPERPIXEL_WINDOW = 256
 """Side of the window whose superpixels are computed."""
+BACKGROUND = "background"
 BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
 """A class of such a name is what parts objects that touch."""
 
@@ -129,7 +130,7 @@ class Corrector:
         names = [name.strip().lower() for name in self._classes.names]
         if class_index == IGNORE_INDEX:
             raise no_prediction()
-        if class_index == 0 or names[class_index] in BORDER_NAMES:
+        if names[class_index] in (BACKGROUND, *BORDER_NAMES):
             found = f"{self._classes.names[class_index]!r} at this point"
             raise OptionError("point", found, "an object of another class", "Point at an object.")
         border = next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
