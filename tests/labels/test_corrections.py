@@ -28,11 +28,6 @@ class Known:
         top, left, bottom, right = box_tlbr
         return self.label_map[top:bottom, left:right], self.uncertainty[top:bottom, left:right]
 
-    def probabilities(self, box_tlbr):
-        labels, _ = self.read(box_tlbr)
-        values = np.stack([labels == 0, labels == 1]).astype(np.float32)
-        return np.concatenate([values, np.zeros_like(values[:1])])
-
 
 class Dark:
     def read(self, box_tlbr):

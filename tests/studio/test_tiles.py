@@ -1,6 +1,7 @@
 """Tiles: their sizes, their pixels, and what 16-bit images look like."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +131,32 @@ def test_reduced_tiles_are_means(tmp_path):
     tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (1, 0, 0), (1, 99)))))
     assert tile.shape == (300, 512, 3)
     assert abs(tile.astype(int) - 100).max() <= 2
+
+
+def test_large_photo_is_decoded_once(tmp_path, monkeypatch):
+    from pixelwise.labels.project_images import ImageRecord
+    from pixelwise.studio import pictures as module
+
+    monkeypatch.setattr(module, "MAPPED_PIXELS", 100)
+    picture = np.random.default_rng(4).integers(0, 256, (60, 80, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    record = ImageRecord("a.png", tmp_path / "a.png", (60, 80))
+    opened: list[Path] = []
+    open_reader = module.open_reader
+    monkeypatch.setattr(module, "open_reader", lambda path: opened.append(path) or open_reader(path))
+    for _ in range(2):
+        pictures = module.Pictures([record], tmp_path / "cache")
+        assert_array_equal(pictures.read(0, (10, 20, 30, 50)), picture[10:30, 20:50])
+    assert opened == [record.path]
+
+
+def test_changed_file_has_another_key(tmp_path):
+    from pixelwise.labels.project_images import ImageRecord
+    from pixelwise.studio.pictures import Pictures
+
+    record = ImageRecord("a.png", tmp_path / "a.png", (8, 8))
+    keys = set()
+    for value in (0, 200):
+        Image.fromarray(np.full((8, 8, 3), value, np.uint8)).resize((8 + value // 100, 8)).save(record.path)
+        keys.add(Pictures([record], tmp_path / "cache").key(0))
+    assert len(keys) == 2

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
@@ -37,9 +36,6 @@ class Prediction(Protocol):
 
     def read(self, box_tlbr: Box) -> tuple[UInt8, UInt8]:
         """Return label map and uncertainty of a box; `IGNORE_INDEX` where it is not known."""
-
-    def probabilities(self, box_tlbr: Box) -> npt.NDArray[np.float32]:
-        """Return (K, height, width) of a box, where the label map is known all over."""
 
 
 class ImagePixels(Protocol):
