@@ -1,5 +1,5 @@
 import * as commands from "../commands.js";
-import { useStore } from "../store.js";
+import { classesOf, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html, useState } from "../view.js";
 import { Curve } from "./curve.js";
@@ -22,18 +22,20 @@ function Live() {
   const model = useStore((s) => s.model);
   const features = useStore((s) => s.features);
   const outdated = useStore((s) => s.outdated);
+  const hasLabels = useStore((s) => classesOf(s).filter((one) => one.pixels > 0).length > 1);
+  const learning = outdated || (model === 0 && hasLabels);
   const asking = useStore((s) => s.ask !== null);
   const runs = useStore((s) => s.training.runs) ?? [];
   let state = T.live.starting;
   if (live.problem) state = live.problem;
   else if (live.paused) state = T.live.paused;
   else if (features) state = T.live.features(features.done, features.all);
-  else if (outdated) state = T.live.outdated;
+  else if (learning) state = T.live.outdated;
   else if (model > 0) state = T.live.upToDate;
   let light = "light";
   if (live.problem) light = "light bad";
-  else if (live.paused || (!model && !features)) light = "light off";
-  else if (outdated || features) light = "light busy";
+  else if (live.paused || (!model && !features && !learning)) light = "light off";
+  else if (learning || features) light = "light busy";
   const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
   return html`<p class="state" role="status"><i class=${light}></i>${state}</p>
     ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
