@@ -50,14 +50,19 @@ class Learner:
         The labels and the pixels.
     folder
         For the features and the model, which goes on where an earlier process ended.
+
+    Attributes
+    ----------
+    classes
+        Those that it knows, which are the project's after `follow_classes`.
     """
 
     def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
         self._project, self._path = project, folder / "live.safetensors"
-        self._classes, self._remaps = project.classes, len(project.history.remaps)
+        self.classes, self._remaps = project.classes, len(project.history.remaps)
         self._keys = [pictures.key(number) for number in range(len(project.images))]
         self._numbers = {key: number for number, key in enumerate(self._keys)}
-        self._model = LiveModel(self._classes.num_classes, folder / "features")
+        self._model = LiveModel(self.classes.num_classes, folder / "features")
         for number, image in enumerate(project.images):
             self._model.add_image(self._keys[number], _PictureReader(pictures, number, image.size))
         if self._path.is_file():
@@ -81,16 +86,16 @@ class Learner:
         """
         history = self._project.history
         now, remaps = self._project.classes, history.remaps
-        if now is self._classes:
+        if now is self.classes:
             return False
-        if now.num_classes != self._classes.num_classes or len(remaps) > self._remaps:
+        if now.num_classes != self.classes.num_classes or len(remaps) > self._remaps:
             table = np.arange(256, dtype=np.uint8)
             for _, step in remaps[self._remaps :]:
                 table = step[table]
-            targets = {index: int(table[index]) for index in range(self._classes.num_classes)}
+            targets = {index: int(table[index]) for index in range(self.classes.num_classes)}
             mapping = {index: None if target == IGNORE_INDEX else target for index, target in targets.items()}
             self._model.set_classes(now.num_classes, mapping)
-        self._classes, self._remaps = now, len(remaps)
+        self.classes, self._remaps = now, len(remaps)
         return True
 
     def read_labels(self, numbers: Iterable[int]) -> list[int]:
@@ -102,7 +107,7 @@ class Learner:
             label_map = self._project.labels(image.name).label_map
             if self._project.history.of(image.name).is_test:
                 label_map = TiledMap(image.size, label_map.dtype, label_map.empty)
-            if self._project.classes is self._classes:
+            if self._project.classes is self.classes:
                 self._model.set_labels(self._keys[number], _LabelReader(label_map))
             else:
                 left.append(number)

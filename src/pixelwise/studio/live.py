@@ -325,7 +325,7 @@ class LiveWorker:
 
     def _predict(self, learner: Learner, tile: Tile) -> None:
         image, number = tile
-        current, run, classes = self.number, self._run, self._project.classes
+        current, run, classes = self.number, self._run, learner.classes
         try:
             if run is None:
                 prediction = learner.predict(image, number)
