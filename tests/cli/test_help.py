@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
 import pytest
@@ -61,11 +61,9 @@ def test_options_stand_under_the_heading_of_their_group(capsys: pytest.CaptureFi
 
 
 def test_help_names_what_packages_add(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def entry_points(*, group: str) -> list[EntryPoint]:
-        return [EntryPoint("shares", "walls:SHARES", group)] if group == "pixelwise.writers" else []
-
     assert "Added by packages" not in cli("predict", "-h").out
-    monkeypatch.setattr("importlib.metadata.entry_points", entry_points)
+    points = EntryPoints([EntryPoint("shares", "walls:SHARES", "pixelwise.writers")])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda: points)
     shown = " ".join(cli("predict", "-h").out.split())
     assert "coco, panoptic. [default: mask] Added by packages: shares. --uncertainty" in shown
     assert shown.count("Added by packages") == 1

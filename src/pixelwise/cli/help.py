@@ -103,15 +103,18 @@ class Command(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of arguments and options."""
+        from importlib.metadata import entry_points
+
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
         others: list[tuple[str, str]] = []
+        points = entry_points()  # once, since it looks at every package that is installed
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx)
             if row is None:
                 continue
             heading = "Arguments" if parameter.param_type_name == "argument" else None
             heading = heading or getattr(parameter, "rich_help_panel", None)
-            row = row[0], row[1] + _list_added(parameter)
+            row = row[0], row[1] + _list_added(parameter, points)
             (others if heading is None else groups.setdefault(heading, [])).append(row)
         for heading, rows in (*groups.items(), (OTHERS, others)):
             if rows:
@@ -119,11 +122,9 @@ class Command(TyperCommand):
                     formatter.write_dl(rows)
 
 
-def _list_added(parameter: Any) -> str:
+def _list_added(parameter: Any, points: Any) -> str:
     """Return the names that installed packages add to those an option takes, as a sentence; "" where there are none."""
     if parameter.param_type_name == "argument" or parameter.name not in GROUPS:
         return ""
-    from importlib.metadata import entry_points
-
-    names = sorted(point.name for point in entry_points(group=f"pixelwise.{GROUPS[parameter.name]}"))
+    names = sorted(point.name for point in points.select(group=f"pixelwise.{GROUPS[parameter.name]}"))
     return f" Added by packages: {', '.join(names)}." if names else ""
