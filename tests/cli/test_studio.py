@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.studio import server
+from pixelwise.studio import memory, server
 from pixelwise.studio.state import Studio
 
 Cli = Callable[..., Any]
@@ -35,6 +35,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Studio]:
         on_start(server.address_of(host, port or 8765, "" if host == "127.0.0.1" else "secret"))
 
     monkeypatch.setattr(server, "serve", serve)
+    monkeypatch.setattr(memory, "return_freed_memory", lambda: None)  # which holds for the whole process
     return studios
 
 

@@ -60,7 +60,6 @@ def studio(
     require_studio_extra("this command")
     require_train_extra("this command")
     from pixelwise.labels.project import open_project
-    from pixelwise.labels.sample import open_sample
     from pixelwise.studio.memory import return_freed_memory
     from pixelwise.studio.server import serve
     from pixelwise.studio.state import Studio
@@ -70,6 +69,8 @@ def studio(
         found = "a folder and `sample`" if sample else "no folder"
         raise OptionError("folder", found, "a folder of images, or `sample=True` to try it", "Give one of them.")
     if folder is None:
+        from pixelwise.labels.sample import open_sample  # which draws: nothing that a start has to wait for
+
         project = open_sample(SAMPLE if out is None else out)
     else:
         names = None if classes is None else [name.strip() for name in classes.split(",")]
