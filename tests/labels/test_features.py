@@ -8,10 +8,12 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.core.errors import ShapeError
+from pixelwise.labels import features
 from pixelwise.labels.features import (
     ArrayImage,
     FeatureExtractor,
     FeatureMaps,
+    channel_weights,
     grow_box,
     shared_extractor,
     tile_boxes,
@@ -32,16 +34,40 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
     return (255 * image.permute(1, 2, 0).numpy()).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def _as_large_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the encoder see small images as it sees large ones."""
+    monkeypatch.setattr(features, "ENLARGED_SIDE", 0)
+
+
+def test_small_images_are_seen_at_twice_their_size(
+    extractor: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = noise(70, 130)
+    values = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    large = torch.nn.functional.interpolate(values, scale_factor=2, mode="bilinear")[0].permute(1, 2, 0)
+    once = extractor(large.round().byte().numpy())
+    monkeypatch.setattr(features, "ENLARGED_SIDE", 130)
+    twice = extractor(image)
+    assert twice.stride == 2
+    assert_array_equal(twice.guide, image)
+    for (stride, values), (other_stride, others) in zip(once.levels, twice.levels, strict=True):
+        assert other_stride == stride / 2
+        assert values.shape == others.shape
+        assert np.abs(values.astype(float) - others).mean() < 0.1 * values.astype(float).std()
+
+
 def test_levels_of_an_image(extractor: FeatureExtractor) -> None:
     maps = extractor(noise(70, 130))
     assert maps.box_tlbr == (0, 0, 70, 130)
+    assert maps.stride == 4
     assert [(stride, *values.shape) for stride, values in maps.levels] == [
-        (4, 3, 18, 33), (4, 16, 18, 33), (4, 24, 18, 33), (8, 40, 9, 17), (16, 112, 5, 9), (32, 320, 3, 5),
-        (8, 24, 9, 17), (16, 40, 5, 9), (32, 112, 3, 5), (64, 320, 2, 3),
+        (4, 3, 18, 33), (4, 16, 18, 33), (4, 24, 18, 33), (8, 40, 9, 17), (16, 112, 5, 9), (32, 192, 3, 5),
+        (32, 320, 3, 5),
     ]  # fmt: skip
     assert all(values.dtype == np.float16 for _, values in maps.levels)
     assert_array_equal(maps.guide, noise(70, 130))
-    assert maps.mean().shape == (maps.channels,)
+    assert maps.mean().shape == (maps.channels,) == channel_weights().shape
 
 
 def test_colours_are_means_around_every_fourth_pixel(extractor: FeatureExtractor) -> None:
@@ -86,10 +112,10 @@ def test_a_tile_has_the_features_of_the_whole_image(extractor: FeatureExtractor)
     """But for what the encoder sees of the rest, which counts in the coarse maps."""
     image = noise(384, 448)
     whole, tile = extractor(image), extractor.compute(ArrayImage(image), (192, 256, 384, 448))
-    assert tile.box_tlbr == (128, 192, 384, 448)
-    assert_array_equal(tile.guide, image[128:, 192:])
+    assert tile.box_tlbr == (160, 224, 384, 448)
+    assert_array_equal(tile.guide, image[160:, 224:])
     for (stride, one), (_, other) in zip(whole.levels, tile.levels, strict=True):
-        inside = one[:, 128 // stride :, 192 // stride :]
+        inside = one[:, 160 // stride :, 224 // stride :]
         assert inside.shape == other.shape
         difference = np.abs(inside.astype(float) - other)
         assert difference.mean() < (0.03 if stride <= 8 else 0.5) * one.astype(float).std()

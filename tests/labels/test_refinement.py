@@ -8,22 +8,23 @@ import torch
 from numpy.testing import assert_allclose
 
 from pixelwise.labels import refinement
-from pixelwise.labels.features import coarse_colours
-from pixelwise.labels.refinement import RADIUS, SMOOTHNESS, refine_along_edges
+from pixelwise.labels.features import average_positions
+from pixelwise.labels.refinement import SMOOTHNESS, refine_along_edges
 
+RADIUS = refinement.RADIUS // 4
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def refine(probabilities: np.ndarray, guide: np.ndarray, inside: tuple[slice, slice] | None = None) -> np.ndarray:
     inside = inside or (slice(0, guide.shape[0]), slice(0, guide.shape[1]))
-    bands = list(refine_along_edges(torch.from_numpy(probabilities), guide, inside))
+    bands = list(refine_along_edges(torch.from_numpy(probabilities), guide, 4, inside))
     assert [rows.start for rows, _ in bands[1:]] == [rows.stop for rows, _ in bands[:-1]]
     return torch.cat([refined for _, refined in bands], dim=1).numpy()
 
 
 def refine_in_loops(probabilities: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """The paper's equations 19 to 21 at the coarse positions, a window at a time."""
-    colours = coarse_colours(guide).numpy().astype(float)
+    colours = average_positions(torch.from_numpy(guide / 255).permute(2, 0, 1)[None])[0].numpy().astype(float)
     count, height, width = probabilities.shape
     slopes, offsets = np.empty((count, 3, height, width)), np.empty((count, height, width))
     windows = [
@@ -78,7 +79,7 @@ def test_it_is_the_guided_filter() -> None:
 def test_bands_and_parts_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities, guide = example(40, 52, count=3)
     whole = refine(probabilities, guide)
-    monkeypatch.setattr(refinement, "VALUES_AT_ONCE", 1)
+    monkeypatch.setattr(refinement, "CELLS_AT_ONCE", 1)
     assert_allclose(refine(probabilities, guide), whole, atol=1e-6)
     assert_allclose(refine(probabilities, guide, (slice(8, 33), slice(12, 52))), whole[:, 8:33, 12:], atol=1e-6)
 

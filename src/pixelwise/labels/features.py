@@ -1,15 +1,16 @@
-"""Features of images for the live head: maps of a frozen encoder, which sees the image at its size and at half of it.
+"""Features of images for the live head: maps of a frozen encoder at several strides, and colours.
 
 Position j of a map of stride s stands at pixel s (j + 1) - 1 of the image, along rows and columns. That is where the
-"same" padding of TensorFlow, which the encoder's weights were trained with, puts it (see `nn.encoders.padding`). The
-maps of the image at half its size lie half a pixel beside that.
+"same" padding of TensorFlow, which the encoder's weights were trained with, puts it (see `nn.encoders.padding`). In an
+image that is seen at twice its size it lies a quarter of a pixel beside that.
+docs/experiments/labels.md tells what the choice of maps and weights is worth.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +30,21 @@ Indices = npt.NDArray[np.integer]
 TILE = 1024
 """Side in pixels of the parts of an image whose features are computed and kept together."""
 STRIDE = 4
-"""Of the finest map."""
-SIZE_UNIT = 64
+"""Of the finest map, in pixels of what the encoder sees."""
+LEVELS = ((3, 4, 2.0), (16, 4, 2.0), (24, 4, 2.0), (40, 8, 1.5), (112, 16, 1.0), (192, 32, 0.5), (320, 32, 0.25))
+"""Channels, stride, and what a channel weighs beside others: colours, then maps of the encoder. The deepest have the
+most channels, and tell least where a class ends."""
+STAGES = (0, 1, 2, 4, 5, 6)
+"""Of the encoder, whose last maps are used."""
+ENLARGED_SIDE = 640
+"""Images of this many pixels a side at most are seen at twice their size, at which the encoder sees more."""
+SIZE_UNIT = 32
 """The largest stride: regions start at its multiples, so that all tiles sample the image at the same positions."""
-MARGIN = 64
+MARGIN = 32
 """Pixels around a tile whose features are kept with it: what interpolation and edges need from beyond the tile."""
 CONTEXT = 128
 """Pixels around a tile that the encoder sees."""
-SIGNATURE = f"{DEFAULT_ENCODER}-1"
+SIGNATURE = f"{DEFAULT_ENCODER}-3"
 """What the maps depend on beside the image: the encoder, and a number that grows with each change of this file."""
 
 
@@ -82,7 +90,8 @@ class FeatureMaps:
     box_tlbr
         The region in pixels of the image. It starts at multiples of `SIZE_UNIT`.
     levels
-        Each map's stride and values, float16 (C, ceil(h / stride), ceil(w / stride)) of a region of h x w pixels.
+        Each map's stride and values, float16 (C, ceil(h / stride), ceil(w / stride)) of a region of h x w pixels, the
+        finest first.
     guide
         uint8 (h, w, 3): the region's colours, whose edges predictions are drawn along.
     """
@@ -94,6 +103,11 @@ class FeatureMaps:
     @property
     def channels(self) -> int:
         return sum(values.shape[0] for _, values in self.levels)
+
+    @property
+    def stride(self) -> int:
+        """Of the finest map, in pixels of the image."""
+        return self.levels[0][0]
 
     def columns(self, rows: Indices, columns: Indices) -> Float:
         """Return the features float32 (N, channels) at pixels of the image, interpolated between the positions of each
@@ -175,24 +189,27 @@ class FeatureExtractor:
             found = f"{pixels.shape[0]}x{pixels.shape[1]} pixels of the image"
             raise ShapeError("image", found, f"{height}x{width}", "Let `read` return the box that it is asked for.")
         guide = _three_channels(pixels)
+        scale = 2 if max(image.size) <= ENLARGED_SIDE else 1
         with torch.inference_mode():
-            colours = (STRIDE, 2 * coarse_colours(guide) - 1)
-            levels = [colours, *self._levels(torch.from_numpy(guide if self.in_channels == 1 else np.array(pixels)))]
+            levels = self._levels(guide if self.in_channels == 1 else pixels, guide, scale)
         inside = _crop(region, context)
         return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), guide[inside].copy())
 
-    def _levels(self, pixels: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-        """Return the maps (C, h, w) of pixels (H, W, C) with their strides."""
-        height, width = pixels.shape[:2]
-        image = (pixels.permute(2, 0, 1)[None].float() - self._mean) / self._std
+    def _levels(self, pixels: UInt8, guide: UInt8, scale: int) -> list[tuple[int, torch.Tensor]]:
+        """Return the maps (C, h, w) of pixels (H, W, C), seen at `scale`, with their strides in pixels."""
+        image = (_image_tensor(pixels, scale) - self._mean) / self._std
+        height, width = image.shape[-2:]
         padded = F.pad(image, (0, -width % SIZE_UNIT, 0, -height % SIZE_UNIT))
-        padded = padded.contiguous(memory_format=torch.channels_last)
-        half = F.avg_pool2d(padded, 2)
-        full_maps, half_maps = self.encoder(padded), self.encoder(half)
-        levels = [(STRIDE, _at_stride_4(full_maps[0]))]
-        levels += zip(self.encoder.strides[1:], full_maps[1:], strict=True)
-        levels += [(2 * stride, values) for stride, values in zip(self.encoder.strides[1:], half_maps[1:], strict=True)]
-        return [(stride, values[0]) for stride, values in levels]
+        values = padded.contiguous(memory_format=torch.channels_last)
+        net: Any = self.encoder.net
+        values = net.bn1(net.conv_stem(values))
+        maps = [2 * average_positions(_image_tensor(guide, scale) / 255)[0] - 1]
+        for stage, block in enumerate(net.blocks[: STAGES[-1] + 1]):
+            values = block(values)
+            if stage in STAGES:
+                maps.append(values[0])
+        maps[1] = _at_stride_4(maps[1][None])[0]
+        return [(stride // scale, values) for (_, stride, _), values in zip(LEVELS, maps, strict=True)]
 
 
 @lru_cache(maxsize=4)
@@ -201,12 +218,19 @@ def shared_extractor(in_channels: int) -> FeatureExtractor:
     return FeatureExtractor(in_channels)
 
 
-def coarse_colours(guide: UInt8) -> torch.Tensor:
-    """Return the colours (3, ceil(h / 4), ceil(w / 4)) in 0..1: means of 4x4 pixels around the pixels 4 i + 3."""
-    height, width = (-(-side // STRIDE) for side in guide.shape[:2])
-    image = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
-    continued = F.pad(image, (0, 6, 0, 6), mode="replicate")[..., 2:, 2:]
-    return F.avg_pool2d(continued, STRIDE)[0, :, :height, :width]
+def average_positions(image: torch.Tensor, stride: int = STRIDE) -> torch.Tensor:
+    """Return means (N, C, ceil(H / stride), ceil(W / stride)) of (N, C, H, W), of `stride` pixels a side around the
+    pixels stride (i + 1) - 1."""
+    height, width = (-(-side // stride) for side in image.shape[-2:])
+    first = stride // 2
+    continued = F.pad(image, (0, first + stride, 0, first + stride), mode="replicate")[..., first:, first:]
+    return F.avg_pool2d(continued, stride)[..., :height, :width]
+
+
+def channel_weights() -> Float:
+    """Return what each channel of the features weighs, float32 (C,)."""
+    channels, _, weights = zip(*LEVELS, strict=True)
+    return np.repeat(np.array(weights, np.float32), channels)
 
 
 def tile_boxes(size: tuple[int, int]) -> list[Box]:
@@ -253,6 +277,12 @@ def _at_stride_4(values: torch.Tensor) -> torch.Tensor:
     return F.avg_pool2d(F.avg_pool2d(continued, 2, stride=1), 2, stride=1)[..., ::2, ::2][
         ..., : values.shape[-2] // 2, : values.shape[-1] // 2
     ]
+
+
+def _image_tensor(pixels: UInt8, scale: int) -> torch.Tensor:
+    """Return pixels (H, W, C) as float32 (1, C, scale * H, scale * W), in 0..255."""
+    image = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float()
+    return image if scale == 1 else F.interpolate(image, scale_factor=scale, mode="bilinear")
 
 
 def _crop(region: Box, context: Box) -> tuple[slice, slice]:

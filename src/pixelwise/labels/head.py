@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from pixelwise.labels.features import STRIDE, FeatureMaps, Float, Half
+from pixelwise.labels.features import FeatureMaps, Float, Half
 
 MEMBERS = 4
-HIDDEN = 64
+HIDDEN = 32
 """Units of the hidden layer of each member."""
 BATCH = 512
 """Pixels a step."""
@@ -41,8 +41,11 @@ class Head:
 
     Attributes
     ----------
+    weights
+        float32 (C,): what each channel weighs when it is normalised.
     mean, deviation
-        float32 (C,): features are normalised by them.
+        float32 (C,): features are normalised to (feature - mean) / deviation. A channel's deviation is its standard
+        deviation over its weight.
     first, first_bias
         float32 (members * hidden, C) and (members * hidden,), of normalised features.
     last, last_bias
@@ -51,6 +54,7 @@ class Head:
         bool (K,): the classes that it was fitted on. The others get a probability of 0.
     """
 
+    weights: torch.Tensor
     mean: torch.Tensor
     deviation: torch.Tensor
     first: torch.Tensor
@@ -68,10 +72,7 @@ class Head:
         return self.first.shape[1]
 
     def probabilities(self, maps: FeatureMaps) -> torch.Tensor:
-        """Return the probabilities, float32 (K, ceil(h / 4), ceil(w / 4)), of a region of h x w pixels.
-
-        Position (i, j) stands at the pixel (4 i + 3, 4 j + 3) of the region.
-        """
+        """Return the probabilities, float32 (K, h, w), at the positions of the finest map."""
         with torch.inference_mode():
             parts = self._hidden(maps).split(ROWS_AT_ONCE, dim=1)  # the hidden units are large: no copy of all of them
             return torch.cat([self._top(part.flatten(1).T).T.unflatten(1, part.shape[1:]) for part in parts], dim=1)
@@ -112,10 +113,10 @@ def _member_hidden(maps: FeatureMaps, weight: torch.Tensor, bias: torch.Tensor) 
         start += values.shape[0]
         product = (part @ torch.from_numpy(values).float().flatten(1)).view(len(bias), *values.shape[1:])
         by_stride[stride] = by_stride[stride].add_(product) if stride in by_stride else product
-    height, width = (-(-(maps.box_tlbr[side + 2] - maps.box_tlbr[side]) // STRIDE) for side in (0, 1))
+    height, width = maps.levels[0][1].shape[1:]
     hidden = bias[:, None, None].expand(-1, height, width).contiguous()
     for stride, product in by_stride.items():
-        hidden += enlarge(product, stride // STRIDE, (height, width))
+        hidden += enlarge(product, stride // maps.stride, (height, width))
     return hidden
 
 
@@ -133,13 +134,15 @@ def enlarge(values: torch.Tensor, factor: int, size: Sequence[int]) -> torch.Ten
     return values[:, : size[0], : size[1]]
 
 
-def new_head(columns: Half, num_classes: int, seed: int) -> Head:
-    """Return an ensemble of random weights, a function of the seed, that normalises as features (N, C) suggest."""
+def new_head(columns: Half, weights: Float, num_classes: int, seed: int) -> Head:
+    """Return an ensemble of random weights, a function of the seed, that normalises as features (N, C) suggest and as
+    the channels' weights (C,) say."""
     generator = torch.Generator().manual_seed(seed)
     channels = columns.shape[1]
     first = torch.randn(MEMBERS * HIDDEN, channels, generator=generator) * math.sqrt(2 / channels)
-    mean, deviation = _statistics(columns)
+    mean, deviation = _statistics(columns, torch.from_numpy(weights))
     head = Head(
+        weights=torch.from_numpy(weights),
         mean=mean,
         deviation=deviation,
         first=first,
@@ -179,7 +182,7 @@ def with_classes(head: Head, num_classes: int, mapping: Mapping[int, int | None]
 
 def with_statistics(head: Head, columns: Half) -> Head:
     """Return the same function of features, normalised as features (N, C) suggest."""
-    mean, deviation = _statistics(columns)
+    mean, deviation = _statistics(columns, head.weights)
     weight = head.first / head.deviation
     return replace(
         head,
@@ -190,11 +193,11 @@ def with_statistics(head: Head, columns: Half) -> Head:
     )
 
 
-def _statistics(columns: Half) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the mean and the standard deviation of each channel."""
+def _statistics(columns: Half, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean of each channel, and its standard deviation over its weight."""
     mean = columns.mean(axis=0, dtype=np.float32)
     deviation = columns.std(axis=0, dtype=np.float32)
-    return torch.from_numpy(mean), torch.from_numpy(np.maximum(deviation, np.float32(LEAST_DEVIATION)))
+    return torch.from_numpy(mean), torch.from_numpy(np.maximum(deviation, np.float32(LEAST_DEVIATION))) / weights
 
 
 def fit_head(

@@ -55,17 +55,10 @@ def _require_matching(path: Path, head: Head, num_classes: int) -> None:
     shapes = [tuple(getattr(head, item.name).shape) for item in fields(head)]
     channels = head.first.shape[1]
     units = members * hidden
-    wanted = [
-        (channels,),
-        (channels,),
-        (units, channels),
-        (units,),
-        (members, hidden, count),
-        (members, count),
-        (count,),
-    ]
+    by_channel = [(channels,)] * 3
+    wanted = [*by_channel, (units, channels), (units,), (members, hidden, count), (members, count), (count,)]
     dtypes = [getattr(head, item.name).dtype for item in fields(head)]
-    if shapes != wanted or dtypes != [torch.float32] * 6 + [torch.bool]:
+    if shapes != wanted or dtypes != [torch.float32] * 7 + [torch.bool]:
         raise _file_error(path, "tensors of other shapes")
     if count != num_classes:
         raise _file_error(path, f"a model of {count} classes", f"{num_classes} classes")

@@ -18,6 +18,7 @@ from pixelwise.labels.features import (
     TILE,
     FeatureMaps,
     ImageReader,
+    channel_weights,
     shared_extractor,
     tile_boxes,
 )
@@ -36,7 +37,7 @@ TOTAL_PIXELS = 16384
 """Labelled pixels of all images that the head is fitted on."""
 FIRST_RATE = 30.0
 """Steps a second that a fit takes, until it was measured."""
-SETTLED_STEPS = 300
+SETTLED_STEPS = 200
 """Steps after a change of the labels from which on more of them change little."""
 
 Half = npt.NDArray[np.float16]
@@ -387,7 +388,7 @@ class LiveModel:
         """Return the head to start from: a new one at first, later the last, normalised anew where much was added."""
         if head is None or head.channels != features.shape[1]:
             self._pixels_of_statistics = len(features)
-            return new_head(features, self.num_classes, self.seed)
+            return new_head(features, channel_weights(), self.num_classes, self.seed)
         if len(features) > 2 * self._pixels_of_statistics:
             self._pixels_of_statistics = len(features)
             return with_statistics(head, features)

@@ -43,12 +43,28 @@ def predict_tile(head: Head, revision: int, maps: FeatureMaps, box: Box) -> Live
     height, width = box[2] - box[0], box[3] - box[1]
     label_map, uncertainty = np.empty((2, height, width), np.uint8)
     inside = slice(top, top + height), slice(left, left + width)
-    for rows, refined in refine_along_edges(probabilities, maps.guide, inside):
-        values, classes = refined.topk(min(2, len(refined)), dim=0)
-        label_map[rows] = classes[0].to(torch.uint8).numpy()
-        margin = values[0] - values[1] if len(values) > 1 else torch.ones_like(values[0])
+    for rows, refined in refine_along_edges(probabilities, maps.guide, maps.stride, inside):
+        label_map[rows], margin = _best_of(refined)
         uncertainty[rows] = (255 * (1 - margin)).round().to(torch.uint8).numpy()
-    coarse = probabilities[
-        :, top // STRIDE : -(-(top + height) // STRIDE), left // STRIDE : -(-(left + width) // STRIDE)
-    ]
-    return LivePrediction(revision, label_map, uncertainty, coarse.half().numpy().copy())
+    places = [_coarse_positions(inside[side], maps.stride, probabilities.shape[side + 1]) for side in (0, 1)]
+    coarse = probabilities[:, places[0]][:, :, places[1]].half().numpy()
+    return LivePrediction(revision, label_map, uncertainty, coarse)
+
+
+def _best_of(probabilities: torch.Tensor) -> tuple[UInt8, torch.Tensor]:
+    """Return the most probable class of (K, h, w), and by how much it is more probable than the second."""
+    best, second = probabilities[0].clone(), torch.zeros_like(probabilities[0])
+    label_map = torch.zeros(best.shape, dtype=torch.uint8)
+    for index in range(1, len(probabilities)):
+        values = probabilities[index]
+        is_better = values > best
+        second = torch.maximum(second, torch.minimum(values, best))
+        best = torch.maximum(values, best)
+        label_map.masked_fill_(is_better, index)
+    return label_map.numpy(), best - second
+
+
+def _coarse_positions(inside: slice, stride: int, count: int) -> torch.Tensor:
+    """Return the positions of a map of `count` that stand at every fourth of the pixels inside, the fourth first."""
+    pixels = torch.arange(inside.start, inside.stop, STRIDE) + STRIDE - 1
+    return ((pixels + 1) // stride - 1).clamp(max=count - 1)

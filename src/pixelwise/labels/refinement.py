@@ -7,34 +7,38 @@ positions, and the averaged functions are read at the colours of all pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from pixelwise.labels.features import STRIDE, coarse_colours
+from pixelwise.labels.features import average_positions
 from pixelwise.labels.strokes import UInt8
 
-RADIUS = 4
-"""Of the windows, in positions of the coarse probabilities."""
-SMOOTHNESS = 1e-3
+RADIUS = 16
+"""Of the windows, in pixels."""
+SMOOTHNESS = 1e-4
 """Epsilon of the paper, of colours in 0..1: edges of less contrast than its root are smoothed over."""
-VALUES_AT_ONCE = 2**23
-"""That the coefficients of a band of rows have at the image's resolution: what bounds the memory."""
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+CELLS_AT_ONCE = 4096
+"""Whose pixels are computed together: what they need fits into a core's cache."""
 
 
 def refine_along_edges(
-    probabilities: torch.Tensor, guide: UInt8, inside: tuple[slice, slice]
+    probabilities: torch.Tensor, guide: UInt8, stride: int, inside: tuple[slice, slice]
 ) -> Iterator[tuple[slice, torch.Tensor]]:
     """Yield bands of rows with their refined probabilities.
 
     Parameters
     ----------
     probabilities
-        float32 (K, ceil(h / 4), ceil(w / 4)) of a region of h x w pixels. Position (i, j) stands at the pixel
-        (4 i + 3, 4 j + 3).
+        float32 (K, ceil(h / stride), ceil(w / stride)) of a region of h x w pixels. Position i stands at the pixel
+        stride (i + 1) - 1, along rows and columns.
     guide
         uint8 (h, w, 3), the region's colours.
+    stride
+        Pixels between two positions.
     inside
         The rows and columns of the region that are wanted. What lies around them counts too.
 
@@ -46,51 +50,96 @@ def refine_along_edges(
         float32 (K, rows, columns), in 0..1; the sum over the classes is 1 but for the clipping.
     """
     rows, columns = inside
-    coefficients, count = _fit_windows(probabilities, guide), len(probabilities)
-    width = columns.stop - columns.start
-    height = max(VALUES_AT_ONCE // (4 * count * width) // STRIDE, 1) * STRIDE
-    for first in range(rows.start, rows.stop, height):
-        last = min(first + height, rows.stop)
-        band = _enlarge(coefficients, (first, last), (columns.start, columns.stop)).view(4, count, last - first, width)
-        colours = torch.from_numpy(guide[first:last, columns]).permute(2, 0, 1).float() / 255
-        refined = torch.addcmul(band[3], band[0], colours[0])
-        for channel in (1, 2):
-            refined.addcmul_(band[channel], colours[channel])
-        yield slice(first - rows.start, last - rows.start), refined.clamp_(0, 1)
+    coefficients = _at_corners(_fit_windows(probabilities, guide, stride))
+    # cell i holds the pixels stride * i - 1 to stride * (i + 1) - 2, between the positions i - 1 and i
+    first_cell, last_cell = (columns.start + 1) // stride, columns.stop // stride + 1
+    cells = slice(first_cell, last_cell)
+    height = max(CELLS_AT_ONCE // (last_cell - first_cell), 1)
+    weights = _corner_weights(stride)
+    for row in range((rows.start + 1) // stride, rows.stop // stride + 1, height):
+        band = slice(row, min(row + height, rows.stop // stride + 1))
+        pixels = _cell_pixels(guide, stride, band, cells)
+        refined = torch.bmm(coefficients[band, cells].flatten(0, 1), _weigh(pixels, weights).transpose(1, 2))
+        refined = refined.view(*pixels.shape[:2], -1, stride, stride).permute(2, 0, 3, 1, 4)
+        refined = refined.reshape(len(refined), stride * pixels.shape[0], stride * pixels.shape[1])
+        top, left = stride * band.start - 1, stride * cells.start - 1
+        first, last = max(top, rows.start), min(top + refined.shape[1], rows.stop)
+        part = refined[:, first - top : last - top, columns.start - left : columns.stop - left]
+        yield slice(first - rows.start, last - rows.start), part.clamp(0, 1)
 
 
-def _fit_windows(probabilities: torch.Tensor, guide: UInt8) -> torch.Tensor:
-    """Return the averaged coefficients (4 K, h, w) of three colours and of 1, for each class."""
+def _at_corners(coefficients: torch.Tensor) -> torch.Tensor:
+    """Return the coefficients (h + 1, w + 1, K, 16) of the cells between positions, from those (4, K, h, w) at them.
+
+    A cell has 4 at each of its corners: upper left, upper right, lower left, lower right. Beyond the border the
+    outermost positions go on.
+    """
+    values = F.pad(coefficients, (1, 1, 1, 1), mode="replicate").permute(2, 3, 1, 0)
+    upper, lower = values[:-1], values[1:]
+    return torch.cat([upper[:, :-1], upper[:, 1:], lower[:, :-1], lower[:, 1:]], dim=3)
+
+
+def _corner_weights(stride: int) -> torch.Tensor:
+    """Return the bilinear weights (stride, stride, 4) of a cell's corners at its pixels."""
+    share = torch.arange(stride) / stride
+    along = torch.stack([1 - share, share], dim=1)
+    return (along[:, None, :, None] * along[None, :, None, :]).flatten(2)
+
+
+def _cell_pixels(guide: UInt8, stride: int, rows: slice, columns: slice) -> torch.Tensor:
+    """Return the colours in 0..1, and 1, of the pixels of cells: float32 (rows, columns, stride, stride, 4).
+
+    Pixels outside the image are those at its border.
+    """
+    places = [
+        np.arange(stride * cells.start - 1, stride * cells.stop - 1).clip(0, side - 1)
+        for cells, side in zip((rows, columns), guide.shape, strict=False)
+    ]
+    colours = torch.from_numpy(guide[places[0]][:, places[1]]).float() / 255
+    colours = F.pad(colours, (0, 1), value=1.0)
+    return colours.view(rows.stop - rows.start, stride, columns.stop - columns.start, stride, 4).transpose(1, 2)
+
+
+def _weigh(pixels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return what the coefficients of a cell are multiplied by at each of its pixels, (cells, pixels, 16)."""
+    return (weights[..., None] * pixels[..., None, :]).flatten(4).flatten(2, 3).flatten(0, 1)
+
+
+def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torch.Tensor:
+    """Return the averaged coefficients (4, K, h, w) of three colours and of 1, for each class."""
     count, height, width = probabilities.shape
-    colours = coarse_colours(guide)
-    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-    products = torch.stack([colours[i] * colours[j] for i, j in pairs])
+    image = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
+    colours = average_positions(image, stride)[0]
+    products = torch.stack([colours[i] * colours[j] for i, j in PAIRS])
     joint = (colours[:, None] * probabilities[None]).flatten(0, 1)
-    means = _window_means(torch.cat([colours, products, probabilities, joint]))
+    means = _window_means(torch.cat([colours, products, probabilities, joint]), RADIUS // stride)
     mean_colour, mean_product, mean_probability, mean_joint = torch.split(means, [3, 6, count, 3 * count])
-    covariance = torch.empty(height, width, 3, 3)
-    for (i, j), value in zip(pairs, mean_product, strict=True):
-        covariance[..., i, j] = covariance[..., j, i] = value - mean_colour[i] * mean_colour[j]
-    covariance += SMOOTHNESS * torch.eye(3)
+    covariance = [value - mean_colour[i] * mean_colour[j] for (i, j), value in zip(PAIRS, mean_product, strict=True)]
+    inverse = _invert(covariance)
     cross = mean_joint.view(3, count, height, width) - mean_colour[:, None] * mean_probability[None]
-    slopes = torch.einsum("hwij,jkhw->ikhw", torch.linalg.inv(covariance), cross)
-    offsets = mean_probability - (slopes * mean_colour[:, None]).sum(dim=0)
-    return _window_means(torch.cat([slopes, offsets[None]]).flatten(0, 1))
+    slopes = [sum(inverse[i][j] * cross[j] for j in range(3)) for i in range(3)]
+    offsets = mean_probability - sum(slopes[i] * mean_colour[i] for i in range(3))
+    return _window_means(torch.cat([*slopes, offsets]), RADIUS // stride).view(4, count, height, width)
 
 
-def _window_means(values: torch.Tensor) -> torch.Tensor:
-    """Return the means of (C, h, w) over windows of 2 * RADIUS + 1 positions a side, of those inside the map."""
-    side = 2 * RADIUS + 1
-    rows = F.avg_pool2d(values[None], (side, 1), 1, (RADIUS, 0), count_include_pad=False)
-    return F.avg_pool2d(rows, (1, side), 1, (0, RADIUS), count_include_pad=False)[0]
+def _invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+    """Return the inverse of symmetric 3x3 matrices with `SMOOTHNESS` added on the diagonal, entry by entry."""
+    a, b, c, d, e, f = covariance
+    a, d, f = a + SMOOTHNESS, d + SMOOTHNESS, f + SMOOTHNESS
+    upper = [d * f - e * e, c * e - b * f, b * e - c * d]
+    determinant = a * upper[0] + b * upper[1] + c * upper[2]
+    aa, ab, ac = (value / determinant for value in upper)
+    bb, bc, cc = ((a * f - c * c) / determinant, (b * c - a * e) / determinant, (a * d - b * b) / determinant)
+    return [[aa, ab, ac], [ab, bb, bc], [ac, bc, cc]]
 
 
-def _enlarge(values: torch.Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> torch.Tensor:
-    """Return values (C, h, w) of positions 4 i + 3 at the pixels of the rows and columns, bilinear."""
-    for axis, (start, stop) in ((1, rows), (2, columns)):
-        where = ((torch.arange(start, stop) + 1) / STRIDE - 1).clamp(0, values.shape[axis] - 1)
-        before = where.floor().long()
-        after = (before + 1).clamp(max=values.shape[axis] - 1)
-        share = (where - before).view([-1 if dim == axis else 1 for dim in range(3)])
-        values = torch.lerp(values.index_select(axis, before), values.index_select(axis, after), share)
+def _window_means(values: torch.Tensor, radius: int) -> torch.Tensor:
+    """Return the means of (C, h, w) over windows of 2 * radius + 1 positions a side, of those inside the map."""
+    for axis in (1, 2):
+        count = values.shape[axis]
+        sums = F.pad(values.cumsum(dim=axis), (1, 0) if axis == 2 else (0, 0, 1, 0))
+        stops = torch.arange(radius + 1, count + radius + 1).clamp(max=count)
+        starts = torch.arange(-radius, count - radius).clamp(min=0)
+        values = sums.index_select(axis, stops) - sums.index_select(axis, starts)
+        values /= (stops - starts).view((-1, 1) if axis == 1 else (1, -1))
     return values

@@ -1,0 +1,256 @@
+"""What labels are worth on CamVid: the live model on simulated strokes and pixels, beside ilastik's features.
+
+    python -m lab.labels CAMVID OUT [--seeds 0 1 2] [--images 60] [--only live forest]
+
+Strokes and pixels are drawn from true masks of random training images, as a person would draw them. Scores are those of
+test images spread over the split, at full resolution. Features of images stay in OUT. The forest is scikit-learn's,
+which has to be installed. Writes docs/experiments/labels.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.ilastik_bank import Classifier, compute_bank, make_forest
+from lab.page import format_page, format_table
+from lab.store import Places, Store, make_origin
+from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.data import open_dataset
+from pixelwise.data.dataset import Dataset, Item
+from pixelwise.labels.features import ArrayImage
+from pixelwise.labels.live import LiveModel
+from pixelwise.labels.simulate import sample_pixels, simulate_strokes
+from pixelwise.labels.strokes import paint_stroke
+from pixelwise.metrics.confusion import ConfusionMatrix
+
+UInt8 = npt.NDArray[np.uint8]
+Labels = list[tuple[Item, UInt8]]
+"""Images and their sparse label maps."""
+SECONDS_A_STROKE = 4.0
+"""Of a person: to choose the class and to draw."""
+SECONDS_A_PIXEL = 2.0
+"""Of a person: to look where the pixel lies and to press the key of its class."""
+SECONDS_AN_IMAGE = 5.0
+"""Of a person: to open the next image and to look at it."""
+FIT_SECONDS = 3.0
+"""Of a fit; there are as many as it takes until the model is settled."""
+
+TEXT = f"""\
+Labels drawn from the true masks of random training images of CamVid at 360x480: up to three strokes of 50 pixels a
+class and image, 3 pixels wide, or single random pixels. Test mIoU at full resolution: medians over the seeds, and each
+seed. Labelling is simulated: {SECONDS_A_STROKE:g} s a stroke, {SECONDS_A_PIXEL:g} s a pixel, {SECONDS_AN_IMAGE:g} s an
+image. No time is given for full labels: CamVid's took about an hour an image (Brostow et al., 2009). The forest has
+ilastik's features (all its filters and scales) and 100 trees, on the same labels; it is scored on every second row and
+column, and its milliseconds are those of the features alone."""
+TRIALS_TEXT = """\
+What each choice is worth: mIoU of 1,500 random pixels in each of 34 validation images and of 34 training images that
+are not labelled (means of four draws of three labelled images; the test images had no part in it). "Weights" are those
+of a map's channels beside others."""
+HEAD = ("labels", "model", "labelled pixels", "labelling", "test mIoU", "each seed", "ms to predict an image")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is labelled: so many images, with strokes, with so many pixels each, or in full."""
+
+    images: int
+    kind: str = "strokes"
+    pixels: int = 0
+
+    def __str__(self) -> str:
+        what = f"{self.pixels} pixels" if self.kind == "pixels" else self.kind
+        return f"{what} on {self.images} image{'s' if self.images > 1 else ''}"
+
+    def seconds(self, labels: int) -> float | None:
+        """Return how long a person would need for so many strokes or pixels."""
+        if self.kind == "full labels":
+            return None
+        return (
+            labels * (SECONDS_A_STROKE if self.kind == "strokes" else SECONDS_A_PIXEL) + self.images * SECONDS_AN_IMAGE
+        )
+
+
+BUDGETS = (Budget(3), Budget(3, "full labels"), Budget(10), Budget(30, "pixels", 20))
+FOREST_BUDGET = Budget(3)
+"""What the forest learns from: it takes long."""
+
+
+def draw_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, int]:
+    """Return the labelled images, and the number of strokes or pixels."""
+    items = data.splits["train"]
+    chosen = np.random.default_rng(seed).permutation(len(items))[: budget.images]
+    labels, count = [], 0
+    for number in chosen.tolist():
+        truth = data.read(items[number]).label_map
+        if budget.kind == "strokes":
+            label_map = np.full(truth.shape, IGNORE_INDEX, np.uint8)
+            strokes = simulate_strokes(truth, seed)
+            for stroke, class_index in strokes:
+                paint_stroke(label_map, stroke, class_index)
+            count += len(strokes)
+        elif budget.kind == "pixels":
+            label_map = sample_pixels(truth, seed, budget.pixels)
+            count += budget.pixels
+        else:
+            label_map = truth
+        labels.append((items[number], label_map))
+    return labels, count
+
+
+def fit_live(data: Dataset, labels: Labels, folder: Path, seed: int) -> Callable[[Item], UInt8]:
+    """Fit a live model as the studio does; return what predicts an image."""
+    model = LiveModel(data.classes.num_classes, folder, seed=seed)
+    for item, label_map in labels:
+        model.add_image(item.name, ArrayImage(data.read_image(item)))
+        model.set_labels(item.name, ArrayImage(label_map))
+    for key, tile in model.missing_tiles():
+        model.compute_features(key, tile)
+    while not model.is_settled:
+        model.fit(FIT_SECONDS)
+
+    def predict(item: Item) -> UInt8:
+        image = ArrayImage(data.read_image(item))
+        model.add_image(item.name, image)
+        label_map = np.empty(image.size, np.uint8)
+        for number, (top, left, bottom, right) in enumerate(model.tiles(item.name)):
+            label_map[top:bottom, left:right] = model.predict(item.name, number).label_map
+        return label_map
+
+    return predict
+
+
+def score_forests(
+    data: Dataset, items: Sequence[Item], labels: Sequence[Labels], forests: Sequence[Classifier]
+) -> list[dict[str, float]]:
+    """Fit a forest for each of some labels on ilastik's features; return their scores.
+
+    They are those of every second row and column. The features of an image are computed once for all.
+    """
+    for forest, labelled in zip(forests, labels, strict=True):
+        banks = [compute_bank(data.read_image(item))[label_map != IGNORE_INDEX] for item, label_map in labelled]
+        forest.fit(np.concatenate(banks), np.concatenate([part[part != IGNORE_INDEX] for _, part in labelled]))
+    confusions = [ConfusionMatrix(data.classes.num_classes) for _ in forests]
+    seconds = 0.0
+    for item in items:
+        started = time.perf_counter()
+        bank, truth = compute_bank(data.read_image(item))[::2, ::2], data.read(item).label_map[::2, ::2]
+        seconds += time.perf_counter() - started
+        for forest, confusion in zip(forests, confusions, strict=True):
+            classes = forest.predict(bank.reshape(-1, bank.shape[-1]))
+            confusion.update(np.asarray(classes, np.uint8).reshape(truth.shape), truth)
+    milliseconds = 1000 * seconds / len(items)
+    return [{"miou": float(np.nanmean(confusion.iou())), "ms_an_image": milliseconds} for confusion in confusions]
+
+
+def score(data: Dataset, items: Sequence[Item], predict: Callable[[Item], UInt8]) -> dict[str, float]:
+    """Return the mIoU over all pixels of the images, and the milliseconds an image; its features count too where they
+    were not there."""
+    confusion, started = ConfusionMatrix(data.classes.num_classes), time.perf_counter()
+    for item in items:
+        confusion.update(predict(item), data.read(item).label_map)
+    milliseconds = 1000 * (time.perf_counter() - started) / len(items)
+    return {"miou": float(np.nanmean(confusion.iou())), "ms_an_image": milliseconds}
+
+
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Return so many images, evenly spread over the split."""
+    places = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).round().astype(int))
+    return [items[place] for place in places.tolist()]
+
+
+def measure_live(data: Dataset, args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the entries of the live model."""
+    items = spread(data.splits["test"], args.images)
+    for budget in BUDGETS:
+        for seed in args.seeds:
+            labels, about = describe_labels(data, budget, seed)
+            figures = score(data, items, fit_live(data, labels, args.out / "features", seed))
+            yield f"live, {budget}, seed {seed}", {"model": "live", **about, **figures}
+
+
+def measure_forests(
+    data: Dataset, args: argparse.Namespace, make: Callable[[int], Classifier]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the entries of the forests."""
+    items = spread(data.splits["test"], args.images)
+    drawn = [describe_labels(data, FOREST_BUDGET, seed) for seed in args.seeds]
+    scores = score_forests(data, items, [labels for labels, _ in drawn], [make(seed) for seed in args.seeds])
+    for seed, (_, about), figures in zip(args.seeds, drawn, scores, strict=True):
+        yield f"forest, {FOREST_BUDGET}, seed {seed}", {"model": "ilastik's features, forest", **about, **figures}
+
+
+def describe_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, dict[str, Any]]:
+    """Return the labels of a budget, and what the page tells of them."""
+    labels, count = draw_labels(data, budget, seed)
+    pixels = sum(int((label_map != IGNORE_INDEX).sum()) for _, label_map in labels)
+    return labels, {"labels": str(budget), "pixels": pixels, "seconds": budget.seconds(count)}
+
+
+def make_page(store: Store) -> str:
+    """Return the page."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for figures in store.values():
+        if "model" in figures:
+            groups.setdefault((figures["labels"], figures["model"]), []).append(figures)
+    rows = [_format_row(labels, model, seeds) for (labels, model), seeds in groups.items()]
+    trials = [TRIALS_TEXT, format_table(*store["trials"])] if "trials" in store else []
+    return format_page("What labels are worth", store, [TEXT, format_table(HEAD, rows), *trials])
+
+
+def _format_row(labels: str, model: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
+    def median(key: str) -> float:
+        return float(statistics.median(figures[key] for figures in seeds))
+
+    minutes = "" if seeds[0]["seconds"] is None else f"{median('seconds') / 60:.1f} min"
+    each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
+    return [
+        labels,
+        model,
+        f"{median('pixels'):,.0f}",
+        minutes,
+        f"{median('miou'):.3f}",
+        each,
+        f"{median('ms_an_image'):.0f}",
+    ]
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    places: Places = Places(),
+    forest: Callable[[int], Classifier] = make_forest,
+) -> None:
+    """Run the suite."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="python -m lab.labels", description=__doc__.partition("\n")[0])
+    parser.add_argument("camvid", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--images", type=int, default=60, help="test images")
+    parser.add_argument("--only", nargs="+", choices=("live", "forest"), default=["live", "forest"])
+    args = parser.parse_args(words)
+    if not args.camvid.is_dir():
+        parser.error(f"{args.camvid}: no such directory; give CamVid as SegNet's authors distribute it")
+    data = open_dataset(args.camvid)
+    store, origin = Store("labels", places), make_origin("labels", words, args)
+    suites = {"live": measure_live(data, args), "forest": measure_forests(data, args, forest)}
+    for kind in args.only:
+        for name, figures in suites[kind]:
+            print(f"{name}: {figures['miou']:.3f}", file=sys.stderr, flush=True)
+            store.add(name, figures, origin)
+    page = make_page(store)
+    (places.pages / "labels.md").write_text(page, encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
