@@ -53,9 +53,11 @@ image. No time is given for full labels: CamVid's took about an hour an image (B
 ilastik's features (all its filters and scales) and 100 trees, on the same labels; it is scored on every second row and
 column, and its milliseconds are those of the features alone."""
 TRIALS_TEXT = """\
-What each choice is worth: mIoU of 1,500 random pixels in each of 34 validation images and of 34 training images that
-are not labelled (means of four draws of three labelled images; the test images had no part in it). "Weights" are those
-of a map's channels beside others."""
+What each choice is worth, as mIoU of validation images and of training images that are not labelled; the test images
+had no part in it. Three random training images are labelled with strokes as above. Maps: 1,500 random pixels in each of
+34 and 34 images, bilinear, means of four draws of the labelled images. Refinement: all pixels of 7 and 7 images, means
+of two draws. Stages are those of the encoder, counted from 0, weights those of their channels beside others', from
+colours on. Features of flipped images help, but are not computed yet: they would take as long as an image's own."""
 HEAD = ("labels", "model", "labelled pixels", "labelling", "test mIoU", "each seed", "ms to predict an image")
 
 
@@ -204,7 +206,8 @@ def make_page(store: Store) -> str:
             groups.setdefault((figures["labels"], figures["model"]), []).append(figures)
     rows = [_format_row(labels, model, seeds) for (labels, model), seeds in groups.items()]
     trials = [TRIALS_TEXT, format_table(*store["trials"])] if "trials" in store else []
-    return format_page("What labels are worth", store, [TEXT, format_table(HEAD, rows), *trials])
+    table = [TEXT, format_table(HEAD, rows)] if rows else []
+    return format_page("What labels are worth", store, [*table, *trials])
 
 
 def _format_row(labels: str, model: str, seeds: Sequence[dict[str, Any]]) -> list[str]:

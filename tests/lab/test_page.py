@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from lab import classics, growth, minutes, nuclei, peers, predict
+from lab import classics, growth, labels, minutes, nuclei, peers, predict
 from lab.page import format_page, format_table
 from lab.store import Origin, Places, Store
 
 PAGES: dict[str, Callable[[Store], str]] = {
     "classics": classics.make_page,
     "growth": growth.make_page,
+    "labels": labels.make_page,
     "minutes": minutes.make_page,
     "nuclei": nuclei.make_page,
     "nuclei_all": nuclei.make_page_of_kinds,

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lab import classics, front, growth, minutes, nuclei, objects, peers, predict, resume, scan, sparse
+from lab import classics, front, growth, labels, minutes, nuclei, objects, peers, predict, resume, scan, sparse
+from lab.ilastik_bank import compute_bank
 from lab.peer import Peer
 from lab.schedule import images_per_second, run_suite, score_validation
 from lab.store import ROOT, Places, Store
@@ -113,6 +114,45 @@ def test_sparse(scenes: Path, copy_run: Train, places: Places, tmp_path: Path) -
     assert f"| 5 | 2 | {store['5 pixels, 2 minutes, seed 0']['miou']:.3f} |" in page
     assert page.index("| 5 | 2 |") < page.index("| 20 | 2 |")
     assert "| 0.597 | 0.508 |" in page
+
+
+def test_labels(scenes: Path, places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On four scenes; a forest that always answers the first class has its share of the pixels."""
+
+    class First:
+        def fit(self, features: np.ndarray, classes: np.ndarray) -> None:
+            assert features.shape == (len(classes), 3 * (7 + 6 * 7))
+            self.answer = classes[0]
+
+        def predict(self, features: np.ndarray) -> np.ndarray:
+            return np.full(len(features), self.answer)
+
+    monkeypatch.setattr(labels, "BUDGETS", (labels.Budget(1), labels.Budget(2, "pixels", 5)))
+    monkeypatch.setattr(labels, "FIT_SECONDS", 0.5)
+    arguments = [str(scenes), str(tmp_path / "out"), "--images", "2", "--seeds", "0"]
+    labels.main(arguments, places, lambda seed: First())
+    store = Store("labels", places)
+    assert list(store) == [
+        "live, strokes on 1 image, seed 0",
+        "live, 5 pixels on 2 images, seed 0",
+        "forest, strokes on 3 images, seed 0",
+    ]
+    assert store["live, 5 pixels on 2 images, seed 0"]["pixels"] == 10
+    assert store["live, 5 pixels on 2 images, seed 0"]["seconds"] == 10 * 2 + 2 * 5
+    assert store["live, strokes on 1 image, seed 0"]["miou"] > store["forest, strokes on 3 images, seed 0"]["miou"] > 0
+    page = (places.pages / "labels.md").read_text()
+    assert "| 5 pixels on 2 images | live | 10 | 0.5 min |" in page
+
+
+def test_the_bank_of_ilastik_knows_its_filters() -> None:
+    """On a ramp the gradient is its slope, second derivatives vanish, and one eigenvalue of the structure tensor is
+    the slope's square."""
+    ramp = np.broadcast_to(2 * np.arange(100, dtype=np.uint8)[None, :, None], (60, 100, 1))
+    middle = compute_bank(ramp)[30, 50]
+    assert middle.shape == (49,)
+    smooth, wide = middle[0], middle[17:25]  # at 0.3, and all filters at 1.6
+    assert smooth == pytest.approx(100)
+    assert wide.tolist() == pytest.approx([100, 0, 2, 0, 4, 0, 0, 0], abs=0.1)
 
 
 def test_peers(scenes: Path, copy_run: Train, places: Places, tmp_path: Path) -> None:

@@ -117,8 +117,10 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
     covariance = [value - mean_colour[i] * mean_colour[j] for (i, j), value in zip(PAIRS, mean_product, strict=True)]
     inverse = _invert(covariance)
     cross = mean_joint.view(3, count, height, width) - mean_colour[:, None] * mean_probability[None]
-    slopes = [sum(inverse[i][j] * cross[j] for j in range(3)) for i in range(3)]
-    offsets = mean_probability - sum(slopes[i] * mean_colour[i] for i in range(3))
+    slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in inverse]
+    offsets = mean_probability.clone()
+    for slope, colour in zip(slopes, mean_colour, strict=True):
+        offsets -= slope * colour
     return _window_means(torch.cat([*slopes, offsets]), RADIUS // stride).view(4, count, height, width)
 
 
