@@ -74,8 +74,10 @@ class Head:
     def probabilities(self, maps: FeatureMaps) -> torch.Tensor:
         """Return the probabilities, float32 (K, h, w), at the positions of the finest map."""
         with torch.inference_mode():
-            parts = self._hidden(maps).split(ROWS_AT_ONCE, dim=1)  # the hidden units are large: no copy of all of them
-            return torch.cat([self._top(part.flatten(1).T).T.unflatten(1, part.shape[1:]) for part in parts], dim=1)
+            parts = torch.split(
+                self._hidden(maps), ROWS_AT_ONCE, dim=1
+            )  # the hidden units are large: no copy of all of them
+            return torch.cat([self._top(part.flatten(1).T).T.reshape(-1, *part.shape[1:]) for part in parts], dim=1)
 
     def column_probabilities(self, columns: Float) -> Float:
         """Return the probabilities, float32 (N, K), of features (N, C)."""
@@ -93,7 +95,7 @@ class Head:
 
         One member after the other: what comes up in between is large.
         """
-        members = (part.split(HIDDEN) for part in self._folded())
+        members = (torch.split(part, HIDDEN) for part in self._folded())
         return torch.cat([_member_hidden(maps, weight, bias) for weight, bias in zip(*members, strict=True)])
 
     def _top(self, hidden: torch.Tensor) -> torch.Tensor:

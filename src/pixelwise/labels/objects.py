@@ -348,7 +348,8 @@ def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], 
 def _depth(mask: Mask) -> npt.NDArray[np.float64]:
     """Return the distance to the mask's edge, smoothed; beyond the map it goes on as outside."""
     depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    return ndimage.gaussian_filter(depth, _SMOOTHING)
+    smoothed: npt.NDArray[np.float64] = ndimage.gaussian_filter(depth, _SMOOTHING)
+    return smoothed
 
 
 def _part_at_waists(mask: Mask) -> Int32:
