@@ -63,6 +63,6 @@ def _filters(channel: Float32) -> Iterator[Float32]:
 
 def _eigenvalues(first: Float32, mixed: Float32, second: Float32) -> tuple[Float32, Float32]:
     """Return the eigenvalues, the larger first, of symmetric 2x2 matrices."""
-    mean: Float32 = (first + second) / 2
-    radius: Float32 = np.hypot((first - second) / 2, mixed)
+    half = np.float32(0.5)
+    mean, radius = half * (first + second), np.hypot(half * (first - second), mixed)
     return mean + radius, mean - radius
