@@ -212,15 +212,15 @@ def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsi
     painted = studio.label_map(6) == 1
     assert painted[SIZE[0] // 2, SIZE[1] // 2 + 12]
     window.page.keyboard.down("x")  # the picture alone, as long as the key is held
-    assert not window.page.locator(".layer.labels").is_visible()
+    window.page.locator(".layer.labels").wait_for(state="hidden")
     window.page.keyboard.up("x")
-    assert window.page.locator(".layer.labels").is_visible()
+    window.page.locator(".layer.labels").wait_for()
     window.press("]")
     size = window.state("s.brush")
     window.press("[", "[")
     assert window.state("s.brush") < size
     window.press("?")
-    assert window.page.get_by_role("dialog").is_visible()
+    window.page.get_by_role("dialog").wait_for()
     window.press("Escape", "PageDown")
     window.until("() => store.get().image === 7")
 
@@ -229,6 +229,7 @@ def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsi
 def test_texts_have_the_contrast_of_wcag_aa(studio: ServedStudio, visit: Callable[..., Browsing], scheme: str) -> None:
     window = visit(studio.address, color_scheme=scheme)
     window.press("?")
+    window.page.get_by_role("dialog").wait_for()
     ratios = window.page.evaluate(CONTRASTS)
     assert len(ratios) > 60
     assert {text: ratio for text, ratio in ratios if ratio < 4.5} == {}

@@ -62,7 +62,7 @@ def test_an_instance_model_has_an_average_precision(store: SampleStore) -> None:
 
 def test_nothing_to_score(store: SampleStore) -> None:
     empty = Labels(np.full((2, 20), IGNORE_INDEX, np.uint8), np.zeros((2, 20), np.int32))
-    store.dataset = dataclasses.replace(store.dataset, read_labels=lambda item: empty)
-    store._decoded.clear()
+    dataset = dataclasses.replace(store.dataset, read_labels=lambda item: empty)
+    store = SampleStore(dataset, store.items)
     assert validation_score(Predictor(Red(2), SEMANTIC), store, distributed.join_processes()) is None
     assert validation_score(Predictor(Red(5), INSTANCE), store, distributed.join_processes()) is None
