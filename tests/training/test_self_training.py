@@ -59,7 +59,7 @@ def test_images_are_labelled_where_the_model_is_sure(predictor: Predictor, recip
     sure = recipe.replace(class_weights=(1.0, 1.0), confidence=(0.8, 0.8))
     (labels,) = label_images(predictor, iter([lambda: image]), sure, lambda: False)
     assert_array_equal(labels, np.tile(np.repeat([1, 1, IGNORE_INDEX], 10), (8, 1)))
-    # a weight of e^2 on the second class, half of it taken back, lowers its logit by 1: 0.82, 0.62 and 0.38
+    # logit adjustment by half of a weight of e^2 lowers the second class's logit by 1: 0.82, 0.62 and 0.38
     weighted = sure.replace(class_weights=(1.0, float(np.exp(2))), pseudo_adjustment=0.5, confidence=(0.6, 0.6))
     (labels,) = label_images(predictor, iter([lambda: image]), weighted, lambda: False)
     assert_array_equal(labels, np.tile(np.repeat([1, 1, 0], 10), (8, 1)))

@@ -99,7 +99,7 @@ class Journal:
             start = self._places[-1].start + self._places[-1].length if self._places else 0
             with output_errors(self.path):
                 if self._broken:
-                    raise OSError("an earlier action could not be taken back after an error; start the studio again")
+                    raise OSError("a damaged line could not be removed after an earlier error; start the studio again")
                 try:
                     written = self._file.write(line)
                     if written != len(line):

@@ -166,8 +166,8 @@ class Recipe(Strict):
     confident_share: Fraction = 0.5
     """Since version 3. Between the two, so large a share of the pixels of each predicted class has one, the surest."""
     pseudo_adjustment: Fraction = 0.5
-    """Since version 3. Strength of the logit adjustment of pseudo-labels: the share of the class weights that is taken
-    back."""
+    """Since version 3. Strength of the logit adjustment of pseudo-labels: the share of the class weights that it
+    corrects."""
     unlabelled_share: Fraction = 0.0
     """Since version 3. Share of crops from images without labels, once these have pseudo-labels."""
 

@@ -5,7 +5,7 @@ workshop; the threshold a class: Zou, Yu, Kumar, Wang, "Domain Adaptation for Se
 Self-Training", ECCV 2018, arXiv:1810.07911, section 4.1.
 
 Differs from the papers: the averaged weights label the images, in the sizes and flips of a prediction, a few times in a
-run; a class's threshold lies between two given ones; the class weights of the loss are taken back in part first.
+run; a class's threshold lies between two given ones; predictions are first corrected for the loss's class weights.
 """
 
 from __future__ import annotations
