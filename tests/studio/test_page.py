@@ -221,7 +221,9 @@ def test_keys_alone_are_enough(studio: ServedStudio, visit: Callable[..., Browsi
     assert window.state("s.brush") < size
     window.press("?")
     window.page.get_by_role("dialog").wait_for()
-    window.press("Escape", "PageDown")
+    window.press("Escape")
+    window.page.get_by_role("dialog").wait_for(state="hidden")
+    window.press("PageDown")
     window.until("() => store.get().image === 7")
 
 
