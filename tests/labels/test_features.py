@@ -9,14 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from pixelwise.core.errors import ShapeError
 from pixelwise.labels import features
+from pixelwise.labels.boxes import grow_box, tile_boxes
 from pixelwise.labels.features import (
     ArrayImage,
     FeatureExtractor,
     FeatureMaps,
     channel_weights,
-    grow_box,
     shared_extractor,
-    tile_boxes,
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.core.errors import ModelFileError, OptionError
-from pixelwise.labels import features, live
+from pixelwise.labels import boxes, features, live
 from pixelwise.labels.features import ArrayImage
 from pixelwise.labels.live import LiveModel
 
@@ -185,7 +185,7 @@ def test_tiles_meet_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     learn(model)
     model.save(tmp_path / "model")
     whole = model.predict("a", 0)
-    monkeypatch.setattr(features, "TILE", 192)
+    monkeypatch.setattr(boxes, "TILE", 192)
     monkeypatch.setattr(live, "TILE", 192)
     tiled = LiveModel(2, tmp_path / "tiles")
     tiled.add_image("a", ArrayImage(image))
@@ -204,7 +204,7 @@ def test_tiles_meet_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_labels_of_a_large_image_are_those_of_its_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(features, "TILE", 64)
+    monkeypatch.setattr(boxes, "TILE", 64)
     monkeypatch.setattr(live, "TILE", 64)
     monkeypatch.setattr(live, "TILE_PIXELS", 100)
     monkeypatch.setattr(live, "TOTAL_PIXELS", 300)

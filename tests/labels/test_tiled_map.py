@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 from pixelwise.labels import tiled_map
-from pixelwise.labels.tiled_map import TiledMap, union, write_map
+from pixelwise.labels.boxes import union
+from pixelwise.labels.tiled_map import TiledMap, write_map
 
 SIZE = (70, 100)
 

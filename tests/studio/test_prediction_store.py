@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pixelwise.studio.prediction_store import SIDE, PredictionStore, TilePrediction, tile_grid, tiles_in
+from pixelwise.labels.boxes import tile_boxes
+from pixelwise.studio.prediction_store import PredictionStore, TilePrediction, tiles_in
 
 SIZE = (1100, 2100)
 
@@ -17,12 +18,15 @@ def prediction(box, number, value, classes=2):
     return TilePrediction(number, label_map, np.full((height, width), 10 * value, np.uint8), coarse)
 
 
-def test_tiles_are_those_of_the_live_model():
-    from pixelwise.labels.features import TILE, tile_boxes
+def test_tiles_are_those_of_the_live_model(tmp_path):
+    from pixelwise.labels.features import ArrayImage
+    from pixelwise.labels.live import LiveModel
 
-    assert SIDE == TILE
+    model = LiveModel(2, tmp_path)
     for size in (SIZE, (1024, 1025), (5, 7)):
-        assert [tuple(box) for box in tile_boxes(size)] == tile_grid(size)
+        model.add_image(str(size), ArrayImage(np.zeros((*size, 3), np.uint8)))
+        assert list(model.tiles(str(size))) == tile_boxes(size)
+        assert tiles_in(size, (0, 0, *size)) == list(range(len(tile_boxes(size))))
 
 
 def test_tiles_of_a_box():
@@ -32,7 +36,7 @@ def test_tiles_of_a_box():
 
 
 def test_box_over_several_tiles_and_what_is_not_known():
-    store, grid = PredictionStore([SIZE]), tile_grid(SIZE)
+    store, grid = PredictionStore([SIZE]), tile_boxes(SIZE)
     store.put(0, 0, prediction(grid[0], 4, 0))
     store.put(0, 1, prediction(grid[1], 3, 1))
     label_map, uncertainty = store.of(0).read((1020, 1020, 1028, 1030))
@@ -48,7 +52,7 @@ def test_box_over_several_tiles_and_what_is_not_known():
 
 
 def test_pyramid_tile_shows_the_oldest_number_in_it():
-    store, grid = PredictionStore([SIZE]), tile_grid(SIZE)
+    store, grid = PredictionStore([SIZE]), tile_boxes(SIZE)
     store.put(0, 0, prediction(grid[0], 4, 0))
     store.put(0, 1, prediction(grid[1], 3, 1))
     label_map, _, number = store.of(0).read_tile(2, 0, 0)

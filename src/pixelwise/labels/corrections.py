@@ -12,13 +12,15 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
+from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.action_checks import Action
+from pixelwise.labels.boxes import Box, box_around, shift, union
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.objects import pixel_of, region_at, separate_objects, split_at_points
+from pixelwise.labels.objects import AnyMap, object_box, pixel_of, region_at, separate_objects, split_at_points
 from pixelwise.labels.regions import UNCHANGED, RegionPart
-from pixelwise.labels.strokes import Box, Mask, Point, UInt8
+from pixelwise.labels.strokes import Mask, Point, UInt8
 from pixelwise.labels.superpixels import superpixels
-from pixelwise.labels.tiled_map import SIDE, TiledMap, union
+from pixelwise.labels.tiled_map import SIDE, TiledMap
 
 SURE = 127
 """A prediction of at most this uncertainty is sure: its best class is ahead of the second by half or more."""
@@ -134,10 +136,8 @@ class Corrector:
         number = objects[row - window[0], column - window[1]]
         if not number:
             raise OptionError("point", "no object", "an object in the prediction", "Point at the middle of one.")
-        rows, columns = np.nonzero(objects == number)
-        top, left, bottom, right = rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
-        box_tlbr = (int(top) + window[0], int(left) + window[1], int(bottom) + window[0], int(right) + window[1])
-        return box_tlbr, objects[top:bottom, left:right] == number, class_index
+        top, left, bottom, right = box_tlbr = object_box(objects, int(number))
+        return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, class_index
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """An object is parted around points, one in each part; the parts meet at the waists between them."""
@@ -177,16 +177,14 @@ class Corrector:
     def _predicted_region(self, labels: ImageLabels, point: Point) -> tuple[Box, Mask]:
         window = _window(point, labels.size, MOST_SIDE)
         predicted, _ = self._require_prediction().read(window)
-        shifted = point[0] - window[0], point[1] - window[1]
-        row, column = pixel_of(shifted, predicted.shape)
-        if predicted[row, column] == IGNORE_INDEX:
+        row, column = pixel_of(point, labels.size)
+        if predicted[row - window[0], column - window[1]] == IGNORE_INDEX:
             raise no_prediction()
-        return _shift(*region_at(predicted, shifted), window)
+        return _region_in(predicted, point, window)
 
     def _superpixel(self, size: tuple[int, int], point: Point) -> tuple[Box, Mask]:
         window = _window(point, size, SUPERPIXEL_WINDOW)
-        regions = superpixels(self._image.read(window))
-        return _shift(*region_at(regions, (point[0] - window[0], point[1] - window[1])), window)
+        return _region_in(superpixels(self._image.read(window)), point, window)
 
     def _require_prediction(self) -> Prediction:
         if self._prediction is None:
@@ -215,20 +213,19 @@ def _within(part: Box, box_tlbr: Box) -> tuple[slice, slice]:
 
 def _window(point: Point, size: tuple[int, int], side: int) -> Box:
     """Return a box of at most this side around a point, within the image. Raises `OptionError` outside of it."""
-    row, column = pixel_of(point, size)
-    top, left = max(0, min(row - side // 2, size[0] - side)), max(0, min(column - side // 2, size[1] - side))
-    return top, left, min(top + side, size[0]), min(left + side, size[1])
+    return box_around(pixel_of(point, size), (side, side), size)
 
 
 def _region(values: TiledMap, point: Point) -> tuple[Box, Mask]:
     """Return the connected region of equal value at a point, in a window around it."""
     window = _window(point, values.size, MOST_SIDE)
-    return _shift(*region_at(values.read(window), (point[0] - window[0], point[1] - window[1])), window)
+    return _region_in(values.read(window), point, window)
 
 
-def _shift(box_tlbr: Box, mask: Mask, window: Box) -> tuple[Box, Mask]:
-    top, left = window[:2]
-    return (box_tlbr[0] + top, box_tlbr[1] + left, box_tlbr[2] + top, box_tlbr[3] + left), mask
+def _region_in(values: AnyMap, point: Point, window: Box) -> tuple[Box, Mask]:
+    """Return the connected region of equal value at a point; `values` are those of a window around it."""
+    box_tlbr, mask = region_at(values, (point[0] - window[0], point[1] - window[1]))
+    return shift(box_tlbr, window[:2]), mask
 
 
 def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[RegionPart]:
@@ -243,8 +240,10 @@ def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[Regi
 
 def _next_ids(labels: ImageLabels, count: int) -> list[int]:
     highest = max(labels.instance_map.counts(), default=0)
-    if highest + count > 65535:
-        raise OptionError("object_id", f"{highest + count:,}", "at most 65,535 objects", "Cut the image into parts.")
+    if highest + count > MAX_ID:
+        raise OptionError(
+            "object_id", f"{highest + count:,}", f"at most {MAX_ID:,} objects", "Cut the image into parts."
+        )
     return list(range(highest + 1, highest + 1 + count))
 
 
@@ -257,15 +256,8 @@ def _object_box(labels: ImageLabels, object_id: int) -> Box:
     """Return the bounding box of an object. Raises `OptionError` where there is none."""
     result: Box | None = None
     for box_tlbr in labels.instance_map.boxes_of(object_id):
-        rows, columns = np.nonzero(labels.instance_map.read(box_tlbr) == object_id)
-        top, left = box_tlbr[:2]
-        inner = (
-            int(rows.min()) + top,
-            int(columns.min()) + left,
-            int(rows.max()) + top + 1,
-            int(columns.max()) + left + 1,
-        )
-        result = union(result, inner)
+        inner = object_box(labels.instance_map.read(box_tlbr), object_id)
+        result = union(result, shift(inner, box_tlbr[:2]))
     if result is None:
         raise OptionError("object_id", str(object_id), "the number of an object", "Point at an object.")
     return result

@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 
 from pixelwise.core.errors import ShapeError
-from pixelwise.labels.strokes import Box, UInt8
+from pixelwise.labels.boxes import Box, grow_box
+from pixelwise.labels.strokes import UInt8
 from pixelwise.nn.encoders import DEFAULT_ENCODER
 from pixelwise.nn.encoders.fusing import fuse_frozen
 from pixelwise.nn.encoders.registry import build_pyramid
@@ -27,8 +28,6 @@ Half = npt.NDArray[np.float16]
 Float = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.integer]
 
-TILE = 1024
-"""Side in pixels of the parts of an image whose features are computed and kept together."""
 STRIDE = 4
 """Of the finest map, in pixels of what the encoder sees."""
 LEVELS = ((3, 4, 2.0), (16, 4, 2.0), (24, 4, 2.0), (40, 8, 1.5), (112, 16, 1.0), (192, 32, 0.5), (320, 32, 0.25))
@@ -231,29 +230,6 @@ def channel_weights() -> Float:
     """Return what each channel of the features weighs, float32 (C,)."""
     channels, _, weights = zip(*LEVELS, strict=True)
     return np.repeat(np.array(weights, np.float32), channels)
-
-
-def tile_boxes(size: tuple[int, int]) -> list[Box]:
-    """Return the tiles of an image of `size` (height, width) in reading order: `TILE` pixels a side, less at the right
-    and at the bottom.
-
-    Examples
-    --------
-    >>> tile_boxes((1000, 1500))
-    [(0, 0, 1000, 1024), (0, 1024, 1000, 1500)]
-    """
-    height, width = size
-    return [
-        (top, left, min(top + TILE, height), min(left + TILE, width))
-        for top in range(0, height, TILE)
-        for left in range(0, width, TILE)
-    ]
-
-
-def grow_box(box_tlbr: Box, margin: int, size: tuple[int, int]) -> Box:
-    """Return a box with `margin` pixels more on each side, as far as an image of `size` has them."""
-    top, left, bottom, right = box_tlbr
-    return max(top - margin, 0), max(left - margin, 0), min(bottom + margin, size[0]), min(right + margin, size[1])
 
 
 def _neighbours(pixels: Indices, stride: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float]:

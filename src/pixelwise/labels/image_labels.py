@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
+from pixelwise.labels.boxes import Box, union
 from pixelwise.labels.history import Table
 from pixelwise.labels.journal import Entry
 from pixelwise.labels.regions import UNCHANGED, RegionPart, read_region
 from pixelwise.labels.strokes import Stroke, paint_polygon, paint_stroke, polygon_mask, stroke_box, stroke_mask
-from pixelwise.labels.tiled_map import SIDE, Box, TiledMap, union
+from pixelwise.labels.tiled_map import SIDE, TiledMap
 
 AT_ONCE = 2**22
 """Pixels of a stroke or polygon that are looked at in one piece; of a larger one, tile by tile."""

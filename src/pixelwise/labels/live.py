@@ -12,21 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError
+from pixelwise.labels.boxes import TILE, Box, tile_boxes
 from pixelwise.labels.feature_cache import FeatureCache
 from pixelwise.labels.features import (
     SIGNATURE,
-    TILE,
     FeatureMaps,
     ImageReader,
     channel_weights,
     shared_extractor,
-    tile_boxes,
 )
 from pixelwise.labels.head import Head, fit_head, new_head, with_classes, with_statistics
 from pixelwise.labels.head_file import read_head, write_head
 from pixelwise.labels.pixel_samples import LabelledPixels, checked_pixels, order_pixels, share_limit
 from pixelwise.labels.prediction import LivePrediction, predict_tile
-from pixelwise.labels.strokes import Box
 from pixelwise.metrics.pixels import counted_pixels, require_num_classes
 
 MAX_BYTES = 8 * 2**30

@@ -15,7 +15,8 @@ from scipy import ndimage
 
 from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.instances.objects import MAX_ID
-from pixelwise.labels.strokes import Box, Mask, Point, Stroke, stroke_mask
+from pixelwise.labels.boxes import Box
+from pixelwise.labels.strokes import Mask, Point, Stroke, stroke_mask
 from pixelwise.labels.watershed import seeded_watershed
 
 Float = npt.NDArray[np.floating[Any]]

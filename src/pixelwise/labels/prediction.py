@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.features import STRIDE, FeatureMaps, Half
 from pixelwise.labels.head import Head
 from pixelwise.labels.refinement import refine_along_edges
-from pixelwise.labels.strokes import Box, UInt8
+from pixelwise.labels.strokes import UInt8
 
 
 @dataclass(frozen=True)

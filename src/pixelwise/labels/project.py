@@ -24,6 +24,7 @@ from pixelwise.labels.action_checks import (
     check_action,
     check_text,
 )
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.history import History
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.journal import Entry, Journal
@@ -41,7 +42,6 @@ from pixelwise.labels.project_files import (
 )
 from pixelwise.labels.project_images import ImageRecord, find_image_records
 from pixelwise.labels.regions import RegionPart, write_region
-from pixelwise.labels.tiled_map import Box
 
 Resolve = Callable[[Action, ImageLabels], Iterable[RegionPart]]
 DONE_SHARE = 0.5

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_atomically
-from pixelwise.labels.tiled_map import Box
+from pixelwise.labels.boxes import Box
 
 DTYPES: dict[str, np.dtype[Any]] = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
 UNCHANGED = {"labels": 255, "objects": -1}

@@ -16,7 +16,8 @@ from scipy import ndimage
 from scipy.spatial.distance import cdist
 
 from pixelwise.core.errors import OptionError, ShapeError
-from pixelwise.labels.strokes import Box, Mask
+from pixelwise.labels.boxes import Box
+from pixelwise.labels.strokes import Mask
 
 Float = npt.NDArray[np.floating[Any]]
 Float32 = npt.NDArray[np.float32]

@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.instances.polygons import FARTHEST, fill_rings
+from pixelwise.labels.boxes import Box
 
 Mask = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
 Point = tuple[float, float]
-Box = tuple[int, int, int, int]
-"""(top, left, bottom, right) in pixels, half open."""
 LEAST_CORNERS = 3
 """Corners of a polygon."""
 _ROWS = 64

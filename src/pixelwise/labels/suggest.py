@@ -16,9 +16,10 @@ from pixelwise.data.dataset import Dataset, Item
 from pixelwise.inference.jobs import find_images
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
+from pixelwise.labels.boxes import Box, box_around
 from pixelwise.labels.descriptions import Describe, Description, choose_description
 from pixelwise.labels.selection import margin, rank_images, suggest_pixels, suggest_region
-from pixelwise.labels.strokes import Box, UInt8
+from pixelwise.labels.strokes import UInt8
 from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.raster.bands import read_channels
 from pixelwise.raster.depth import measure_range
@@ -211,16 +212,8 @@ def _questions(
     places = suggest_pixels(uncertainty, count, labelled=labelled, features=description.places, distance=distance)
     size = (max(_LEAST_REGION, int(_REGION * height)), max(_LEAST_REGION, int(_REGION * width)))
     if predictor is None and places:
-        return tuple(places), _box_at(places[0], size, (height, width))
+        return tuple(places), box_around(places[0], size, (height, width))
     return tuple(places), suggest_region(uncertainty, size, labelled=labelled)
-
-
-def _box_at(pixel: tuple[int, int], size: tuple[int, int], image_size: tuple[int, int]) -> Box:
-    """Return a box of `size` around a pixel, within the image."""
-    height, width = min(size[0], image_size[0]), min(size[1], image_size[1])
-    top = min(max(pixel[0] - height // 2, 0), image_size[0] - height)
-    left = min(max(pixel[1] - width // 2, 0), image_size[1] - width)
-    return top, left, top + height, left + width
 
 
 def _label_map(dataset: Dataset, item: Item) -> UInt8 | None:

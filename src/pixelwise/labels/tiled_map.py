@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.files import write_atomically
+from pixelwise.labels.boxes import Box, union
 
 Array = npt.NDArray[Any]
-Box = tuple[int, int, int, int]
-"""(top, left, bottom, right) in pixels, half open."""
 SIDE = 1024
 """Pixels of a tile."""
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -254,13 +253,6 @@ class TiledMap:
         """Drop what follows from a tile that changes."""
         self._counts.pop(place, None)
         self._reduced.pop(place, None)
-
-
-def union(one: Box | None, other: Box | None) -> Box | None:
-    """Return the smallest box that holds both; `None` stands for no box."""
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _halve(values: Array, empty: int) -> Array:

@@ -11,8 +11,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from pixelwise.core.errors import OptionError, ShapeError
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.objects import pixel_of
-from pixelwise.labels.strokes import Box, Point
+from pixelwise.labels.strokes import Point
 
 Float32 = npt.NDArray[np.float32]
 FARTHEST_CLICKS = 2000

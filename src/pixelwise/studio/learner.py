@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.live import LiveModel
 from pixelwise.labels.project import Project
-from pixelwise.labels.tiled_map import Box, TiledMap
+from pixelwise.labels.tiled_map import TiledMap
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
 
@@ -28,17 +29,6 @@ class _PictureReader:
 
     def read(self, box_tlbr: Box) -> UInt8:
         return self._pictures.read(self._number, box_tlbr)
-
-
-class _LabelReader:
-    """One image's label map, for learning."""
-
-    def __init__(self, label_map: TiledMap) -> None:
-        self._label_map, self.size = label_map, label_map.size
-
-    def read(self, box_tlbr: Box) -> UInt8:
-        values: UInt8 = self._label_map.read(box_tlbr)
-        return values
 
 
 class Learner:
@@ -108,7 +98,7 @@ class Learner:
             if self._project.history.of(image.name).is_test:
                 label_map = TiledMap(image.size, label_map.dtype, label_map.empty)
             if self._project.classes is self.classes:
-                self._model.set_labels(self._keys[number], _LabelReader(label_map))
+                self._model.set_labels(self._keys[number], label_map)
             else:
                 left.append(number)
         return left

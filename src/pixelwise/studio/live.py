@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import ImageError
+from pixelwise.labels.boxes import Box, tile_boxes
 from pixelwise.labels.project import Project
-from pixelwise.labels.tiled_map import Box
 from pixelwise.studio.events import EventHub
 from pixelwise.studio.live_score import measure_on_test
 from pixelwise.studio.pictures import Pictures
-from pixelwise.studio.prediction_store import PredictionStore, tile_grid, tiles_in
+from pixelwise.studio.prediction_store import PredictionStore, tiles_in
 from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.scores import ScoreCurve
 
@@ -79,7 +79,7 @@ class LiveWorker:
 
     def __init__(self, project: Project, pictures: Pictures, hub: EventHub, curve: ScoreCurve) -> None:
         self._project, self._pictures, self._hub, self._curve = project, pictures, hub, curve
-        self._grids = [tile_grid(image.size) for image in project.images]
+        self._grids = [tile_boxes(image.size) for image in project.images]
         self.store = PredictionStore([image.size for image in project.images])
         self.number, self.learned, self.use = 0, 0, LIVE
         self.is_paused = False

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from pixelwise.labels.boxes import Box, tile_boxes
 from pixelwise.labels.project import Project
-from pixelwise.labels.tiled_map import Box
 from pixelwise.metrics.confusion import ConfusionMatrix
 from pixelwise.metrics.pixels import counted_pixels
-from pixelwise.studio.prediction_store import TilePrediction, tile_grid
+from pixelwise.studio.prediction_store import TilePrediction
 
 MOST_TILES = 64
 """Of more labelled tiles in test images so many are scored, spread over them."""
@@ -39,6 +39,6 @@ def _labelled_tiles(project: Project) -> Iterator[tuple[int, int, Box]]:
     for number, image in enumerate(project.images):
         if project.history.of(image.name).is_test and project.counts(image.name):
             label_map = project.labels(image.name).label_map
-            for tile, box_tlbr in enumerate(tile_grid(image.size)):
+            for tile, box_tlbr in enumerate(tile_boxes(image.size)):
                 if np.any(counted_pixels(label_map.read(box_tlbr))):
                     yield number, tile, box_tlbr

@@ -17,8 +17,8 @@ from PIL import Image
 
 from pixelwise.core.files import write_atomically
 from pixelwise.core.value_range import ValueRange
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.project_images import ImageRecord
-from pixelwise.labels.tiled_map import Box
 from pixelwise.raster.depth import range_of
 from pixelwise.raster.reader import ImageReader, PillowReader, open_reader
 from pixelwise.studio.pyramid import full_box

@@ -11,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pixelwise.labels.tiled_map import Box
+from pixelwise.labels.boxes import TILE, Box, tile_boxes
 from pixelwise.studio.pyramid import sampled_pixels, tile_box
 
 UInt8 = npt.NDArray[np.uint8]
-SIDE = 1024
-"""Pixels of a tile."""
 MOST_BYTES = 2**27
 
 
@@ -57,24 +55,14 @@ def _pack(values: npt.NDArray[np.generic]) -> bytes:
     return zlib.compress(np.ascontiguousarray(values).tobytes(), 1)
 
 
-def tile_grid(size: tuple[int, int]) -> list[Box]:
-    """Return the tiles of an image in reading order."""
-    height, width = size
-    return [
-        (top, left, min(top + SIDE, height), min(left + SIDE, width))
-        for top in range(0, height, SIDE)
-        for left in range(0, width, SIDE)
-    ]
-
-
 def tiles_in(size: tuple[int, int], box_tlbr: Box) -> list[int]:
     """Return the numbers of the tiles that a box touches."""
     top, left, bottom, right = box_tlbr
     if top >= bottom or left >= right:
         return []
-    columns = -(-size[1] // SIDE)
-    rows = range(top // SIDE, (bottom - 1) // SIDE + 1)
-    return [row * columns + column for row in rows for column in range(left // SIDE, (right - 1) // SIDE + 1)]
+    columns = -(-size[1] // TILE)
+    rows = range(top // TILE, (bottom - 1) // TILE + 1)
+    return [row * columns + column for row in rows for column in range(left // TILE, (right - 1) // TILE + 1)]
 
 
 class PredictionStore:
@@ -142,7 +130,7 @@ class ImagePrediction:
 
     def __init__(self, store: PredictionStore, image: int, size: tuple[int, int]) -> None:
         self._store, self._image, self._size = store, image, size
-        self._grid = tile_grid(size)
+        self._grid = tile_boxes(size)
 
     def read(self, box_tlbr: Box) -> tuple[UInt8, UInt8]:
         """Return label map and uncertainty of a box; `IGNORE_INDEX` and 255 where they are not known."""

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
-from pixelwise.labels.tiled_map import Box
+from pixelwise.labels.boxes import Box, grow_box
+from pixelwise.labels.selection import margin
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
 
@@ -56,17 +57,14 @@ class RunPredictor:
     def predict(self, image: int, size: tuple[int, int], box_tlbr: Box, classes: ClassMap) -> TilePrediction:
         """Return the prediction of a box, in the classes of the project; its number is 0."""
         top, left, bottom, right = box_tlbr
-        first, last = (max(0, top - MARGIN), max(0, left - MARGIN)), (bottom + MARGIN, right + MARGIN)
-        around = (*first, min(size[0], last[0]), min(size[1], last[1]))
+        around = grow_box(box_tlbr, MARGIN, size)
         pixels = self._pictures.read(image, around)
         values = self._predictor.probabilities(pixels)
         values = values[:, top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
         names = self._predictor.classes.names
         table = np.array([classes.names.index(name) if name in classes.names else IGNORE_INDEX for name in names])
         label_map = table[values.argmax(axis=0)].astype(np.uint8)
-        ranked = np.sort(values, axis=0)
-        lead = ranked[-1] - (ranked[-2] if len(ranked) > 1 else 0)
-        uncertainty = np.rint(255 * (1 - lead)).clip(0, 255).astype(np.uint8)
+        uncertainty = np.rint(255 * margin(values)).clip(0, 255).astype(np.uint8)
         coarse = np.zeros((classes.num_classes, *values[:, ::COARSE, ::COARSE].shape[1:]), np.float16)
         for index, target in enumerate(table.tolist()):
             if target != IGNORE_INDEX:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.labels.tiled_map import Box, TiledMap
+from pixelwise.labels.boxes import Box
+from pixelwise.labels.tiled_map import TiledMap
 
 UInt8 = npt.NDArray[np.uint8]
 TILE = 512

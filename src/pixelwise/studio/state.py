@@ -9,10 +9,11 @@ from typing import Any
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.data import written_layouts
 from pixelwise.labels.action_checks import PIXEL_TYPES
+from pixelwise.labels.boxes import Box
 from pixelwise.labels.corrections import Corrector
 from pixelwise.labels.history import format_color
 from pixelwise.labels.project import Outcome, Project
-from pixelwise.labels.strokes import Box, UInt8
+from pixelwise.labels.strokes import UInt8
 from pixelwise.studio.events import EventHub, format_event
 from pixelwise.studio.live import LiveWorker
 from pixelwise.studio.pictures import Pictures
