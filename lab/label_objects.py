@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from scipy import ndimage
 from lab.nuclei import read_index
 from lab.page import format_page, format_table
 from lab.schedule import Training, train_and_evaluate
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.instances.objects import Objects, renumber
 from pixelwise.instances.overlap import count_overlaps
@@ -261,8 +260,7 @@ def main(
     arguments: Sequence[str] | None = None, places: Places = Places(), train: Training = train_and_evaluate
 ) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.label_objects", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("label_objects", __doc__, arguments)
     parser.add_argument("dsb2018", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

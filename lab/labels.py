@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from lab.ilastik_bank import Classifier, compute_bank, make_forest
 from lab.page import format_page, format_table
-from lab.store import Places, Store, make_origin
+from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
@@ -233,8 +233,7 @@ def main(
     forest: Callable[[int], Classifier] = make_forest,
 ) -> None:
     """Run the suite."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    parser = argparse.ArgumentParser(prog="python -m lab.labels", description=__doc__.partition("\n")[0])
+    words, parser = start_suite("labels", __doc__, arguments)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -8,13 +8,12 @@ finished one is not repeated, so the command can be stopped and given again. Wri
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.page import format_page, format_table
-from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
+from lab.schedule import Training, format_figures, measure_training, train_and_evaluate
 from lab.store import Places, Store, make_origin, start_suite
 
 TEXT = """\
@@ -23,24 +22,9 @@ of wall time, from the start of the command to its report. Figures are medians o
 HEAD = ("minutes", "test mIoU", "boundary F1", "val mIoU", "test mIoU of each seed", "ms an image in training")
 
 
-def measure(camvid: Path, out: Path, minutes: float, seed: int, train: Training) -> dict[str, float]:
-    """Return the scores of one training, and its milliseconds an image."""
-    run = out / f"{minutes:g}-minutes-seed-{seed}"
-    test = train(camvid, run, minutes, ["--seed", str(seed)])
-    return {
-        "miou": test["miou"],
-        "boundary_f1": test["boundary_f1"],
-        "val_miou": score_validation(run)["miou"],
-        "ms_an_image": 1000 / images_per_second(run),
-    }
-
-
 def format_row(minutes: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a row of the table: medians over the seeds, and each seed's test mIoU."""
-    medians = {key: statistics.median(figures[key] for figures in seeds) for key in seeds[0]}
-    scores = [f"{medians[key]:.3f}" for key in ("miou", "boundary_f1", "val_miou")]
-    each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
-    return [minutes, *scores, each, f"{medians['ms_an_image']:.0f}"]
+    """Return a row of the table."""
+    return [minutes, *format_figures(seeds)]
 
 
 def make_page(store: Store) -> str:
@@ -66,7 +50,8 @@ def main(
     store, origin = Store("minutes", places), make_origin("minutes", words, args)
     for minutes in args.minutes:
         for seed in args.seeds:
-            figures = measure(args.camvid, args.out, minutes, seed, train)
+            run = args.out / f"{minutes:g}-minutes-seed-{seed}"
+            figures = measure_training(args.camvid, run, minutes, seed, train)
             store.add(f"{minutes:g} minutes, seed {seed}", figures, origin)
     page = make_page(store)
     (places.pages / "minutes.md").write_text(page, encoding="utf-8")

@@ -9,9 +9,10 @@ import csv
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -96,6 +97,25 @@ def score_validation(run: Path) -> Scores:
 
     config = RunConfig.load(run / "config.yaml")
     return evaluate(load(run), open_dataset(config.data, config.format), "val").to_json_dict()
+
+
+def measure_training(data: Path, run: Path, minutes: float, seed: int, train: Training) -> dict[str, float]:
+    """Return the figures of one semantic training: scores on the test and the validation images, and its speed."""
+    test = train(data, run, minutes, ["--seed", str(seed)])
+    return {
+        "miou": test["miou"],
+        "boundary_f1": test["boundary_f1"],
+        "val_miou": score_validation(run)["miou"],
+        "ms_an_image": 1000 / images_per_second(run),
+    }
+
+
+def format_figures(seeds: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return cells of the figures of `measure_training`: medians over the seeds, with each seed's test mIoU."""
+    medians = {key: statistics.median(figures[key] for figures in seeds) for key in seeds[0]}
+    scores = [f"{medians[key]:.3f}" for key in ("miou", "boundary_f1", "val_miou")]
+    each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
+    return [*scores, each, f"{medians['ms_an_image']:.0f}"]
 
 
 def _last_row(run: Path) -> dict[str, str]:

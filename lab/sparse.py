@@ -11,13 +11,12 @@ command can be stopped and given again. Writes docs/experiments/sparse.md.
 from __future__ import annotations
 
 import hashlib
-import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab.page import format_page, format_table
-from lab.schedule import Training, images_per_second, score_validation, train_and_evaluate
+from lab.schedule import Training, format_figures, measure_training, train_and_evaluate
 from lab.store import Places, Store, make_origin, start_suite
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.dataset import Dataset, Item, Labels
@@ -73,25 +72,11 @@ def write_sampled(data: Dataset, out: Path, count: int, seed: int) -> Path:
     return out
 
 
-def measure(data: Path, run: Path, minutes: float, seed: int, train: Training) -> dict[str, float]:
-    """Return the figures of one training; the score on val is that of the labelled pixels there."""
-    test = train(data, run, minutes, ["--seed", str(seed)])
-    return {
-        "miou": test["miou"],
-        "boundary_f1": test["boundary_f1"],
-        "val_miou": score_validation(run)["miou"],
-        "ms_an_image": 1000 / images_per_second(run),
-    }
-
-
 def format_row(name: str, seeds: Sequence[dict[str, float]]) -> list[str]:
     """Return a row of the table, of the trainings called `name`, "PIXELS pixels, MINUTES minutes"."""
     pixels, minutes = (part.partition(" ")[0] for part in name.split(", "))
-    medians = {key: statistics.median(figures[key] for figures in seeds) for key in seeds[0]}
-    scores = [f"{medians[key]:.3f}" for key in ("miou", "boundary_f1", "val_miou")]
-    each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
     others = [f"{score:.3f}" for score in PIXELPICK.get(int(pixels), ())] or ["", ""]
-    return [pixels, minutes, *scores, each, f"{medians['ms_an_image']:.0f}", *others]
+    return [pixels, minutes, *format_figures(seeds), *others]
 
 
 def make_page(store: Store) -> str:
@@ -122,7 +107,7 @@ def main(
         for seed in args.seeds:
             sampled = write_sampled(data, args.out / f"{pixels}-pixels-seed-{seed}", pixels, seed)
             run = args.out / f"{pixels}-pixels-{args.minutes:g}-minutes-seed-{seed}"
-            figures = measure(sampled, run, args.minutes, seed, train)
+            figures = measure_training(sampled, run, args.minutes, seed, train)
             store.add(f"{pixels} pixels, {args.minutes:g} minutes, seed {seed}", figures, origin)
     page = make_page(store)
     (places.pages / "sparse.md").write_text(page, encoding="utf-8")
