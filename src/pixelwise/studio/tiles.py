@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pixelwise.core.errors import OptionError
+from pixelwise.labels.image_labels import ImageLabels
+from pixelwise.labels.tiled_map import TiledMap
 from pixelwise.studio.pictures import DEFAULT_CONTRAST
 from pixelwise.studio.pyramid import encode_labels, encode_objects, map_tile
 from pixelwise.studio.requests import image_of, number_in
@@ -40,23 +44,29 @@ def thumbnail(request: Request) -> Response:
 
 def labels(request: Request) -> Response:
     """`GET /api/images/I/labels/LEVEL/ROW/COLUMN.png?v=`."""
-    project = request.app.state.studio.project
-    image = project.labels(project.images[image_of(request)].name)
-    tile = map_tile(image.label_map, *place_of(request))
-    if tile is None:
-        raise HTTPException(404, "no such tile")
-    headers = {**FRESH, "X-Number": str(image.number)}
-    return Response(encode_labels(tile), media_type="image/png", headers=headers)
+    image, headers = _labels_of(request)
+    return Response(encode_labels(_tile_of(request, image.label_map)), media_type="image/png", headers=headers)
 
 
 def objects(request: Request) -> Response:
     """`GET /api/images/I/objects/LEVEL/ROW/COLUMN.png?v=`."""
-    project = request.app.state.studio.project
-    image = project.labels(project.images[image_of(request)].name)
-    tile = map_tile(image.instance_map, *place_of(request))
-    if tile is None:
-        raise HTTPException(404, "no such tile")
-    headers = {**FRESH, "X-Number": str(image.number)}
+    image, headers = _labels_of(request)
+    tile = _tile_of(request, image.instance_map)
     if not image.instance_map.counts():
         return Response(status_code=204, headers=headers)
     return Response(encode_objects(tile), media_type="image/png", headers=headers)
+
+
+def _labels_of(request: Request) -> tuple[ImageLabels, dict[str, str]]:
+    """Return the labels of the image in a request's address, and the headers that say of which action they are."""
+    project = request.app.state.studio.project
+    image: ImageLabels = project.labels(project.images[image_of(request)].name)
+    return image, {**FRESH, "X-Number": str(image.number)}
+
+
+def _tile_of(request: Request, values: TiledMap) -> npt.NDArray[np.generic]:
+    """Return the tile of a map in a request's address. Raises `HTTPException` where there is none."""
+    tile = map_tile(values, *place_of(request))
+    if tile is None:
+        raise HTTPException(404, "no such tile")
+    return tile
