@@ -1,6 +1,7 @@
 """Projects: what is on the disk is what the actions say, whatever happened in between."""
 
 import os
+import threading
 
 import numpy as np
 import pytest
@@ -332,3 +333,24 @@ def test_objects_of_a_data_set_are_kept(tmp_path):
         assert_array_equal(labels.label_map.read((0, 0, 64, 96)), expected.label_map)
         assert_array_equal(labels.instance_map.read((0, 0, 64, 96)), expected.instance_map)
         assert project.object_count(name) == expected.instance_map.max()
+
+
+def test_classes_come_with_the_changes_that_led_to_them(tmp_path):
+    """Another thread that asks between the two steps of an action sees neither of them or both."""
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "photos" / "a.png")
+    answers = []
+
+    class Remaps(list):
+        def append(self, remap):
+            self.watcher = threading.Thread(target=lambda: answers.append(project.class_changes()))
+            self.watcher.start()
+            self.watcher.join(timeout=0.2)
+            super().append(remap)
+
+    with open_project(tmp_path / "photos", classes=["a", "b", "c"]) as project:
+        project.history.remaps = remaps = Remaps()
+        project.perform({"type": "class_delete", "class_index": 0})
+        remaps.watcher.join()
+    ((classes, changes),) = answers
+    assert (classes.names, len(changes)) in ((("a", "b", "c"), 0), (("b", "c"), 1))

@@ -25,7 +25,7 @@ from pixelwise.labels.action_checks import (
     check_text,
 )
 from pixelwise.labels.boxes import Box
-from pixelwise.labels.history import History
+from pixelwise.labels.history import History, Table
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.journal import Entry, Journal
 from pixelwise.labels.label_store import LabelStore
@@ -181,6 +181,11 @@ class Project:
     @property
     def classes(self) -> ClassMap:
         return self.history.classes
+
+    def class_changes(self) -> tuple[ClassMap, list[tuple[int, Table]]]:
+        """Return the classes, and every change of their indices that led to them, of one moment."""
+        with self._lock:
+            return self.history.classes, list(self.history.remaps)
 
     @property
     def number(self) -> int:

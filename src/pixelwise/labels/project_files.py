@@ -20,6 +20,7 @@ from pixelwise.core.text import file_name
 from pixelwise.data.class_list import class_list_yaml
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.references import distinct_names
+from pixelwise.data.sparse_labels import PROJECT
 from pixelwise.data.writing import copy_image
 from pixelwise.inference.jobs import find_images
 from pixelwise.labels.history import distinct_label_colors
@@ -57,7 +58,7 @@ class ProjectFolder:
     @property
     def studio(self) -> Path:
         """What the studio needs and a data set does not."""
-        return self.root / ".studio"
+        return self.root / PROJECT
 
     @property
     def settings(self) -> Path:

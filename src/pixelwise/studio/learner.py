@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import PixelwiseError
-from pixelwise.labels.boxes import Box
 from pixelwise.labels.live import LiveModel
 from pixelwise.labels.project import Project
 from pixelwise.labels.tiled_map import TiledMap
@@ -19,16 +18,6 @@ from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
 
 UInt8 = npt.NDArray[np.uint8]
-
-
-class _PictureReader:
-    """One image's pixels, for the features."""
-
-    def __init__(self, pictures: Pictures, number: int, size: tuple[int, int]) -> None:
-        self._pictures, self._number, self.size = pictures, number, size
-
-    def read(self, box_tlbr: Box) -> UInt8:
-        return self._pictures.read(self._number, box_tlbr)
 
 
 class Learner:
@@ -49,12 +38,13 @@ class Learner:
 
     def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
         self._project, self._path = project, folder / "live.safetensors"
-        self.classes, self._remaps = project.classes, len(project.history.remaps)
+        self.classes, remaps = project.class_changes()
+        self._remaps = len(remaps)
         self._keys = [pictures.key(number) for number in range(len(project.images))]
         self._numbers = {key: number for number, key in enumerate(self._keys)}
         self._model = LiveModel(self.classes.num_classes, folder / "features")
-        for number, image in enumerate(project.images):
-            self._model.add_image(self._keys[number], _PictureReader(pictures, number, image.size))
+        for number, key in enumerate(self._keys):
+            self._model.add_image(key, pictures.of(number))
         if self._path.is_file():
             with contextlib.suppress(PixelwiseError):  # of other classes or another version: it learns anew
                 self._model.load(self._path)
@@ -74,8 +64,7 @@ class Learner:
 
         All labels have to be read again after it.
         """
-        history = self._project.history
-        now, remaps = self._project.classes, history.remaps
+        now, remaps = self._project.class_changes()
         if now is self.classes:
             return False
         if now.num_classes != self.classes.num_classes or len(remaps) > self._remaps:

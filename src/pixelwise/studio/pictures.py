@@ -175,6 +175,10 @@ class Pictures:
             values = image.reader.read((slice(top, bottom), slice(left, right)))
             return image.value_range(None).scale(values)
 
+    def of(self, number: int) -> ImageSource:
+        """Return what reads one image."""
+        return ImageSource(self, number, self._images[number].size)
+
     def tile(self, number: int, place: tuple[int, int, int], contrast: tuple[float, float]) -> bytes | None:
         """Return the JPEG of a tile (level, row, column); `None` where the pyramid has none. Raises `ImageError`."""
         size = self._images[number].size
@@ -226,6 +230,17 @@ class Pictures:
         sums = padded.reshape(shape[0], 2, shape[1], 2, 3).sum(axis=(1, 3), dtype=np.uint16)
         means: UInt8 = ((sums + 2) // 4).astype(np.uint8)
         return means
+
+
+class ImageSource:
+    """The pixels of one of the images, of `size` (height, width)."""
+
+    def __init__(self, pictures: Pictures, number: int, size: tuple[int, int]) -> None:
+        self._pictures, self._number, self.size = pictures, number, size
+
+    def read(self, box_tlbr: Box) -> UInt8:
+        """Return uint8 (height, width, 3) of a box. Raises `ImageError`."""
+        return self._pictures.read(self._number, box_tlbr)
 
 
 def encode_jpeg(pixels: UInt8) -> bytes:

@@ -9,11 +9,9 @@ from typing import Any
 from pixelwise.core.errors import PixelwiseError
 from pixelwise.data import written_layouts
 from pixelwise.labels.action_checks import PIXEL_TYPES
-from pixelwise.labels.boxes import Box
 from pixelwise.labels.corrections import Corrector
 from pixelwise.labels.history import format_color
 from pixelwise.labels.project import Outcome, Project
-from pixelwise.labels.strokes import UInt8
 from pixelwise.studio.events import EventHub, format_event
 from pixelwise.studio.live import LiveWorker
 from pixelwise.studio.pictures import Pictures
@@ -21,17 +19,6 @@ from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.saver import Saver
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training import Training
-
-
-class ImageSource:
-    """One image's pixels."""
-
-    def __init__(self, pictures: Pictures, number: int) -> None:
-        self._pictures, self._number = pictures, number
-
-    def read(self, box_tlbr: Box) -> UInt8:
-        """Return uint8 (height, width, 3) of a box."""
-        return self._pictures.read(self._number, box_tlbr)
 
 
 class Studio:
@@ -72,26 +59,27 @@ class Studio:
     def _show_trained(self, run: Path) -> None:
         """Show the prediction of a run that has just finished."""
         try:
-            predictor = RunPredictor(run, self.pictures)
-            predictor.require_classes(self.project.classes)
+            self.show_run(run.name, run)
         except PixelwiseError as error:
             self._tell_of_trouble(error)
             return
-        self.live.show(run.name, predictor)
         self.tell_project()
 
     def offer_model(self, path: Path) -> None:
         """Show the prediction of a model from elsewhere. Raises as `RunPredictor`."""
-        predictor = RunPredictor(path, self.pictures)
-        predictor.require_classes(self.project.classes)
         name = path.name or str(path)
+        self.show_run(name, path)
         self.training.models[name] = path
-        self.live.show(name, predictor)
+
+    def show_run(self, name: str, path: Path) -> None:
+        """Show the prediction of a model file. Raises as `RunPredictor`, and where no class of it is the project's."""
+        run = RunPredictor(path, self.pictures)
+        run.require_classes(self.project.classes)
+        self.live.show(name, run)
 
     def correct(self, number: int) -> Corrector:
         """Return what resolves the actions of an image that need its pixels or its prediction."""
-        image = ImageSource(self.pictures, number)
-        return Corrector(image, self.live.store.of(number), self.project.classes)
+        return Corrector(self.pictures.of(number), self.live.store.of(number), self.project.classes)
 
     def _tell_of_trouble(self, error: PixelwiseError) -> None:
         print(f"warning: {error}", file=sys.stderr)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.errors import OptionError
 from pixelwise.studio.live import LIVE, View
-from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.pyramid import encode_prediction, tile_box
 from pixelwise.studio.requests import image_of, read_json, require_image
 from pixelwise.studio.state import Studio
@@ -78,18 +75,11 @@ def show_model(studio: Studio, use: object) -> None:
     if use == LIVE:
         studio.live.show(LIVE, None)
     elif isinstance(use, str):
-        show_run(studio, use, studio.training.path_of(use))
+        studio.show_run(use, studio.training.path_of(use))
     else:
         raise OptionError("use", repr(use)[:80], "live or the name of a run", "Choose one of them.")
     studio.tell_project()
     studio.hub.publish("model", {"model": studio.live.number, "image": None, "number": studio.live.learned, "use": use})
-
-
-def show_run(studio: Studio, name: str, path: Path) -> None:
-    """Show the prediction of a model file. Raises as `RunPredictor`."""
-    run = RunPredictor(path, studio.pictures)
-    run.require_classes(studio.project.classes)
-    studio.live.show(name, run)
 
 
 async def training(request: Request) -> Response:
