@@ -30,7 +30,7 @@ from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.instances.objects import Objects, renumber
 from pixelwise.instances.overlap import count_overlaps
 from pixelwise.labels.features import ArrayImage
-from pixelwise.labels.live import LiveModel
+from pixelwise.labels.live import SETTLED_STEPS, LiveModel
 from pixelwise.labels.objects import separate_objects
 from pixelwise.labels.simulate import simulate_strokes
 from pixelwise.labels.strokes import paint_stroke
@@ -46,6 +46,8 @@ FIRST_STROKES, MORE_STROKES = (3, 4, 4), (3, 3, 3)
 """Strokes in background, interior and rim of an image, at first and in each round of corrections."""
 LENGTH, WIDTHS = 30, (3.0, 2.0, 2.0)
 """Of the strokes, in pixels."""
+FIT_STEPS = SETTLED_STEPS
+"""Of the fit after the first strokes and after each round: figures do not depend on what else the machine does."""
 LEAST_WRONG = 20
 """Pixels of a class that are wrong before a person corrects them."""
 ACCEPTED = 0.7
@@ -137,9 +139,7 @@ class Session:
                 self.model.set_pixels(photo.name, rows, columns, photo.labels[rows, columns])
             while self.model.missing_tiles():
                 self.model.compute_features(*self.model.missing_tiles()[0])
-            self.model.fit(1.0)
-            while not self.model.is_settled:
-                self.model.fit(1.0)
+            self.model.fit(steps=FIT_STEPS)
 
     def find_objects(self, photo: Photo) -> Int32:
         """Return the objects that the live model proposes."""

@@ -28,7 +28,7 @@ from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.labels.features import ArrayImage
-from pixelwise.labels.live import LiveModel
+from pixelwise.labels.live import SETTLED_STEPS, LiveModel
 from pixelwise.labels.simulate import sample_pixels, simulate_strokes
 from pixelwise.labels.strokes import paint_stroke
 from pixelwise.metrics.confusion import ConfusionMatrix
@@ -42,8 +42,8 @@ SECONDS_A_PIXEL = 2.0
 """Of a person: to look where the pixel lies and to press the key of its class."""
 SECONDS_AN_IMAGE = 5.0
 """Of a person: to open the next image and to look at it."""
-FIT_SECONDS = 3.0
-"""Of a fit; there are as many as it takes until the model is settled."""
+FIT_STEPS = SETTLED_STEPS
+"""Of the only fit: steps, not seconds, so that figures do not depend on what else the machine does."""
 
 TEXT = f"""\
 Labels drawn from the true masks of random training images of CamVid at 360x480: up to three strokes of 50 pixels a
@@ -117,8 +117,7 @@ def fit_live(data: Dataset, labels: Labels, folder: Path, seed: int) -> Callable
         model.set_labels(item.name, ArrayImage(label_map))
     for key, tile in model.missing_tiles():
         model.compute_features(key, tile)
-    while not model.is_settled:
-        model.fit(FIT_SECONDS)
+    model.fit(steps=FIT_STEPS)
 
     def predict(item: Item) -> UInt8:
         image = ArrayImage(data.read_image(item))

@@ -39,7 +39,7 @@ def test_a_person_accepts_good_objects_and_outlines_the_others() -> None:
 
 
 def test_the_suite_in_miniature(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pixelwise.labels.live.SETTLED_STEPS", 60)
+    monkeypatch.setattr(label_objects, "FIT_STEPS", 60)
     rows, columns = np.mgrid[:64, :64]
     (tmp_path / "data/images").mkdir(parents=True)
     (tmp_path / "data/instances").mkdir()

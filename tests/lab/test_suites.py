@@ -128,7 +128,7 @@ def test_labels(scenes: Path, places: Places, tmp_path: Path, monkeypatch: pytes
             return np.full(len(features), self.answer)
 
     monkeypatch.setattr(labels, "BUDGETS", (labels.Budget(1), labels.Budget(2, "pixels", 5)))
-    monkeypatch.setattr(labels, "FIT_SECONDS", 0.5)
+    monkeypatch.setattr(labels, "FIT_STEPS", 60)
     arguments = [str(scenes), str(tmp_path / "out"), "--images", "2", "--seeds", "0"]
     labels.main(arguments, places, lambda seed: First())
     store = Store("labels", places)

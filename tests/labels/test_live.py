@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,9 +43,7 @@ def strokes(size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def learn(model: LiveModel, steps: int = 40) -> int:
-    """Fit for a number of steps, however fast the machine is."""
-    model._steps_a_second = steps / 60
-    return model.fit(seconds=60)
+    return model.fit(steps=steps)
 
 
 @pytest.fixture
@@ -96,6 +95,25 @@ def test_all_images_share_the_model(model: LiveModel) -> None:
     assert not model.has_features("c", 0)
     assert (model.predict("c", 0).label_map == is_right()).mean() > 0.95
     assert model.has_features("c", 0)
+
+
+def test_a_fit_of_steps_repeats_bit_for_bit(model: LiveModel, tmp_path: Path) -> None:
+    """However many steps a second an earlier fit has measured."""
+    other = LiveModel(2, tmp_path / "features")
+    other.add_image("a", ArrayImage(halves()))
+    other._steps_a_second = 0.001
+    for each in (model, other):
+        each.set_labels("a", ArrayImage(strokes()))
+        assert each.fit(steps=7) == 1
+        assert each._steps_since_change == 7
+        assert each.fit(steps=5) == 2
+    assert_array_equal(model.predict("a", 0).probabilities, other.predict("a", 0).probabilities)
+
+
+@pytest.mark.parametrize("bounds", [{"seconds": 1.0, "steps": 3}, {"steps": 0}])
+def test_a_fit_has_one_bound(model: LiveModel, bounds: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="steps"):
+        model.fit(**bounds)
 
 
 def test_a_fit_goes_on_until_it_is_settled(model: LiveModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,8 @@ TILE_PIXELS = 4096
 """Labelled pixels of a tile that are kept."""
 TOTAL_PIXELS = 16384
 """Labelled pixels of all images that the head is fitted on."""
+FIT_SECONDS = 0.3
+"""Of a fit that is not bounded otherwise."""
 FIRST_RATE = 30.0
 """Steps a second that a fit takes, until it was measured."""
 SETTLED_STEPS = 200
@@ -235,21 +238,32 @@ class LiveModel:
         with self._state:
             return self._steps_since_change >= SETTLED_STEPS
 
-    def fit(self, seconds: float = 0.3, should_stop: Never = lambda: False) -> int:
+    def fit(self, seconds: float | None = None, should_stop: Never = lambda: False, *, steps: int | None = None) -> int:
         """Learn from all labelled pixels whose tiles have features, from where the last fit ended.
 
         Parameters
         ----------
         seconds
-            About how long.
+            About how long, 0.3 by default: how many steps that are depends on what else the machine does.
         should_stop
             Asked before each step; what was learned so far is used.
+        steps
+            In place of `seconds`, so that the same labels and seed give the same model.
 
         Returns
         -------
         revision
             As before where there is nothing to tell apart: labels of fewer than two classes.
+
+        Raises
+        ------
+        OptionError
+            Both `seconds` and `steps` are given, or fewer than one step.
         """
+        if steps is not None and (seconds is not None or steps < 1):
+            found = f"{steps} with {seconds:g} seconds" if seconds is not None else str(steps)
+            raise OptionError("steps", found, "1 or more, or `seconds` alone", "Bound a fit by one of them.")
+        at_most = FIT_SECONDS if seconds is None else seconds
         with self._fitting:
             features, classes, change = self._training_pixels()
             with self._state:
@@ -259,15 +273,15 @@ class LiveModel:
                     self._steps_since_change = SETTLED_STEPS
                 return revision
             head = self._prepared(head, features)
+            latest = math.inf if steps is not None else time.perf_counter() + 2 * at_most
             started = time.perf_counter()
-            steps = max(round(seconds * steps_a_second), 1)
             head, done = fit_head(
                 head,
                 features,
                 classes,
-                steps=steps,
+                steps=max(round(at_most * steps_a_second), 1) if steps is None else steps,
                 seed=self.seed * 1_000_003 + revision,
-                should_stop=lambda: should_stop() or time.perf_counter() - started > 2 * seconds,
+                should_stop=lambda: should_stop() or time.perf_counter() > latest,
             )
             return self._commit(head, change, done, done / max(time.perf_counter() - started, 1e-3))
 
