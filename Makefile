@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # PyTorch's plain wheels for Linux carry CUDA; any wheel that meets constraints.txt serves.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs docs-serve clean
 
 demo: $(VENV)/.train
 	rm -rf demo
@@ -22,14 +22,21 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The site, in site/: open site/index.html.
+docs: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs-serve: $(VENV)/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
 $(VENV)/.train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) --editable ".[train]"
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.train
-	$(PIP) --editable ".[train,geo,openvino,studio,dev]"
+	$(PIP) --editable ".[train,geo,openvino,studio,docs,dev]"
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo
+	rm -rf $(VENV) build dist demo site

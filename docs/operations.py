@@ -1,4 +1,4 @@
-"""Draw the pictures of operations.md, every number from the operation itself: python docs/operations.py."""
+"""Draw the pictures of reference/operations.md, every number from the operation itself: python docs/operations.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from drawing import save as save_picture
 from pixelwise.nn import layers
 from pixelwise_scenes import scene
 
-OUT = Path(__file__).parent / "operations"
+OUT = Path(__file__).parent / "reference" / "operations"
 FOUR = torch.tensor([[1.0, 2], [3, 4]])
 PLANE = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 4, 0, 0], [8, 3, 0, 2]])
 QUARTERS: tuple[Box, ...] = ((0, 0, 2, 2), (0, 2, 2, 2), (2, 0, 2, 2), (2, 2, 2, 2))

@@ -23,7 +23,7 @@ def main(demo: Path) -> None:
         images = [data.read(data.splits["test"][index]).image for index in TABLES]
         pictures = [picture for image in images for picture in (image, model.predict(image).overlay())]
         row = join_row_with_captions(pictures, ("photo", "objects") * len(images))
-        Image.fromarray(np.asarray(row)).save(DOCS / "objects.png", optimize=True)
+        Image.fromarray(np.asarray(row)).save(DOCS / "guides" / "objects.png", optimize=True)
         return
     rows = []
     for index in SHOWN:

@@ -18,7 +18,7 @@ from pixelwise.data.writing import copy_image, new_directory
 from pixelwise.extensions import register_layout
 from pixelwise.raster.image import read_values, write_png
 
-FORMATS_PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+FORMATS_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats.md"
 
 
 def test_the_layout_is_recognised_or_given(save, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pixelwise.nn.models import MODELS, build
 from pixelwise.nn.parameters import count_parameters
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "inspect.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "guides" / "inspect.md").read_text(encoding="utf-8")
 
 
 def rows(text: str) -> dict[str, list[str]]:

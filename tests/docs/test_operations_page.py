@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "operations.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "operations.md").read_text(encoding="utf-8")
 
 
 def test_the_examples_give_what_they_say() -> None:
@@ -19,4 +19,4 @@ def test_the_examples_give_what_they_say() -> None:
 
 def test_every_picture_is_shown_and_every_shown_picture_is_there() -> None:
     shown = re.findall(r'<img src="operations/(\w+\.png)"', PAGE)
-    assert sorted(shown) == sorted(path.name for path in (DOCS / "operations").iterdir())
+    assert sorted(shown) == sorted(path.name for path in (DOCS / "reference" / "operations").iterdir())

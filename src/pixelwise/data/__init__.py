@@ -32,7 +32,8 @@ def open_dataset(
     path
         The directory.
     format
-        The name of its layout, `"coco"` for example, where it is not to be recognised; docs/formats.md lists them.
+        The name of its layout, `"coco"` for example, where it is not to be recognised; docs/reference/formats.md lists
+        them.
     bands
         The numbers of the images' channels, counted from 1, where they are others than red, green and blue (see
         `Dataset.with_bands`).

@@ -16,7 +16,7 @@ class Layout:
     Parameters
     ----------
     title
-        What the layout holds, in a line: the second column of the table in docs/formats.md.
+        What the layout holds, in a line: the second column of the table in docs/reference/formats.md.
     read
         Takes the directory of the data set, and a directory outside of it in which the user allows images, or `None`;
         returns the data set. It reads lists and annotations and no pixels, raises `DataError` for files that are no

@@ -15,7 +15,7 @@ from pixelwise.studio.state import Studio
 
 
 async def actions(request: Request) -> Response:
-    """Do an action; see docs/studio.md for the types."""
+    """Do an action; see docs/guides/studio.md for the types."""
     content = await read_json(request)
     answer = await run_in_threadpool(perform, request.app.state.studio, content)
     return JSONResponse(answer)

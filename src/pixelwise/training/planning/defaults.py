@@ -54,7 +54,8 @@ SPARSE_LOSS_STEP = 4
 up-sampling does the same."""
 LABEL_POINTS = 16384
 PSEUDO_WEIGHT = 1.0
-"""Self-training is for images without labels. Where each image has some it costs accuracy: see docs/sparse.md."""
+"""Self-training is for images without labels. Where each image has some it costs accuracy
+(docs/guides/few_labels.md)."""
 PSEUDO_ROUNDS = (0.5,)
 PSEUDO_SHARE = 0.15
 """Share of the time that pseudo-labels may take."""
