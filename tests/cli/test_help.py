@@ -77,7 +77,7 @@ def test_encoders_of_packages_are_listed(cli: Cli) -> None:
     ENCODERS.register("patches", Patches())
     lines = json.loads(cli("encoders", "--json").out)
     assert list(lines)[-2:] == ["patches4", "patches8"]
-    assert lines["patches8"] == "of the family patches, which a package adds"
+    assert lines["patches8"] == "of the family patches, added by a package"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_what_a_model_file_holds_is_shown(cli: Cli, config_of: Callable[..., Run
     assert facts["task"] == "semantic"
     assert facts["channels"] == "red, green, blue"
     spans = "red 33,010 to 33,900, green 100 to 4,000, blue 100.5 to 4,000"
-    assert facts["values"] == f"8 bits as they are; of deeper images {spans} become 0 to 255"
+    assert facts["values"] == f"8 bits unchanged; in deeper images {spans} become 0 to 255"
     assert facts["normalisation"].startswith("mean 0.485, 0.456, 0.406, std 0.229, 0.224, 0.225, of values from 0 to 1")
     assert facts["tiles"] == "64 pixels a side, overlap 16, where an image is larger"
     assert "padding" not in facts
@@ -94,7 +94,7 @@ def test_json_has_what_a_model_file_holds(cli: Cli, config_of: Callable[..., Run
     assert (content["tile"], content["overlap"]) == (64, 16)
     text = cli("inspect", path, "--size", "32", "64").out
     assert "the bands 4, 1 of a file, counted from 1" in text
-    assert "of band 4 0 to 255, of band 1 5 to 900 become 0 to 255" in text
+    assert "in band 4 0 to 255, in band 1 5 to 900 become 0 to 255" in text
     assert "objects        road; centres 5 pixels apart" in text
     assert json.loads(cli("inspect", "segnet", *SMALL, "--json").out)["file"] is None
 

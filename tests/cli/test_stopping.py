@@ -49,7 +49,7 @@ def test_a_stopped_command_clears_up_and_says_so(tmp_path: Path, number: signal.
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == code
-    assert errors.splitlines()[-1] == f"stopped by {name}. Nothing half-written is left; start it again."
+    assert errors.splitlines()[-1] == f"stopped by {name}. No partial output is left; start again."
     assert "Traceback" not in errors
     assert sorted(path.name for path in data.iterdir()) == ["images", "masks"]
 

@@ -233,8 +233,8 @@ def test_depth_and_used_range_are_shown(clean: Path) -> None:
     assert result.to_json_dict()["value_range"]["low"] == result.value_range.low
     text = CliRunner().invoke(app, ["check", str(clean)]).output
     assert "uint16: 3 images, values 33,01" in text
-    assert "1.3% of what the type holds" in text
-    assert "become 0 to 255, in the model trained on them too" in text
+    assert "1.3% of the type's range" in text
+    assert "become 0 to 255, here and in the trained model" in text
 
 
 def test_images_of_8_bits_have_no_line_of_depth(clean: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_run_in_folds_is_resumed_in_as_many(folded: Path, data: Path) -> None:
 
 def test_its_model_measured_on_what_it_learnt_from_comes_with_a_remark(folded: Path, data: Path) -> None:
     dataset = open_dataset(data)
-    assert "flatter" in _training_remarks(folded, dataset, "val")[0]
+    assert "too high" in _training_remarks(folded, dataset, "val")[0]
     assert _training_remarks(folded / "folds" / "1", dataset, "val") == []
     held_out = replace(dataset, splits={"test": dataset.splits["val"]})
     assert _training_remarks(folded, held_out, "test") == []

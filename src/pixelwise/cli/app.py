@@ -45,7 +45,7 @@ def options(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[
-        bool, typer.Option(DEBUG, help="Show where an error comes from, and warnings of libraries. Before or after.")
+        bool, typer.Option(DEBUG, help="Show tracebacks and warnings of libraries. Before or after the command.")
     ] = False,
 ) -> None:
     """Image segmentation on the machine you have: check, train, evaluate, predict, export."""
@@ -54,9 +54,9 @@ def options(
 def main() -> None:
     """Run the command line.
 
-    A user's mistake ends with its message on standard error and exit code 2, a fault of pixelwise itself with a message
-    that says so and 70, Ctrl-C and SIGTERM with how to go on and 130 or 143. `--debug`, before or after the command,
-    shows the traceback of an error. What the encoding of standard output or error cannot show is written as an escape.
+    Exit codes: 2 for a user's mistake, 70 for a fault of pixelwise itself, 130 for Ctrl-C, 143 for SIGTERM. Each comes
+    with a message on standard error that says what to do. `--debug`, before or after the command, shows the traceback.
+    Characters that the encoding of standard output or error lacks are written as escapes.
     """
     os.environ.setdefault("GDAL_CACHEMAX", GDAL_CACHE_MIB)
     for stream in (sys.stdout, sys.stderr):

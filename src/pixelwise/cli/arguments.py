@@ -17,8 +17,8 @@ MOST_PATH_BYTES = 4095
 def check_path(param: typer.CallbackParam, value: Any) -> Any:
     """Return the path, text or list of them that was typed.
 
-    Raises `OptionError` for one that is longer than file systems allow: it would come out somewhere deep, as another
-    error in each place.
+    Raises `OptionError` for one that is longer than file systems allow. Without this check each place that opens the
+    path would fail with an error of its own.
     """
     for text in value if isinstance(value, (list, tuple)) else [value]:
         if isinstance(text, (str, Path)):
@@ -46,16 +46,21 @@ Format = Annotated[str | None, typer.Option(help="Layout of DATA, if it is not r
 ImagesRoot = Annotated[
     Path | None,
     typer.Option(
-        help="A folder outside DATA that its annotations or links may name.", callback=check_path, rich_help_panel=DATA
+        help="A folder outside DATA that annotations and links may point into.",
+        callback=check_path,
+        rich_help_panel=DATA,
     ),
 ]
 BandNumbers = Annotated[
     str | None,
     typer.Option(
-        help="Numbers of the images' channels, such as 4,3,2. [default: red, green, blue]", rich_help_panel=DATA
+        help="Bands to read as channels, counted from 1, such as 4,3,2. [default: red, green, blue]",
+        rich_help_panel=DATA,
     ),
 ]
-Width = Annotated[float | None, typer.Option(help="Factor on the model's channels, where it has one.")]
-ModelOptions = Annotated[list[str] | None, typer.Option(help="KEY=VALUE that only this model takes, may be repeated.")]
-Tta = Annotated[bool, typer.Option("--tta", help="Test-time augmentation: the mean over three scales and flips.")]
+Width = Annotated[float | None, typer.Option(help="Scale factor of the channels, for models that have one.")]
+ModelOptions = Annotated[
+    list[str] | None, typer.Option(help="KEY=VALUE, an option of this model only. May be repeated.")
+]
+Tta = Annotated[bool, typer.Option("--tta", help="Test-time augmentation: average three scales and flips.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

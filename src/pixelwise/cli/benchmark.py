@@ -15,10 +15,10 @@ from pixelwise.cli.arguments import AsJson, Model
 def benchmark(
     model: Model,
     *,
-    size: Annotated[tuple[int, int], typer.Option(help="Height and width of an image.")] = (480, 640),
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the image.")] = (480, 640),
     as_json: AsJson = False,
 ) -> None:
-    """Time MODEL in every engine that is installed here, on an image of noise in memory."""
+    """Time MODEL in every installed engine, on an image of noise in memory."""
     from pixelwise.cli.output import say
     from pixelwise.core.errors import MissingDependencyError, OptionError
     from pixelwise.inference.engine_benchmark import installed_engines, processor_name, time_engine

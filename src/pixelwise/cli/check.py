@@ -34,7 +34,7 @@ def check(
     images_root: ImagesRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report what is in a data set and, by file, what is wrong with it; exit with 1 if training would suffer."""
+    """Show what a data set holds and, file by file, what is wrong with it. Exit code 1: training would suffer."""
     from pixelwise.cli.progress import progress_bar
     from pixelwise.core.bands import parse_bands
     from pixelwise.data import open_dataset
@@ -104,7 +104,7 @@ def _depths(result: CheckResult) -> Iterator[str]:
         ends = dict.fromkeys(zip(value_range.low, value_range.high, strict=True))
         spans = ", ".join(f"{low:,.6g} to {high:,.6g}" for low, high in ends)
         channels = "" if len(ends) == 1 else " (red, green, blue)"
-        yield f"          {spans}{channels} become 0 to 255, in the model trained on them too"
+        yield f"          {spans}{channels} become 0 to 255, here and in the trained model"
 
 
 def _share(name: str, use: DepthUse) -> str:
@@ -113,7 +113,7 @@ def _share(name: str, use: DepthUse) -> str:
     if not name.startswith(("int", "uint")):
         return ""
     limits = np.iinfo(name)
-    return f", {(use.high - use.low) / (int(limits.max) - int(limits.min)):.1%} of what the type holds"
+    return f", {(use.high - use.low) / (int(limits.max) - int(limits.min)):.1%} of the type's range"
 
 
 def _class_table(result: CheckResult) -> Table:
@@ -148,9 +148,9 @@ def _class_table(result: CheckResult) -> Table:
 
 
 def _mask_values(result: CheckResult) -> list[str]:
-    """Return what the values of masks stand for, a line each, after a line that says what this was concluded from."""
+    """Return a line on how the meaning of mask values was decided, then a line for each value."""
     rows = [(row.values, result.name_of(row.label), row.share, row.why) for row in result.mask_values]
-    uncounted = "; no pixel was counted, since no pair of image and mask is without a problem"
+    uncounted = "; no pixel was counted, because every pair of image and mask has a problem"
     lines = [f"masks     {rows[0][3]}{uncounted if rows[0][2] is None else ''}"] if rows else []
     for values, name, share, why in rows:
         reason = f" ({why})" if why != rows[0][3] else ""

@@ -20,7 +20,7 @@ def convert(
     format: Format = None,
     images_root: ImagesRoot = None,
 ) -> None:
-    """Write a data set in another layout, and say what that does not hold; the images are copied as they are."""
+    """Write a data set in another layout, and report what that layout cannot store. Images are copied unchanged."""
     from pixelwise.api import convert as convert_dataset
     from pixelwise.cli.remarks import print_assumptions, print_harmful
     from pixelwise.data import open_dataset

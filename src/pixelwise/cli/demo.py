@@ -1,4 +1,4 @@
-"""`pixelwise demo`: the whole story on generated pictures."""
+"""`pixelwise demo`: train, measure and predict on generated pictures."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def demo(
     out: Annotated[
         Path, typer.Option(help="Directory to make: data/, run/ and predictions/.", callback=check_path)
     ] = Path("pixelwise-demo"),
-    minutes: Annotated[float, typer.Option(help="Wall time of the training.")] = 2.0,
+    minutes: Annotated[float, typer.Option(help="Wall-clock minutes of the training.")] = 2.0,
     task: Annotated[
         Literal["semantic", "instance", "panoptic"],
-        typer.Option(help="A class for each pixel, the objects, or both at once."),
+        typer.Option(help="A class for each pixel, objects, or both."),
     ] = "semantic",
     as_json: AsJson = False,
 ) -> None:
-    """Draw landscapes (for objects fruit), train on them, measure the model, predict, and say where the report is."""
+    """Draw landscapes, or fruit for objects; train, measure and predict on them; print the report's path."""
     require_train_extra("this command")
     from pixelwise.core.errors import OutputError
     from pixelwise.data import open_dataset
@@ -64,7 +64,7 @@ def demo(
     keep_freed_memory()
     run = train(dataset, out=out / "run", task=task, minutes=minutes, wording=partial(use_flags, command="train"))
     predictor = load(run.path, at_once=len(dataset.splits["test"]))
-    note("measuring on the test images, and predicting them")
+    note("measuring and predicting the test images")
     scores = evaluate(predictor, dataset, "test")
     jobs = plan_jobs([str(out / "data" / "test" / "images")], out / "predictions", KINDS[task])
     predict_files(predictor, jobs)

@@ -23,25 +23,28 @@ if TYPE_CHECKING:
 
 MEASURES = ("measure", "score", "95 % interval")
 MISSED = ("images missed", "false alarms")
-"""In how many images with a class none of it was found, and in how many without it some was."""
+"""Images that show a class of which nothing was predicted; images without a class that was predicted."""
 
 
 def evaluate(
     model: Model,
     data: Data,
     *,
-    split: Annotated[str, typer.Option(help="The part of the data to measure on: train, val or test.")] = "test",
+    split: Annotated[str, typer.Option(help="The split to measure on: train, val or test.")] = "test",
     format: Format = None,
     images_root: ImagesRoot = None,
     tta: Tta = False,
     metric: Annotated[
-        list[str] | None, typer.Option(help="A further metric, by the name that its package gives it. May be repeated.")
+        list[str] | None, typer.Option(help="An additional metric: a registered name. May be repeated.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a model: mean IoU, accuracies, boundary F1, and IoU and accuracy of every class; of an instance model
-    average precision, panoptic quality, and the share of matched objects at IoU thresholds; of a panoptic model the
-    panoptic quality of things and of stuff."""
+    """Measure a model on labelled images.
+
+    Semantic models: mean IoU, accuracies, boundary F1, and scores of each class. Instance models: average precision,
+    panoptic quality, and TP / (TP + FN + FP) at IoU thresholds. Panoptic models: panoptic quality of things, of stuff
+    and of all classes.
+    """
     from pixelwise.api import evaluate as evaluate_model
     from pixelwise.cli.progress import progress_bar
     from pixelwise.cli.remarks import print_assumptions
@@ -68,13 +71,13 @@ def evaluate(
 
 
 def _training_remarks(model: Path, dataset: Dataset, split: str) -> list[str]:
-    """Return what is to be said of images that the model may have been trained on."""
+    """Return a remark if the model may have been trained on these images."""
     held_out = split == "test" and not any(item.auto_split for item in dataset.splits[split])
     if held_out or not (model / "folds").is_dir():
         return []
     return [
-        "This model was trained with --folds, on every image without a named test split: if these are the same data, "
-        "the scores flatter it. Those of its cross-validation are in metrics.json."
+        "This model was trained with --folds on all images that are in no named test split. If these are the same "
+        "data, its scores here are too high. The scores of its cross-validation are in metrics.json."
     ]
 
 

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 def export(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="Directory that `pixelwise train` filled.", callback=check_path)
+        Path, typer.Argument(metavar="RUN", help="A run directory of `pixelwise train`.", callback=check_path)
     ],
     *,
     out: Annotated[Path, typer.Option(help="The .onnx file to write.", callback=check_path)],
     fast: Annotated[
-        bool, typer.Option("--fast", help="See an image once, as large as it is: a third of the time or less.")
+        bool, typer.Option("--fast", help="Without flip TTA and test-time scales: a third of the time or less.")
     ] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="In 8 bits, as much as the accuracy on validation images allows: faster.")
+        bool, typer.Option("--int8", help="Quantize to 8 bits, as far as accuracy on validation images allows.")
     ] = False,
     data: Annotated[
         Path | None,
         typer.Option(
-            help="With --int8: the data to calibrate and to judge with, if they have moved.", callback=check_path
+            help="With --int8: the data set to calibrate and validate with, if it has moved.", callback=check_path
         ),
     ] = None,
     as_json: AsJson = False,

@@ -1,4 +1,4 @@
-"""Errors that no code foresaw: what they say, and what they may say of their cause."""
+"""Messages and exit codes of unexpected errors."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from types import FrameType
 from pixelwise import __version__
 
 USER, FAULT = 2, 70
-"""Exit codes: of a mistake in what was given, and of a fault of pixelwise itself (sysexits.h: EX_SOFTWARE)."""
+"""Exit codes of a user's mistake and of a fault of pixelwise itself (sysexits.h: EX_SOFTWARE)."""
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "bad allocation")
 """How libraries say it, in lower case."""
 
 
 def explain_error(error: Exception) -> tuple[str, int]:
-    """Return the message of an error that is none of pixelwise's own, and the exit code."""
+    """Return the message of an error that is not a `PixelwiseError`, and the exit code."""
     places = _places(error)
     file = _find_busy_file([frame for frame, _ in places])
     busy = f", while it was busy with {file}" if file else ""
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
         remedy = (
-            "Give smaller images, or cut large ones into parts; with PIXELWISE_MAX_PIXELS larger ones are refused by "
-            "name. Close programs that hold memory."
+            "Use smaller images, cut large ones into parts, or close other programs. Set PIXELWISE_MAX_PIXELS to "
+            "refuse images above a size by name."
         )
-        return f"too little memory{busy}: {_first_line(error) or 'no more could be had'}. {remedy}", USER
+        return f"too little memory{busy}: {_first_line(error) or 'an allocation failed'}. {remedy}", USER
     if isinstance(error, OSError) and error.strerror:
         named = error.filename if isinstance(error.filename, (str, bytes)) else file
         at = "" if named is None else f"{os.fsdecode(named)}: "
-        remedy = "The system refuses that: check the path and your rights. --debug shows where."
+        remedy = "The operating system refused this: check the path and its permissions. --debug shows where."
         return f"{at}{error.strerror}. {remedy}", USER
     frame, line = places[-1]
     share = ", and the file, if you may share it" if file else ""
@@ -43,7 +43,7 @@ def explain_error(error: Exception) -> tuple[str, int]:
 
 
 def _places(error: Exception) -> list[tuple[FrameType, int]]:
-    """Return the frames of pixelwise's own code that the error came through, with their lines, the innermost last."""
+    """Return the frames of the traceback that are pixelwise's code, with their lines, innermost last."""
     every = list(traceback.walk_tb(error.__traceback__))
     return [(frame, line) for frame, line in every if _is_in_pixelwise(frame)] or every
 
@@ -53,14 +53,14 @@ def _is_in_pixelwise(frame: FrameType) -> bool:
 
 
 def _find_busy_file(frames: list[FrameType]) -> Path | None:
-    """Return the file, else the directory, that the innermost code knows of."""
+    """Return the file, else the directory, in the variables of the innermost frame that has one."""
     paths = [path for frame in reversed(frames) for path in _paths(frame)]
     files = (path for path in paths if os.path.isfile(path))
     return next(files, next(iter(paths), None))
 
 
 def _paths(frame: FrameType) -> Iterator[Path]:
-    """Yield the paths among a frame's variables, and those of the images that its variables are about."""
+    """Yield the paths among a frame's variables and in their `image` attributes."""
     for value in frame.f_locals.values():
         if isinstance(value, Path):
             yield value

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 @dataclass(frozen=True)
 class Page:
-    """What the help of a command says beside its docstring and options."""
+    """Parts of a command's help that its docstring and options do not give."""
 
     summary: str
     """Its line in the list of commands."""
@@ -24,7 +24,7 @@ class Page:
 
 
 PAGES = {
-    "demo": Page("The whole story on generated pictures.", ("demo", "demo --task instance --minutes 5")),
+    "demo": Page("Train, measure and predict on generated pictures.", ("demo", "demo --task instance --minutes 5")),
     "studio": Page(
         "Label images, with a model that learns while you draw.",
         (
@@ -35,7 +35,7 @@ PAGES = {
         ),
     ),
     "label": Page(
-        "What to label next.",
+        "Suggest what to label next.",
         (
             "label suggest photos/",
             "label suggest photos-labels/ --model runs/first --count 10",
@@ -43,7 +43,7 @@ PAGES = {
         ),
     ),
     "check": Page(
-        "What is in a data set, and what is wrong with it.", ("check photos/", "check scans/ --bands 4,3,2 --json")
+        "Show what a data set holds and what is wrong with it.", ("check photos/", "check scans/ --bands 4,3,2 --json")
     ),
     "train": Page(
         "Train a model on a data set.",
@@ -61,7 +61,7 @@ PAGES = {
         ("evaluate runs/first photos/", "evaluate model.onnx photos/ --split val --tta"),
     ),
     "predict": Page(
-        "Label images with a model.",
+        "Predict masks of images.",
         (
             "predict runs/first street.jpg --out predictions",
             "predict model.onnx photos/ --out predictions --as mask,overlay",
@@ -72,13 +72,13 @@ PAGES = {
         "Write the model of a run as one .onnx file.",
         ("export runs/first --out model.onnx", "export runs/first --out small.onnx --int8"),
     ),
-    "benchmark": Page("How fast a model is on this machine.", ("benchmark model.onnx --size 1080 1920",)),
+    "benchmark": Page("Time a model on this machine.", ("benchmark model.onnx --size 1080 1920",)),
     "inspect": Page(
-        "A model in numbers, stage by stage.",
+        "Show a model stage by stage, in numbers.",
         ("inspect runs/first", "inspect unet --width 0.5 --size 256 256 --picture unet.png"),
     ),
-    "models": Page("The models to choose from.", ("models", "models --front")),
-    "encoders": Page("The encoders to choose from.", ("encoders",)),
+    "models": Page("List the models to choose from.", ("models", "models --front")),
+    "encoders": Page("List the encoders to choose from.", ("encoders",)),
     "convert": Page("Write a data set in another layout.", ("convert photos/ --to coco --out photos-coco",)),
 }
 GROUPS = {

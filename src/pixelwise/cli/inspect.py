@@ -30,7 +30,7 @@ CHANNELS = 3
 PIPED_WIDTH = 120
 PADDINGS = {
     "trained": "TensorFlow's \"same\" in strided convolutions, as the encoder's weights were trained",
-    "symmetric": "alike on all sides",
+    "symmetric": "equal on all sides",
 }
 """How an encoder pads, in words."""
 
@@ -41,9 +41,11 @@ def inspect(
         typer.Argument(metavar="MODEL", help="A model's name, a run directory or an .onnx file.", callback=check_path),
     ],
     *,
-    classes: Annotated[int | None, typer.Option(help="With a name: how many classes. [default: 2]")] = None,
-    channels: Annotated[int | None, typer.Option(help="With a name: channels of the image. [default: 3]")] = None,
-    encoder: Annotated[str | None, typer.Option(help="With a name. [default: the model's]")] = None,
+    classes: Annotated[int | None, typer.Option(help="For a model's name: number of classes. [default: 2]")] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="For a model's name: channels of the image. [default: 3]")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="For a model's name: its encoder. [default: the model's]")] = None,
     width: Width = None,
     option: ModelOptions = None,
     size: Annotated[
@@ -51,7 +53,7 @@ def inspect(
         typer.Option(help="Height and width of the image. [default: 224 224, or the crop that the run trained on]"),
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="Draw the stages into this .png file as well.", callback=check_path)
+        Path | None, typer.Option(help="Also draw the stages, into this .png file.", callback=check_path)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -128,11 +130,11 @@ def _facts(info: ModelInfo, padding: str | None) -> Iterator[tuple[str, str]]:
 def _values(info: ModelInfo) -> str:
     value_range = info.value_range
     if value_range is None:
-        return "8 bits; the model saw none deeper, and the file of a deeper image suggests what becomes 0 to 255"
+        return "8 bits; the model was trained on nothing deeper, so each deeper image is scaled by its own values"
     spans = [f"{low:,.6g} to {high:,.6g}" for low, high in zip(value_range.low, value_range.high, strict=True)]
     each = zip(("red", "green", "blue"), spans, strict=True)
     text = spans[0] if len(set(spans)) == 1 else ", ".join(f"{name} {span}" for name, span in each)
-    return f"8 bits as they are; of deeper images {text} become 0 to 255"
+    return f"8 bits unchanged; in deeper images {text} become 0 to 255"
 
 
 def _bands(info: ModelInfo) -> Iterator[tuple[str, str]]:
@@ -141,7 +143,7 @@ def _bands(info: ModelInfo) -> Iterator[tuple[str, str]]:
         return
     yield "channels", f"the bands {_join_numbers(bands.numbers)} of a file, counted from 1"
     each = zip(bands.numbers, bands.low, bands.high, strict=True)
-    spans = (f"of band {number} {low:,.6g} to {high:,.6g}" for number, low, high in each)
+    spans = (f"in band {number} {low:,.6g} to {high:,.6g}" for number, low, high in each)
     yield "values", f"{', '.join(spans)} become 0 to 255"
 
 
@@ -187,12 +189,12 @@ def _cells(row: StageSummary | Summary) -> tuple[str, ...]:
 
 def _notes(summary: Summary) -> list[str]:
     height, width = summary.size
-    notes = ["Receptive fields are sides in pixels of the image; all: the whole image, whatever its size."]
+    notes = ["Receptive fields are side lengths in image pixels; all: the whole image, whatever its size."]
     if summary.samples:
         images = f"{quantity(summary.samples, 'image')} of noise"
-        notes.append(f"Effective ones are measured by gradients on {images}; {height}x{width} is the most they can be.")
+        notes.append(f"Effective fields are measured by gradients on {images}; at most {height}x{width}.")
     if summary.unknown:
-        notes.append(f"Taken to see the whole image, for want of a rule: {', '.join(summary.unknown)}.")
+        notes.append(f"Operations without a rule, taken to see the whole image: {', '.join(summary.unknown)}.")
     notes.append(_describe_saving("depthwise separable", "of the same channels", summary.separable))
     notes.append(_describe_saving("dilated", "of the same span", summary.dilated))
     return notes

@@ -38,7 +38,7 @@ def suggest(
     *,
     model: Annotated[
         Path | None,
-        typer.Option(help="A run directory or .onnx file whose doubts are asked about.", callback=check_path),
+        typer.Option(help="A run directory or .onnx file; prefer images it is unsure about.", callback=check_path),
     ] = None,
     count: Annotated[int, typer.Option(help="Images to suggest.")] = 5,
     pixels: Annotated[int, typer.Option(help="Pixels to suggest in each image.")] = 5,
@@ -46,11 +46,11 @@ def suggest(
     images_root: ImagesRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which images of DATA to label next, and which pixels and which region of each.
+    """Suggest images of DATA to label next, with pixels and a region in each.
 
-    DATA may have labels for some images or pixels, or none. With --model, images come first of which it is unsure and
-    that are unlike each other and what is labelled; without one, those that stand for many others. Images of the split
-    test are left out.
+    DATA may have labels for some images or pixels, or none. With --model, images come first that the model is unsure
+    about and that differ from each other and from labelled images. Without, images that resemble many others come
+    first. Images of the test split are left out.
     """
     from pixelwise.cli.progress import progress_bar
     from pixelwise.inference.loading import load
@@ -91,9 +91,9 @@ def _print_table(suggestions: Suggestions, data: Path, model: Path | None) -> No
     from rich.table import Table
 
     if not suggestions.images:
-        say(f"{data}: of each of {quantity(suggestions.total, 'image')} half or more is labelled.")
+        say(f"{data}: nothing to suggest. Each of {quantity(suggestions.total, 'image')} is at least half labelled.")
         return
-    doubts = "" if model is None else f", by the doubts of {model}"
+    doubts = "" if model is None else f", by the uncertainty of {model}"
     images = quantity(suggestions.total, "image")
     say(f"{data}: what to label next in {images}{doubts}. Images are compared by their {suggestions.compared_by}.")
     table = Table()

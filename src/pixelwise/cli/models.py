@@ -12,7 +12,7 @@ from pixelwise.cli.arguments import AsJson
 
 def models(
     *,
-    front: Annotated[bool, typer.Option("--front", help="What was measured: accuracy against milliseconds.")] = False,
+    front: Annotated[bool, typer.Option("--front", help="Show measured accuracy against milliseconds.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the models, with one line each."""
@@ -30,7 +30,7 @@ def encoders(*, as_json: AsJson = False) -> None:
     from pixelwise.nn.encoders.registry import BUILT_IN, ENCODERS
 
     added = {
-        name: f"of the family {family}, which a package adds"
+        name: f"of the family {family}, added by a package"
         for family in ENCODERS
         if family not in BUILT_IN
         for name in ENCODERS[family].names()
@@ -47,7 +47,7 @@ def _print_front(*, as_json: bool) -> None:
     measured_on, rows = load_front()
     lengths = sorted(rows[0].miou)
     best = {minutes: pareto_front(rows, minutes) for minutes in lengths}
-    print(f"{measured_on}. * no other is as accurate at less cost\n")
+    print(f"{measured_on}. *: no other model is as accurate at lower cost\n")
     print(f"{'model':14} {'encoder':30} {'width':>5} {'ms':>6}", *(f"{minutes:g} min".rjust(8) for minutes in lengths))
     for row in rows:
         encoder = row.encoder + ("" if row.pretrained else " untrained")

@@ -32,35 +32,36 @@ def predict(
         str,
         typer.Option(
             "--as",
-            help="What to write for each image: mask, overlay, geojson, gpkg, probabilities, entropy; of objects "
-            "instances, instances32, objects, labelme, coco, panoptic.",
+            help="What to write for each image: mask, overlay, geojson, gpkg, probabilities, entropy, labelme; for "
+            "models with objects also instances, instances32, objects, coco, panoptic.",
         ),
     ] = "mask",
     uncertainty: Annotated[
-        int | None, typer.Option(help="Predict by this many passes with dropout on; write their variance as well.")
+        int | None, typer.Option(help="Average this many passes with dropout on; also write their variance.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="With --uncertainty: the seed of what the passes drop. [default: 0]")
+        int | None, typer.Option(help="With --uncertainty: seed of the dropout masks. [default: 0]")
     ] = None,
     tta: Tta = False,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help="As car=0.3: that class where its probability reaches this, and there alone. May be repeated."
+            help="CLASS=P, such as car=0.3: predict the class exactly where its probability is at least P. "
+            "May be repeated."
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Leave out what is done; go on with a scan.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write anew what is there already.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Skip finished images; continue a scan.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     engine: Annotated[
-        str, typer.Option(help="What runs the model: onnxruntime, openvino, openvino-bf16 (less exact), auto.")
+        str, typer.Option(help="Inference engine: onnxruntime, openvino, openvino-bf16 (less exact), auto (fastest).")
     ] = "onnxruntime",
     as_json: AsJson = False,
 ) -> None:
-    """Label images of any size: a PNG of class indices in the classes' colours for each.
+    """Predict images of any size; by default each gives a palette PNG of class indices.
 
-    Each page of a TIFF and frame of an animation is an image; stack.tif/2 names the third. What lies somewhere on
-    earth becomes GeoTIFFs there. An image that cannot be read is named on standard error and the others are done; the
-    exit code is then 1.
+    Each page of a TIFF and each frame of an animation is an image; stack.tif/2 is the third. Images with a georeference
+    give GeoTIFFs. An image that cannot be read is reported on standard error, the others are predicted, and the exit
+    code is 1.
     """
     from pixelwise.cli.progress import megapixel_bar, progress_bar
     from pixelwise.inference.assumptions import remarks

@@ -1,4 +1,4 @@
-"""What was assumed about a data set, told by the commands that do not list its problems."""
+"""Assumptions about a data set, printed by commands that do not list its problems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def print_assumptions(dataset: Dataset) -> None:
 
 
 def print_harmful(result: CheckResult) -> None:
-    """Print what would spoil a training, as far as `SHOWN`, to standard error."""
+    """Print the first `SHOWN` problems that would spoil a training, to standard error."""
     for problem in result.harmful[:SHOWN]:
         note(f"{problem.kind}: {problem.file}: {use_flags(problem.message)}")
     if len(result.harmful) > SHOWN:

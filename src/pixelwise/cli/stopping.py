@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a command clears away what is temporary, and says how to go on."""
+"""Ctrl-C and SIGTERM: a command removes its temporary files and says how to continue."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import FrameType
 from typing import NoReturn
 
 SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
-GO_ON = "What is finished is kept; the same command with --resume goes on."
-TRAIN = "What is saved is kept, and the same command with --resume goes on; where nothing was, start it again."
+GO_ON = "Finished outputs are kept; the same command with --resume continues."
+TRAIN = "The same command with --resume continues from the last saved step; if none was saved yet, start again."
 STUDIO = "Everything that you drew is saved; the same command opens the project again, and `pixelwise train` takes it."
 HOW = {
     "train": TRAIN,
@@ -20,30 +20,30 @@ HOW = {
     "demo": "Remove its --out directory before you start it again.",
     "studio": STUDIO,
 }
-OTHERS = "Nothing half-written is left; start it again."
+OTHERS = "No partial output is left; start again."
 
 
 class Stopped(BaseException):
-    """A signal asked for the end. It is no `KeyboardInterrupt`, which typer ends with a message of its own."""
+    """A signal asked the command to end. Not a `KeyboardInterrupt`: typer answers that with a message of its own."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
     def message(self, command: str) -> str:
-        """Return what a person is told who has stopped `pixelwise COMMAND`."""
+        """Return the message for a user who stopped `pixelwise COMMAND`."""
         return f"stopped by {SIGNALS[signal.Signals(self.number)]}. {HOW.get(command, OTHERS)}"
 
     @property
     def code(self) -> int:
-        """The exit code by which shells tell a signal."""
+        """The exit code that shells use for the signal."""
         return 128 + self.number
 
 
 @contextmanager
 def raise_on_stop() -> Iterator[None]:
-    """Raise `Stopped` at the first of `SIGNALS`, but for those that are ignored; a second one ends the process at once,
-    and so does the first when Python itself ends."""
+    """Raise `Stopped` at the first of `SIGNALS`, except ignored ones. A second signal ends the process at once, and so
+    does the first while Python shuts down."""
     if threading.current_thread() is not threading.main_thread():  # where Python has no signals
         yield
         return
