@@ -1,10 +1,11 @@
 """What labels are worth on CamVid: the live model on simulated strokes and pixels, beside ilastik's features.
 
-    python -m lab.labels CAMVID OUT [--seeds 0 1 2] [--images 60] [--only live forest]
+    python -m lab.labels CAMVID OUT [--budget 1 2 3 5 10 20] [--seeds 0 1 2] [--images 60] [--only live forest]
 
-Strokes and pixels are drawn from true masks of random training images, as a person would draw them. Scores are those of
-test images spread over the split, at full resolution. Features of images stay in OUT. The forest is scikit-learn's,
-which has to be installed. Writes docs/experiments/labels.md.
+`--budget` gives numbers of training images, random ones, each of which holds those of the smaller budgets. On them
+strokes and pixels are drawn from the true masks, as a person would. Scores are those of test images spread over the
+split, at full resolution. Features of images stay in OUT. The forest is scikit-learn's, which has to be installed.
+Writes docs/experiments/labels.md, and labels.svg: scores over labelled pixels and over minutes of labelling.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lab.chart import Panel, Point, draw_panels
 from lab.ilastik_bank import Classifier, compute_bank, make_forest
 from lab.page import format_page, format_table
 from lab.store import Places, Store, make_origin, start_suite
@@ -42,49 +46,52 @@ SECONDS_A_PIXEL = 2.0
 """Of a person: to look where the pixel lies and to press the key of its class."""
 SECONDS_AN_IMAGE = 5.0
 """Of a person: to open the next image and to look at it."""
+SECONDS_IN_FULL = 3600.0
+"""Of a person: to label an image of CamVid in full (Brostow et al., 2009, "about an hour")."""
+PIXELS = 20
+"""Single pixels that are labelled in an image."""
 FIT_STEPS = SETTLED_STEPS
 """Of the only fit: steps, not seconds, so that figures do not depend on what else the machine does."""
 
 TEXT = f"""\
 Labels drawn from the true masks of random training images of CamVid at 360x480: up to three strokes of 50 pixels a
-class and image, 3 pixels wide, or single random pixels. Test mIoU at full resolution: medians over the seeds, and each
-seed. Labelling is simulated: {SECONDS_A_STROKE:g} s a stroke, {SECONDS_A_PIXEL:g} s a pixel, {SECONDS_AN_IMAGE:g} s an
-image. No time is given for full labels: CamVid's took about an hour an image (Brostow et al., 2009). The forest has
-ilastik's features (all its filters and scales) and 100 trees, on the same labels; it is scored on every second row and
-column, and its milliseconds are those of the features alone."""
+class and image, 3 pixels wide, {PIXELS} single random pixels an image, or the whole masks. Test mIoU at full
+resolution: medians over the seeds, and each seed. Labelling is simulated: {SECONDS_A_STROKE:g} s a stroke,
+{SECONDS_A_PIXEL:g} s a pixel, {SECONDS_AN_IMAGE:g} s an image; full labels of CamVid took about an hour an image
+(Brostow et al., 2009). The live model takes {SETTLED_STEPS} steps. The forest has ilastik's features (all its filters
+and scales) and 100 trees, on the same strokes; it is scored on every second row and column, and its milliseconds are
+those of the features alone. In the picture lines are medians over the seeds, bands the lowest and the highest."""
 TRIALS_TEXT = """\
 What each choice is worth, as mIoU of validation images and of training images that are not labelled; the test images
 had no part in it. Three random training images are labelled with strokes as above. Maps: 1,500 random pixels in each of
 34 and 34 images, bilinear, means of four draws of the labelled images. Refinement: all pixels of 7 and 7 images, means
 of two draws. Stages are those of the encoder, counted from 0, weights those of their channels beside others', from
 colours on. Features of flipped images help, but are not computed yet: they would take as long as an image's own."""
+LIVE, FOREST = "live", "ilastik's features, forest"
 HEAD = ("labels", "model", "labelled pixels", "labelling", "test mIoU", "each seed", "ms to predict an image")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What is labelled: so many images, with strokes, with so many pixels each, or in full."""
+    """What is labelled: so many images, with strokes, with `PIXELS` each, or in full."""
 
     images: int
     kind: str = "strokes"
-    pixels: int = 0
 
     def __str__(self) -> str:
-        what = f"{self.pixels} pixels" if self.kind == "pixels" else self.kind
+        what = f"{PIXELS} pixels" if self.kind == "pixels" else self.kind
         return f"{what} on {self.images} image{'s' if self.images > 1 else ''}"
 
-    def seconds(self, labels: int) -> float | None:
+    def seconds(self, labels: int) -> float:
         """Return how long a person would need for so many strokes or pixels."""
         if self.kind == "full labels":
-            return None
+            return self.images * SECONDS_IN_FULL
         return (
             labels * (SECONDS_A_STROKE if self.kind == "strokes" else SECONDS_A_PIXEL) + self.images * SECONDS_AN_IMAGE
         )
 
 
-BUDGETS = (Budget(3), Budget(3, "full labels"), Budget(10), Budget(30, "pixels", 20))
-FOREST_BUDGET = Budget(3)
-"""What the forest learns from: it takes long."""
+KINDS = ("strokes", "pixels", "full labels")
 
 
 def draw_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, int]:
@@ -101,8 +108,8 @@ def draw_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, int]:
                 paint_stroke(label_map, stroke, class_index)
             count += len(strokes)
         elif budget.kind == "pixels":
-            label_map = sample_pixels(truth, seed, budget.pixels)
-            count += budget.pixels
+            label_map = sample_pixels(truth, seed, PIXELS)
+            count += PIXELS
         else:
             label_map = truth
         labels.append((items[number], label_map))
@@ -130,16 +137,20 @@ def fit_live(data: Dataset, labels: Labels, folder: Path, seed: int) -> Callable
     return predict
 
 
-def score_forests(
-    data: Dataset, items: Sequence[Item], labels: Sequence[Labels], forests: Sequence[Classifier]
-) -> list[dict[str, float]]:
-    """Fit a forest for each of some labels on ilastik's features; return their scores.
+def fit_forests(
+    data: Dataset, labels: Labels, sizes: Sequence[int], make: Callable[[], Classifier]
+) -> list[Classifier]:
+    """Return forests that learn from the first so many images, on ilastik's features."""
+    banks = [compute_bank(data.read_image(item))[label_map != IGNORE_INDEX] for item, label_map in labels]
+    classes = [label_map[label_map != IGNORE_INDEX] for _, label_map in labels]
+    forests = [make() for _ in sizes]
+    for size, forest in zip(sizes, forests, strict=True):
+        forest.fit(np.concatenate(banks[:size]), np.concatenate(classes[:size]))
+    return forests
 
-    They are those of every second row and column. The features of an image are computed once for all.
-    """
-    for forest, labelled in zip(forests, labels, strict=True):
-        banks = [compute_bank(data.read_image(item))[label_map != IGNORE_INDEX] for item, label_map in labelled]
-        forest.fit(np.concatenate(banks), np.concatenate([part[part != IGNORE_INDEX] for _, part in labelled]))
+
+def score_forests(data: Dataset, items: Sequence[Item], forests: Sequence[Classifier]) -> list[dict[str, float]]:
+    """Return the scores of forests on every second row and column. An image's features are computed once for all."""
     confusions = [ConfusionMatrix(data.classes.num_classes) for _ in forests]
     seconds = 0.0
     for item in items:
@@ -172,22 +183,26 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 def measure_live(data: Dataset, args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the entries of the live model."""
     items = spread(data.splits["test"], args.images)
-    for budget in BUDGETS:
-        for seed in args.seeds:
-            labels, about = describe_labels(data, budget, seed)
-            figures = score(data, items, fit_live(data, labels, args.out / "features", seed))
-            yield f"live, {budget}, seed {seed}", {"model": "live", **about, **figures}
+    for seed, kind, images in product(args.seeds, KINDS, args.budget):
+        budget = Budget(images, kind)
+        labels, about = describe_labels(data, budget, seed)
+        figures = score(data, items, fit_live(data, labels, args.out / "features", seed))
+        yield f"live, {budget}, seed {seed}", {"model": LIVE, **about, **figures}
 
 
 def measure_forests(
     data: Dataset, args: argparse.Namespace, make: Callable[[int], Classifier]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the entries of the forests."""
-    items = spread(data.splits["test"], args.images)
-    drawn = [describe_labels(data, FOREST_BUDGET, seed) for seed in args.seeds]
-    scores = score_forests(data, items, [labels for labels, _ in drawn], [make(seed) for seed in args.seeds])
-    for seed, (_, about), figures in zip(args.seeds, drawn, scores, strict=True):
-        yield f"forest, {FOREST_BUDGET}, seed {seed}", {"model": "ilastik's features, forest", **about, **figures}
+    budgets, forests = list(product(args.seeds, args.budget)), []
+    for seed in args.seeds:
+        labels, _ = draw_labels(data, Budget(max(args.budget)), seed)
+        forests += fit_forests(data, labels, args.budget, partial(make, seed))
+    scores = score_forests(data, spread(data.splits["test"], args.images), forests)
+    for (seed, images), figures in zip(budgets, scores, strict=True):
+        budget = Budget(images)
+        _, about = describe_labels(data, budget, seed)
+        yield f"forest, {budget}, seed {seed}", {"model": FOREST, **about, **figures}
 
 
 def describe_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, dict[str, Any]]:
@@ -197,29 +212,55 @@ def describe_labels(data: Dataset, budget: Budget, seed: int) -> tuple[Labels, d
     return labels, {"labels": str(budget), "pixels": pixels, "seconds": budget.seconds(count)}
 
 
+def group_seeds(store: Store) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return the figures of all seeds by labels and model, smaller budgets first."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for figures in sorted((one for one in store.values() if "model" in one), key=lambda one: one["pixels"]):
+        groups.setdefault((figures["labels"], figures["model"]), []).append(figures)
+    return dict(sorted(groups.items(), key=lambda group: (group[0][1] != LIVE, _kind_of(group[0][0]))))
+
+
 def make_page(store: Store) -> str:
     """Return the page."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for figures in store.values():
-        if "model" in figures:
-            groups.setdefault((figures["labels"], figures["model"]), []).append(figures)
-    rows = [_format_row(labels, model, seeds) for (labels, model), seeds in groups.items()]
+    rows = [_format_row(labels, model, seeds) for (labels, model), seeds in group_seeds(store).items()]
     trials = [TRIALS_TEXT, format_table(*store["trials"])] if "trials" in store else []
     table = [TEXT, format_table(HEAD, rows)] if rows else []
-    return format_page("What labels are worth", store, [*table, *trials])
+    picture = "![Test mIoU over labelled pixels and over minutes of labelling](labels.svg)" if rows else ""
+    return format_page("What labels are worth", store, [*table, *trials], picture)
+
+
+def make_chart(store: Store) -> str:
+    """Return the picture of the page, as SVG."""
+    groups = group_seeds(store)
+    lines: dict[str, list[list[dict[str, Any]]]] = {}
+    for (labels, model), seeds in groups.items():
+        lines.setdefault(f"{model}, {_kind_of(labels)}", []).append(seeds)
+    panels = []
+    for key, divisor, label in (("pixels", 1, "labelled pixels"), ("seconds", 60, "minutes of labelling, simulated")):
+        panel = {}
+        for name, points in lines.items():
+            panel[name] = [
+                Point(statistics.median(one[key] for one in seeds) / divisor, [one["miou"] for one in seeds])
+                for seeds in points
+            ]
+        panels.append(Panel(label, panel))
+    return draw_panels("test mIoU", panels)
+
+
+def _kind_of(labels: str) -> str:
+    return labels.partition(" on ")[0]
 
 
 def _format_row(labels: str, model: str, seeds: Sequence[dict[str, Any]]) -> list[str]:
     def median(key: str) -> float:
         return float(statistics.median(figures[key] for figures in seeds))
 
-    minutes = "" if seeds[0]["seconds"] is None else f"{median('seconds') / 60:.1f} min"
     each = ", ".join(f"{figures['miou']:.3f}" for figures in seeds)
     return [
         labels,
         model,
         f"{median('pixels'):,.0f}",
-        minutes,
+        f"{median('seconds') / 60:.1f} min",
         f"{median('miou'):.3f}",
         each,
         f"{median('ms_an_image'):.0f}",
@@ -235,6 +276,7 @@ def main(
     words, parser = start_suite("labels", __doc__, arguments)
     parser.add_argument("camvid", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--budget", type=int, nargs="+", default=[1, 2, 3, 5, 10, 20], help="numbers of images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--images", type=int, default=60, help="test images")
     parser.add_argument("--only", nargs="+", choices=("live", "forest"), default=["live", "forest"])
@@ -250,6 +292,7 @@ def main(
             store.add(name, figures, origin)
     page = make_page(store)
     (places.pages / "labels.md").write_text(page, encoding="utf-8")
+    (places.pages / "labels.svg").write_text(make_chart(store), encoding="utf-8")
     print(page)
 
 

@@ -127,21 +127,22 @@ def test_labels(scenes: Path, places: Places, tmp_path: Path, monkeypatch: pytes
         def predict(self, features: np.ndarray) -> np.ndarray:
             return np.full(len(features), self.answer)
 
-    monkeypatch.setattr(labels, "BUDGETS", (labels.Budget(1), labels.Budget(2, "pixels", 5)))
     monkeypatch.setattr(labels, "FIT_STEPS", 60)
-    arguments = [str(scenes), str(tmp_path / "out"), "--images", "2", "--seeds", "0"]
+    arguments = [str(scenes), str(tmp_path / "out"), "--images", "2", "--seeds", "0", "--budget", "1", "2"]
     labels.main(arguments, places, lambda seed: First())
     store = Store("labels", places)
-    assert list(store) == [
-        "live, strokes on 1 image, seed 0",
-        "live, 5 pixels on 2 images, seed 0",
-        "forest, strokes on 3 images, seed 0",
-    ]
-    assert store["live, 5 pixels on 2 images, seed 0"]["pixels"] == 10
-    assert store["live, 5 pixels on 2 images, seed 0"]["seconds"] == 10 * 2 + 2 * 5
-    assert store["live, strokes on 1 image, seed 0"]["miou"] > store["forest, strokes on 3 images, seed 0"]["miou"] > 0
+    kinds = [f"live, {kind} on" for kind in ("strokes", "20 pixels", "full labels")] + ["forest, strokes on"]
+    assert list(store) == [f"{kind} {images}, seed 0" for kind in kinds for images in ("1 image", "2 images")]
+    assert store["live, 20 pixels on 2 images, seed 0"]["pixels"] == 40
+    assert store["live, 20 pixels on 2 images, seed 0"]["seconds"] == 40 * 2 + 2 * 5
+    assert store["live, strokes on 1 image, seed 0"]["miou"] > store["forest, strokes on 1 image, seed 0"]["miou"] > 0
     page = (places.pages / "labels.md").read_text()
-    assert "| 5 pixels on 2 images | live | 10 | 0.5 min |" in page
+    assert "| 20 pixels on 2 images | live | 40 | 1.5 min |" in page
+    assert "(labels.svg)" in page
+    picture = (places.pages / "labels.svg").read_text()
+    assert picture.count("<polyline") == 8  # four lines in two panels
+    assert "ilastik's features, forest, strokes" in picture
+    assert picture == labels.make_chart(store)
 
 
 def test_the_bank_of_ilastik_knows_its_filters() -> None:
