@@ -102,7 +102,7 @@ def test_json_has_what_a_model_file_holds(cli: Cli, config_of: Callable[..., Run
 def test_a_range_of_its_own_or_none(cli: Cli, config_of: Callable[..., RunConfig], tmp_path: Path) -> None:
     config = config_of("sky", "road")
     plain = saved_run(config, tmp_path / "plain", value_range=None)
-    assert "the model saw none deeper" in cli("inspect", plain, "--size", "32", "64").out
+    assert "the model was trained on nothing deeper" in cli("inspect", plain, "--size", "32", "64").out
     deep = saved_run(config, tmp_path / "deep", value_range=FULL)
     assert "of deeper images 0 to 65,535 become 0 to 255" in cli("inspect", deep, "--size", "32", "64").out
 
