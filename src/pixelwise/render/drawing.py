@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from PIL import ImageFont
 
 UInt8 = npt.NDArray[np.uint8]
+"""The type of pictures and label maps."""
 Int32 = npt.NDArray[np.int32]
 
 WHITE: Color = (255, 255, 255)

@@ -1,0 +1,39 @@
+"""What MkDocs calls while it builds the site: pages that are made from the code and from files outside docs/."""
+
+from __future__ import annotations
+
+from api_page import api_page
+from cli_page import cli_page
+from messages_page import messages_page
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+from mkdocs.utils import get_relative_url
+from names_page import names_page
+from root_pages import PAGES, root_page
+
+MADE = {
+    "reference/api/index.md": api_page,
+    "reference/cli.md": cli_page,
+    "reference/messages.md": messages_page,
+    "reference/names.md": names_page,
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that no file holds."""
+    pages = {address: make() for address, make in MADE.items()}
+    pages |= {address: root_page(name) for address, name in PAGES.items()}
+    for address, content in pages.items():
+        files.append(File.generated(config, address, content=content))
+    return files
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Load the script that lets the search run from the disk from this site, not from another."""
+    return output.replace("https://unpkg.com/iframe-worker/shim", get_relative_url("assets/worker.js", page.url))
+
+
+def on_post_template(output_content: str, template_name: str, config: MkDocsConfig) -> str:
+    """Do the same in the page for addresses that do not exist."""
+    return output_content.replace("https://unpkg.com/iframe-worker/shim", "/assets/worker.js")
