@@ -14,9 +14,9 @@ ROOMS = ("pixelwise.nn.layers", "pixelwise.render")
 """Modules that a page shows whole: all names of their `__all__`."""
 TITLE = """# Python API
 
-`import pixelwise as pw` gives everything that the other pages use: `pw.train`, `pw.load` and so on. Names beginning with
-`pixelwise.` and a room are imported from there. The examples on these pages are run by the tests of pixelwise. Sizes are
-(height, width), points (row, column).
+`import pixelwise as pw` gives what most programs need: `pw.train`, `pw.load` and so on. Names with a longer path, such
+as `pixelwise.nn.layers.max_pool`, are imported from there. The tests of pixelwise run the examples on these pages.
+Sizes are (height, width), points (row, column).
 """
 
 

@@ -33,7 +33,7 @@ def cli_page() -> str:
     group = typer.main.get_group(app)
     parts = [TITLE, _options(group, "pixelwise", heading="## Options of every command")]
     parts += [_section(name, command) for name, command in group.commands.items()]
-    return "\n".join(parts)
+    return "\n\n".join(parts)
 
 
 def _section(name: str, command: Any) -> str:

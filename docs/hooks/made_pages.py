@@ -29,6 +29,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Show no column of pages beside a page that has no others beside it."""
+    if page.parent is None:
+        page.meta.setdefault("hide", ["navigation"])
+    return markdown
+
+
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Load the script that lets the search run from the disk from this site, not from another."""
     return output.replace("https://unpkg.com/iframe-worker/shim", get_relative_url("assets/worker.js", page.url))

@@ -17,8 +17,8 @@ TITLE = """# Every message
 
 The errors a user can cause, by their type. A message has four parts: where, `found`, `expected`, and what to do. `…`
 stands for what differs from case to case: a name, a number, a path. The command line prints flags (`--width`) where
-Python names a parameter (`width`), and ends with exit code 2. To find a message, paste some words of it into the search.
-The commonest are explained in [troubleshooting](../guides/troubleshooting.md).
+Python names a parameter (`width`), and ends with exit code 2. To find a message, paste some of its words into the
+search. The commonest are explained in [troubleshooting](../guides/troubleshooting.md).
 """
 
 
