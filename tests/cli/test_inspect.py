@@ -104,7 +104,7 @@ def test_a_range_of_its_own_or_none(cli: Cli, config_of: Callable[..., RunConfig
     plain = saved_run(config, tmp_path / "plain", value_range=None)
     assert "the model was trained on nothing deeper" in cli("inspect", plain, "--size", "32", "64").out
     deep = saved_run(config, tmp_path / "deep", value_range=FULL)
-    assert "of deeper images 0 to 65,535 become 0 to 255" in cli("inspect", deep, "--size", "32", "64").out
+    assert "in deeper images 0 to 65,535 become 0 to 255" in cli("inspect", deep, "--size", "32", "64").out
 
 
 @pytest.mark.parametrize(
