@@ -60,7 +60,7 @@ def test_handlers_are_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Stopped) as stop, raise_on_stop():
         signal.raise_signal(signal.SIGTERM)
     assert stop.value.code == 143
-    assert "the same command with --resume goes on" in stop.value.message("train")
+    assert "The same command with --resume continues" in stop.value.message("train")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
