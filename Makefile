@@ -2,11 +2,12 @@
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
 # PyTorch's plain wheels for Linux carry CUDA; any wheel that meets constraints.txt serves.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint docs docs-serve clean
+.PHONY: demo test lint docs docs-serve dist test-dist clean
 
 demo: $(VENV)/.train
 	rm -rf demo
@@ -28,6 +29,17 @@ docs: $(VENV)/.dev
 
 docs-serve: $(VENV)/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
+dist: $(VENV)/.dev
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+
+# What a user installs: the wheel from the sdist, in an environment of its own, and the demo from there.
+test-dist: dist
+	rm -rf build/dist
+	$(PYTHON) -m venv build/dist/venv
+	build/dist/venv/$(SCRIPTS)/python -m pip install --quiet --constraint constraints.txt "$$(ls dist/*.tar.gz)[train]"
+	cd build/dist && venv/$(SCRIPTS)/pixelwise demo --out demo --minutes 0.5 && venv/$(SCRIPTS)/pixelwise check demo/data
 
 $(VENV)/.train: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
