@@ -89,3 +89,48 @@ def test_masks_follow_without_being_asked(client, studio):
     expected = np.full((90, 140), 255, np.uint8)
     expected[10, 10:20] = 1
     assert_array_equal(read_values(studio.project.mask_path("p0.png")), expected)
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, [[1]], 10**300])
+def test_type_that_is_no_text_is_a_mistake(client, kind):
+    answer = post(client, type=kind)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["where"] == "type"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/api/actions", '{"type": "stroke", "image": 0, "points": [[1, 1%s]], "width": 3, "class_index": 1}', "point"),
+        ("/api/actions", '{"type": "stroke", "image": 0, "points": [[1, 1]], "width": 1%s, "class_index": 1}', "width"),
+        ("/api/training", '{"command": "start", "minutes": 1%s}', "minutes"),
+        ("/api/view", '{"image": 0, "box_tlbr": [0, 0, 9, 1%s]}', "box_tlbr"),
+    ],
+)
+@pytest.mark.parametrize("digits", ["0" * 400, "e400"])
+def test_numbers_beyond_float64_are_mistakes(client, path, body, where, digits):
+    answer = client.post(path, content=body % digits, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["where"] == where
+
+
+def test_deeply_nested_value_is_a_mistake(client):
+    nested = "[" * 900 + "]" * 900
+    body = f'{{"type": "stroke", "image": 0, "points": {nested}, "width": 3, "class_index": 1}}'
+    answer = client.post("/api/actions", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["where"]) == (400, "point")
+
+
+def test_page_of_another_project_is_refused(client, studio):
+    answer = post(client, project="0123456789abcdef")
+    assert (answer.status_code, answer.json()["error"]["where"]) == (400, "project")
+    assert studio.project.number == 0
+    assert post(client, project=client.get("/api/project").json()["key"]).status_code == 200
+
+
+def test_name_of_an_image_counts_more_than_its_number(client, studio):
+    assert post(client, image_name="p2.png").json()["image"]["id"] == 2
+    assert post(client, image=77, image_name="p1.png").json()["image"]["id"] == 1
+    assert [studio.project.counts(f"p{number}.png") for number in range(3)] == [{}, {1: 10}, {1: 10}]
+    answer = post(client, image_name="gone.png")
+    assert (answer.status_code, answer.json()["error"]["found"]) == (400, "'gone.png'")

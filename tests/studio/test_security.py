@@ -99,3 +99,19 @@ def test_tokens_differ_and_this_machine_has_none():
     assert len(Access("192.168.0.7").token) >= 32
     assert not Access("127.0.0.1").token
     assert not Access("::1").token
+
+
+def test_addresses_are_bounded(client):
+    for path in ("/static/" + "a" * 5000, f"/api/images/{'9' * 4999}/thumbnail.jpg", "/static/%00", "/api/files/%00"):
+        assert client.get(path).status_code == 404
+
+
+def test_body_longer_than_announced_is_refused(client, studio):
+    def parts():
+        for _ in range(5):
+            yield b" " * 2**20
+
+    answer = client.post("/api/actions", content=parts(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, "too long" in answer.json()["error"]["found"]) == (400, True)
+    length = {"Content-Type": "application/json", "Content-Length": "9" * 5000}
+    assert client.post("/api/actions", content=b"{}", headers=length).status_code == 413

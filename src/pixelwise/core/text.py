@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import reprlib
 
 MOST_NAME_BYTES = 255
 """Of a file's name, in UTF-8, on the file systems in use."""
@@ -16,6 +17,8 @@ _DIRECTIONS = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """What turns the direction of the text around it, or breaks lines."""
 _HIDDEN = re.compile(f"[{_CONTROLS}{_DIRECTIONS}]")
 _HIDDEN_BUT_BREAKS = re.compile(f"(?!\n)[{_CONTROLS}{_DIRECTIONS}]")
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 3, 80, 40, 80
 _FORMULA = re.compile("'*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -34,6 +37,17 @@ def escape_controls(text: object, *, lines: bool = False) -> str:
     """
     whole = _LONE.sub(_escape, str(text)).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return (_HIDDEN_BUT_BREAKS if lines else _HIDDEN).sub(_escape, whole)
+
+
+def short_repr(value: object) -> str:
+    """Return how Python writes a value, at most 80 characters, however large or deeply nested it is.
+
+    Examples
+    --------
+    >>> short_repr([[[[1, 2]]]])
+    '[[[...]]]'
+    """
+    return _REPR.repr(value)[:80]
 
 
 def quantity(count: int, noun: str) -> str:

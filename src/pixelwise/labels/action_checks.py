@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pixelwise.core.classes import IGNORE_INDEX, is_class_name
 from pixelwise.core.errors import OptionError
+from pixelwise.core.text import short_repr
 
 MOST_POINTS = 20_000
 """Of a stroke or polygon."""
@@ -40,9 +40,7 @@ class Limits:
 
 def check_action(action: Mapping[str, Any], limits: Limits) -> Action:
     """Return the fields of an action that its type has, checked. Raises `OptionError`."""
-    kind = action.get("type")
-    if not isinstance(kind, str) or kind not in _FIELDS:
-        raise OptionError("type", repr(kind)[:80], f"one of {', '.join(_FIELDS)}", "Send a known action.")
+    kind = action_type(action)
     required, optional = _FIELDS[kind]
     checked: Action = {"type": kind}
     for name, check in required.items():
@@ -59,17 +57,25 @@ def check_action(action: Mapping[str, Any], limits: Limits) -> Action:
     return checked
 
 
+def action_type(action: Mapping[str, Any]) -> str:
+    """Return the type of an action. Raises `OptionError` for an unknown one."""
+    kind = action.get("type")
+    if not isinstance(kind, str) or kind not in _FIELDS:
+        raise OptionError("type", short_repr(kind), f"one of {', '.join(_FIELDS)}", "Send a known action.")
+    return kind
+
+
 def check_text(value: Any, name: str) -> str:
     """Return a short text that a client calls itself or an action by. Raises `OptionError`."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
-        raise OptionError(name, repr(value)[:80], f"a text of 1 to {MOST_TEXT} characters", "Send another.")
+        raise OptionError(name, short_repr(value), f"a text of 1 to {MOST_TEXT} characters", "Send another.")
     return value
 
 
 def _points(least: int) -> Check:
     def check(value: Any, limits: Limits) -> list[list[float]]:
         if not isinstance(value, list) or not least <= len(value) <= MOST_POINTS:
-            found = f"{len(value):,} points" if isinstance(value, list) else repr(value)[:80]
+            found = f"{len(value):,} points" if isinstance(value, list) else short_repr(value)
             raise OptionError("points", found, f"{least:,} to {MOST_POINTS:,} of [row, column]", "Send fewer or more.")
         return [_point(point, limits) for point in value]
 
@@ -78,7 +84,7 @@ def _points(least: int) -> Check:
 
 def _point(value: Any, limits: Limits) -> list[float]:
     if not isinstance(value, list) or len(value) != 2 or not all(_is_number(part) for part in value):
-        raise OptionError("point", repr(value)[:80], "[row, column] in pixels", "Send two numbers.")
+        raise OptionError("point", short_repr(value), "[row, column] in pixels", "Send two numbers.")
     return [float(part) for part in value]
 
 
@@ -92,24 +98,24 @@ def _pixel(value: Any, limits: Limits) -> list[float]:
 
 def _pixels(value: Any, limits: Limits) -> list[list[float]]:
     if not isinstance(value, list) or not 2 <= len(value) <= 100:
-        raise OptionError("points", repr(value)[:80], "2 to 100 points, one in each part", "Send them.")
+        raise OptionError("points", short_repr(value), "2 to 100 points, one in each part", "Send them.")
     return [_pixel(point, limits) for point in value]
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= FARTHEST
+    return type(value) in (int, float) and abs(value) <= FARTHEST  # false for NaN, too
 
 
 def _width(value: Any, limits: Limits) -> float:
     if not _is_number(value) or not 0 < value <= WIDEST:
-        raise OptionError("width", repr(value)[:80], f"above 0, at most {WIDEST:g} pixels", "Choose another brush.")
+        raise OptionError("width", short_repr(value), f"above 0, at most {WIDEST:g} pixels", "Choose another brush.")
     return float(value)
 
 
 def _class_index(value: Any, limits: Limits) -> int:
     if type(value) is not int or not 0 <= value < limits.num_classes:
         expected = f"0 to {limits.num_classes - 1}"
-        raise OptionError("class_index", repr(value)[:80], expected, "Choose a class of the project.")
+        raise OptionError("class_index", short_repr(value), expected, "Choose a class of the project.")
     return value
 
 
@@ -122,24 +128,24 @@ def _box(value: Any, limits: Limits) -> list[int]:
         top, left, bottom, right = value
         if 0 <= top < bottom <= limits.size[0] and 0 <= left < right <= limits.size[1]:
             return [top, left, bottom, right]
-    raise OptionError("box_tlbr", repr(value)[:80], "[top, left, bottom, right] within the image", "Send another.")
+    raise OptionError("box_tlbr", short_repr(value), "[top, left, bottom, right] within the image", "Send another.")
 
 
 def _flag(value: Any, limits: Limits) -> bool:
     if type(value) is not bool:
-        raise OptionError("value", repr(value)[:80], "true or false", "Send one of them.")
+        raise OptionError("value", short_repr(value), "true or false", "Send one of them.")
     return value
 
 
 def _true(value: Any, limits: Limits) -> bool:
     if value is not True:
-        raise OptionError("whole", repr(value)[:80], "true", "Send true, or box_tlbr or point instead.")
+        raise OptionError("whole", short_repr(value), "true", "Send true, or box_tlbr or point instead.")
     return True
 
 
 def _name(value: Any, limits: Limits) -> str:
     if not isinstance(value, str) or not value.strip() or not is_class_name(value):
-        raise OptionError("name", repr(value)[:80], "text on one line", "Choose another name.")
+        raise OptionError("name", short_repr(value), "text on one line", "Choose another name.")
     return value.strip()
 
 
@@ -149,24 +155,24 @@ def _color(value: Any, limits: Limits) -> str:
             return f"#{int(value[1:], 16):06x}"
         except ValueError:
             pass
-    raise OptionError("color", repr(value)[:80], "a colour such as #00a0ff", "Send another.")
+    raise OptionError("color", short_repr(value), "a colour such as #00a0ff", "Send another.")
 
 
 def _source(value: Any, limits: Limits) -> str:
     if value not in ("prediction", "superpixel", "labels"):
-        raise OptionError("of", repr(value)[:80], "prediction, superpixel or labels", "Send one of them.")
+        raise OptionError("of", short_repr(value), "prediction, superpixel or labels", "Send one of them.")
     return str(value)
 
 
 def _object_id(value: Any, limits: Limits) -> int:
     if type(value) is not int or not 1 <= value <= 65535:
-        raise OptionError("object_id", repr(value)[:80], "the number of an object", "Send another.")
+        raise OptionError("object_id", short_repr(value), "the number of an object", "Send another.")
     return value
 
 
 def _object_ids(value: Any, limits: Limits) -> list[int]:
     if not isinstance(value, list) or not 2 <= len(value) <= 1000:
-        raise OptionError("ids", repr(value)[:80], "2 or more numbers of objects", "Send them.")
+        raise OptionError("ids", short_repr(value), "2 or more numbers of objects", "Send them.")
     return [_object_id(number, limits) for number in value]
 
 

@@ -14,6 +14,7 @@ from pixelwise.core.classes import ClassMap
 from pixelwise.core.errors import DataError, ImageError, MaskError, OptionError, RunError
 from pixelwise.core.files import output_errors
 from pixelwise.core.locks import LockFile
+from pixelwise.core.text import short_repr
 from pixelwise.data import open_dataset
 from pixelwise.labels.action_checks import (
     CLASS_TYPES,
@@ -21,6 +22,7 @@ from pixelwise.labels.action_checks import (
     REGION_TYPES,
     Action,
     Limits,
+    action_type,
     check_action,
     check_text,
 )
@@ -239,7 +241,7 @@ class Project:
             The disk does not take the action; nothing has changed.
         """
         identity = check_text(action["id"], "id") if action.get("id") is not None else None
-        if image is not None and action.get("type") in REGION_TYPES:
+        if image is not None and action_type(action) in REGION_TYPES:
             return self._write_region(action, image, client, resolve, identity)
         with self._lock:
             if (number := self._number_of_id(identity)) is not None:
@@ -288,12 +290,12 @@ class Project:
         return Outcome(number, whole)
 
     def _check(self, action: Mapping[str, Any], image: str | None) -> Action:
-        is_whole = action.get("type") in CLASS_TYPES
+        is_whole = action_type(action) in CLASS_TYPES
         if is_whole != (image is None):
             expected = "null" if is_whole else "an image of the project"
-            raise OptionError("image", repr(image), expected, "Send the image that the action is for.")
+            raise OptionError("image", short_repr(image), expected, "Send the image that the action is for.")
         if image is not None and image not in self._numbers:
-            raise OptionError("image", repr(image)[:80], "an image of the project", "Send another.")
+            raise OptionError("image", short_repr(image), "an image of the project", "Send another.")
         size = None if image is None else self.images[self._numbers[image]].size
         return check_action(action, Limits(self.classes.num_classes, size))
 

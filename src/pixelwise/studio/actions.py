@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.text import short_repr
 from pixelwise.labels.action_checks import CLASS_TYPES
 from pixelwise.studio.requests import client_of, read_json
 from pixelwise.studio.state import Studio
@@ -21,15 +22,16 @@ async def actions(request: Request) -> Response:
     return JSONResponse(answer)
 
 
+ADDRESS = ("client", "project", "image", "image_name")
+"""Fields that say who acts on what."""
+
+
 def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
     """Do an action, and return its number, the box that changed and the entry of its image."""
     project, client = studio.project, client_of(content)
-    number, image = content.get("image"), None
-    if number is not None:
-        if type(number) is not int or not 0 <= number < len(project.images):
-            raise OptionError("image", repr(number)[:80], "the number of an image", "Send another.")
-        image = project.images[number].name
-    action = {name: value for name, value in content.items() if name not in ("client", "image")}
+    number = _image_of(studio, content)
+    image = None if number is None else project.images[number].name
+    action = {name: value for name, value in content.items() if name not in ADDRESS}
     before = project.number
     resolve = None if number is None else studio.correct(number).resolve
     outcome = project.perform(action, image, client=client, resolve=resolve)
@@ -43,3 +45,25 @@ def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
     if action["type"] in CLASS_TYPES:
         answer["classes"] = studio.describe_classes()
     return answer
+
+
+def _image_of(studio: Studio, content: dict[str, Any]) -> int | None:
+    """Return the number of the image that an action is for, `None` for one on the whole project.
+
+    A page may be older than the server: it says which project it means, and the name of the image, whose number is
+    another one where images were added meanwhile.
+    """
+    project, number, name = studio.project, content.get("image"), content.get("image_name")
+    if content.get("project") not in (None, studio.key):
+        remedy = "Load the page again; start the studio of the other project to save what was drawn there."
+        raise OptionError("project", "an action of another project", str(project.folder.root), remedy)
+    if number is None:
+        return None
+    if type(number) is not int or not 0 <= number < len(project.images):
+        number = -1
+    if name is not None and (number < 0 or project.images[number].name != name):
+        number = project.number_of(name) if isinstance(name, str) and name in project.names else -1
+    if number < 0:
+        found = short_repr(content["image"] if name is None else name)
+        raise OptionError("image", found, "an image of the project", "Load the page again.")
+    return number

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -59,15 +60,16 @@ class EventHub:
             with contextlib.suppress(RuntimeError):  # its loop has ended
                 listener.loop.call_soon_threadsafe(listener.put, text)
 
-    async def listen(self, replayed: list[str]) -> AsyncIterator[str]:
-        """Yield events as they come, after those to replay; a comment now and then keeps the connection alive."""
+    async def listen(self, replay: Callable[[], list[str]]) -> AsyncIterator[str]:
+        """Yield the events that `replay` returns, then those that come; a comment now and then keeps the connection
+        alive. What comes while it replays is not missed, but may be told twice."""
         listener = _Listener(asyncio.get_running_loop())
         with self._lock:
             closed = self._closed
             self._listeners.add(listener)
         try:
             yield ": connected\n\n"
-            for text in replayed:
+            for text in await run_in_threadpool(replay):
                 yield text
             while not closed:
                 try:
@@ -90,10 +92,11 @@ def format_event(name: str, data: dict[str, Any], number: int | None = None) -> 
 
 
 async def events(request: Request) -> StreamingResponse:
-    """`GET /api/events`: a stream that ends with the client or the server."""
+    """`GET /api/events?after=N`: a stream that ends with the client or the server; it begins after action N, or after
+    the last one that a client that connects again has heard of."""
     studio = request.app.state.studio
-    text = request.headers.get("last-event-id", "")
+    text = request.headers.get("last-event-id") or request.query_params.get("after", "")
     after = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else studio.project.number
-    stream = studio.hub.listen(studio.replay(after, MOST_REPLAYED))
+    stream = studio.hub.listen(lambda: studio.replay(after, MOST_REPLAYED))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

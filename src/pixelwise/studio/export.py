@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import output_errors, write_atomically
 from pixelwise.core.temporary_files import temporary_path
+from pixelwise.core.text import short_repr
 from pixelwise.data import open_dataset, write_dataset, written_layouts
 from pixelwise.labels.project_files import links_root
 from pixelwise.raster.image import write_png
@@ -57,7 +58,7 @@ def write_export(studio: Studio, kind: Any) -> Path:
     """Write an export in place of an earlier one, and return its path. Raises `OptionError` for an unknown kind."""
     known = ["model", "report", "overlays", *written_layouts()]
     if not isinstance(kind, str) or kind not in known:
-        raise OptionError("kind", repr(kind)[:80], f"one of {', '.join(known)}", "Choose one of them.")
+        raise OptionError("kind", short_repr(kind), f"one of {', '.join(known)}", "Choose one of them.")
     folder = studio.project.folder.exports
     if kind in ("model", "report"):
         return _copy_of_run(studio, {"model": "model.onnx", "report": "report.html"}[kind])

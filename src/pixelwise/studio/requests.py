@@ -8,10 +8,11 @@ import traceback
 from typing import Any, NoReturn
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.errors import OptionError, OutputError, PixelwiseError
+from pixelwise.core.text import short_repr
 from pixelwise.labels.action_checks import check_text
 
 
@@ -19,6 +20,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     """Return the object in a request's body. Raises `OptionError` for any other body."""
     try:
         content = json.loads(await request.body(), parse_constant=_refuse_constant)
+    except ClientDisconnect as error:  # the client went away, or sends more than it may
+        raise HTTPException(400, "a body that was cut off or is too long") from error
     except (ValueError, RecursionError) as error:
         raise OptionError("request", f"no JSON ({str(error)[:80]})", "a JSON object", "Send one.") from error
     if not isinstance(content, dict):
@@ -58,7 +61,7 @@ def number_in(request: Request, name: str, default: float) -> float:
     except ValueError:
         value = float("nan")
     if not abs(value) <= 1e9:  # false for NaN, too
-        raise OptionError(name, repr(text)[:80], "a number", "Send another.")
+        raise OptionError(name, short_repr(text), "a number", "Send another.")
     return value
 
 

@@ -21,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODY = 2**22
 """Bytes of a request."""
+MOST_PATH = 1000
+"""Characters of an address without its query."""
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -113,6 +115,8 @@ class Guard:
             return refusal(403, "a host name that this server does not have", "the address that it printed")
         if not _is_own_origin(scope, headers, hosts[0]):
             return refusal(403, "a request of another site", "one of this server's page")
+        if len(scope["path"]) > MOST_PATH or "\0" in scope["path"]:
+            return refusal(404, "an address that no file or image has", "an address of the studio")
         if scope["method"] not in ("GET", "HEAD"):
             if scope["method"] != "POST":
                 return refusal(405, scope["method"][:20], "GET or POST")
@@ -120,7 +124,7 @@ class Guard:
             if kind != "application/json":
                 return refusal(415, kind[:80] or "no content type", "application/json")
             length = headers.get("content-length", "0")
-            if not length.isdecimal() or int(length) > MOST_BODY:
+            if not length.isdecimal() or len(length) > 12 or int(length) > MOST_BODY:
                 return refusal(413, f"{length[:20]} bytes", f"at most {MOST_BODY}")
         return None if self.access.is_local else self._ask_for_token(scope, headers)
 

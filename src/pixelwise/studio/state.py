@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.text import escape_controls
 from pixelwise.data import written_layouts
 from pixelwise.labels.action_checks import PIXEL_TYPES
 from pixelwise.labels.corrections import Corrector
@@ -32,6 +35,8 @@ class Studio:
 
     def __init__(self, project: Project) -> None:
         self.project = project
+        self.key = hashlib.sha256(os.fsencode(project.folder.root.resolve())).hexdigest()[:16]
+        """What tells this project from others, to a page that was left open while the server became another one."""
         self.hub = EventHub()
         self.pictures = Pictures(project.images, project.folder.studio / "tiles")
         self.saver = Saver(project.flush, self._tell_of_trouble)
@@ -109,7 +114,7 @@ class Studio:
         that has it fetch everything anew."""
         project = self.project
         last = project.number
-        if last - after > most:
+        if not 0 <= last - after <= most:  # below 0: the client has heard of another project
             return [format_event("project", {"number": last, "reload": True}, last)]
         texts = []
         for number in range(after + 1, last + 1):
@@ -124,14 +129,16 @@ class Studio:
     def describe(self) -> dict[str, Any]:
         """Return what `GET /api/project` answers."""
         project, training = self.project, self.training.describe()
+        root = project.folder.root.resolve()
         return {
-            "name": project.folder.root.resolve().name,
-            "path": str(project.folder.root.resolve()),
+            "key": self.key,
+            "name": escape_controls(root.name),
+            "path": escape_controls(root),
             "number": project.number,
             "classes": self.describe_classes(),
             "images": [self.describe_image(number) for number in range(len(project.images))],
             "sample": project.settings.sample,
-            "problems": project.problems,
+            "problems": [escape_controls(problem) for problem in project.problems],
             "labelling_seconds": round(project.history.labelling_seconds, 1),
             "training": training,
             "live": self.live.describe(),

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.classes import IGNORE_INDEX
 from pixelwise.core.errors import OptionError
+from pixelwise.core.text import short_repr
 from pixelwise.labels.corrections import no_prediction
 from pixelwise.labels.selection import rank_images, suggest_pixels
 from pixelwise.labels.trace import trace_path, trace_window
@@ -99,5 +100,5 @@ def _point_in(request: Request, name: str) -> tuple[float, float]:
     try:
         row, column = (float(part) for part in text.split(","))
     except ValueError as error:
-        raise OptionError(name, repr(text)[:80], "row,column", "Send two numbers.") from error
+        raise OptionError(name, short_repr(text), "row,column", "Send two numbers.") from error
     return row, column

@@ -15,6 +15,7 @@ from typing import Any
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import read_json_object, write_text
+from pixelwise.core.text import short_repr
 from pixelwise.labels.project import Project
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
@@ -117,7 +118,7 @@ class Training:
         if name in self.models:
             return self.models[name]
         if name not in [run["name"] for run in self.runs()]:
-            raise OptionError("run", repr(name)[:80], "the name of a finished run", "Choose another.")
+            raise OptionError("run", short_repr(name), "the name of a finished run", "Choose another.")
         return self._folder / name
 
     def start(self, minutes: float | None, *, from_last: bool, task: str | None = None) -> None:
@@ -126,7 +127,7 @@ class Training:
         if not 0.1 <= minutes <= MOST_MINUTES:
             raise OptionError("minutes", f"{minutes:g}", f"0.1 to {MOST_MINUTES:g}", "Choose another time.")
         if task not in (None, "semantic", "instance"):
-            raise OptionError("task", repr(task)[:80], "semantic or instance", "Choose one of them.")
+            raise OptionError("task", short_repr(task), "semantic or instance", "Choose one of them.")
         with self._lock:
             self._require_idle()
             finished = self.runs()

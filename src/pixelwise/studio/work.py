@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.errors import OptionError
+from pixelwise.core.text import short_repr
 from pixelwise.studio.live import LIVE, View
 from pixelwise.studio.pyramid import encode_prediction, tile_box
 from pixelwise.studio.requests import image_of, read_json, require_image
 from pixelwise.studio.state import Studio
 from pixelwise.studio.tiles import FRESH, place_of
+from pixelwise.studio.training import MOST_MINUTES
 
 
 async def view(request: Request) -> Response:
@@ -28,7 +30,7 @@ def _box_in(value: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return the part of a box that lies in the image; the whole image where there is none."""
     numbers = value if isinstance(value, list) and len(value) == 4 else []
     if not numbers or not all(type(part) in (int, float) and abs(part) < 1e9 for part in numbers):
-        raise OptionError("box_tlbr", repr(value)[:80], "[top, left, bottom, right]", "Send four numbers.")
+        raise OptionError("box_tlbr", short_repr(value), "[top, left, bottom, right]", "Send four numbers.")
     top, left = (max(0, min(int(part), side - 1)) for part, side in zip(numbers[:2], size, strict=True))
     bottom, right = (max(1, min(int(-(-part // 1)), side)) for part, side in zip(numbers[2:], size, strict=True))
     return top, left, max(bottom, top + 1), max(right, left + 1)
@@ -77,7 +79,7 @@ def show_model(studio: Studio, use: object) -> None:
     elif isinstance(use, str):
         studio.show_run(use, studio.training.path_of(use))
     else:
-        raise OptionError("use", repr(use)[:80], "live or the name of a run", "Choose one of them.")
+        raise OptionError("use", short_repr(use), "live or the name of a run", "Choose one of them.")
     studio.tell_project()
     studio.hub.publish("model", {"model": studio.live.number, "image": None, "number": studio.live.learned, "use": use})
 
@@ -87,15 +89,15 @@ async def training(request: Request) -> Response:
     content = await read_json(request)
     studio: Studio = request.app.state.studio
     command, minutes = content.get("command"), content.get("minutes")
-    if minutes is not None and type(minutes) not in (int, float):
-        raise OptionError("minutes", repr(minutes)[:80], "a number", "Send another.")
+    if minutes is not None and (type(minutes) not in (int, float) or not abs(minutes) <= MOST_MINUTES):
+        raise OptionError("minutes", short_repr(minutes), f"at most {MOST_MINUTES:g}", "Choose another time.")
     if command == "start":
         from_last, task = content.get("from_last") is True, content.get("task")
         await run_in_threadpool(studio.training.start, minutes, from_last=from_last, task=task)
     elif command in ("stop", "resume"):
         await run_in_threadpool(studio.training.stop if command == "stop" else studio.training.resume)
     else:
-        raise OptionError("command", repr(command)[:80], "start, stop or resume", "Send one of them.")
+        raise OptionError("command", short_repr(command), "start, stop or resume", "Send one of them.")
     return JSONResponse(studio.training.describe())
 
 
