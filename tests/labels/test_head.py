@@ -91,17 +91,19 @@ def test_classes_without_pixels_are_impossible() -> None:
 
 
 def test_enlarged_maps_lie_where_positions_of_the_strides_do() -> None:
-    values = torch.from_numpy(np.random.default_rng(0).random((2, 4, 3)).astype(np.float32))
-    large = enlarge(values, 4, (15, 13))
-    assert large.shape == (2, 15, 13)
+    values = torch.from_numpy(np.random.default_rng(0).random((4, 3, 2)).astype(np.float32))
+    large = enlarge(values, 4, slice(0, 15), 13)
+    assert large.shape == (15, 13, 2)
     for row in range(15):
         where = np.clip((row + 1) / 4 - 1, 0, 3)
         before, share = min(int(where), 2), where - min(int(where), 2)
-        expected = values[:, before, 1] * (1 - share) + values[:, before + 1, 1] * share
-        assert_allclose(large[:, row, 7], expected, atol=1e-6)
-    assert_array_equal(large[:, :, 12], large[:, :, 11])
-    assert torch.equal(enlarge(values, 1, (4, 3)), values)
-    assert enlarge(values[:, :1, :1], 8, (5, 6)).shape == (2, 5, 6)
+        expected = values[before, 1] * (1 - share) + values[before + 1, 1] * share
+        assert_allclose(large[row, 7], expected, atol=1e-6)
+    assert_allclose(large[:, 12], large[:, 11], atol=1e-6)
+    for first, last in ((0, 1), (3, 4), (2, 9), (7, 15)):
+        assert_allclose(enlarge(values, 4, slice(first, last), 13), large[first:last], atol=1e-6)
+    assert torch.equal(enlarge(values, 1, slice(0, 4), 3), values)
+    assert enlarge(values[:1, :1], 8, slice(0, 5), 6).shape == (5, 6, 2)
 
 
 def test_on_maps_it_is_what_it_is_on_pixels() -> None:

@@ -79,6 +79,33 @@ def test_pixels_are_labels_as_well(model: LiveModel) -> None:
     assert len(other) == len(one) / 2
 
 
+def test_a_further_stroke_asks_for_its_own_features_alone(model: LiveModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The features of all pixels are those that they have without a stroke before."""
+    counts = []
+    columns = features.FeatureMaps.columns
+
+    def count(maps: features.FeatureMaps, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        counts.append(len(rows))
+        return columns(maps, rows, places)
+
+    monkeypatch.setattr(features.FeatureMaps, "columns", count)
+    model.set_labels("a", ArrayImage(strokes()))
+    model._training_pixels()
+    label_map = strokes()
+    label_map[20:23, 12:40] = 255
+    label_map[60, 10:30] = 0
+    model.set_labels("a", ArrayImage(label_map))
+    label_map[60, 30:35] = 1
+    model.set_labels("a", ArrayImage(label_map))
+    one, classes, _ = model._training_pixels()
+    assert counts == [(strokes() < 255).sum(), 25]
+    model.set_pixels("a", [], [], [])
+    model.set_labels("a", ArrayImage(label_map))
+    other, same, _ = model._training_pixels()
+    assert_array_equal(one, other)
+    assert_array_equal(classes, same)
+
+
 def test_all_images_share_the_model(model: LiveModel) -> None:
     model.add_image("b", ArrayImage(halves(seed=1)))
     left, right = strokes(), strokes()

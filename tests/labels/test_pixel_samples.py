@@ -47,6 +47,15 @@ def test_further_pixels_leave_the_order_of_the_others() -> None:
         assert one.equals(other)
 
 
+def test_pixels_are_found_by_their_places() -> None:
+    some = LabelledPixels(*(np.array(values, np.int32) for values in ([3, 0, 3], [1, 2, 0])), np.zeros(3, np.uint8))
+    others = LabelledPixels(
+        *(np.array(values, np.int32) for values in ([0, 3, 1, 9], [2, 1, 3, 9])), np.ones(4, np.uint8)
+    )
+    assert some.find(others).tolist() == [1, 0, -1, -1]
+    assert some.select(slice(0)).find(others).tolist() == [-1] * 4
+
+
 def test_the_order_depends_on_the_seed() -> None:
     assert not order_pixels(pixels([100]), 0, 100).equals(order_pixels(pixels([100]), 1, 100))
 

@@ -17,9 +17,11 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def refine(probabilities: np.ndarray, guide: np.ndarray, inside: tuple[slice, slice] | None = None) -> np.ndarray:
     inside = inside or (slice(0, guide.shape[0]), slice(0, guide.shape[1]))
-    bands = list(refine_along_edges(torch.from_numpy(probabilities), guide, 4, inside))
-    assert [rows.start for rows, _ in bands[1:]] == [rows.stop for rows, _ in bands[:-1]]
-    return torch.cat([refined for _, refined in bands], dim=1).numpy()
+    result = np.full((len(probabilities), *(part.stop - part.start for part in inside)), np.nan, np.float32)
+    for rows, columns, refined in refine_along_edges(torch.from_numpy(probabilities), guide, 4, inside):
+        assert np.isnan(result[:, rows, columns]).all()  # each pixel once
+        result[:, rows, columns] = refined
+    return result
 
 
 def refine_in_loops(probabilities: np.ndarray, guide: np.ndarray) -> np.ndarray:
@@ -79,7 +81,7 @@ def test_it_is_the_guided_filter() -> None:
 def test_bands_and_parts_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     probabilities, guide = example(40, 52, count=3)
     whole = refine(probabilities, guide)
-    monkeypatch.setattr(refinement, "CELLS_AT_ONCE", 1)
+    monkeypatch.setattr(refinement, "VALUES_AT_ONCE", 1)
     assert_allclose(refine(probabilities, guide), whole, atol=1e-6)
     assert_allclose(refine(probabilities, guide, (slice(8, 33), slice(12, 52))), whole[:, 8:33, 12:], atol=1e-6)
 

@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pixelwise.labels.boxes import tile_boxes
+from pixelwise.studio import prediction_store
 from pixelwise.studio.prediction_store import PredictionStore, TilePrediction, tiles_in
 
 SIZE = (1100, 2100)
@@ -72,6 +73,22 @@ def test_probabilities_are_interpolated_between_their_pixels():
     store.put(0, 0, TilePrediction(1, zeros, zeros, coarse))
     row = store.of(0).probabilities((3, 0, 4, 8))[0, 0]
     assert row == pytest.approx([0, 0, 0.125, 0.375, 0.625, 0.875, 1, 1])
+
+
+def test_older_tiles_are_packed_and_read_the_same(monkeypatch):
+    monkeypatch.setattr(prediction_store, "LOOSE_BYTES", 3_000_000)
+    store, grid = PredictionStore([SIZE]), tile_boxes(SIZE)
+    tiles = {tile: prediction(grid[tile], 1 + tile, tile % 2) for tile in range(4)}
+    for tile, content in tiles.items():
+        store.put(0, tile, content)
+    assert store._bytes < 3_000_000
+    assert store.number_of(0, 0) == 1
+    for tile, content in tiles.items():
+        again = store.read(0, tile)
+        assert_array_equal(again.label_map, content.label_map)
+        assert_array_equal(again.uncertainty, content.uncertainty)
+        assert_array_equal(again.probabilities, content.probabilities)
+        assert again.number == content.number
 
 
 def test_oldest_tiles_go_first():

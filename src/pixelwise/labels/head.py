@@ -2,7 +2,7 @@
 
 It is an ensemble of perceptrons of one hidden layer whose probabilities are averaged. The first layers of all members
 are one matrix. It is linear, so on whole maps it is applied before they are brought to one size, which is far cheaper
-than after.
+than after. Maps are enlarged from stride to stride: positions of a stride are among those of its half.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ RATE = 3e-3
 WEIGHT_DECAY = 1e-4
 DROPOUT = 0.3
 """Of the hidden units."""
-ROWS_AT_ONCE = 32
-"""Rows of a map whose hidden units are copied at a time."""
+ROWS_AT_ONCE = 8
+"""Rows of the finest map that are computed together: their hidden units fit into a core's cache."""
 LEAST_DEVIATION = 1e-3
 """Of a channel: one that is constant on the labelled pixels is not blown up."""
 
@@ -74,66 +74,84 @@ class Head:
     def probabilities(self, maps: FeatureMaps) -> torch.Tensor:
         """Return the probabilities, float32 (K, h, w), at the positions of the finest map."""
         with torch.inference_mode():
-            parts = torch.split(
-                self._hidden(maps), ROWS_AT_ONCE, dim=1
-            )  # the hidden units are large: no copy of all of them
-            return torch.cat([self._top(part.flatten(1).T).T.reshape(-1, *part.shape[1:]) for part in parts], dim=1)
+            weight, bias = self._folded()
+            *coarser, (stride, finest, part) = _group_by_stride(maps, weight)
+            below = _sum_coarser(coarser)
+            height, width = finest[0].shape[1:]
+            result = torch.empty(self.num_classes, height, width)
+            for first in range(0, height, ROWS_AT_ONCE):
+                rows = slice(first, min(first + ROWS_AT_ONCE, height))
+                columns = torch.cat([values[:, rows].float() for values in finest]).flatten(1)
+                hidden = torch.addmm(bias, columns.T, part)
+                if below is not None:
+                    hidden.view(-1, width, len(bias)).add_(enlarge(below, coarser[-1][0] // stride, rows, width))
+                result[:, rows] = self._top(hidden).view(-1, rows.stop - rows.start, width)
+            return result
 
     def column_probabilities(self, columns: Float) -> Float:
         """Return the probabilities, float32 (N, K), of features (N, C)."""
         with torch.inference_mode():
             weight, bias = self._folded()
-            return self._top(torch.from_numpy(columns) @ weight.T + bias).numpy()
+            return self._top(torch.from_numpy(columns) @ weight.T + bias).T.numpy()
 
     def _folded(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the first layer's weights and bias for features that are not normalised."""
         weight = self.first / self.deviation
         return weight, self.first_bias - weight @ self.mean
 
-    def _hidden(self, maps: FeatureMaps) -> torch.Tensor:
-        """Return the hidden layer before its nonlinearity, (members * hidden, h, w).
-
-        One member after the other: what comes up in between is large.
-        """
-        members = (torch.split(part, HIDDEN) for part in self._folded())
-        return torch.cat([_member_hidden(maps, weight, bias) for weight, bias in zip(*members, strict=True)])
-
     def _top(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return the probabilities (N, K) of hidden units (N, members * hidden)."""
-        members = len(self.last)
-        units = hidden.relu().view(len(hidden), members, -1).transpose(0, 1)
-        logits = torch.baddbmm(self.last_bias[:, None], units, self.last)
-        return logits.masked_fill(~self.known, -math.inf).softmax(dim=2).mean(dim=0)
+        """Return the probabilities (K, N) of hidden units (N, members * hidden), which are overwritten."""
+        units = hidden.relu_().view(len(hidden), len(self.last), -1).permute(1, 2, 0)
+        logits = torch.baddbmm(self.last_bias[:, :, None], self.last.transpose(1, 2), units)
+        return logits.masked_fill(~self.known[:, None], -math.inf).softmax(dim=1).mean(dim=0)
 
 
-def _member_hidden(maps: FeatureMaps, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Return the hidden layer (hidden, h, w) of weights (hidden, C) and a bias (hidden,)."""
-    by_stride: dict[int, torch.Tensor] = {}
+StrideGroup = tuple[int, list[torch.Tensor], torch.Tensor]
+"""A stride, its maps, and the weights of their channels, (channels, units)."""
+
+
+def _group_by_stride(maps: FeatureMaps, weight: torch.Tensor) -> list[StrideGroup]:
+    """Return the maps of each stride with their part of weights (units, C), the coarsest first."""
+    groups: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
     start = 0
     for stride, values in maps.levels:
-        part = weight[:, start : start + values.shape[0]]
-        start += values.shape[0]
-        product = (part @ torch.from_numpy(values).float().flatten(1)).view(len(bias), *values.shape[1:])
-        by_stride[stride] = by_stride[stride].add_(product) if stride in by_stride else product
-    height, width = maps.levels[0][1].shape[1:]
-    hidden = bias[:, None, None].expand(-1, height, width).contiguous()
-    for stride, product in by_stride.items():
-        hidden += enlarge(product, stride // maps.stride, (height, width))
-    return hidden
+        levels, parts = groups.setdefault(stride, ([], []))
+        levels.append(torch.from_numpy(values))
+        parts.append(weight[:, start : start + len(values)])
+        start += len(values)
+    return [
+        (stride, levels, torch.cat(parts, dim=1).T.contiguous())
+        for stride, (levels, parts) in sorted(groups.items(), reverse=True)
+    ]
 
 
-def enlarge(values: torch.Tensor, factor: int, size: Sequence[int]) -> torch.Tensor:
-    """Return maps (C, h, w) enlarged to (C, *size), bilinear.
+def _sum_coarser(groups: Sequence[StrideGroup]) -> torch.Tensor | None:
+    """Return what maps, the coarsest first, add to the hidden units at the positions of the last: (h, w, units)."""
+    total: torch.Tensor | None = None
+    above = 0
+    for stride, levels, part in groups:
+        values = torch.cat(levels).float()
+        height, width = values.shape[1:]
+        product = (values.flatten(1).T @ part).view(height, width, -1)
+        total = product if total is None else product.add_(enlarge(total, above // stride, slice(0, height), width))
+        above = stride
+    return total
+
+
+def enlarge(values: torch.Tensor, factor: int, rows: slice, width: int) -> torch.Tensor:
+    """Return rows of maps (h, w, C) that are enlarged to `width` columns, bilinear: (rows, width, C).
 
     Position j of the result stands where position (j + 1) / factor - 1 of the maps does, as positions of strides s and
     s * factor do (see `features`). Beyond the first and the last position their values go on.
     """
-    if factor > 1:
-        inner = [(side - 1) * factor + 1 for side in values.shape[1:]]
-        values = F.interpolate(values[None], size=inner, mode="bilinear", align_corners=True)
-        rest = [max(wanted - side - factor + 1, 0) for wanted, side in zip(size, inner, strict=True)]
-        values = F.pad(values, (factor - 1, rest[1], factor - 1, rest[0]), mode="replicate")[0]
-    return values[:, : size[0], : size[1]]
+    first = (rows.start + 1) // factor - 1
+    down = torch.arange(first, -(-rows.stop // factor)).clamp(0, values.shape[0] - 1)
+    across = torch.arange(-1, -(-width // factor)).clamp(0, values.shape[1] - 1)
+    part = values[down][:, across].permute(2, 0, 1)[None]
+    size = [(side - 1) * factor + 1 for side in part.shape[2:]]
+    enlarged = F.interpolate(part, size=size, mode="bilinear", align_corners=True)[0].permute(1, 2, 0)
+    start = rows.start - (first + 1) * factor + 1
+    return enlarged[start : start + rows.stop - rows.start, 1 : width + 1]
 
 
 def new_head(columns: Half, weights: Float, num_classes: int, seed: int) -> Head:

@@ -47,10 +47,27 @@ Never = Callable[[], bool]
 
 @dataclass
 class _Tile:
-    """A tile's labelled pixels, in the order of `order_pixels`, and the features of the first of them."""
+    """A tile's labelled pixels, in the order of `order_pixels`, and the features of the first of them.
+
+    before: the tile as it was before its labels changed, whose features are used again.
+    """
 
     pixels: LabelledPixels
     features: Half | None = None
+    before: _Tile | None = None
+
+    def complete_features(self, maps: FeatureMaps, count: int) -> Half:
+        """Return the features of the first `count` pixels; those that are known are not computed again."""
+        pixels = self.pixels.select(slice(count))
+        result = np.empty((count, maps.channels), np.float16)
+        known = np.full(count, -1)
+        if self.before is not None and self.before.features is not None:
+            known = self.before.pixels.select(slice(len(self.before.features))).find(pixels)
+            result[known >= 0] = self.before.features[known[known >= 0]]
+        self.before = None
+        new = pixels.select(known < 0)
+        result[known < 0] = maps.columns(new.rows, new.columns)
+        return result
 
 
 @dataclass
@@ -359,12 +376,7 @@ class LiveModel:
     def _replace_tiles(self, key: str, groups: Mapping[int, LabelledPixels]) -> None:
         with self._state:
             image = self._image(key)
-            tiles = {
-                number: image.tiles[number]
-                if number in image.tiles and image.tiles[number].pixels.equals(pixels)
-                else _Tile(pixels)
-                for number, pixels in groups.items()
-            }
+            tiles = {number: _update_tile(image.tiles.get(number), pixels) for number, pixels in groups.items()}
             if tiles.keys() != image.tiles.keys() or any(tiles[number] is not image.tiles[number] for number in tiles):
                 image.tiles = tiles
                 self._note_change()
@@ -386,8 +398,7 @@ class LiveModel:
                 name = self._cache_key(key, number)
                 if (maps := self._cached_features(name)) is None:
                     continue
-                pixels = tile.pixels.select(slice(count))
-                tile.features = maps.columns(pixels.rows, pixels.columns).astype(np.float16)
+                tile.features = tile.complete_features(maps, count)
             elif len(tile.features) > 2 * count:
                 tile.features = tile.features[:count].copy()
             features.append(tile.features[:count])
@@ -416,3 +427,12 @@ class LiveModel:
                 if change == self._labels_changed:
                     self._steps_since_change += steps
             return self.revision
+
+
+def _update_tile(tile: _Tile | None, pixels: LabelledPixels) -> _Tile:
+    """Return the tile of these labelled pixels: the one from before where they are the same."""
+    if tile is None:
+        return _Tile(pixels)
+    if tile.pixels.equals(pixels):
+        return tile
+    return _Tile(pixels, before=tile if tile.features is not None else tile.before)

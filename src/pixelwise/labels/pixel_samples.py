@@ -29,6 +29,15 @@ class LabelledPixels:
     def select(self, index: npt.NDArray[np.generic] | slice) -> LabelledPixels:
         return LabelledPixels(self.rows[index], self.columns[index], self.class_indices[index])
 
+    def find(self, others: LabelledPixels) -> npt.NDArray[np.intp]:
+        """Return where the places of other pixels are among these, -1 for those that are not: (len(others),)."""
+        if not len(self):
+            return np.full(len(others), -1)
+        places, wanted = ((pixels.rows.astype(np.int64) << 32) + pixels.columns for pixels in (self, others))
+        order = np.argsort(places)
+        nearest = np.searchsorted(places, wanted, sorter=order).clip(max=len(order) - 1)
+        return np.where(places[order[nearest]] == wanted, order[nearest], -1)
+
     def equals(self, other: LabelledPixels) -> bool:
         return (
             np.array_equal(self.rows, other.rows)

@@ -44,9 +44,9 @@ def predict_tile(head: Head, revision: int, maps: FeatureMaps, box: Box) -> Live
     height, width = box[2] - box[0], box[3] - box[1]
     label_map, uncertainty = np.empty((2, height, width), np.uint8)
     inside = slice(top, top + height), slice(left, left + width)
-    for rows, refined in refine_along_edges(probabilities, maps.guide, maps.stride, inside):
-        label_map[rows], margin = _best_of(refined)
-        uncertainty[rows] = (255 * (1 - margin)).round().to(torch.uint8).numpy()
+    for rows, columns, refined in refine_along_edges(probabilities, maps.guide, maps.stride, inside):
+        label_map[rows, columns], margin = _best_of(refined)
+        uncertainty[rows, columns] = (255 * (1 - margin)).round().to(torch.uint8).numpy()
     places = [_coarse_positions(inside[side], maps.stride, probabilities.shape[side + 1]) for side in (0, 1)]
     coarse = probabilities[:, places[0]][:, :, places[1]].half().numpy()
     return LivePrediction(revision, label_map, uncertainty, coarse)

@@ -8,8 +8,10 @@ positions, and the averaged functions are read at the colours of all pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
@@ -21,14 +23,14 @@ RADIUS = 16
 SMOOTHNESS = 1e-4
 """Epsilon of the paper, of colours in 0..1: edges of less contrast than its root are smoothed over."""
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-CELLS_AT_ONCE = 4096
-"""Whose pixels are computed together: what they need fits into a core's cache."""
+VALUES_AT_ONCE = 2**18
+"""Coefficients that are interpolated together: they fit into a core's cache."""
 
 
 def refine_along_edges(
     probabilities: torch.Tensor, guide: UInt8, stride: int, inside: tuple[slice, slice]
-) -> Iterator[tuple[slice, torch.Tensor]]:
-    """Yield bands of rows with their refined probabilities.
+) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Yield refined probabilities, of every `stride`-th row and column at a time.
 
     Parameters
     ----------
@@ -44,84 +46,82 @@ def refine_along_edges(
 
     Yields
     ------
-    rows
-        Counted from the start of `inside`.
+    rows, columns
+        Slices with the step `stride`, counted from the start of `inside`.
     refined
         float32 (K, rows, columns), in 0..1; the sum over the classes is 1 but for the clipping.
     """
-    rows, columns = inside
-    coefficients = _at_corners(_fit_windows(probabilities, guide, stride))
+    coefficients = F.pad(_fit_windows(probabilities, guide, stride), (1, 1, 1, 1), mode="replicate")
     # cell i holds the pixels stride * i - 1 to stride * (i + 1) - 2, between the positions i - 1 and i
-    first_cell, last_cell = (columns.start + 1) // stride, columns.stop // stride + 1
-    cells = slice(first_cell, last_cell)
-    height = max(CELLS_AT_ONCE // (last_cell - first_cell), 1)
-    weights = _corner_weights(stride)
-    for row in range((rows.start + 1) // stride, rows.stop // stride + 1, height):
-        band = slice(row, min(row + height, rows.stop // stride + 1))
-        pixels = _cell_pixels(guide, stride, band, cells)
-        refined = torch.bmm(coefficients[band, cells].flatten(0, 1), _weigh(pixels, weights).transpose(1, 2))
-        refined = refined.view(*pixels.shape[:2], -1, stride, stride).permute(2, 0, 3, 1, 4)
-        refined = refined.reshape(len(refined), stride * pixels.shape[0], stride * pixels.shape[1])
-        top, left = stride * band.start - 1, stride * cells.start - 1
-        first, last = max(top, rows.start), min(top + refined.shape[1], rows.stop)
-        part = refined[:, first - top : last - top, columns.start - left : columns.stop - left]
-        yield slice(first - rows.start, last - rows.start), part.clamp(0, 1)
+    first_row, last_row = (inside[0].start + 1) // stride, inside[0].stop // stride + 1
+    cells = slice((inside[1].start + 1) // stride, inside[1].stop // stride + 1)
+    height = max(VALUES_AT_ONCE // (4 * len(probabilities) * (cells.stop - cells.start)), 1)
+    for row in range(first_row, last_row, height):
+        band = slice(row, min(row + height, last_row))
+        part = coefficients[..., band.start : band.stop + 1, cells.start : cells.stop + 1]
+        for down, across in np.ndindex(stride, stride):
+            rows = _pixels_of(band, down, stride, inside[0], guide.shape[0])
+            columns = _pixels_of(cells, across, stride, inside[1], guide.shape[1])
+            if across == 0:
+                between_rows = torch.lerp(part[..., :-1, :], part[..., 1:, :], down / stride)
+            linear = torch.lerp(between_rows[..., :-1], between_rows[..., 1:], across / stride)
+            refined = _apply(linear, guide[rows.pixels][:, columns.pixels])
+            yield rows.inside, columns.inside, refined[:, rows.cells, columns.cells]
 
 
-def _at_corners(coefficients: torch.Tensor) -> torch.Tensor:
-    """Return the coefficients (h + 1, w + 1, K, 16) of the cells between positions, from those (4, K, h, w) at them.
+@dataclass(frozen=True)
+class _Pixels:
+    """One pixel of each of some cells, along one axis: those that lie inside a span, and where they are.
 
-    A cell has 4 at each of its corners: upper left, upper right, lower left, lower right. Beyond the border the
-    outermost positions go on.
+    pixels: of all cells, those outside the image moved to its border. cells: which of them lie inside. inside: their
+    places, counted from the start of the span.
     """
-    values = F.pad(coefficients, (1, 1, 1, 1), mode="replicate").permute(2, 3, 1, 0)
-    upper, lower = values[:-1], values[1:]
-    return torch.cat([upper[:, :-1], upper[:, 1:], lower[:, :-1], lower[:, 1:]], dim=3)
+
+    pixels: npt.NDArray[np.intp]
+    cells: slice
+    inside: slice
 
 
-def _corner_weights(stride: int) -> torch.Tensor:
-    """Return the bilinear weights (stride, stride, 4) of a cell's corners at its pixels."""
-    share = torch.arange(stride) / stride
-    along = torch.stack([1 - share, share], dim=1)
-    return (along[:, None, :, None] * along[None, :, None, :]).flatten(2)
+def _pixels_of(cells: slice, offset: int, stride: int, inside: slice, side: int) -> _Pixels:
+    """Return the pixels at `offset` in cells."""
+    pixels = np.arange(cells.start, cells.stop) * stride - 1 + offset
+    chosen = slice(*np.searchsorted(pixels, (inside.start, inside.stop)).tolist())
+    first = int(pixels[0]) + chosen.start * stride - inside.start
+    last = first + (chosen.stop - chosen.start) * stride
+    return _Pixels(pixels.clip(0, side - 1), chosen, slice(first, last, stride))
 
 
-def _cell_pixels(guide: UInt8, stride: int, rows: slice, columns: slice) -> torch.Tensor:
-    """Return the colours in 0..1, and 1, of the pixels of cells: float32 (rows, columns, stride, stride, 4).
-
-    Pixels outside the image are those at its border.
-    """
-    places = [
-        np.arange(stride * cells.start - 1, stride * cells.stop - 1).clip(0, side - 1)
-        for cells, side in zip((rows, columns), guide.shape, strict=False)
-    ]
-    colours = torch.from_numpy(guide[places[0]][:, places[1]]).float() / 255
-    colours = F.pad(colours, (0, 1), value=1.0)
-    return colours.view(rows.stop - rows.start, stride, columns.stop - columns.start, stride, 4).transpose(1, 2)
-
-
-def _weigh(pixels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return what the coefficients of a cell are multiplied by at each of its pixels, (cells, pixels, 16)."""
-    return (weights[..., None] * pixels[..., None, :]).flatten(4).flatten(2, 3).flatten(0, 1)
+def _apply(linear: torch.Tensor, colours: UInt8) -> torch.Tensor:
+    """Return linear functions (K, 4, h, w) of colours (h, w, 3), clipped to 0..1: (K, h, w)."""
+    values = torch.from_numpy(colours).permute(2, 0, 1).float() / 255
+    result = linear[:, 3].clone()
+    for channel in range(3):
+        result.addcmul_(linear[:, channel], values[channel])
+    return result.clamp_(0, 1)
 
 
 def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torch.Tensor:
-    """Return the averaged coefficients (4, K, h, w) of three colours and of 1, for each class."""
-    count, height, width = probabilities.shape
+    """Return the averaged coefficients (K, 4, h, w) of three colours and of 1.
+
+    One class after the other: what comes up in between stays small.
+    """
     image = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
     colours = average_positions(image, stride)[0]
-    products = torch.stack([colours[i] * colours[j] for i, j in PAIRS])
-    joint = (colours[:, None] * probabilities[None]).flatten(0, 1)
-    means = _window_means(torch.cat([colours, products, probabilities, joint]), RADIUS // stride)
-    mean_colour, mean_product, mean_probability, mean_joint = torch.split(means, [3, 6, count, 3 * count])
+    radius = RADIUS // stride
+    means = _window_means(torch.cat([colours, torch.stack([colours[i] * colours[j] for i, j in PAIRS])]), radius)
+    mean_colour, mean_product = means[:3], means[3:]
     covariance = [value - mean_colour[i] * mean_colour[j] for (i, j), value in zip(PAIRS, mean_product, strict=True)]
     inverse = _invert(covariance)
-    cross = mean_joint.view(3, count, height, width) - mean_colour[:, None] * mean_probability[None]
-    slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in inverse]
-    offsets = mean_probability.clone()
-    for slope, colour in zip(slopes, mean_colour, strict=True):
-        offsets -= slope * colour
-    return _window_means(torch.cat([*slopes, offsets]), RADIUS // stride).view(4, count, height, width)
+    coefficients = torch.empty(len(probabilities), 4, *probabilities.shape[1:])
+    for target, values in zip(coefficients, probabilities, strict=True):
+        means = _window_means(torch.cat([values[None], colours * values]), radius)
+        cross = means[1:] - mean_colour * means[0]
+        slopes = [row[0] * cross[0] + row[1] * cross[1] + row[2] * cross[2] for row in inverse]
+        offset = means[0].clone()
+        for slope, colour in zip(slopes, mean_colour, strict=True):
+            offset -= slope * colour
+        target.copy_(_window_means(torch.stack([*slopes, offset]), radius))
+    return coefficients
 
 
 def _invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:

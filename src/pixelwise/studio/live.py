@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 LIVE = "live"
 """What the page calls the model that learns while a person draws."""
 FIT_SECONDS = 0.3
+FIRST_FIT_SECONDS = 0.1
+"""Of the fit right after a stroke: its prediction is seen before the model has settled."""
 IDLE_SECONDS = 1.5
 """So long after an action or a look, what is not in view is worked on."""
 SURVEYED_TILES = 4
@@ -300,11 +302,11 @@ class LiveWorker:
         if missing:
             return self._compute_features(learner, missing[0])
         self._has_new_labels = False
-        self._fit(learner, version)
+        self._fit(learner, version, FIRST_FIT_SECONDS if learner.revision else FIT_SECONDS)
         return True
 
-    def _fit(self, learner: Learner, version: int) -> None:
-        revision = learner.fit(FIT_SECONDS, lambda: self._version != version or self._is_closed)
+    def _fit(self, learner: Learner, version: int, seconds: float = FIT_SECONDS) -> None:
+        revision = learner.fit(seconds, lambda: self._version != version or self._is_closed)
         if revision != self._revision:
             self._revision = revision
             if self._run is None:

@@ -1,11 +1,11 @@
-"""Predictions in memory, packed, tile by tile: what the page shows and what actions accept."""
+"""Predictions in memory, tile by tile, the older ones packed: what the page shows and what actions accept."""
 
 from __future__ import annotations
 
 import threading
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from pixelwise.studio.pyramid import sampled_pixels, tile_box
 
 UInt8 = npt.NDArray[np.uint8]
 MOST_BYTES = 2**27
+LOOSE_BYTES = 2**25
+"""What tiles that are not packed may take together."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +33,45 @@ class TilePrediction:
     uncertainty: UInt8
     probabilities: npt.NDArray[np.float16]
 
-
-@dataclass(frozen=True)
-class _Packed:
-    number: int
-    shape: tuple[int, int]
-    maps: tuple[bytes, bytes]
-    probabilities: tuple[tuple[int, ...], bytes]
-    doubt: float
+    @property
+    def doubt(self) -> float:
+        """The mean uncertainty, 0..1."""
+        return float(self.uncertainty.mean()) / 255
 
     @property
     def nbytes(self) -> int:
-        return sum(map(len, self.maps)) + len(self.probabilities[1])
+        return self.label_map.nbytes + self.uncertainty.nbytes + self.probabilities.nbytes
 
-    def unpack(self) -> tuple[UInt8, UInt8]:
-        label_map, uncertainty = (
-            np.frombuffer(zlib.decompress(content), np.uint8).reshape(self.shape) for content in self.maps
+    def unpack(self) -> TilePrediction:
+        return self
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """A `TilePrediction` in a third of its bytes or less."""
+
+    number: int
+    doubt: float
+    arrays: tuple[tuple[tuple[int, ...], str, bytes], ...]
+
+    @classmethod
+    def pack(cls, tile: TilePrediction) -> _Packed:
+        arrays = (tile.label_map, tile.uncertainty, tile.probabilities)
+        return cls(tile.number, tile.doubt, tuple((part.shape, part.dtype.str, _compress(part)) for part in arrays))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(len(content) for _, _, content in self.arrays)
+
+    def unpack(self) -> TilePrediction:
+        label_map, uncertainty, probabilities = (
+            np.frombuffer(zlib.decompress(content), type_name).reshape(shape)
+            for shape, type_name, content in self.arrays
         )
-        return label_map, uncertainty
+        return TilePrediction(self.number, label_map, uncertainty, probabilities)
 
 
-def _pack(values: npt.NDArray[np.generic]) -> bytes:
+def _compress(values: npt.NDArray[np.generic]) -> bytes:
     return zlib.compress(np.ascontiguousarray(values).tobytes(), 1)
 
 
@@ -73,28 +93,39 @@ class PredictionStore:
 
     def __init__(self, sizes: list[tuple[int, int]], most_bytes: int = MOST_BYTES) -> None:
         self._sizes, self._most_bytes = sizes, most_bytes
-        self._tiles: OrderedDict[tuple[int, int], _Packed] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int], TilePrediction | _Packed] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
     def put(self, image: int, tile: int, prediction: TilePrediction) -> None:
         """Take a tile's prediction in place of an older one."""
-        maps = _pack(prediction.label_map), _pack(prediction.uncertainty)
-        values = np.ascontiguousarray(prediction.probabilities, np.float16)
-        packed = _Packed(
-            prediction.number,
-            prediction.label_map.shape,
-            maps,
-            (values.shape, _pack(values)),
-            float(prediction.uncertainty.mean()) / 255,
-        )
+        probabilities = prediction.probabilities.astype(np.float16, copy=False)
         with self._lock:
-            before = self._tiles.pop((image, tile), None)
-            self._bytes += packed.nbytes - (before.nbytes if before else 0)
-            self._tiles[image, tile] = packed
+            self._take(image, tile, replace(prediction, probabilities=probabilities))
             while self._bytes > self._most_bytes and len(self._tiles) > 1:
                 _, oldest = self._tiles.popitem(last=False)
                 self._bytes -= oldest.nbytes
+        self._pack_older()
+
+    def _take(self, image: int, tile: int, prediction: TilePrediction | _Packed) -> None:
+        before = self._tiles.pop((image, tile), None)
+        self._bytes += prediction.nbytes - (before.nbytes if before else 0)
+        self._tiles[image, tile] = prediction
+
+    def _pack_older(self) -> None:
+        """Pack all but the newest tiles: packing takes as long as a tenth of a prediction."""
+        with self._lock:
+            loose = [(place, tile) for place, tile in self._tiles.items() if isinstance(tile, TilePrediction)]
+        left = sum(tile.nbytes for _, tile in loose)
+        for place, tile in loose[:-1]:
+            if left <= LOOSE_BYTES:
+                return
+            left -= tile.nbytes
+            packed = _Packed.pack(tile)
+            with self._lock:
+                if self._tiles.get(place) is tile:  # no newer one has come
+                    self._tiles[place] = packed  # at the place in the order that it had
+                    self._bytes += packed.nbytes - tile.nbytes
 
     def clear(self) -> None:
         """Let go of everything: the classes are others."""
@@ -104,25 +135,31 @@ class PredictionStore:
 
     def number_of(self, image: int, tile: int) -> int:
         """Return the number of a tile's prediction, 0 where there is none."""
-        packed = self._get(image, tile)
-        return packed.number if packed else 0
+        prediction = self._get(image, tile)
+        return prediction.number if prediction else 0
 
     def doubt(self, image: int) -> float | None:
         """Return the mean uncertainty, 0..1, of the tiles of an image that are there; `None` for none."""
         with self._lock:
-            doubts = [packed.doubt for (number, _), packed in self._tiles.items() if number == image]
+            tiles = [tile for (number, _), tile in self._tiles.items() if number == image]
+        doubts = [tile.doubt for tile in tiles]
         return sum(doubts) / len(doubts) if doubts else None
 
     def of(self, image: int) -> ImagePrediction:
         """Return what is known of one image."""
         return ImagePrediction(self, image, self._sizes[image])
 
-    def _get(self, image: int, tile: int) -> _Packed | None:
+    def read(self, image: int, tile: int) -> TilePrediction | None:
+        """Return a tile's prediction."""
+        prediction = self._get(image, tile)
+        return prediction.unpack() if prediction else None
+
+    def _get(self, image: int, tile: int) -> TilePrediction | _Packed | None:
         with self._lock:
-            packed = self._tiles.get((image, tile))
-            if packed is not None:
+            prediction = self._tiles.get((image, tile))
+            if prediction is not None:
                 self._tiles.move_to_end((image, tile))
-            return packed
+            return prediction
 
 
 class ImagePrediction:
@@ -137,11 +174,11 @@ class ImagePrediction:
         top, left, bottom, right = box_tlbr
         label_map, uncertainty = np.full((2, bottom - top, right - left), 255, np.uint8)
         for tile in tiles_in(self._size, box_tlbr):
-            packed = self._store._get(self._image, tile)
-            if packed is not None:
+            prediction = self._store.read(self._image, tile)
+            if prediction is not None:
                 part, place = _overlap(self._grid[tile], box_tlbr)
-                for target, values in zip((label_map, uncertainty), packed.unpack(), strict=True):
-                    target[place] = values[part]
+                label_map[place] = prediction.label_map[part]
+                uncertainty[place] = prediction.uncertainty[part]
         return label_map, uncertainty
 
     def read_tile(self, level: int, row: int, column: int) -> tuple[UInt8, UInt8, int] | None:
@@ -164,13 +201,12 @@ class ImagePrediction:
         top, left, bottom, right = box_tlbr
         result: npt.NDArray[np.float32] | None = None
         for tile in tiles_in(self._size, box_tlbr):
-            packed = self._store._get(self._image, tile)
-            if packed is None:
+            prediction = self._store.read(self._image, tile)
+            if prediction is None:
                 continue
-            shape, content = packed.probabilities
-            coarse = np.frombuffer(zlib.decompress(content), np.float16).reshape(shape).astype(np.float32)
+            coarse = prediction.probabilities.astype(np.float32)
             if result is None:
-                result = np.zeros((shape[0], bottom - top, right - left), np.float32)
+                result = np.zeros((len(coarse), bottom - top, right - left), np.float32)
             part, place = _overlap(self._grid[tile], box_tlbr)
             for index, values in enumerate(coarse):
                 result[index][place] = _enlarge(values, part)
@@ -182,8 +218,8 @@ class ImagePrediction:
         numbers: list[int] = []
         within = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
         for tile in tiles_in(self._size, within):
-            packed = self._store._get(self._image, tile)
-            if packed is None:
+            prediction = self._store.read(self._image, tile)
+            if prediction is None:
                 continue
             top, left, bottom, right = self._grid[tile]
             first_row, last_row = np.searchsorted(rows, (top, bottom))
@@ -191,9 +227,9 @@ class ImagePrediction:
             if first_row == last_row or first_column == last_column:
                 continue
             inside = np.ix_(rows[first_row:last_row] - top, columns[first_column:last_column] - left)
-            for target, values in zip((label_map, uncertainty), packed.unpack(), strict=True):
-                target[first_row:last_row, first_column:last_column] = values[inside]
-            numbers.append(packed.number)
+            place = slice(first_row, last_row), slice(first_column, last_column)
+            label_map[place], uncertainty[place] = prediction.label_map[inside], prediction.uncertainty[inside]
+            numbers.append(prediction.number)
         return label_map, uncertainty, numbers
 
 
