@@ -86,6 +86,13 @@ def test_bands_and_parts_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch)
     assert_allclose(refine(probabilities, guide, (slice(8, 33), slice(12, 52))), whole[:, 8:33, 12:], atol=1e-6)
 
 
+@pytest.mark.parametrize("stride", [2, 4])
+def test_averaged_colours_are_those_of_the_features(stride: int) -> None:
+    guide = example(27, 42)[1]
+    expected = average_positions(torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255, stride)[0]
+    assert_allclose(refinement._average_colours(guide, stride), expected, atol=1e-6)
+
+
 def test_what_is_the_same_everywhere_stays() -> None:
     probabilities, guide = example(24, 24)
     probabilities[:] = np.array([0.3, 0.7])[:, None, None]

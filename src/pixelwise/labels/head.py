@@ -76,15 +76,16 @@ class Head:
         with torch.inference_mode():
             weight, bias = self._folded()
             *coarser, (stride, finest, part) = _group_by_stride(maps, weight)
-            below = _sum_coarser(coarser)
             height, width = finest[0].shape[1:]
+            factor = coarser[-1][0] // stride if coarser else 1
+            below = continue_border(_sum_coarser(coarser), factor, (height, width)) if coarser else None
             result = torch.empty(self.num_classes, height, width)
             for first in range(0, height, ROWS_AT_ONCE):
                 rows = slice(first, min(first + ROWS_AT_ONCE, height))
                 columns = torch.cat([values[:, rows].float() for values in finest]).flatten(1)
                 hidden = torch.addmm(bias, columns.T, part)
                 if below is not None:
-                    hidden.view(-1, width, len(bias)).add_(enlarge(below, coarser[-1][0] // stride, rows, width))
+                    hidden.view(-1, width, len(bias)).add_(enlarge_rows(below, factor, rows, width))
                 result[:, rows] = self._top(hidden).view(-1, rows.stop - rows.start, width)
             return result
 
@@ -125,16 +126,16 @@ def _group_by_stride(maps: FeatureMaps, weight: torch.Tensor) -> list[StrideGrou
     ]
 
 
-def _sum_coarser(groups: Sequence[StrideGroup]) -> torch.Tensor | None:
+def _sum_coarser(groups: Sequence[StrideGroup]) -> torch.Tensor:
     """Return what maps, the coarsest first, add to the hidden units at the positions of the last: (h, w, units)."""
-    total: torch.Tensor | None = None
-    above = 0
+    total, above = torch.empty(0), 0
     for stride, levels, part in groups:
         values = torch.cat(levels).float()
         height, width = values.shape[1:]
         product = (values.flatten(1).T @ part).view(height, width, -1)
-        total = product if total is None else product.add_(enlarge(total, above // stride, slice(0, height), width))
-        above = stride
+        if above:
+            product += enlarge(total, above // stride, slice(0, height), width)
+        total, above = product, stride
     return total
 
 
@@ -144,13 +145,25 @@ def enlarge(values: torch.Tensor, factor: int, rows: slice, width: int) -> torch
     Position j of the result stands where position (j + 1) / factor - 1 of the maps does, as positions of strides s and
     s * factor do (see `features`). Beyond the first and the last position their values go on.
     """
-    first = (rows.start + 1) // factor - 1
-    down = torch.arange(first, -(-rows.stop // factor)).clamp(0, values.shape[0] - 1)
-    across = torch.arange(-1, -(-width // factor)).clamp(0, values.shape[1] - 1)
-    part = values[down][:, across].permute(2, 0, 1)[None]
+    return enlarge_rows(continue_border(values, factor, (rows.stop, width)), factor, rows, width)
+
+
+def continue_border(values: torch.Tensor, factor: int, size: tuple[int, int]) -> torch.Tensor:
+    """Return maps (h, w, C) with one position more before the first, and as many after the last as maps that are
+    enlarged to `size` (height, width) need."""
+    for axis, side in enumerate(size):
+        places = torch.arange(-1, -(-side // factor)).clamp(0, values.shape[axis] - 1)
+        values = values.index_select(axis, places)
+    return values
+
+
+def enlarge_rows(continued: torch.Tensor, factor: int, rows: slice, width: int) -> torch.Tensor:
+    """Return rows of enlarged maps, as `enlarge`, from what `continue_border` returns."""
+    first = (rows.start + 1) // factor
+    part = continued[first : -(-rows.stop // factor) + 1].permute(2, 0, 1)[None]
     size = [(side - 1) * factor + 1 for side in part.shape[2:]]
     enlarged = F.interpolate(part, size=size, mode="bilinear", align_corners=True)[0].permute(1, 2, 0)
-    start = rows.start - (first + 1) * factor + 1
+    start = rows.start - first * factor + 1
     return enlarged[start : start + rows.stop - rows.start, 1 : width + 1]
 
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from pixelwise.labels.features import average_positions
 from pixelwise.labels.strokes import UInt8
 
 RADIUS = 16
@@ -105,8 +104,7 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
 
     One class after the other: what comes up in between stays small.
     """
-    image = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
-    colours = average_positions(image, stride)[0]
+    colours = _average_colours(guide, stride)
     radius = RADIUS // stride
     means = _window_means(torch.cat([colours, torch.stack([colours[i] * colours[j] for i, j in PAIRS])]), radius)
     mean_colour, mean_product = means[:3], means[3:]
@@ -122,6 +120,20 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
             offset -= slope * colour
         target.copy_(_window_means(torch.stack([*slopes, offset]), radius))
     return coefficients
+
+
+def _average_colours(guide: UInt8, stride: int) -> torch.Tensor:
+    """Return what `features.average_positions` does of the colours in 0..1, (3, h, w): sums of whole numbers, which
+    take a tenth of the time."""
+    height, width = (-(-side // stride) for side in guide.shape[:2])
+    sums = np.zeros((height, width, 3), np.uint16)
+    for down, across in np.ndindex(stride, stride):
+        rows, columns = (
+            (np.arange(count) * stride + stride // 2 + offset).clip(max=side - 1)
+            for count, offset, side in zip((height, width), (down, across), guide.shape, strict=False)
+        )
+        sums += guide[rows][:, columns]
+    return torch.from_numpy(sums.transpose(2, 0, 1).astype(np.float32) / (255 * stride**2))
 
 
 def _invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:

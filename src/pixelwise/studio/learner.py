@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -105,11 +105,14 @@ class Learner:
 
     def fit(self, seconds: float, should_stop: Callable[[], bool]) -> int:
         """Learn from the labels; return the revision."""
-        return self._model.fit(seconds, should_stop)
+        with _one_core():
+            return self._model.fit(seconds, should_stop)
 
     def predict(self, image: int, tile: int) -> TilePrediction:
         """Return the prediction of a tile; its number is 0. Raises `ImageError`."""
-        prediction = self._model.predict(self._keys[image], tile)
+        self._model.compute_features(self._keys[image], tile)
+        with _one_core():
+            prediction = self._model.predict(self._keys[image], tile)
         return TilePrediction(0, prediction.label_map, prediction.uncertainty, prediction.probabilities)
 
     def embeddings(self) -> dict[int, npt.NDArray[np.float32]]:
@@ -121,3 +124,20 @@ class Learner:
         """Keep what was learned for the next process."""
         if self._model.revision:
             self._model.save(self._path)
+
+
+@contextlib.contextmanager
+def _one_core() -> Iterator[None]:
+    """Have torch use one core: small arrays are faster so, and the browser has the other one.
+
+    This holds for the thread that calls, and for threads that use torch for the first time meanwhile, of which the
+    studio has none.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
