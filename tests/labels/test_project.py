@@ -122,6 +122,7 @@ def test_classes_are_merged_and_deleted_in_every_image_and_before_older_actions_
         assert whole(project, "b.png")[9, 5] == 2
         project.perform({"type": "class_delete", "class_index": 0})
         assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 1]
+        project.perform(stroke(20, 1), "b.png")  # a later one: the deletion stands
         project.perform({"type": "undo"}, "a.png")
         assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 255]
         root = project.folder.root
@@ -129,6 +130,59 @@ def test_classes_are_merged_and_deleted_in_every_image_and_before_older_actions_
     with Project(root) as project:
         assert [whole(project, "a.png")[row, 5] for row in range(4)] == [255, 1, 0, 255]
         assert project.counts("a.png") == {0: 10, 1: 10}
+
+
+def test_actions_on_classes_are_undone_in_turn_with_strokes_and_after_a_restart(photos):
+    """Undo takes back what was done last, redo goes the same way forward; labels of a deleted class are there again."""
+    with open_project(photos, classes=["a", "b", "c"]) as project:
+        for row in range(3):
+            project.perform(stroke(row, row), "a.png")
+        project.perform(stroke(9, 2), "b.png")
+        project.perform({"type": "class_delete", "class_index": 1})
+        project.perform({"type": "class_rename", "class_index": 1, "name": "last"})
+        project.perform({"type": "class_add", "name": "new", "color": "#123456"})
+        project.perform(stroke(20, 2), "a.png")
+        root = project.folder.root
+        assert project.perform({"type": "undo"}).nothing  # a stroke is newer
+        assert not project.perform({"type": "undo"}, "b.png").of_classes
+
+    with Project(root) as project:
+        project.perform({"type": "redo"}, "b.png")
+        for names in (None, ("a", "last"), ("a", "c"), ("a", "b", "c")):
+            outcome = project.perform({"type": "undo"}, "a.png")
+            assert outcome.of_classes == (names is not None)
+            assert project.classes.names == (names or ("a", "last", "new"))
+        assert [whole(project, "a.png")[row, 5] for row in (0, 1, 2, 20)] == [0, 1, 2, 255]
+        assert project.counts("b.png") == {2: 10}
+
+    with Project(root) as project:
+        assert [whole(project, "a.png")[row, 5] for row in (0, 1, 2, 20)] == [0, 1, 2, 255]
+        assert [project.perform({"type": "redo"}, "a.png").of_classes for _ in range(4)] == [True, True, True, False]
+        assert project.classes.names == ("a", "last", "new")
+        assert [whole(project, "a.png")[row, 5] for row in (0, 1, 2, 20)] == [0, 255, 1, 2]
+        assert project.counts("b.png") == {1: 10}
+        labels = {name: whole(project, name) for name in ("a.png", "b.png")}
+
+    dataset = open_dataset(root)
+    for name, expected in labels.items():
+        item = next(item for _, item in dataset.items() if item.image.name == name)
+        assert_array_equal(dataset.read_labels(item).label_map, expected)
+
+
+def test_a_new_stroke_ends_the_redo_of_classes_and_of_what_was_drawn_with_them(photos):
+    with open_project(photos, classes=["a", "b"]) as project:
+        project.perform(stroke(1, 1), "b.png")
+        project.perform({"type": "undo"}, "b.png")
+        project.perform({"type": "class_add", "name": "c"})
+        project.perform(stroke(2, 2), "a.png")
+        project.perform({"type": "undo"}, "a.png")
+        project.perform({"type": "undo"}, "a.png")
+        assert project.classes.names == ("a", "b")
+        project.perform({"type": "class_add", "name": "d"})
+        assert project.perform({"type": "redo"}, "a.png").nothing  # a stroke of a class that is no more
+        project.perform({"type": "redo"}, "b.png")
+        assert whole(project, "b.png")[1, 5] == 1
+        assert project.classes.names == ("a", "b", "d")
 
 
 def test_recoloured_class_is_recoloured_in_the_masks(photos):
@@ -341,16 +395,16 @@ def test_classes_come_with_the_changes_that_led_to_them(tmp_path):
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "photos" / "a.png")
     answers = []
 
-    class Remaps(list):
-        def append(self, remap):
+    class Moves(list):
+        def append(self, table):
             self.watcher = threading.Thread(target=lambda: answers.append(project.class_changes()))
             self.watcher.start()
             self.watcher.join(timeout=0.2)
-            super().append(remap)
+            super().append(table)
 
     with open_project(tmp_path / "photos", classes=["a", "b", "c"]) as project:
-        project.history.remaps = remaps = Remaps()
+        project.history.moves = moves = Moves()
         project.perform({"type": "class_delete", "class_index": 0})
-        remaps.watcher.join()
+        moves.watcher.join()
     ((classes, changes),) = answers
     assert (classes.names, len(changes)) in ((("a", "b", "c"), 0), (("b", "c"), 1))

@@ -49,8 +49,24 @@ class ImageHistory:
     is_done: bool = False
 
 
+@dataclass(frozen=True)
+class ClassChange:
+    """An action on classes: its number, the classes before and after it, and the new index of each old class, `None`
+    where all kept theirs."""
+
+    number: int
+    before: ClassMap
+    after: ClassMap
+    table: Table | None
+
+
 class History:
-    """A project's state but for its pixels, folded from the entries of a journal one by one."""
+    """A project's state but for its pixels, folded from the entries of a journal one by one.
+
+    Undo takes back the newest of an image's actions and of those on classes, redo does the oldest again that was undone.
+    An action on classes is undone only while no later action on pixels of any image stands: class indices of all actions
+    that stand mean what they meant when they were done.
+    """
 
     def __init__(self, classes: ClassMap, test: frozenset[str] = frozenset()) -> None:
         self.classes = classes
@@ -58,7 +74,15 @@ class History:
         """Time between actions, long pauses cut."""
         self.images: dict[str, ImageHistory] = {name: ImageHistory(is_test=True) for name in test}
         self.remaps: list[tuple[int, Table]] = []
-        """Numbers of the actions after which every mask is another, each with its table of class indices."""
+        """Numbers of the actions after which every mask is another, each with its table of class indices; without those
+        that were undone."""
+        self.moves: list[Table] = []
+        """Every change of class indices in turn, those by undo and redo too."""
+        self.class_number = 0
+        """The number of the last entry that changed `remaps`."""
+        self._class_done: list[ClassChange] = []
+        self._class_undone: list[ClassChange] = []
+        self._newest: int | None = None
         self.ids: OrderedDict[str, int] = OrderedDict()
         self._last_time: float | None = None
 
@@ -68,9 +92,33 @@ class History:
 
     def last_number(self, image: str) -> int:
         """Return the number of the entry by which an image's pixels changed last."""
-        remapped = self.remaps[-1][0] if self.remaps else 0
         last = self.of(image).last
-        return max(last, remapped) if last else last
+        return max(last, self.class_number) if last else last
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest action on pixels of any image that stands."""
+        if self._newest is None:
+            tops = ((*one.done[-1:], one.base) for one in self.images.values())
+            self._newest = max((number for top in tops for number in top), default=0)
+        return self._newest
+
+    def class_step(self, kind: str, image: str | None) -> int | None:
+        """Return the number of the action on classes that is next to "undo" or "redo" in an image, or, `None`, of all;
+        `None` where it is one of the image's own, or none."""
+        changes = self._class_done if kind == "undo" else self._class_undone
+        if not changes:
+            return None
+        number = changes[-1].number
+        if kind == "undo":
+            return number if number > self.newest else None
+        undone = self.of(image).undone if image is not None else []
+        return None if undone and undone[-1] < number else number
+
+    def can_step(self, kind: str, image: str) -> bool:
+        """Return whether there is something to "undo" or "redo" in an image."""
+        history = self.of(image)
+        return bool(history.done if kind == "undo" else history.undone) or self.class_step(kind, image) is not None
 
     def require_possible(self, action: Mapping[str, Any]) -> None:
         """Raise `OptionError` for an action on classes that cannot be, before the journal has it."""
@@ -80,22 +128,28 @@ class History:
     def add(self, entry: Entry) -> None:
         """Take the next entry of the journal into account."""
         number, kind, image = entry["number"], entry["type"], entry.get("image")
+        self._newest = None
         self._count_time(entry)
         if isinstance(entry.get("id"), str):
             self.ids[entry["id"]] = number
             if len(self.ids) > MOST_IDS:
                 self.ids.popitem(last=False)
         if kind in CLASS_TYPES:
-            self.classes, table = _change_classes(self.classes, entry)
-            if table is not None:
-                self.remaps.append((number, table))
+            classes, table = _change_classes(self.classes, entry)
+            self._forget_undone_classes()
+            self._do_class_change(ClassChange(number, self.classes, classes, table), number)
             return
         if image is None:
+            if kind == "undo" and self._class_done:
+                self._undo_class_change(number)
+            elif kind == "redo" and self._class_undone:
+                self._do_class_change(self._class_undone.pop(), number)
             return
         history = self.of(image)
         if kind in PIXEL_TYPES:
             history.done.append(number)
             history.undone.clear()
+            self._forget_undone_classes()
             history.last = number
         elif kind == "undo" and history.done:
             history.undone.append(history.done.pop())
@@ -111,6 +165,33 @@ class History:
             history.is_test = entry["value"]
         elif kind == "mark_done":
             history.is_done = entry["value"]
+
+    def _do_class_change(self, change: ClassChange, number: int) -> None:
+        self._class_done.append(change)
+        self.classes = change.after
+        if change.table is not None:
+            self.remaps.append((change.number, change.table))
+            self.moves.append(change.table)
+            self.class_number = number
+
+    def _undo_class_change(self, number: int) -> None:
+        change = self._class_done.pop()
+        self._class_undone.append(change)
+        self.classes = change.before
+        if change.table is not None:
+            self.remaps.pop()
+            self.class_number = number
+        self.moves.append(_way_back(change))
+
+    def _forget_undone_classes(self) -> None:
+        """After an action that is new, those on classes that were undone are gone, and with them what was drawn and
+        undone after them: its class indices mean nothing any more."""
+        if not self._class_undone:
+            return
+        oldest = self._class_undone[-1].number
+        self._class_undone.clear()
+        for history in self.images.values():
+            history.undone = [number for number in history.undone if number < oldest]
 
     def tables_after(self, number: int) -> list[tuple[int, Table]]:
         """Return the changes of class indices that came after an entry."""
@@ -151,6 +232,17 @@ def _change_classes(classes: ClassMap, action: Mapping[str, Any]) -> tuple[Class
     table[gone] = table[target]
     del names[gone], colors[gone]
     return ClassMap(tuple(names), tuple(colors)), table
+
+
+def _way_back(change: ClassChange) -> Table:
+    """Return the index before an action on classes of each one after it; `IGNORE_INDEX` of a class that it added."""
+    table = np.full(256, IGNORE_INDEX, np.uint8)
+    names = change.before.names
+    if change.table is None:  # a class was added or renamed
+        table[: len(names)] = np.arange(len(names))
+    else:
+        table[: change.after.num_classes] = [names.index(name) for name in change.after.names]
+    return table
 
 
 def _require_new_name(names: list[str], name: str) -> None:

@@ -160,6 +160,15 @@ class LabelStore:
             self._counts[name] = moved
         self._dirty |= {name for name in self._sizes if self._history.of(name).last}
 
+    def start_anew(self) -> None:
+        """Have the labels of all images follow from the journal again: an action on classes was undone, or done again."""
+        names = [name for name in self._sizes if self._history.of(name).last]
+        self._loaded.clear()
+        self._dirty |= set(names)
+        for name in names:
+            labels = self.load(name)
+            self._counts[name], self._objects[name] = labels.label_map.counts(), len(labels.instance_map.counts())
+
     def trim(self) -> None:
         """Let go of the labels that were looked at longest ago; what they hold is in the journal."""
         while len(self._loaded) > 1 and sum(labels.nbytes for labels in self._loaded.values()) > MOST_LABEL_BYTES:

@@ -54,12 +54,14 @@ DONE_SHARE = 0.5
 class Outcome:
     """What an action did: its number in the journal, and the box of pixels that changed, `None` for none.
 
-    nothing: there was nothing to undo or redo, and the journal is as it was.
+    nothing: there was nothing to undo or redo, and the journal is as it was. of_classes: it was an action on the classes
+    of the project, which may have changed labels of every image.
     """
 
     number: int
     changed_box_tlbr: Box | None = None
     nothing: bool = False
+    of_classes: bool = False
 
 
 class Project:
@@ -184,10 +186,10 @@ class Project:
     def classes(self) -> ClassMap:
         return self.history.classes
 
-    def class_changes(self) -> tuple[ClassMap, list[tuple[int, Table]]]:
+    def class_changes(self) -> tuple[ClassMap, list[Table]]:
         """Return the classes, and every change of their indices that led to them, of one moment."""
         with self._lock:
-            return self.history.classes, list(self.history.remaps)
+            return self.history.classes, list(self.history.moves)
 
     @property
     def number(self) -> int:
@@ -227,7 +229,8 @@ class Project:
             `type` and what the type needs (see `action_checks`); `id`, where it may be sent twice: the second one does
             nothing.
         image
-            The image's name; `None` for an action on the whole project.
+            The image's name; `None` for an action on the whole project. `undo` of an image takes back an action on
+            classes where that is newer than the image's own, `undo` of `None` nothing else.
         client
             Who does it.
         resolve
@@ -286,12 +289,14 @@ class Project:
 
     def _repeat(self, number: int, image: str | None) -> Outcome:
         """Return what an action did that was sent before: where exactly is not known any more."""
+        if self.journal.read(number)["image"] is None:
+            return Outcome(number, of_classes=True)
         whole = None if image is None else (0, 0, *self.images[self.number_of(image)].size)
         return Outcome(number, whole)
 
     def _check(self, action: Mapping[str, Any], image: str | None) -> Action:
         is_whole = action_type(action) in CLASS_TYPES
-        if is_whole != (image is None):
+        if is_whole != (image is None) and action_type(action) not in ("undo", "redo"):
             expected = "null" if is_whole else "an image of the project"
             raise OptionError("image", short_repr(image), expected, "Send the image that the action is for.")
         if image is not None and image not in self._numbers:
@@ -317,7 +322,7 @@ class Project:
             self._follow_classes(number)
         elif kind == "mark_test":
             self._write_lists()
-        return Outcome(number, changed)
+        return Outcome(number, changed, of_classes=kind in CLASS_TYPES)
 
     def _append(self, entry: Entry, identity: str | None = None) -> int:
         """Write an entry to the journal, and take it into account; return its number."""
@@ -334,8 +339,11 @@ class Project:
         self.store.remap(*self.history.remaps[-1])
 
     def _step_in_history(self, kind: str, image: str | None, client: str, identity: str | None) -> Outcome:
+        change = self.history.class_step(kind, image)
+        if change is not None:
+            return self._step_in_classes(kind, change, client, identity)
         if image is None:
-            raise OptionError("image", "null", "an image of the project", "Send the image to undo in.")
+            return Outcome(self.number, nothing=True)
         history = self.history.of(image)
         stack = history.done if kind == "undo" else history.undone
         if not stack:
@@ -355,6 +363,14 @@ class Project:
             changed = (0, 0, *labels.size)
         self.store.change(image)
         return Outcome(number, changed)
+
+    def _step_in_classes(self, kind: str, subject: int, client: str, identity: str | None) -> Outcome:
+        """Undo an action on classes, or do it again."""
+        number = self._append({"type": kind, "image": None, "client": client, "of": subject}, identity)
+        write_class_list(self.folder.classes, self.classes)
+        if self.history.class_number == number:
+            self.store.start_anew()
+        return Outcome(number, of_classes=True)
 
     def labels(self, name: str) -> ImageLabels:
         """Return a snapshot of an image's labels: its maps stay as they are now. Raises `DataError`."""

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, Response
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.text import short_repr
-from pixelwise.labels.action_checks import CLASS_TYPES
 from pixelwise.studio.requests import client_of, read_json
 from pixelwise.studio.state import Studio
 
@@ -36,14 +35,14 @@ def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
     resolve = None if number is None else studio.correct(number).resolve
     outcome = project.perform(action, image, client=client, resolve=resolve)
     if outcome.number > before:
-        studio.after_action(action["type"], image, outcome, client)
+        studio.after_action(action["type"], None if outcome.of_classes else image, outcome, client)
     answer: dict[str, Any] = {"number": outcome.number, "changed_box_tlbr": outcome.changed_box_tlbr}
     if outcome.nothing:
         answer["nothing"] = True
     if number is not None:
         answer["image"] = studio.describe_image(number)
-    if action["type"] in CLASS_TYPES:
-        answer["classes"] = studio.describe_classes()
+    if outcome.of_classes:
+        answer["classes"], answer["indices"] = studio.describe_classes(), project.history.class_number
     return answer
 
 

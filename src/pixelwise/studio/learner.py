@@ -38,8 +38,8 @@ class Learner:
 
     def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
         self._project, self._path = project, folder / "live.safetensors"
-        self.classes, remaps = project.class_changes()
-        self._remaps = len(remaps)
+        self.classes, moves = project.class_changes()
+        self._moves = len(moves)
         self._keys = [pictures.key(number) for number in range(len(project.images))]
         self._numbers = {key: number for number, key in enumerate(self._keys)}
         self._model = LiveModel(self.classes.num_classes, folder / "features")
@@ -64,17 +64,17 @@ class Learner:
 
         All labels have to be read again after it.
         """
-        now, remaps = self._project.class_changes()
+        now, moves = self._project.class_changes()
         if now is self.classes:
             return False
-        if now.num_classes != self.classes.num_classes or len(remaps) > self._remaps:
+        if now.num_classes != self.classes.num_classes or len(moves) > self._moves:
             table = np.arange(256, dtype=np.uint8)
-            for _, step in remaps[self._remaps :]:
+            for step in moves[self._moves :]:
                 table = step[table]
             targets = {index: int(table[index]) for index in range(self.classes.num_classes)}
             mapping = {index: None if target == IGNORE_INDEX else target for index, target in targets.items()}
             self._model.set_classes(now.num_classes, mapping)
-        self.classes, self._remaps = now, len(remaps)
+        self.classes, self._moves = now, len(moves)
         return True
 
     def read_labels(self, numbers: Iterable[int]) -> list[int]:

@@ -136,6 +136,7 @@ class Studio:
             "path": escape_controls(root),
             "number": project.number,
             "classes": self.describe_classes(),
+            "indices": project.history.class_number,
             "images": [self.describe_image(number) for number in range(len(project.images))],
             "sample": project.settings.sample,
             "problems": [escape_controls(problem) for problem in project.problems],
@@ -177,6 +178,6 @@ class Studio:
             "objects": project.object_count(image.name),
             "deep": self.pictures.is_deep(number),
             "thumbnail": self.pictures.key(number),
-            "undo": bool(history.done),
-            "redo": bool(history.undone),
+            "undo": project.history.can_step("undo", image.name),
+            "redo": project.history.can_step("redo", image.name),
         }

@@ -13,7 +13,7 @@ export function objectTool(desk) {
     add: (point) => desk.submit({ type: "object_add", point }),
     delete(point) {
       const id = desk.objectAt(point);
-      if (id) desk.submit({ type: "object_delete", id });
+      if (id) desk.submit({ type: "object_delete", object_id: id });
       else desk.hint("noObject");
     },
     merge(point) {
