@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { freeColor, isBackground } from "./colors.js";
 import { savePreferences } from "./preferences.js";
 import { complain, openImage, openImageEntry, pointer, refresh, stage, submit, toast } from "./session.js";
-import { classesOf, currentClass, get, imagesOf, set } from "./store.js";
+import { classesOf, currentClass, get, imagesOf, isLearning, set, watch } from "./store.js";
 import { shownImages } from "./panels/image_order.js";
 import { T } from "./text.js";
 
@@ -35,11 +35,13 @@ const act = (action) => submit({ image: get().image, ...action });
 export async function undo() {
   const answer = await act({ type: "undo" });
   if (answer?.nothing) toast(T.undo.nothing);
+  if (answer?.classes) toast(T.undo.classes);
 }
 
 export async function redo() {
   const answer = await act({ type: "redo" });
   if (answer?.nothing) toast(T.undo.nothingToRedo);
+  if (answer?.classes) toast(T.undo.classesAgain);
 }
 
 const withUndo = { label: T.undo.label, run: undo };
@@ -72,18 +74,31 @@ export const toggleDone = () => act({ type: "mark_done", value: openImageEntry()
 export const toggleTest = () => act({ type: "mark_test", value: !openImageEntry()?.test });
 
 const classAct = (action) => submit({ image: null, ...action });
-const editClass = (action) => tell(classAct(action));
+async function editClass(action, text) {
+  if (!(await classAct(action))) return;
+  if (text) toast(text, { action: { label: T.undo.label, run: undoClasses } });
+  await refresh().catch(complain);
+}
+
+/** Takes back the last action on classes, unless labels were drawn since: these come first. */
+async function undoClasses() {
+  const answer = await classAct({ type: "undo" });
+  if (answer?.nothing) toast(T.undo.labelsFirst);
+  await refresh().catch(complain);
+}
 export async function addClass(name) {
   const classes = classesOf(get());
-  if (!(await classAct({ type: "class_add", name, color: freeColor(classes) }))) return;
+  const answer = await classAct({ type: "class_add", name, color: freeColor(classes) });
+  if (!answer) return;
+  setClass(answer.classes.length - 1);
   await refresh().catch(complain);
-  const added = classesOf(get()).find((c) => c.name === name);
-  if (added) setClass(added.index);
 }
 export const renameClass = (index, name) => editClass({ type: "class_rename", class_index: index, name });
 export const recolorClass = (index, color) => editClass({ type: "class_recolor", class_index: index, color });
-export const mergeClass = (from, into) => editClass({ type: "class_merge", from, into });
-export const deleteClass = (index) => editClass({ type: "class_delete", class_index: index });
+const className = (index) => classesOf(get()).find((c) => c.index === index)?.name;
+export const mergeClass = (from, into) =>
+  editClass({ type: "class_merge", from, into }, T.classes.merged(className(from), className(into)));
+export const deleteClass = (index) => editClass({ type: "class_delete", class_index: index }, T.classes.deleted(className(index)));
 export function classByKey(digit) {
   const target = classesOf(get())[digit - 1];
   if (!target) return;
@@ -122,6 +137,7 @@ export async function ask() {
     const question = await api.suggestPoint(get().image);
     if (!get().ask) return;
     if (!question?.point) {
+      if (isLearning(get())) return set({ ask: { loading: true, waits: true } }); // the next model may have one
       stopAsking();
       return toast(T.ask.nothing);
     }
@@ -133,6 +149,8 @@ export async function ask() {
     complain(error);
   }
 }
+
+watch((s) => s.model, () => get().ask?.waits && ask());
 
 const LEAST_SCALE = 0.4; // screen pixels a pixel of the image at which one can tell what is there
 const BELOW_CARD = 200; // screen pixels that the question covers
@@ -173,6 +191,9 @@ export function startTraining({ minutes, fromLast, task }) {
 }
 export const stopTraining = () => tell(api.training({ command: "stop" }));
 export const resumeTraining = () => tell(api.training({ command: "resume" }));
+
+/** Whether a person moves by the Tab and arrow keys: the focus then stays where the keys brought it. */
+export const usesKeys = () => document.documentElement.dataset.input === "keys";
 
 export const openDialog = (dialog) => set({ dialog });
 export const closeDialog = () => set({ dialog: null });

@@ -108,8 +108,10 @@ export async function submit(action, stroke = null) {
 
 const OBJECTS_TOO = ["undo", "redo", "clear"]; // actions that may change objects as well as labels
 
-function actionDone({ image, type }, { number, changed_box_tlbr: box, image: entry, classes, nothing }, { delay }) {
+function actionDone({ image, type }, answer, { delay }) {
+  const { number, changed_box_tlbr: box, image: entry, classes, nothing } = answer;
   if (nothing) return;
+  if (classes) takeClasses(answer);
   if (box !== null && box !== undefined) {
     const objects = type.startsWith("object_") || OBJECTS_TOO.includes(type);
     if (image === stage.image) stage.changed(box, number, { delay, objects });
@@ -124,12 +126,22 @@ function actionDone({ image, type }, { number, changed_box_tlbr: box, image: ent
     set({
       project: {
         ...project,
-        classes: classes ?? project.classes,
         images: project.images.map((other) => (other.id === entry.id ? entry : other)),
       },
     });
   }
   refreshSoon(); // for the number of pixels of each class
+}
+
+/** Takes the classes as they are now; what is shown is read again where their indices have moved. */
+function takeClasses({ classes, indices }) {
+  const { project, classIndex } = get();
+  const moved = project && indices !== project.indices;
+  const name = currentClass(get())?.name;
+  if (project) set({ project: { ...project, classes, indices } });
+  const chosen = (moved && classes.find((c) => c.name === name)) || classes[classIndex] || classes.find((c) => !isBackground(c)) || classes[0];
+  if (chosen && chosen.index !== classIndex) set({ classIndex: chosen.index });
+  if (moved) stage.forgetIndices();
 }
 
 export const isLive = (s) => (s.project?.live?.use ?? "live") === "live";
@@ -142,11 +154,9 @@ function refreshSoon() {
 /** Reads the project again. */
 export async function refresh() {
   const project = await api.project();
-  const before = get().project;
-  set({ project, training: { ...get().training, ...project.training } });
   if (project.number > stage.number) stage.number = project.number;
-  if (before && project.classes.length < before.classes.length) stage.forgetIndices(); // the later ones moved up
-  if (!currentClass(get()) && project.classes.length) set({ classIndex: project.classes[0].index });
+  takeClasses(project);
+  set({ project, training: { ...get().training, ...project.training } });
   return project;
 }
 

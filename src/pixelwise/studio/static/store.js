@@ -7,7 +7,7 @@ const listeners = new Set();
 let state = {
   project: null, // the answer of /api/project
   image: null, // id of the open image
-  classIndex: 0,
+  classIndex: null, // of the class that is drawn
   tool: "brush",
   brush: 12, // pixels of the image
   fillOf: "prediction",
@@ -72,4 +72,7 @@ const NO_IMAGES = [];
 export const classesOf = (s) => s.project?.classes ?? NO_CLASSES;
 export const imagesOf = (s) => s.project?.images ?? NO_IMAGES;
 export const imageOf = (s) => imagesOf(s).find((image) => image.id === s.image) ?? null;
+/** Whether a newer prediction of the live model is on its way. */
+export const isLearning = (s) =>
+  !s.project?.live?.paused && (s.outdated || (s.model === 0 && classesOf(s).filter((one) => one.pixels > 0).length > 1));
 export const currentClass = (s) => classesOf(s).find((c) => c.index === s.classIndex) ?? null;

@@ -18,6 +18,7 @@ import { Tour } from "./tour.js";
 export function App() {
   const opened = useStore((s) => s.project !== null);
   const failure = useStore((s) => s.failure);
+  const hasDialog = useStore((s) => s.dialog !== null);
   if (failure) return html`<${Failure} text=${failure} />`;
   if (!opened) return html`<p class="waiting" role="status">${T.loading}</p>`;
   return html`<div class="app">
@@ -34,7 +35,7 @@ export function App() {
       </aside>
       <${Strip} />
     </div>
-    <${Toasts} />
+    ${!hasDialog && html`<${Toasts} />`}
     <${Dialogs} />
     <${Tour} />`;
 }

@@ -2,7 +2,7 @@ import * as commands from "../commands.js";
 import { PALETTE, inkOn } from "../colors.js";
 import { classesOf, useStore } from "../store.js";
 import { T } from "../text.js";
-import { html, useState } from "../view.js";
+import { html, useEffect, useRef, useState } from "../view.js";
 import { Icon } from "./icons.js";
 import { IconButton } from "./parts.js";
 
@@ -10,19 +10,26 @@ export function Classes() {
   const classes = useStore(classesOf);
   const current = useStore((s) => s.classIndex);
   const [edited, setEdited] = useState(null);
+  const list = useRef(null);
+  const close = (index) => {
+    setEdited(null);
+    const back = commands.usesKeys() ? list.current.querySelector(`[data-edits="${index}"] .icon-button`) : document.querySelector(".stage");
+    back?.focus({ preventScroll: true });
+  };
   return html`<section class="panel classes" aria-labelledby="classes-title" data-tour="classes">
     <h2 id="classes-title">${T.classes.label}</h2>
-    <ul>
+    <ul ref=${list}>
       ${classes.map(
-        (one, i) => html`<li key=${one.index}>
-          <button type="button" class="class" aria-pressed=${one.index === current} onClick=${() => commands.setClass(one.index)}>
+        (one, i) => html`<li key=${one.index} data-edits=${one.index}>
+          <button type="button" class="class" aria-pressed=${one.index === current} onClick=${() => commands.setClass(one.index)}
+            onDblClick=${() => setEdited(one.index)}>
             <i class="swatch" style=${{ background: one.color, color: inkOn(one.color) }}>${i < 9 ? i + 1 : ""}</i>
             <span class="name" title=${one.name}>${one.name}</span>
             <span class="count" title=${T.classes.pixelsHint(one.pixels ?? 0)}>${one.pixels ? T.classes.pixels(one.pixels) : ""}</span>
           </button>
           <${IconButton} icon="edit" name=${T.classes.edit(one.name)} pressed=${edited === one.index}
             onClick=${() => setEdited(edited === one.index ? null : one.index)} />
-          ${edited === one.index && html`<${ClassEditor} one=${one} classes=${classes} onDone=${() => setEdited(null)} />`}
+          ${edited === one.index && html`<${ClassEditor} one=${one} classes=${classes} onDone=${() => close(one.index)} />`}
         </li>`,
       )}
     </ul>
@@ -49,15 +56,31 @@ function AddClass({ isFirst }) {
 function ClassEditor({ one, classes, onDone }) {
   const [name, setName] = useState(one.name);
   const [sure, setSure] = useState(false);
-  const rename = (event) => {
+  const field = useRef(null);
+  const sent = useRef(one.name);
+  useEffect(() => {
+    field.current.focus();
+    field.current.select();
+  }, []);
+  const rename = () => {
+    if (!name.trim() || name.trim() === sent.current) return;
+    sent.current = name.trim();
+    commands.renameClass(one.index, name.trim());
+  };
+  const leave = (event) => {
+    if (event.key !== "Escape") return;
+    sent.current = name.trim();
+    onDone();
+  };
+  const done = (event) => {
     event.preventDefault();
-    if (name.trim() && name.trim() !== one.name) commands.renameClass(one.index, name.trim());
+    rename();
     onDone();
   };
   const others = classes.filter((other) => other.index !== one.index);
-  return html`<form class="editor" onSubmit=${rename} onKeyDown=${(event) => event.key === "Escape" && onDone()}>
+  return html`<form class="editor" onSubmit=${done} onKeyDown=${leave}>
     <label><span>${T.classes.rename}</span>
-      <input type="text" value=${name} maxlength="100" autofocus onInput=${(event) => setName(event.target.value)} onBlur=${rename} />
+      <input type="text" value=${name} maxlength="100" ref=${field} onInput=${(event) => setName(event.target.value)} onChange=${rename} />
     </label>
     <fieldset><legend>${T.classes.color}</legend>
       ${PALETTE.map(

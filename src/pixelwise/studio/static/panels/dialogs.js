@@ -5,6 +5,7 @@ import { html, useEffect, useRef } from "../view.js";
 import { ExportPanel } from "./export.js";
 import { HelpPanel } from "./help.js";
 import { IconButton } from "./parts.js";
+import { Toasts } from "./toasts.js";
 
 const PANELS = { help: [T.help.label, HelpPanel], export: [T.export.label, ExportPanel] };
 
@@ -15,7 +16,7 @@ export function Dialogs() {
   return html`<${Dialog} key=${name} title=${title}><${Panel} /></${Dialog}>`;
 }
 
-/** A modal dialog of the browser: it keeps the focus, Escape closes it. */
+/** A modal dialog of the browser: it keeps the focus, Escape closes it; messages are in it, or they would lie below. */
 function Dialog({ title, children }) {
   const element = useRef(null);
   useEffect(() => {
@@ -30,5 +31,6 @@ function Dialog({ title, children }) {
       </div>
       ${children}
     </div>
+    <${Toasts} />
   </dialog>`;
 }

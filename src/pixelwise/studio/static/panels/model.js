@@ -1,5 +1,5 @@
 import * as commands from "../commands.js";
-import { classesOf, useStore } from "../store.js";
+import { isLearning, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html, useState } from "../view.js";
 import { Curve } from "./curve.js";
@@ -21,9 +21,7 @@ function Live() {
   const live = useStore((s) => s.project.live ?? {});
   const model = useStore((s) => s.model);
   const features = useStore((s) => s.features);
-  const outdated = useStore((s) => s.outdated);
-  const hasLabels = useStore((s) => classesOf(s).filter((one) => one.pixels > 0).length > 1);
-  const learning = outdated || (model === 0 && hasLabels);
+  const learning = useStore(isLearning);
   const asking = useStore((s) => s.ask !== null);
   const runs = useStore((s) => s.training.runs) ?? [];
   let state = T.live.starting;

@@ -8,6 +8,7 @@ import { FILTERS, SORTS, shownImages } from "./image_order.js";
 import { Icon } from "./icons.js";
 import { Choice, IconButton } from "./parts.js";
 
+const TAIL = 9; // characters at the end of a name that are always shown: names differ there
 const BESIDE = 4; // thumbnails drawn beyond each edge of what is visible
 
 /** The images in a row. Only the visible part is in the page, so that thousands are no more work than twenty. */
@@ -78,7 +79,7 @@ function Thumbnail({ image, open }) {
         ${image.state === "done" && html`<i class="badge done"><${Icon} name="check" /></i>`}
         ${image.state === "strokes" && html`<i class="badge begun"><${Icon} name="brush" /></i>`}
       </span>
-      <span class="file">${image.name}</span>
+      <span class="file"><span>${image.name.slice(0, -TAIL)}</span>${image.name.slice(-TAIL)}</span>
     </button>
   </li>`;
 }
