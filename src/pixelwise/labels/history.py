@@ -63,9 +63,9 @@ class ClassChange:
 class History:
     """A project's state but for its pixels, folded from the entries of a journal one by one.
 
-    Undo takes back the newest of an image's actions and of those on classes, redo does the oldest again that was undone.
-    An action on classes is undone only while no later action on pixels of any image stands: class indices of all actions
-    that stand mean what they meant when they were done.
+    Undo takes back the newest of an image's actions and of those on classes, redo does the oldest again that was
+    undone. An action on classes is undone only while no later action on pixels of any image stands: class indices of
+    all actions that stand mean what they meant when they were done.
     """
 
     def __init__(self, classes: ClassMap, test: frozenset[str] = frozenset()) -> None:

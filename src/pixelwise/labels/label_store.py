@@ -161,7 +161,7 @@ class LabelStore:
         self._dirty |= {name for name in self._sizes if self._history.of(name).last}
 
     def start_anew(self) -> None:
-        """Have the labels of all images follow from the journal again: an action on classes was undone, or done again."""
+        """Have the labels of all images follow from the journal again: after undo or redo of an action on classes."""
         names = [name for name in self._sizes if self._history.of(name).last]
         self._loaded.clear()
         self._dirty |= set(names)

@@ -54,8 +54,8 @@ DONE_SHARE = 0.5
 class Outcome:
     """What an action did: its number in the journal, and the box of pixels that changed, `None` for none.
 
-    nothing: there was nothing to undo or redo, and the journal is as it was. of_classes: it was an action on the classes
-    of the project, which may have changed labels of every image.
+    nothing: there was nothing to undo or redo, and the journal is as it was. of_classes: it was an action on the
+    classes of the project, which may have changed labels of every image.
     """
 
     number: int
