@@ -36,7 +36,7 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
 @pytest.fixture(autouse=True)
 def _as_large_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the encoder see small images as it sees large ones."""
-    monkeypatch.setattr(features, "ENLARGED_SIDE", 0)
+    monkeypatch.setattr(features, "ENLARGED_PIXELS", 0)
 
 
 def test_small_images_are_seen_at_twice_their_size(
@@ -46,7 +46,7 @@ def test_small_images_are_seen_at_twice_their_size(
     values = torch.from_numpy(image).permute(2, 0, 1)[None].float()
     large = torch.nn.functional.interpolate(values, scale_factor=2, mode="bilinear")[0].permute(1, 2, 0)
     once = extractor(large.round().byte().numpy())
-    monkeypatch.setattr(features, "ENLARGED_SIDE", 130)
+    monkeypatch.setattr(features, "ENLARGED_PIXELS", 70 * 130)
     twice = extractor(image)
     assert twice.stride == 2
     assert_array_equal(twice.guide, image)

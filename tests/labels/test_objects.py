@@ -69,6 +69,18 @@ def test_a_part_without_a_seed_is_no_object() -> None:
     assert_array_equal(instance_map > 0, discs((20, 20)))
 
 
+def test_a_small_object_that_is_all_border_is_one() -> None:
+    """Beside an object with an interior; a speck of border is none, and strokes as seeds leave it out."""
+    interior, border, _ = two_touching()
+    border[4:8, 4:9], border[4:7, 20:23] = 0.9, 0.9  # 20 and 9 pixels
+    instance_map = separate_objects(interior, border)
+    assert_array_equal(np.unique(instance_map), [0, 1, 2, 3])
+    assert_array_equal(instance_map == 3, np.pad(np.ones((4, 5), bool), ((4, 52), (4, 81))))
+    seeds = np.zeros(interior.shape, np.int32)
+    seeds[30, 30] = 1
+    assert not separate_objects(interior, border, seeds)[:10].any()
+
+
 def test_masks_of_a_label_map_are_taken_too() -> None:
     interior, border, _ = two_touching()
     expected = separate_objects(interior, border)

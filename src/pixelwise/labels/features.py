@@ -35,15 +35,15 @@ LEVELS = ((3, 4, 2.0), (16, 4, 2.0), (24, 4, 2.0), (40, 8, 1.5), (112, 16, 1.0),
 most channels, and tell least where a class ends."""
 STAGES = (0, 1, 2, 4, 5, 6)
 """Of the encoder, whose last maps are used."""
-ENLARGED_SIDE = 640
-"""Images of this many pixels a side at most are seen at twice their size, at which the encoder sees more."""
+ENLARGED_PIXELS = 640 * 640
+"""Images of at most so many pixels are seen at twice their size, at which the encoder sees more."""
 SIZE_UNIT = 32
 """The largest stride: regions start at its multiples, so that all tiles sample the image at the same positions."""
 MARGIN = 32
 """Pixels around a tile whose features are kept with it: what interpolation and edges need from beyond the tile."""
 CONTEXT = 128
 """Pixels around a tile that the encoder sees."""
-SIGNATURE = f"{DEFAULT_ENCODER}-3"
+SIGNATURE = f"{DEFAULT_ENCODER}-4"
 """What the maps depend on beside the image: the encoder, and a number that grows with each change of this file."""
 
 
@@ -188,7 +188,7 @@ class FeatureExtractor:
             found = f"{pixels.shape[0]}x{pixels.shape[1]} pixels of the image"
             raise ShapeError("image", found, f"{height}x{width}", "Let `read` return the box that it is asked for.")
         guide = _three_channels(pixels)
-        scale = 2 if max(image.size) <= ENLARGED_SIDE else 1
+        scale = 2 if image.size[0] * image.size[1] <= ENLARGED_PIXELS else 1
         with torch.inference_mode():
             levels = self._levels(guide if self.in_channels == 1 else pixels, guide, scale)
         inside = _crop(region, context)

@@ -39,8 +39,9 @@ def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: 
     """Return objects from the interior and the border that a model shows, by seeded watersheds.
 
     The border is the rim of an object, or the line between two that touch; both are parts of objects. Each connected
-    part of the interior is an object, or several where it has narrow waists. Then the objects grow into the border, and
-    meet where water that rises from them over the depth below their edge would.
+    part of the interior is an object, or several where it has narrow waists; so is a part of the border without interior,
+    such as a small object that is all rim. Then the objects grow into the border, and meet where water that rises from
+    them over the depth below their edge would.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: 
         waists alone.
     seeds
         int (height, width), ids from 1: one stroke an object, for instance. Each is an object, and keeps its id.
-        Without it the seeds are the parts of the interior, but for specks.
+        Without it the seeds are the parts of the interior and those of the border without any, but for specks.
 
     Returns
     -------
@@ -77,6 +78,8 @@ def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: 
     core = foreground & (inside > rim)
     if seeds is None:
         parts = _drop_specks(_part_at_waists(core))
+        if border is not None:
+            parts = _add_parts_without_seed(parts, _part_at_waists(foreground))
     else:
         parts = seeded_watershed(-_depth(core), seeds, core | (seeds > 0))
     return parts if border is None else seeded_watershed(-_depth(foreground), parts, foreground | (parts > 0))
@@ -367,6 +370,13 @@ def _drop_specks(parts: Int32) -> Int32:
     table = (np.cumsum(large) * large).astype(np.int32)
     numbers: Int32 = table[parts]
     return numbers
+
+
+def _add_parts_without_seed(seeds: Int32, parts: Int32) -> Int32:
+    """Return the seeds, and the parts of the foreground that hold none and are no specks."""
+    has_seed = np.bincount(parts[seeds > 0], minlength=int(parts.max(initial=0)) + 1) > 0
+    more = _drop_specks(np.where(has_seed[parts], np.int32(0), parts))
+    return np.where(more > 0, more + seeds.max(initial=0), seeds).astype(np.int32)
 
 
 def _merge_at_wide_waists(basins: Int32, depth: Float) -> Int32:
