@@ -1,5 +1,7 @@
 """Predictions accepted, regions filled, and objects made and corrected, on maps that are checked by eye."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -167,6 +169,65 @@ def test_proposed_objects_part_at_their_waist_and_are_labelled(project, perform)
         perform(type="object_accept", point=[0.5, 0.5])
 
 
+def test_all_proposed_objects_are_accepted_but_for_those_that_are_there(project, perform):
+    perform(**dot(3, 3, 2))
+    perform(type="object_accept", point=[4.5, 4.5])
+    before = objects(project)
+    perform(type="object_accept_all", whole=True)
+    after = objects(project)
+    assert_array_equal(after[before > 0], before[before > 0])
+    assert_array_equal(after > 0, Known().label_map == 1)
+    assert set(np.unique(after)) == {0, 1, 2}
+    assert_array_equal(label_map(project) == 2, label_map_of_dot(3, 3))
+    assert_array_equal(label_map(project) != 255, after > 0)
+    with pytest.raises(OptionError, match="no new object"):
+        perform(type="object_accept_all", whole=True)
+    perform(type="undo")
+    assert_array_equal(objects(project), before)
+
+
+def label_map_of_dot(row, column):
+    expected = np.zeros(SIZE, bool)
+    expected[row, column] = True
+    return expected
+
+
+def test_objects_that_a_box_cuts_are_left_out(project, perform):
+    perform(type="object_accept_all", box_tlbr=[0, 0, 12, 14])
+    assert objects(project)[4, 4] == 1
+    assert not objects(project)[:, 11:].any()
+    with pytest.raises(OptionError, match="none or both"):
+        perform(type="object_accept_all")
+
+
+def test_a_border_parts_objects_and_is_part_of_them(tmp_path):
+    """Two cells and their rims; a third is so small that it is all rim. One class of objects owns them all."""
+    predicted = np.zeros((40, 60), np.uint8)
+    for rows, columns in ((slice(5, 20), slice(5, 20)), (slice(5, 20), slice(20, 35))):
+        predicted[rows, columns] = 2
+        predicted[rows.start + 2 : rows.stop - 2, columns.start + 2 : columns.stop - 2] = 1
+    predicted[30:34, 40:45] = 2
+
+    class Shown:
+        def read(self, box_tlbr):
+            top, left, bottom, right = box_tlbr
+            return predicted[top:bottom, left:right], np.zeros((bottom - top, right - left), np.uint8)
+
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(tmp_path / "photos" / NAME)
+    with open_project(tmp_path / "photos", classes=["background", "cell", "border"]) as project:
+        corrector = Corrector(Dark(), Shown(), project.classes)
+        perform = partial(project.perform, image=NAME, resolve=corrector.resolve)
+        perform({"type": "object_accept", "point": [31.5, 42.5]})  # on its rim, of which it has nothing else
+        perform({"type": "object_accept_all", "whole": True})
+        instance_map = project.labels(NAME).instance_map.read((0, 0, 40, 60))
+        labels = project.labels(NAME).label_map.read((0, 0, 40, 60))
+    assert_array_equal(instance_map > 0, predicted > 0)
+    assert len(np.unique(instance_map[5:20, 5:20])) == len(np.unique(instance_map[5:20, 20:35])) == 1
+    assert_array_equal(np.unique(instance_map), [0, 1, 2, 3])
+    assert_array_equal(labels == 1, predicted > 0)  # the rim of a cell is cell
+
+
 def test_objects_are_split_and_merged(project, perform):
     perform(type="polygon", points=[[2, 0], [2, 20], [6, 20], [6, 0]], class_index=1)
     perform(type="object_add", point=[3.5, 3.5])
@@ -186,7 +247,11 @@ def test_objects_are_split_and_merged(project, perform):
 
 def test_without_a_prediction_it_is_told(project):
     nothing = Corrector(Dark(), None, project.classes)
-    for action in ({"type": "accept", "whole": True}, {"type": "object_accept", "point": [1, 1]}):
+    for action in (
+        {"type": "accept", "whole": True},
+        {"type": "object_accept", "point": [1, 1]},
+        {"type": "object_accept_all", "whole": True},
+    ):
         with pytest.raises(OptionError, match="no prediction here yet"):
             project.perform(action, NAME, resolve=nothing.resolve)
     assert project.number == 0

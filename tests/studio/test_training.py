@@ -144,3 +144,34 @@ def test_data_of_a_training_stay_as_they_were(studio: Any, client: Any, training
     lines = {path.name: path.read_text().split() for path in data.path.glob("*.txt")}
     assert lines == {"train.txt": ["p0.png", "p1.png"], "test.txt": ["p2.png"]}
     assert open_dataset(data.path).format == "folders"
+
+
+def test_a_training_of_objects_has_no_border(studio: Any) -> None:
+    """A border stroke over the edge of an object: within it is the object's class, outside of it no label."""
+    from pixelwise.data import open_dataset
+
+    project = studio.project
+    project.perform({"type": "class_add", "name": "border"})
+    project.perform({"type": "class_add", "name": "leaf"})
+    border, leaf = (project.classes.names.index(name) for name in ("border", "leaf"))
+    assert leaf == border + 1
+    for point, class_index in (([2.5, 2.5], 0), ([8.5, 6.5], leaf)):
+        action = {"type": "stroke", "points": [point], "width": 1, "class_index": class_index}
+        project.perform(action, "p0.png")
+    box = [[8, 6], [8, 12], [12, 12], [12, 6]]
+    project.perform({"type": "polygon", "points": box, "class_index": leaf}, "p0.png")
+    project.perform({"type": "object_add", "point": [9.5, 8.5]}, "p0.png", resolve=studio.correct(0).resolve)
+    line = {"type": "stroke", "points": [[9.5, 10.5], [9.5, 15.5]], "width": 1, "class_index": border}
+    project.perform(line, "p0.png")
+    for task, names, row in (
+        (None, project.classes.names, [leaf] * 4 + [border] * 6 + [255]),
+        ("instance", tuple(name for name in project.classes.names if name != "border"), [leaf - 1] * 6 + [255] * 5),
+    ):
+        data = freeze_data(project, project.folder.studio / "runs" / f"frozen-{task}", task)
+        dataset = open_dataset(data.path, images_root=data.images_root)
+        item = next(item for item in dataset.splits["train"] if item.name == "p0")
+        sample = dataset.read(item)
+        assert dataset.classes.names == names
+        assert sample.label_map[9, 6:17].tolist() == row
+        assert sample.instance_map is not None
+        assert (sample.instance_map > 0).sum() == 24

@@ -22,7 +22,16 @@ Action = dict[str, Any]
 Check = Callable[[Any, "Limits"], Any]
 
 REGION_TYPES = frozenset(
-    {"fill", "accept", "object_add", "object_accept", "object_split", "object_merge", "object_delete"}
+    {
+        "fill",
+        "accept",
+        "object_add",
+        "object_accept",
+        "object_accept_all",
+        "object_split",
+        "object_merge",
+        "object_delete",
+    }
 )
 """Actions whose pixels do not follow from their fields: they lie in a file beside the journal."""
 PIXEL_TYPES = frozenset({"stroke", "polygon", "clean", "clear"}) | REGION_TYPES
@@ -52,6 +61,8 @@ def check_action(action: Mapping[str, Any], limits: Limits) -> Action:
             checked[name] = check(action[name], limits)
     if kind == "accept" and sum(name in checked for name in ("box_tlbr", "point", "whole")) != 1:
         raise OptionError("accept", "none or several of box_tlbr, point and whole", "one of them", "Send one.")
+    if kind == "object_accept_all" and ("box_tlbr" in checked) == ("whole" in checked):
+        raise OptionError("object_accept_all", "none or both of box_tlbr and whole", "one of them", "Send one.")
     if kind == "class_merge" and checked["from"] == checked["into"]:
         raise OptionError("into", "the same class", "another one than `from`", "Choose another class.")
     return checked
@@ -185,6 +196,7 @@ _FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "clear": ({}, {}),
     "object_add": ({"point": _pixel}, {}),
     "object_accept": ({"point": _pixel}, {}),
+    "object_accept_all": ({}, {"box_tlbr": _box, "whole": _true}),
     "object_split": ({"points": _pixels}, {}),
     "object_merge": ({"ids": _object_ids}, {}),
     "object_delete": ({"object_id": _object_id}, {}),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
@@ -16,7 +17,7 @@ from pixelwise.instances.objects import MAX_ID
 from pixelwise.labels.action_checks import Action
 from pixelwise.labels.boxes import Box, box_around, shift, union
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.objects import AnyMap, object_box, pixel_of, region_at, separate_objects, split_at_points
+from pixelwise.labels.objects import AnyMap, Int32, object_box, pixel_of, region_at, separate_objects, split_at_points
 from pixelwise.labels.regions import UNCHANGED, RegionPart
 from pixelwise.labels.strokes import Mask, Point, UInt8
 from pixelwise.labels.superpixels import superpixels
@@ -119,25 +120,78 @@ class Corrector:
         if free.any():
             yield RegionPart("labels", box_tlbr, np.where(free, class_index, UNCHANGED["labels"]).astype(np.uint8))
 
+    def accept_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
+        """All objects that the prediction shows in a box become objects, and their free pixels their class.
+
+        Objects that are there stay as they are: a proposal that lies for the most part in them is left out, and so is
+        one that the box cuts, unless the image ends there.
+        """
+        box_tlbr: Box = tuple(action.get("box_tlbr", (0, 0, *labels.size)))
+        if max(box_tlbr[2] - box_tlbr[0], box_tlbr[3] - box_tlbr[1]) > MOST_SIDE:
+            found = f"{box_tlbr[2] - box_tlbr[0]:,}x{box_tlbr[3] - box_tlbr[1]:,} pixels"
+            raise OptionError("box_tlbr", found, f"at most {MOST_SIDE:,} pixels a side", "Accept objects in parts.")
+        predicted, _ = self._require_prediction().read(box_tlbr)
+        if (predicted == IGNORE_INDEX).any():
+            raise no_prediction()
+        proposed, classes = self._separate(predicted)
+        there = labels.instance_map.read(box_tlbr)
+        areas = np.bincount(proposed.ravel(), minlength=len(classes))
+        taken = np.bincount(proposed[there > 0], minlength=len(classes))
+        wanted = (2 * taken < areas) & ~_is_cut(proposed, len(classes), box_tlbr, labels.size)
+        wanted[0] = False
+        if not wanted.any():
+            remedy = "Draw where objects are missing, or choose another part."
+            raise OptionError("box_tlbr", "no new object in the prediction", "one or more", remedy)
+        new_ids = np.full(len(classes), UNCHANGED["objects"], np.int32)
+        new_ids[wanted] = _next_ids(labels, int(wanted.sum()))
+        values = np.where(there == 0, new_ids[proposed], UNCHANGED["objects"]).astype(np.int32)
+        yield RegionPart("objects", box_tlbr, values)
+        free = (values != UNCHANGED["objects"]) & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
+        if free.any():
+            label_map = np.where(free, classes[proposed], UNCHANGED["labels"]).astype(np.uint8)
+            yield RegionPart("labels", box_tlbr, label_map)
+
     def propose_object(self, point: Point, size: tuple[int, int]) -> tuple[Box, Mask, int]:
         """Return the object that the prediction shows at a point, and its class."""
         row, column = pixel_of(point, size)
         window = _window(point, size, SIDE)
         predicted, _ = self._require_prediction().read(window)
         class_index = int(predicted[row - window[0], column - window[1]])
-        names = [name.strip().lower() for name in self._classes.names]
         if class_index == IGNORE_INDEX:
             raise no_prediction()
-        if names[class_index] in (BACKGROUND, *BORDER_NAMES):
+        objects, classes = self._separate(predicted)
+        number = objects[row - window[0], column - window[1]]
+        if not number and class_index not in self._object_classes():
             found = f"{self._classes.names[class_index]!r} at this point"
             raise OptionError("point", found, "an object of another class", "Point at an object.")
-        border = next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
-        objects = separate_objects(predicted == class_index, None if border is None else predicted == border)
-        number = objects[row - window[0], column - window[1]]
         if not number:
             raise OptionError("point", "no object", "an object in the prediction", "Point at the middle of one.")
         top, left, bottom, right = box_tlbr = object_box(objects, int(number))
-        return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, class_index
+        return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, int(classes[number])
+
+    def _object_classes(self) -> list[int]:
+        """Return the classes that are neither background nor what parts objects."""
+        names = [name.strip().lower() for name in self._classes.names]
+        return [index for index, name in enumerate(names) if name not in (BACKGROUND, *BORDER_NAMES)]
+
+    def _separate(self, predicted: UInt8) -> tuple[Int32, UInt8]:
+        """Return the objects that a predicted label map shows, and the class of each by its number, of which 0 is none.
+
+        Border without anything else is an object where there is one class of objects alone.
+        """
+        border = border_class(self._classes)
+        object_classes = self._object_classes()
+        result, classes = np.zeros(predicted.shape, np.int32), [IGNORE_INDEX]
+        for class_index in object_classes:
+            of_class = predicted == class_index
+            objects = separate_objects(of_class, None if border is None else predicted == border)
+            numbers = np.unique(objects if len(object_classes) == 1 else objects[of_class])
+            numbers = numbers[numbers > 0]
+            table = np.zeros(int(objects.max(initial=0)) + 1, np.int32)
+            table[numbers] = np.arange(len(classes), len(classes) + len(numbers))
+            result = np.where(result > 0, result, table[objects])
+            classes += [class_index] * len(numbers)
+        return result, np.array(classes, np.uint8)
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """An object is parted around points, one in each part; the parts meet at the waists between them."""
@@ -192,6 +246,12 @@ class Corrector:
         return self._prediction
 
 
+def border_class(classes: ClassMap) -> int | None:
+    """Return the class that parts objects which touch, `None` where there is none."""
+    names = [name.strip().lower() for name in classes.names]
+    return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
+
+
 def no_prediction() -> OptionError:
     """Return the error of an action that needs a prediction that is not there."""
     remedy = "Label pixels of two classes, and wait a moment."
@@ -214,6 +274,21 @@ def _within(part: Box, box_tlbr: Box) -> tuple[slice, slice]:
 def _window(point: Point, size: tuple[int, int], side: int) -> Box:
     """Return a box of at most this side around a point, within the image. Raises `OptionError` outside of it."""
     return box_around(pixel_of(point, size), (side, side), size)
+
+
+def _is_cut(objects: Int32, count: int, box_tlbr: Box, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Return which objects of a box reach an edge of it beyond which the image goes on, bool (count,)."""
+    top, left, bottom, right = box_tlbr
+    is_cut = np.zeros(count, bool)
+    for goes_on, edge in (
+        (top > 0, objects[0]),
+        (left > 0, objects[:, 0]),
+        (bottom < size[0], objects[-1]),
+        (right < size[1], objects[:, -1]),
+    ):
+        if goes_on:
+            is_cut[edge] = True
+    return is_cut
 
 
 def _region(values: TiledMap, point: Point) -> tuple[Box, Mask]:
@@ -269,6 +344,7 @@ _RESOLVERS: dict[str, Resolver] = {
     "fill": Corrector.fill,
     "object_add": Corrector.add_object,
     "object_accept": Corrector.accept_object,
+    "object_accept_all": Corrector.accept_objects,
     "object_split": Corrector.split_object,
     "object_merge": Corrector.merge_objects,
     "object_delete": Corrector.delete_object,

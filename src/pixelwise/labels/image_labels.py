@@ -222,6 +222,7 @@ _ACTIONS: dict[str, Callable[[ImageLabels, Entry, Path], Any]] = {
     "accept": _apply_region,
     "object_add": _apply_region,
     "object_accept": _apply_region,
+    "object_accept_all": _apply_region,
     "object_split": _apply_region,
     "object_merge": _apply_region,
     "object_delete": _apply_region,

@@ -39,9 +39,9 @@ def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: 
     """Return objects from the interior and the border that a model shows, by seeded watersheds.
 
     The border is the rim of an object, or the line between two that touch; both are parts of objects. Each connected
-    part of the interior is an object, or several where it has narrow waists; so is a part of the border without interior,
-    such as a small object that is all rim. Then the objects grow into the border, and meet where water that rises from
-    them over the depth below their edge would.
+    part of the interior is an object, or several where it has narrow waists; so is a part of the border without
+    interior, such as a small object that is all rim. Then the objects grow into the border, and meet where water that
+    rises from them over the depth below their edge would.
 
     Parameters
     ----------

@@ -134,7 +134,7 @@ class Training:
             if from_last and not finished:
                 raise OptionError("from_last", "true", "a finished run", "Train once without it.")
             name = self._next_name()
-            data = freeze_data(self._project, self._folder / f"{name}-data")
+            data = freeze_data(self._project, self._folder / f"{name}-data", task)
             self._save_details(name, minutes, 0.0)
             arguments: dict[str, Any] = {"minutes": minutes, "task": task}
             if from_last:

@@ -6,10 +6,18 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import output_errors
+from pixelwise.instances.objects import renumber
+from pixelwise.labels.corrections import border_class, tiles_of
+from pixelwise.labels.image_labels import ImageLabels
+from pixelwise.labels.mask_files import write_mask
 from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import ProjectFolder, link_file, links_root, write_class_list
+from pixelwise.labels.tiled_map import TiledMap
 
 
 @dataclass(frozen=True)
@@ -20,14 +28,24 @@ class FrozenData:
     images_root: Path | None
 
 
-def freeze_data(project: Project, path: Path) -> FrozenData:
+def freeze_data(project: Project, path: Path, task: str | None = None) -> FrozenData:
     """Make a data set at `path` of links to the project's files, whose masks are replaced, never changed.
+
+    For the task `instance` masks are written anew where a class parts objects (see `corrections.border_class`): it
+    helps to label, but single objects have no border between them. Within objects it becomes their class, elsewhere no
+    label.
 
     Raises `DataError` where nothing can be learned yet, and `OutputError`.
     """
     _require_labels(project)
     project.flush()
     source, target = project.folder, ProjectFolder(path)
+    classes, border = project.classes, border_class(project.classes) if task == "instance" else None
+    if border is not None:
+        rest = [index for index in range(classes.num_classes) if index != border]
+        classes = ClassMap(
+            tuple(classes.names[index] for index in rest), tuple(classes.colors[index] for index in rest)
+        )
     with output_errors(path):
         shutil.rmtree(path, ignore_errors=True)
         for folder in (target.images, target.masks, target.studio):
@@ -38,13 +56,36 @@ def freeze_data(project: Project, path: Path) -> FrozenData:
                 (project.mask_path(image.name), target.masks),
                 (project.instances_path(image.name), target.instances),
             ):
-                if file.is_file():
-                    folder.mkdir(exist_ok=True)
+                if not file.is_file():
+                    continue
+                folder.mkdir(exist_ok=True)
+                if folder == target.masks and border is not None:
+                    label_map = _without_border(project.labels(image.name), border)
+                    write_mask(folder / file.name, label_map, project.number, classes)
+                else:
                     link_file(file, folder / file.name)
-        write_class_list(target.classes, project.classes)
+        write_class_list(target.classes, classes)
         for file in source.root.glob("*.txt"):
             shutil.copyfile(file, path / file.name)
     return FrozenData(path, links_root(target))
+
+
+def _without_border(labels: ImageLabels, border: int) -> TiledMap:
+    """Return a label map without a class: within an object it becomes the object's, elsewhere no label."""
+    label_map = TiledMap(labels.size, np.dtype(np.uint8), IGNORE_INDEX)
+    shift = np.arange(256, dtype=np.uint8)
+    shift[border + 1 : IGNORE_INDEX] -= 1
+    for box_tlbr in tiles_of((0, 0, *labels.size)):
+        values, ids = labels.label_map.read(box_tlbr), labels.instance_map.read(box_tlbr)
+        is_border = values == border
+        numbers, _ = renumber(ids)
+        votes = np.bincount(256 * numbers.ravel() + values.ravel(), minlength=256 * (int(numbers.max()) + 1))
+        votes = votes.reshape(-1, 256)
+        votes[0], votes[:, [border, IGNORE_INDEX]] = 0, 0
+        class_of = np.where(votes.any(axis=1), votes.argmax(axis=1), IGNORE_INDEX).astype(np.uint8)
+        values[is_border] = class_of[numbers[is_border]]
+        label_map.write(box_tlbr, shift[values])
+    return label_map
 
 
 def _require_labels(project: Project) -> None:

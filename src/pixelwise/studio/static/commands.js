@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { freeColor, isBackground } from "./colors.js";
 import { savePreferences } from "./preferences.js";
 import { complain, openImage, openImageEntry, pointer, refresh, stage, submit, toast } from "./session.js";
-import { classesOf, currentClass, get, imagesOf, isLearning, set, watch } from "./store.js";
+import { classesOf, currentClass, get, imageOf, imagesOf, isLearning, set, watch } from "./store.js";
 import { shownImages } from "./panels/image_order.js";
 import { T } from "./text.js";
 
@@ -55,6 +55,12 @@ export function acceptRegion() {
 export async function acceptAll() {
   const answer = await act({ type: "accept", whole: true, only_sure: get().onlySure });
   if (answer) toast(T.accept.done, { action: withUndo });
+}
+
+export async function acceptObjects() {
+  const before = imageOf(get())?.objects ?? 0;
+  const answer = await act({ type: "object_accept_all", whole: true });
+  if (answer) toast(T.accept.objects((answer.image?.objects ?? before) - before), { action: withUndo });
 }
 
 /** Everything without a label becomes background: the class of that name, or the current one. */

@@ -20,6 +20,7 @@ export const SHORTCUTS = [
   { key: "Ctrl+Shift+z", group: "labels", name: "redo", run: commands.redo, repeats: true },
   { key: "a", group: "labels", name: "acceptRegion", run: commands.acceptRegion },
   { key: "Shift+a", group: "labels", name: "acceptAll", run: commands.acceptAll },
+  { key: "Shift+o", group: "labels", name: "acceptObjects", run: commands.acceptObjects },
   { key: "c", group: "labels", name: "clean", run: commands.markClean },
   { key: "d", group: "labels", name: "done", run: commands.toggleDone },
   { key: "m", group: "labels", name: "test", run: commands.toggleTest },

@@ -70,6 +70,7 @@ export const T = {
     objectModes: { accept: "Accept", add: "Add", split: "Split", merge: "Merge", delete: "Delete" },
     onlySure: "Only where the model is sure",
     acceptAll: "Accept the whole image",
+    acceptObjects: "Accept all objects",
     clean: "Rest is background",
     cleanHint: "Everything without a label becomes background",
     clear: "Clear labels",
@@ -198,7 +199,11 @@ export const T = {
     classesAgain: "The classes are changed again",
     labelsFirst: "Labels were drawn since. Undo these first.",
   },
-  accept: { done: "The prediction is now the label of this image", where: "Point at a region first" },
+  accept: {
+    done: "The prediction is now the label of this image",
+    objects: (count) => (count === 1 ? "1 object more" : `${number.format(count)} objects more`),
+    where: "Point at a region first",
+  },
   clean: { done: (name) => `Everything without a label is now ${name}` },
   clear: { done: "All labels of this image are gone" },
   export: {
@@ -234,6 +239,7 @@ export const T = {
       accept: "accept tool", objects: "single objects", pick: "pick a class", smaller: "smaller brush",
       larger: "larger brush", class: "class, or answer", undo: "undo", redo: "redo",
       acceptRegion: "accept the region under the pointer", acceptAll: "accept the whole image",
+      acceptObjects: "accept all objects of the image",
       clean: "rest is background", done: "image is done", test: "image is a test image", ask: "ask me", skip: "skip a question",
       suggested: "suggested next image", pause: "pause the live model", once: "update once",
       compare: "hold: picture alone", uncertainty: "doubt on or off", prediction: "prediction on or off",
