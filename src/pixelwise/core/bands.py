@@ -1,4 +1,4 @@
-"""Which channels an image has, where they are others than red, green and blue."""
+"""The bands of images whose channels are not red, green and blue."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_BANDS = 64
 @dataclass(frozen=True)
 class Bands:
     """Which bands of a file are the channels of an image, counted from 1, and the values of each that become 0 and 255;
-    those between are spread evenly, those beyond cut off."""
+    values between are scaled linearly, values beyond are clipped."""
 
     numbers: tuple[int, ...]
     low: tuple[float, ...]
@@ -54,7 +54,7 @@ def repeat_over_channels(values: tuple[T, ...], channels: int) -> tuple[T, ...]:
 
 
 def parse_bands(text: str) -> tuple[int, ...]:
-    """Return the numbers in a text such as "4,3,2". Raises `OptionError` for any other."""
+    """Parse band numbers such as "4,3,2". Raises `OptionError` for any other text."""
     try:
         numbers = tuple(int(part) for part in text.split(","))
     except ValueError as error:
@@ -64,7 +64,7 @@ def parse_bands(text: str) -> tuple[int, ...]:
 
 
 def require_numbers(numbers: Sequence[int]) -> None:
-    """Raise `OptionError` for what are no numbers of bands."""
+    """Raise `OptionError` unless these are band numbers."""
     if not 1 <= len(numbers) <= MAX_BANDS or min(numbers) < 1 or len(set(numbers)) < len(numbers):
         raise _numbers_error(", ".join(map(str, numbers)) or "none")
 

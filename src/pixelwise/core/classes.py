@@ -16,19 +16,19 @@ IGNORE_INDEX = 255
 """The class index of a pixel without a label. It counts in no loss and no metric."""
 
 MAX_CLASSES = IGNORE_INDEX
-"""A label map is 8 bits a pixel and one value is `IGNORE_INDEX`, so class indices run from 0 to 254."""
+"""A label map has 8 bits per pixel and one value is `IGNORE_INDEX`, so class indices run from 0 to 254."""
 
 MAX_NAME = 1000
 """The longest name of a class, in characters."""
 _NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
-"""Unicode's categories of what no name has: control characters, halves of characters, and ends of lines."""
+"""Unicode categories that names must not contain: control characters, surrogates, and line ends."""
 
 Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Names and colours of the classes; the position is the class index.
+    """Names and colours of the classes. The position is the class index.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""JSON and XML of anybody's, read within bounds; YAML in `safe_yaml`.
+"""JSON and XML from untrusted files, read within bounds; for YAML see `safe_yaml`.
 
-No text makes its reader run on, fill the memory, or open another file: sizes, depths and numbers are limited, and XML
+No text can make its reader loop, fill the memory, or open another file: sizes, depths and numbers are limited, and XML
 has no DOCTYPE, so no entities. Every reader of such texts goes through these two modules.
 """
 
@@ -16,23 +16,23 @@ from typing import Any
 from xml.etree import ElementTree
 
 MAX_BYTES = 2**31
-"""Of a file that is read as a whole: the largest public ones of COCO's kind have 1.8 GB."""
+"""Bytes of a file that is read as a whole. The largest public files of COCO's kind have 1.8 GB."""
 MAX_LIST_BYTES = 2**19
-"""Of a YAML file or a list of classes."""
+"""Bytes of a YAML file or a list of classes."""
 MAX_DEPTH = 64
-"""Of YAML and XML; JSON may be as deep as Python reads it, some hundreds of levels."""
+"""Levels of nesting in YAML and XML. JSON may be as deep as Python reads it, some hundreds of levels."""
 MAX_DIGITS = 100
-"""Of a number in YAML; a longer one in JSON becomes a float, which may be infinite."""
+"""Digits of a number in YAML. A longer one in JSON becomes a float, which may be infinite."""
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _TOKEN = re.compile(r",?[^\s,:{}\[\]\"]{0,12}")
-"""What may be left of JSON where it was cut off."""
+"""How the last line of truncated JSON may begin."""
 _UNFINISHED = (3, 5, 6, 20)
 """Expat's codes of XML that ends too early: no element, an unclosed token, half a character, an unclosed section."""
 
 
 def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
-    """Return a file's content. Raises `OSError` where it cannot be read, and `ValueError` for what is no file (a pipe
-    would never end) or has more than `most` bytes."""
+    """Return a file's content. Raises `OSError` if it cannot be read, and `ValueError` if it is not a regular file (a
+    pipe would never end) or has more than `most` bytes."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("a folder, pipe or device")
@@ -42,7 +42,7 @@ def read_bytes(path: Path, most: int = MAX_BYTES) -> bytes:
 
 
 def decode_text(data: bytes) -> str:
-    """Return bytes as text: UTF-8, or what a byte order mark says. Raises `ValueError` for what is none."""
+    """Decode bytes as UTF-8, or as a byte order mark says. Raises `ValueError` for bytes that are not text."""
     if data.startswith(BYTE_ORDER_MARKS):
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     return data.decode("utf-8-sig")
@@ -54,7 +54,7 @@ def read_text(path: Path, most: int = MAX_BYTES) -> str:
 
 
 def json_value(text: str) -> Any:
-    """Return what JSON says. Raises `ValueError` for what is none or is nested too deep."""
+    """Parse JSON. Raises `ValueError` for text that is not JSON or is nested too deep."""
     try:
         try:
             return json.loads(text)
@@ -69,7 +69,8 @@ def json_value(text: str) -> Any:
 
 
 def xml_root(text: str) -> ElementTree.Element:
-    """Return the root of XML. Raises `ValueError` for what is none, has a DOCTYPE, or is nested too deep."""
+    """Parse XML and return its root. Raises `ValueError` for text that is not XML, has a DOCTYPE, or is nested too
+    deep."""
     if "<!DOCTYPE" in text:
         raise ValueError("a DOCTYPE, which could name other files")
     parser = ElementTree.XMLParser(target=_Builder())
@@ -82,7 +83,7 @@ def xml_root(text: str) -> ElementTree.Element:
 
 
 def _damage_in_json(text: str, error: json.JSONDecodeError) -> str:
-    """Return what is wrong with a text that is no JSON: it is empty, cut off, or wrong at a line and column."""
+    """Describe why a text is not JSON: it is empty, truncated, or wrong at a line and column."""
     end = len(text.rstrip(" \t\r\n\0"))
     if not end:
         return "it is empty"
@@ -97,7 +98,7 @@ def _damage_in_json(text: str, error: json.JSONDecodeError) -> str:
 
 
 def _damage_in_xml(text: str, error: ElementTree.ParseError) -> str:
-    """Return what is wrong with a text that is no XML, as `_damage_in_json`."""
+    """Describe why a text is not XML, as `_damage_in_json` does."""
     if not text.strip():
         return "it is empty"
     return _cut_off(text.rstrip()) if error.code in _UNFINISHED else str(error)
@@ -113,7 +114,7 @@ def _integer(digits: str) -> int | float:
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """What builds the tree, and counts its levels."""
+    """A tree builder that counts levels."""
 
     def __init__(self) -> None:
         super().__init__()

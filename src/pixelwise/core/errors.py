@@ -1,4 +1,4 @@
-"""The errors a user can cause, each saying where, what was found, what was expected and what to do."""
+"""Errors that a user can cause. Each says where, what was found, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ from pathlib import Path
 
 
 class PixelwiseError(Exception):
-    """A mistake in what pixelwise was given, told so that it can be mended; the base of all others.
+    """A mistake in what pixelwise was given; the base of all other errors. The message says how to correct it.
 
     The command line prints the message and exits with code 2.
 
     Parameters
     ----------
-    where
-        The file, directory or parameter that is wrong.
-    found, expected
-        What complete the sentences "found ..." and "expected ...".
-    remedy
-        One full sentence that says what to do.
+    where The file, directory or parameter that is wrong. found, expected The ends of the sentences "found ..." and
+        "expected ...". remedy One full sentence that says what to do.
 
     Examples
     --------

@@ -11,7 +11,7 @@ STUDIO_PACKAGES = ("starlette", "uvicorn")
 
 
 def require_train_extra(where: str) -> None:
-    """Raise `MissingDependencyError` where pixelwise was installed without what training needs."""
+    """Raise `MissingDependencyError` if packages that training needs are not installed."""
     missing = [name for name in TRAIN_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         packages = f"no package {', '.join(missing)}"
@@ -19,7 +19,7 @@ def require_train_extra(where: str) -> None:
 
 
 def require_studio_extra(where: str) -> None:
-    """Raise `MissingDependencyError` where pixelwise was installed without what the studio needs."""
+    """Raise `MissingDependencyError` if packages that the studio needs are not installed."""
     missing = [name for name in STUDIO_PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         packages, remedy = f"no package {', '.join(missing)}", "Run pip install 'pixelwise[studio,train]'."

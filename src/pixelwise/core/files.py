@@ -30,8 +30,7 @@ def sha256(path: Path) -> str:
 
 
 def special_file_kind(path: Path) -> str | None:
-    """Return what stands at a path, links followed, in words, where it is there and no regular file: opening it may
-    wait for ever."""
+    """Describe what lies at a path, links followed, if it is not a regular file: opening a pipe may block for ever."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # what opens it tells of that
@@ -41,8 +40,8 @@ def special_file_kind(path: Path) -> str | None:
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file, or a link to one, to read its bytes. Raises `OSError` where that is not possible, and for
-    anything else."""
+    """Open a regular file, or a link to one, to read its bytes. Raises `OSError` if that fails, or for anything that is
+    not a file."""
     if kind := special_file_kind(path):
         raise OSError(errno.EINVAL, f"{kind}, not a file", str(path))
     return path.open("rb")
@@ -52,9 +51,8 @@ def open_regular(path: Path) -> BufferedReader:
 def write_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path in the directory of `path`; on success it becomes `path`, on failure it is removed.
 
-    The parent directory is made where it is missing. What is `durable` is there after a crash of the machine, too, once
-    this has ended. A disk that is full or read-only raises `OutputError`; whatever stood at `path` before is then still
-    there, untouched.
+    The parent directory is made where it is missing. If `durable`, the file survives a crash of the machine once this
+    has ended. A disk that is full or read-only raises `OutputError`; an earlier file at `path` is then unchanged.
     """
     with output_errors(path), temporary_path(path) as temporary:
         mode = _mode_of_new_files(temporary)
@@ -68,8 +66,8 @@ def write_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def _mode_of_new_files(path: Path) -> int:
-    """Return the permissions that a file made at `path`, where there is none, gets from the umask, which can only be
-    read by setting it for the whole process."""
+    """Return the permissions that a new file at `path` gets from the umask. A file is made to find out, because the
+    umask can only be read by setting it for the whole process."""
     handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
         return stat.S_IMODE(os.fstat(handle).st_mode)
@@ -80,8 +78,8 @@ def _mode_of_new_files(path: Path) -> int:
 
 @contextlib.contextmanager
 def output_errors(path: Path, go_on: str = "") -> Iterator[None]:
-    """Make an `OSError` that comes up while `path` is written an `OutputError`; `go_on` says how to go on, if not by
-    writing anew."""
+    """Turn an `OSError` raised while `path` is written into an `OutputError`. `go_on` says how to continue, if not by
+    writing again."""
     try:
         yield
     except OSError as error:
@@ -89,7 +87,7 @@ def output_errors(path: Path, go_on: str = "") -> Iterator[None]:
 
 
 def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
-    """Return what keeps `path` from being written, and what to do about it."""
+    """Return the reason why `path` cannot be written, and what to do about it."""
     found, expected = error.strerror or str(error), "a place that can be written"
     other = "choose another `out`"
     remedy = f"Free some space{f', {go_on},' if go_on else ''} or {other}."
@@ -113,7 +111,7 @@ def output_error(path: Path, error: OSError, go_on: str = "") -> OutputError:
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds; an empty one where it is missing, damaged or holds something else."""
+    """Return the object in a JSON file; an empty one if the file is missing, damaged or holds something else."""
     try:
         content = json_value(read_text(path))
     except (OSError, ValueError):
@@ -124,14 +122,15 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     r"""Write `text` as UTF-8 to `path`, whole or not at all.
 
-    The bytes of a file name that are not UTF-8 are written as `\udce9`, in JSON the escape of what Python has for them.
+    Bytes of file names that are not UTF-8 are written as escapes such as `\udce9`, which is how JSON writes Python's
+    surrogates.
     """
     with write_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _sync_directory(folder: Path) -> None:
-    """Have the names in a directory written to disk, where the system does that."""
+    """Flush the names in a directory to disk, where the system supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

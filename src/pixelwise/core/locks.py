@@ -21,17 +21,15 @@ else:
 
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.1
-"""How often, and how long apart, a lock is tried: another process may be looking at it, or about to release it."""
+"""Number of tries for a lock, and seconds between them: another process may be testing it, or about to release it."""
 FAR = 2**40
-"""The byte that is locked on Windows, where nobody else can read what is locked."""
+"""The byte that is locked on Windows, where other processes cannot read locked bytes."""
 _HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 def try_to_lock(handle: int) -> bool | None:
-    """Lock an open file for this process alone.
-
-    Returns `True` where that is done, `False` where another process holds it, and `None` where the file system has no
-    locks.
+    """Lock an open file for this process. Returns `True` on success, `False` if another process holds it, and `None` if
+    the file system has no locks.
     """
     try:
         if sys.platform == "win32":
@@ -45,7 +43,7 @@ def try_to_lock(handle: int) -> bool | None:
 
 
 def open_file(path: Path) -> int:
-    """Return a handle of a file to read and to write, made where it is missing. Raises `OSError`."""
+    """Open a file for reading and writing; create it if it is missing. Raises `OSError`."""
     return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
 
 
@@ -87,18 +85,17 @@ def remove_locked(handle: int, path: Path) -> None:
 
 
 class LockFile:
-    """A file that one process at a time holds, and that says which."""
+    """A lock file that one process at a time holds and that names its holder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_locked = False
-        """Whether others are kept out: not where the file system has no locks."""
+        """Whether other processes are kept out. `False` if the file system has no locks."""
         self._handle = -1
 
     def take(self) -> bool:
-        """Make the file and hold it; return whether that is done, or another process holds it.
-
-        Raises `OSError` where the file cannot be made.
+        """Create and lock the file. Returns `False` if another process holds it. Raises `OSError` if the file cannot be
+        created.
         """
         opened = open_locked(self.path)
         if opened is None:
@@ -133,6 +130,6 @@ class LockFile:
         return f"process {content['pid']} on {content['host']}, since {content['since']}"
 
     def release(self) -> None:
-        """Remove the file, for others to take it."""
+        """Remove the file, so that others can take it."""
         remove_locked(self._handle, self.path)
         self.is_locked = False

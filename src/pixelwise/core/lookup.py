@@ -1,4 +1,4 @@
-"""Tables looked up, and values counted, over whole images some rows at a time: numpy makes 8 bytes of each index."""
+"""Table look-up and counting over whole images, some rows at a time: numpy turns each index into 8 bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 Int64 = npt.NDArray[np.int64]
 
 AT_ONCE = 2**20
-"""Pixels that are worked on at a time."""
+"""Pixels processed at a time."""
 
 
 def rows_of(shape: tuple[int, ...]) -> Iterator[slice]:

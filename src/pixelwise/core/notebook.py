@@ -37,7 +37,7 @@ class NotebookBar:
         self._handle: Any = display.display(display.HTML(_bar(title, 0, 1, "")), display_id=True)
 
     def update(self, done: int, total: int, text: str = "") -> None:
-        """Draw that `done` of `total` are behind, with a text beside it; at most every `REFRESH_SECONDS`."""
+        """Show that `done` of `total` are finished, with a text beside the bar; at most every `REFRESH_SECONDS`."""
         now = time.perf_counter()
         if done < total and now - self._drawn_at < REFRESH_SECONDS:
             return

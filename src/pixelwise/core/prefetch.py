@@ -1,4 +1,4 @@
-"""Working ahead: other threads read and predict the next images while what is at hand is looked at."""
+"""Prefetching: background threads process the next items while the caller uses the current one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ R = TypeVar("R")
 def prefetch(
     function: Callable[[T], R], items: Iterable[T], threads: int = 1
 ) -> Generator[tuple[T, Future[R]], None, None]:
-    """Yield each item with `function(item)` to come, in order; `threads` threads are at most one item each ahead.
-
-    An error of `function` is raised where its `result()` is asked for. Leaving the loop early waits for the calls under
-    way.
+    """Yield each item with the future of `function(item)`, in order. Each of `threads` threads works at most one item
+    ahead. An error of `function` is raised by the future's `result()`. Leaving the loop early waits for calls in
+    progress.
     """
     with ThreadPoolExecutor(threads, "ahead") as pool:
         coming: deque[tuple[T, Future[R]]] = deque()

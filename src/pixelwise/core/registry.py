@@ -46,12 +46,9 @@ class Registry(Generic[T]):
         self._has_entry_points = False
 
     def register(self, name: str, entry: T | str, *, replace: bool = False) -> None:
-        """Add an entry, with `replace` also in the place of another one.
+        """Add an entry; with `replace`, it may replace another one.
 
-        Raises
-        ------
-        OptionError
-            The name is taken.
+        Raises ------ OptionError The name is taken.
         """
         if not replace and name in self._entries and self._entries[name] != entry:
             remedy = "Register it under another name."
@@ -85,7 +82,7 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        """Yield the names: first those that come with pixelwise, then the others."""
+        """Yield the names: first pixelwise's, then those of packages."""
         self._add_entry_points()
         return iter(self._entries)
 
@@ -93,7 +90,7 @@ class Registry(Generic[T]):
         return sum(1 for _ in self)
 
     def source_of(self, name: str) -> str | None:
-        """Return the text `module:attribute` of an entry that is given by one, `None` for any other."""
+        """Return `module:attribute` of an entry that is imported lazily, `None` for any other."""
         entry: Any = self._entries.get(name)
         return entry if isinstance(entry, str) else None
 

@@ -1,6 +1,6 @@
-"""YAML of anybody's, read within bounds: by PyYAML's safe loader, which here counts what it reads.
+"""YAML from untrusted files, read within bounds by a safe loader of PyYAML that counts what it reads.
 
-Depth, numbers, and what aliases stand for are limited; nothing of a file's is called.
+Depth, numbers and the expansion of aliases are limited; no constructor of a file is called.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import yaml
 from pixelwise.core.documents import MAX_DEPTH, MAX_DIGITS, MAX_LIST_BYTES
 
 MAX_VALUES = 50_000
-"""Of a file, with everything written out that its aliases stand for."""
+"""Values of a file, with its aliases expanded."""
 _REASON = 300
 
 
 def yaml_value(text: str) -> Any:
-    """Return what YAML says. Raises `ValueError` for what is none or is beyond the bounds of this module."""
+    """Parse YAML. Raises `ValueError` for text that is not YAML or exceeds the bounds of this module."""
     if len(text) > MAX_LIST_BYTES:
         raise ValueError(f"{len(text):,} characters, more than {MAX_LIST_BYTES:,}")
     try:

@@ -1,4 +1,4 @@
-"""Packages that report to their makers are imported here, and nowhere else, so that they do not."""
+"""Silent imports: packages that report to their makers are imported here, and nowhere else, with reporting off."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ SWITCHES = {"ORT_DISABLE_TELEMETRY": "1"}
 """Environment variables that onnxruntime reads once, when it is imported: without, it writes a device id and a database
 of events to the user's cache, and sends them to Microsoft."""
 REPORTERS = ("openvino_telemetry",)
-"""Packages that do nothing but report: OpenVINO sends its import to Google Analytics through this one where it can be
-imported, and does without where it cannot."""
+"""Packages that only report. OpenVINO reports its import to Google Analytics through this one, and works without it."""
 _LOCK = threading.Lock()
 
 
@@ -25,8 +24,7 @@ def import_silently(name: str) -> Any:
     The environment variables of `SWITCHES` are set while the import runs, since onnxruntime reads them then, and put
     back after it.
 
-    Of a package that the host has imported before, what it does is the host's choice. Raises `ImportError` as `import`
-    does.
+    If the host imported the package before, its choice stands. Raises `ImportError` as `import` does.
     """
     with _LOCK, _switched_off():
         return importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""Temporary files beside what they will become, and what processes that were killed left of them.
+"""Temporary files beside their final place, and the removal of those that killed processes left.
 
 A temporary file `.pixelwise-RANDOM.tmp.png` has a lock file `.pixelwise-RANDOM.lock`, which its process makes before
 it and removes after it. Where nobody holds the lock, the process is dead, and the next that writes there removes both.
@@ -19,10 +19,10 @@ from pixelwise.core.locks import is_at, remove_locked, try_to_lock
 PREFIX = ".pixelwise-"
 LOCK, TEMPORARY = ".lock", ".tmp"
 MOST_SUFFIX = 100
-"""In bytes. A longer suffix is no kind of file, and would make a name that is too long."""
+"""Bytes. A longer suffix is not a file type, and would make the name too long."""
 _NAME = re.compile(r"(\.pixelwise-[a-z0-9_]{8})(\.lock|\.tmp(\..*)?)", re.DOTALL)
 _cleared: set[Path] = set()
-"""Directories that this process has cleared already."""
+"""Directories that this process has already cleared."""
 
 
 @contextlib.contextmanager
@@ -49,7 +49,7 @@ def temporary_path(path: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of dead processes in a directory, and nothing else.
 
-    What another process is writing stays, and so does everything where the file system has no locks to tell that by.
+    Files that another process is writing stay. If the file system has no locks, all stay.
     """
     members: dict[str, list[Path]] = {}
     with contextlib.suppress(OSError), os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""Text, names above all, made fit for where it goes: a terminal, a page, a spreadsheet, a file system."""
+"""Text made safe for its destination: a terminal, a page, a spreadsheet, a file system."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 import reprlib
 
 MOST_NAME_BYTES = 255
-"""Of a file's name, in UTF-8, on the file systems in use."""
+"""Bytes of a file name in UTF-8 that common file systems allow."""
 DIGITS = 8
-"""Of its hash in a name that was cut."""
+"""Hash digits at the end of a shortened name."""
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
-"""Surrogates, but for those that stand for a byte of a file name that is not UTF-8."""
+"""Surrogates, except those that stand for a byte of a file name that is not UTF-8."""
 _CONTROLS = "\x00-\x1f\x7f-\x9f"
 _DIRECTIONS = "\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""What turns the direction of the text around it, or breaks lines."""
+"""Characters that change the direction of text around them, or break lines."""
 _HIDDEN = re.compile(f"[{_CONTROLS}{_DIRECTIONS}]")
 _HIDDEN_BUT_BREAKS = re.compile(f"(?!\n)[{_CONTROLS}{_DIRECTIONS}]")
 _REPR = reprlib.Repr()
@@ -51,12 +51,12 @@ def short_repr(value: object) -> str:
 
 
 def quantity(count: int, noun: str) -> str:
-    """Return a number of things in words: 1 image, 1,200 images."""
+    """Return a count with its noun: 1 image, 1,200 images."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def is_text(name: object) -> bool:
-    """Return whether a name of a file is text: in UTF-8, which other programs and files of text ask for."""
+    """Return whether a file name is valid UTF-8, as other programs and text files require."""
     try:
         str(name).encode()
     except UnicodeEncodeError:

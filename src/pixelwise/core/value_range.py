@@ -17,7 +17,8 @@ Values = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class ValueRange:
-    """For red, green and blue the values that become 0 and 255; those between are spread evenly, those beyond cut off.
+    """For red, green and blue the values that become 0 and 255; values between are scaled linearly, values beyond are
+    clipped.
 
     Images of 8 bits stay as they are, whatever the range. Raises `OptionError` for other than three finite values each.
     """
@@ -30,7 +31,7 @@ class ValueRange:
             raise OptionError("value range", f"{self.low} to {self.high}", "3 finite values each", "Measure it again.")
 
     def scale(self, values: Values) -> UInt8:
-        """Return values (height, width, 1 or 3) as uint8 (height, width, 3); what is no number becomes 0."""
+        """Return values (height, width, 1 or 3) as uint8 (height, width, 3); NaN becomes 0."""
         if values.dtype == np.uint8:
             return np.ascontiguousarray(values) if values.shape[2] == 3 else np.repeat(values, 3, axis=2)
         channels = range(values.shape[2])
@@ -57,4 +58,4 @@ def _eight_bits(values: Values, low: float, high: float) -> UInt8:
 
 
 FULL = ValueRange((0.0,) * 3, (65535.0,) * 3)
-"""All of 16 bits: what model files and runs mean that were written before they stored a range."""
+"""The full range of 16 bits: the meaning of model files and runs from before ranges were stored."""
