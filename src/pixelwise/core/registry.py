@@ -48,7 +48,10 @@ class Registry(Generic[T]):
     def register(self, name: str, entry: T | str, *, replace: bool = False) -> None:
         """Add an entry; with `replace`, it may replace another one.
 
-        Raises ------ OptionError The name is taken.
+        Raises
+        ------
+        OptionError
+            The name is taken.
         """
         if not replace and name in self._entries and self._entries[name] != entry:
             remedy = "Register it under another name."

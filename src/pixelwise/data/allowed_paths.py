@@ -1,4 +1,4 @@
-"""Where the files of a data set may lie: under its root, whatever annotations, lists and links name."""
+"""The folders in which a data set's files may lie: its root, whatever annotations, lists and links name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Annotation files as people have them: JSON and YAML in any encoding that says itself, however damaged.
+"""Annotation files: JSON and YAML in UTF-8 or UTF-16, possibly damaged.
 
 Windows editors and PowerShell put a byte order mark first, or write UTF-16.
 """
@@ -31,20 +31,19 @@ _SHOWN_DIGITS = 30
 
 
 def parse_json(path: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises `OSError` where it cannot be read, and `ValueError` for what is no JSON or is nested too deep to be read.
+    """Parse a JSON file. Raises `OSError` if it cannot be read, and `ValueError` if it is not JSON or is nested too
+    deep.
     """
     return json_value(read_text(path))
 
 
 def parse_yaml(path: Path) -> Any:
-    """Return what a YAML file holds. Raises as `parse_json`, and for one beyond the bounds of `safe_yaml`."""
+    """Parse a YAML file. Raises as `parse_json`, and for files beyond the bounds of `safe_yaml`."""
     return yaml_value(read_text(path, MAX_LIST_BYTES))
 
 
 def keys_in(path: Path, keys: Iterable[str]) -> set[str]:
-    """Return which keys a JSON file has, at any depth and in any order; none where it cannot be read.
+    """Return the keys of a JSON file, at any depth and in any order; none if it cannot be read.
 
     The file is searched and not parsed: such files may be large.
     """
@@ -69,7 +68,7 @@ def first_key(path: Path, keys: Sequence[str]) -> str | None:
 
 
 def shorten(text: str) -> str:
-    """Return a text that fits into a message, on one line, whatever the file holds there."""
+    """Return a text shortened to one line, for a message."""
     text = text[: 2 * _SHOWN]
     if not is_class_name(text):
         text = "".join(letter if is_class_name(letter) else ascii(letter)[1:-1] for letter in text)

@@ -1,6 +1,6 @@
-"""Values in annotation files, each taken for what it should be or refused: ids, flags, sizes, coordinates.
+"""Conversion of values in annotation files: ids, flags, sizes, coordinates. Nonsense is refused.
 
-Whatever type a file gives: no reader of a layout reads such a value on its own.
+Readers of layouts convert such values only here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pixelwise.raster.image import image_size
 
 Id = int | str
 MAX_UNSEEN = 2**24
-"""The largest size, in pixels, that an annotation file is believed of an image that cannot be read."""
+"""The largest size, in pixels, that an annotation file may state for an image that cannot be read."""
 
 
 class SizeMismatchError(MaskError):
@@ -27,7 +27,7 @@ class SizeMismatchError(MaskError):
 
 
 def as_id(value: object) -> Id | None:
-    """Return an id to compare by: a number, however it is written, or a text; `None` for what is no id."""
+    """Return an id for comparison: a number, however it is written, or a text; `None` if it is not an id."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str) and value.strip():
@@ -73,7 +73,8 @@ def resolve_size(stated: tuple[object, object], image: Path, where: Path) -> tup
 
 
 def finite_numbers(values: Sequence[Any]) -> list[float] | None:
-    """Return numbers, or words that are some, as floats; `None` where one is none, not finite, or beyond `FARTHEST`."""
+    """Return numbers, or texts of numbers, as floats; `None` if one is not a number, not finite, or beyond
+    `FARTHEST`."""
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""What a data set has lost on its way into another layout, which could not hold it."""
+"""What a data set loses in another layout, which cannot store it."""
 
 from __future__ import annotations
 

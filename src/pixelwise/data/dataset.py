@@ -1,4 +1,4 @@
-"""What every layout is read into: items in splits, and the samples behind them."""
+"""The result of reading any layout: items in splits, and their samples."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ class Dataset:
         return Sample(image, labels.label_map, instance_map)
 
     def read_unlabelled(self, item: Item) -> Sample:
-        """Read an item's image, with a label map that knows nothing. Raises `ImageError` where that is not possible."""
+        """Read an item's image, with a label map without labels. Raises `ImageError` if it cannot be read."""
         image = self.read_image(item)
         return Sample(image, np.full(image.shape[:2], IGNORE_INDEX, np.uint8))
 
@@ -267,7 +267,7 @@ class Dataset:
                 yield split, item
 
     def without(self, images: set[Path]) -> Dataset:
-        """Return this data set less the items whose image is among `images`."""
+        """Return this data set without the items whose image is among `images`."""
         splits = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}
         return replace(self, splits=splits)
 

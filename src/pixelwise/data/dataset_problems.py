@@ -1,4 +1,4 @@
-"""Problems of a data set as a whole: copies between splits, empty splits, absent classes, names that are alike."""
+"""Problems of a data set as a whole: duplicates across splits, empty splits, absent classes, similar class names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Labels of an image as it is stored, where its EXIF orientation has viewers show it turned.
+"""Labels drawn on the stored image, where its EXIF orientation makes viewers rotate it.
 
-Cameras store photos lying and write how to turn them; tools that pass over that draw labels on the lying photo. Labels
-of a photo that is turned by a quarter, and is no square, tell by their size which of the two they were drawn on.
+Cameras store photos as the sensor reads them and record how to rotate them. Tools that ignore this record draw labels
+on the stored photo. If a photo is rotated by a quarter turn and is not square, the size of its labels shows on which of
+the two they were drawn.
 """
 
 from __future__ import annotations

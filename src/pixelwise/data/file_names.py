@@ -1,4 +1,4 @@
-"""Names of images that any file system takes, in any layout."""
+"""Image names that are valid on any file system and in any layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.references import distinct_names
 
 MOST_BYTES = 200
-"""Of an image's name without its ending: layouts add up to 30 to it in the names of labels."""
+"""Bytes of an image's name without its ending: layouts add up to 30 for the names of labels."""
 _UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """Control characters, which would end a line of a list, and bytes that are no UTF-8, which annotations cannot hold."""
 

@@ -1,7 +1,7 @@
-"""Masks whose foreground and background may be swapped, told by the images.
+"""Detection of masks whose foreground and background may be swapped, by comparing the images.
 
-In an inverted mask the foreground looks as the background of the other images does, and lies where that lies. Either
-alone may be so in a sound data set: an object that fills its image, a cell stained the other way round.
+In an inverted mask the foreground looks like the background of other images and lies where that lies. Either alone also
+occurs in sound data sets: an object that fills its image, a cell with inverse staining.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CELLS = 8
 LEVELS, RANKS = 6, 8
 """Levels of each colour, and ranks of brightness and of contrast within an image, by which pixels are alike."""
 LEAST = 10
-"""Fewer images of two classes tell nothing."""
+"""Least number of images of two classes."""
 TELLING = 0.75
 """Least median accuracy with which the looks of the other images tell foreground from background."""
 SURE = 0.85

@@ -27,29 +27,29 @@ from pixelwise.raster.tiff import read_page
 
 Values = npt.NDArray[Any]
 KINDS = {
-    "unreadable": "an image or mask that is damaged, truncated or of a kind that is not read",
+    "unreadable": "an image or mask that is damaged, truncated or of an unsupported type",
     "size_mismatch": "a mask of another size than its image",
     "unknown_value": "a mask with a value or colour that is no class",
     "jpeg_mask": "a mask stored as JPEG, which smears class values",
     "missing_mask": "an image without a mask",
     "missing_image": "a mask without an image, or a name in a list without one",
-    "duplicate": "an image that is in another split too",
-    "resized_mask": "masks whose values between others are traces of smoothing or resizing",
+    "duplicate": "an image that is also in another split",
+    "resized_mask": "masks with values between classes, left by smoothing or resizing",
     "inverted_mask": "a mask whose foreground and background may be swapped",
-    "assumed": "what the data leave in doubt, how it was read, and how to say otherwise",
+    "assumed": "a doubt, how the data were read, and how to choose another reading",
     "mended": "objects that overlap, lie outside the image or have no pixel, soft edges, and what was done about it",
     "passed_over": "files that were not read, and why",
     "missing_objects": "objects in a mask that have no id in an instance map, or no instance map",
-    "unlabelled": "an image without one labelled pixel",
-    "narrow_range": "an image deeper than 8 bits whose values take little of the range of the training images",
-    "pages": "a TIFF, or an animated GIF, PNG or WebP, of several images, of which the first alone is read",
+    "unlabelled": "an image without a labelled pixel",
+    "narrow_range": "an image of more than 8 bits that uses little of the training images' range",
+    "pages": "a TIFF or animation of several images, of which only the first is read",
     "no_train": "no image to train on",
-    "no_val": "no image to choose the best weights by",
+    "no_val": "no image for choosing the best weights",
     "empty_class": "a class without a pixel in any split",
     "class_lists": "lists of classes that contradict each other",
     "one_class": "training images that show a single class",
-    "class_not_in_train": "a class that occurs in other splits alone",
-    "class_not_in_val": "a class of which validation shows nothing",
+    "class_not_in_train": "a class that occurs only in other splits than train",
+    "class_not_in_val": "a class that does not occur in validation",
 }
 """The kinds of problems, each with its meaning."""
 
@@ -57,7 +57,7 @@ HARMLESS = (
     *("mended", "assumed", "passed_over", "inverted_mask", "no_val", "narrow_range", "pages", "empty_class"),
     "class_not_in_val",
 )
-"""The kinds that do not harm a training. Any other makes `pixelwise check` exit with 1."""
+"""Kinds that do not harm a training. Any other kind makes `pixelwise check` exit with 1."""
 
 NARROW = 1 / 16
 """An image with less than this share of the range of the training images is reported."""
@@ -86,7 +86,7 @@ class ItemCheck:
 
 
 def check_item(dataset: Dataset, item: Item) -> ItemCheck:
-    """Return what an item's files hold and what is wrong with them. Raises nothing for a wrong file."""
+    """Return what an item's files hold and what is wrong with them. A bad file is reported, not raised."""
     problems: list[Problem] = []
     size, digest, depth, looks = _read_image_facts(
         dataset, item, problems

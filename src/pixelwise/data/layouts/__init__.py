@@ -1,4 +1,4 @@
-"""The table of data set layouts; one file a layout: how it is recognised, read and written."""
+"""The table of data set layouts. Each has one file, with how it is recognised, read and written."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ LAYOUTS: Registry[Layout] = Registry(
 """Every layout by its name, in the order in which they are tried; see `recognise_layout`."""
 
 FALLBACK = "folders"
-"""What a directory is read as that no other layout recognises."""
+"""The layout of directories that no other layout recognises."""

@@ -1,4 +1,4 @@
-"""One mask file an object, as in Kaggle's Data Science Bowl 2018: nuclei in microscope images.
+"""One mask file per object, as in Kaggle's Data Science Bowl 2018: nuclei in microscope images.
 
 Caicedo et al., "Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl", Nature Methods 2019,
 doi:10.1038/s41592-019-0612-7.

@@ -1,4 +1,4 @@
-"""Texts about mask values that are read in the usual way and may mean something else."""
+"""Messages about mask values that are read in the usual way but may mean something else."""
 
 from __future__ import annotations
 
