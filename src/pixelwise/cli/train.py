@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def train(
     data: Data,
     out: Annotated[
-        Path, typer.Option(help="Directory of the run: made new, or gone on with by --resume.", callback=check_path)
+        Path,
+        typer.Option(help="Directory of the run, new or empty; --resume continues the run there.", callback=check_path),
     ],
     *,
     format: Format = None,

@@ -48,66 +48,67 @@ class TrainOptions:
     ] = None
     model: Annotated[str | None, Option("See `pixelwise models`.", MODEL, default="fpn")] = None
     encoder: Annotated[str | None, Option("See `pixelwise encoders`.", MODEL, default="the model's")] = None
-    width: Annotated[float | None, Option("Factor on the model's channels, where it has one.", MODEL)] = None
+    width: Annotated[float | None, Option("Scale factor of the channels, for models that have one.", MODEL)] = None
     model_options: Annotated[
         tuple[str, ...] | None,
-        Option("KEY=VALUE that only this model takes, may be repeated.", MODEL, flag="option"),
+        Option("KEY=VALUE, an option of this model only. May be repeated.", MODEL, flag="option"),
     ] = None
-    minutes: Annotated[float | None, Option("Wall time, everything included.", LENGTH, default="10")] = None
+    minutes: Annotated[float | None, Option("Wall-clock minutes, everything included.", LENGTH, default="10")] = None
     epochs: Annotated[int | None, Option("Passes over the training images, instead of `minutes`.", LENGTH)] = None
-    seed: Annotated[int | None, Option("Every random draw follows from it.", START, default="0")] = None
-    resume: Annotated[bool, Option("Go on with the run in `out`; more `epochs` extend it.", START)] = False
-    overwrite: Annotated[bool, Option("Remove the run that is in `out` first.", START)] = False
-    start_from: Annotated[Path | None, Option("Run whose weights to start from.", START, flag="from")] = None
-    config: Annotated[Path | None, Option("Repeat the run of this config.yaml, but for what else is typed.", START)] = (
-        None
-    )
+    seed: Annotated[int | None, Option("Seed of all random draws.", START, default="0")] = None
+    resume: Annotated[bool, Option("Continue the run in `out`; more `epochs` extend it.", START)] = False
+    overwrite: Annotated[bool, Option("Replace the run in `out`.", START)] = False
+    start_from: Annotated[Path | None, Option("Start from the weights of this run.", START, flag="from")] = None
+    config: Annotated[
+        Path | None, Option("Repeat the run of this config.yaml; other options given take precedence.", START)
+    ] = None
     pretrained: Annotated[bool | None, Option("Start the encoder from ImageNet weights.", START, default="yes")] = None
     encoder_weights: Annotated[
-        Path | None, Option("File to start the encoder from, as torchvision or timm lays weights out.", START)
+        Path | None, Option("Weights file for the encoder, in the layout of torchvision or timm.", START)
     ] = None
     freeze_through: Annotated[
         int | None,
-        Option("Stride up to which a pretrained encoder stays as it is.", RECIPE, default="32; 0 for an FCN"),
+        Option("Freeze the layers of a pretrained encoder up to this stride.", RECIPE, default="32; 0 for an FCN"),
     ] = None
     recipe: Annotated[
-        Literal["fcn", "segnet", "unet"] | None, Option("Train as the authors of a classic did.", RECIPE)
+        Literal["fcn", "segnet", "unet"] | None,
+        Option("Train with the solver that the paper of this model describes.", RECIPE),
     ] = None
-    loss: Annotated[str | None, Option("Loss of the classes: a registered name.", RECIPE, default="cross_entropy")] = (
-        None
-    )
+    loss: Annotated[
+        str | None, Option("Loss of the class logits: a registered name.", RECIPE, default="cross_entropy")
+    ] = None
     class_weights: Annotated[
         Literal["none", "softened", "median"] | None,
-        Option("How far rare classes count more.", RECIPE, default="softened"),
+        Option("How much more rare classes weigh in the loss.", RECIPE, default="softened"),
     ] = None
     reduction: Annotated[
         Literal["mean", "sum", "pixels"] | None,
         Option(
-            "The sum of the pixels' losses, over their weight, not divided, or over their number.",
+            "Divide the sum of pixel losses by their weights (mean), by nothing (sum), or by their number (pixels).",
             RECIPE,
             default="mean",
         ),
     ] = None
     border_weight: Annotated[
-        float | None, Option("w0 of U-Net's weights between touching objects.", RECIPE, default="0, none")
+        float | None, Option("w0 of U-Net's border weights between touching objects.", RECIPE, default="0, none")
     ] = None
     elastic: Annotated[
         float | None, Option("Standard deviation of elastic deformation in pixels.", RECIPE, default="0, none")
     ] = None
-    rotate: Annotated[bool | None, Option("For images in any orientation: cells, maps, scans.", RECIPE)] = None
+    rotate: Annotated[bool | None, Option("For images without a fixed orientation: cells, maps, scans.", RECIPE)] = None
     augmentations: Annotated[
         tuple[str, ...] | None,
-        Option("Further augmentation of the crops: a registered name, may be repeated.", RECIPE, flag="augmentation"),
+        Option("Additional augmentation: a registered name. May be repeated.", RECIPE, flag="augmentation"),
     ] = None
-    stages: Annotated[bool, Option("An FCN from the coarsest on, each from the last.", RECIPE)] = False
+    stages: Annotated[bool, Option("Train FCN-32s, 16s and 8s in turn, each from the one before.", RECIPE)] = False
     skip_bad: Annotated[bool, Option("Leave out images that would spoil training.", DATA)] = False
     folds: Annotated[
         int | None,
-        Option("For sets too small to split: the number of parts for cross-validation.", DATA),
+        Option("Cross-validate with this many folds, for data sets too small to split.", DATA),
     ] = None
     metrics: Annotated[
         tuple[str, ...] | None,
-        Option("Further metric of the model file: a registered name, may be repeated.", DATA, flag="metric"),
+        Option("Additional metric: a registered name. May be repeated.", DATA, flag="metric"),
     ] = None
 
     @property
