@@ -79,3 +79,41 @@ def test_full_disk_leaves_the_journal_as_it_was(tmp_path):
     journal._file = file
     assert journal.append({"type": "stroke"}) == 2
     journal.close()
+
+
+def test_damaged_last_line_is_dropped_told_and_kept(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    _write(path, 2)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + b'{"number": 2, "ty\n')
+    journal = Journal(path)
+    assert len(journal.load()) == 1
+    assert "damaged" in journal.remark
+    journal.close()
+    assert (tmp_path / "journal-dropped.jsonl").read_bytes() == b'{"number": 2, "ty\n'
+
+
+@pytest.mark.parametrize("number", [1, 3, "2", None])
+def test_whole_last_line_of_another_number_is_an_error(tmp_path, number):
+    path = tmp_path / "journal.jsonl"
+    _write(path, 1)
+    content = path.read_bytes() + json.dumps({"number": number, "type": "clear"}).encode() + b"\n"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="a damaged line 2"):
+        Journal(path).load()
+    assert path.read_bytes() == content
+
+
+def test_nothing_is_written_to_a_journal_that_was_moved(tmp_path):
+    path = tmp_path / "studio" / "journal.jsonl"
+    _write(path, 1)
+    journal = Journal(path)
+    journal.load()
+    path.parent.rename(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="moved or removed"):
+        journal.append({"type": "clear"})
+    assert journal.read(1)["type"] == "stroke"
+    (tmp_path / "elsewhere").rename(path.parent)
+    assert journal.append({"type": "clear"}) == 2
+    journal.close()
+    assert len(path.read_bytes().splitlines()) == 2

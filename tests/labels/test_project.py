@@ -10,7 +10,8 @@ from PIL import Image
 
 from pixelwise.core.errors import DataError, OptionError, OutputError, RunError
 from pixelwise.data import open_dataset
-from pixelwise.labels import label_store
+from pixelwise.labels import image_labels, label_store, project_files
+from pixelwise.labels import project as project_module
 from pixelwise.labels.project import Project, open_project
 from pixelwise.raster.image import read_values
 
@@ -408,3 +409,157 @@ def test_classes_come_with_the_changes_that_led_to_them(tmp_path):
         moves.watcher.join()
     ((classes, changes),) = answers
     assert (classes.names, len(changes)) in ((("a", "b", "c"), 0), (("b", "c"), 1))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"number":2,"image":"a.png","type":"lasso"}',
+        '{"number":2,"image":"a.png","type":"mark_test"}',
+        '{"number":2,"image":"a.png","type":"redo","of":1}',
+        '{"number":2,"image":"a.png","type":"undo","of":7}',
+        '{"number":2,"image":null,"type":"stroke"}',
+        '{"number":2,"image":null,"type":"class_delete","class_index":9}',
+        '{"number":2,"image":null,"type":"class_recolor","class_index":0,"color":7}',
+    ],
+)
+def test_action_that_cannot_be_is_told_with_its_line(photos, line):
+    with open_project(photos) as project:
+        project.perform(DOT, "a.png")
+        journal, root = project.folder.journal, project.folder.root
+    content = journal.read_text() + line + "\n"
+    journal.write_text(content)
+    with pytest.raises(DataError, match="a damaged line 2"):
+        Project(root)
+    assert journal.read_text() == content
+
+
+def test_image_whose_actions_cannot_be_read_leaves_the_others_alone(photos):
+    with open_project(photos) as project:
+        project.perform(DOT, "a.png")
+        project.perform(DOT, "b.png")
+        root = project.folder.root
+    journal = root / ".studio" / "journal.jsonl"
+    journal.write_text(journal.read_text().replace('"width":1.0', '"width":"x"', 1))
+    (root / "masks" / "a.png").unlink()
+    with Project(root) as project:
+        assert "a damaged line 1" in project.problems[0]
+        assert project.counts("b.png") == {1: 1}
+        project.perform(stroke(3, 1), "b.png")
+        with pytest.raises(DataError, match="a damaged line 1"):
+            project.flush()
+        assert (mask_of(project, "b.png") != 255).sum() == 11
+        with pytest.raises(DataError, match="a damaged line 1"):
+            project.perform(DOT, "a.png")
+        journal.write_text(journal.read_text().replace('"width":"x"', '"width":1.0', 1))
+        project.flush()
+
+
+def test_full_disk_after_a_change_of_classes_is_made_up_for(photos, monkeypatch):
+    with open_project(photos, classes=["a", "b", "c"]) as project:
+        project.perform(stroke(3, 2), "a.png")
+        project.flush()
+        with monkeypatch.context() as patch:
+            patch.setattr(project_module, "write_class_list", refuse_to_write)
+            project.perform({"type": "class_delete", "class_index": 0})
+            assert project.counts("a.png") == {1: 10}
+            with pytest.raises(OutputError):
+                project.flush()
+            with pytest.raises(DataError, match="the last change of the classes"):
+                open_dataset(project.folder.root)
+        project.flush()
+        assert open_dataset(project.folder.root).classes.names == ("b", "c")
+        assert (mask_of(project, "a.png")[3, 5:15] == 1).all()
+
+
+def refuse_to_write(path, *_):
+    raise OutputError(path, "no space", "some", "Free some.")
+
+
+def test_masks_that_miss_a_change_of_classes_are_told_until_the_project_is_opened(photos, monkeypatch):
+    project = open_project(photos, classes=["a", "b", "c"])
+    project.perform(stroke(3, 2), "a.png")
+    project.flush()
+    monkeypatch.setattr(project, "flush", lambda: None)
+    project.perform({"type": "class_merge", "from": 0, "into": 1})
+    project.close()  # as killed
+    root = project.folder.root
+    with pytest.raises(DataError, match="open the project with"):
+        open_dataset(root)
+    Project(root).close()
+    assert open_dataset(root).classes.names == ("b", "c")
+
+
+def test_mask_that_cannot_be_written_keeps_no_other_back(photos):
+    with open_project(photos) as project:
+        masks = project.folder.masks
+        (masks / "a.png").mkdir(parents=True)
+        for name in ("a.png", "b.png", "c.jpg"):
+            project.perform(DOT, name)
+        with pytest.raises(OutputError, match=r"a\.png"):
+            project.flush()
+        assert sorted(path.name for path in masks.glob("[bc].png")) == ["b.png", "c.png"]
+        (masks / "a.png").rmdir()
+
+
+def test_images_of_one_stem_do_not_share_a_mask(photos):
+    with open_project(photos) as project:
+        root = project.folder.root
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(root / "images" / "A.jpg")
+    with Project(root) as project:
+        assert [image.name for image in project.images] == ["A.jpg", "b.png", "c.jpg"]
+        assert "one mask" in project.problems[0]
+
+
+def test_edited_class_list_is_kept_and_told(photos):
+    with open_project(photos) as project:
+        project.perform({"type": "class_rename", "class_index": 1, "name": "cell"})
+        root = project.folder.root
+    text = (root / "classes.yaml").read_text()
+    (root / "classes.yaml").write_text(text.replace("cell", "object"))  # as before: killed before it was written
+    with Project(root) as project:
+        assert project.problems == []
+    (root / "classes.yaml").write_text(text.replace("cell", "nucleus"))
+    with Project(root) as project:
+        assert "changed outside" in project.problems[0]
+    assert (root / "classes.yaml").read_text() == text
+    assert "nucleus" in (root / ".studio" / "classes-edited.yaml").read_text()
+
+
+def test_mask_changed_by_another_program_is_told(photos):
+    with open_project(photos) as project:
+        project.perform(DOT, "a.png")
+        root = project.folder.root
+    Image.fromarray(np.zeros(SIZE, np.uint8)).save(root / "masks" / "a.png")
+    with Project(root) as project:
+        assert project.problems[0].startswith("a.png: its mask was changed")
+
+
+def test_project_whose_making_was_cut_off_is_made_anew(photos, monkeypatch):
+    monkeypatch.setattr(project_files, "write_class_list", refuse_to_write)
+    with pytest.raises(OutputError, match="no space"):
+        open_project(photos)
+    monkeypatch.undo()
+    (photos / "b.png").unlink()
+    with open_project(photos) as project:
+        assert [image.name for image in project.images] == ["a.png", "c.jpg"]
+    (project.folder.root / ".studio" / "settings.json").unlink()
+    with pytest.raises(OutputError, match="no project"):
+        open_project(photos)
+
+
+def test_polygon_that_cannot_be_filled_changes_nothing(photos, monkeypatch):
+    monkeypatch.setattr(image_labels, "AT_ONCE", 1)
+    with open_project(photos) as project:
+
+        def fill_half(tile, points, class_index):
+            tile[:10] = class_index
+            raise OptionError("points", "too many crossings", "fewer", "Draw along the object.")
+
+        monkeypatch.setattr(image_labels, "paint_polygon", fill_half)
+        monkeypatch.setattr(image_labels, "SIDE", 20)
+        polygon = {"type": "polygon", "points": [[0, 0], [30, 0], [30, 50]], "class_index": 1}
+        with pytest.raises(OptionError):
+            project.perform(polygon, "a.png")
+        assert project.counts("a.png") == {}
+        assert project.number == 0

@@ -62,7 +62,7 @@ def write_atomically(path: Path, *, durable: bool = False) -> Iterator[Path]:
         temporary.chmod(mode)
         temporary.replace(path)
         if durable:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
 
 
 def _mode_of_new_files(path: Path) -> int:
@@ -129,7 +129,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def _sync_directory(folder: Path) -> None:
+def sync_directory(folder: Path) -> None:
     """Flush the names in a directory to disk, where the system supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

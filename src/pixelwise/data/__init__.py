@@ -15,6 +15,7 @@ from pixelwise.data.exif_orientation import orient_labels
 from pixelwise.data.file_names import with_file_names
 from pixelwise.data.layouts import FALLBACK, LAYOUTS
 from pixelwise.data.other_class_lists import find_conflicting_lists
+from pixelwise.data.sparse_labels import PENDING, PROJECT
 from pixelwise.data.stratify import stratify_splits
 from pixelwise.data.unrecognised import is_archive, kind_of_json
 
@@ -68,6 +69,7 @@ def open_dataset(
     layout = None if format is None else LAYOUTS[format]
     if not os.path.isdir(root):
         raise _directory_error(root)
+    _require_written(root)
     layout = layout or LAYOUTS[recognise_layout(root)]
     other = None if images_root is None else Path(images_root)
     dataset = layout.read(root, other)
@@ -78,6 +80,14 @@ def open_dataset(
     require_inside(dataset, dataset.images_root)
     dataset = stratify_splits(dataset)
     return dataset if bands is None else dataset.with_bands(bands)
+
+
+def _require_written(root: Path) -> None:
+    """Raise `DataError` for a project of the studio whose masks have, in part, other class indices than its classes."""
+    if (root / PROJECT / PENDING).is_file():
+        remedy = "Wait while the studio writes them; after a crash, open the project with `pixelwise studio` once."
+        found = "masks that do not follow the last change of the classes yet"
+        raise DataError(root, found, "masks with the indices of the classes", remedy)
 
 
 def recognise_layout(root: Path) -> str:

@@ -23,6 +23,8 @@ LEAST_PIXELS = 50
 """Fewer labelled pixels of a class are too few to learn from."""
 PROJECT = ".studio"
 """The folder that tells a studio's project, whose images are labelled one after the other."""
+PENDING = "pending"
+"""A file in it that is there while some masks have the class indices of before a change of the classes."""
 
 
 @dataclass(frozen=True)

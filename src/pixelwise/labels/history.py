@@ -126,7 +126,10 @@ class History:
             _change_classes(self.classes, action)
 
     def add(self, entry: Entry) -> None:
-        """Take the next entry of the journal into account."""
+        """Take the next entry of the journal into account.
+
+        Raises `ValueError`, `KeyError`, `TypeError`, `IndexError` or `OptionError` for one that cannot come next.
+        """
         number, kind, image = entry["number"], entry["type"], entry.get("image")
         self._newest = None
         self._count_time(entry)
@@ -140,22 +143,21 @@ class History:
             self._do_class_change(ClassChange(number, self.classes, classes, table), number)
             return
         if image is None:
-            if kind == "undo" and self._class_done:
-                self._undo_class_change(number)
-            elif kind == "redo" and self._class_undone:
-                self._do_class_change(self._class_undone.pop(), number)
+            self._step_in_classes(kind, entry)
             return
+        if not isinstance(image, str):
+            raise ValueError(f"{kind} of an image without a name")
         history = self.of(image)
         if kind in PIXEL_TYPES:
             history.done.append(number)
             history.undone.clear()
             self._forget_undone_classes()
             history.last = number
-        elif kind == "undo" and history.done:
-            history.undone.append(history.done.pop())
+        elif kind == "undo":
+            _move_last(history.done, history.undone, entry)
             history.last = number
-        elif kind == "redo" and history.undone:
-            history.done.append(history.undone.pop())
+        elif kind == "redo":
+            _move_last(history.undone, history.done, entry)
             history.last = number
         elif kind == "import":
             history.done, history.undone = [], []
@@ -165,6 +167,19 @@ class History:
             history.is_test = entry["value"]
         elif kind == "mark_done":
             history.is_done = entry["value"]
+        else:
+            raise ValueError(f"an action of type {kind[:40]!r}, which this version of pixelwise does not know")
+
+    def _step_in_classes(self, kind: str, entry: Entry) -> None:
+        changes = {"undo": self._class_done, "redo": self._class_undone}.get(kind)
+        if changes is None:
+            raise ValueError(f"{kind[:40]!r} without an image")
+        if not changes or changes[-1].number != entry["of"]:
+            raise ValueError(f"{kind} of action {entry['of']}, which is not the last one")
+        if kind == "undo":
+            self._undo_class_change(entry["number"])
+        else:
+            self._do_class_change(changes.pop(), entry["number"])
 
     def _do_class_change(self, change: ClassChange, number: int) -> None:
         self._class_done.append(change)
@@ -202,6 +217,13 @@ class History:
         if self._last_time is not None:
             self.labelling_seconds += min(max(time - self._last_time, 0.0), MOST_PAUSE_SECONDS)
         self._last_time = time
+
+
+def _move_last(source: list[int], target: list[int], entry: Entry) -> None:
+    """Move the number of the action that an undo or redo is of. Raises `ValueError` where it is not the last one."""
+    if not source or source[-1] != entry["of"]:
+        raise ValueError(f"{entry['type']} of action {entry['of']}, which is not the last one")
+    target.append(source.pop())
 
 
 def _change_classes(classes: ClassMap, action: Mapping[str, Any]) -> tuple[ClassMap, Table | None]:

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import DataError
-from pixelwise.core.files import output_errors
+from pixelwise.core.errors import DataError, OutputError
+from pixelwise.core.files import output_errors, sync_directory
+from pixelwise.core.text import short_repr
 
 Entry = dict[str, Any]
 """`number` (from 1, without a gap), `time` (seconds since 1970), `client`, `image` (its file's name, or null for the
 whole project), `type`, and what the type needs."""
+
+
+class _WrongNumberError(ValueError):
+    """A line that was written whole, and that the line before it does not lead to."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class Place:
 class Journal:
     """An append-only file of actions.
 
-    A last line that was torn by a crash is dropped when the journal is opened: nobody was told that it is saved.
+    A last line that was torn by a crash is dropped when the journal is opened: nobody was told that it is saved. So is
+    a last line that is damaged otherwise, and that is told. What is dropped is kept in a file beside the journal.
 
     Parameters
     ----------
@@ -55,7 +61,11 @@ class Journal:
         self._lock = threading.Lock()
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            is_new = not path.exists()
             self._file = path.open("a+b", buffering=0)
+            if is_new:
+                sync_directory(path.parent)
+            self._knows_its_place = os.path.samestat(os.fstat(self._file.fileno()), path.stat())
         self._broken = False
 
     @property
@@ -73,20 +83,26 @@ class Journal:
             try:
                 entry = _parse(line, len(entries) + 1)
             except ValueError as error:
-                if start + len(line) < len(content):
+                if start + len(line) < len(content) or isinstance(error, _WrongNumberError):
                     self.close()
-                    remedy = "Put back a copy of the journal, or move .studio/ away: masks/ holds the labels."
-                    found = f"a damaged line {len(entries) + 1} ({error})"
-                    raise DataError(self.path, found, "one action a line", remedy) from error
-                self.remark = f"{self.path}: the last line was not written to its end and was dropped."
-                with output_errors(self.path):
-                    self._file.truncate(start)
-                    os.fsync(self._file.fileno())
+                    raise damaged_line(self.path, len(entries) + 1, str(error)) from error
+                self._drop_last_line(start, line)
                 break
             entries.append(entry)
             self._places.append(Place(entry["number"], start, len(line)))
             start += len(line)
         return entries
+
+    def _drop_last_line(self, start: int, line: bytes) -> None:
+        is_torn = not line.endswith(b"\n") or b"\0" in line
+        reason = "was not written to its end" if is_torn else "is damaged: what it did is lost"
+        dropped = self.path.with_name(f"{self.path.stem}-dropped{self.path.suffix}")
+        self.remark = f"{self.path}: the last line {reason}. It was dropped, and is kept in {dropped.name}."
+        with output_errors(self.path):
+            with dropped.open("ab") as file:
+                file.write(line.rstrip(b"\n") + b"\n")
+            self._file.truncate(start)
+            os.fsync(self._file.fileno())
 
     def append(self, entry: Entry) -> int:
         """Write an action and have it on the disk; return its number. Raises `OutputError`.
@@ -98,6 +114,7 @@ class Journal:
             line = json.dumps({"number": number, **entry}, separators=(",", ":"), allow_nan=False).encode() + b"\n"
             start = self._places[-1].start + self._places[-1].length if self._places else 0
             with output_errors(self.path):
+                self.require_its_place()
                 if self._broken:
                     raise OSError("a damaged line could not be removed after an earlier error; start the studio again")
                 try:
@@ -114,12 +131,27 @@ class Journal:
             self._places.append(Place(number, start, len(line)))
             return number
 
+    def require_its_place(self) -> None:
+        """Raise `OutputError` where the file was moved or removed while it is open: what is written to it then is not
+        where the project is looked for."""
+        try:
+            is_there = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            is_there = False
+        if not is_there and self._knows_its_place:
+            remedy = "Put the project's folder back; or end the studio and start it where the folder is now."
+            raise OutputError(self.path, "a journal that was moved or removed while it is open", "it there", remedy)
+
     def read(self, number: int) -> Entry:
-        """Return an action by its number."""
+        """Return an action by its number. Raises `DataError` where the file was changed by another program."""
         place = self._places[number - 1]
-        with self.path.open("rb") as file:
-            file.seek(place.start)
-            return _parse(file.read(place.length), number)
+        try:
+            with self._lock:
+                self._file.seek(place.start)
+                line = self._file.read(place.length)
+            return _parse(line, number)
+        except (OSError, ValueError) as error:
+            raise damaged_line(self.path, number, str(error)) from error
 
     def close(self) -> None:
         self._file.close()
@@ -129,7 +161,18 @@ def _parse(line: bytes, number: int) -> Entry:
     """Return the action in a line. Raises `ValueError` for one that is torn or not of this number."""
     if not line.endswith(b"\n"):
         raise ValueError("no end of line")
-    entry = json.loads(line)
-    if not isinstance(entry, dict) or entry.get("number") != number or not isinstance(entry.get("type"), str):
+    try:
+        entry = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("no action") from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("type"), str):
         raise ValueError(f"not action {number}")
+    if entry.get("number") != number:
+        raise _WrongNumberError(f"action {short_repr(entry.get('number'))}, not {number}")
     return entry
+
+
+def damaged_line(path: Path, number: int, reason: str) -> DataError:
+    """Return the error of a line that is no action, or not one that can be."""
+    remedy = "Put back a copy of the journal, or move .studio/ away: masks/ holds the labels."
+    return DataError(path, f"a damaged line {number} ({reason})", "one action a line", remedy)

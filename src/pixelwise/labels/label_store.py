@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
-from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.errors import DataError, OptionError, PixelwiseError
 from pixelwise.core.files import output_errors
 from pixelwise.labels.history import History, Table
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.journal import Journal
+from pixelwise.labels.journal import Journal, damaged_line
 from pixelwise.labels.mask_files import keep_base, read_map, read_state, write_mask
 from pixelwise.labels.project_files import ProjectFolder
 from pixelwise.labels.project_images import ImageRecord
@@ -19,6 +20,9 @@ from pixelwise.labels.tiled_map import TiledMap
 
 MOST_LABEL_BYTES = 2**27
 """What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
+
+MOST_FAILURES = 20
+"""After so many masks that cannot be written the rest is left for later."""
 
 
 class LabelStore:
@@ -38,7 +42,9 @@ class LabelStore:
         self._folder, self._journal, self._history, self._lock = folder, journal, history, lock
         self._sizes: dict[str, tuple[int, int]] = {}
         self._loaded: OrderedDict[str, ImageLabels] = OrderedDict()
-        self._dirty: set[str] = set()
+        self._dirty: dict[str, None] = {}
+        """Names, in the order in which their masks are to be written."""
+        self._being_written: str | None = None
         self._counts: dict[str, dict[int, int]] = {}
         self._objects: dict[str, int] = {}
         self._writing = threading.Lock()
@@ -67,7 +73,7 @@ class LabelStore:
                 return False
         mask, objects = states
         if (mask is None and last) or any(state is not None and state.number != last for state in states):
-            self._dirty.add(name)
+            self._dirty[name] = None
         self._counts[name] = {} if mask is None else mask.counts
         self._objects[name] = 0 if objects is None else len(objects.counts)
         return True
@@ -101,7 +107,7 @@ class LabelStore:
     def forget(self, name: str) -> None:
         """Have an image's labels made anew from the journal: those in memory are not what it says."""
         self._loaded.pop(name, None)
-        self._dirty.add(name)
+        self._dirty[name] = None
 
     def _read_masks(self, name: str) -> ImageLabels | None:
         """Return an image's labels from its masks; `None` where they are not those of its last action."""
@@ -139,13 +145,17 @@ class LabelStore:
             if instances.is_file():
                 labels.instance_map = read_map(instances, size, None)
         entries = (self._journal.read(number) for number in history.done)
-        labels.replay(entries, self._history.tables_after(history.base), self._folder.regions)
+        try:
+            labels.replay(entries, self._history.tables_after(history.base), self._folder.regions)
+        except (KeyError, TypeError, ValueError, IndexError, OptionError) as error:
+            number = next((number for number in history.done if number > labels.number), 0)
+            raise damaged_line(self._journal.path, number, f"{type(error).__name__}: {error}") from error
         labels.number = self._history.last_number(name)
         return labels
 
     def change(self, name: str) -> None:
         """Note that the labels of an image in memory have changed."""
-        self._dirty.add(name)
+        self._dirty[name] = None
         self.trim()
 
     def remap(self, number: int, table: Table) -> None:
@@ -158,16 +168,17 @@ class LabelStore:
                 if (target := int(table[value])) != IGNORE_INDEX:
                     moved[target] = moved.get(target, 0) + count
             self._counts[name] = moved
-        self._dirty |= {name for name in self._sizes if self._history.of(name).last}
+        self._dirty |= dict.fromkeys(name for name in self._sizes if self._history.of(name).last)
 
     def start_anew(self) -> None:
         """Have the labels of all images follow from the journal again: after undo or redo of an action on classes."""
         names = [name for name in self._sizes if self._history.of(name).last]
         self._loaded.clear()
-        self._dirty |= set(names)
+        self._dirty |= dict.fromkeys(names)
         for name in names:
-            labels = self.load(name)
-            self._counts[name], self._objects[name] = labels.label_map.counts(), len(labels.instance_map.counts())
+            with contextlib.suppress(DataError):  # told when its masks are written
+                labels = self.load(name)
+                self._counts[name], self._objects[name] = labels.label_map.counts(), len(labels.instance_map.counts())
 
     def trim(self) -> None:
         """Let go of the labels that were looked at longest ago; what they hold is in the journal."""
@@ -196,25 +207,39 @@ class LabelStore:
             return len(self._loaded[name].instance_map.counts())
         return self._objects.get(name, 0)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether all masks are as the journal says."""
+        return not self._dirty and self._being_written is None
+
     def flush(self) -> None:
-        """Write the masks of all images whose labels have changed since. Raises `OutputError`."""
+        """Write the masks of all images whose labels have changed since.
+
+        Where some cannot be written, others are, and the first error is raised at the end.
+        """
+        failed: dict[str, PixelwiseError] = {}
         with self._writing:
-            while True:
+            while len(failed) < MOST_FAILURES:
                 with self._lock:
-                    if not self._dirty:
-                        return
-                    name = self._dirty.pop()
-                    try:
-                        labels, classes = self.snapshot(name), self._history.classes
-                    except BaseException:
-                        self._dirty.add(name)
-                        raise
+                    name = next((name for name in self._dirty if name not in failed), None)
+                    if name is None:
+                        break
+                    del self._dirty[name]
+                    self._being_written = name
                 try:
-                    self._write(name, labels, classes)
-                except BaseException:
                     with self._lock:
-                        self._dirty.add(name)
-                    raise
+                        labels, classes = self.snapshot(name), self._history.classes
+                    self._write(name, labels, classes)
+                except BaseException as error:
+                    with self._lock:
+                        self._dirty[name] = None  # at the end: the others come first
+                    if not isinstance(error, PixelwiseError):
+                        raise
+                    failed[name] = error
+                finally:
+                    self._being_written = None
+        if failed:
+            raise next(iter(failed.values()))
 
     def _write(self, name: str, labels: ImageLabels, classes: ClassMap) -> None:
         mask, instances = self.mask_paths(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import threading
 import time
 import uuid
@@ -11,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.core.classes import ClassMap
-from pixelwise.core.errors import DataError, ImageError, MaskError, OptionError, RunError
-from pixelwise.core.files import output_errors
+from pixelwise.core.errors import DataError, ImageError, MaskError, OptionError, OutputError, RunError
+from pixelwise.core.files import output_errors, write_atomically, write_text
 from pixelwise.core.locks import LockFile
 from pixelwise.core.text import short_repr
 from pixelwise.data import open_dataset
+from pixelwise.data.class_list import read_class_list
+from pixelwise.data.references import nfc
+from pixelwise.data.sparse_labels import PENDING
 from pixelwise.labels.action_checks import (
     CLASS_TYPES,
     PIXEL_TYPES,
@@ -29,7 +34,7 @@ from pixelwise.labels.action_checks import (
 from pixelwise.labels.boxes import Box
 from pixelwise.labels.history import History, Table
 from pixelwise.labels.image_labels import ImageLabels
-from pixelwise.labels.journal import Entry, Journal
+from pixelwise.labels.journal import Entry, Journal, damaged_line
 from pixelwise.labels.label_store import LabelStore
 from pixelwise.labels.project_files import (
     ProjectFolder,
@@ -105,6 +110,7 @@ class Project:
         self.problems: list[str] = []
         self._lock = threading.RLock()
         self._is_closed = False
+        self._classes_behind = self._lists_behind = True
         self._lock_file = LockFile(self.folder.lock)
         self._take_lock()
         try:
@@ -146,20 +152,48 @@ class Project:
     def _follow_journal(self) -> None:
         """Bring everything to where the journal says that it is."""
         regions: set[str] = set()
+        past = [self.history.classes]
         for entry in self.journal.load():
-            self.history.add(entry)
+            try:
+                self.history.add(entry)
+            except (KeyError, TypeError, ValueError, IndexError, OptionError) as error:
+                raise damaged_line(self.journal.path, entry["number"], _reason(error)) from error
             regions.add(str(entry.get("region", "")))
+            if self.history.classes is not past[-1]:
+                past.append(self.history.classes)
         for path in self.folder.regions.glob("*.zip"):
             if path.name not in regions:  # of an action that was cut off before it was in the journal
                 path.unlink()
         if self.journal.remark:
             self.problems.append(self.journal.remark)
+        self._leave_out_same_stems()
         for image in list(self.images):
             self._add_image(image)
         self._require_images()
-        write_class_list(self.folder.classes, self.history.classes)
-        self._write_lists()
-        self.flush()
+        self._note_foreign_classes(past)
+        try:
+            self.flush()
+        except DataError as error:  # one image: others can be worked on
+            self.problems.append(str(error))
+
+    def _note_foreign_classes(self, past: list[ClassMap]) -> None:
+        """Keep a class list that another program wrote, before it is written anew from the journal, and say so.
+
+        past: the classes that the project has had.
+        """
+        try:
+            written = read_class_list(self.folder.root)
+        except DataError:
+            written = None
+        if not self.folder.classes.is_file() or (written is not None and written.classes in past):
+            return
+        copy = self.folder.studio / "classes-edited.yaml"
+        with write_atomically(copy) as temporary:
+            shutil.copyfile(self.folder.classes, temporary)
+        self.problems.append(
+            f"{self.folder.classes} was changed outside of the studio. It is written anew from the journal; what it "
+            f"was is kept in {copy}. Add, rename and delete classes on the page."
+        )
 
     def _require_images(self) -> None:
         """Number the images. Raises `DataError` where there is none."""
@@ -167,6 +201,17 @@ class Project:
             reason = "; ".join(self.problems[:3])
             raise DataError(self.folder.images, "no image that can be used", "images", reason or "Add some.")
         self._numbers = {image.name: number for number, image in enumerate(self.images)}
+
+    def _leave_out_same_stems(self) -> None:
+        """Leave out images that would share the mask of another one."""
+        first: dict[str, ImageRecord] = {}
+        for image in list(self.images):
+            if (other := first.setdefault(nfc(image.stem).casefold(), image)) is not image:
+                self.images.remove(image)
+                self.problems.append(
+                    f"{image.name} was left out: {other.name} has the same name but for the ending, and both would "
+                    f"have one mask. Rename it."
+                )
 
     def _add_image(self, image: ImageRecord) -> None:
         """Take an image with its masks; of another program's they are what it starts from. One whose masks are none is
@@ -179,6 +224,11 @@ class Project:
             self.problems.append(f"{image.name} was left out: {error}")
             self.images.remove(image)
             return
+        if self.history.of(image.name).last:
+            self.problems.append(
+                f"{image.name}: its mask was changed by another program and is taken as it is now. What was drawn "
+                f"before cannot be undone any more."
+            )
         self._append({"type": "import", "image": image.name, "client": "studio", "done": share >= DONE_SHARE})
         self.store.change(image.name)
 
@@ -307,10 +357,12 @@ class Project:
     def _do(self, entry: Entry, identity: str | None) -> Outcome:
         kind, image = entry["type"], entry["image"]
         changed: Box | None = None
-        if kind in PIXEL_TYPES:
-            labels = self.store.load(image)
-            changed = labels.apply({**entry, "number": self.number + 1}, self.folder.regions)
         try:
+            if kind in PIXEL_TYPES:
+                labels = self.store.load(image)
+                changed = labels.apply({**entry, "number": self.number + 1}, self.folder.regions)
+            if kind in ("class_merge", "class_delete"):
+                self._note_pending()
             number = self._append(entry, identity)
         except BaseException:
             if image is not None:
@@ -319,8 +371,12 @@ class Project:
         if kind in PIXEL_TYPES:
             self.store.change(image)
         elif kind in CLASS_TYPES:
-            self._follow_classes(number)
+            if self.history.remaps and self.history.remaps[-1][0] == number:
+                self.store.remap(*self.history.remaps[-1])
+            self._classes_behind = True
         elif kind == "mark_test":
+            self._lists_behind = True
+        with contextlib.suppress(OutputError):  # the action is in the journal: `flush` tries again, and tells
             self._write_lists()
         return Outcome(number, changed, of_classes=kind in CLASS_TYPES)
 
@@ -330,13 +386,6 @@ class Project:
         number = self.journal.append(full)
         self.history.add({**full, "number": number})
         return number
-
-    def _follow_classes(self, number: int) -> None:
-        """Write the class list, and where class indices changed have all masks follow."""
-        write_class_list(self.folder.classes, self.classes)
-        if not self.history.remaps or self.history.remaps[-1][0] != number:
-            return
-        self.store.remap(*self.history.remaps[-1])
 
     def _step_in_history(self, kind: str, image: str | None, client: str, identity: str | None) -> Outcome:
         change = self.history.class_step(kind, image)
@@ -348,16 +397,20 @@ class Project:
         stack = history.done if kind == "undo" else history.undone
         if not stack:
             return Outcome(self.number, nothing=True)
-        subject = stack[-1]
+        subject, number = stack[-1], self.number + 1
         labels = self.store.load(image)
-        number = self._append({"type": kind, "image": image, "client": client, "of": subject}, identity)
         changed: Box | None = None
-        if not self.history.tables_after(subject):
-            if kind == "undo":
-                changed = labels.take_back(subject, number)
-            else:
-                changed = labels.apply(self.journal.read(subject), self.folder.regions)
-                labels.number = number
+        try:
+            if not self.history.tables_after(subject):
+                if kind == "undo":
+                    changed = labels.take_back(subject, number)
+                else:
+                    changed = labels.apply(self.journal.read(subject), self.folder.regions)
+                    labels.number = number
+            self._append({"type": kind, "image": image, "client": client, "of": subject}, identity)
+        except BaseException:
+            self.store.forget(image)
+            raise
         if labels.number != number:
             self.store.forget(image)
             changed = (0, 0, *labels.size)
@@ -366,10 +419,13 @@ class Project:
 
     def _step_in_classes(self, kind: str, subject: int, client: str, identity: str | None) -> Outcome:
         """Undo an action on classes, or do it again."""
+        self._note_pending()
         number = self._append({"type": kind, "image": None, "client": client, "of": subject}, identity)
-        write_class_list(self.folder.classes, self.classes)
         if self.history.class_number == number:
             self.store.start_anew()
+        self._classes_behind = True
+        with contextlib.suppress(OutputError):
+            self._write_lists()
         return Outcome(number, of_classes=True)
 
     def labels(self, name: str) -> ImageLabels:
@@ -388,10 +444,35 @@ class Project:
             return self.store.object_count(name)
 
     def flush(self) -> None:
-        """Write the masks of all images whose labels have changed since. Raises `OutputError`."""
+        """Write the class list, the lists of splits and the masks of all images that have changed since. Raises
+        `OutputError`, and `DataError` for an image whose actions cannot be read."""
+        with self._lock:
+            if self._classes_behind or self._lists_behind or not self.store.is_written:
+                self.journal.require_its_place()
+            self._write_lists()
         self.store.flush()
+        with self._lock, output_errors(self._pending):
+            if self.store.is_written:
+                self._pending.unlink(missing_ok=True)
+
+    @property
+    def _pending(self) -> Path:
+        """A file that is there while classes have other indices than in some masks."""
+        return self.folder.studio / PENDING
+
+    def _note_pending(self) -> None:
+        write_text(self._pending, "The masks of some images have the class indices of before.\n")
 
     def _write_lists(self) -> None:
+        """Write the class list and the lists of splits where they are behind."""
+        if self._classes_behind:
+            write_class_list(self.folder.classes, self.classes)
+            self._classes_behind = False
+        if self._lists_behind:
+            self._write_split_lists()
+            self._lists_behind = False
+
+    def _write_split_lists(self) -> None:
         """Write the lists of splits: none where no image is marked as test and the data named none."""
         names = [image.name for image in self.images]
         test = [name for name in names if self.history.of(name).is_test]
@@ -416,6 +497,11 @@ class Project:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong with an action of the journal."""
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def open_project(photos: str | Path, out: str | Path | None = None, classes: list[str] | None = None) -> Project:

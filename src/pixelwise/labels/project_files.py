@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
-from pixelwise.core.errors import DataError, ImageError, OutputError, PixelwiseError
+from pixelwise.core.errors import DataError, ImageError, OutputError, PixelwiseError, RunError
 from pixelwise.core.files import output_errors, read_json_object, write_text
+from pixelwise.core.locks import LockFile
 from pixelwise.core.text import file_name
 from pixelwise.data.class_list import class_list_yaml
 from pixelwise.data.dataset import Dataset, Item
@@ -29,6 +30,8 @@ from pixelwise.raster.stack import split_page
 
 VERSION = 1
 DEFAULT_CLASSES = ("background", "object")
+UNFINISHED = "unfinished"
+"""A file in `.studio/` that is there while a project is made."""
 MOST_STEM = 200
 """Bytes of an image's name without its ending."""
 
@@ -151,15 +154,42 @@ def create_project(photos: Path, out: Path, classes: ClassMap, *, sample: bool =
     Raises `DataError` for a folder without images and `OutputError` for an `out` that is something else already.
     """
     folder = ProjectFolder(out)
-    _require_new(out)
+    _require_new(folder)
     if not photos.is_dir():
         found = "a file" if photos.exists() else "no such directory"
         raise DataError(photos, found, "a directory of images", "Check the path.")
     settings = Settings(classes, str(photos.resolve()), sample=sample)
-    link_new_images(folder, settings)
-    write_class_list(folder.classes, classes)
-    settings.save(folder.settings)
+    find_images([settings.source], folder.root)
+    with _unfinished(folder):
+        link_new_images(folder, settings)
+        write_class_list(folder.classes, classes)
+        settings.save(folder.settings)
     return folder
+
+
+@contextlib.contextmanager
+def _unfinished(folder: ProjectFolder) -> Iterator[None]:
+    """Mark a project while it is made: where that is cut off, the next start makes it anew in the same place.
+
+    Raises `OutputError`, and `RunError` where another process makes it at this moment.
+    """
+    mark, lock = folder.studio / UNFINISHED, LockFile(folder.lock)
+    with output_errors(folder.root):
+        folder.studio.mkdir(parents=True, exist_ok=True)
+        taken = lock.take()
+    if not taken:
+        remedy = "Wait until it is there, and start again."
+        raise RunError(folder.root, f"a project that {lock.holder()} makes", "one studio at a time", remedy)
+    try:
+        with output_errors(folder.root):
+            for place in (folder.images, folder.masks, folder.instances):
+                if mark.is_file():  # what an earlier start has left
+                    shutil.rmtree(place, ignore_errors=True)
+            mark.touch()
+            yield
+            mark.unlink()
+    finally:
+        lock.release()
 
 
 def create_from_dataset(dataset: Dataset, out: Path) -> tuple[ProjectFolder, list[str]]:
@@ -169,8 +199,15 @@ def create_from_dataset(dataset: Dataset, out: Path) -> tuple[ProjectFolder, lis
     folder, and a sentence for each image whose labels cannot be read: it has none in the project. Raises `OutputError`
     for an `out` that is something else already.
     """
-    folder, remarks = ProjectFolder(out), []
-    _require_new(out)
+    folder = ProjectFolder(out)
+    _require_new(folder)
+    with _unfinished(folder):
+        return folder, _copy_labels(dataset, folder)
+
+
+def _copy_labels(dataset: Dataset, folder: ProjectFolder) -> list[str]:
+    """Fill a new project from a data set; return remarks."""
+    remarks: list[str] = []
     settings = Settings(dataset.classes)
     items = list(dataset.items())
     stems = distinct_names([file_name(item.name, most=MOST_STEM) for _, item in items])
@@ -191,7 +228,7 @@ def create_from_dataset(dataset: Dataset, out: Path) -> tuple[ProjectFolder, lis
             write_png(folder.instances / f"{stem}.png", labels.instance_map.astype(np.uint16))
     write_class_list(folder.classes, dataset.classes)
     settings.save(folder.settings)
-    return folder, remarks
+    return remarks
 
 
 def write_class_list(path: Path, classes: ClassMap) -> None:
@@ -199,7 +236,10 @@ def write_class_list(path: Path, classes: ClassMap) -> None:
     write_text(path, f"{class_list_yaml(classes)}ignore: {IGNORE_INDEX}\n")
 
 
-def _require_new(out: Path) -> None:
+def _require_new(folder: ProjectFolder) -> None:
+    out = folder.root
+    if (folder.studio / UNFINISHED).is_file():
+        return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         found = "a directory that is no project" if out.is_dir() else "a file"
         raise OutputError(out, found, "a new or empty directory, or a project", "Choose another `out`.")
