@@ -129,6 +129,19 @@ def test_without_labels_of_two_classes_outside_of_test_images_nothing_starts(stu
         studio.training.path_of("run-1")
 
 
+def test_images_labelled_throughout_without_objects_are_left_out_of_a_training_on_objects(
+    studio: Any, client: Any, training: Any
+) -> None:
+    for image, class_index in ((1, 1), (2, 0)):  # of background alone there is nothing to accept
+        action = {"client": "c", "image": image, "type": "clean", "class_index": class_index}
+        client.post("/api/actions", json=action)
+    training.start(1, from_last=False, task="instance")
+    assert "left out: 1 image." in training.describe()["message"]
+    wait(lambda: training.describe()["state"] == "done")
+    folder = studio.project.folder.studio / "runs"
+    assert json.loads((folder / "run-1" / "arguments.json").read_text())["skip_bad"] is True
+
+
 def test_data_of_a_training_stay_as_they_were(studio: Any, client: Any, training: Any) -> None:
     from pixelwise.data import open_dataset
     from pixelwise.raster.image import read_values

@@ -15,6 +15,7 @@ from typing import Any
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import read_json_object, write_text
+from pixelwise.core.text import quantity
 from pixelwise.core.text import short_repr
 from pixelwise.labels.project import Project
 from pixelwise.studio.scores import ScoreCurve
@@ -137,9 +138,16 @@ class Training:
             data = freeze_data(self._project, self._folder / f"{name}-data", task)
             self._save_details(name, minutes, 0.0)
             arguments: dict[str, Any] = {"minutes": minutes, "task": task}
+            left_out = _count_without_objects(self._project) if task == "instance" else 0
+            if left_out:
+                arguments["skip_bad"] = True
             if from_last:
                 arguments["start_from"] = str(self._folder / finished[-1]["name"])
             self._launch(name, minutes, {**arguments, "data": str(data.path), "images_root": _text(data.images_root)})
+            if left_out:
+                images = quantity(left_out, "image")
+                self._state.message = f"Labelled throughout, without an accepted object, and so left out: {images}."
+                self._on_change()
 
     def resume(self) -> None:
         """Go on with the run that was stopped. Raises `OptionError` where there is none."""
@@ -259,6 +267,17 @@ class Training:
     def _next_name(self) -> str:
         names = self._run_names()
         return f"run-{int(names[-1][4:]) + 1 if names else 1}"
+
+
+def _count_without_objects(project: Project) -> int:
+    """Return how many images are labelled throughout, with a class of objects, and have no object: nobody knows where
+    one ends and the next begins."""
+    count = 0
+    for image in project.images:
+        pixels = project.counts(image.name)
+        is_partly = 2 * sum(pixels.values()) < image.size[0] * image.size[1]
+        count += not is_partly and any(pixels.keys() - {0}) and not project.object_count(image.name)
+    return count
 
 
 def read_score(run: Path) -> dict[str, Any]:

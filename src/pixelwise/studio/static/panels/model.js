@@ -71,9 +71,11 @@ function Training() {
 function TrainingForm({ training }) {
   const chosen = useStore((s) => s.preferences.minutes);
   const [fromLast, setFromLast] = useState(true);
-  const hasObjects = useStore((s) => s.project.images.some((image) => image.objects > 0));
-  const [wanted, setTask] = useState("instance");
-  const task = hasObjects ? wanted : "semantic";
+  const withObjects = useStore((s) => s.project.images.filter((image) => image.objects > 0).length);
+  const labelled = useStore((s) => s.project.images.filter((image) => image.labelled > 0).length);
+  const hasObjects = withObjects > 0;
+  const [wanted, setTask] = useState(null);
+  const task = hasObjects ? (wanted ?? (2 * withObjects >= labelled ? "instance" : "semantic")) : "semantic";
   const hasRun = training.state === "done" || (training.runs ?? []).some((run) => run.split); // not one from elsewhere
   const untested = useStore((s) => !s.project.images.some((image) => image.test));
   const start = () => commands.startTraining({ minutes: chosen, fromLast: hasRun && fromLast, task });
