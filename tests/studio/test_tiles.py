@@ -143,7 +143,7 @@ def test_large_photo_is_decoded_once(tmp_path, monkeypatch):
     record = ImageRecord("a.png", tmp_path / "a.png", (60, 80))
     opened: list[Path] = []
     open_reader = module.open_reader
-    monkeypatch.setattr(module, "open_reader", lambda path: opened.append(path) or open_reader(path))
+    monkeypatch.setattr(module, "open_reader", lambda path, **_: opened.append(path) or open_reader(path))
     for _ in range(2):
         pictures = module.Pictures([record], tmp_path / "cache")
         assert_array_equal(pictures.read(0, (10, 20, 30, 50)), picture[10:30, 20:50])

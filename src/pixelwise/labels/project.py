@@ -50,6 +50,7 @@ from pixelwise.labels.project_files import (
 from pixelwise.labels.project_images import ImageRecord, find_image_records
 from pixelwise.labels.regions import RegionPart, write_region
 
+FIRST_BANDS = (1, 2, 3)
 Resolve = Callable[[Action, ImageLabels], Iterable[RegionPart]]
 DONE_SHARE = 0.5
 """An image with masks of another program is done where so much of it is labelled."""
@@ -240,6 +241,11 @@ class Project:
         """Return the classes, and every change of their indices that led to them, of one moment."""
         with self._lock:
             return self.history.classes, list(self.history.moves)
+
+    @property
+    def bands(self) -> tuple[int, ...] | None:
+        """The bands that are learned from, where an image has more than 4; `None` for red, green and blue."""
+        return FIRST_BANDS if any(image.has_more_bands for image in self.images) else None
 
     @property
     def number(self) -> int:

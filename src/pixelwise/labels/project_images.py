@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.text import quantity
 from pixelwise.raster.image import IMAGE_ENDINGS, image_size, tiff_page
 from pixelwise.raster.reader import open_reader
 from pixelwise.raster.zarr import is_zarr
@@ -13,11 +14,15 @@ from pixelwise.raster.zarr import is_zarr
 
 @dataclass(frozen=True)
 class ImageRecord:
-    """An image of a project: its file's name in images/, its path and its (height, width)."""
+    """An image of a project: its file's name in images/, its path and its (height, width).
+
+    has_more_bands: whether it has more than 4 bands, of which the first three are shown and learned from.
+    """
 
     name: str
     path: Path
     size: tuple[int, int]
+    has_more_bands: bool = False
 
     @property
     def stem(self) -> str:
@@ -32,15 +37,18 @@ def find_image_records(folder: Path) -> tuple[list[ImageRecord], list[str]]:
         if path.name.startswith(".") or not (path.suffix.lower() in IMAGE_ENDINGS or is_zarr(path)):
             continue
         try:
-            images.append(ImageRecord(path.name, path, measure_image(path)))
+            images.append(_read_record(path))
         except PixelwiseError as error:
             remarks.append(f"{path.name} was left out: {error}")
+    count = sum(image.has_more_bands for image in images)
+    if count:
+        remarks.append(f"Of more than 4 bands the first three are shown and learned from: {quantity(count, 'image')}.")
     return images, remarks
 
 
-def measure_image(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of an image that can be read, from its header. Raises `ImageError`."""
+def _read_record(path: Path) -> ImageRecord:
+    """Return what the header of an image that can be read says. Raises `ImageError`."""
     if is_zarr(path) or tiff_page(path) is not None:
-        with open_reader(path) as reader:
-            return reader.shape
-    return image_size(path)
+        with open_reader(path, first_bands=True) as reader:
+            return ImageRecord(path.name, path, reader.shape, reader.has_more_bands)
+    return ImageRecord(path.name, path, image_size(path))

@@ -61,7 +61,7 @@ def is_deep(path: Path) -> bool:
     """Return whether a file has more than 8 bits a channel, from its header; `False` where that cannot be read."""
     try:
         if is_zarr(path):
-            with open_reader(path) as reader:
+            with open_reader(path, first_bands=True) as reader:
                 return reader.is_deep
         page = tiff_page(path)
         if page is not None:

@@ -28,6 +28,8 @@ from pixelwise.raster.zarr import is_zarr
 
 Values = npt.NDArray[Any]
 Place = tuple[slice, slice]
+COLORS = 4
+"""Bands that a picture has at most: red, green, blue, and transparency."""
 WHOLE_SAMPLE = 2**22
 """Pixels up to which all of an image are sampled to find out which values occur."""
 SAMPLES, SAMPLE_SIDE = 8, 128
@@ -46,6 +48,8 @@ class ImageReader(ABC):
     """Whether values have more than 8 bits."""
     bits = 24
     """How many bits a pixel takes, at least."""
+    has_more_bands = False
+    """Whether the file has bands that are not read (see `open_reader`)."""
 
     @abstractmethod
     def read(self, place: Place) -> Values:
@@ -108,19 +112,20 @@ def _spread(side: int) -> list[int]:
     return sorted({last * number // (SAMPLES - 1) for number in range(SAMPLES)})
 
 
-def open_reader(path: Path) -> ImageReader:
+def open_reader(path: Path, *, first_bands: bool = False) -> ImageReader:
     """Open an image file, a page of a TIFF (see `stack`), or a Zarr.
 
+    first_bands: of more than 4 bands the first three are read, as red, green and blue; without it they are no picture.
     Raises `ImageError` for one that cannot be read, or whose bands are no picture, and `MissingDependencyError` for a
     Zarr without rasterio.
     """
     if is_zarr(path):
         require_rasterio(str(path))
-        return GdalReader(path, None)
+        return GdalReader(path, None, first_bands=first_bands)
     file, number = split_page(path)
     page = read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
     if page is not None and page.is_plain and has_rasterio():
-        return GdalReader(path, page)
+        return GdalReader(path, page, first_bands=first_bands)
     try:
         return PillowReader(path, page)
     except ImageError as error:
@@ -147,7 +152,7 @@ class PillowReader(ImageReader):
 class GdalReader(ImageReader):
     """A TIFF or Zarr that GDAL reads in parts."""
 
-    def __init__(self, path: Path, page: Page | None) -> None:
+    def __init__(self, path: Path, page: Page | None, *, first_bands: bool = False) -> None:
         self.path, self.page = path, page
         self._turn = TURNS[page.orientation if page else 1]
         file, number = split_page(path)
@@ -161,6 +166,7 @@ class GdalReader(ImageReader):
             raise
         height, width = self.file.height, self.file.width
         self.shape = (width, height) if self._turn[0] else (height, width)
+        self.has_more_bands = first_bands and self.file.count > COLORS
         self._bands = self._picture()
         self.bits = len(self._bands) * type_bits(self.file.dtypes[0])
         self.is_deep = self.file.dtypes[0] != "uint8" and (page is None or page.palette is None)
@@ -169,7 +175,11 @@ class GdalReader(ImageReader):
         """Return the bands to read; raise `ImageError` where they are no picture."""
         count, kinds = self.file.count, sorted(set(self.file.dtypes))
         gray = count == 1 or (count == 2 and self.page is not None and self.page.has_alpha)
-        if not (gray or count in (3, 4)) or len(kinds) > 1 or kinds[0].startswith("complex"):
+        if (
+            not (gray or count in (3, COLORS) or self.has_more_bands)
+            or len(kinds) > 1
+            or kinds[0].startswith("complex")
+        ):
             self.close()
             height, width = self.file.height, self.file.width
             found = f"{count} bands of {', '.join(kinds)}, each {height}x{width} (height x width)"

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise.core.bands import Bands
 from pixelwise.core.files import write_atomically
 from pixelwise.core.value_range import ValueRange
 from pixelwise.labels.boxes import Box
@@ -68,7 +69,7 @@ class _OpenImage:
         """Return a reader; of a large file that is decoded whole, one of its pixels in a file beside the tiles."""
         if pixels.is_file():
             return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
-        reader = open_reader(record.path)
+        reader = open_reader(record.path, first_bands=True)
         if not isinstance(reader, PillowReader) or record.size[0] * record.size[1] <= MAPPED_PIXELS:
             return reader
         with write_atomically(pixels) as temporary:
@@ -174,6 +175,16 @@ class Pictures:
         with self._use(number) as image:
             values = image.reader.read((slice(top, bottom), slice(left, right)))
             return image.value_range(None).scale(values)
+
+    def read_as(self, number: int, box_tlbr: Box, bands: Bands | None, value_range: ValueRange | None) -> UInt8:
+        """Return pixels as a model takes them, which knows the range of values that it was trained on: uint8 (height,
+        width, 3). bands: the first three. Raises `ImageError`."""
+        top, left, bottom, right = box_tlbr
+        with self._use(number) as image:
+            values = image.reader.read((slice(top, bottom), slice(left, right)))
+            if bands is not None:
+                return bands.scale(np.broadcast_to(values, (*values.shape[:2], 3)).transpose(2, 0, 1))
+            return (value_range or image.value_range(None)).scale(values)
 
     def of(self, number: int) -> ImageSource:
         """Return what reads one image."""

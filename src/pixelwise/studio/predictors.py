@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import OptionError
 from pixelwise.labels.boxes import Box, grow_box
+from pixelwise.labels.project import FIRST_BANDS
 from pixelwise.labels.selection import margin
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.prediction_store import TilePrediction
@@ -34,7 +35,7 @@ class RunPredictor:
     Raises
     ------
     OptionError
-        The model takes other channels than red, green and blue.
+        The model takes other channels than red, green and blue, or the first three bands.
     ModelFileError, RunError
         There is no such model.
     """
@@ -44,8 +45,11 @@ class RunPredictor:
 
         self.path, self._pictures = path, pictures
         self._predictor = load(path)
-        if self._predictor.info.in_channels != 3:
+        bands = self._predictor.info.bands
+        if self._predictor.info.in_channels != 3 or (bands is not None and bands.numbers != FIRST_BANDS):
             found = f"a model of {self._predictor.info.in_channels} channels"
+            if bands is not None:
+                found = f"a model of the bands {', '.join(map(str, bands.numbers))}"
             raise OptionError("model", found, "a model of red, green and blue", "Choose another model.")
 
     def require_classes(self, classes: ClassMap) -> None:
@@ -58,7 +62,8 @@ class RunPredictor:
         """Return the prediction of a box, in the classes of the project; its number is 0."""
         top, left, bottom, right = box_tlbr
         around = grow_box(box_tlbr, MARGIN, size)
-        pixels = self._pictures.read(image, around)
+        info = self._predictor.info
+        pixels = self._pictures.read_as(image, around, info.bands, info.value_range)
         values = self._predictor.probabilities(pixels)
         values = values[:, top - around[0] : bottom - around[0], left - around[1] : right - around[1]]
         names = self._predictor.classes.names

@@ -15,8 +15,7 @@ from typing import Any
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.files import read_json_object, write_text
-from pixelwise.core.text import quantity
-from pixelwise.core.text import short_repr
+from pixelwise.core.text import quantity, short_repr
 from pixelwise.labels.project import Project
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
@@ -172,7 +171,7 @@ class Training:
             arguments = {**arguments, "resume": False, "overwrite": run.is_dir(), "minutes": minutes}
         if not arguments.get("resume"):
             self._before = 0.0
-        command = [*PROGRAM, json.dumps({**arguments, "out": str(run)})]
+        command = [*PROGRAM, json.dumps({**arguments, "bands": self._project.bands, "out": str(run)})]
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(

@@ -71,7 +71,8 @@ def main() -> None:
 
     try:
         images_root = arguments.pop("images_root")
-        dataset = open_dataset(arguments.pop("data"), "folders", images_root=images_root)
+        bands = arguments.pop("bands", None)
+        dataset = open_dataset(arguments.pop("data"), "folders", bands, images_root)
         tell({"began": True})
         run = train(dataset, **arguments, callbacks=[_Progress()], quiet=True)
     except PixelwiseError as error:
