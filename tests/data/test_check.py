@@ -376,7 +376,7 @@ def test_splits_that_were_drawn_and_those_that_are_small_are_told(save, tmp_path
         save(f"images/{number:02}.png")
         save(f"masks/{number:02}.png", CLEAN)
     drawn, val, test = checked(tmp_path).remarks
-    assert drawn.startswith("The data name no splits: these were drawn by the images' names and classes: train 10, ")
+    assert drawn.startswith("The data name no splits, so they were drawn by the images' names and classes: train 10, ")
     assert "val 3, test 3" in drawn
     assert val.startswith("val has 3 images: a score on fewer than 5 says little")
     assert test.startswith("test has 3 images")

@@ -126,7 +126,7 @@ def find_absent_classes(root: Path, classes: ClassMap, pixels_by_split: dict[str
 
 
 def describe_splits(dataset: Dataset) -> list[str]:
-    """Return remarks on splits that were drawn, and on splits too small for a score that says much."""
+    """Return remarks on splits that were drawn, and on splits too small for a meaningful score."""
     counts = {split: len(items) for split, items in dataset.splits.items()}
     drawn = [split for split, items in dataset.splits.items() if any(item.auto_split for item in items)]
     remarks = []
@@ -134,8 +134,8 @@ def describe_splits(dataset: Dataset) -> list[str]:
         parts = ", ".join(f"{split} {counts[split]:,}" for split in drawn)
         rule = "by the images' names" + (" and classes" if sum(counts[split] for split in drawn) < SMALL else "")
         named = "The data name no val" if "test" in counts and "test" not in drawn else "The data name no splits"
-        remedy = "Folders or lists called train, val and test say otherwise."
-        remarks.append(f"{named}: these were drawn {rule}: {parts}. {remedy}")
+        remedy = "To choose them yourself, use folders or lists called train, val and test."
+        remarks.append(f"{named}, so they were drawn {rule}: {parts}. {remedy}")
     for split in ("val", "test"):
         if 0 < counts.get(split, 0) < LEAST:
             images = quantity(counts[split], "image")
