@@ -9,7 +9,9 @@ from typing import Any
 
 import openvino
 import pytest
+import torch
 
+from pixelwise.torch_runtime import speed
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import export_run
 from pixelwise.training.weights import build_pipeline, save_weights
@@ -50,3 +52,18 @@ def test_mistakes_are_named(cli: Cli, model: Path) -> None:
     missing = cli("benchmark", model / "none.onnx")
     assert (missing.code, missing.out) == (2, "")
     assert missing.err.startswith(f"error: {model / 'none.onnx'}: found no such file")
+
+
+def test_a_device_tells_what_it_reaches(cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "SECONDS", 0.001)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text = cli("benchmark", model, "--size", "32", "32", "--device", "cpu").out
+    assert "cpu: products of matrices " in text.replace("\n", " ")
+    report = json.loads(cli("benchmark", model, "--size", "32", "32", "--device", "cpu", "--json").out)
+    assert [row["engine"] for row in report["engines"]][:3] == ["onnxruntime", "openvino", "torch"]
+    assert report["device"]["memory_gib"] is None
+    assert min(report["device"][name] for name in ("float32_tflops", "bfloat16_tflops", "copy_gb_s")) > 0
+    missing = cli("benchmark", model, "--device", "cuda:7")
+    assert missing.code == 2
+    assert missing.err.startswith(("error: --device: found", "error: --device cuda:7: found"))
+    assert "--device cpu" in missing.err

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 
+from pixelwise.core.device import Device
 from pixelwise.core.errors import OptionError
 from pixelwise.training import distributed
 from pixelwise.training.checkpoint import load_tensors
@@ -146,3 +148,27 @@ def test_shares_of_a_batch_are_all_of_it_and_none_is_empty() -> None:
     assert [list(range(7)[share]) for share in shares] == [[0, 3, 6], [1, 4], [2, 5]]
     with pytest.raises(OptionError, match="at most 2"):
         batch_share(2, 0, 3)
+
+
+def test_a_device_is_asked_for_while_a_training_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    asked = []
+    monkeypatch.setattr(distributed, "Accelerator", lambda **options: asked.append(options["cpu"]))
+    with distributed.train_on(Device("cpu")):
+        distributed.join_processes()
+    distributed.join_processes()
+    assert asked == [True, False]
+    with pytest.raises(OptionError, match="no GPU that torch can use"), distributed.train_on(Device("cuda")):
+        pass
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(OptionError, match="'cuda:1' for several processes"), distributed.train_on(Device("cuda", 1)):
+        pass
+
+
+def test_accelerate_forgets_the_device_of_an_earlier_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = distributed.join_processes()
+    state = AcceleratorState._shared_state
+    assert distributed.join_processes().state.__dict__ is state
+    monkeypatch.setitem(state, "device", torch.device("meta"))
+    after = distributed.join_processes()
+    assert before.device == after.device == torch.device("cpu")

@@ -63,4 +63,10 @@ ModelOptions = Annotated[
     list[str] | None, typer.Option(help="KEY=VALUE, an option of this model only. May be repeated.")
 ]
 Tta = Annotated[bool, typer.Option("--tta", help="Test-time augmentation: average three scales and flips.")]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 (the second GPU), mps. [default: auto]")
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Inference engine: onnxruntime, torch, openvino, openvino-bf16, auto (fastest).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

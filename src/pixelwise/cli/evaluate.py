@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Data, Format, ImagesRoot, Model, Tta
+from pixelwise.cli.arguments import AsJson, Data, DeviceName, EngineName, Format, ImagesRoot, Model, Tta
 from pixelwise.cli.flags import use_flags
 from pixelwise.cli.output import cells, note, print_table, say
 
@@ -34,6 +34,8 @@ def evaluate(
     format: Format = None,
     images_root: ImagesRoot = None,
     tta: Tta = False,
+    engine: EngineName = "onnxruntime",
+    device: DeviceName = None,
     metric: Annotated[
         list[str] | None, typer.Option(help="An additional metric: a registered name. May be repeated.")
     ] = None,
@@ -55,7 +57,7 @@ def evaluate(
 
     dataset = open_dataset(data, format=format, images_root=images_root)
     print_assumptions(dataset)
-    predictor = load(model, at_once=len(dataset.splits.get(split, ())))
+    predictor = load(model, engine, len(dataset.splits.get(split, ())), device)
     if tta:
         predictor = predictor.with_tta()
     images = [item.image for item in dataset.splits.get(split, ())]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pixelwise.cli.arguments import AsJson, Model, Tta, check_path
+from pixelwise.cli.arguments import AsJson, DeviceName, EngineName, Model, Tta, check_path
 from pixelwise.cli.flags import describe_error, use_flags
 from pixelwise.cli.output import note, say
 from pixelwise.core.errors import ImageError, OptionError
@@ -52,9 +52,8 @@ def predict(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Skip finished images; continue a scan.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    engine: Annotated[
-        str, typer.Option(help="Inference engine: onnxruntime, openvino, openvino-bf16 (less exact), auto (fastest).")
-    ] = "onnxruntime",
+    engine: EngineName = "onnxruntime",
+    device: DeviceName = None,
     as_json: AsJson = False,
 ) -> None:
     """Predict images of any size; by default each gives a palette PNG of class indices.
@@ -80,7 +79,7 @@ def predict(
     sampling = None if uncertainty is None else MonteCarloDropout(uncertainty, seed or 0)
     asked = parse_kinds(as_, sampled=sampling is not None)
     jobs = plan_jobs(images, out, asked)
-    predictor = load(model, engine, at_once=len(jobs))
+    predictor = load(model, engine, at_once=len(jobs), device=device)
     if predictor.info.bands is not None:  # which are a TIFF's pages, where it has a band in each
         jobs = plan_jobs(images, out, asked, paged=False)
     require_files(jobs)

@@ -36,7 +36,9 @@ def train(
     """Train a model on DATA: weights, model.onnx, metrics and a report in --out."""
     require_train_extra("this command")
     from pixelwise.core.bands import parse_bands
+    from pixelwise.core.device import Device
     from pixelwise.data import open_dataset
+    from pixelwise.torch_runtime.devices import find_device
     from pixelwise.training.memory import keep_freed_memory
     from pixelwise.training.option_checks import check_net
     from pixelwise.training.run import train as run_training
@@ -44,6 +46,7 @@ def train(
     keep_freed_memory()
     net = {name: options[name] for name in ("model", "encoder", "resume", "config")}
     check_net(TrainOptions(**net))  # before the data are read, which may take long
+    find_device(Device.parse(options["device"]))
     dataset = open_dataset(data, format, None if bands is None else parse_bands(bands), images_root)
     run = run_training(dataset, out=out, **options, wording=partial(use_flags, command="train"))
     if as_json:

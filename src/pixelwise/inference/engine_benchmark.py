@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.core.errors import OutputError
+from pixelwise.core.device import AUTO, Device
+from pixelwise.core.errors import MissingDependencyError, OptionError, OutputError, PixelwiseError
 from pixelwise.core.files import read_json_object, sha256, write_text
 from pixelwise.inference.engines.base import Engine
 from pixelwise.inference.engines.checks import available_cores
-from pixelwise.inference.engines.registry import open_engine
+from pixelwise.inference.engines.registry import DEFAULT_ENGINE, TORCH, open_engine
 from pixelwise.inference.predictor import Predictor
 from pixelwise.modelfile.info import ModelInfo
 
@@ -45,10 +46,10 @@ def installed_engines() -> list[str]:
     return [engine for engine in CANDIDATES if importlib.util.find_spec(engine) is not None]
 
 
-def time_engine(path: Path, engine: str, size: tuple[int, int]) -> EngineTiming:
+def time_engine(path: Path, engine: str, size: tuple[int, int], device: Device = AUTO) -> EngineTiming:
     """Time an engine with a model file on an image of noise of `size` (height, width). Raises what the engine does."""
     started = time.perf_counter()
-    predictor = Predictor(open_engine(path, engine), ModelInfo.read(path), path)
+    predictor = Predictor(open_engine(path, engine, device=device), ModelInfo.read(path), path)
     opening = time.perf_counter() - started
     image = np.random.default_rng(0).integers(0, 256, (*size, predictor.info.in_channels), np.uint8)
     predictor.label_map(image)
@@ -56,23 +57,42 @@ def time_engine(path: Path, engine: str, size: tuple[int, int]) -> EngineTiming:
     return EngineTiming(engine, 1000 * opening, 1000 * statistics.median(calls))
 
 
-def fastest_engine(path: Path) -> str:
+def fastest_engine(path: Path, device: Device = AUTO) -> str:
     """Return the fastest engine for a model file. It is timed once and remembered in the user's cache."""
-    engines = installed_engines()
+    engines = installed_engines() if device.kind in ("auto", "cpu") else engines_on(path, device)
     if len(engines) == 1:
         return engines[0]
-    cache, key = _cache(), _key(path, engines)
+    cache, key = _cache(), _key(path, engines) + ("" if device == AUTO else f", {device}")
     remembered: dict[str, str] = read_json_object(cache)
     if remembered.get(key) not in engines:
-        timings = [time_engine(path, engine, SIZE) for engine in engines]
+        where = () if device == AUTO else (device,)
+        timings = [time_engine(path, engine, SIZE, *where) for engine in engines]
         remembered[key] = min(timings, key=lambda timing: timing.image_ms).engine
         _write(cache, remembered)
     return remembered[key]
 
 
-def open_fastest(path: Path, at_once: int = 1) -> Engine:
+def engines_on(path: Path, device: Device) -> list[str]:
+    """Return the engines that open a model file on a device. Raises what the last does where none can."""
+    failures = {engine: _failure(path, engine, device) for engine in (DEFAULT_ENGINE, TORCH)}
+    engines = [engine for engine, failure in failures.items() if failure is None]
+    if not engines and (failure := failures[TORCH]) is not None:
+        raise failure
+    return engines
+
+
+def _failure(path: Path, engine: str, device: Device) -> PixelwiseError | None:
+    """Return why an engine does not run on a device."""
+    try:
+        open_engine(path, engine, device=device)
+    except (MissingDependencyError, OptionError) as error:
+        return error
+    return None
+
+
+def open_fastest(path: Path, at_once: int = 1, *, device: Device = AUTO) -> Engine:
     """Open a model file in its fastest engine, for `at_once` threads that call it at the same time."""
-    return open_engine(path, fastest_engine(path), at_once)
+    return open_engine(path, fastest_engine(path, device), at_once, device)
 
 
 def processor_name() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pixelwise.core.device import Device
 from pixelwise.core.errors import ModelFileError, RunError
 from pixelwise.inference.engines.checks import available_cores, require_file
 from pixelwise.inference.engines.registry import DEFAULT_ENGINE, open_engine
@@ -16,7 +17,7 @@ MAX_AT_ONCE = 4
 """Each image that is predicted at the same time is in memory, with what the model makes of it."""
 
 
-def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Predictor:
+def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1, device: str | None = None) -> Predictor:
     """Load a model, without torch.
 
     Parameters
@@ -29,6 +30,9 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Pr
     at_once
         How many images are predicted at the same time, 4 at most, each in a thread: all cores work on one image, or on
         several, which is faster for many images.
+    device
+        What the engine computes on: `"auto"` (default), a GPU where the engine reaches one, `"cpu"`, `"cuda"`,
+        `"cuda:1"`, or `"mps"`.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Pr
     ModelFileError
         The file is missing, or no model of pixelwise.
     OptionError
-        No engine has this name, or it does not run on this processor.
+        No engine has this name, or it does not run on this processor or `device`.
     MissingDependencyError
         The engine is not installed.
 
@@ -54,9 +58,10 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1) -> Pr
     >>> model.predict("photo.jpg").label_map.shape
     (64, 96)
     """
+    where = Device.parse(device)
     path = model_path(path)
     at_once = max(1, min(at_once, available_cores(), MAX_AT_ONCE))
-    opened = open_engine(path, engine, at_once)
+    opened = open_engine(path, engine, at_once, where)
     info = ModelInfo.read(path)
     _require_task(info, path)
     return Predictor(opened, info, path, at_once)

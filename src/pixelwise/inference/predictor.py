@@ -27,7 +27,7 @@ from pixelwise.raster.bands import read_channels
 from pixelwise.tasks import TASKS
 from pixelwise.tiling.coarse import upsample_labels
 from pixelwise.tiling.grid import Tiling
-from pixelwise.tiling.stitch import Block, Image, stitch_blocks, stitch_logits
+from pixelwise.tiling.stitch import Block, Image, LabelBlock, stitch_blocks, stitch_logits
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -259,6 +259,11 @@ class Predictor:
         """
         self._require_image(image)
         decoding, coarse, size = self.decoding, self.engine.coarse, image.shape[:2]
+        if (labels := self.label_blocks(image)) is not None:
+            label_map = np.empty(size, np.uint8)
+            for block in labels:
+                label_map[block.place] = block.labels
+            return label_map, None
         if coarse is not None and decoding.is_argmax and max(size) <= self.tiling.tile:
             return upsample_labels(coarse(image[None])[0], size, self.info.stride), None
         return decoding.decode(stitch_blocks(self.engine, image, self.tiling), size)
@@ -280,6 +285,14 @@ class Predictor:
         """
         self._require_image(image)
         return stitch_blocks(self.engine, image, self.tiling, from_row=from_row)
+
+    def label_blocks(self, image: Image, from_row: int = 0) -> Iterator[LabelBlock] | None:
+        """Return the labels of an image in blocks as the engine makes them; `None` where it gives logits alone, or a
+        label is more than the class with the highest score. Raises as `decode`."""
+        if self.engine.label_blocks is None or not self.decoding.is_argmax:
+            return None
+        self._require_image(image)
+        return self.engine.label_blocks(image, self.tiling, from_row)
 
     def label_map_and_variance(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
         """Return the label map of the mean probabilities of several passes with dropout on, and their variance.

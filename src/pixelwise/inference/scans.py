@@ -193,6 +193,10 @@ def _predicted_rows(
 
 def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
     """Yield (row, pixels (rows, width)) from top to bottom, as the decoding stores them."""
+    if (labels := predictor.label_blocks(scan, from_row)) is not None:
+        for row, parts in itertools.groupby(labels, key=lambda block: block.row):
+            yield row, np.concatenate([part.labels for part in parts], axis=1)
+        return
     for row, blocks in itertools.groupby(predictor.blocks(scan, from_row), key=lambda block: block.row):
         yield row, np.concatenate([predictor.decoding.encode(block.logits) for block in blocks], axis=1)
 

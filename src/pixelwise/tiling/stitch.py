@@ -58,6 +58,21 @@ class Block:
         return slice(self.row, self.row + height), slice(self.column, self.column + width)
 
 
+@dataclass(frozen=True)
+class LabelBlock:
+    """Labels of a part of an image, uint8 (height, width), and the place of their top left corner."""
+
+    row: int
+    column: int
+    labels: UInt8
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """The rows and columns of the image that the block covers."""
+        height, width = self.labels.shape
+        return slice(self.row, self.row + height), slice(self.column, self.column + width)
+
+
 def stitch_blocks(run: Run, image: Image, tiling: Tiling, *, from_row: int = 0) -> Iterator[Block]:
     """Yield an image's logits in blocks, one a tile, row by row of tiles and from left to right; each pixel once.
 

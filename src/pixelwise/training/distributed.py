@@ -6,20 +6,25 @@ of the whole batch, so that the result is that of one process with the same batc
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from types import FrameType
 from typing import NoReturn
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 from torch.distributed import DistError
 
+from pixelwise.core.device import AUTO, Device
 from pixelwise.core.errors import OptionError, RunError
+from pixelwise.torch_runtime.devices import find_device
 from pixelwise.training.config import RunConfig
 from pixelwise.training.run_directory import RunDirectory
 
@@ -27,17 +32,52 @@ PATIENCE = timedelta(hours=6)
 """How long the others wait while one of them works alone, on the export and the report for instance."""
 
 
+_DEVICE: ContextVar[Device] = ContextVar("device", default=AUTO)
+"""What `train_on` says."""
+
+
+@contextmanager
+def train_on(device: Device) -> Iterator[None]:
+    """Let `join_processes` give this device meanwhile. Raises what `find_device` does, and `OptionError` for the GPU of
+    a number for several processes, each of which has its own."""
+    if device.index is not None and _launched():
+        remedy = "Pass `device='cuda'`: each process takes the GPU of its own number."
+        raise OptionError("device", f"{str(device)!r} for several processes", "cuda or cpu", remedy)
+    chosen = find_device(device)
+    token = _DEVICE.set(device)
+    try:
+        # torch's "cuda" is the current GPU of the thread.
+        with torch.cuda.device(chosen) if device.index is not None else contextlib.nullcontext():
+            yield
+    finally:
+        _DEVICE.reset(token)
+
+
 def join_processes() -> Accelerator:
     """Return the device of this process and its place among those of the run; they talk over gloo without a GPU.
 
-    Steps are taken in bfloat16 where that is what the machine is fast at.
+    The device is what `train_on` says, or the best there is. Steps are taken in bfloat16 where that is what the machine
+    is fast at.
     """
-    cuda = torch.cuda.is_available()
+    asked = _DEVICE.get()
+    cuda = asked.kind in ("auto", "cuda") and torch.cuda.is_available()
+    precision = "bf16" if cuda or (asked.kind != "mps" and has_bfloat16_unit()) else "no"
+    _leave_other_device(find_device(asked).type, precision)
     return Accelerator(
-        cpu=_launched() and not cuda,
-        mixed_precision="bf16" if cuda or has_bfloat16_unit() else "no",
+        cpu=asked.kind == "cpu" or (_launched() and not cuda),
+        mixed_precision=precision,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
+
+
+def _leave_other_device(kind: str, precision: str) -> None:
+    """Let accelerate forget the device of an earlier training in this process, where this one has another: it keeps one
+    for good."""
+    state = AcceleratorState._shared_state
+    if not state or _launched():
+        return
+    if (state["device"].type, state.get("_mixed_precision")) != (kind, precision):
+        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def has_bfloat16_unit() -> bool:

@@ -23,7 +23,9 @@ from pixelwise.nn.pipeline import Pipeline
 from pixelwise.render import to_rgb
 from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Labelled
+from pixelwise.torch_runtime.devices import device_name
 from pixelwise.training.config import RunConfig
+from pixelwise.training.distributed import join_processes
 from pixelwise.training.loop import Progress
 from pixelwise.training.planning.length import length_warnings
 from pixelwise.training.posthoc.cross_fitting import MeasuredScores, fit_and_export, measure
@@ -191,5 +193,6 @@ def _facts(config: RunConfig, progress: Progress) -> dict[str, str]:
         "images/s": f"{images / max(progress.seconds, 1e-9):.1f}, validation included",
         "minutes": f"{minutes:.1f}" if minutes >= 1 else f"{minutes:.2f}",
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "trained on": device_name(join_processes().device),
         "versions": f"pixelwise {config.version}, torch {torch.__version__}, onnxruntime {runtime.__version__}",
     }

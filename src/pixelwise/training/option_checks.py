@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from pixelwise.core.device import Device
 from pixelwise.core.errors import OptionError
 from pixelwise.inference.evaluate import METRICS
 from pixelwise.nn.augment import AUGMENTATIONS
 from pixelwise.nn.encoders.registry import find_encoder
 from pixelwise.nn.models import DEFAULT_MODEL, default_encoder, require_net
 from pixelwise.tasks import DEFAULT_TASK, TASKS
+from pixelwise.torch_runtime.devices import find_device
 from pixelwise.training.config import MAX_SEED
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, REDUCTIONS, TrainOptions
 
@@ -22,6 +24,7 @@ ONE_OF_TWO = "Leave one of the two out."
 def check_options(options: TrainOptions) -> None:
     """Raise `OptionError` for options that contradict each other or make no sense, before any data are read."""
     check_net(options)
+    find_device(Device.parse(options.device))
     for name in options.augmentations or ():
         AUGMENTATIONS[name]
     for name in options.metrics or ():

@@ -66,6 +66,9 @@ class TrainOptions:
     encoder_weights: Annotated[
         Path | None, Option("Weights file for the encoder, in the layout of torchvision or timm.", START)
     ] = None
+    device: Annotated[
+        str | None, Option("What trains: auto, cpu, cuda, cuda:1 (the second GPU) or mps.", START, default="auto")
+    ] = None
     freeze_through: Annotated[
         int | None,
         Option("Freeze the layers of a pretrained encoder up to this stride.", RECIPE, default="32; 0 for an FCN"),

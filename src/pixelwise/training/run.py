@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from pixelwise.core.device import Device
 from pixelwise.core.errors import OptionError
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset
@@ -70,6 +71,7 @@ def train(
     config: str | Path | None = None,
     pretrained: bool | None = None,
     encoder_weights: str | Path | None = None,
+    device: str | None = None,
     freeze_through: int | None = None,
     recipe: Literal["fcn", "segnet", "unet"] | None = None,
     loss: str | Loss | None = None,
@@ -131,6 +133,9 @@ def train(
     encoder_weights
         A file that the encoder starts from instead: a state dict (.safetensors, or .pth of tensors alone) of the
         encoder in the layout of torchvision or timm.
+    device
+        What trains: `"cpu"`, `"cuda"` (the first GPU, or under `torchrun` one for each process), `"cuda:1"`, `"mps"`,
+        or `"auto"` (default), the best that there is.
     freeze_through
         Stride up to which the stages of the encoder are frozen, 0 for none. By default all of a pretrained encoder, but
         none of an FCN's, which is fine-tuned.
@@ -178,8 +183,10 @@ def train(
     ------
     DataError
         The data would spoil the training.
+    MissingDependencyError
+        This torch was built without the `device`.
     OptionError
-        Options contradict each other or make no sense.
+        Options contradict each other or make no sense, or the machine has no such `device`.
     OutputError
         `out` is taken or cannot be written.
     RunError
@@ -207,6 +214,7 @@ def train(
         config=None if config is None else Path(config),
         pretrained=pretrained,
         encoder_weights=None if encoder_weights is None else Path(encoder_weights),
+        device=device,
         freeze_through=freeze_through,
         recipe=recipe,
         loss=register_object(LOSSES, loss),
@@ -223,10 +231,11 @@ def train(
     )
     check_options(options)
     run = RunDirectory(Path(out))
-    is_first = distributed.join_processes().is_main_process
-    _check_directory(run, options, is_first=is_first)
-    dataset = _open_data(data, run, options)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(distributed.train_on(Device.parse(device)))
+        is_first = distributed.join_processes().is_main_process
+        _check_directory(run, options, is_first=is_first)
+        dataset = _open_data(data, run, options)
         is_new = not (resume or overwrite)
         has_lock = not is_first or stack.enter_context(run.locked(new=is_new))
         display = stack.enter_context(Display(quiet=quiet or not is_first, wording=wording))

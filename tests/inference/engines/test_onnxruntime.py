@@ -14,9 +14,10 @@ from numpy.testing import assert_array_equal
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from pixelwise.core.errors import ModelFileError, PixelwiseError
+from pixelwise.core.device import Device
+from pixelwise.core.errors import MissingDependencyError, ModelFileError, OptionError, PixelwiseError
 from pixelwise.inference.engines.checks import available_cores
-from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine, providers
+from pixelwise.inference.engines.onnxruntime import OnnxRuntimeEngine, choose_providers, providers, run_bound
 from pixelwise.inference.engines.openvino import OpenVinoEngine
 from pixelwise.inference.loading import load
 from pixelwise.inference.predictor import Predictor
@@ -62,6 +63,48 @@ def test_a_gpu_comes_first_where_onnxruntime_has_one(monkeypatch: pytest.MonkeyP
     available = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
     assert providers() == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+def test_the_processor_is_told_by_its_name(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert OnnxRuntimeEngine(model_file, device=Device("cpu"))._session.get_providers() == ["CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    assert choose_providers(Device("cpu")) == ["CPUExecutionProvider"]
+
+
+def test_a_gpu_that_onnxruntime_does_not_reach_is_an_error(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingDependencyError, match=r"device='cuda:1': found onnxruntime .* without CUDA; .*torch"):
+        load(model_file, device="cuda:1")
+    with pytest.raises(OptionError, match="device: found mps with onnxruntime; expected cuda or cpu"):
+        load(model_file, device="mps")
+    with pytest.raises(MissingDependencyError, match=r"engine='onnxruntime-tensorrt': found .* without Tensorrt"):
+        load(model_file, "onnxruntime-tensorrt")
+    with pytest.raises(OptionError, match="cpu with the engine onnxruntime-tensorrt"):
+        load(model_file, "onnxruntime-tensorrt", device="cpu")
+    # As with libraries of CUDA that are missing: onnxruntime starts on the CPU instead.
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", _session_on_the_cpu(onnxruntime.InferenceSession))
+    with pytest.raises(MissingDependencyError, match="whose CUDAExecutionProvider does not start"):
+        load(model_file, device="cuda")
+
+
+def _session_on_the_cpu(session: Any) -> Any:
+    return lambda path, options, providers, **others: session(path, options, providers=["CPUExecutionProvider"])
+
+
+def test_the_options_of_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    available = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: available)
+    assert choose_providers(Device("cuda", 1)) == [("CUDAExecutionProvider", {"device_id": 1}), "CPUExecutionProvider"]
+    first = choose_providers(Device("cuda"), tensorrt=True)[0]
+    assert first[0] == "TensorrtExecutionProvider"
+    assert first[1]["trt_engine_cache_path"] == str(tmp_path / "pixelwise" / "tensorrt")
+
+
+def test_bound_memory_gives_the_same_logits(model_file: Path, colour: ColourModel, image: UInt8) -> None:
+    session = OnnxRuntimeEngine(model_file)._session
+    logits = run_bound(session, Device("cpu", 0), "logits", {"image": image[None, ::2]})
+    assert_array_equal(logits[0], colour.logits(image[::2]))
 
 
 def test_all_cores_count_where_there_is_no_affinity(monkeypatch: pytest.MonkeyPatch) -> None:

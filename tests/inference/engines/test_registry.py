@@ -52,3 +52,16 @@ def test_an_engine_of_another_package(model_file: Path, monkeypatch: pytest.Monk
     assert isinstance(predictor.engine, Constant)
     assert (predictor.engine.path, predictor.engine.at_once) == (model_file, 1)
     assert (predictor.predict(np.zeros((70, 5, 3), np.uint8)).label_map == 2).all()
+
+
+def test_a_device_goes_to_engines_that_can_be_told(model_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = {**ENGINES._entries, "constant": Constant}
+    monkeypatch.setattr(ENGINES, "_entries", entries)
+    assert isinstance(load(model_file, "onnxruntime", device="cpu").engine, OnnxRuntimeEngine)
+    assert load(model_file, "openvino", device="cpu").label_map(np.zeros((2, 3, 3), np.uint8)).tolist() == [[0] * 3] * 2
+    with pytest.raises(OptionError, match="device: found cuda with OpenVINO; expected cpu"):
+        load(model_file, "openvino", device="cuda")
+    with pytest.raises(OptionError, match="device: found cpu with the engine constant; expected an engine that can"):
+        load(model_file, "constant", device="cpu")
+    with pytest.raises(OptionError, match="device: found 'gpu'"):
+        load(model_file, device="gpu")

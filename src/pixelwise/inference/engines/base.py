@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.errors import OptionError
+from pixelwise.tiling.grid import Tiling
+from pixelwise.tiling.stitch import Image, LabelBlock
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
+LabelBlocks = Callable[[Image, Tiling, int], Iterator[LabelBlock]]
 
 
 class Engine(ABC):
@@ -31,6 +33,10 @@ class Engine(ABC):
     input_side : int or None
         Side, in pixels, of the square images that it takes and no others; `None` where it takes any size. Smaller
         images are padded to this side, larger ones are cut into tiles of it.
+    label_blocks : callable or None
+        Takes an image, its tiling and the row to start with, and yields the class with the highest score of each pixel
+        in blocks, in the order of `stitch_blocks`: of an engine that blends tiles on its device. `None` where logits
+        are blended in numpy.
 
     Examples
     --------
@@ -47,6 +53,7 @@ class Engine(ABC):
     coarse: Callable[[UInt8], Float32] | None = None
     can_sample: bool = False
     input_side: int | None = None
+    label_blocks: LabelBlocks | None = None
 
     @abstractmethod
     def __call__(self, images: UInt8) -> Float32:
@@ -75,8 +82,9 @@ class Engine(ABC):
         raise OptionError("sampling", "an engine without dropout", "one that can leave dropout on", remedy)
 
 
-OpenEngine = Callable[[Path, int], Engine]
-"""Opens a model file for a number of threads that call the engine at the same time."""
+OpenEngine = Callable[..., Engine]
+"""Opens a model file, a `Path`, for a number of threads that call the engine at the same time. With a keyword `device`,
+a `pixelwise.core.device.Device`, an engine can be told what to compute on; without it is asked for `auto` alone."""
 
 
 class FunctionEngine(Engine):

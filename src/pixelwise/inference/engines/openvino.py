@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.core.device import AUTO, Device
 from pixelwise.core.errors import MissingDependencyError, ModelFileError, OptionError
 from pixelwise.core.telemetry import import_silently
 from pixelwise.inference.engines.base import Engine
@@ -31,14 +32,22 @@ TYPES = {"u8": "uint8", "f32": "float"}
 """OpenVINO's names of the types that a model file takes and gives, as ONNX calls them."""
 
 
-def open_openvino(path: Path, at_once: int = 1) -> OpenVinoEngine:
+def open_openvino(path: Path, at_once: int = 1, *, device: Device = AUTO) -> OpenVinoEngine:
     """Open a model file in float32, for `at_once` threads that call it at the same time."""
+    _require_cpu(device)
     return OpenVinoEngine(path, at_once)
 
 
-def open_openvino_bf16(path: Path, at_once: int = 1) -> OpenVinoEngine:
+def open_openvino_bf16(path: Path, at_once: int = 1, *, device: Device = AUTO) -> OpenVinoEngine:
     """Open a model file in bfloat16, for `at_once` threads that call it at the same time."""
+    _require_cpu(device)
     return OpenVinoEngine(path, at_once, half=True)
+
+
+def _require_cpu(device: Device) -> None:
+    if device.kind not in ("auto", "cpu"):
+        remedy = "Use `engine='torch'` or `engine='onnxruntime'`."
+        raise OptionError("device", f"{device} with OpenVINO", "cpu", remedy)
 
 
 class OpenVinoEngine(Engine):

@@ -162,6 +162,8 @@ def repeat_call(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> s
         keywords = {"out": "runs/again"} | replace(
             options, minutes=minutes, resume=False, overwrite=False
         ).as_keywords()
+    if options.device is not None:
+        keywords["device"] = options.device
     if dataset.images_root is not None:
         keywords = {"images_root": str(dataset.images_root)} | keywords
     values = [repr(str(dataset.root)), *(f"{name}={value!r}" for name, value in keywords.items())]

@@ -1,0 +1,1 @@
+"""Model files in torch, and the devices that torch computes on."""
