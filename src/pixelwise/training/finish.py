@@ -28,7 +28,14 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.distributed import join_processes
 from pixelwise.training.loop import Progress
 from pixelwise.training.planning.length import length_warnings
-from pixelwise.training.posthoc.cross_fitting import MeasuredScores, fit_and_export, measure
+from pixelwise.training.posthoc.class_bias import select_evenly
+from pixelwise.training.posthoc.cross_fitting import MeasuredScores, fit_and_export, headline_split, measure
+from pixelwise.training.posthoc.device_scoring import (
+    CHECKED_IMAGES,
+    LEAST_AGREEMENT,
+    DeviceScoring,
+    scores_on_device,
+)
 from pixelwise.training.report import Example, Report, write_report
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.schedule import count_crops, describe_crops
@@ -120,9 +127,13 @@ def finish(
     `posthoc.cross_fitting`); a run without any has those of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
-    adjustment, halves, remarks = fit_and_export(run, pipeline, config, data.dataset)
+    device = join_processes().device
+    on_device = DeviceScoring(pipeline, config, device) if scores_on_device(device) else None
+    adjustment, halves, remarks = fit_and_export(run, pipeline, config, data.dataset, on_device)
+    if on_device is not None and (remark := _check_file(on_device, run, data)):
+        remarks, on_device = [*remarks, remark], None
     examples = BestAndWorst()
-    measured = measure(run, data.dataset, halves, examples.add, config.metrics) or folds
+    measured = measure(run, data.dataset, halves, examples.add, config.metrics, on_device) or folds
     if measured is not None:
         metrics = measured.to_json_dict() | {f"val_{config.measure}": progress.best_score}
         run.write_metrics(metrics if folds is None else metrics | {"folds": folds.to_json_dict()})
@@ -131,6 +142,15 @@ def finish(
     write_report(_build_report(run, config, data, outcome), run.report)
     for remark in remarks:
         on_remark(f"  {remark}")
+
+
+def _check_file(on_device: DeviceScoring, run: RunDirectory, data: TrainingData) -> str:
+    """Return a remark where the model file does not label images as the device does: then the file is scored."""
+    items = select_evenly(data.dataset.splits[headline_split(data.dataset) or "train"], CHECKED_IMAGES)
+    agreement = on_device.agreement(run.model, (data.dataset.read(item).image for item in items))
+    if agreement >= LEAST_AGREEMENT:
+        return ""
+    return f"The model file labels {agreement:.2%} of the pixels as the GPU does; the scores are the file's."
 
 
 def _build_report(run: RunDirectory, config: RunConfig, data: TrainingData, outcome: Outcome) -> Report:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,8 @@ from pixelwise.training.schedule import count_crops, learning_rate_factor, valid
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
 """Rows of loss in the history of a whole run, beside those of its validations."""
+UNREAD_LOSSES = 16
+"""Steps of a GPU between two looks at their losses."""
 
 
 @dataclass
@@ -100,16 +103,27 @@ class Trainer:
 
     def train_step(self, batch: Batch) -> float:
         """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
+        return float(self.take_step(batch))
+
+    def take_step(self, batch: Batch) -> torch.Tensor:
+        """Take a step as `train_step` does, and return the loss, a scalar, without waiting for the device."""
         factor = learning_rate_factor(self.progress.step, self.recipe)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        loss = self._loss(batch)
-        self.accelerator.backward(loss * self.accelerator.num_processes)  # which averages gradients over them
+        with _fastest_convolutions(self.accelerator.device):
+            loss = self._loss(batch)
+            self.accelerator.backward(loss * self.accelerator.num_processes)  # which averages gradients over them
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.averaged.update_parameters(self.accelerator.unwrap_model(self.pipeline))
         self.progress.step += 1
-        return float(self.accelerator.reduce(loss.detach()))
+        reduced: torch.Tensor = self.accelerator.reduce(loss.detach())
+        return reduced
+
+    @property
+    def unread_losses(self) -> int:
+        """How many steps go by before their losses are read: reading waits until a GPU has done all its work."""
+        return 1 if self.accelerator.device.type == "cpu" else UNREAD_LOSSES
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         """Return the loss that this process's crops add to that of the batch."""
@@ -225,15 +239,27 @@ def fit(
     started = time.perf_counter() - progress.seconds
     saved = time.perf_counter()
     trainer.start()
+    unread: list[torch.Tensor] = []
+
+    def read_losses() -> None:
+        losses, first = torch.stack(unread).tolist(), progress.step - len(unread) + 1
+        unread.clear()
+        for step, loss in enumerate(losses, start=first):
+            if not math.isfinite(loss):
+                remedy = (
+                    "Start a new run with another `seed`, or with `config` and a lower learning_rate in its recipe."
+                )
+                raise RunError(checkpoint.parent, f"a loss of {loss} in step {step}", "a number", remedy)
+            progress.loss_sum += loss
+            progress.loss_count += 1
+            progress.seconds = time.perf_counter() - started
+            observer.on_step(progress if step == progress.step else replace(progress, step=step), loss)
+
     for batch in batches:
-        loss = trainer.train_step(batch)
-        if not math.isfinite(loss):
-            remedy = "Start a new run with another `seed`, or with `config` and a lower learning_rate in its recipe."
-            raise RunError(checkpoint.parent, f"a loss of {loss} in step {progress.step}", "a number", remedy)
-        progress.loss_sum += loss
-        progress.loss_count += 1
-        progress.seconds = time.perf_counter() - started
-        observer.on_step(progress, loss)
+        unread.append(trainer.take_step(batch))
+        is_row = progress.step % row_every == 0 or progress.step in validated_steps or progress.step == recipe.steps
+        if is_row or len(unread) >= trainer.unread_losses:
+            read_losses()
 
         is_validated = progress.step in validated_steps
         is_milestone = is_validated or progress.step == recipe.steps
@@ -247,7 +273,9 @@ def fit(
             progress.loss_sum, progress.loss_count = 0.0, 0
             observer.on_row(progress)
         is_stopped = observer.is_stopped()
-        if is_milestone or is_stopped or time.perf_counter() - saved > CHECKPOINT_SECONDS:
+        if is_stopped and unread:
+            read_losses()
+        if is_milestone or is_stopped or (not unread and time.perf_counter() - saved > CHECKPOINT_SECONDS):
             trainer.save(checkpoint)
             saved = time.perf_counter()
         if is_stopped:
@@ -263,6 +291,21 @@ def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
         "learning_rate": trainer.recipe.learning_rate * learning_rate_factor(progress.step - 1, trainer.recipe),
         "seconds": round(progress.seconds, 2),
     }
+
+
+@contextlib.contextmanager
+def _fastest_convolutions(device: torch.device) -> Iterator[None]:
+    """Let cuDNN try its convolutions for each size of crops: they have one or two. Images of a validation have many,
+    and each would be tried."""
+    if device.type != "cuda":
+        yield
+        return
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:

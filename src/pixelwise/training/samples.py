@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,6 +69,17 @@ class Hints(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What is drawn for one crop: its window and, or none, colours and an elastic deformation; and what further
+    augmentations, by name, have drawn."""
+
+    window: crop.Crop
+    color: color.Color | None
+    bend: elastic.Elastic | None
+    further: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class PseudoLabels:
     """What a model in training says of its training images, label maps uint8 (H, W) by their position.
 
@@ -102,6 +114,7 @@ class SampleStore:
         self._labelled: dict[int, LabelledPixels] = {}
         self._decoded: dict[int, Sample] = {}
         self._file: SampleFile | None = None
+        self._lock = threading.Lock()
         pixels = sum(height * width for height, width in map(dataset.image_size, items))
         if pixels * (dataset.channels + LABEL_BYTES) <= cache_share * available_bytes() / count_local_processes():
             with ThreadPoolExecutor() as pool:
@@ -114,11 +127,15 @@ class SampleStore:
 
     def __getitem__(self, index: int) -> Sample:
         sample = self._decoded.get(index)
-        if sample is None and self._file is not None:
+        if sample is not None:
+            return sample
+        if self._file is None:
+            return self._read(self.items[index])
+        with self._lock:
             sample = self._file.get(index)
         if sample is None:
             sample = self._read(self.items[index])
-            if self._file is not None:
+            with self._lock:
                 self._file.add(index, sample)
         return sample
 
@@ -137,21 +154,33 @@ def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
     return order
 
 
+def crop_positions(recipe: Recipe, step: int, share: slice = ALL) -> tuple[range, Recipe]:
+    """Return the places, among all crops of a run, of those of a step, or of a `share` of them; and the recipe with the
+    size that they have."""
+    first = count_crops(recipe, step)
+    size, number = crops_at_step(recipe, step)
+    return range(first, first + number)[share], recipe.replace(crop=size)
+
+
+def sample_at(seed: int, position: int, count: int) -> tuple[int, np.random.Generator]:
+    """Return which of `count` samples the crop at a position of a run is from, and the source of its chance."""
+    epoch, place = divmod(position, count)
+    index = int(sample_order(seed, epoch, count)[place])
+    return index, np.random.default_rng((seed, epoch, 1 + index))
+
+
 def batch_at(
     store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL, task: Task = SEMANTIC
 ) -> Batch:
     """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
     crops = []
-    first = count_crops(recipe, step)
-    size, number = crops_at_step(recipe, step)
-    recipe = recipe.replace(crop=size)
-    for position in range(first, first + number)[share]:
+    positions, recipe = crop_positions(recipe, step, share)
+    for position in positions:
         if recipe.label_points:
             crops.append(_sparse_crop(store, recipe, seed, position, task))
             continue
-        epoch, place = divmod(position, len(store))
-        index = int(sample_order(seed, epoch, len(store))[place])
-        crops.append(augment_sample(store[index], recipe, np.random.default_rng((seed, epoch, 1 + index)), task))
+        index, rng = sample_at(seed, position, len(store))
+        crops.append(augment_sample(store[index], recipe, rng, task))
     images, targets, border, task_targets, pseudo = zip(*crops, strict=True)
     return Batch(
         torch.from_numpy(np.stack(images)),
@@ -183,37 +212,40 @@ def _sparse_crop(store: SampleStore, recipe: Recipe, seed: int, position: int, t
     return augment_sample(sample, recipe, rng, task, Hints(store.labelled_pixels(index), pseudo_map))
 
 
+def draw_changes(rng: np.random.Generator, size: tuple[int, int], recipe: Recipe, hints: Hints = Hints()) -> Changes:
+    """Draw all that changes in one crop of an image of `size` (height, width)."""
+    window = crop.draw(
+        rng, size, recipe.crop, recipe.scale, rotate=recipe.rotate, flip_probability=recipe.flip_probability
+    )
+    if hints.labelled is not None and (pixel := hints.labelled.draw(rng)) is not None:
+        window = crop.aim(rng, window, size, pixel)
+    change = color.draw(rng, size, recipe.color, recipe.color_ranges) if recipe.color else None
+    bend = elastic.draw(rng, size, recipe.elastic, recipe.elastic_nodes) if recipe.elastic else None
+    further = tuple((name, AUGMENTATIONS[name].draw(rng, recipe.crop)) for name in recipe.augmentations)
+    return Changes(window, change, bend, further)
+
+
 def augment_sample(
     sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC, hints: Hints = Hints()
 ) -> AugmentedSample:
     """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
     them. With `hints` it holds a labelled pixel, and drops none that lies in it."""
-    height, width = sample.label_map.shape
-    window = crop.draw(
-        rng,
-        (height, width),
-        recipe.crop,
-        recipe.scale,
-        rotate=recipe.rotate,
-        flip_probability=recipe.flip_probability,
-    )
-    if hints.labelled is not None and (pixel := hints.labelled.draw(rng)) is not None:
-        window = crop.aim(rng, window, (height, width), pixel)
-    change = color.draw(rng, (height, width), recipe.color, recipe.color_ranges) if recipe.color else None
+    changes = draw_changes(rng, sample.label_map.shape, recipe, hints)
+    window = changes.window
     image, label_map, pseudo = sample.image, sample.label_map, hints.pseudo
-    instance_map = _objects(sample) if recipe.border_weight or task.channels else None
-    if recipe.elastic:
-        bend = elastic.draw(rng, (height, width), recipe.elastic, recipe.elastic_nodes)
+    instance_map = objects_of(sample) if recipe.border_weight or task.channels else None
+    if changes.bend is not None:
+        bend = changes.bend
         image, label_map = elastic.on_image(image, bend), elastic.on_label_map(label_map, bend)
         instance_map = None if instance_map is None else elastic.on_instance_map(instance_map, bend)
         pseudo = None if pseudo is None else elastic.on_label_map(pseudo, bend)
     label_map, instance_map = _crop_labels(label_map, instance_map, window, keep=hints.labelled is not None)
     pseudo = None if pseudo is None else crop.on_label_map(pseudo, window)
     image = crop.on_image(image, window, repeat_over_channels(recipe.fill, image.shape[2]))
-    if change is not None:
-        image = color.on_image(image, change)
-    for augmentation in (AUGMENTATIONS[name] for name in recipe.augmentations):
-        params = augmentation.draw(rng, label_map.shape)
+    if changes.color is not None:
+        image = color.on_image(image, changes.color)
+    for name, params in changes.further:
+        augmentation = AUGMENTATIONS[name]
         image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)
         instance_map = None if instance_map is None else augmentation.on_instance_map(instance_map, params)
         pseudo = None if pseudo is None else augmentation.on_label_map(pseudo, params)
@@ -240,7 +272,7 @@ def _crop_labels(
     return cropped, objects
 
 
-def _objects(sample: Sample) -> npt.NDArray[np.int32]:
+def objects_of(sample: Sample) -> npt.NDArray[np.int32]:
     """Return the sample's instance map, or without one the 4-connected parts of everything but the first class."""
     if sample.instance_map is not None:
         return sample.instance_map

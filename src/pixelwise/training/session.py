@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pixelwise.training.callbacks import Callback
 from pixelwise.training.config import RunConfig
 from pixelwise.training.finish import finish
 from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
+from pixelwise.training.on_device.batches import open_feed
 from pixelwise.training.options import TrainOptions
 from pixelwise.training.paper_recipes import paper_remarks
 from pixelwise.training.planning.length import length_warnings
@@ -163,7 +165,9 @@ class Session:
             Board(run.tensorboard, first_step + 1) if is_first else contextlib.nullcontext() as board,
             catch_stop_signals(accelerator.num_processes) as stop,
         ):
-            source = batches(data.train, recipe, config.seed, first_step, trainer.share, trainer.task)
+            feed = open_feed(data.train, accelerator.device)
+            make_batches = partial(batches, data.train) if feed is None else feed.batches
+            source = make_batches(recipe, config.seed, first_step, trainer.share, trainer.task)
             if recipe.pseudo_rounds:
                 source = SelfTraining(run, config, trainer, data, lambda: bool(stop), self.display.message).batches()
             fit(

@@ -44,7 +44,7 @@ def displacements(elastic: Elastic, size: tuple[int, int]) -> Float64:
     """Return each pixel's displacement down and to the right, float64 (2, height, width), for an image of `size`."""
     count = math.isqrt(len(elastic.down))
     nodes = np.array([elastic.down, elastic.right]).reshape(2, count, count)
-    rows, columns = (_spline(side, count) for side in size)
+    rows, columns = (spline_basis(side, count) for side in size)
     field: Float64 = rows @ nodes @ columns.T
     return field
 
@@ -81,7 +81,7 @@ def _positions(elastic: Elastic, size: tuple[int, int]) -> Float64:
     return positions
 
 
-def _spline(side: int, nodes: int) -> Float64:
+def spline_basis(side: int, nodes: int) -> Float64:
     """Return, float64 (side, nodes), what each node contributes at each pixel of a side."""
     basis: Float64 = zoom(np.eye(nodes), (side / nodes, 1), order=3, mode="mirror")
     return basis

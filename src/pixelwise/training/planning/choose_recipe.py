@@ -12,6 +12,7 @@ from pixelwise.training import paper_recipes
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, DEFAULT_CLASS_WEIGHTS, TrainOptions
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.crops import batch_size, crop_size, image_scale, object_scale
+from pixelwise.training.planning.device_recipe import adapt_to_device
 from pixelwise.training.planning.facts import Budget, DataFacts, ModelFacts
 from pixelwise.training.planning.object_sizes import adapt_to_object_sizes
 from pixelwise.training.planning.tiles import choose_test_scales, fit_tiles, tile_and_overlap
@@ -30,7 +31,11 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
     scale, crop = _choose_crop(data, options, is_long=is_long)
     test_scales = choose_test_scales(scale, budget.minutes) if model.has_coarse_logits else (1.0,)
     tile, overlap = tile_and_overlap(test_scales)
+    # Sparse labels and the recipes of papers have their own numbers, on a GPU too.
+    for_gpu = budget.on_gpu and not data.is_sparse and options.recipe is None
     frozen_stride = choose_frozen_stride(data, model, options)
+    if for_gpu and options.freeze_through is None:
+        frozen_stride = 0
     is_split = is_long and math.prod(crop) >= defaults.SPLIT_PIXELS
     recipe = defaults.RECIPE.replace(
         crop=crop,
@@ -46,6 +51,8 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
         tile=tile,
         overlap=overlap,
     )
+    if for_gpu:
+        recipe = adapt_to_device(recipe, data, budget)
     if data.is_sparse:
         recipe = _adapt_to_sparse_labels(recipe, data, budget)
     if TASKS[options.task or DEFAULT_TASK].has_objects:

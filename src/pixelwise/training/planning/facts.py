@@ -87,3 +87,4 @@ class Budget:
     processes: int = 1
     is_long: bool = False
     """Whether there is time for the larger crops and the larger encoder."""
+    on_gpu: bool = False

@@ -29,9 +29,9 @@ class Cost:
     prediction: float = 0.0
 
 
-def is_long_run(short: Recipe) -> bool:
-    """Return whether the steps of a short run leave time for a long one."""
-    return short.steps * short.batch * math.prod(short.crop) >= defaults.LONG_PIXELS
+def is_long_run(short: Recipe, least_pixels: float = defaults.LONG_PIXELS) -> bool:
+    """Return whether the crops of a short run have so many pixels that there is time for a long one."""
+    return short.steps * short.batch * math.prod(short.crop) >= least_pixels
 
 
 def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:

@@ -8,14 +8,18 @@ import time
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.raster.image import pixels_in
 from pixelwise.tasks import TASKS
+from pixelwise.torch_runtime.speed import synchronize
 from pixelwise.training.config import RunConfig
 from pixelwise.training.loop import Trainer
+from pixelwise.training.on_device.batches import DeviceFeed, open_feed
 from pixelwise.training.planning.length import Cost
 from pixelwise.training.samples import SampleStore, batch_at
 from pixelwise.training.torch_engine import torch_predictor
 from pixelwise.training.weights import build_pipeline
 
 WARM_STEPS, MEASURED_STEPS = 3, 8
+DEVICE_WARM_STEPS, DEVICE_STEPS = 5, 20
+"""On a GPU."""
 SLACK = 1.05
 """How much longer a step of a long run takes than those measured, on a machine that has other work, too."""
 
@@ -27,6 +31,9 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
     task = TASKS[config.task]
     trainer = Trainer(build_pipeline(config, pretrained=False), longer, config.seed, task)
     trainer.start()
+    feed = open_feed(train, trainer.accelerator.device)
+    if feed is not None:
+        return Cost(SLACK * _device_seconds(trainer, feed, parts), *_other_seconds(config, trainer, train, val))
     seconds = []
     for step in range(longer.steps):
         started = time.perf_counter()
@@ -36,10 +43,32 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
         statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)
     ]
     step_seconds = statistics.mean(medians)  # medians: a step that other work held up shortens no run
+    return Cost(SLACK * step_seconds, *_other_seconds(config, trainer, train, val))
+
+
+def _other_seconds(config: RunConfig, trainer: Trainer, train: SampleStore, val: SampleStore) -> tuple[float, float]:
+    """Return the time of a validation, and of the prediction of a training image where a recipe asks for that."""
     averaged = trainer.averaged_pipeline()
     validation = _validation_seconds(config, averaged, val) / trainer.accelerator.num_processes
     prediction = _validation_seconds(config, averaged, train) / len(train) if config.recipe.pseudo_rounds else 0.0
-    return Cost(SLACK * step_seconds, validation, prediction)
+    return validation, prediction
+
+
+def _device_seconds(trainer: Trainer, feed: DeviceFeed, parts: int) -> float:
+    """Return the time of a step on a device, the mean of its parts, each over many steps: a device works on while the
+    next steps are handed to it."""
+    device, each = trainer.accelerator.device, DEVICE_WARM_STEPS + DEVICE_STEPS
+    longer = trainer.recipe.replace(steps=parts * each)
+    seconds, started = 0.0, 0.0
+    for step, batch in enumerate(feed.batches(longer, trainer.seed, 0, trainer.share, trainer.task)):
+        if step % each == DEVICE_WARM_STEPS:
+            synchronize(device)
+            started = time.perf_counter()
+        trainer.take_step(batch)
+        if step % each == each - 1:
+            synchronize(device)
+            seconds += time.perf_counter() - started
+    return seconds / (parts * DEVICE_STEPS)
 
 
 def _validation_seconds(config: RunConfig, pipeline: Pipeline, images: SampleStore) -> float:

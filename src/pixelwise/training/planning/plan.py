@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from pixelwise.core.errors import DataError
 from pixelwise.core.files import sha256
@@ -21,8 +22,9 @@ from pixelwise.training.fingerprint import fingerprint, hash_label_values
 from pixelwise.training.options import DEFAULT_MINUTES, TrainOptions
 from pixelwise.training.planning import defaults
 from pixelwise.training.planning.choose_recipe import choose_recipe
+from pixelwise.training.planning.device_recipe import LONG_PIXELS, choose_device_encoder, halve_batch
 from pixelwise.training.planning.facts import Budget, DataFacts, ModelFacts
-from pixelwise.training.planning.length import fit_rounds, is_long_run, plan_epochs, steps_in_time, with_length
+from pixelwise.training.planning.length import Cost, fit_rounds, is_long_run, plan_epochs, steps_in_time, with_length
 from pixelwise.training.planning.measurement import measure_cost
 from pixelwise.training.posthoc.class_bias import select_evenly
 from pixelwise.training.run_directory import RunDirectory
@@ -44,14 +46,16 @@ def plan_run(options: TrainOptions, data: TrainingData, command: str, started: f
 
     Minutes count from `started` (`time.perf_counter`).
     """
-    processes = join_processes().num_processes
+    processes, on_gpu = join_processes().num_processes, join_processes().device.type != "cpu"
     short, long = (
-        make_config(options, data.dataset, data.check_result, Budget(options.minutes, processes, is_long), command)
+        make_config(
+            options, data.dataset, data.check_result, Budget(options.minutes, processes, is_long, on_gpu), command
+        )
         for is_long in (False, True)
     )
     if short != long:
         short = broadcast_config(plan_length(short, options, data, started))
-        if not is_long_run(short.recipe):
+        if not is_long_run(short.recipe, LONG_PIXELS if on_gpu else defaults.LONG_PIXELS):
             return short
     return plan_length(long, options, data, started)
 
@@ -99,8 +103,11 @@ def _choose_encoder(options: TrainOptions, model: str, budget: Budget) -> str | 
         other = _load_other(options.start_from)
         if other.model == model:
             return other.encoder
-    if model == DEFAULT_MODEL and options.pretrained is not False and budget.is_long:
-        return defaults.LONG_ENCODER
+    if model == DEFAULT_MODEL and options.pretrained is not False:
+        if budget.on_gpu:
+            return choose_device_encoder(is_long=budget.is_long)
+        if budget.is_long:
+            return defaults.LONG_ENCODER
     return default_encoder(model)
 
 
@@ -132,12 +139,26 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
     """
     if options.epochs is not None:
         return config.replace(recipe=plan_epochs(config.recipe, options.epochs, len(data.train)))
-    cost = measure_cost(config, data.train, data.val)
+    config, cost = _measure(config, data)
     seconds = 60 * (DEFAULT_MINUTES if options.minutes is None else options.minutes)
     reserved = min(_finish_seconds(config, data, cost.validation), MOST_FINISH * seconds)
     left = seconds - (time.perf_counter() - started) - reserved
     recipe, left = fit_rounds(config.recipe, left, cost)
     return config.replace(recipe=with_length(recipe, *steps_in_time(left, cost)))
+
+
+def _measure(config: RunConfig, data: TrainingData) -> tuple[RunConfig, Cost]:
+    """Return the cost of a run, and its configuration, on a GPU with batches that its memory holds."""
+    processes = join_processes().num_processes
+    while True:
+        try:
+            return config, measure_cost(config, data.train, data.val)
+        except torch.OutOfMemoryError:
+            smaller = halve_batch(config.recipe, processes)
+            if smaller is None:
+                raise
+        torch.cuda.empty_cache()
+        config = config.replace(recipe=smaller)
 
 
 def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: float) -> float:

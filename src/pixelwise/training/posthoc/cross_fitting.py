@@ -20,6 +20,7 @@ from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks.base import Scorer, TaskScores
 from pixelwise.training.config import RunConfig
 from pixelwise.training.posthoc.class_bias import fit_class_bias, sample_logits, select_evenly
+from pixelwise.training.posthoc.device_scoring import DeviceScoring
 from pixelwise.training.posthoc.grouping import fit_grouping, grouping_remarks
 from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import model_info, save_weights
@@ -59,7 +60,12 @@ class MeasuredScores:
 
 
 def measure(
-    run: RunDirectory, dataset: Dataset, halves: Sequence[Half], on_image: OnImage, metrics: Sequence[str] = ()
+    run: RunDirectory,
+    dataset: Dataset,
+    halves: Sequence[Half],
+    on_image: OnImage,
+    metrics: Sequence[str] = (),
+    on_device: DeviceScoring | None = None,
 ) -> MeasuredScores | None:
     """Return the scores of the run's model file, with those of further `metrics`, on the test split, else on the
     validation images, by halves where there are any; `None` without images. Removes the files of the halves."""
@@ -69,9 +75,10 @@ def measure(
     is_cross_fitted = bool(halves) and split == "val"
     parts = halves if is_cross_fitted else [(run.model, dataset.splits[split])]
     further = new_metrics(metrics)
-    scorers = [
-        score_items(load(file, at_once=len(items)), dataset, items, None, on_image, further) for file, items in parts
-    ]
+    scorers = []
+    for file, items in parts:
+        predictor = load(file, at_once=len(items)) if on_device is None else on_device.open(file)
+        scorers.append(score_items(predictor, dataset, items, None, on_image, further))
     if is_cross_fitted:
         for path, _ in halves:
             path.unlink()
@@ -93,24 +100,32 @@ def merge_scorers(scorers: Sequence[Scorer]) -> Scorer:
 
 
 def fit_and_export(
-    run: RunDirectory, pipeline: Pipeline, config: RunConfig, dataset: Dataset
+    run: RunDirectory,
+    pipeline: Pipeline,
+    config: RunConfig,
+    dataset: Dataset,
+    on_device: DeviceScoring | None = None,
 ) -> tuple[float, list[Half], list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
     there are many. Return the strength of its logit adjustment (0..1), the files that score each half of those images,
     and remarks on the grouping.
 
-    It is fitted to what the file itself says, which is faster than torch. The run's weights get it too, beside the
+    It is fitted to what the file itself says, which is faster than torch, or with `on_device` to what the net says
+    there. The run's weights get it too, beside the
     net's own: done again, it comes out the same.
     """
     val = dataset.splits.get("val", ())
     recipe, items = config.recipe, select_evenly(val, config.recipe.bias_images)
     if not recipe.calibrated or not items:
         export_onnx(pipeline.set_class_bias(None), model_info(config, pipeline), run.model)
+        if on_device is not None:
+            on_device.add(run.model, (NO_BIAS,) * model_info(config, pipeline).channels, pipeline.grouping)
         return 0.0, [], []
     info = model_info(config, pipeline)
     pipeline.set_class_bias((NO_BIAS,) * info.channels)
     export_onnx(pipeline, info, run.draft)
-    predictor, grouping = load(run.draft), pipeline.grouping
+    predictor = load(run.draft) if on_device is None else on_device.plain()
+    grouping = pipeline.grouping
     is_sparse = recipe.label_points > 0
     logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values, sparse=is_sparse)
     pixels = dict(zip(items, logits, strict=True))
@@ -122,6 +137,8 @@ def fit_and_export(
             pipeline.grouping = fit_grouping(predictor, map(dataset.read, members), bias, grouping, recipe)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
         replace_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
+        if on_device is not None:
+            on_device.add(path, bias, pipeline.grouping)
         return share, bias
 
     halves: list[Half] = []
