@@ -18,6 +18,7 @@ from pixelwise.instances.grouping_parameters import GroupingParameters
 from pixelwise.nn.models import build
 from pixelwise.nn.pipeline import IMAGENET_MEAN, IMAGENET_STD, Pipeline
 from pixelwise.tasks.instance import INSTANCE
+from pixelwise.training import loop
 from pixelwise.training.checkpoint import load_tensors, save_tensors
 from pixelwise.training.config import Recipe
 from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
@@ -140,13 +141,16 @@ def test_objects_without_labels_count_in_no_loss(recipe: Recipe) -> None:
     assert not np.array_equal(accepted, more)
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_path: Path) -> None:
-    """The weights are spoilt: nothing of them is kept, and the last checkpoint stays."""
+@pytest.mark.parametrize(("loss", "unread"), [(float("nan"), 1), (float("inf"), 1), (float("nan"), 4)])
+def test_a_loss_that_is_no_number_ends_the_run(
+    recipe: Recipe, loss: float, unread: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights are spoilt: nothing of them is kept, and the last checkpoint stays. A GPU tells losses later."""
+    monkeypatch.setattr(loop, "HISTORY_ROWS", 2)
 
-    def train_step(batch: int) -> float:
+    def take_step(batch: int) -> torch.Tensor:
         progress.step += 1
-        return loss if progress.step == 3 else 0.5
+        return torch.tensor(loss if progress.step == 3 else 0.5)
 
     progress, losses = Progress(), []
 
@@ -154,7 +158,9 @@ def test_a_loss_that_is_no_number_ends_the_run(recipe: Recipe, loss: float, tmp_
         def on_step(self, progress: Progress, loss: float) -> None:
             losses.append(loss)
 
-    saved = SimpleNamespace(recipe=recipe, progress=progress, start=lambda: None, train_step=train_step)
+    saved = SimpleNamespace(
+        recipe=recipe, progress=progress, start=lambda: None, take_step=take_step, unread_losses=unread
+    )
     with pytest.raises(RunError, match=rf"found a loss of {loss} in step 3; expected a number. .*`seed`"):
         fit(
             cast(Trainer, saved),

@@ -25,9 +25,9 @@ from pixelwise.torch_runtime.stitching import stitch_labels
 
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
-TILE_BYTES = 2**30
-"""Of the logits, in float32, of the tiles that go through the net at once."""
-MOST_TILES = 8
+TILE_BYTES = 2**32
+"""Memory of a GPU for each of the tiles that go through the net at once: the default model needs a fourth of it."""
+MOST_TILES = 4
 
 
 def open_engine(path: Path, device: Device = AUTO) -> TorchFileEngine:
@@ -67,7 +67,7 @@ class TorchFileEngine(Engine):
             self._graph = self._graph.to(torch.float16)
         if self.device.type == "cuda":
             self._graph = self._graph.to(memory_format=torch.channels_last)
-        has_coarse = any(COARSE in node.outputs for node in graph._nodes)
+        has_coarse = any(COARSE in node.outputs for node in graph.nodes)
         # On a GPU labels are cheaper than what the CPU would make of the coarse logits.
         self.coarse = (lambda images: self._run(images, COARSE)) if has_coarse and self.device.type == "cpu" else None
         self.label_blocks = None if self.device.type == "cpu" else self._label_blocks
@@ -108,8 +108,8 @@ class TorchFileEngine(Engine):
 
     def _label_blocks(self, image: Image, tiling: Tiling, from_row: int = 0) -> Iterator[LabelBlock]:
         """Yield the labels of an image, block by block as `stitch_blocks` gives logits."""
-        pixels = min(tiling.tile, image.shape[0]) * min(tiling.tile, image.shape[1])
-        at_once = max(1, min(MOST_TILES, TILE_BYTES // (4 * self.info.channels * pixels)))
+        free = torch.cuda.mem_get_info(self.device)[0] if self.device.type == "cuda" else 0
+        at_once = max(1, min(MOST_TILES, free // TILE_BYTES))
         return stitch_labels(self._checked_logits, image, tiling, at_once=at_once, from_row=from_row)
 
     def _checked_logits(self, images: UInt8) -> torch.Tensor:

@@ -40,23 +40,26 @@ class GraphModule(nn.Module):
     def __init__(self, path: Path) -> None:
         super().__init__()
         graph = onnx.load(str(path)).graph
-        self._nodes = [_node(proto) for proto in graph.node]
+        self.nodes = [_node(proto) for proto in graph.node]
+        every = _every_node(self.nodes)
+        # Read as numbers: float16 would round them.
+        exact = {name for node in every if node.operation in EXACT for name in node.inputs[1:]}
         self._constants: dict[str, Value] = {}
         self._buffer_names: dict[str, str] = {}
         for tensor in graph.initializer:
             value = _value(tensor)
-            if value.is_floating_point() and value.numel() > 1:
+            if value.is_floating_point() and value.numel() > 1 and tensor.name not in exact:
                 name = f"weight_{len(self._buffer_names)}"
                 self.register_buffer(name, value)
                 self._buffer_names[tensor.name] = name
             else:
                 self._constants[tensor.name] = value
-        unknown = {node.operation for node in _every_node(self._nodes)} - OPERATIONS.keys() - OWN
+        unknown = {node.operation for node in self.nodes} - OPERATIONS.keys() - OWN
         if unknown:
             raise UnsupportedError(", ".join(sorted(unknown)))
 
     def forward(self, image: torch.Tensor, outputs: tuple[str, ...] = ("logits",)) -> list[torch.Tensor]:
-        needed = _needed(self._nodes, outputs)
+        needed = _needed(self.nodes, outputs)
         last_use = {name: place for place, node in enumerate(needed) for name in _reads(node)}
         values: dict[str, Value] = dict(self._constants)
         values |= {name: getattr(self, buffer) for name, buffer in self._buffer_names.items()}
@@ -84,6 +87,8 @@ class GraphModule(nn.Module):
                 values[name] = values[inner_name]
             return
         inputs: Values = [values[name] if name else None for name in node.inputs]
+        if node.operation not in OPERATIONS.keys() | OWN:  # in a branch: dropout, which is left out
+            raise UnsupportedError(node.operation)
         own = {"Cast": self._cast, "Constant": self._constant, "ConstantOfShape": self._constant_of_shape}
         result = (own.get(node.operation) or OPERATIONS[node.operation])(inputs, node.attributes)
         results = result if isinstance(result, tuple) else (result,)
@@ -92,7 +97,9 @@ class GraphModule(nn.Module):
     def _cast(self, inputs: Values, attributes: dict[str, Any]) -> Value:
         (value,) = inputs
         kind = _torch_type(attributes["to"])
-        return value.to(self.dtype if kind in FLOATS else kind)  # type: ignore[union-attr]
+        if kind in FLOATS:  # sizes, which are vectors, do not fit into float16
+            kind = self.dtype if value.dim() > 1 else torch.float32  # type: ignore[union-attr]
+        return value.to(kind)  # type: ignore[union-attr]
 
     def _constant(self, inputs: Values, attributes: dict[str, Any]) -> Value:
         for name in ("value", "value_int", "value_float", "value_ints", "value_floats"):
@@ -110,6 +117,8 @@ class GraphModule(nn.Module):
         return torch.full(integers(shape), value.item(), dtype=self.dtype, device=device)  # type: ignore[arg-type]
 
 
+EXACT = ("Resize", "QuantizeLinear", "DequantizeLinear")
+"""Operations whose inputs behind the first stay on the CPU, in float32."""
 OWN = {"Cast", "Constant", "ConstantOfShape", "If"}
 
 

@@ -41,6 +41,11 @@ def _match(values: Values) -> list[Value]:
     ]
 
 
+def _like(value: Value | None, data: Value | None) -> Value | None:
+    """Return a weight on the device of `data` and in its type."""
+    return None if value is None or data is None else value.to(data)
+
+
 def _elementwise(function: Callable[..., Value]) -> Operation:
     return lambda values, attributes: function(*_match(values))
 
@@ -85,7 +90,7 @@ def _pad_spatial(data: Value, before: Sequence[int], after: Sequence[int], value
 
 def _convolve(values: Values, attributes: Attributes) -> Value:
     data, weight, bias = (*values, None)[:3]
-    assert_tensor(data), assert_tensor(weight)
+    weight, bias = _like(weight, data), _like(bias, data)
     dimensions = weight.dim() - 2  # type: ignore[union-attr]
     before, after = _spatial_pads(attributes, dimensions)
     padding: Sequence[int] = before
@@ -100,6 +105,7 @@ def _convolve(values: Values, attributes: Attributes) -> Value:
 
 def _convolve_transposed(values: Values, attributes: Attributes) -> Value:
     data, weight, bias = (*values, None)[:3]
+    weight, bias = _like(weight, data), _like(bias, data)
     dimensions = weight.dim() - 2  # type: ignore[union-attr]
     before, after = _spatial_pads(attributes, dimensions)
     ones = [1] * dimensions
@@ -291,12 +297,14 @@ def _split(values: Values, attributes: Attributes) -> tuple[Value, ...]:
 
 def _normalise_layer(values: Values, attributes: Attributes) -> Value:
     data, scale, bias = (*values, None)[:3]
+    scale, bias = _like(scale, data), _like(bias, data)
     axis = attributes.get("axis", -1) % data.dim()  # type: ignore[union-attr]
     return F.layer_norm(data, data.shape[axis:], scale, bias, attributes.get("epsilon", 1e-5))  # type: ignore
 
 
 def _multiply_matrices(values: Values, attributes: Attributes) -> Value:
     first, second, third = (*values, None)[:3]
+    second, third = _like(second, first), _like(third, first)
     first = first.T if attributes.get("transA") else first  # type: ignore[union-attr]
     second = second.T if attributes.get("transB") else second  # type: ignore[union-attr]
     product = attributes.get("alpha", 1.0) * (first @ second)  # type: ignore[operator]
@@ -332,12 +340,6 @@ def _along(value: Value | None, data: Value | None, attributes: Attributes) -> V
     return value.reshape(shape)
 
 
-def assert_tensor(value: Value | None) -> None:
-    """Raise `UnsupportedError` for an input that is left out."""
-    if value is None:
-        raise UnsupportedError("an input that is left out")
-
-
 def _unary(function: Callable[[Value], Value]) -> Operation:
     return lambda values, attributes: function(values[0])
 
@@ -347,6 +349,11 @@ OPERATIONS: dict[str, Operation] = {
     "Add": _elementwise(torch.add),
     "And": _elementwise(torch.logical_and),
     "AveragePool": _average_pool,
+    "BatchNormalization": lambda values, attributes: F.batch_norm(
+        values[0],
+        *(_like(values[place], values[0]) for place in (3, 4, 1, 2)),
+        eps=attributes.get("epsilon", 1e-5),
+    ),
     "Ceil": _unary(torch.ceil),
     "Clip": _clip,
     "Concat": _concatenate,
@@ -400,6 +407,7 @@ OPERATIONS: dict[str, Operation] = {
     "ScatterElements": _scatter,
     "Shape": _shape,
     "Sigmoid": _unary(torch.sigmoid),
+    "Size": lambda values, attributes: torch.tensor(values[0].numel()),
     "Slice": _slice,
     "Softmax": lambda values, attributes: torch.softmax(values[0], attributes.get("axis", -1)),
     "Split": _split,

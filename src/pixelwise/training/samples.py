@@ -74,7 +74,7 @@ class Changes:
     augmentations, by name, have drawn."""
 
     window: crop.Crop
-    color: color.Color | None
+    colors: color.Color | None
     bend: elastic.Elastic | None
     further: tuple[tuple[str, Any], ...]
 
@@ -242,8 +242,8 @@ def augment_sample(
     label_map, instance_map = _crop_labels(label_map, instance_map, window, keep=hints.labelled is not None)
     pseudo = None if pseudo is None else crop.on_label_map(pseudo, window)
     image = crop.on_image(image, window, repeat_over_channels(recipe.fill, image.shape[2]))
-    if changes.color is not None:
-        image = color.on_image(image, changes.color)
+    if changes.colors is not None:
+        image = color.on_image(image, changes.colors)
     for name, params in changes.further:
         augmentation = AUGMENTATIONS[name]
         image, label_map = augmentation.on_image(image, params), augmentation.on_label_map(label_map, params)

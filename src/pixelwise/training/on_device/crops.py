@@ -106,9 +106,9 @@ def _plan(size: tuple[int, int], changes: Changes) -> dict[str, npt.NDArray[np.g
         plan[f"{name}_position"] = side.position.astype(np.float32)
         plan[f"{name}_nearest"] = side.nearest
         plan[f"{name}_inside"] = side.is_inside
-    if changes.color is not None:
-        plan["matrix"] = np.array(changes.color.matrix, np.float32).reshape(3, 4)
-        plan["gamma"] = np.array(changes.color.gamma, np.float32)
+    if changes.colors is not None:
+        plan["matrix"] = np.array(changes.colors.matrix, np.float32).reshape(3, 4)
+        plan["gamma"] = np.array(changes.colors.gamma, np.float32)
     if changes.bend is not None:
         count = math.isqrt(len(changes.bend.down))
         nodes = np.array([changes.bend.down, changes.bend.right], np.float32).reshape(2, count, count)
