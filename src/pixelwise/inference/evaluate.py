@@ -67,7 +67,9 @@ def evaluate(
     items = dataset.splits.get(split, ())
     if not items:
         known = ", ".join(name for name, members in dataset.splits.items() if members)
-        raise OptionError("split", f"{split!r}, which {dataset.root} has not", f"one of {known}", "Choose another.")
+        raise OptionError(
+            "split", f"{split!r}, which is no split of {dataset.root}", f"one of {known}", "Choose another."
+        )
     scorer = score_items(predictor, dataset, items, on_progress, on_image, further)
     return add_metrics(scorer.scores(intervals=True), further)
 

@@ -56,7 +56,7 @@ def select_usable_data(
                 f"{quantity(len(check_result.unusable), 'image')} that would spoil the training (the first: "
                 f"{bad[0].message})",
                 "images with fitting masks",
-                f"Run `pixelwise check {dataset.root}` and mend them, or leave them out with `skip_bad=True`.",
+                f"Run `pixelwise check {dataset.root}` and correct them, or leave them out with `skip_bad=True`.",
             )
         skipped = [(str(problem.file), problem.message) for problem in bad]
         dataset = dataset.without(check_result.unusable)

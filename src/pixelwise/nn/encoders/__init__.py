@@ -16,10 +16,10 @@ SUGGESTED = {
 """Encoders worth a try, with a line each; any other convolutional net of timm works as well."""
 
 CLASSIFIERS = {
-    "alexnet": "for FCN: the classifier of 2012, 57 M parameters without its answer",
-    "vgg16": "for FCN, whose default it is: 134 M parameters without its answer",
-    "vgg16_bn": "for FCN: VGG16 with batch norm, which trains from random weights too",
-    "googlenet": "for FCN: the light one, 5.6 M parameters without its answer",
+    "alexnet": "for FCN: 57 M parameters without the classification layer",
+    "vgg16": "for FCN, its default: 134 M parameters without the classification layer",
+    "vgg16_bn": "for FCN: VGG16 with batch norm; also trains from random weights",
+    "googlenet": "for FCN: light, 5.6 M parameters without the classification layer",
 }
 """Classifiers whose fully connected layers become convolutions; weights come from torchvision."""
 

@@ -1,4 +1,4 @@
-"""SegNet: VGG16's convolutions and their mirror image, up-sampling to where the maxima stood.
+"""SegNet: VGG16's convolutions, mirrored as decoder; up-sampling by max unpooling.
 
 Badrinarayanan, Kendall, Cipolla, "SegNet: A Deep Convolutional Encoder-Decoder Architecture for Image Segmentation",
 PAMI 2017, arXiv:1511.00561, sections 3 and 3.1 and figure 2; Kendall, Badrinarayanan, Cipolla, "Bayesian SegNet: Model
@@ -45,10 +45,10 @@ of Bayesian SegNet-Basic."""
 
 
 class SegNet(nn.Module):
-    """SegNet: VGG16's convolutions and their mirror image, up-sampling to where the maxima stood.
+    """SegNet: VGG16's convolutions, mirrored as decoder; up-sampling by max unpooling.
 
     (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Five stages of VGG16's convolutions and 2x2
-    max pooling; five mirrored stages, each unpooling to where the maxima stood. `vgg16_weights` starts the encoder from
+    max pooling; five mirrored stages, each with max unpooling. `vgg16_weights` starts the encoder from
     ImageNet: it raises `OptionError` for another `width` or number of channels than VGG16's, and
     `MissingDependencyError` where the weights cannot be had.
     """
@@ -98,12 +98,12 @@ class SegNet(nn.Module):
 def bayesian_segnet(
     num_classes: int, in_channels: int = 3, *, width: float = 1.0, vgg16_weights: bool = False
 ) -> SegNet:
-    """Bayesian SegNet: SegNet with dropout in six places, left on to tell how sure it is (`predict(sampling=...)`)."""
+    """Bayesian SegNet: SegNet with dropout in six places, for MC dropout (`predict(sampling=...)`)."""
     return SegNet(num_classes, in_channels, width=width, vgg16_weights=vgg16_weights, bayesian=True)
 
 
 class SegNetBasic(nn.Module):
-    """SegNet-Basic: four 7x7 convolutions of 64 channels down and four up, joined by pooling indices.
+    """SegNet-Basic: four 7x7 convolutions of 64 channels down and four up, linked by pooling indices.
 
     (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU. `mean` and `std` ask
     for the values 0..255 as they are: local response normalisation, which tones down what is bright, is made for them.
