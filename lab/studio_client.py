@@ -30,7 +30,7 @@ class Client:
     def __init__(self, address: str) -> None:
         self.address = address
         self.number = 0
-        """Of the last action."""
+        """Of the last action that changed pixels: the model learns from these alone."""
 
     def project(self) -> dict[str, Any]:
         """Return what the page is told at its start."""
@@ -40,7 +40,8 @@ class Client:
     def act(self, image: int, action: dict[str, Any]) -> None:
         """Do an action."""
         answer = self._ask("/api/actions", {"client": NAME, "image": image, **action})
-        self.number = max(self.number, answer["number"])
+        if answer["changed_box_tlbr"] is not None:
+            self.number = max(self.number, answer["number"])
 
     def view(self, image: int, size: tuple[int, ...]) -> None:
         """Look at a whole image."""

@@ -47,7 +47,7 @@ from pixelwise.labels.strokes import paint_stroke
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 
 CLASSES = "background,nucleus,border"
-DRAWN, TESTS = 4, 2
+DRAWN, TESTS = 3, 2
 """Images that strokes are drawn on, and images that are marked as test."""
 MOST_FIXES = 12
 """Corrections of an image above which the person goes on with another."""
@@ -114,13 +114,13 @@ class Person:
         much."""
         true = self.photos[image].objects
         self.do("key", image, {"type": "object_accept_all", "whole": True})
-        splits = _splits(self.client.objects(image, true.shape), true)
+        splits = find_splits(self.client.objects(image, true.shape), true)
         if len(splits) > MOST_FIXES:
             return self._leave(image, 0)
         for points in splits:
             self.do("split", image, {"type": "object_split", "points": points})
         proposed = self.client.objects(image, true.shape)
-        bad, missing = _mistakes(proposed, true)
+        bad, missing = find_mistakes(proposed, true)
         if len(splits) + len(bad) + len(missing) > MOST_FIXES:
             return self._leave(image, len(splits))
         for object_id in bad:
@@ -129,7 +129,7 @@ class Person:
             self.do("delete", image, {"type": "object_delete", "object_id": object_id}, erase)
         for number in missing:
             points = outline_of(true == number)
-            inside = _middle(true == number)
+            inside = middle_of(true == number)
             polygon = {"type": "polygon", "points": points, "class_index": 1}
             self.do("outline", image, polygon, {"type": "object_add", "point": inside})
         self.do("key", image, {"type": "clean", "class_index": 0})
@@ -149,7 +149,7 @@ def _pairs(proposed: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return ids[0], ids[1], overlaps
 
 
-def _splits(proposed: np.ndarray, true: np.ndarray) -> list[list[list[float]]]:
+def find_splits(proposed: np.ndarray, true: np.ndarray) -> list[list[list[float]]]:
     """Return a point in each true object of those proposed objects that hold several for the most part."""
     proposed_ids, true_ids, overlaps = _pairs(proposed, true)
     holds = overlaps.shared > 0.5 * overlaps.true_areas[overlaps.true]
@@ -157,11 +157,11 @@ def _splits(proposed: np.ndarray, true: np.ndarray) -> list[list[list[float]]]:
     for position, object_id in enumerate(proposed_ids.tolist()):
         parts = overlaps.true[holds & (overlaps.predicted == position)]
         if len(parts) > 1:
-            points.append([_middle((true == true_ids[part]) & (proposed == object_id)) for part in parts])
+            points.append([middle_of((true == true_ids[part]) & (proposed == object_id)) for part in parts])
     return points
 
 
-def _mistakes(proposed: np.ndarray, true: np.ndarray) -> tuple[list[int], list[int]]:
+def find_mistakes(proposed: np.ndarray, true: np.ndarray) -> tuple[list[int], list[int]]:
     """Return the ids of proposed objects that are wrong, and of true ones that are missing."""
     proposed_ids, true_ids, overlaps = _pairs(proposed, true)
     good = overlaps.iou() >= RIGHT
@@ -170,7 +170,7 @@ def _mistakes(proposed: np.ndarray, true: np.ndarray) -> tuple[list[int], list[i
     return bad.tolist(), missing.tolist()
 
 
-def _middle(mask: np.ndarray) -> list[float]:
+def middle_of(mask: np.ndarray) -> list[float]:
     """Return the pixel of a mask that is nearest to the mean of its pixels."""
     places = np.argwhere(mask)
     row, column = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))].tolist()
