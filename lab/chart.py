@@ -82,6 +82,8 @@ def _axes(panel: Panel, most: float) -> list[str]:
 
 
 def _number(power: int) -> str:
+    if power >= 6:
+        return f"{10 ** (power - 6):,} M"
     return f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
 
 

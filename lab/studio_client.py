@@ -17,7 +17,7 @@ from scipy.spatial import ConvexHull
 
 SIDE = 512
 """Of the tiles that the studio answers."""
-PATIENCE = 300.0
+PATIENCE = 600.0
 """Seconds after which a prediction or the end of a training is waited for no longer."""
 STEADY_SECONDS = 1.0
 """A prediction that is as old as the model is taken when the model has not changed for so long."""
