@@ -1,11 +1,11 @@
 """From 40 micrographs without labels to a trained model, through the studio as a person would work.
 
-    python -m lab.studio_session DSB2018 OUT [--images 40] [--minutes 2] [--labelling 6] [--seed 0]
+    python -m lab.studio_session DSB2018 OUT [--images 40] [--minutes 2] [--labelling 7] [--seed 0]
 
 Starts `pixelwise studio` on fluorescence images of DSB2018 (see `lab.nuclei`) and does by HTTP what the page does for a
 person, who is simulated from the true objects: strokes on the first images, then one image after the other that the
 studio suggests, where all proposed objects are accepted, wrong ones split, deleted or outlined, and the rest marked as
-background; two images are marked as test. Then a training of single objects, its model.onnx and its report. What the
+background; one image is marked as test. Then a training of single objects, its model.onnx and its report. What the
 machine takes is measured, what the person does is counted in seconds. Writes docs/experiments/studio_session.md.
 """
 
@@ -47,8 +47,8 @@ from pixelwise.labels.strokes import paint_stroke
 from pixelwise.metrics.instances import InstanceScorer, InstanceScores
 
 CLASSES = "background,nucleus,border"
-DRAWN, TESTS = 3, 2
-"""Images that strokes are drawn on, and images that are marked as test."""
+DRAWN, TESTS = 3, 1
+"""Images that strokes are drawn on, and images that are marked as test, of those whose objects are accepted."""
 MOST_FIXES = 12
 """Corrections of an image above which the person goes on with another."""
 RIGHT = 0.6
@@ -293,7 +293,7 @@ def main(arguments: Sequence[str] | None = None, places: Places = Places()) -> N
     parser.add_argument("out", type=Path, help="what is there is replaced")
     parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=2.0, help="of training")
-    parser.add_argument("--labelling", type=float, default=6.0, help="minutes after which no further image is begun")
+    parser.add_argument("--labelling", type=float, default=7.0, help="minutes after which no further image is begun")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(words)
     if not (args.dsb2018 / "index.csv").is_file():
