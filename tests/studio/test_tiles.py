@@ -107,7 +107,7 @@ def test_contrast_of_16_bits_is_chosen_by_percentiles(tmp_path):
     pictures = Pictures([ImageRecord("deep.png", tmp_path / "deep.png", (64, 64))], tmp_path / "cache")
 
     def shown(low, high):
-        content = pictures.tile(0, (0, 0, 0), (low, high))
+        content = pictures.tile(0, (0, 0, 0), (low, high)).content
         return np.asarray(Image.open(io.BytesIO(content))).astype(int)[..., 0]
 
     assert pictures.is_deep(0)
@@ -128,7 +128,7 @@ def test_reduced_tiles_are_means(tmp_path):
     picture[::2] = 200
     Image.fromarray(picture).save(tmp_path / "a.png")
     pictures = Pictures([ImageRecord("a.png", tmp_path / "a.png", (600, 1040))], tmp_path / "cache")
-    tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (1, 0, 0), (1, 99)))))
+    tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (1, 0, 0), (1, 99)).content)))
     assert tile.shape == (300, 512, 3)
     assert abs(tile.astype(int) - 100).max() <= 2
 

@@ -50,6 +50,10 @@ class ImageReader(ABC):
     """How many bits a pixel takes, at least."""
     has_more_bands = False
     """Whether the file has bands that are not read (see `open_reader`)."""
+    block: tuple[int, int] | None = None
+    """(height, width) of the parts that the file is decoded in; `None` where it is decoded whole."""
+    has_overviews = False
+    """Whether the file holds smaller pictures of itself, which `read_every` uses."""
 
     @abstractmethod
     def read(self, place: Place) -> Values:
@@ -170,6 +174,9 @@ class GdalReader(ImageReader):
         self._bands = self._picture()
         self.bits = len(self._bands) * type_bits(self.file.dtypes[0])
         self.is_deep = self.file.dtypes[0] != "uint8" and (page is None or page.palette is None)
+        rows, columns = self.file.block_shapes[0]
+        self.block = (columns, rows) if self._turn[0] else (rows, columns)
+        self.has_overviews = bool(self.file.overviews(1))
 
     def _picture(self) -> list[int]:
         """Return the bands to read; raise `ImageError` where they are no picture."""

@@ -6,8 +6,9 @@ import hashlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from pixelwise.labels.boxes import Box
 from pixelwise.labels.project_images import ImageRecord
 from pixelwise.raster.depth import range_of
 from pixelwise.raster.reader import ImageReader, PillowReader, open_reader
+from pixelwise.studio.overview import Overview, OverviewWorker
 from pixelwise.studio.pyramid import full_box
 
 UInt8 = npt.NDArray[np.uint8]
@@ -53,6 +55,15 @@ class _MappedReader(ImageReader):
 
     def read_every(self, place: tuple[slice, slice], step: int) -> npt.NDArray[Any]:
         return np.array(self._file[place][::step, ::step])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG, and how much of the image it was made from is known, 0..1: below 1 it is coarse, and a better one will
+    follow."""
+
+    content: bytes
+    share: float = 1.0
 
 
 class _OpenImage:
@@ -107,16 +118,26 @@ class Pictures:
         The project's images.
     cache
         A folder for tiles that take long to make; whatever is in it may be removed at any time.
+    tell
+        Told the number of a large image whose first pictures are coarse, and how much of it is known by now, 0..1.
     """
 
-    def __init__(self, images: list[ImageRecord], cache: Path) -> None:
+    def __init__(
+        self, images: list[ImageRecord], cache: Path, tell: Callable[[int, float], None] = lambda number, share: None
+    ) -> None:
         self._images, self._cache = images, cache
+        self._worker = OverviewWorker(tell)
+        self._overviews: dict[int, Overview] = {}
         self._open: OrderedDict[int, _OpenImage] = OrderedDict()
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         """One image is decoded at a time, so that memory holds one more than is kept."""
         self._deep: dict[int, bool] = {}
         self._keys: dict[int, str] = {}
+
+    def close(self) -> None:
+        """End what works in the background."""
+        self._worker.close()
 
     def key(self, number: int) -> str:
         """Return what stands for an image and its content: a changed file has another."""
@@ -126,6 +147,11 @@ class Pictures:
             text = f"{image.name}:{status.st_size}:{status.st_mtime_ns}"
             self._keys[number] = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return self._keys[number]
+
+    def thumbnail_key(self, number: int) -> str:
+        """Return what stands for an image's thumbnail: a coarse one has another than the one that follows."""
+        overview = self._overviews.get(number)
+        return self.key(number) + ("" if overview is None or overview.share == 1 else "-coarse")
 
     def _folder(self, number: int) -> Path:
         return self._cache / self.key(number)
@@ -190,8 +216,8 @@ class Pictures:
         """Return what reads one image."""
         return ImageSource(self, number, self._images[number].size)
 
-    def tile(self, number: int, place: tuple[int, int, int], contrast: tuple[float, float]) -> bytes | None:
-        """Return the JPEG of a tile (level, row, column); `None` where the pyramid has none. Raises `ImageError`."""
+    def tile(self, number: int, place: tuple[int, int, int], contrast: tuple[float, float]) -> Picture | None:
+        """Return a tile (level, row, column); `None` where the pyramid has none. Raises `ImageError`."""
         size = self._images[number].size
         box_tlbr = full_box(size, *place)
         if box_tlbr is None:
@@ -202,45 +228,61 @@ class Pictures:
         if place[0] and size[0] * size[1] > SLOW_PIXELS:
             stored = self._folder(number) / f"{contrast[0]:g}-{contrast[1]:g}" / "-".join(map(str, place))
             if stored.is_file():
-                return stored.read_bytes()
-        content = encode_jpeg(self._reduced(number, box_tlbr, 2 ** place[0], contrast))
-        if stored is not None:
-            with write_atomically(stored) as temporary:
-                temporary.write_bytes(content)
-        return content
+                return Picture(stored.read_bytes())
+        pixels, share = self._reduced(number, box_tlbr, 2 ** place[0], contrast)
+        return self._keep(stored, Picture(encode_jpeg(pixels), share))
 
-    def thumbnail(self, number: int) -> bytes:
-        """Return the JPEG of a small picture of the whole image. Raises `ImageError`."""
+    @staticmethod
+    def _keep(stored: Path | None, picture: Picture) -> Picture:
+        if stored is not None and picture.share == 1:
+            with write_atomically(stored) as temporary:
+                temporary.write_bytes(picture.content)
+        return picture
+
+    def thumbnail(self, number: int) -> Picture:
+        """Return a small picture of the whole image. Raises `ImageError`."""
         stored = self._folder(number) / "thumbnail"
         if stored.is_file():
-            return stored.read_bytes()
+            return Picture(stored.read_bytes())
         height, width = self._images[number].size
         step = max(1, max(height, width) // THUMBNAIL)
-        picture = Image.fromarray(self._reduced(number, (0, 0, height, width), step, DEFAULT_CONTRAST))
+        if height * width > SLOW_PIXELS:
+            step = 2 ** (step.bit_length() - 1)  # which overviews have
+        pixels, share = self._reduced(number, (0, 0, height, width), step, DEFAULT_CONTRAST)
+        picture = Image.fromarray(pixels)
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
-        content = encode_jpeg(np.asarray(picture))
-        with write_atomically(stored) as temporary:
-            temporary.write_bytes(content)
-        return content
+        return self._keep(stored, Picture(encode_jpeg(np.asarray(picture)), share))
 
-    def _reduced(self, number: int, box_tlbr: Box, step: int, contrast: tuple[float, float]) -> UInt8:
-        """Return a box at 1/step of its size, each pixel the mean of the four that lie on a grid in its place."""
+    def _overview(self, number: int, reader: ImageReader) -> Overview | None:
+        """Return the overview of a large image whose file has none."""
+        is_slow = reader.shape[0] * reader.shape[1] > SLOW_PIXELS and not reader.has_overviews
+        if number not in self._overviews and is_slow and reader.block is not None:
+            stored = self._folder(number) / "overview.npy"
+            self._overviews[number] = Overview(self._images[number].path, reader, stored)
+        return self._overviews.get(number)
+
+    def _reduced(self, number: int, box_tlbr: Box, step: int, contrast: tuple[float, float]) -> tuple[UInt8, float]:
+        """Return a box at 1/step of its size, each pixel the mean of the four that lie on a grid in its place; and how
+        much of the image is known, 1 where it is exact."""
         top, left, bottom, right = box_tlbr
-        place = slice(top, bottom), slice(left, right)
+        place, share = (slice(top, bottom), slice(left, right)), 1.0
         with self._use(number) as image:
+            overview = self._overview(number, image.reader)
             if step == 1:
                 values = image.reader.read(place)
+            elif overview is not None and step // 2 % overview.step == 0:
+                self._worker.ask(number, overview)
+                values, share = overview.read_every(place, step // 2)
             else:
                 values = image.reader.read_every(place, max(1, step // 2))
             scaled = image.value_range(contrast if image.reader.is_deep else None).scale(values)
         if step == 1:
-            return scaled
+            return scaled, share
         shape = -(-(bottom - top) // step), -(-(right - left) // step)
         missing = [(0, max(0, 2 * side - have)) for side, have in zip(shape, scaled.shape[:2], strict=True)]
         padded = np.pad(scaled, (*missing, (0, 0)), mode="edge")[: 2 * shape[0], : 2 * shape[1]]
         sums = padded.reshape(shape[0], 2, shape[1], 2, 3).sum(axis=(1, 3), dtype=np.uint16)
-        means: UInt8 = ((sums + 2) // 4).astype(np.uint8)
-        return means
+        return ((sums + 2) // 4).astype(np.uint8), share
 
 
 class ImageSource:

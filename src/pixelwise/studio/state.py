@@ -38,7 +38,7 @@ class Studio:
         self.key = hashlib.sha256(os.fsencode(project.folder.root.resolve())).hexdigest()[:16]
         """What tells this project from others, to a page that was left open while the server became another one."""
         self.hub = EventHub()
-        self.pictures = Pictures(project.images, project.folder.studio / "tiles")
+        self.pictures = Pictures(project.images, project.folder.studio / "tiles", self._tell_of_picture)
         self.saver = Saver(project.flush, self._tell_of_trouble)
         self.curve = ScoreCurve(project)
         self.live = LiveWorker(project, self.pictures, self.hub, self.curve)
@@ -52,6 +52,7 @@ class Studio:
         self.saver.close()
         self.training.close()
         self.live.close()
+        self.pictures.close()
         self.project.close()
 
     def tell_project(self) -> None:
@@ -60,6 +61,10 @@ class Studio:
 
     def _tell_of_training(self) -> None:
         self.hub.publish("training", self.training.describe())
+
+    def _tell_of_picture(self, number: int, share: float) -> None:
+        """Have clients ask again for the coarse tiles of an image."""
+        self.hub.publish("picture", {"image": number, "share": share})
 
     def _show_trained(self, run: Path) -> None:
         """Show the prediction of a run that has just finished."""
@@ -177,7 +182,7 @@ class Studio:
             "labelled": labelled,
             "objects": project.object_count(image.name),
             "deep": self.pictures.is_deep(number),
-            "thumbnail": self.pictures.key(number),
+            "thumbnail": self.pictures.thumbnail_key(number),
             "undo": project.history.can_step("undo", image.name),
             "redo": project.history.can_step("redo", image.name),
         }

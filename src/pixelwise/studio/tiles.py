@@ -11,7 +11,7 @@ from starlette.responses import Response
 from pixelwise.core.errors import OptionError
 from pixelwise.labels.image_labels import ImageLabels
 from pixelwise.labels.tiled_map import TiledMap
-from pixelwise.studio.pictures import DEFAULT_CONTRAST
+from pixelwise.studio.pictures import DEFAULT_CONTRAST, Picture
 from pixelwise.studio.pyramid import encode_labels, encode_objects, map_tile
 from pixelwise.studio.requests import image_of, number_in
 
@@ -30,16 +30,21 @@ def picture(request: Request) -> Response:
     low, high = (number_in(request, name, value) for name, value in zip(("low", "high"), DEFAULT_CONTRAST, strict=True))
     if not 0 <= low < high <= 100:
         raise OptionError("low", f"{low:g} to {high:g}", "percentiles 0 <= low < high <= 100", "Send others.")
-    content = studio.pictures.tile(number, place_of(request), (low, high))
-    if content is None:
+    tile = studio.pictures.tile(number, place_of(request), (low, high))
+    if tile is None:
         raise HTTPException(404, "no such tile")
-    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    return _answer(tile)
 
 
 def thumbnail(request: Request) -> Response:
     """`GET /api/images/I/thumbnail.jpg?v=`."""
-    content = request.app.state.studio.pictures.thumbnail(image_of(request))
-    return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    return _answer(request.app.state.studio.pictures.thumbnail(image_of(request)))
+
+
+def _answer(picture: Picture) -> Response:
+    """Return a picture; header X-Share: how much of the image was known."""
+    headers = {"Cache-Control": "private, max-age=3600"} if picture.share == 1 else FRESH
+    return Response(picture.content, media_type="image/jpeg", headers={**headers, "X-Share": f"{picture.share:.3f}"})
 
 
 def labels(request: Request) -> Response:

@@ -75,7 +75,7 @@ export const url = {
   thumbnail: (id, version) => `/api/images/${id}/thumbnail.jpg?v=${version}`,
 };
 
-const EVENTS = ["action", "model", "features", "training", "project"];
+const EVENTS = ["action", "picture", "model", "features", "training", "project"];
 
 /** Opens the stream of events; the browser reconnects by itself and asks for what it missed. */
 export function listen(onEvent, onConnection) {

@@ -164,7 +164,7 @@ export function openImage(id) {
   const image = get().project?.images.find((one) => one.id === id);
   if (!image) return;
   tool().cancel();
-  set({ image: id, features: null, ask: null, reading: true, outdated: get().model > 0 });
+  set({ image: id, features: null, sharpening: null, ask: null, reading: true, outdated: get().model > 0 });
   stage.open(id, [image.height, image.width], get().project.number);
   if (!get().brushChosen) set({ brush: Math.max(3, Math.round(Math.max(image.height, image.width) / 128)) });
   showReadout(pointer.point());
@@ -211,6 +211,12 @@ const hear = {
     if (use !== undefined && use !== get().project?.live?.use) refreshSoon();
     set({ model });
     stage.newModel(model);
+  },
+  picture({ image, share }) {
+    if (share === 1) refreshSoon(); // for the thumbnail
+    if (image !== stage.image) return;
+    set({ sharpening: share < 1 ? share : null });
+    stage.pictureGrown(share);
   },
   features({ image, done, all }) {
     if (image !== stage.image) return;

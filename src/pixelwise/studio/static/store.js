@@ -19,6 +19,7 @@ let state = {
   zoom: 1,
   saving: { waiting: 0, failing: false },
   reading: false, // nothing of the open image is there yet
+  sharpening: null, // share of the open image that is read, while its picture is coarse
   outdated: false, // the shown prediction is older than the labels
   features: null, // {done, all} of the open image
   model: 0,

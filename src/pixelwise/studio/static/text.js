@@ -19,6 +19,7 @@ export const T = {
   notOpened: "The project could not be opened",
   tryAgain: "Try again",
   reading: "Reading the picture …",
+  sharpening: (share) => `A first, coarse picture: ${Math.round(100 * share)} % read`,
   noImages: "This folder holds no images that can be read.",
   close: "Close",
   cancel: "Cancel",

@@ -19,14 +19,17 @@ export function imageSource(stage) {
   return {
     priority: -1000, // nothing is drawn on before it is seen
     smooth: true,
-    isFresh: (entry) => entry.picture !== null && entry.contrast === stage.contrastKey,
+    isFresh: (entry) =>
+      entry.picture !== null &&
+      entry.contrast === stage.contrastKey &&
+      (entry.share === 1 || entry.share >= stage.share), // the server sends a coarse tile, and later a better one
     async load(entry, signal) {
       const { image, contrast, contrastKey } = stage;
       const answer = await fetchTile(url.image(image, entry.tile, contrast), signal);
       const picture = await createImageBitmap(answer.blob);
       if (stage.image !== image) return false;
       entry.picture?.close();
-      Object.assign(entry, { picture, contrast: contrastKey });
+      Object.assign(entry, { picture, contrast: contrastKey, share: Number(answer.header("X-Share") ?? 1) });
       stage.onPicture();
       return true;
     },

@@ -28,6 +28,7 @@ export class Stage {
     this.model = 0; // of the newest prediction
     this.epoch = 0; // grows when class indices get another meaning
     this.contrast = { low: 1, high: 99 };
+    this.share = 0; // of the open image that the server knows: coarse tiles made from less are asked for again
     this.table = new Uint32Array(256); // colours of the prediction
     this.frame = null;
     this.viewport = new Viewport(() => this.viewChanged());
@@ -64,6 +65,7 @@ export class Stage {
   open(image, size, number) {
     this.loader.keepOnly(() => false);
     this.image = image;
+    this.share = 0;
     this.number = Math.max(this.number, number);
     for (const layer of Object.values(this.layers)) layer.clear();
     this.marks.clear();
@@ -101,6 +103,12 @@ export class Stage {
 
   setContrast(contrast) {
     this.contrast = contrast;
+    this.layers.image.request();
+  }
+
+  /** The server knows more of the picture than before. */
+  pictureGrown(share) {
+    this.share = share;
     this.layers.image.request();
   }
 

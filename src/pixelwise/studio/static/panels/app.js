@@ -53,12 +53,14 @@ function StageHost() {
   const host = useRef(null);
   const empty = useStore((s) => imagesOf(s).length === 0);
   const reading = useStore((s) => s.reading);
+  const sharpening = useStore((s) => s.sharpening);
   useEffect(() => {
     host.current.prepend(stage.element);
   }, []);
   return html`<div class="stage-host" ref=${host} data-tour="stage">
     ${empty && html`<p class="waiting">${T.noImages}</p>`}
     ${reading && !empty && html`<p class="reading" role="status">${T.reading}</p>`}
+    ${!reading && sharpening !== null && html`<p class="sharpening" role="status">${T.sharpening(sharpening)}</p>`}
     <div class="readout" ref=${setReadout} aria-hidden="true"></div>
     <${Zoom} />
     <${AskCard} />
