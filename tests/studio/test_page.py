@@ -176,7 +176,7 @@ def test_classes_are_edited_and_names_are_text(studio: ServedStudio, visit: Call
     window.until("() => store.get().classIndex === 3")
     assert studio.studio.project.classes.names[2:] == (name, "border")
     page.get_by_label("Edit border").click()
-    page.get_by_label("#882255").click()
+    page.get_by_label("wine", exact=True).click()
     window.until("() => store.get().project.classes[3].color === '#882255'")
     page.get_by_role("button", name="Delete this class").click()
     page.get_by_role("button", name="Click again").click()

@@ -4,6 +4,9 @@ export const PALETTE = [
   "#332288", "#882255", "#44aa99", "#999933", "#661100", "#88ccee", "#aa4499", "#117733",
 ];
 
+/** What a colour of the palette is called, by its place in it; a colour of one's own has no name. */
+export const colorName = (color, names) => names[PALETTE.indexOf(color.toLowerCase())] ?? color;
+
 /** The first colour of the palette that no class has. */
 export function freeColor(classes) {
   const taken = new Set(classes.map((c) => c.color.toLowerCase()));
@@ -29,23 +32,20 @@ const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 export const packed = (r, g, b, a) =>
   littleEndian ? ((a << 24) | (b << 16) | (g << 8) | r) >>> 0 : ((r << 24) | (g << 16) | (b << 8) | a) >>> 0;
 
-/** A table of 256 packed pixels: class index to colour; what no class has is transparent. */
-export function classTable(classes) {
+/**
+ * A table of 256 packed pixels: class index to colour; what no class has is transparent. The background is fainter, with
+ * `background` of 255: a veil over the whole picture would hide what matters.
+ */
+function colorTable(classes, background) {
   const table = new Uint32Array(256);
-  for (const { index, color } of classes) if (index < 255) table[index] = packed(...parseColor(color), 255);
-  return table;
-}
-
-const BACKGROUND_ALPHA = 100; // of 255
-
-/** As `classTable`, but the background is faint: a veil over the whole picture would hide what matters. */
-export function predictionTable(classes) {
-  const table = classTable(classes);
   for (const one of classes) {
-    if (isBackground(one)) table[one.index] = packed(...parseColor(one.color), BACKGROUND_ALPHA);
+    if (one.index < 255) table[one.index] = packed(...parseColor(one.color), isBackground(one) ? background : 255);
   }
   return table;
 }
+
+export const labelTable = (classes) => colorTable(classes, 140);
+export const predictionTable = (classes) => colorTable(classes, 100);
 
 export const isBackground = ({ name }) => name.toLowerCase() === "background";
 

@@ -138,7 +138,7 @@ export const toggleAsk = () => (get().ask ? stopAsking() : ask());
 
 /** Shows the point the model is least sure of. */
 export async function ask() {
-  set({ ask: { loading: true } });
+  set({ ask: { loading: true, above: get().ask?.above } });
   try {
     const question = await api.suggestPoint(get().image);
     if (!get().ask) return;
@@ -147,23 +147,25 @@ export async function ask() {
       stopAsking();
       return toast(T.ask.nothing);
     }
-    set({ ask: question });
     stage.marks.set("asked", { points: [question.point], ring: true });
     showClosely(question.point);
+    const below = stage.viewport.toScreen(...question.point)[1] > stage.viewport.height / 2;
+    set({ ask: { ...question, above: below } }); // the card lies where the point does not
   } catch (error) {
+    if (error instanceof api.Refusal && get().ask && isLearning(get())) return set({ ask: { loading: true, waits: true } });
     stopAsking();
-    complain(error);
+    if (error instanceof api.Refusal) toast(T.ask.nothing); // a model that is sure is no mistake
+    else complain(error);
   }
 }
 
 watch((s) => s.model, () => get().ask?.waits && ask());
 
 const LEAST_SCALE = 0.4; // screen pixels a pixel of the image at which one can tell what is there
-const BELOW_CARD = 200; // screen pixels that the question covers
 
 function showClosely(point) {
   const { viewport } = stage;
-  viewport.reveal(point, 80, BELOW_CARD);
+  viewport.reveal(point, 20);
   if (viewport.scale < LEAST_SCALE) viewport.zoomAt(...viewport.toScreen(...point), LEAST_SCALE / viewport.scale);
 }
 
@@ -178,7 +180,7 @@ export async function answerAsked(index) {
   const width = Math.max(1, Math.min(get().brush, 5));
   const stroke = stage.layers.labels.begin([point], width, index);
   stage.marks.set("asked", null);
-  set({ ask: { loading: true } });
+  set({ ask: { loading: true, above: get().ask.above } });
   const answer = await submit({ image: get().image, type: "stroke", points: [point], width, class_index: index }, stroke);
   if (answer && get().ask) ask();
 }

@@ -106,6 +106,11 @@ export const T = {
     edit: (name) => `Edit ${name}`,
     rename: "Name",
     color: "Colour",
+    ownColor: "Another colour",
+    colors: [
+      "blue", "orange", "green", "pink", "sky blue", "vermilion", "yellow", "grey",
+      "indigo", "wine", "teal", "olive", "brown", "pale blue", "purple", "dark green",
+    ],
     merge: "Merge into",
     mergeInto: "choose a class",
     delete: "Delete this class and its labels",
@@ -146,7 +151,7 @@ export const T = {
     question: "What is this?",
     skip: "Skip",
     stop: "Stop",
-    nothing: "The model has no question about this image yet",
+    nothing: "The model has no question about this image",
     share: (share) => percent(share),
   },
   training: {

@@ -1,6 +1,6 @@
 // The stage: the layers of the open image, drawn at most once a frame, and the pointer on top of them.
 import * as api from "../api.js";
-import { classTable, predictionTable } from "../colors.js";
+import { labelTable, predictionTable } from "../colors.js";
 import { LabelLayer } from "./label_layer.js";
 import { Loader } from "./loader.js";
 import { Marks } from "./marks.js";
@@ -96,7 +96,7 @@ export class Stage {
 
   setClasses(classes) {
     this.table = predictionTable(classes);
-    this.layers.labels.setColors(classTable(classes));
+    this.layers.labels.setColors(labelTable(classes));
     for (const entry of this.layers.prediction.entries.values()) if (entry.pixels) this.paintPrediction(entry);
     this.layers.prediction.damage();
   }

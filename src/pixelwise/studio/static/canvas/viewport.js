@@ -63,11 +63,11 @@ export class Viewport {
     this.changed();
   }
 
-  /** Moves the view so far that the point is at least `margin` screen pixels inside, `below` of them at the lower edge. */
-  reveal([row, column], margin, below = margin) {
+  /** Moves the view so far that the point is at least `margin` screen pixels inside. */
+  reveal([row, column], margin) {
     const [x, y] = this.toScreen(row, column);
     const dx = clamp(x, margin, this.width - margin) - x;
-    const dy = clamp(y, margin, this.height - below) - y;
+    const dy = clamp(y, margin, this.height - margin) - y;
     if (dx || dy) this.panBy(dx, dy);
   }
 

@@ -11,7 +11,7 @@ export function AskCard() {
   const classes = useStore(classesOf);
   if (!question) return null;
   const shares = new Map((question.probabilities ?? []).map((one) => [one.class_index, one.share]));
-  return html`<div class="ask" role="dialog" aria-label=${T.ask.question}>
+  return html`<div class="ask ${question.above ? "above" : ""}" role="dialog" aria-label=${T.ask.question}>
     <div class="ask-head">
       <b>${question.loading ? T.ask.loading : T.ask.question}</b>
       <${IconButton} icon="close" name=${T.ask.stop} shortcut="Q" onClick=${commands.stopAsking} />

@@ -1,5 +1,5 @@
 import * as commands from "../commands.js";
-import { PALETTE, inkOn } from "../colors.js";
+import { PALETTE, colorName, inkOn } from "../colors.js";
 import { classesOf, useStore } from "../store.js";
 import { T } from "../text.js";
 import { html, useEffect, useRef, useState } from "../view.js";
@@ -84,10 +84,10 @@ function ClassEditor({ one, classes, onDone }) {
     </label>
     <fieldset><legend>${T.classes.color}</legend>
       ${PALETTE.map(
-        (color) => html`<button type="button" class="dot" style=${{ background: color }} aria-label=${color}
+        (color) => html`<button type="button" class="dot" style=${{ background: color }} aria-label=${colorName(color, T.classes.colors)} title=${colorName(color, T.classes.colors)}
           aria-pressed=${color === one.color.toLowerCase()} onClick=${() => commands.recolorClass(one.index, color)}></button>`,
       )}
-      <input type="color" value=${one.color} aria-label=${T.classes.color} onChange=${(event) => commands.recolorClass(one.index, event.target.value)} />
+      <input type="color" value=${one.color} aria-label=${T.classes.ownColor} title=${T.classes.ownColor} onChange=${(event) => commands.recolorClass(one.index, event.target.value)} />
     </fieldset>
     ${others.length > 0 &&
     html`<label><span>${T.classes.merge}</span>
