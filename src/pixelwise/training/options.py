@@ -67,7 +67,8 @@ class TrainOptions:
         Path | None, Option("Weights file for the encoder, in the layout of torchvision or timm.", START)
     ] = None
     device: Annotated[
-        str | None, Option("What trains: auto, cpu, cuda, cuda:1 (the second GPU) or mps.", START, default="auto")
+        str | None,
+        Option("Device of the training: auto, cpu, cuda, cuda:1 (the second GPU) or mps.", START, default="auto"),
     ] = None
     freeze_through: Annotated[
         int | None,
