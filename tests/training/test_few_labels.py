@@ -88,7 +88,13 @@ def test_sparse_labels_have_their_recipe() -> None:
     """Nine of twelve images have no label; half of the crops are from them at most."""
     options = TrainOptions()
     recipe = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(options), Budget(), options)
+    dense = choose_recipe(facts_of(is_sparse=False), ModelFacts.of(options), Budget(10.0), options)
     assert recipe.label_points > 0
+    assert max(recipe.bias_shares) < max(dense.bias_shares)
+    assert recipe.bias_images > dense.bias_images
+    assert len(dense.magnifications) == 1
+    long = choose_recipe(facts_of(is_sparse=True), ModelFacts.of(options), Budget(10.0), options)
+    assert len(long.magnifications) == 2
     assert recipe.pseudo_rounds
     assert (recipe.pseudo_images, recipe.unlabelled_share, recipe.batch) == (12, 0.5, 8)
     all_labelled = replace(facts_of(is_sparse=True), unlabelled_images=0)

@@ -44,6 +44,11 @@ def test_long_waits_are_worth_two_test_time_scales(
     assert choose_test_scales(image_scale, minutes) == scales
 
 
+def test_on_sparse_labels_ten_minutes_are_enough_for_two() -> None:
+    assert choose_test_scales(1.5, 9.0, is_sparse=True) == (1.5,)
+    assert choose_test_scales(1.5, 10.0, is_sparse=True) == (1.25, 1.75)
+
+
 def test_without_tta_an_image_is_predicted_once() -> None:
     plain = remove_tta(defaults.RECIPE.replace(magnifications=(2.25, 2.75), rotate=True))
     assert (plain.magnifications, plain.flip_axes) == ((1.0,), ())

@@ -29,7 +29,8 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
     """
     is_long = budget.is_long and model.has_coarse_logits
     scale, crop = _choose_crop(data, options, is_long=is_long)
-    test_scales = choose_test_scales(scale, budget.minutes) if model.has_coarse_logits else (1.0,)
+    coarse_scales = choose_test_scales(scale, budget.minutes, is_sparse=data.is_sparse)
+    test_scales = coarse_scales if model.has_coarse_logits else (1.0,)
     tile, overlap = tile_and_overlap(test_scales)
     # Sparse labels and the recipes of papers have their own numbers, on a GPU too.
     for_gpu = budget.on_gpu and not data.is_sparse and options.recipe is None
@@ -78,6 +79,8 @@ def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> 
         pseudo_images=min(images, int(defaults.PSEUDO_BYTES / (2 * area))),
         unlabelled_share=min(defaults.UNLABELLED_SHARE, data.unlabelled_images / images),
         bias_pixels=defaults.BIAS_PIXELS,
+        bias_shares=defaults.SPARSE_BIAS_SHARES,
+        bias_images=defaults.SPARSE_BIAS_IMAGES,
     )
 
 

@@ -64,6 +64,10 @@ PSEUDO_BYTES = 2**29
 UNLABELLED_SHARE = 0.5
 """Largest share of crops from images without labels."""
 BIAS_PIXELS = 50
+SPARSE_BIAS_SHARES = (0.0, 0.2, 0.4)
+"""Few labelled pixels say little of the best strength of the logit adjustment, and a large one costs rare classes."""
+SPARSE_BIAS_IMAGES = 128
+"""More than of dense labels: an image adds few labelled pixels."""
 
 VALIDATION_SHARE = 0.04
 """Share of the time that validation may take."""
@@ -73,6 +77,8 @@ TEST_SCALE = 1.25
 TWO_SCALES_MINUTES = 20.0
 """Runs of 20 minutes or more use two test-time scales, a quarter below and above: more accurate, twice the inference
 cost."""
+SPARSE_TWO_SCALES_MINUTES = 10.0
+"""The same on sparse labels, which leave a model less sure of what it sees at one scale."""
 MAX_TILE = 1536
 MAX_SCALED_TILE = 1792
 """Largest side of a tile, in the image and magnified with flip TTA along one axis: the default model needs 1.7 GB."""

@@ -47,10 +47,9 @@ def plan_run(options: TrainOptions, data: TrainingData, command: str, started: f
     Minutes count from `started` (`time.perf_counter`).
     """
     processes, on_gpu = join_processes().num_processes, join_processes().device.type != "cpu"
+    minutes = DEFAULT_MINUTES if options.minutes is None and options.epochs is None else options.minutes
     short, long = (
-        make_config(
-            options, data.dataset, data.check_result, Budget(options.minutes, processes, is_long, on_gpu), command
-        )
+        make_config(options, data.dataset, data.check_result, Budget(minutes, processes, is_long, on_gpu), command)
         for is_long in (False, True)
     )
     if short != long:

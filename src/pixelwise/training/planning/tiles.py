@@ -9,10 +9,11 @@ from pixelwise.training.planning import defaults
 from pixelwise.training.recipe import Recipe
 
 
-def choose_test_scales(image_scale: float, minutes: float | None) -> tuple[float, ...]:
+def choose_test_scales(image_scale: float, minutes: float | None, *, is_sparse: bool = False) -> tuple[float, ...]:
     """Return the test-time scales of a run that magnifies images by `image_scale` and takes `minutes`."""
     scale = max(defaults.TEST_SCALE, round(4 * image_scale) / 4)
-    return (scale - 0.25, scale + 0.25) if (minutes or 0.0) >= defaults.TWO_SCALES_MINUTES else (scale,)
+    least = defaults.SPARSE_TWO_SCALES_MINUTES if is_sparse else defaults.TWO_SCALES_MINUTES
+    return (scale - 0.25, scale + 0.25) if (minutes or 0.0) >= least else (scale,)
 
 
 def tile_and_overlap(scales: Sequence[float], flips: int = 2) -> tuple[int, int]:
