@@ -62,15 +62,22 @@ def train_and_evaluate(
     """Train by `pixelwise train` and return the scores on the test images. A finished training is not repeated."""
     scores = run / "test.json"
     if not scores.is_file():
-        print(f"{run}: {minutes:g} minutes", file=sys.stderr, flush=True)
-        shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
-        run.parent.mkdir(parents=True, exist_ok=True)
-        line = [*program, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
-        with (run.parent / f"{run.name}.log").open("w") as log:
-            subprocess.run(line, check=True, env=make_environment(), stdout=log, stderr=log)
+        train_model(data, run, minutes, options, program)
         line = [*program, "evaluate", str(run), str(data), "--split", "test", "--json"]
         scores.write_text(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
     return read_scores(run)
+
+
+def train_model(
+    data: Path, run: Path, minutes: float, options: Sequence[str], program: Sequence[str] = PIXELWISE
+) -> None:
+    """Train by `pixelwise train`, in place of an earlier attempt; its output goes to a file beside the run."""
+    print(f"{run}: {minutes:g} minutes", file=sys.stderr, flush=True)
+    shutil.rmtree(run, ignore_errors=True)  # a budget of minutes is not shared with an earlier attempt
+    run.parent.mkdir(parents=True, exist_ok=True)
+    line = [*program, "train", str(data), "--out", str(run), "--minutes", str(minutes), *options]
+    with (run.parent / f"{run.name}.log").open("w") as log:
+        subprocess.run(line, check=True, env=make_environment(), stdout=log, stderr=log)
 
 
 def read_scores(run: Path) -> Scores:
