@@ -13,9 +13,32 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
+from pixelwise import render
+from pixelwise.nn import layers, losses
 
 FUNCTIONS = [name for name in pw.__all__ if inspect.isfunction(getattr(pw, name))]
 CLASSES = [name for name in pw.__all__ if inspect.isclass(getattr(pw, name))]
+METHODS = [
+    f"{name}.{method}"
+    for name in CLASSES
+    for method, value in vars(getattr(pw, name)).items()
+    if not method.startswith("_") and inspect.isfunction(inspect.unwrap(getattr(value, "__func__", value)))
+]
+ABSTRACT = {
+    "Engine.sample",
+    "Writer.ending_of",
+    "Predictor.blocks",
+    "Predictor.label_map_and_variance",
+    "Dataset.where",
+}
+"""Methods that an engine or writer of another package has, and parts of a prediction that need a large image."""
+ROOMS = [layers, losses, render]
+IN_ROOMS = [
+    (room, name)
+    for room in ROOMS
+    for name in room.__all__
+    if inspect.isfunction(getattr(room, name)) or inspect.isclass(getattr(room, name))
+]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -69,12 +92,26 @@ def test_classes_have_an_example(name: str) -> None:
     assert "\nExamples\n--------\n" in (inspect.getdoc(getattr(pw, name)) or "")
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, *CLASSES, "models.build"])
+@pytest.mark.parametrize(
+    "name", [*FUNCTIONS, *CLASSES, *sorted({*METHODS} - ABSTRACT), "models.build", "models.describe"]
+)
 def test_examples_give_what_they_say(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     thing = pw
     for part in name.split("."):
         thing = getattr(thing, part)
+    _require_true_examples(thing, name)
+
+
+@pytest.mark.parametrize(("room", "name"), IN_ROOMS, ids=[f"{room.__name__}.{name}" for room, name in IN_ROOMS])
+def test_examples_of_the_rooms_of_nets_and_pictures_give_what_they_say(
+    room: ModuleType, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    _require_true_examples(getattr(room, name), name)
+
+
+def _require_true_examples(thing: object, name: str) -> None:
     examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=_module_of(thing))
     assert examples
     assert examples[0].examples

@@ -81,18 +81,36 @@ class ClassMap:
         return len(self.names)
 
     def palette(self) -> npt.NDArray[np.uint8]:
-        """Return a (256, 3) uint8 table from label-map values to RGB; values beyond the classes are black."""
+        """Return a (256, 3) uint8 table from label-map values to RGB; values beyond the classes are black.
+
+        Examples
+        --------
+        >>> ClassMap(("sky", "road"), ((0, 0, 255), (90, 90, 90))).palette()[[0, 1, 255]].tolist()
+        [[0, 0, 255], [90, 90, 90], [0, 0, 0]]
+        """
         table = np.zeros((256, 3), np.uint8)
         table[: self.num_classes] = self.colors
         return table
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return `[{"name": ..., "color": [r, g, b]}, ...]`, as `classes.yaml` and model files hold it."""
+        """Return `[{"name": ..., "color": [r, g, b]}, ...]`, as `classes.yaml` and model files hold it.
+
+        Examples
+        --------
+        >>> ClassMap(("sky", "road"), ((0, 0, 255), (90, 90, 90))).to_dict()[1]
+        {'name': 'road', 'color': [90, 90, 90]}
+        """
         return [{"name": n, "color": list(c)} for n, c in zip(self.names, self.colors, strict=True)]
 
     @classmethod
     def from_dict(cls, entries: list[dict[str, Any]]) -> ClassMap:
-        """Read what `to_dict` wrote; an entry without a colour gets one from `distinct_colors`."""
+        """Read what `to_dict` wrote; an entry without a colour gets one from `distinct_colors`.
+
+        Examples
+        --------
+        >>> ClassMap.from_dict([{"name": "sky", "color": [0, 0, 255]}, {"name": "road", "color": [90, 90, 90]}]).names
+        ('sky', 'road')
+        """
         _require_count(len(entries))
         spare = distinct_colors(len(entries))
         names = tuple(str(entry["name"]) for entry in entries)
@@ -101,7 +119,13 @@ class ClassMap:
 
     @classmethod
     def from_names(cls, names: list[str] | tuple[str, ...]) -> ClassMap:
-        """Return the classes of these names in colours that are easy to tell apart."""
+        """Return the classes of these names in colours that are easy to tell apart.
+
+        Examples
+        --------
+        >>> ClassMap.from_names(["sky", "road"]).num_classes
+        2
+        """
         _require_count(len(names))
         return cls(tuple(names), distinct_colors(len(names)))
 

@@ -201,6 +201,13 @@ class Dataset:
         ------
         OptionError
             The data have no such split.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> len(data.split("val"))
+        2
         """
         if name not in self.splits:
             known = ", ".join(self.splits) or "none"
@@ -215,6 +222,13 @@ class Dataset:
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
         """Return this data set with these bands of its files, counted from 1, as channels: in the range of values that
         the training images show, or all of them where there are none. Raises as `measure_bands`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> data.with_bands([3, 2, 1]).channels
+        3
         """
         items = self.splits.get("train") or [item for _, item in self.items()]
         return replace(self, bands=measure_bands([item.image for item in items], numbers))
@@ -222,6 +236,13 @@ class Dataset:
     def with_value_range(self) -> Dataset:
         """Return this data set with the range of values that its training images show where they have more than 8 bits,
         or all images of it where there are none to train on.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> data.with_value_range().value_range is None  # its images have 8 bits
+        True
         """
         if self.bands is not None or self.value_range is not None:
             return self
@@ -229,15 +250,39 @@ class Dataset:
         return replace(self, value_range=measure_range([item.image for item in items]))
 
     def read_image(self, item: Item) -> UInt8:
-        """Read one item's image. Raises `ImageError` where that is not possible."""
+        """Read one item's image. Raises `ImageError` where that is not possible.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> data.read_image(data.splits["train"][0]).shape
+        (64, 96, 3)
+        """
         return read_channels(item.image, self.bands, self.value_range)
 
     def read_stored(self, item: Item) -> npt.NDArray[np.generic]:
-        """Read one item's image as it is stored, (height, width, channels). Raises as `read_image`."""
+        """Read one item's image as it is stored, (height, width, channels). Raises as `read_image`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> data.read_stored(data.splits["train"][0]).dtype
+        dtype('uint8')
+        """
         return read_stored(item.image, self.bands)
 
     def image_size(self, item: Item) -> tuple[int, int]:
-        """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`."""
+        """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> data.image_size(data.splits["train"][0])
+        (64, 96)
+        """
         return image_size(item.image) if self.bands is None else band_size(item.image)
 
     def read(self, item: Item) -> Sample:
@@ -246,6 +291,14 @@ class Dataset:
         Raises `ImageError` for an image or mask file that cannot be read and `MaskError` for a mask that is missing,
         holds values that are no classes, or differs from its image in size. Where other images have files of object ids
         and this one, partly labelled, has none, none of its objects is known.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> sample = data.read(data.splits["train"][0])
+        >>> sample.image.shape, sample.label_map.shape
+        ((64, 96, 3), (64, 96))
         """
         image = self.read_image(item)
         labels = self.read_labels(item)
@@ -256,18 +309,42 @@ class Dataset:
         return Sample(image, labels.label_map, instance_map)
 
     def read_unlabelled(self, item: Item) -> Sample:
-        """Read an item's image, with a label map without labels. Raises `ImageError` if it cannot be read."""
+        """Read an item's image, with a label map without labels. Raises `ImageError` if it cannot be read.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> set(data.read_unlabelled(data.splits["train"][0]).label_map.flat) == {pw.IGNORE_INDEX}
+        True
+        """
         image = self.read_image(item)
         return Sample(image, np.full(image.shape[:2], IGNORE_INDEX, np.uint8))
 
     def items(self) -> Iterator[tuple[str, Item]]:
-        """Yield (split, item) over all splits."""
+        """Yield (split, item) over all splits.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> [split for split, item in data.items()]
+        ['train', 'train', 'train', 'train', 'val', 'val']
+        """
         for split, items in self.splits.items():
             for item in items:
                 yield split, item
 
     def without(self, images: set[Path]) -> Dataset:
-        """Return this data set without the items whose image is among `images`."""
+        """Return this data set without the items whose image is among `images`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> data = pw.open_dataset("photos")
+        >>> len(data.without({data.splits["train"][0].image.path}).splits["train"])
+        3
+        """
         splits = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}
         return replace(self, splits=splits)
 

@@ -66,7 +66,14 @@ class MonteCarloDropout:
             raise OptionError("seed", str(self.seed), "at least 0", "Leave it out for 0.")
 
     def seed_of(self, number: int, tile: int) -> int:
-        """Return the seed of the engine's dropout in pass `number` over `tile`: 1..2**32 - 1."""
+        """Return the seed of the engine's dropout in pass `number` over `tile`: 1..2**32 - 1.
+
+        Examples
+        --------
+        >>> sampling = MonteCarloDropout(passes=3, seed=1)
+        >>> sampling.seed_of(0, 0) == sampling.seed_of(0, 0) != sampling.seed_of(1, 0)
+        True
+        """
         (bits,) = np.random.SeedSequence((self.seed, number, tile)).generate_state(1)
         return max(1, int(bits))
 

@@ -93,6 +93,13 @@ class Predictor:
         """Return a predictor with test-time augmentation: the mean over three sizes of an image and its mirror image.
 
         It takes six times the work (see `AugmentedEngine`). Raises `OptionError` for an engine of a fixed input size.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> model.with_tta().predict("photo.jpg").label_map.shape
+        (64, 96)
         """
         from pixelwise.inference.tta import AugmentedEngine  # rarely asked for
 
@@ -117,6 +124,13 @@ class Predictor:
         ------
         OptionError
             The model sees objects, has no class of a name, or all its classes have a threshold.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> model.with_thresholds({"square": 0.0}).predict("photo.jpg").label_map.min()  # everything
+        np.uint8(1)
         """
         from pixelwise.inference.thresholds import thresholds_by_index  # rarely asked for
 
@@ -132,6 +146,14 @@ class Predictor:
         """Return a file's image in the channels of the model, uint8 (height, width, C).
 
         Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> from pathlib import Path
+        >>> model.read(Path("photo.jpg")).shape
+        (64, 96, 3)
         """
         return read_channels(path, self.info.bands, self.info.value_range)
 
@@ -189,6 +211,17 @@ class Predictor:
             `image` is none of these; or `sampling` is asked of a model without dropout, or of an instance model.
         ModelFileError
             The model fails on the image, or gives scores that are no finite numbers.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> model.predict("photo.jpg").label_map.shape
+        (64, 96)
+        >>> for result in model.predict(["photo.jpg", "photo.jpg"]):
+        ...     print(result.source.name)
+        photo.jpg
+        photo.jpg
         """
         if is_many(image):
             return self.predict_each(image, sampling, probabilities=probabilities)
@@ -204,7 +237,16 @@ class Predictor:
     def predict_file(
         self, path: Path, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
     ) -> Result:
-        """Predict an image file as `predict` does, without a word on further pages or frames of it."""
+        """Predict an image file as `predict` does, without a word on further pages or frames of it.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> from pathlib import Path
+        >>> model.predict_file(Path("photo.jpg")).label_map.dtype
+        dtype('uint8')
+        """
         with name_image_in_errors(path):
             return self._predict(self.read(path), path, sampling, probabilities=probabilities)
 
@@ -229,6 +271,13 @@ class Predictor:
         ------
         DataError
             A folder has no image.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> [result.label_map.shape for result in model.predict_each(["photo.jpg"])]
+        [(64, 96)]
         """
         from pixelwise.inference.batch import predict_each  # which predicts with this class
 
@@ -248,7 +297,16 @@ class Predictor:
         return Result(pixels, label_map, self.info, compute, instances=objects, source=source)
 
     def label_map(self, image: UInt8) -> UInt8:
-        """Return the class indices, uint8 (height, width), of an image uint8 (height, width, C). Raises as `decode`."""
+        """Return the class indices, uint8 (height, width), of an image uint8 (height, width, C). Raises as `decode`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> import numpy as np
+        >>> model.label_map(np.zeros((50, 70, 3), np.uint8)).shape
+        (50, 70)
+        """
         return self.decode(image)[0]
 
     def decode(self, image: UInt8) -> tuple[UInt8, Objects | None]:
@@ -256,6 +314,15 @@ class Predictor:
 
         image: uint8 (height, width, C). A large one goes through the engine in tiles: memory grows by a byte a pixel,
         not by a score for each class. Raises `ShapeError` for another shape or dtype, or an image without pixels.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> import numpy as np
+        >>> label_map, objects = model.decode(np.zeros((50, 70, 3), np.uint8))
+        >>> objects is None  # a semantic model
+        True
         """
         self._require_image(image)
         decoding, coarse, size = self.decoding, self.engine.coarse, image.shape[:2]
@@ -272,6 +339,14 @@ class Predictor:
         """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
 
         Raises as `decode`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> import numpy as np
+        >>> model.logits(np.zeros((50, 70, 3), np.uint8)).shape
+        (2, 50, 70)
         """
         self._require_image(image)
         return stitch_logits(self.engine, image, self.tiling)
@@ -314,6 +389,15 @@ class Predictor:
         """Return float32 (K, height, width) that sum to 1 over the K classes, with `sampling` the mean of its passes.
 
         Raises as `predict`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> import numpy as np
+        >>> probabilities = model.probabilities(np.zeros((50, 70, 3), np.uint8))
+        >>> probabilities.shape, bool(np.allclose(probabilities.sum(axis=0), 1, atol=1e-5))
+        ((2, 50, 70), True)
         """
         if sampling is None:
             return softmax(self.logits(image)[: self.classes.num_classes])

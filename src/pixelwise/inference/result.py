@@ -130,6 +130,13 @@ class Result:
 
         A polygon is a list of closed rings float64 (m, 2) of (x, y), in pixels from the image's top left corner, y
         down: the outer ring first, then those of its holes.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> len(result.polygons()) == len(result.masks)
+        True
         """
         from pixelwise.inference.writers.polygons import polygons_of
         from pixelwise.instances.parts import region_objects
@@ -148,6 +155,13 @@ class Result:
 
         Each object, or each 4-connected region of a class, is a feature with its class and area. Coordinates are those
         of `polygons`, or on earth where the image has a place.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> result.to_geojson()["type"]
+        'FeatureCollection'
         """
         with tempfile.TemporaryDirectory(prefix="pixelwise-") as folder:
             path = Path(folder) / "result.geojson"
@@ -160,6 +174,13 @@ class Result:
 
         `image_id` is the stem of the source's name, as a number where it is one; empty without a source. Raises
         `OptionError` for the result of a semantic model.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> len(result.to_coco()) == len(result.masks)
+        True
         """
         from pixelwise.inference.writers.coco import coco_results
 
@@ -187,6 +208,13 @@ class Result:
             No writer has this name or ending, or the result lacks what it writes.
         OutputError
             The disk does not take the file.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> result.save("square.geojson").name
+        'square.geojson'
         """
         from pixelwise.inference.writers.choice import choose_writer
 
@@ -198,12 +226,28 @@ class Result:
         """Return the image under what was predicted, uint8 (height, width, 3): its classes' colours, or its objects.
 
         Objects have numbers and colours of their own.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> result.overlay().shape
+        (64, 96, 3)
         """
         task = TASKS[self.info.task]
         return task.overlay(to_rgb(self.image), self, self.info.classes, numbered=True)
 
     def require_objects(self) -> Objects:
-        """Return the objects. Raises `OptionError` for the result of a semantic model."""
+        """Return the objects. Raises `OptionError` for the result of a semantic model.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> result.require_objects()
+        Traceback (most recent call last):
+        pixelwise.core.errors.OptionError: ...
+        """
         if self.instances is None:
             remedy = "Leave it out, or train with `task='instance'`."
             raise OptionError("as_", "objects of a semantic model", "an instance model", remedy)

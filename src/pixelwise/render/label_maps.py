@@ -29,7 +29,13 @@ def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
 
 
 def to_rgb(image: UInt8) -> UInt8:
-    """Return uint8 (height, width, 3) of an image of any number of channels: its first three, or the first as gray."""
+    """Return uint8 (height, width, 3) of an image of any number of channels: its first three, or the first as gray.
+
+    Examples
+    --------
+    >>> to_rgb(np.array([[[7, 9]]], np.uint8)).tolist()
+    [[[7, 7, 7]]]
+    """
     return image[..., :3] if image.shape[2] > 2 else np.repeat(image[..., :1], 3, axis=2)
 
 
@@ -56,6 +62,14 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
         Where the sizes differ.
     OptionError
         For an opacity outside 0..1.
+
+    Examples
+    --------
+    >>> classes = ClassMap(("background", "road"), ((0, 0, 0), (90, 90, 90)))
+    >>> image, label_map = np.full((64, 64, 3), 200, np.uint8), np.zeros((64, 64), np.uint8)
+    >>> label_map[:, 32:] = 1
+    >>> overlay(image, label_map, classes)[0, [0, -1]].tolist()  # background; half of the class's colour
+    [[200, 200, 200], [145, 145, 145]]
     """
     require_picture(image, "image")
     require_label_map(label_map, "label map", image.shape[:2])
@@ -76,7 +90,13 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
 
 
 def is_tinted(name: str, color: Color) -> bool:
-    """Return whether an overlay shows a class in its colour: not background, and not black, which would only darken."""
+    """Return whether an overlay shows a class in its colour: not background, and not black, which would only darken.
+
+    Examples
+    --------
+    >>> is_tinted("background", (90, 90, 90)), is_tinted("road", (90, 90, 90))
+    (False, True)
+    """
     return name.strip(" _").casefold() != "background" and color != (0, 0, 0)
 
 
@@ -84,6 +104,12 @@ def error_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
     """Return `image` in gray with wrong pixels in orange. Pixels that `target` ignores are dimmed.
 
     Raises `ShapeError` where the three sizes differ.
+
+    Examples
+    --------
+    >>> image, truth = np.full((1, 3, 3), 90, np.uint8), np.array([[0, 1, 255]], np.uint8)
+    >>> error_map(image, np.zeros((1, 3), np.uint8), truth).tolist()  # right, wrong, ignored
+    [[[90, 90, 90], [195, 104, 27], [30, 30, 30]]]
     """
     require_picture(image, "image")
     require_label_map(prediction, "prediction", image.shape[:2])

@@ -43,6 +43,14 @@ def object_overlay(
     ------
     ShapeError
         Where the sizes differ.
+
+    Examples
+    --------
+    >>> instance_map = np.zeros((8, 8), np.int32)
+    >>> instance_map[2:6, 2:6] = 1
+    >>> picture = object_overlay(np.zeros((8, 8, 3), np.uint8), instance_map, np.array([[100, 50, 0]], np.uint8))
+    >>> picture[[0, 2, 3], [0, 2, 3]].tolist()  # outside, outline, inside
+    [[0, 0, 0], [100, 50, 0], [40, 20, 0]]
     """
     require_picture(image, "image")
     if instance_map.shape != image.shape[:2]:
@@ -84,6 +92,15 @@ def object_errors(
     ------
     ShapeError
         Where the sizes differ.
+
+    Examples
+    --------
+    >>> objects = np.zeros((8, 8), np.int32)
+    >>> objects[2:6, 2:6] = 1
+    >>> image, nothing = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.int32)
+    >>> picture = object_errors(image, objects, nothing, np.array([False]), np.zeros(0, bool))
+    >>> tuple(picture[2, 2].tolist()) == OBJECT_FATES["invented"]
+    True
     """
     missed = np.where(np.append(False, ~is_found)[target], target, 0)
     below = object_overlay(image, missed, np.full((len(is_found), 3), OBJECT_FATES["missed"], np.uint8))

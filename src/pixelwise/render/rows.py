@@ -15,6 +15,13 @@ def join_row(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     """Return pictures of one height in a row, with `gap` white pixels between them.
 
     Raises `ShapeError` without a picture, and for heights that differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.zeros((10, 20, 3), np.uint8)
+    >>> join_row([picture, picture]).shape
+    (10, 48, 3)
     """
     return _join(images, gap, axis=1)
 
@@ -23,6 +30,13 @@ def join_column(images: Sequence[UInt8], gap: int = 8) -> UInt8:
     """Return pictures of one width in a column, with `gap` white pixels between them.
 
     Raises `ShapeError` without a picture, and for widths that differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.zeros((10, 20, 3), np.uint8)
+    >>> join_column([picture, picture], gap=4).shape
+    (24, 20, 3)
     """
     return _join(images, gap, axis=0)
 
@@ -31,6 +45,13 @@ def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap
     """Return pictures of one height in a row, each above its caption.
 
     Raises `ShapeError` for heights that differ, and for another number of captions than of pictures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.zeros((10, 20, 3), np.uint8)
+    >>> join_row_with_captions([picture, picture], ("a", "b")).shape[1]
+    48
     """
     from PIL import Image, ImageDraw
 
@@ -51,6 +72,11 @@ def legend(classes: ClassMap, width: int) -> UInt8:
     """Return a picture `width` pixels wide with the colour and the name of every class, in as many lines as needed.
 
     A name too long for a line is cut off.
+
+    Examples
+    --------
+    >>> legend(ClassMap.from_names(["sky", "road"]), width=200).shape[1]
+    200
     """
     from PIL import Image, ImageDraw
 

@@ -26,6 +26,12 @@ def span(kernel_size: int, dilation: int = 1) -> int:
     """Return how many pixels a side of the kernel reaches over: d (k - 1) + 1.
 
     Raises `OptionError` for a kernel size or dilation below 1.
+
+    Examples
+    --------
+    >>> from pixelwise.nn import layers as ops
+    >>> [ops.span(3, dilation) for dilation in (1, 2, 4)]
+    [3, 5, 9]
     """
     remedy = "A 3x3 kernel of dilation 2 reaches over 5x5 pixels."
     require_counts(remedy, kernel_size=kernel_size, dilation=dilation)
@@ -39,6 +45,14 @@ def dilated_convolution(
 
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). The receptive field grows with the
     dilation, the weights do not. Raises `OptionError` for an even kernel size or a number below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> layer = ops.dilated_convolution(8, 16, dilation=4)
+    >>> layer(torch.zeros(1, 8, 30, 50)).shape, layer.weight.numel()
+    (torch.Size([1, 16, 30, 50]), 1152)
     """
     padding = _same_padding(kernel_size, dilation)
     require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels, stride=stride)
@@ -52,6 +66,14 @@ def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int 
 
     (N, channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even kernel
     size or a number below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> layer = ops.depthwise_convolution(8, stride=2)
+    >>> layer(torch.zeros(1, 8, 30, 50)).shape, layer.weight.numel()
+    (torch.Size([1, 8, 15, 25]), 72)
     """
     padding = _same_padding(kernel_size, dilation)
     require_counts(WHOLE, channels=channels, stride=stride)
@@ -65,6 +87,14 @@ def depthwise_separable_convolution(
 
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even
     kernel size or a number below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> layer = ops.depthwise_separable_convolution(128, 128)
+    >>> sum(weight.numel() for weight in layer.parameters()), 9 * 128 * 128
+    (17536, 147456)
     """
     require_counts(WHOLE, in_channels=in_channels, out_channels=out_channels)
     return nn.Sequential(

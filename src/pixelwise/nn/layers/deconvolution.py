@@ -36,6 +36,13 @@ def convolution_matrix(
     `padding` is (rows, columns) of zeros on each side. The matrix has the kernel's dtype; its transpose is that of
     `F.conv_transpose2d`. Raises `ShapeError` for a kernel that is no plane or does not fit, or a plane of over 4096
     pixels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> ops.convolution_matrix(torch.tensor([[1.0, 2]]), (1, 3)).tolist()
+    [[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]]
     """
     height, width = size
     _require_plane(kernel)
@@ -58,6 +65,16 @@ def deconvolve(
     in float64 by a singular value decomposition, whose time grows with (H * W)³: for small planes. Raises `OptionError`
     for a convolution without inverse and no regularisation, `ShapeError` for shapes that do not fit or more than
     4096 pixels.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> signal = torch.tensor([[[[0.0, 8, 4, 0]]]])
+    >>> blur = torch.tensor([[1.0, 2, 1]]) / 4
+    >>> blurred = torch.nn.functional.conv2d(signal, blur[None, None], padding=(0, 1))
+    >>> ops.deconvolve(blurred, blur, padding=(0, 1)).round(decimals=3).abs().tolist()
+    [[[[0.0, 8.0, 4.0, 0.0]]]]
     """
     _require_regularisation(regularisation)
     _require_plane(kernel)
@@ -78,6 +95,14 @@ def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Ten
     """Convolve every channel of (N, C, H, W) with `kernel` (kh, kw), the plane going on at its other side; same size.
 
     The kernel's middle, (kh // 2, kw // 2), lies on the output pixel. Raises `ShapeError` for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> impulse = torch.tensor([[[[4.0, 0, 0, 0]]]])
+    >>> ops.convolve_circular(impulse, torch.tensor([[1.0, 2, 1]]) / 4).round(decimals=3).tolist()
+    [[[[2.0, 1.0, 0.0, 1.0]]]]
     """
     return _filtered(features, _spectrum(kernel, features))
 
@@ -87,6 +112,14 @@ def deconvolve_circular(convolved: torch.Tensor, kernel: torch.Tensor, *, regula
 
     A division in Fourier space, of any size. Raises `OptionError` for a kernel whose spectrum has zeros and no
     regularisation, `ShapeError` for shapes that do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> blurred, blur = torch.tensor([[[[2.0, 1, 0]]]]), torch.tensor([[1.0, 2, 1]]) / 4
+    >>> ops.convolve_circular(ops.deconvolve_circular(blurred, blur), blur).round(decimals=3).abs().tolist()
+    [[[[2.0, 1.0, 0.0]]]]
     """
     _require_regularisation(regularisation)
     spectrum = _spectrum(kernel, convolved)

@@ -19,6 +19,14 @@ def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None)
     """Return the largest value of every window: (N, C, H, W) -> (N, C, H', W').
 
     Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> plane = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 4, 0, 0], [8, 3, 0, 2]])[None, None]
+    >>> ops.max_pool(plane).tolist()
+    [[[[4.0, 7.0], [9.0, 2.0]]]]
     """
     return F.max_pool2d(features, window, _stride(features, window, stride))
 
@@ -30,6 +38,15 @@ def max_pool_with_indices(
 
     An index is a position in the flattened H*W plane. Of equal values the first in reading order wins. Raises
     `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> plane = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 4, 0, 0], [8, 3, 0, 2]])[None, None]
+    >>> maxima, indices = ops.max_pool_with_indices(plane)
+    >>> indices.tolist()  # 4 in a row: the 9 stands in row 2, column 0
+    [[[[4, 2], [8, 15]]]]
     """
     return F.max_pool2d(features, window, _stride(features, window, stride), return_indices=True)
 
@@ -38,6 +55,14 @@ def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = N
     """Return the mean of every window: (N, C, H, W) -> (N, C, H', W').
 
     Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> plane = torch.tensor([[1.0, 2, 7, 3], [4, 0, 5, 6], [9, 4, 0, 0], [8, 3, 0, 2]])[None, None]
+    >>> ops.average_pool(plane).tolist()
+    [[[[1.75, 5.25], [6.0, 0.5]]]]
     """
     return F.avg_pool2d(features, window, _stride(features, window, stride))
 

@@ -20,6 +20,13 @@ def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
     """Fill a whole window with each value: (N, C, H, W) -> (N, C, window * H, window * W).
 
     Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> ops.nearest_unpool(torch.tensor([[[[1, 2]]]])).tolist()
+    [[[[1, 1, 2, 2], [1, 1, 2, 2]]]]
     """
     require_counts(DOUBLING, window=window)
     require_maps(features)
@@ -32,6 +39,13 @@ def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
     """Put each value at its window's top left, zeros elsewhere: (N, C, H, W) -> (N, C, window * H, window * W).
 
     Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> ops.bed_of_nails(torch.tensor([[[[1, 2]]]])).tolist()
+    [[[[1, 0, 2, 0], [0, 0, 0, 0]]]]
     """
     require_counts(DOUBLING, window=window)
     require_maps(features)
@@ -47,6 +61,14 @@ def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, i
     so with another width values come to stand elsewhere. Where windows overlapped, several values may be sent to one
     place, and one of them, not said which, stays. Written as a scatter, which has an ONNX counterpart; equal to
     `torch.nn.functional.max_unpool2d`. Raises `ShapeError` where `indices` have another shape or reach beyond `size`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> maxima, indices = ops.max_pool_with_indices(torch.tensor([[[[1.0, 5, 2, 3], [0, 4, 6, 1]]]]))
+    >>> ops.max_unpool(maxima, indices, (2, 4)).tolist()
+    [[[[0.0, 5.0, 0.0, 0.0], [0.0, 0.0, 6.0, 0.0]]]]
     """
     require_maps(features)
     require_size(size)

@@ -26,6 +26,13 @@ def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align
     """Resize (N, C, H, W) to (N, C, *size), each value from its four neighbours by fixed weights of distance.
 
     Raises `ShapeError` for anything but maps, `OptionError` for a size that is not (height, width).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> ops.bilinear_interpolation(torch.tensor([[[[0.0, 8]]]]), (1, 4)).tolist()
+    [[[[0.0, 2.0, 6.0, 8.0]]]]
     """
     require_maps(features)
     require_size(size)
@@ -37,6 +44,12 @@ def bilinear_kernel(size: int) -> torch.Tensor:
 
     Along a side, weight t is 1 - |t - centre| / reach with centre (size - 1) / 2 and reach (size + 1) // 2. Raises
     `OptionError` for a size below 1.
+
+    Examples
+    --------
+    >>> from pixelwise.nn import layers as ops
+    >>> (16 * ops.bilinear_kernel(4)).tolist()
+    [[1.0, 3.0, 3.0, 1.0], [3.0, 9.0, 9.0, 3.0], [3.0, 9.0, 9.0, 3.0], [1.0, 3.0, 3.0, 1.0]]
     """
     require_counts("Up-sampling by a factor f takes a kernel of size 2f.", size=size)
     side = 1 - (torch.arange(size) - (size - 1) / 2).abs() / ((size + 1) // 2)
@@ -54,6 +67,14 @@ class BilinearUpsampling(nn.ConvTranspose2d):
     has no pixel in the middle of 2 * factor, so its kernel is one shorter, and the output too. With `on_pixels` that
     is so for every factor, and `crop` does not apply: pixel (i + 1) * factor - 1 of the output is input pixel i. Raises
     `OptionError` for a factor below 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from pixelwise.nn import layers as ops
+    >>> layer = ops.BilinearUpsampling(1, 2)
+    >>> layer(torch.ones(1, 1, 3, 5)).shape, layer.crop
+    (torch.Size([1, 1, 8, 12]), 1)
     """
 
     def __init__(self, channels: int, factor: int, *, on_pixels: bool = False, learnt: bool = False) -> None:

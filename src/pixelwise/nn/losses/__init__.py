@@ -30,6 +30,14 @@ class Loss(Protocol):
     Training asks for `reduction="sum"` and divides by the weight of the counted pixels itself: several processes share
     a batch, and each knows its own pixels alone. A loss that is no sum over pixels, such as Dice, returns its value
     times that weight, `total_weight(target, pixel_weights=pixel_weights)`.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> def focal(logits, target, *, pixel_weights=None, reduction="mean"):
+    ...     "Cross-entropy of logits that are twice as sure."
+    ...     return cross_entropy(2 * logits, target, pixel_weights=pixel_weights, reduction=reduction)
+    >>> pw.register_loss("sure", focal)
     """
 
     def __call__(

@@ -31,6 +31,11 @@ def border_weights(
 
     Raises `ShapeError` unless given integers of two dimensions and at least one pixel, `MaskError` for an id below 0,
     and `OptionError` for a negative w0 or a sigma not above 0.
+
+    Examples
+    --------
+    >>> border_weights(np.array([[1, 0, 2, 0, 0, 0]])).round(2).tolist()
+    [[0.0, 9.23, 0.0, 7.26, 4.87, 2.78]]
     """
     _require_valid(w0, sigma)
     labels, _ = renumber(instance_map)

@@ -23,6 +23,14 @@ def centre_errors(
     int64 (N, H, W), whose ignored pixels do not count. A pixel of the classes `things` that is of no object lies in a
     group of them, and nobody knows the heat there: it does not count either. A pixel's error of heat is squared; that
     of its offset is the sum of the absolute errors of both ways, in pixels. Raises `ShapeError`.
+
+    Examples
+    --------
+    >>> truth, target = torch.zeros(1, 3, 1, 2), torch.tensor([[[1, 255]]])
+    >>> truth[0, 0, 0, 0] = 1  # an object of one pixel, its own centre
+    >>> sums, pixels = centre_errors(torch.zeros(1, 3, 1, 2), truth, target)
+    >>> sums.tolist(), pixels.tolist()
+    ([1.0, 0.0], [1.0, 1.0])
     """
     expected = (target.shape[0], 3, *target.shape[1:])
     if target.dim() != 3 or predicted.shape != expected or centres.shape != expected:

@@ -93,6 +93,11 @@ def total_weight(
     """Return the sum of the weights of the counted pixels, a float scalar: what `"mean"` divides by.
 
     Parameters and errors are those of `cross_entropy`.
+
+    Examples
+    --------
+    >>> total_weight(torch.tensor([[[0, 1, 255]]]), torch.tensor([0.5, 2.0]))
+    tensor(2.5000)
     """
     counted = counted_pixels(target, ignore_index)
     weight = counted.float() if class_weights is None else class_weights[target.where(counted, 0)] * counted
@@ -117,6 +122,11 @@ def median_frequency_weights(
     freq_c is the number of pixels of class c over the number of pixels of the images that contain it (SegNet,
     arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, less softens it, 0 weighs all classes alike.
     A class that never occurs weighs 1.
+
+    Examples
+    --------
+    >>> median_frequency_weights(np.array([80, 20]), np.array([100, 100])).tolist()
+    [0.625, 2.5]
     """
     if class_pixels.shape != class_image_pixels.shape or class_pixels.ndim != 1:
         found = f"shapes {class_pixels.shape} and {class_image_pixels.shape}"

@@ -179,7 +179,14 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
 
 
 def describe(name: str) -> str:
-    """Return what model `name` is: the first line of its docstring. Torch is not loaded for it."""
+    """Return what model `name` is: the first line of its docstring. Torch is not loaded for it.
+
+    Examples
+    --------
+    >>> import pixelwise as pw
+    >>> pw.models.describe("fpn")
+    'FPN: a light top-down decoder on any encoder; the default.'
+    """
     source = MODELS.source_of(name)
     documentation = inspect.getdoc(MODELS[name]) if source is None else _read_docstring(source)
     return (documentation or "").partition("\n")[0]
