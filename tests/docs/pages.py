@@ -135,6 +135,8 @@ def run_command(words: list[str], run: Callable[..., int]) -> None:
     name, *arguments = words[1:]
     if name == "demo":
         return
+    if name in ("train", "export"):
+        _make_room(arguments)
     if name == "train":
         arguments = _cheap_training(arguments)
     if name == "benchmark" and "--size" not in arguments:
@@ -156,7 +158,15 @@ def _cheap_training(arguments: list[str]) -> list[str]:
         arguments += ["--epochs", "1"]
     if not {"--model", "--resume", "--config"} & set(arguments):
         arguments += SMALL_NET
-    out = Path(arguments[arguments.index("--out") + 1])
-    if out.exists() and "--resume" not in arguments:  # that of the world, which the page makes
-        shutil.rmtree(out)
+    elif "--model" in arguments and "--width" not in arguments:
+        arguments += ["--width", "0.06"]
     return arguments
+
+
+def _make_room(arguments: list[str]) -> None:
+    """Remove the run or the model file of the world that a page makes itself."""
+    out = Path(arguments[arguments.index("--out") + 1])
+    if out.is_dir() and "--resume" not in arguments:
+        shutil.rmtree(out)
+    elif out.is_file():
+        out.unlink()

@@ -342,7 +342,7 @@ class Dataset:
         --------
         >>> import pixelwise as pw
         >>> data = pw.open_dataset("photos")
-        >>> len(data.without({data.splits["train"][0].image.path}).splits["train"])
+        >>> len(data.without({data.splits["train"][0].image}).splits["train"])
         3
         """
         splits = {split: tuple(i for i in items if i.image not in images) for split, items in self.splits.items()}

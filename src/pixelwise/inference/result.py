@@ -179,8 +179,9 @@ class Result:
         --------
         >>> import pixelwise as pw
         >>> result = pw.load("runs/photos").predict("photo.jpg")
-        >>> len(result.to_coco()) == len(result.masks)
-        True
+        >>> result.to_coco()  # of a semantic model
+        Traceback (most recent call last):
+        pixelwise.core.errors.OptionError: as_: found objects of a semantic model; expected an instance model. ...
         """
         from pixelwise.inference.writers.coco import coco_results
 

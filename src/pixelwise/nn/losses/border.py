@@ -34,8 +34,8 @@ def border_weights(
 
     Examples
     --------
-    >>> border_weights(np.array([[1, 0, 2, 0, 0, 0]])).round(2).tolist()
-    [[0.0, 9.23, 0.0, 7.26, 4.87, 2.78]]
+    >>> [round(float(weight), 2) for weight in border_weights(np.array([[1, 0, 2, 0, 0, 0]]))[0]]
+    [0.0, 9.23, 0.0, 7.26, 4.87, 2.78]
     """
     _require_valid(w0, sigma)
     labels, _ = renumber(instance_map)

@@ -1,0 +1,103 @@
+"""Draw the pictures of the guides: python docs/guide_pictures.py DEMO (the --out of `pixelwise demo`).
+
+Chromium, the system's, takes the picture of the report.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+import pixelwise as pw
+from pixelwise.labels.simulate import simulate_strokes
+from pixelwise.labels.strokes import paint_stroke
+from pixelwise.render import UInt8, colorize, join_row_with_captions, object_overlay, overlay
+from pixelwise_scenes import SCENE_CLASSES, scene
+
+OUT = Path(__file__).parent / "guides"
+WIDTH = 1280
+"""Pixels of the window in which the report is opened."""
+
+
+def save(name: str, picture: UInt8) -> None:
+    Image.fromarray(picture).save(OUT / f"{name}.webp", quality=82, method=6)
+
+
+def draw_data() -> None:
+    """An image, the mask beside it and the objects in it: what a data set holds."""
+    landscape = scene(11, (240, 320))
+    objects = object_overlay(landscape.image, landscape.instance_map, opacity=0.6)
+    pictures = (landscape.image, colorize(landscape.label_map, SCENE_CLASSES), objects)
+    save("data", join_row_with_captions(pictures, ("images/a.png", "masks/a.png", "instances/a.png, over the image")))
+
+
+def draw_strokes() -> None:
+    """An image, strokes on it, and the mask that says the same in full."""
+    landscape = scene(11, (240, 320))
+    labels = np.full(landscape.label_map.shape, pw.IGNORE_INDEX, np.uint8)
+    for stroke, class_index in simulate_strokes(landscape.label_map, 0, per_class=2, width=5):
+        paint_stroke(labels, stroke, class_index)
+    share = (labels != pw.IGNORE_INDEX).mean()
+    strokes = np.where(
+        (labels != pw.IGNORE_INDEX)[..., None], colorize(labels, SCENE_CLASSES), landscape.image // 2 + 127
+    )
+    pictures = (landscape.image, strokes.astype(np.uint8), colorize(landscape.label_map, SCENE_CLASSES))
+    save("few_labels", join_row_with_captions(pictures, ("image", f"strokes: {share:.1%} of the pixels", "full mask")))
+
+
+def draw_tiles() -> None:
+    """An image cut into tiles that overlap."""
+    landscape = scene(3, (360, 640))
+    sheet = Image.fromarray(landscape.image)
+    draw = ImageDraw.Draw(sheet, "RGBA")
+    side, tops, lefts = 200, (0, 160), (0, 160, 320, 439)
+    for left, before in zip(lefts[1:], lefts, strict=False):
+        draw.rectangle((left, 0, before + side, 359), fill=(29, 95, 191, 90))
+    draw.rectangle((0, tops[1], 639, tops[0] + side), fill=(29, 95, 191, 90))
+    for top in tops:
+        for left in lefts:
+            draw.rectangle((left, top, left + side, top + side - 1), outline=(255, 255, 255, 230), width=2)
+    save("large_images", np.array(sheet))
+
+
+def draw_predictions(demo: Path) -> None:
+    """An image of the demo with what `predict` writes of it."""
+    model = pw.load(demo / "run")
+    path = sorted((demo / "data" / "test" / "images").iterdir())[3]
+    result = model.predict(path)
+    image = np.array(Image.open(path).convert("RGB"))
+    doubt = 1 - result.probabilities.max(axis=0)
+    heat = (255 * (1 - np.clip(2 * doubt, 0, 1)[..., None] * (1 - np.array((38, 98, 190)) / 255))).astype(np.uint8)
+    pictures = (image, colorize(result.label_map, model.classes), overlay(image, result.label_map, model.classes), heat)
+    save("predict", join_row_with_captions(pictures, ("photo", "mask", "overlay", "doubt: 1 - largest probability")))
+
+
+def take_report(demo: Path) -> None:
+    """The top of the demo's report, as a browser shows it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": 1500})
+        page.goto((demo / "run" / "report.html").resolve().as_uri())
+        page.screenshot(path=OUT / "report.png")
+        browser.close()
+    with Image.open(OUT / "report.png") as picture:
+        picture.convert("RGB").save(OUT / "report.webp", quality=80, method=6)
+    (OUT / "report.png").unlink()
+
+
+def main(demo: Path) -> None:
+    draw_data()
+    draw_strokes()
+    draw_tiles()
+    draw_predictions(demo)
+    take_report(demo)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
