@@ -207,6 +207,35 @@ def test_drawing_goes_on_while_the_server_is_away(studio: ServedStudio, visit: C
     window.messages.clear()  # the browser itself says that nobody answered
 
 
+def test_what_waits_is_not_drawn_into_another_project(tmp_path: Path, visit: Callable[..., Browsing]) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(tmp_path / name / "photo.png")
+    one, other = ServedStudio(tmp_path / "one"), ServedStudio(tmp_path / "other")
+    other.stop()
+    other.port = one.port
+    try:
+        window = visit(one.address)
+        one.stop()
+        window.draw((20, 20), (20, 40))
+        window.page.wait_for_selector("text=Not saved: 1 waiting")
+        other.start()
+        window.page.wait_for_function("() => document.title.includes('other-labels')")
+        window.ready()
+        assert window.state("s.saving.waiting") == 0
+        assert other.studio.project.number == 0
+        other.stop()
+        one.start()
+        window.page.reload()
+        window.ready()
+        window.until("() => store.get().project.number === 1 && store.get().saving.waiting === 0")
+        assert one.studio.project.number == 1
+        window.messages.clear()  # the browser itself says that nobody answered
+    finally:
+        one.stop()
+        other.stop()
+
+
 def test_two_windows_see_each_others_work(studio: ServedStudio, visit: Callable[..., Browsing]) -> None:
     one, other = visit(f"{studio.address}/#5"), visit(f"{studio.address}/#5")
     one.press("2")

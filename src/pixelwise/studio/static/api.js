@@ -1,9 +1,9 @@
 // Everything that is said to the server.
 export class Refusal extends Error {
   /** The server understood and said no: `expected` and `remedy` tell why and what to do. */
-  constructor({ found, expected = "", remedy = "" }) {
+  constructor({ where = "", found, expected = "", remedy = "" }) {
     super(found);
-    Object.assign(this, { expected, remedy });
+    Object.assign(this, { where, expected, remedy });
   }
 }
 
@@ -33,7 +33,8 @@ async function request(path, options) {
   if (answer.status === 204) return null;
   const body = await answer.json().catch(() => null);
   if (answer.ok && body !== null) return body;
-  if (answer.status >= 400 && answer.status < 500) {
+  const isShut = answer.status === 401 || answer.status === 403; // another server than the page came from: nothing is given up
+  if (answer.status >= 400 && answer.status < 500 && !isShut) {
     throw new Refusal(body?.error ?? { found: `${answer.status} ${answer.statusText}` });
   }
   const { found, ...rest } = body?.error ?? { found: `${answer.status} ${answer.statusText}` };
@@ -77,11 +78,11 @@ export const url = {
 
 const EVENTS = ["action", "picture", "model", "features", "training", "project"];
 
-/** Opens the stream of events; the browser reconnects by itself and asks for what it missed. */
-export function listen(onEvent, onConnection) {
+/** Opens the stream of events after action `number()`; the browser reconnects by itself and asks for what it missed. */
+export function listen(onEvent, onConnection, number) {
   let source = null;
   const open = () => {
-    source = new EventSource(`/api/events?client=${client}`);
+    source = new EventSource(`/api/events?client=${client}&after=${number()}`);
     source.onopen = () => onConnection(true);
     source.onerror = () => {
       onConnection(false);
@@ -92,12 +93,16 @@ export function listen(onEvent, onConnection) {
   const reopen = () => {
     if (source?.readyState === EventSource.CLOSED) open();
   };
+  const close = () => {
+    source.close();
+    onConnection(false); // what is missed is read when it is seen again
+  };
   open();
   // A browser allows six connections to a server: a tab that nobody sees gives its own back.
   let hidden = null;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(hidden);
-    if (document.hidden) hidden = setTimeout(() => source.close(), 10_000);
+    if (document.hidden) hidden = setTimeout(close, 10_000);
     else reopen();
   });
 }

@@ -61,7 +61,7 @@ function keyName(event) {
 const TYPED_INTO = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 
 function isForPage(event) {
-  if (event.altKey || event.isComposing || get().dialog) return false;
+  if (!event.key || event.altKey || event.isComposing || get().dialog) return false;
   return !event.target.closest?.(TYPED_INTO);
 }
 
@@ -89,7 +89,7 @@ function escape() {
 }
 
 function up(event) {
-  const shortcut = byKey.get(event.key.toLowerCase());
+  const shortcut = byKey.get(event.key?.toLowerCase()); // without a key: a browser that fills in a field
   shortcut?.release?.();
 }
 

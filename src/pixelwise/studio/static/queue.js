@@ -7,9 +7,13 @@ const LONGEST_PAUSE = 8000;
 const MOST_FAULTS = 3; // an action over which the server itself fails so often is given up
 
 export class ActionQueue {
-  /** `onChange({waiting, failing})` is called whenever one of the two changes, `onTrouble(error)` when it begins to fail. */
-  constructor(onChange, onTrouble) {
-    Object.assign(this, { onChange, onTrouble });
+  /**
+   * `onChange({waiting, failing})` is called whenever one of the two changes, `onTrouble(error)` when it begins to fail,
+   * `onForeign()` when the server has become that of another project: what waits is kept for its own.
+   */
+  constructor(onChange, onTrouble, onForeign) {
+    Object.assign(this, { onChange, onTrouble, onForeign });
+    this.project = ""; // key of the project
     this.entries = [];
     this.busy = false;
     this.failing = false;
@@ -19,17 +23,21 @@ export class ActionQueue {
   /** The promise of the server's answer. An action's `id` makes a repeated request harmless. */
   push(action) {
     return new Promise((resolve, reject) => {
-      this.entries.push({ action: { client, id: newName(), ...action }, resolve, reject });
+      this.entries.push({ action: { client, id: newName(), project: this.project, ...action }, resolve, reject });
       this.store();
       this.report();
       this.run();
     });
   }
 
+  get key() {
+    return `${KEY}-${this.project}`;
+  }
+
   /** Actions of this tab that a reload cut off before the server answered. */
-  static unsent() {
+  unsent() {
     try {
-      return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+      return JSON.parse(sessionStorage.getItem(this.key) ?? "[]");
     } catch {
       return [];
     }
@@ -55,6 +63,7 @@ export class ActionQueue {
         faults = 0;
         resolve(answer);
       } catch (error) {
+        if (error.where === "project") return this.onForeign();
         if (error.fault) faults += 1;
         if (error instanceof Refusal || faults >= MOST_FAULTS) {
           faults = 0;
@@ -92,7 +101,7 @@ export class ActionQueue {
 
   store() {
     try {
-      sessionStorage.setItem(KEY, JSON.stringify(this.entries.map((entry) => entry.action)));
+      sessionStorage.setItem(this.key, JSON.stringify(this.entries.map((entry) => entry.action)));
     } catch {
       // No room or no storage: a reload before the answer loses what waits, and the page warns before it.
     }

@@ -9,14 +9,15 @@ import { brushTool } from "./canvas/tools/brush.js";
 import { objectTool } from "./canvas/tools/objects.js";
 import { polygonTool } from "./canvas/tools/polygon.js";
 import { traceTool } from "./canvas/tools/trace.js";
-import { classesOf, currentClass, get, imageOf, set, watch } from "./store.js";
+import { classesOf, currentClass, get, imageOf, imagesOf, set, watch } from "./store.js";
 import { T } from "./text.js";
 
 const TILES_PAUSE = 350; // milliseconds of rest after a stroke before its tiles are read again
 const PROJECT_PAUSE = 1000;
 const TOAST_TIME = 7000;
 
-const queue = new ActionQueue((saving) => set({ saving }), complain);
+const queue = new ActionQueue((saving) => set({ saving }), complain, loadAnew);
+let leaving = false; // the page is being loaded anew
 let lastChange = 0; // number of the last action that changed labels
 let learned = 0; // number of the last action that the newest model has learned from
 let answering = 0; // the first model that has learned from the last change, null until there is one
@@ -95,7 +96,8 @@ function describe(point) {
 /** Sends an action; `stroke` is what the page already shows of it. The promise of the answer, or null if refused. */
 export async function submit(action, stroke = null) {
   try {
-    const answer = await queue.push(action);
+    const name = imagesOf(get()).find((image) => image.id === action.image)?.name;
+    const answer = await queue.push(name === undefined ? action : { image_name: name, ...action });
     if (stroke) stage.layers.labels.confirm(stroke, answer.number);
     actionDone(action, answer, { delay: stroke ? TILES_PAUSE : 0 });
     return answer;
@@ -151,9 +153,23 @@ function refreshSoon() {
   projectTimer = setTimeout(() => refresh().catch(complain), PROJECT_PAUSE);
 }
 
+/** Whether the server has become that of another project, or numbers its images otherwise. */
+function isOther(now, before) {
+  const names = ({ images }) => JSON.stringify(images.map((image) => image.name));
+  return before !== null && (now.key !== before.key || names(now) !== names(before));
+}
+
+/** Actions that wait are kept by the browser, and sent by the page of their project. */
+function loadAnew() {
+  if (leaving) return;
+  leaving = true;
+  location.reload();
+}
+
 /** Reads the project again. */
 export async function refresh() {
   const project = await api.project();
+  if (isOther(project, get().project)) loadAnew();
   if (project.number > stage.number) stage.number = project.number;
   takeClasses(project);
   set({ project, training: { ...get().training, ...project.training } });
@@ -259,16 +275,20 @@ export async function start() {
   });
   watch((s) => s.training.state, trainingChanged);
   const project = await refresh();
+  queue.project = project.key;
   set({ model: project.live?.model ?? 0 });
   stage.newModel(get().model);
   showOpacity();
   const asked = Number(location.hash.slice(1));
   const first = project.images.find((image) => image.id === asked && location.hash.length > 1) ?? project.images[0];
   if (first) openImage(first.id);
-  api.listen((name, data) => hear[name](data), connectionChanged);
-  for (const { client: _, ...action } of ActionQueue.unsent()) submit(action);
+  api.listen((name, data) => hear[name](data), connectionChanged, () => stage.number);
+  for (const { client: _, ...action } of queue.unsent()) {
+    const image = project.images.find((one) => one.name === action.image_name)?.id ?? action.image;
+    submit({ ...action, image });
+  }
   window.addEventListener("beforeunload", (event) => {
-    if (queue.entries.length) event.preventDefault();
+    if (queue.entries.length && !leaving) event.preventDefault();
   });
   refreshCurve();
   for (const problem of (project.problems ?? []).slice(0, 3)) toast(problem, { kind: "error" });
