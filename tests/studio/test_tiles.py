@@ -1,15 +1,21 @@
 """Tiles: their sizes, their pixels, and what 16-bit images look like."""
 
 import io
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image
+from starlette.testclient import TestClient
 
+from pixelwise.labels.project import open_project
 from pixelwise.labels.tiled_map import TiledMap
+from pixelwise.studio.app import build_app
 from pixelwise.studio.pyramid import full_box, level_count, map_tile, tile_box
+from pixelwise.studio.state import Studio
 
 
 def pixels(answer):
@@ -160,3 +166,34 @@ def test_changed_file_has_another_key(tmp_path):
         Image.fromarray(np.full((8, 8, 3), value, np.uint8)).resize((8 + value // 100, 8)).save(record.path)
         keys.add(Pictures([record], tmp_path / "cache").key(0))
     assert len(keys) == 2
+
+
+def test_pictures_are_shown_where_nothing_can_be_kept(client, studio, monkeypatch):
+    (studio.project.folder.studio / "tiles").write_text("a file where the folder should be")
+    assert client.get("/api/images/0/thumbnail.jpg").status_code == 200
+
+
+def test_image_that_became_another_or_is_gone_is_told_and_the_others_are_there(client, studio, photos):
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(studio.project.images[0].path)
+    studio.project.images[1].path.unlink()
+    assert [image["id"] for image in client.get("/api/project").json()["images"]] == [0, 1, 2]
+    answer = client.get("/api/images/0/tiles/0/0/0.jpg")
+    assert (answer.status_code, "9x9" in answer.json()["error"]["found"]) == (400, True)
+    assert client.get("/api/images/1/tiles/0/0/0.jpg").status_code == 400
+    assert client.get("/api/images/2/tiles/0/0/0.jpg").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs file names of any bytes")
+def test_names_of_any_bytes_are_answered(tmp_path):
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "x.png")
+    (tmp_path / "x.png").rename(folder / "caf\udce9 <script>.png")
+    opened = Studio(open_project(folder))
+    client = TestClient(build_app(opened), base_url="http://127.0.0.1:8765")
+    content = client.get("/api/project").json()
+    assert (content["name"], content["images"][0]["name"]) == ("caf\\xe9-labels", "caf\udce9 <script>.png")
+    action = {"type": "clean", "image": 5, "image_name": "caf\udce9 <script>.png", "class_index": 1}
+    body = json.dumps(action)
+    assert client.post("/api/actions", content=body, headers={"Content-Type": "application/json"}).status_code == 200
+    opened.close()

@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from pixelwise.core.errors import OptionError
 from pixelwise.core.text import short_repr
-from pixelwise.studio.requests import client_of, read_json
+from pixelwise.studio.requests import AsciiJSONResponse, client_of, read_json
 from pixelwise.studio.state import Studio
 
 
@@ -18,7 +18,7 @@ async def actions(request: Request) -> Response:
     """Do an action; see docs/guides/studio.md for the types."""
     content = await read_json(request)
     answer = await run_in_threadpool(perform, request.app.state.studio, content)
-    return JSONResponse(answer)
+    return AsciiJSONResponse(answer)
 
 
 ADDRESS = ("client", "project", "image", "image_name")

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -17,7 +17,7 @@ from pixelwise.core.errors import PixelwiseError
 from pixelwise.studio import export, suggestions, tiles, work
 from pixelwise.studio.actions import actions
 from pixelwise.studio.events import events
-from pixelwise.studio.requests import answer_fault, answer_http_error, answer_mistake
+from pixelwise.studio.requests import AsciiJSONResponse, answer_fault, answer_http_error, answer_mistake
 from pixelwise.studio.security import Access, Guard
 from pixelwise.studio.state import Studio
 
@@ -85,4 +85,4 @@ def index(request: Request) -> Response:
 
 def project(request: Request) -> Response:
     """`GET /api/project`."""
-    return JSONResponse(request.app.state.studio.describe(), headers={"Cache-Control": "no-store"})
+    return AsciiJSONResponse(request.app.state.studio.describe(), headers={"Cache-Control": "no-store"})

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.core.classes import IGNORE_INDEX
-from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.errors import DataError, PixelwiseError
 from pixelwise.labels.live import LiveModel
 from pixelwise.labels.project import Project
 from pixelwise.labels.tiled_map import TiledMap
@@ -83,7 +83,10 @@ class Learner:
         left = []
         for number in numbers:
             image = self._project.images[number]
-            label_map = self._project.labels(image.name).label_map
+            try:
+                label_map = self._project.labels(image.name).label_map
+            except DataError:  # its actions cannot be read, which is told where its masks are written
+                continue
             if self._project.history.of(image.name).is_test:
                 label_map = TiledMap(image.size, label_map.dtype, label_map.empty)
             if self._project.classes is self.classes:

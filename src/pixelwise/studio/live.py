@@ -6,6 +6,7 @@ newest labels, then the predictions in view; then everything else, when nobody d
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.core.errors import ImageError
+from pixelwise.core.errors import ImageError, OutputError
 from pixelwise.labels.boxes import Box, tile_boxes
 from pixelwise.labels.project import Project
 from pixelwise.studio.events import EventHub
@@ -35,6 +36,8 @@ LIVE = "live"
 FIT_SECONDS = 0.3
 FIRST_FIT_SECONDS = 0.1
 """Of the fit right after a stroke: its prediction is seen before the model has settled."""
+AGAIN_SECONDS = 10.0
+"""After an error such as a full disk the model tries again so much later."""
 IDLE_SECONDS = 1.5
 """So long after an action or a look, what is not in view is worked on."""
 SURVEYED_TILES = 4
@@ -190,13 +193,27 @@ class LiveWorker:
             self._revision = learner.revision
             while not self._is_closed:
                 version = self._version
-                if not self._do_most_urgent(learner, version):
-                    self._rest(version)
-            learner.save()
+                try:
+                    if not self._do_most_urgent(learner, version):
+                        self._rest(version)
+                except OutputError as error:  # a full disk, which somebody may mend
+                    self._wait_after(error)
+            with contextlib.suppress(OutputError):  # the next process learns anew
+                learner.save()
         except Exception as error:  # drawing goes on without it
             self.problem = f"The live model has stopped: {error}"
             print("".join(traceback.format_exception(error)), file=sys.stderr)
             self._hub.publish("project", {"problem": self.problem})
+
+    def _wait_after(self, error: OutputError) -> None:
+        """Tell of an error once, and wait before it is tried again."""
+        if self.problem != str(error):
+            self.problem = str(error)
+            self._hub.publish("project", {"problem": self.problem})
+        again = time.monotonic() + AGAIN_SECONDS
+        with self._condition:
+            while not self._is_closed and (left := again - time.monotonic()) > 0:
+                self._condition.wait(left)
 
     def _rest(self, version: int) -> None:
         """Wait for something to do; until nobody has drawn for a while, where that is what the rest waits for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import threading
@@ -17,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.core.bands import Bands
+from pixelwise.core.errors import ImageError, OutputError
 from pixelwise.core.files import write_atomically
 from pixelwise.core.value_range import ValueRange
 from pixelwise.labels.boxes import Box
@@ -78,14 +80,21 @@ class _OpenImage:
     @staticmethod
     def _open(record: ImageRecord, pixels: Path) -> ImageReader:
         """Return a reader; of a large file that is decoded whole, one of its pixels in a file beside the tiles."""
-        if pixels.is_file():
+        with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged
             return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
         reader = open_reader(record.path, first_bands=True)
+        if tuple(reader.shape) != record.size:
+            found, expected = ("x".join(map(str, size)) for size in (reader.shape, record.size))
+            remedy = "Put the image back as it was, or start the studio again."
+            raise ImageError(record.path, f"an image of {found} pixels", f"{expected} as when it was opened", remedy)
         if not isinstance(reader, PillowReader) or record.size[0] * record.size[1] <= MAPPED_PIXELS:
             return reader
-        with write_atomically(pixels) as temporary:
-            np.save(temporary, reader.read_whole())
-        return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
+        try:
+            with write_atomically(pixels) as temporary:
+                np.save(temporary, reader.read_whole())
+            return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
+        except OutputError:  # a full disk: it is slower without the file
+            return reader
 
     @property
     def nbytes(self) -> int:
@@ -143,7 +152,10 @@ class Pictures:
         """Return what stands for an image and its content: a changed file has another."""
         if number not in self._keys:
             image = self._images[number]
-            status = image.path.stat()
+            try:
+                status = image.path.stat()
+            except OSError:  # gone since the studio was started
+                return f"gone-{number}"
             text = f"{image.name}:{status.st_size}:{status.st_mtime_ns}"
             self._keys[number] = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return self._keys[number]
@@ -192,7 +204,10 @@ class Pictures:
         from pixelwise.raster.depth import is_deep
 
         if number not in self._deep:
-            self._deep[number] = is_deep(self._images[number].path)
+            try:
+                self._deep[number] = is_deep(self._images[number].path)
+            except ImageError:  # which is told where it is looked at
+                return False
         return self._deep[number]
 
     def read(self, number: int, box_tlbr: Box) -> UInt8:
@@ -235,8 +250,8 @@ class Pictures:
     @staticmethod
     def _keep(stored: Path | None, picture: Picture) -> Picture:
         if stored is not None and picture.share == 1:
-            with write_atomically(stored) as temporary:
-                temporary.write_bytes(picture.content)
+            with contextlib.suppress(OutputError), write_atomically(stored) as temporary:
+                temporary.write_bytes(picture.content)  # on a disk that is full or read-only it is shown all the same
         return picture
 
     def thumbnail(self, number: int) -> Picture:

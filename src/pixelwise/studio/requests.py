@@ -16,6 +16,13 @@ from pixelwise.core.text import short_repr
 from pixelwise.labels.action_checks import check_text
 
 
+class AsciiJSONResponse(JSONResponse):
+    """JSON in ASCII: file names may hold bytes that are no UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 async def read_json(request: Request) -> dict[str, Any]:
     """Return the object in a request's body. Raises `OptionError` for any other body."""
     try:
@@ -75,14 +82,14 @@ async def answer_mistake(request: Request, error: Exception) -> Response:
     """Answer a `PixelwiseError`: 400, and 507 where the disk does not take something."""
     if not isinstance(error, PixelwiseError):
         raise error
-    return JSONResponse(error_json(error), 507 if isinstance(error, OutputError) else 400)
+    return AsciiJSONResponse(error_json(error), 507 if isinstance(error, OutputError) else 400)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
     """Answer what the router or a handler refuses."""
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "an error")
     parts = {"where": request.url.path, "found": detail, "expected": "an address of the studio", "remedy": ""}
-    return JSONResponse({"error": parts}, status)
+    return AsciiJSONResponse({"error": parts}, status)
 
 
 async def answer_fault(request: Request, error: Exception) -> Response:
@@ -94,4 +101,4 @@ async def answer_fault(request: Request, error: Exception) -> Response:
         "expected": "none",
         "remedy": "What is saved is safe. Load the page again; the terminal shows where it happened.",
     }
-    return JSONResponse({"error": parts}, 500)
+    return AsciiJSONResponse({"error": parts}, 500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.core.errors import OptionError
+from pixelwise.core.errors import OptionError, OutputError
 from pixelwise.core.files import read_json_object, write_text
 from pixelwise.core.text import quantity, short_repr
 from pixelwise.labels.project import Project
@@ -221,14 +222,16 @@ class Training:
                 self._state.score = last["val_score"]
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
-                self._save_details(name, self._state.minutes, self._seconds())
+                with contextlib.suppress(OutputError):  # a full disk, of which the process tells
+                    self._save_details(name, self._state.minutes, self._seconds())
                 self._on_change()
         code = process.wait()
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
         seconds = self._seconds()
-        self._save_details(name, self._state.minutes, seconds)
+        with contextlib.suppress(OutputError):
+            self._save_details(name, self._state.minutes, seconds)
         with self._lock:
             was_stopped = self._state.state == STOPPING
             self._before, self._process = seconds, None
@@ -244,7 +247,8 @@ class Training:
             result = read_score(self._folder / name)
             state.state, state.share, state.remaining_seconds = DONE, 1.0, 0.0
             state.score, state.message = result["score"], ""
-            self._curve.add(name, result)
+            with contextlib.suppress(OutputError):  # the run has its score
+                self._curve.add(name, result)
         elif was_stopped or "stopped" in last:
             state.state = STOPPED
         else:
