@@ -198,7 +198,8 @@ def test_a_model_without_dropout_says_so_and_writes_nothing(
         ),
         (
             ["photos", "--engine", "tvm"],
-            "error: --engine: found 'tvm'; expected one of onnxruntime, openvino, openvino-bf16, auto.",
+            "error: --engine: found 'tvm'; expected one of onnxruntime, openvino, openvino-bf16, auto, torch, "
+            "onnxruntime-tensorrt.",
         ),
         (["nothing"], "error: nothing: found no such file; expected an image, a folder of images"),
     ],

@@ -67,6 +67,10 @@ DeviceName = Annotated[
     str | None, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:1 (the second GPU), mps. [default: auto]")
 ]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="Inference engine: onnxruntime, torch, openvino, openvino-bf16, auto (fastest).")
+    str,
+    typer.Option(
+        "--engine",
+        help="Inference engine: onnxruntime, onnxruntime-tensorrt, torch, openvino, openvino-bf16, auto (fastest).",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]

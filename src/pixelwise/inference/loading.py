@@ -25,8 +25,9 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1, devic
     path
         An .onnx model file, or the directory of a run, whose model.onnx is meant.
     engine
-        What runs it: onnxruntime, openvino, openvino-bf16 (less exact), one that a package registered, or auto, which
-        is the faster of the first two with this file on this machine. It is timed once and remembered.
+        What runs it: onnxruntime, openvino, openvino-bf16 (less exact), torch (on a GPU in float16),
+        onnxruntime-tensorrt, one that a package registered, or auto, which is the faster of the first two with this
+        file on this machine. It is timed once and remembered.
     at_once
         How many images are predicted at the same time, 4 at most, each in a thread: all cores work on one image, or on
         several, which is faster for many images.
