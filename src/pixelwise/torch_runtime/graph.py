@@ -98,8 +98,9 @@ class GraphModule(nn.Module):
         (value,) = inputs
         kind = _torch_type(attributes["to"])
         if kind in FLOATS:  # sizes, which are vectors, do not fit into float16
-            kind = self.dtype if value.dim() > 1 else torch.float32  # type: ignore[union-attr]
-        return value.to(kind)  # type: ignore[union-attr]
+            kind = self.dtype if value.dim() > 1 else torch.float32
+        result: Value = value.to(kind)
+        return result
 
     def _constant(self, inputs: Values, attributes: dict[str, Any]) -> Value:
         for name in ("value", "value_int", "value_float", "value_ints", "value_floats"):
@@ -112,9 +113,9 @@ class GraphModule(nn.Module):
         (shape,) = inputs
         value = attributes.get("value", torch.zeros(1))
         if not value.is_floating_point():
-            return torch.full(integers(shape), value.item(), dtype=value.dtype)  # type: ignore[arg-type]
+            return torch.full(integers(shape), value.item(), dtype=value.dtype)
         device = next(self.buffers()).device
-        return torch.full(integers(shape), value.item(), dtype=self.dtype, device=device)  # type: ignore[arg-type]
+        return torch.full(integers(shape), value.item(), dtype=self.dtype, device=device)
 
 
 EXACT = ("Resize", "QuantizeLinear", "DequantizeLinear")

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 Value = torch.Tensor
-Values = Sequence[Value | None]
+Values = Sequence[Any]
 """The inputs of a node; `None` in the place of one that is left out."""
 Attributes = Mapping[str, Any]
 Operation = Callable[[Any, Attributes], Any]
@@ -41,9 +41,14 @@ def _match(values: Values) -> list[Value]:
     ]
 
 
-def _like(value: Value | None, data: Value | None) -> Value | None:
-    """Return a weight on the device of `data` and in its type."""
-    return None if value is None or data is None else value.to(data)
+def _first(values: Values, count: int) -> list[Any]:
+    """Return the first `count` inputs, `None` in the place of those that are left out."""
+    return [*values, *[None] * count][:count]
+
+
+def _like(value: Any, data: Value) -> Any:
+    """Return a weight on the device of `data` and in its type, `None` for none."""
+    return None if value is None else value.to(data)
 
 
 def _elementwise(function: Callable[..., Value]) -> Operation:
@@ -56,7 +61,7 @@ def _divide(first: Value, second: Value) -> Value:
 
 
 def _fold(function: Callable[[Value, Value], Value]) -> Operation:
-    def operation(values: Values, attributes: Attributes) -> Value:
+    def operation(values: Values, attributes: Attributes) -> Any:
         first, *others = _match(values)
         for other in others:
             first = function(first, other)
@@ -65,15 +70,15 @@ def _fold(function: Callable[[Value, Value], Value]) -> Operation:
     return operation
 
 
-def _modulo(values: Values, attributes: Attributes) -> Value:
+def _modulo(values: Values, attributes: Attributes) -> Any:
     first, second = _match(values)
     return torch.fmod(first, second) if attributes.get("fmod") else torch.remainder(first, second)
 
 
-def _clip(values: Values, attributes: Attributes) -> Value:
-    data, low, high = (*values, None, None)[:3]
+def _clip(values: Values, attributes: Attributes) -> Any:
+    data, low, high = _first(values, 3)
     least, most = (None if bound is None else bound.item() for bound in (low, high))
-    return data.clamp(least, most)  # type: ignore[union-attr]
+    return data.clamp(least, most)
 
 
 def _spatial_pads(attributes: Attributes, dimensions: int) -> tuple[list[int], list[int]]:
@@ -88,28 +93,28 @@ def _pad_spatial(data: Value, before: Sequence[int], after: Sequence[int], value
     return F.pad(data, sides, value=value)
 
 
-def _convolve(values: Values, attributes: Attributes) -> Value:
-    data, weight, bias = (*values, None)[:3]
+def _convolve(values: Values, attributes: Attributes) -> Any:
+    data, weight, bias = _first(values, 3)
     weight, bias = _like(weight, data), _like(bias, data)
-    dimensions = weight.dim() - 2  # type: ignore[union-attr]
+    dimensions = weight.dim() - 2
     before, after = _spatial_pads(attributes, dimensions)
-    padding: Sequence[int] = before
+    padding: Any = before
     if before != after:
-        data, padding = _pad_spatial(data, before, after, 0.0), [0] * dimensions  # type: ignore[arg-type]
-    convolution = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dimensions]
+        data, padding = _pad_spatial(data, before, after, 0.0), [0] * dimensions
+    convolution: Any = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[dimensions]
     ones = [1] * dimensions
     strides, dilations = attributes.get("strides", ones), attributes.get("dilations", ones)
     result: Value = convolution(data, weight, bias, strides, padding, dilations, attributes.get("group", 1))
     return result
 
 
-def _convolve_transposed(values: Values, attributes: Attributes) -> Value:
-    data, weight, bias = (*values, None)[:3]
+def _convolve_transposed(values: Values, attributes: Attributes) -> Any:
+    data, weight, bias = _first(values, 3)
     weight, bias = _like(weight, data), _like(bias, data)
-    dimensions = weight.dim() - 2  # type: ignore[union-attr]
+    dimensions = weight.dim() - 2
     before, after = _spatial_pads(attributes, dimensions)
     ones = [1] * dimensions
-    convolution = {1: F.conv_transpose1d, 2: F.conv_transpose2d}[dimensions]
+    convolution: Any = {1: F.conv_transpose1d, 2: F.conv_transpose2d}[dimensions]
     result: Value = convolution(
         data,
         weight,
@@ -125,29 +130,29 @@ def _convolve_transposed(values: Values, attributes: Attributes) -> Value:
     return result
 
 
-def _pool(values: Values, attributes: Attributes) -> Value | tuple[Value, Value]:
+def _pool(values: Values, attributes: Attributes) -> Any:
     (data,) = values
     kernel = attributes["kernel_shape"]
     before, after = _spatial_pads(attributes, len(kernel))
-    padding: Sequence[int] = before
+    padding: Any = before
     if before != after:
         if attributes["outputs"] > 1:
             raise UnsupportedError("indices of an unevenly padded pooling")
-        data, padding = _pad_spatial(data, before, after, -math.inf), 0  # type: ignore[arg-type,assignment]
+        data, padding = _pad_spatial(data, before, after, -math.inf), 0
     ones = [1] * len(kernel)
     arguments = kernel, attributes.get("strides", ones), padding, attributes.get("dilations", ones)
-    function = {1: F.max_pool1d, 2: F.max_pool2d}[len(kernel)]
+    function: Any = {1: F.max_pool1d, 2: F.max_pool2d}[len(kernel)]
     several = attributes["outputs"] > 1
     result = function(data, *arguments, bool(attributes.get("ceil_mode")), several)
     if not several:
-        return result  # type: ignore[no-any-return]
+        return result
     pooled, places = result  # places within a map; ONNX counts through all maps
-    height, width = data.shape[-2:]  # type: ignore[union-attr]
+    height, width = data.shape[-2:]
     maps = torch.arange(pooled.shape[0] * pooled.shape[1], device=pooled.device).view(*pooled.shape[:2], 1, 1)
     return pooled, places + maps * (height * width)
 
 
-def _average_pool(values: Values, attributes: Attributes) -> Value:
+def _average_pool(values: Values, attributes: Attributes) -> Any:
     (data,) = values
     kernel = attributes["kernel_shape"]
     before, after = _spatial_pads(attributes, len(kernel))
@@ -160,9 +165,9 @@ def _average_pool(values: Values, attributes: Attributes) -> Value:
     return result
 
 
-def _resize(values: Values, attributes: Attributes) -> Value:
-    data, _, scales, sizes = (*values, None, None, None)[:4]
-    shape = list(data.shape)  # type: ignore[union-attr]
+def _resize(values: Values, attributes: Attributes) -> Any:
+    data, _, scales, sizes = _first(values, 4)
+    shape = list(data.shape)
     if sizes is not None and sizes.numel():
         wanted = integers(sizes)
     elif scales is not None and scales.numel():
@@ -179,34 +184,34 @@ def _resize(values: Values, attributes: Attributes) -> Value:
     }:
         raise UnsupportedError(f"Resize {mode}, {centres}")
     if mode == "nearest":
-        return F.interpolate(data, size=wanted[2:], mode="nearest")  # type: ignore[arg-type]
+        return F.interpolate(data, size=wanted[2:], mode="nearest")
     aligned = centres == "align_corners"
-    return F.interpolate(data, size=wanted[2:], mode="bilinear", align_corners=aligned)  # type: ignore[arg-type]
+    return F.interpolate(data, size=wanted[2:], mode="bilinear", align_corners=aligned)
 
 
-def _slice(values: Values, attributes: Attributes) -> Value:
-    data, starts, ends, axes, steps = (*values, None, None)[:5]
-    begin, end = integers(starts), integers(ends)  # type: ignore[arg-type]
+def _slice(values: Values, attributes: Attributes) -> Any:
+    data, starts, ends, axes, steps = _first(values, 5)
+    begin, end = integers(starts), integers(ends)
     along = list(range(len(begin))) if axes is None else integers(axes)
     by = [1] * len(begin) if steps is None else integers(steps)
     for axis, first, last, step in zip(along, begin, end, by, strict=True):
-        length = data.shape[axis]  # type: ignore[union-attr]
+        length = data.shape[axis]
         start, stop, step = slice(first, max(last, -(2**62)), step).indices(length)
         if step < 0:
             count = max(0, -(-(start - stop) // -step))
-            index = torch.arange(start, start + step * count, step, device=data.device)  # type: ignore[union-attr]
-            data = data.index_select(axis, index)  # type: ignore[union-attr]
+            index = torch.arange(start, start + step * count, step, device=data.device)
+            data = data.index_select(axis, index)
         else:
-            index_of = [slice(None)] * data.dim()  # type: ignore[union-attr]
+            index_of = [slice(None)] * data.dim()
             index_of[axis] = slice(start, max(start, stop), step)
-            data = data[tuple(index_of)]  # type: ignore[index]
-    return data  # type: ignore[return-value]
+            data = data[tuple(index_of)]
+    return data
 
 
-def _pad(values: Values, attributes: Attributes) -> Value:
-    data, pads, value, axes = (*values, None, None)[:4]
-    dimensions = data.dim()  # type: ignore[union-attr]
-    numbers = integers(pads)  # type: ignore[arg-type]
+def _pad(values: Values, attributes: Attributes) -> Any:
+    data, pads, value, axes = _first(values, 4)
+    dimensions = data.dim()
+    numbers = integers(pads)
     along = list(range(dimensions)) if axes is None else [axis % dimensions for axis in integers(axes)]
     before, after = [0] * dimensions, [0] * dimensions
     for position, axis in enumerate(along):
@@ -215,20 +220,20 @@ def _pad(values: Values, attributes: Attributes) -> Value:
     if mode is None or (mode != "constant" and any(before[:-2] + after[:-2])):
         raise UnsupportedError(f"Pad {attributes.get('mode')}")
     if mode == "constant":
-        return _pad_spatial(data, before, after, 0.0 if value is None else value.item())  # type: ignore[arg-type]
+        return _pad_spatial(data, before, after, 0.0 if value is None else value.item())
     sides = [before[-1], after[-1], before[-2], after[-2]]
-    return F.pad(data, sides, mode=mode)  # type: ignore[arg-type]
+    return F.pad(data, sides, mode=mode)
 
 
-def _reshape(values: Values, attributes: Attributes) -> Value:
+def _reshape(values: Values, attributes: Attributes) -> Any:
     data, shape = values
-    sides = integers(shape)  # type: ignore[arg-type]
+    sides = integers(shape)
     if not attributes.get("allowzero"):
-        sides = [data.shape[axis] if side == 0 else side for axis, side in enumerate(sides)]  # type: ignore[union-attr]
-    return data.reshape(sides)  # type: ignore[union-attr]
+        sides = [data.shape[axis] if side == 0 else side for axis, side in enumerate(sides)]
+    return data.reshape(sides)
 
 
-def _axes(values: Values, attributes: Attributes) -> list[int] | None:
+def _axes(values: Values, attributes: Attributes) -> Any:
     """Return the axes that are the second input, or of earlier opsets an attribute."""
     if len(values) > 1 and values[1] is not None:
         return integers(values[1])
@@ -236,99 +241,105 @@ def _axes(values: Values, attributes: Attributes) -> list[int] | None:
     return None if axes is None else list(axes)
 
 
-def _squeeze(values: Values, attributes: Attributes) -> Value:
+def _squeeze(values: Values, attributes: Attributes) -> Any:
     data, axes = values[0], _axes(values, attributes)
-    return data.squeeze() if axes is None else data.squeeze(axes)  # type: ignore[union-attr]
+    return data.squeeze() if axes is None else data.squeeze(axes)
 
 
-def _unsqueeze(values: Values, attributes: Attributes) -> Value:
+def _unsqueeze(values: Values, attributes: Attributes) -> Any:
     data, axes = values[0], _axes(values, attributes) or []
-    dimensions = data.dim() + len(axes)  # type: ignore[union-attr]
+    dimensions = data.dim() + len(axes)
     for axis in sorted(axis % dimensions for axis in axes):
-        data = data.unsqueeze(axis)  # type: ignore[union-attr]
-    return data  # type: ignore[return-value]
+        data = data.unsqueeze(axis)
+    return data
 
 
 def _reduce(function: Callable[..., Value]) -> Operation:
-    def operation(values: Values, attributes: Attributes) -> Value:
+    def operation(values: Values, attributes: Attributes) -> Any:
         data, axes = values[0], _axes(values, attributes)
-        every = list(range(data.dim())) if axes is None else axes  # type: ignore[union-attr]
+        every = list(range(data.dim())) if axes is None else axes
         return function(data, dim=every, keepdim=bool(attributes.get("keepdims", 1)))
 
     return operation
 
 
-def _shape(values: Values, attributes: Attributes) -> Value:
-    shape = list(values[0].shape)  # type: ignore[union-attr]
+def _shape(values: Values, attributes: Attributes) -> Any:
+    shape = list(values[0].shape)
     return torch.tensor(shape[attributes.get("start", 0) : attributes.get("end")], dtype=torch.int64)
 
 
-def _gather(values: Values, attributes: Attributes) -> Value:
+def _gather(values: Values, attributes: Attributes) -> Any:
     data, index = values
     axis = attributes.get("axis", 0)
-    place = index.to(data.device)  # type: ignore[union-attr]
-    place = torch.where(place < 0, place + data.shape[axis], place)  # type: ignore[union-attr]
-    taken = data.index_select(axis, place.reshape(-1))  # type: ignore[union-attr]
+    place = index.to(data.device)
+    place = torch.where(place < 0, place + data.shape[axis], place)
+    taken = data.index_select(axis, place.reshape(-1))
     before, after = taken.shape[: axis % taken.dim()], taken.shape[axis % taken.dim() + 1 :]
     return taken.reshape(*before, *place.shape, *after)
 
 
-def _scatter(values: Values, attributes: Attributes) -> Value:
+def _scatter(values: Values, attributes: Attributes) -> Any:
     if attributes.get("reduction", "none") != "none":
         raise UnsupportedError("ScatterElements with a reduction")
     data, index, updates = values
-    place = index.to(data.device)  # type: ignore[union-attr]
+    place = index.to(data.device)
     axis = attributes.get("axis", 0)
-    place = torch.where(place < 0, place + data.shape[axis], place)  # type: ignore[union-attr]
-    return data.scatter(axis, place, updates.to(data))  # type: ignore[union-attr,arg-type]
+    place = torch.where(place < 0, place + data.shape[axis], place)
+    return data.scatter(axis, place, updates.to(data))
 
 
-def _concatenate(values: Values, attributes: Attributes) -> Value:
+def _concatenate(values: Values, attributes: Attributes) -> Any:
     return torch.cat(_match(values), dim=attributes["axis"])
 
 
-def _split(values: Values, attributes: Attributes) -> tuple[Value, ...]:
+def _split(values: Values, attributes: Attributes) -> Any:
     data, axis = values[0], attributes.get("axis", 0)
     if len(values) > 1 and values[1] is not None:
-        return torch.split(data, integers(values[1]), dim=axis)  # type: ignore[arg-type,no-any-return]
-    size = -(-data.shape[axis] // attributes["outputs"])  # type: ignore[union-attr]
-    return torch.split(data, size, dim=axis)  # type: ignore[arg-type,no-any-return]
+        return torch.split(data, integers(values[1]), dim=axis)
+    size = -(-data.shape[axis] // attributes["outputs"])
+    return torch.split(data, size, dim=axis)
 
 
-def _normalise_layer(values: Values, attributes: Attributes) -> Value:
-    data, scale, bias = (*values, None)[:3]
+def _normalise_batch(values: Values, attributes: Attributes) -> Any:
+    data, *others = values
+    scale, bias, mean, variance = (_like(other, data) for other in others)
+    return F.batch_norm(data, mean, variance, scale, bias, eps=attributes.get("epsilon", 1e-5))
+
+
+def _normalise_layer(values: Values, attributes: Attributes) -> Any:
+    data, scale, bias = _first(values, 3)
     scale, bias = _like(scale, data), _like(bias, data)
-    axis = attributes.get("axis", -1) % data.dim()  # type: ignore[union-attr]
-    return F.layer_norm(data, data.shape[axis:], scale, bias, attributes.get("epsilon", 1e-5))  # type: ignore
+    axis = attributes.get("axis", -1) % data.dim()
+    return F.layer_norm(data, data.shape[axis:], scale, bias, attributes.get("epsilon", 1e-5))
 
 
-def _multiply_matrices(values: Values, attributes: Attributes) -> Value:
-    first, second, third = (*values, None)[:3]
+def _multiply_matrices(values: Values, attributes: Attributes) -> Any:
+    first, second, third = _first(values, 3)
     second, third = _like(second, first), _like(third, first)
-    first = first.T if attributes.get("transA") else first  # type: ignore[union-attr]
-    second = second.T if attributes.get("transB") else second  # type: ignore[union-attr]
-    product = attributes.get("alpha", 1.0) * (first @ second)  # type: ignore[operator]
+    first = first.T if attributes.get("transA") else first
+    second = second.T if attributes.get("transB") else second
+    product = attributes.get("alpha", 1.0) * (first @ second)
     return product if third is None else product + attributes.get("beta", 1.0) * third
 
 
-def _quantize(values: Values, attributes: Attributes) -> Value:
+def _quantize(values: Values, attributes: Attributes) -> Any:
     """Return what `DequantizeLinear` would make of the quantised values: they stay floating-point numbers."""
-    data, scale, zero = (*values, None)[:3]
+    data, scale, zero = _first(values, 3)
     kind = torch.uint8 if zero is None else zero.dtype
     limits = torch.iinfo(kind)
     scale, zero = _along(scale, data, attributes), _along(zero, data, attributes)
-    shifted = torch.round(data.float() / scale) + (0 if zero is None else zero)  # type: ignore[union-attr,operator]
+    shifted = torch.round(data.float() / scale) + (0 if zero is None else zero)
     return shifted.clamp(limits.min, limits.max)
 
 
-def _dequantize(values: Values, attributes: Attributes) -> Value:
-    data, scale, zero = (*values, None)[:3]
-    steps = data.float()  # type: ignore[union-attr]
+def _dequantize(values: Values, attributes: Attributes) -> Any:
+    data, scale, zero = _first(values, 3)
+    steps = data.float()
     zero = _along(zero, data, attributes)
-    return (steps if zero is None else steps - zero) * _along(scale, data, attributes)  # type: ignore[operator]
+    return (steps if zero is None else steps - zero) * _along(scale, data, attributes)
 
 
-def _along(value: Value | None, data: Value | None, attributes: Attributes) -> Value | None:
+def _along(value: Any, data: Any, attributes: Attributes) -> Any:
     """Return a scale or zero point in float32, shaped to stand along its axis of `data`."""
     if value is None or data is None:
         return None
@@ -349,11 +360,7 @@ OPERATIONS: dict[str, Operation] = {
     "Add": _elementwise(torch.add),
     "And": _elementwise(torch.logical_and),
     "AveragePool": _average_pool,
-    "BatchNormalization": lambda values, attributes: F.batch_norm(
-        values[0],
-        *(_like(values[place], values[0]) for place in (3, 4, 1, 2)),
-        eps=attributes.get("epsilon", 1e-5),
-    ),
+    "BatchNormalization": _normalise_batch,
     "Ceil": _unary(torch.ceil),
     "Clip": _clip,
     "Concat": _concatenate,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -39,7 +40,7 @@ def measure_device(device: Device = AUTO) -> DeviceSpeed:
     rates = []
     for kind in (torch.float32, torch.bfloat16):
         matrix = torch.full((side, side), 1 / side, device=place, dtype=kind)
-        rates.append(2 * side**3 / _seconds(place, lambda matrix=matrix: matrix @ matrix) / 1e12)
+        rates.append(2 * side**3 / _seconds(place, partial(torch.matmul, matrix, matrix)) / 1e12)
     source = torch.zeros(size, dtype=torch.uint8, device=place)
     target = torch.empty_like(source)
     copied = 2 * size / _seconds(place, lambda: target.copy_(source)) / 1e9

@@ -7,7 +7,7 @@ back. One thread reads tiles while the device computes others, and the caller ta
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -71,7 +71,7 @@ def _groups(row: Span, columns: list[Span], at_once: int) -> list[list[Place]]:
 
 def _tile_logits(
     run: Callable[[UInt8], torch.Tensor], image: Image, groups: list[list[Place]]
-) -> Iterator[torch.Tensor]:
+) -> Generator[torch.Tensor, None, None]:
     """Yield the logits (K, height, width) of each tile; a thread reads the tiles of the next groups meanwhile."""
 
     def read(group: list[Place]) -> UInt8:
