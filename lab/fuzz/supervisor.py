@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from lab.fuzz.outcome import CRASH, HANG, Outcome, innermost_of_dump
 from lab.fuzz.worker import DUMP
 
 LOOK_SECONDS = 0.2
-"""Between two looks at inputs that may be overdue."""
+"""Between two looks at whether an input is overdue."""
 RESIDENT_MIB = 900
 """A worker that keeps more than this when it is idle is started anew."""
 Task = tuple[str, int]
@@ -73,14 +72,14 @@ class Worker:
             raise RuntimeError(f"a worker that does not start: {said.decode(errors='replace')}")
         self.task: Task | None = None
         self._notes: tuple[str, ...] = ()
-        self._started = self._cpu_before = self._waited_before = 0.0
+        self._started = self._cpu_before = 0.0
+        self._idle_looks = 0
         self.tired = False
 
     def ask(self, task: Task) -> None:
         """Hand out an input."""
         self.task, self._notes = task, ()
-        self._started = time.monotonic()
-        self._cpu_before, self._waited_before = self._cpu_seconds(), self._waited_seconds()
+        self._started, self._cpu_before, self._idle_looks = time.monotonic(), self._cpu_seconds(), 0
         self._questions.write("{} {}\n".format(*task).encode())
 
     def answer(self) -> Result | None:
@@ -103,18 +102,17 @@ class Worker:
 
     def overdue(self) -> Result | None:
         """Return a hang, and end the process, where its input took longer than it may. Time in which the process waited
-        for its turn on a busy machine does not count."""
+        for its turn on a busy machine, or for a disk, does not count."""
+        if self.task is None:
+            return None
+        self._idle_looks += not self._wants_processor()
+        busy, idle = self._cpu_seconds() - self._cpu_before, self._idle_looks * LOOK_SECONDS
+        if busy + idle < self._limits.seconds:
+            return None
         seconds = time.monotonic() - self._started
-        if self.task is None or seconds < self._limits.seconds:
-            return None
-        waited = self._waited_seconds() - self._waited_before
-        if seconds - waited < self._limits.seconds:
-            return None
-        busy = self._cpu_seconds() - self._cpu_before
         self._process.send_signal(signal.SIGUSR1)
         time.sleep(0.3)
-        waits = f"{busy:.1f} s busy, {waited:.1f} s waiting for a processor"
-        return self._failed(HANG, f"not done after {seconds:.0f} s: {waits}")
+        return self._failed(HANG, f"not done after {seconds:.0f} s: {busy:.1f} s busy, {idle:.1f} s idle")
 
     def stop(self) -> None:
         """End the process."""
@@ -138,13 +136,14 @@ class Worker:
         self.task = None
         return Result(kind, index, outcome, seconds, self._notes)
 
-    def _waited_seconds(self) -> float:
-        """Return how long the threads of the process, together, stood ready while others had the processors."""
-        waited = 0.0
-        for thread in Path(f"/proc/{self._process.pid}/task").glob("*/schedstat"):
-            with suppress(OSError):  # the thread has ended
-                waited += int(thread.read_text(encoding="ascii").split()[1]) / 1e9
-        return waited
+    def _wants_processor(self) -> bool:
+        """Return whether a thread runs, waits for its turn or for a disk; else all wait for something to happen."""
+        try:
+            threads = list(Path(f"/proc/{self._process.pid}/task").iterdir())
+            states = [(thread / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] for thread in threads]
+        except OSError:
+            return True
+        return any(state in "RD" for state in states)
 
     def _cpu_seconds(self) -> float:
         try:

@@ -94,5 +94,14 @@ def test_walk_leaves_out_hidden_folders_and_follows_each_link_once(tmp_path: Pat
     names_and_files(tmp_path, "a/1.png", ".git/2.png", "__MACOSX/3.png", "a/._1.png")
     os.symlink(tmp_path / "a", tmp_path / "z")
     os.symlink(tmp_path, tmp_path / "a/loop")
+    os.symlink("itself.png", tmp_path / "a/itself.png")
+    os.symlink("nothing.png", tmp_path / "a/broken.png")
     walked = [(str(folder.relative_to(tmp_path)), files) for folder, files in walk(tmp_path)]
-    assert walked == [(".", []), ("a", ["1.png"])]
+    assert walked == [(".", []), ("a", ["1.png", "broken.png", "itself.png"])]
+
+
+def test_walk_goes_as_deep_as_asked_and_in_the_order_of_names(tmp_path: Path) -> None:
+    names_and_files(tmp_path, "b/c/1.png", "b/2.png", "a/d/3.png", "a.png")
+    folders = [str(folder.relative_to(tmp_path)) for folder, _ in walk(tmp_path)]
+    assert folders == [".", "a", "a/d", "b", "b/c"]
+    assert [str(folder.relative_to(tmp_path)) for folder, _ in walk(tmp_path, depth=2)] == [".", "a", "b"]

@@ -111,11 +111,11 @@ def test_the_model_file_predicts_as_the_weights_do(whole: Path, data: Path) -> N
     assert (load(whole).label_map(image) == expected).mean() >= 0.9999
 
 
-def test_killed_three_times_it_ends_with_the_same_weights(whole: Path, data: Path, tmp_path: Path) -> None:
+def test_killed_twice_it_ends_with_the_same_weights(whole: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "broken"
     line = [sys.executable, "-c", SCRIPT.format(epochs=EPOCHS), str(data), str(out)]
     steps_seen = []
-    for wanted in (1, 3, 5):
+    for wanted in (1, 4):
         process = subprocess.Popen(line, stderr=subprocess.DEVNULL)
         steps_seen.append(_wait_for_step(out, wanted, process))
         os.kill(process.pid, signal.SIGKILL)

@@ -201,6 +201,8 @@ def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[F
     gets those with images alone, and how many."""
     by_role: defaultdict[tuple[str | None, tuple[str, ...], str | None], list[tuple[Path, Files]]] = defaultdict(list)
     for folder, _ in walk(root):
+        if not (files := image_files(folder)):
+            continue
         split: str | None = None
         role: str | None = None
         above: list[str] = []
@@ -209,8 +211,7 @@ def _groups_at_any_depth(root: Path, left_out: list[tuple[Path, int]]) -> list[F
             split, role = split or says[0], says[1] or role
             if says == (None, None):
                 above.append(part)
-        if files := image_files(folder):
-            by_role[split, tuple(above), role].append((folder, {(): files}))
+        by_role[split, tuple(above), role].append((folder, {(): files}))
 
     def only(split: str | None, within: tuple[str, ...], role: str | None) -> tuple[Path, list[Path]] | None:
         chosen = _only(root, split, role, by_role.get((split, within, role), []), [])
@@ -300,9 +301,11 @@ def _files_in(folder: Path, known: set[Path]) -> Files:
     """Return the images in a folder and in those within it, but not in folders that say what they hold themselves."""
     files: Files = {}
     for here, _ in walk(folder):
+        if not (images := image_files(here)):
+            continue
         inner = here.relative_to(folder).parts
         above = (folder.joinpath(*inner[: depth + 1]) for depth in range(len(inner)))
-        if not any(parent in known for parent in above) and (images := image_files(here)):
+        if not any(parent in known for parent in above):
             files[inner] = images
     return files
 

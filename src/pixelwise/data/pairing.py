@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ _NUMBERED = re.compile(
 
 def image_files(folder: Path) -> list[Path]:
     """Return the image files of a folder by their extensions, sorted; hidden ones are left out."""
-    return sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_ENDINGS and not f.name.startswith("."))
+    names = (name for name in os.listdir(folder) if name[0] != "." and name.lower().endswith(IMAGE_ENDINGS))
+    return sorted(folder / name for name in names)
 
 
 def pair_masks(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, Path]:

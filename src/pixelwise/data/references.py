@@ -11,6 +11,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -86,25 +87,54 @@ def walk(root: Path, depth: int = 99) -> Iterator[tuple[Path, list[str]]]:
     the whole machine. `depth` counts the levels, 1 = the root alone. Raises `DataError` where links lead to more than
     `MOST_LINKED` folders outside of the root.
     """
-    visited: set[str] = set()
     home = os.path.realpath(root)
+    visited: set[str] = set()
+    pending = [(str(root), home, 1)]
     outside = 0
-    base = len(root.parts)
-    for here, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(here)
+    while pending:
+        here, real, level = pending.pop()
         if real in visited or (real != home and contains(real, home)):
-            folders.clear()
             continue
         outside += not contains(home, real)
         if outside > MOST_LINKED:
             found = f"links to more than {MOST_LINKED:,} folders outside of it, such as {real}"
             raise DataError(root, found, "the folders of one data set", "Remove the link, or pass the folder itself.")
         visited.add(real)
-        too_deep = len(Path(here).parts) - base + 1 >= depth
-        folders[:] = (
-            [] if too_deep else sorted(folder for folder in folders if folder[0] != "." and folder != "__MACOSX")
-        )
-        yield Path(here), sorted(file for file in files if file[0] != ".")
+        folders, files = _entries(here)
+        if level < depth:
+            pending += [
+                (
+                    os.path.join(here, name),
+                    os.path.realpath(os.path.join(real, name)) if is_link else os.path.join(real, name),
+                    level + 1,
+                )
+                for name, is_link in reversed(folders)
+                if name != "__MACOSX"
+            ]
+        yield Path(here), files
+
+
+def _entries(folder: str) -> tuple[list[tuple[str, bool]], list[str]]:
+    """Return the folders in a folder, each with whether it is a link, and its files, both sorted and without hidden
+    ones. A folder that cannot be listed is an empty one."""
+    folders: list[tuple[str, bool]] = []
+    files: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            if _is_folder(entry):
+                folders.append((entry.name, entry.is_symlink()))
+            else:
+                files.append(entry.name)
+    return sorted(folders), sorted(files)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def contains(folder: str, inner: str) -> bool:
@@ -198,9 +228,10 @@ class FileFinder:
         if self._index is None:
             self._index = {}
             for folder, files in walk(self._root):
+                inner = folder.relative_to(self._root).as_posix()
                 for file in files:
                     path = folder / file
-                    self._index[nfc(path.relative_to(self._root).as_posix())] = path
+                    self._index[nfc(file if inner == "." else f"{inner}/{file}")] = path
                     self._by_last.setdefault(_fold(file), []).append(path)
         return self._index
 
