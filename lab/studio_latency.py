@@ -71,7 +71,7 @@ NOTE_FRAMES = """() => {
 }"""
 HEAD_STROKES = ("image", "strokes", *(f"{stage}, {part}" for stage in STAGES for part in ("p50", "p95")))
 HEAD_FRAMES = ("image", "window", "drawing: frames a second", "p95 of a frame", "panning", "p95 of a frame")
-HEAD_PAINT = ("TIFF", "something of it", "all of it", "stroke saved after the first paint")
+HEAD_PAINT = ("TIFF", "first tile, coarse", "all tiles in view, coarse or sharp", "a stroke then, until it is saved")
 
 
 def draw_discs(side: int, seed: int = 0) -> UInt8:
@@ -104,13 +104,12 @@ def open_studio(photos: Path) -> Iterator[str]:
     shutil.rmtree(project, ignore_errors=True)
     words = [str(photos), "--out", str(project), "--classes", "ground,disc,other", "--port", "0", "--no-browser"]
     command = [sys.executable, "-m", "pixelwise", "studio", *words]
-    process = subprocess.Popen(command, env=make_environment(), stdout=subprocess.PIPE, text=True)
-    try:
-        lines: Iterable[str] = process.stdout or ()
-        yield next(line for line in lines if line.startswith("Open ")).split()[1]
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(command, env=make_environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines: Iterable[str] = process.stdout or ()
+            yield next(line for line in lines if line.startswith("Open ")).split()[1]
+        finally:
+            process.terminate()
 
 
 @contextlib.contextmanager
