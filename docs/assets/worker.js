@@ -1,6 +1,7 @@
 // Search from the disk: browsers start no worker from file://, so that a hidden frame takes its place there.
 if (location.protocol === "file:") {
-  window.Worker = class extends EventTarget {
+  // By the name IFrameWorker the theme's script knows that it runs in a frame, and where the files of the search lie.
+  window.Worker = window.IFrameWorker = class extends EventTarget {
     constructor(url) {
       super();
       this.frame = document.createElement("iframe");
@@ -19,7 +20,7 @@ if (location.protocol === "file:") {
       window.addEventListener("message", this.listen);
       const script = (text) => `<script>${text}<\/script>`;
       const imports = "importScripts = (...urls) => Promise.all(urls.map((url) => new Promise((resolve, reject) => {" +
-        "const part = document.createElement('script'); part.src = url; part.onload = resolve; part.onerror = reject;" +
+        "const part = document.createElement('script'); part.src = url; part.async = false; part.onload = resolve; part.onerror = reject;" +
         "document.body.append(part); })));";
       this.inner.document.open();
       this.inner.document.write(

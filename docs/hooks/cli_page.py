@@ -12,8 +12,8 @@ from pixelwise.cli.help import OTHERS, PAGES
 
 TITLE = """# The command line
 
-Every command, from the parser that reads it: this page and `pixelwise COMMAND --help` say the same. Flags are those of
-the Python functions of the [API](api/index.md), with hyphens.
+Every command, read from its parser: this page and `pixelwise COMMAND --help` say the same. Flags are the parameters of
+the Python functions of the [API](api/index.md), with hyphens. In the search, leave out the two hyphens at their head.
 
 `MODEL` is a run directory or an `.onnx` file. `DATA` is a directory: its [layout](formats.md) is recognised. Commands
 that report take `--json`: one [JSON object](json.md) on standard output.

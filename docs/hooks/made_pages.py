@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from api_page import api_page
+from block_lines import part_blocks
 from cli_page import cli_page
 from messages_page import messages_page
 from mkdocs.config.defaults import MkDocsConfig
@@ -30,10 +31,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Show no column of pages beside a page that has no others beside it."""
+    """Part the blocks of a page; show no column of pages beside a page that has no others beside it."""
     if page.parent is None:
         page.meta.setdefault("hide", ["navigation"])
-    return markdown
+    return part_blocks(markdown)
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:

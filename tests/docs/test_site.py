@@ -15,6 +15,7 @@ import typer
 
 import pixelwise as pw
 from docs.hooks.api_page import ORDER, names_of, value_of
+from docs.hooks.block_lines import part_blocks
 from docs.hooks.cli_page import cli_page
 from docs.hooks.messages_page import messages
 from pixelwise.cli.app import app
@@ -70,6 +71,12 @@ def test_the_index_of_messages_has_what_errors_say() -> None:
         pw.open_dataset("no-such-folder")
     error = caught.value
     assert (error.found, error.expected) in {(text.found, text.expected) for text in texts["DataError"]}
+
+
+def test_lists_and_tables_are_parted_from_what_stands_above() -> None:
+    page = "Text\ngoes on:\n- a\n  more\n- b\n\n```\n- code\n```\n- c\nOf d:\n| d |\n|---|\n| e |\n"
+    parted = "Text\ngoes on:\n\n- a\n  more\n- b\n\n```\n- code\n```\n\n- c\nOf d:\n\n| d |\n|---|\n| e |\n"
+    assert part_blocks(page) == parted
 
 
 def test_every_step_of_the_chapter_has_a_formula_code_and_a_picture() -> None:
