@@ -45,7 +45,7 @@ def test_first_bands_are_shown_and_it_is_said(six_bands):
         assert "the first three" in remark
         assert "2 images" in remark
         pictures = Pictures(project.images, project.folder.studio / "tiles")
-        tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (0, 0, 0), (0.0, 100.0)))))
+        tile = np.asarray(Image.open(io.BytesIO(pictures.tile(0, (0, 0, 0), (0.0, 100.0)).content)))
         assert_allclose(tile[5, [0, 59]].astype(int), [[0, 124, 248], [7, 131, 255]], atol=4)  # of 1000 to 3059
 
 

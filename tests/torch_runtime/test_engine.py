@@ -45,7 +45,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     objects = GroupingParameters((1,), 2, 0.5, 2)
-    fpn = Pipeline(build("fpn", 3, pretrained=False, width=1 / 4), MEAN, STD, tta=TTA((1.25,), (-1,)))
+    fpn = Pipeline(
+        build("fpn", 3, encoder="test_efficientnet", pretrained=False, width=1 / 4), MEAN, STD, tta=TTA((1.25,), (-1,))
+    )
     segnet = build("bayesian_segnet_basic", 6, width=1 / 8)
     segnet = Pipeline(segnet, MEAN, STD, tta=TTA((1.0, 1.5), (-2, -1)), grouping=objects)
     for name, pipeline in zip(MODELS, (fpn, segnet), strict=True):
@@ -61,7 +63,10 @@ def test_logits_are_those_of_onnxruntime(files: dict[str, Path], name: str) -> N
     for size in ((33, 70), (64, 64)):
         images = np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8)
         expected = other(images)
-        assert_allclose(engine(images), expected, atol=2e-4 * max(1.0, float(np.abs(expected).max())))
+        differences = np.abs(engine(images) - expected)
+        is_far = differences > 2e-4 * max(1.0, float(np.abs(expected).max()))
+        # of two values in a pooling window that are equal but for rounding, either may be the larger
+        assert is_far.mean() <= (0.001 if "segnet" in name else 0)
     assert (engine.coarse is None) == (other.coarse is None)
     if engine.coarse is not None and other.coarse is not None:
         assert_allclose(engine.coarse(images), other.coarse(images), atol=2e-3)

@@ -36,7 +36,7 @@ if {only_weights}:
 main()
 """
 LAUNCHER = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-ARGUMENTS = ["--model", "fpn", "--encoder", "test_efficientnet", "--no-pretrained", "--epochs", "12"]
+ARGUMENTS = ["--model", "fpn", "--encoder", "test_efficientnet", "--no-pretrained", "--epochs", "6"]
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same on one process: this."""
     out = tmp_path_factory.mktemp("runs") / "one"
     net = {"model": "fpn", "encoder": "test_efficientnet", "pretrained": False}
-    return train(data, out=out, epochs=12, recipe="segnet", quiet=True, **net).path
+    return train(data, out=out, epochs=6, recipe="segnet", quiet=True, **net).path
 
 
 def test_in_bfloat16_a_run_comes_to_nearly_the_same(data: Path, one: Path, tmp_path: Path) -> None:

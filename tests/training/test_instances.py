@@ -101,15 +101,15 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(
     """The weights alone are compared: the export takes longest, and follows from them."""
     monkeypatch.setattr("pixelwise.training.session.finish", lambda *_: None)
     train(data, out=tmp_path / "whole", epochs=3, **SMALL)
-    take, steps = Trainer.train_step, itertools.count()
+    take, steps = Trainer.take_step, itertools.count()
 
-    def stopped(self: Trainer, batch: Batch) -> float:
+    def stopped(self: Trainer, batch: Batch) -> torch.Tensor:
         if next(steps) == 2:
             raise KeyboardInterrupt
         return take(self, batch)
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    monkeypatch.setattr(Trainer, "train_step", stopped)
+    monkeypatch.setattr(Trainer, "take_step", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(data, out=tmp_path / "broken", epochs=3, **SMALL)
     train(data, out=tmp_path / "broken", resume=True, quiet=True)

@@ -143,9 +143,9 @@ def _wait_for_step(run: Path, step: int, process: subprocess.Popen[bytes]) -> in
 def test_stopped_it_is_saved_and_goes_on_to_the_same_weights(
     whole: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    real = loop.Trainer.train_step
+    real = loop.Trainer.take_step
 
-    def stop_in_the_fifth(trainer: loop.Trainer, batch: Batch) -> float:
+    def stop_in_the_fifth(trainer: loop.Trainer, batch: Batch) -> torch.Tensor:
         if trainer.progress.step == 4:
             signal.raise_signal(number)
         return real(trainer, batch)
@@ -154,7 +154,7 @@ def test_stopped_it_is_saved_and_goes_on_to_the_same_weights(
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(loop.Trainer, "train_step", stop_in_the_fifth)
+            patch.setattr(loop.Trainer, "take_step", stop_in_the_fifth)
             with pytest.raises(KeyboardInterrupt):
                 train(data, out=out, **SMALL)
     finally:

@@ -363,7 +363,16 @@ class Predictor:
 
     def label_blocks(self, image: Image, from_row: int = 0) -> Iterator[LabelBlock] | None:
         """Return the labels of an image in blocks as the engine makes them; `None` where it gives logits alone, or a
-        label is more than the class with the highest score. Raises as `decode`."""
+        label is more than the class with the highest score. Raises as `decode`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")  # with onnxruntime, which gives logits
+        >>> model.label_blocks(np.zeros((50, 70, 3), np.uint8)) is None
+        True
+        """
         if self.engine.label_blocks is None or not self.decoding.is_argmax:
             return None
         self._require_image(image)

@@ -77,7 +77,7 @@ def measure(
     further = new_metrics(metrics)
     scorers = []
     for file, items in parts:
-        predictor = load(file, at_once=len(items)) if on_device is None else on_device.open(file)
+        predictor = load(file, at_once=len(items)) if on_device is None else on_device.load(file)
         scorers.append(score_items(predictor, dataset, items, None, on_image, further))
     if is_cross_fitted:
         for path, _ in halves:

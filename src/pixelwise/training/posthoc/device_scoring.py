@@ -44,8 +44,8 @@ class DeviceScoring:
         self.pipeline.set_class_bias(None)
         return torch_predictor(self.pipeline, self.config)
 
-    def open(self, path: Path) -> Predictor:
-        """Return what predicts as the file at `path`, until the next is opened."""
+    def load(self, path: Path) -> Predictor:
+        """Return what predicts as the file at `path`, until the next is loaded."""
         class_bias, grouping = self._fitted[path]
         self.pipeline.set_class_bias(class_bias)
         self.pipeline.grouping = grouping
@@ -53,7 +53,7 @@ class DeviceScoring:
 
     def agreement(self, path: Path, images: Iterable[npt.NDArray[np.uint8]]) -> float:
         """Return the share of the pixels of images that the file at `path` labels as the device does."""
-        file, device = load(path), self.open(path)
+        file, device = load(path), self.load(path)
         same = [(file.label_map(image) == device.label_map(image)).ravel() for image in images]
         return float(np.concatenate(same).mean()) if same else 1.0
 
