@@ -156,7 +156,7 @@ export const T = {
   },
   training: {
     label: "Training",
-    why: "The live model learns in seconds. A trained net is better and can be used anywhere.",
+    why: "The live model learns in seconds. A trained net takes minutes. It is one file that runs anywhere; with few labels the live model may be better.",
     minutes: "Minutes",
     task: "Find",
     tasks: { instance: "single objects", semantic: "areas" },
