@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import re
+import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from scipy.spatial import ConvexHull
+
+from lab.schedule import PIXELWISE, make_environment
 
 SIDE = 512
 """Of the tiles that the studio answers."""
@@ -22,6 +28,24 @@ PATIENCE = 600.0
 STEADY_SECONDS = 1.0
 """A prediction that is as old as the model is taken when the model has not changed for so long."""
 NAME = "lab"
+
+
+@contextlib.contextmanager
+def run_studio(photos: Path, project: Path, classes: str, log: Path) -> Iterator[str]:
+    """Yield the address of a studio on a folder of photos, and end it; `log` gets what it writes to standard error."""
+    words = [str(photos), "--out", str(project), "--classes", classes, "--port", "0", "--no-browser"]
+    command, environment = [*PIXELWISE, "studio", *words], make_environment()
+    with (
+        log.open("w", encoding="utf-8") as errors,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            address = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout or ())), None)
+            if address is None:
+                raise OSError(f"the studio did not start; see {log}")
+            yield address[0].rstrip("/")
+        finally:
+            process.terminate()
 
 
 class Client:

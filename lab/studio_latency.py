@@ -15,10 +15,9 @@ import argparse
 import contextlib
 import math
 import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,8 @@ from playwright.sync_api import Page, sync_playwright
 from rasterio.windows import Window
 
 from lab.page import format_page, format_table
-from lab.schedule import make_environment
 from lab.store import Places, Store, make_origin, start_suite
+from lab.studio_client import run_studio
 
 UInt8 = npt.NDArray[np.uint8]
 SUITE = "studio_latency"
@@ -102,14 +101,8 @@ def open_studio(photos: Path) -> Iterator[str]:
     """Yield the address of a studio on a new project of a folder."""
     project = photos.with_name(f"{photos.name}-labels")
     shutil.rmtree(project, ignore_errors=True)
-    words = [str(photos), "--out", str(project), "--classes", "ground,disc,other", "--port", "0", "--no-browser"]
-    command = [sys.executable, "-m", "pixelwise", "studio", *words]
-    with subprocess.Popen(command, env=make_environment(), stdout=subprocess.PIPE, text=True) as process:
-        try:
-            lines: Iterable[str] = process.stdout or ()
-            yield next(line for line in lines if line.startswith("Open ")).split()[1]
-        finally:
-            process.terminate()
+    with run_studio(photos, project, "ground,disc,other", photos.with_name(f"{photos.name}.log")) as address:
+        yield address
 
 
 @contextlib.contextmanager

@@ -12,10 +12,7 @@ machine takes is measured, what the person does is counted in seconds. Writes do
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -36,9 +33,8 @@ from lab.label_objects import (
 )
 from lab.nuclei import read_index
 from lab.page import format_page, format_table
-from lab.schedule import PIXELWISE, make_environment
 from lab.store import Places, Store, make_origin, start_suite
-from lab.studio_client import Client, outline_of
+from lab.studio_client import Client, outline_of, run_studio
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.inference.loading import load
 from pixelwise.instances.overlap import count_overlaps
@@ -213,18 +209,6 @@ def work(client: Client, photos: Sequence[Photo], minutes: float, labelling: flo
     return steps
 
 
-def start_studio(photos: Path, project: Path, log: Path) -> tuple[subprocess.Popen[str], str]:
-    """Start the studio, and return its process and its address."""
-    command = [*PIXELWISE, "studio", str(photos), "--out", str(project), "--classes", CLASSES, "--no-browser"]
-    process = subprocess.Popen(
-        [*command, "--port", "0"], env=make_environment(), stdout=subprocess.PIPE, stderr=log.open("w"), text=True
-    )
-    for line in process.stdout or ():
-        if address := re.search(r"http://\S+", line):
-            return process, address[0].rstrip("/")
-    raise OSError(f"the studio did not start; see {log}")
-
-
 def score(model: Path, photos: Sequence[Photo], source: Path) -> InstanceScores:
     """Return the scores of a model file on images with their true objects."""
     predictor, scorer = load(model), InstanceScorer(ClassMap.from_names(["background", "nucleus"]))
@@ -247,8 +231,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     for name in chosen:
         shutil.copyfile(args.dsb2018 / "images" / f"{name}.png", folder / f"{name}.png")
     started = time.monotonic()
-    process, address = start_studio(folder, project, args.out / "studio.log")
-    try:
+    with run_studio(folder, project, CLASSES, args.out / "studio.log") as address:
         client = Client(address)
         steps = [("start of the studio", 0.0, time.monotonic() - started)]
         photos = [read_photo(args.dsb2018, Path(image["name"]).stem) for image in client.project()["images"]]
@@ -258,9 +241,6 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             client.export(kind)
         steps.append(("model.onnx and the report", 2 * SECONDS["key"], time.monotonic() - began))
         training = client.project()["training"]
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
     tests = [read_photo(args.dsb2018, row["name"]) for row in rows if row["split"] == "test"]
     scores = score(project / "exports" / "model.onnx", tests, args.dsb2018)
     return {
