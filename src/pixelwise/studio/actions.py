@@ -13,16 +13,15 @@ from pixelwise.core.text import short_repr
 from pixelwise.studio.requests import AsciiJSONResponse, client_of, read_json
 from pixelwise.studio.state import Studio
 
+ADDRESS = ("client", "project", "image", "image_name")
+"""Fields that say who acts on what."""
+
 
 async def actions(request: Request) -> Response:
     """Do an action; see docs/guides/studio.md for the types."""
     content = await read_json(request)
     answer = await run_in_threadpool(perform, request.app.state.studio, content)
     return AsciiJSONResponse(answer)
-
-
-ADDRESS = ("client", "project", "image", "image_name")
-"""Fields that say who acts on what."""
 
 
 def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:

@@ -84,6 +84,5 @@ def _tile_logits(
 
 def _weigh(logits: torch.Tensor, row: Span, column: Span) -> torch.Tensor:
     """Return a tile's weighted logits where they are used, (K, row.last - row.first, column.last - column.first)."""
-    weights = (torch.from_numpy(span.weights).to(logits.device) for span in (row, column))
-    down, across = weights
+    down, across = (torch.from_numpy(span.weights).to(logits.device) for span in (row, column))
     return logits[:, row.used, column.used] * down[:, None] * across
