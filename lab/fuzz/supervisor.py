@@ -72,14 +72,14 @@ class Worker:
             raise RuntimeError(f"a worker that does not start: {said.decode(errors='replace')}")
         self.task: Task | None = None
         self._notes: tuple[str, ...] = ()
-        self._started = self._cpu_before = 0.0
-        self._idle_looks = 0
+        self._started = self._looked = self._cpu_before = self._idle = 0.0
         self.tired = False
 
     def ask(self, task: Task) -> None:
         """Hand out an input."""
         self.task, self._notes = task, ()
-        self._started, self._cpu_before, self._idle_looks = time.monotonic(), self._cpu_seconds(), 0
+        self._started = self._looked = time.monotonic()
+        self._cpu_before, self._idle = self._cpu_seconds(), 0.0
         self._questions.write("{} {}\n".format(*task).encode())
 
     def answer(self) -> Result | None:
@@ -105,14 +105,17 @@ class Worker:
         for its turn on a busy machine, or for a disk, does not count."""
         if self.task is None:
             return None
-        self._idle_looks += not self._wants_processor()
-        busy, idle = self._cpu_seconds() - self._cpu_before, self._idle_looks * LOOK_SECONDS
-        if busy + idle < self._limits.seconds:
+        now = time.monotonic()
+        if not self._wants_processor():
+            self._idle += now - self._looked
+        self._looked = now
+        busy = self._cpu_seconds() - self._cpu_before
+        if busy + self._idle < self._limits.seconds:
             return None
-        seconds = time.monotonic() - self._started
+        seconds = now - self._started
         self._process.send_signal(signal.SIGUSR1)
         time.sleep(0.3)
-        return self._failed(HANG, f"not done after {seconds:.0f} s: {busy:.1f} s busy, {idle:.1f} s idle")
+        return self._failed(HANG, f"not done after {seconds:.0f} s: {busy:.1f} s busy, {self._idle:.1f} s idle")
 
     def stop(self) -> None:
         """End the process."""

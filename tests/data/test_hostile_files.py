@@ -227,6 +227,15 @@ def test_a_pipe_beside_the_data_is_not_waited_for(name: str, tmp_path: Path) -> 
     assert sum(map(len, open_dataset(tmp_path).splits.values())) == 3
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of files are POSIX's")
+@pytest.mark.parametrize("name", ["annotations.xml", "boxes.csv", "labels.json", "masks.zip", "data.yaml"])
+def test_a_pipe_beside_images_without_masks_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    save(tmp_path / "images/a.png")
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError):
+        open_dataset(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "problem"),
     [

@@ -102,6 +102,14 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda path: saved(path, [constant("n", [2**40]), helper.make_node("Range", ["a", "n", "b"], ["result"])]),
         "the operation Range",
     ),
+    "a long side by arithmetic": (
+        lambda path: saved(path, [constant("n", [2**20]), helper.make_node("Add", ["width", "n"], ["result"])]),
+        "the operation Add with the number 1,048,576",
+    ),
+    "a wide border": (
+        lambda path: saved(path, [helper.make_node("Conv", ["x", "w"], ["result"], pads=[0, 2**20, 0, 0])]),
+        "Conv's pads with the number 1,048,576",
+    ),
     "nested": (lambda path: saved(path, [nested(30)]), "graphs nested more than 16 deep"),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from pixelwise.core.files import open_regular
 from pixelwise.data.annotation_files import keys_in, parse_json
 from pixelwise.data.pairing import pair_masks
 from pixelwise.data.references import stem_of, walk
@@ -147,7 +148,7 @@ def _damage(file: Path) -> str | None:
 
 def _has_boxes(file: Path) -> bool:
     try:
-        with file.open("rb") as opened:
+        with open_regular(file) as opened:
             text = opened.read(MOST_BYTES)
             return b"<bndbox>" in text or b"xmin,ymin" in text
     except OSError:

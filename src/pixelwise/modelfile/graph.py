@@ -25,6 +25,12 @@ SIZES = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1, "Range": 1, "Pad": 1, "Re
 """Operations, and which of their inputs holds the size of their result."""
 MAX_ELEMENTS = 2**31
 """Of a result whose size is a constant of the graph."""
+OF_SHAPES = ("Add", "Sub", "Mul", "Concat")
+"""Operations by which a graph computes shapes from constants of whole numbers."""
+OF_WINDOWS = ("pads", "kernel_shape", "dilations", "output_padding")
+"""Attributes that give pixels."""
+MAX_SIDE = 2**14
+"""Of a number in these; the largest that pixelwise writes is 256."""
 MAX_FIELDS = 2**20
 """Of all messages that are read; the largest models have a tenth of that."""
 MAX_DEPTH = 16
@@ -33,7 +39,7 @@ _GRAPH, _METADATA, _FUNCTIONS = 7, 14, 25
 _KEY, _VALUE = 1, 2
 _NODE, _INITIALIZER, _SPARSE_INITIALIZER = 1, 5, 15
 _INPUT, _OUTPUT, _OP_TYPE, _ATTRIBUTE, _DOMAIN = 1, 2, 4, 5, 7
-_TENSOR, _SUBGRAPH, _TENSORS, _SUBGRAPHS = 5, 6, 10, 11
+_ATTRIBUTE_NAME, _TENSOR, _SUBGRAPH, _INTS, _TENSORS, _SUBGRAPHS = 1, 5, 6, 8, 10, 11
 _TYPE, _INT64_DATA, _NAME, _RAW, _EXTERNAL, _LOCATION = 2, 7, 8, 9, 13, 14
 _INT64 = 7
 
@@ -132,17 +138,32 @@ def _require_node(node: memoryview, check: _Check, depth: int) -> None:
     if domain not in DOMAINS:
         raise check.error(f"the operation {operation} of {domain!r}")
     for attribute in attributes:
+        attribute_name = ""
         for number, value in _fields(attribute, check):
+            if number == _INTS and attribute_name in OF_WINDOWS:
+                numbers = _varints(value) if isinstance(value, memoryview) else iter((value,))
+                _require_sides(f"{operation}'s {attribute_name}", numbers, check)
             if not isinstance(value, memoryview):
                 continue
-            if number in (_SUBGRAPH, _SUBGRAPHS):
+            if number == _ATTRIBUTE_NAME:
+                attribute_name = str(value, "utf-8")
+            elif number in (_SUBGRAPH, _SUBGRAPHS):
                 _require_graph(value, check, depth + 1)
             elif number in (_TENSOR, _TENSORS):
                 _record_tensor(value, check, outputs[0] if operation == "Constant" and outputs else None)
+    if operation in OF_SHAPES:
+        for name in inputs:
+            _require_sides(f"the operation {operation}", iter(check.numbers.get(name, ())), check)
     place = SIZES.get(operation, len(inputs))
     size = check.numbers.get(inputs[place], ()) if place < len(inputs) else ()
     if math.prod(side for side in size if side > 0) > MAX_ELEMENTS:
         raise check.error(f"the operation {operation} to a size of {' x '.join(map(str, size))}")
+
+
+def _require_sides(what: str, numbers: Iterator[int], check: _Check) -> None:
+    for number in numbers:
+        if abs(number) > MAX_SIDE:
+            raise check.error(f"{what} with the number {number:,}")
 
 
 def _record_tensor(tensor: memoryview, check: _Check, name: str | None = None) -> None:
