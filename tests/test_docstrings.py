@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import functools
 import inspect
+import itertools
 import sys
+import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -13,33 +18,55 @@ import pytest
 from PIL import Image
 
 import pixelwise as pw
+from docs.hooks.api_page import ORDER, names_of, value_of
 from pixelwise import render
 from pixelwise.nn import layers, losses
 
-FUNCTIONS = [name for name in pw.__all__ if inspect.isfunction(getattr(pw, name))]
-CLASSES = [name for name in pw.__all__ if inspect.isclass(getattr(pw, name))]
-METHODS = [
-    f"{name}.{method}"
-    for name in CLASSES
-    for method, value in vars(getattr(pw, name)).items()
-    if not method.startswith("_") and inspect.isfunction(inspect.unwrap(getattr(value, "__func__", value)))
-]
-ABSTRACT = {
-    "Engine.sample",
-    "Writer.ending_of",
-    "Predictor.blocks",
-    "Predictor.label_map_and_variance",
-    "Dataset.where",
-}
-"""Methods that an engine or writer of another package has, and parts of a prediction that need a large image."""
-ROOMS = [layers, losses, render]
-IN_ROOMS = [
-    (room, name)
-    for room in ROOMS
-    for name in room.__all__
-    if inspect.isfunction(getattr(room, name)) or inspect.isclass(getattr(room, name))
-]
+ROOMS = [pw, layers, losses, render]
+"""Modules whose `__all__` is public, with the methods and properties of its classes."""
+SECTIONS = ["Parameters", "Attributes", "Returns", "Yields", "Raises", "Notes", "References", "Examples"]
+"""The sections that docstrings have, in numpydoc's order."""
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def _names() -> Iterator[str]:
+    """Yield the full name of each public function, class, method and property; others have no docstring."""
+    for room in ROOMS:
+        for name in room.__all__:
+            value = getattr(room, name)
+            if inspect.isfunction(value) or inspect.isclass(value):
+                yield f"{room.__name__}.{name}"
+            if inspect.isclass(value):
+                members = [member for member, thing in vars(value).items() if _is_documented(thing)]
+                yield from (f"{room.__name__}.{name}.{member}" for member in members if not member.startswith("_"))
+    for name in (name for page in ORDER for name in names_of(page)):
+        if inspect.isfunction(value_of(name)) or inspect.isclass(value_of(name)):
+            yield name
+
+
+def _is_documented(member: object) -> bool:
+    return isinstance(member, property | functools.cached_property) or inspect.isfunction(_function_of(member))
+
+
+def _function_of(member: object) -> object:
+    """Return the function behind a method, a class method or a property; anything else as it is."""
+    if isinstance(member, property):
+        return member.fget
+    if isinstance(member, functools.cached_property):
+        return member.func
+    return inspect.unwrap(getattr(member, "__func__", member))  # type: ignore[arg-type]
+
+
+def _member(name: str) -> object:
+    """Return what a full name stands for; of a property the property itself."""
+    owner, _, attribute = name.rpartition(".")
+    value = value_of(owner)
+    return vars(value)[attribute] if inspect.isclass(value) else getattr(value, attribute)
+
+
+NAMES = sorted({*_names()})
+CALLABLES = [name for name in NAMES if inspect.isfunction(_function_of(_member(name)))]
+CLASSES = [name for name in NAMES if inspect.isclass(_member(name))]
 
 
 @pytest.fixture(scope="module")
@@ -71,54 +98,94 @@ def _save(path: Path, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -
     Image.fromarray(pixels).save(path)
 
 
-def test_every_public_name_is_a_function_a_class_or_one_of_three_others() -> None:
-    assert {*pw.__all__} - {*FUNCTIONS, *CLASSES} == {"IGNORE_INDEX", "__version__", "models"}
+def test_public_names_are_functions_and_classes_but_for_three() -> None:
+    others = {name for name in pw.__all__ if f"pixelwise.{name}" not in NAMES}
+    assert others == {"IGNORE_INDEX", "__version__", "models"}
+    assert "pixelwise.Predictor.blocks" in CALLABLES
+    assert "pixelwise.Result.masks" in CALLABLES
+    assert "pixelwise.nn.layers.max_pool" in CALLABLES
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_have_numpydoc_sections(name: str) -> None:
-    text = inspect.getdoc(getattr(pw, name)) or ""
-    sections = [section for section in ("Parameters", "Returns", "Raises", "Examples") if f"\n{section}\n---" in text]
-    expected = ["Parameters", "Returns", "Raises", "Examples"]
-    if inspect.signature(getattr(pw, name)).return_annotation in (None, "None"):
-        expected.remove("Returns")
-    assert sections == expected
-    for parameter in inspect.signature(getattr(pw, name)).parameters:
-        assert f"\n{parameter}\n    " in text or f"{parameter}, " in text or f", {parameter}\n    " in text, parameter
+@pytest.mark.parametrize("name", NAMES)
+def test_docstrings_begin_with_a_sentence_and_have_sections_in_order(name: str) -> None:
+    text = inspect.getdoc(_member(name)) or ""
+    first = text.partition("\n\n")[0]
+    assert first[:1].strip()
+    assert first.endswith((".", ":", ")")), first
+    titles = _sections(text)
+    assert titles == [title for title in SECTIONS if title in titles]
+    assert "Examples" in titles
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_sections_tell_parameters_results_and_errors(name: str) -> None:
+    function = _function_of(_member(name))
+    assert inspect.isfunction(function)
+    text = inspect.getdoc(_member(name)) or ""
+    titles, signature = _sections(text), inspect.signature(function)
+    parameters = [parameter for parameter in signature.parameters if parameter not in ("self", "cls")]
+    if isinstance(_member(name), property | functools.cached_property):
+        assert not {"Parameters", "Returns"} & {*titles}  # numpydoc documents a property as an attribute
+        return
+    assert _entries(text, "Parameters") == parameters
+    if signature.return_annotation in (None, "None"):
+        assert not {"Returns", "Yields"} & {*titles}
+    else:
+        assert len({"Returns", "Yields"} & {*titles}) == 1
+    if _raises(function):
+        assert "Raises" in titles
+    for error in _entries(text, "Raises"):
+        assert issubclass(getattr(pw, error), pw.PixelwiseError)
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_classes_have_an_example(name: str) -> None:
-    assert "\nExamples\n--------\n" in (inspect.getdoc(getattr(pw, name)) or "")
+def test_sections_of_classes_tell_parameters_and_attributes(name: str) -> None:
+    value = _member(name)
+    text = inspect.getdoc(value) or ""
+    documented = _entries(text, "Parameters") + _entries(text, "Attributes")
+    expected = [field for field in inspect.get_annotations(value) if not field.startswith("_")]
+    if "__init__" in vars(value) and not getattr(value, "_is_protocol", False):
+        expected += [*inspect.signature(value.__init__).parameters][1:]
+    assert set(expected) <= set(documented)
 
 
-@pytest.mark.parametrize(
-    "name", [*FUNCTIONS, *CLASSES, *sorted({*METHODS} - ABSTRACT), "models.build", "models.describe"]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_examples_give_what_they_say(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    thing = pw
-    for part in name.split("."):
-        thing = getattr(thing, part)
-    _require_true_examples(thing, name)
-
-
-@pytest.mark.parametrize(("room", "name"), IN_ROOMS, ids=[f"{room.__name__}.{name}" for room, name in IN_ROOMS])
-def test_examples_of_the_rooms_of_nets_and_pictures_give_what_they_say(
-    room: ModuleType, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(folder)
-    _require_true_examples(getattr(room, name), name)
-
-
-def _require_true_examples(thing: object, name: str) -> None:
-    examples = doctest.DocTestFinder(recurse=False).find(thing, name, module=_module_of(thing))
+    thing = _member(name)
+    function = _function_of(thing) if name in CALLABLES else thing
+    finder = doctest.DocTestFinder(recurse=False)
+    examples = finder.find(function, name, module=_module_of(function))
     assert examples
     assert examples[0].examples
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     text: list[str] = []
     runner.run(examples[0], out=text.append)
     assert runner.failures == 0, "".join(text)
+
+
+def _sections(text: str) -> list[str]:
+    """Return the titles of a docstring's sections: lines over a line of dashes."""
+    lines = text.splitlines()
+    return [line for line, below in itertools.pairwise(lines) if line and below == "-" * len(line)]
+
+
+def _entries(text: str, title: str) -> list[str]:
+    """Return the names that a section lists, at the beginning of a line: `name`, `name : type` or `name, name`."""
+    _, _, section = text.partition(f"\n{title}\n{'-' * len(title)}\n")
+    lines = section.splitlines()
+    ends = [number - 1 for number, line in enumerate(lines) if line and set(line) == {"-"}]
+    lines = lines[: ends[0]] if ends else lines
+    heads = [line.partition(" :")[0] for line in lines if line and not line.startswith(" ")]
+    return [name for head in heads for name in head.split(", ")]
+
+
+def _raises(function: object) -> bool:
+    """Return whether a function raises an error by itself, or calls a `require_...` or `_raise_...`."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    calls = [ast.unparse(node.func).rpartition(".")[2] for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    checks = [call for call in calls if call.lstrip("_").startswith(("require_", "raise_"))]
+    return bool(checks) or any(isinstance(node, ast.Raise) for node in ast.walk(tree))
 
 
 def _module_of(thing: object) -> ModuleType:

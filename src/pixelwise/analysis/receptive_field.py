@@ -31,10 +31,35 @@ LARGEST_SIDE = 2**15
 
 
 def receptive_field(model: nn.Module, in_channels: int = 3) -> tuple[float, ...]:
-    """Return the (height, width) in pixels of the image that an output of `model` depends on, `inf` for all of it.
+    """Return the receptive field of a net: the part of the image that one output depends on.
 
-    It is that of the outputs that see most: up-sampling makes it differ by a few pixels from one output to the next.
-    Border and image size do not limit it. Raises `ShapeError` for a net that cannot be traced.
+    Outputs differ by a few pixels where maps are up-sampled; it is that of the outputs that see most. The border and
+    the size of an image do not limit it.
+
+    Parameters
+    ----------
+    model
+        A net that takes images (N, in_channels, H, W).
+    in_channels
+        Channels of the image.
+
+    Returns
+    -------
+    tuple of float
+        (height, width) in pixels, `inf` where an output depends on the whole image.
+
+    Raises
+    ------
+    ShapeError
+        The net cannot be traced.
+
+    Examples
+    --------
+    Two 3x3 convolutions, the first of stride 2:
+
+    >>> from torch import nn
+    >>> receptive_field(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.Conv2d(4, 2, 3, padding=1)))
+    (7.0, 7.0)
     """
     return receptive_fields(model, in_channels)[""]
 

@@ -50,10 +50,35 @@ class Trace:
 
 
 def trace(model: nn.Module, size: tuple[int, int], in_channels: int = 3) -> Trace:
-    """Follow an image of `size` (height, width) through `model` in evaluation mode, computing nothing.
+    """Follow an image through a net in evaluation mode, without computing a value.
 
-    Raises `OptionError` for a size or a number of channels below 1, and `ShapeError` for a net that cannot take an
-    image of that shape, or whose operations depend on its values.
+    Parameters
+    ----------
+    model
+        A net that takes images (N, in_channels, H, W).
+    size
+        (height, width) of the image in pixels.
+    in_channels
+        Channels of the image.
+
+    Returns
+    -------
+    Trace
+        For each module, by its path in `model`, the shape and the receptive field of its output; and the products that
+        were counted.
+
+    Raises
+    ------
+    OptionError
+        The size or the number of channels is below 1.
+    ShapeError
+        The net cannot take an image of that size, or its operations depend on the image's values.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> trace(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2)), (32, 48)).outputs["0"].shape
+    (1, 4, 15, 23)
     """
     if min(size) < 1 or in_channels < 1:
         raise OptionError("size", f"{in_channels} x {size[0]} x {size[1]}", "sides of at least 1", "Give a larger one.")

@@ -28,19 +28,20 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Names and colours of the classes. The position is the class index.
+    """Names and colours of the classes. A class's position is its class index.
 
     Parameters
     ----------
     names
-        One to 255 different names, each a line of text.
+        1 to 255 different names. Each is one line of text, of at most 1000 characters.
     colors
-        As many RGB colours, 0..255.
+        One RGB colour a class: three integers in 0..255.
 
     Raises
     ------
     DataError
-        There is no class or there are more than 255, a name is empty or stands twice, or a colour is outside 0..255.
+        There are no classes or more than 255, a name is empty, repeated, too long or on several lines, the number of
+        colours is not that of the names, or a colour is outside 0..255.
 
     Examples
     --------
@@ -78,10 +79,23 @@ class ClassMap:
 
     @property
     def num_classes(self) -> int:
+        """The number of classes.
+
+        Examples
+        --------
+        >>> ClassMap.from_names(["sky", "road"]).num_classes
+        2
+        """
         return len(self.names)
 
     def palette(self) -> npt.NDArray[np.uint8]:
-        """Return a (256, 3) uint8 table from label-map values to RGB; values beyond the classes are black.
+        """Return the table of colours that turns a label map into a picture: `palette()[label_map]`.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (256, 3), the RGB colour of each value of a label map. Values that are no class index, such as
+            `IGNORE_INDEX`, are black.
 
         Examples
         --------
@@ -93,7 +107,12 @@ class ClassMap:
         return table
 
     def to_dict(self) -> list[dict[str, Any]]:
-        """Return `[{"name": ..., "color": [r, g, b]}, ...]`, as `classes.yaml` and model files hold it.
+        """Return the classes as plain data, the form that `classes.yaml` and model files store.
+
+        Returns
+        -------
+        list of dict
+            One `{"name": ..., "color": [red, green, blue]}` a class, in the order of the class indices.
 
         Examples
         --------
@@ -104,7 +123,22 @@ class ClassMap:
 
     @classmethod
     def from_dict(cls, entries: list[dict[str, Any]]) -> ClassMap:
-        """Read what `to_dict` wrote; an entry without a colour gets one from `distinct_colors`.
+        """Return the classes that `to_dict` describes.
+
+        Parameters
+        ----------
+        entries
+            One `{"name": ..., "color": [red, green, blue]}` a class. A class without `"color"` gets a colour that is
+            easy to tell from the others.
+
+        Returns
+        -------
+        ClassMap
+
+        Raises
+        ------
+        DataError
+            The entries are no valid classes (see `ClassMap`).
 
         Examples
         --------
@@ -119,7 +153,21 @@ class ClassMap:
 
     @classmethod
     def from_names(cls, names: list[str] | tuple[str, ...]) -> ClassMap:
-        """Return the classes of these names in colours that are easy to tell apart.
+        """Return the classes of these names, in colours that are easy to tell apart.
+
+        Parameters
+        ----------
+        names
+            1 to 255 different names.
+
+        Returns
+        -------
+        ClassMap
+
+        Raises
+        ------
+        DataError
+            The names are no valid names of classes (see `ClassMap`).
 
         Examples
         --------

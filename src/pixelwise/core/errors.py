@@ -6,14 +6,31 @@ from pathlib import Path
 
 
 class PixelwiseError(Exception):
-    """A mistake in what pixelwise was given; the base of all other errors. The message says how to correct it.
+    """A mistake in what pixelwise was given; the base class of all its errors.
 
-    The command line prints the message and exits with code 2.
+    The message reads "where: found ...; expected .... remedy". The command line prints it and exits with code 2.
 
     Parameters
     ----------
-    where The file, directory or parameter that is wrong. found, expected The ends of the sentences "found ..." and
-        "expected ...". remedy One full sentence that says what to do.
+    where
+        The file, directory or parameter that is wrong. Parameters have their names in Python.
+    found
+        What was found, as the end of "found ...".
+    expected
+        What was expected, as the end of "expected ...".
+    remedy
+        What to do: one or more full sentences.
+
+    Attributes
+    ----------
+    where : str
+        The parameter of this name, as text.
+    found : str
+        The parameter of this name.
+    expected : str
+        The parameter of this name.
+    remedy : str
+        The parameter of this name.
 
     Examples
     --------

@@ -56,20 +56,27 @@ class Item:
     Parameters
     ----------
     name
-        Distinct within its split; files that are written for the image are called so.
+        Distinct within its split. Files that are written for the image bear this name.
     image
-        The image's file, or a page of one (see `pixelwise.raster.stack`).
+        The file of the image, or a page of one (see `pixelwise.raster.stack`).
     mask, instances
-        The files of its classes and of its objects, `None` where there is none.
+        The files of its classes and of its objects; `None` where there is none.
     auto_split
         Whether pixelwise chose its split, since the data name none.
     more
-        Masks that are united with `mask`.
+        Further masks, which are united with `mask`.
     entry
-        What `mask` calls the image, where it is an annotation file that labels several.
+        The name of the image in `mask`, where that is an annotation file of several images.
     held_out
         Whether its labels are those held out for validation (see `pixelwise.data.label_regions`), or the others; `None`
         for all of them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> item = Item("street", Path("images/street.jpg"), mask=Path("masks/street.png"))
+    >>> item.mask.name, item.instances
+    ('street.png', None)
     """
 
     name: str
@@ -197,10 +204,15 @@ class Dataset:
         name
             `"train"`, `"val"` or `"test"`.
 
+        Returns
+        -------
+        Dataset
+            Its only split is `name`.
+
         Raises
         ------
         OptionError
-            The data have no such split.
+            The data set has no such split.
 
         Examples
         --------
@@ -216,12 +228,39 @@ class Dataset:
 
     @property
     def channels(self) -> int:
-        """How many channels the images have."""
+        """The number of channels of the images: 3 for RGB, else the number of bands.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> pw.open_dataset("photos").channels
+        3
+        """
         return channel_count(self.bands)
 
     def with_bands(self, numbers: Sequence[int]) -> Dataset:
-        """Return this data set with these bands of its files, counted from 1, as channels: in the range of values that
-        the training images show, or all of them where there are none. Raises as `measure_bands`.
+        """Return this data set with other bands of its files as the channels of the images.
+
+        The value range of each band, which becomes 0..255, is measured on the training images, or on all images where
+        there are none. Images of 8 bits keep their values.
+
+        Parameters
+        ----------
+        numbers
+            The numbers of the bands, counted from 1, in the order of the channels.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ImageError
+            No image can be read, or none has these bands.
+        OptionError
+            There are no images, or `numbers` are not 1 or more different numbers from 1.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -234,8 +273,15 @@ class Dataset:
         return replace(self, bands=measure_bands([item.image for item in items], numbers))
 
     def with_value_range(self) -> Dataset:
-        """Return this data set with the range of values that its training images show where they have more than 8 bits,
-        or all images of it where there are none to train on.
+        """Return this data set with the value range of its training images, which becomes 0..255.
+
+        The range is measured on images of more than 8 bits: those of `train`, or all images where there are none to
+        train on. A data set of bands, or one that has a value range, is returned unchanged.
+
+        Returns
+        -------
+        Dataset
+            Its `value_range` is `None` where all images have 8 bits.
 
         Examples
         --------
@@ -250,7 +296,24 @@ class Dataset:
         return replace(self, value_range=measure_range([item.image for item in items]))
 
     def read_image(self, item: Item) -> UInt8:
-        """Read one item's image. Raises `ImageError` where that is not possible.
+        """Read the image of an item.
+
+        Parameters
+        ----------
+        item
+            An item of this data set.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width, channels).
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -262,7 +325,24 @@ class Dataset:
         return read_channels(item.image, self.bands, self.value_range)
 
     def read_stored(self, item: Item) -> npt.NDArray[np.generic]:
-        """Read one item's image as it is stored, (height, width, channels). Raises as `read_image`.
+        """Read the image of an item with the values that its file stores.
+
+        Parameters
+        ----------
+        item
+            An item of this data set.
+
+        Returns
+        -------
+        numpy.ndarray
+            (height, width, channels), in the dtype of the file.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -274,7 +354,24 @@ class Dataset:
         return read_stored(item.image, self.bands)
 
     def image_size(self, item: Item) -> tuple[int, int]:
-        """Return the (height, width) of one item's image, from the file's header. Raises as `read_image`.
+        """Return the size of an item's image. Only the header of the file is read.
+
+        Parameters
+        ----------
+        item
+            An item of this data set.
+
+        Returns
+        -------
+        tuple of int
+            (height, width) in pixels.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -286,11 +383,30 @@ class Dataset:
         return image_size(item.image) if self.bands is None else band_size(item.image)
 
     def read(self, item: Item) -> Sample:
-        """Read one item's files.
+        """Read the image and the labels of an item.
 
-        Raises `ImageError` for an image or mask file that cannot be read and `MaskError` for a mask that is missing,
-        holds values that are no classes, or differs from its image in size. Where other images have files of object ids
-        and this one, partly labelled, has none, none of its objects is known.
+        Where other images have files of object ids and this one, which is labelled in part, has none, its instance map
+        is 0 everywhere: none of its objects is known.
+
+        Parameters
+        ----------
+        item
+            An item of this data set.
+
+        Returns
+        -------
+        Sample
+            `image`, uint8 (height, width, channels); `label_map`, uint8 (height, width); `instance_map`, int32 (height,
+            width) or `None`.
+
+        Raises
+        ------
+        ImageError
+            The image or the mask file cannot be read.
+        MaskError
+            The mask is missing, holds values that are no classes, or differs from the image in size.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -309,7 +425,24 @@ class Dataset:
         return Sample(image, labels.label_map, instance_map)
 
     def read_unlabelled(self, item: Item) -> Sample:
-        """Read an item's image, with a label map without labels. Raises `ImageError` if it cannot be read.
+        """Read the image of an item, with a label map in which every pixel is ignored.
+
+        Parameters
+        ----------
+        item
+            An item of this data set, also one of `unlabelled`.
+
+        Returns
+        -------
+        Sample
+            Without an instance map.
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -322,7 +455,14 @@ class Dataset:
         return Sample(image, np.full(image.shape[:2], IGNORE_INDEX, np.uint8))
 
     def items(self) -> Iterator[tuple[str, Item]]:
-        """Yield (split, item) over all splits.
+        """Iterate over the items of all splits, without reading their files.
+
+        Yields
+        ------
+        split : str
+            The name of the item's split.
+        item : Item
+            The item.
 
         Examples
         --------
@@ -336,7 +476,16 @@ class Dataset:
                 yield split, item
 
     def without(self, images: set[Path]) -> Dataset:
-        """Return this data set without the items whose image is among `images`.
+        """Return this data set without some of its images.
+
+        Parameters
+        ----------
+        images
+            The paths of the images to leave out, as `Item.image` has them. Paths of no item have no effect.
+
+        Returns
+        -------
+        Dataset
 
         Examples
         --------

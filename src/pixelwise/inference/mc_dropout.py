@@ -66,7 +66,19 @@ class MonteCarloDropout:
             raise OptionError("seed", str(self.seed), "at least 0", "Leave it out for 0.")
 
     def seed_of(self, number: int, tile: int) -> int:
-        """Return the seed of the engine's dropout in pass `number` over `tile`: 1..2**32 - 1.
+        """Return the seed of the engine's dropout in one pass over one tile.
+
+        Parameters
+        ----------
+        number
+            The number of the pass, from 0.
+        tile
+            The number of the tile, from 0.
+
+        Returns
+        -------
+        int
+            1..2**32 - 1. It depends on `seed`, `number` and `tile` alone.
 
         Examples
         --------

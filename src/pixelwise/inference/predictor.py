@@ -34,15 +34,15 @@ Float32 = npt.NDArray[np.float32]
 
 
 class Predictor:
-    """A model, ready to predict. `load` makes one of a model file.
+    """A model, ready to predict. `load` makes one from a model file.
 
     An image with a side beyond `info.tile` is cut into tiles that overlap and are blended. Any number of threads may
-    predict at the same time; with `at_once` of them the cores are used best.
+    predict at the same time; `at_once` of them use the cores best.
 
     Parameters
     ----------
     engine
-        What turns images into logits.
+        Computes logits from images.
     info
         The metadata of the model.
     path
@@ -54,10 +54,20 @@ class Predictor:
     ----------
     info : ModelInfo
         The metadata of the model: its net, classes, tiles, bands.
-    classes : ClassMap
-        Names and colours of the classes.
+    path : Path or None
+        The model file.
+    at_once : int
+        The parameter of this name.
+    engine : Engine
+        Computes logits from images of any size, or of `engine.input_side`.
+    tiling : Tiling
+        Side, overlap and stride of the tiles, in pixels.
     decoding : Decoding
-        What turns logits into label maps and objects.
+        Makes label maps and objects from logits.
+    thresholds : dict
+        The thresholds of `with_thresholds` by class index; empty without any.
+    has_tta : bool
+        Whether it predicts with test-time augmentation (see `with_tta`).
 
     Examples
     --------
@@ -87,12 +97,30 @@ class Predictor:
 
     @property
     def classes(self) -> ClassMap:
+        """Names and colours of the classes, a `ClassMap`.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> pw.load("runs/photos").classes.names
+        ('background', 'square')
+        """
         return self.info.classes
 
     def with_tta(self) -> Predictor:
-        """Return a predictor with test-time augmentation: the mean over three sizes of an image and its mirror image.
+        """Return a predictor with test-time augmentation.
 
-        It takes six times the work (see `AugmentedEngine`). Raises `OptionError` for an engine of a fixed input size.
+        Its logits are the mean over the image at 0.75, 1 and 1.25 times its size and the mirror images of these three:
+        six times the computation.
+
+        Returns
+        -------
+        Predictor
+
+        Raises
+        ------
+        OptionError
+            The engine takes images of one size only.
 
         Examples
         --------
@@ -117,13 +145,17 @@ class Predictor:
         Parameters
         ----------
         thresholds
-            By name of class, between 0 and 1: the class has the pixels where its probability reaches this, and no
-            others (see `apply_thresholds`).
+            By name of class, between 0 and 1: the class has the pixels where its probability reaches the threshold, and
+            no others (see `apply_thresholds`).
+
+        Returns
+        -------
+        Predictor
 
         Raises
         ------
         OptionError
-            The model sees objects, has no class of a name, or all its classes have a threshold.
+            The model segments objects, has no class of a given name, or every class has a threshold.
 
         Examples
         --------
@@ -143,9 +175,24 @@ class Predictor:
         return changed
 
     def read(self, path: Path) -> UInt8:
-        """Return a file's image in the channels of the model, uint8 (height, width, C).
+        """Read an image file in the channels of the model.
 
-        Raises `ImageError` where it cannot be read, and `MissingDependencyError` for bands without rasterio.
+        Parameters
+        ----------
+        path
+            The file, or a page or frame in one, counted from 0 (`clip.gif/2`).
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width, C).
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -237,7 +284,29 @@ class Predictor:
     def predict_file(
         self, path: Path, sampling: MonteCarloDropout | None = None, *, probabilities: bool = False
     ) -> Result:
-        """Predict an image file as `predict` does, without a word on further pages or frames of it.
+        """Predict an image file as `predict` does, without its warning about further pages or frames.
+
+        Parameters
+        ----------
+        path
+            The file, or a page or frame in one, counted from 0 (`clip.gif/2`).
+        sampling, probabilities
+            As for `predict`.
+
+        Returns
+        -------
+        Result
+
+        Raises
+        ------
+        ImageError
+            The file cannot be read, or values are outside their range.
+        OptionError
+            `sampling` is asked of a model without dropout, or of a model of objects.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
+        MissingDependencyError
+            rasterio, which reads bands, is not installed.
 
         Examples
         --------
@@ -257,20 +326,29 @@ class Predictor:
         *,
         probabilities: bool = False,
     ) -> Iterator[Result]:
-        """Yield the result of each image, in order; other threads read and predict the next ones meanwhile.
+        """Predict several images. Other threads read and predict the next images meanwhile.
 
         Parameters
         ----------
         images
-            Images as `predict` takes them, or the path of a folder. Each page of a TIFF and frame of an animation in a
-            folder is an image.
+            Images as `predict` takes them, or the path of a folder. Each page of a TIFF and each frame of an animation
+            in a folder is an image.
         sampling, probabilities
             As for `predict`.
+
+        Yields
+        ------
+        Result
+            The result of each image, in the order of `images`.
 
         Raises
         ------
         DataError
             A folder has no image.
+        OptionError
+            `images` is a single image, or has a list or folder among its images.
+        PixelwiseError
+            An image cannot be predicted: the errors of `predict`, when its turn comes.
 
         Examples
         --------
@@ -297,7 +375,24 @@ class Predictor:
         return Result(pixels, label_map, self.info, compute, instances=objects, source=source)
 
     def label_map(self, image: UInt8) -> UInt8:
-        """Return the class indices, uint8 (height, width), of an image uint8 (height, width, C). Raises as `decode`.
+        """Return the class of each pixel of an image.
+
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C).
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width), class indices.
+
+        Raises
+        ------
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
 
         Examples
         --------
@@ -310,10 +405,29 @@ class Predictor:
         return self.decode(image)[0]
 
     def decode(self, image: UInt8) -> tuple[UInt8, Objects | None]:
-        """Return the class indices, uint8 (height, width), and the objects, `None` of a model that sees none.
+        """Return the class of each pixel of an image, and its objects.
 
-        image: uint8 (height, width, C). A large one goes through the engine in tiles: memory grows by a byte a pixel,
-        not by a score for each class. Raises `ShapeError` for another shape or dtype, or an image without pixels.
+        A large image goes through the engine in tiles. Memory then grows by one byte a pixel, and by four more for the
+        objects, not by a score for each class.
+
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C).
+
+        Returns
+        -------
+        label_map : numpy.ndarray
+            uint8 (height, width), class indices.
+        objects : Objects or None
+            The objects; `None` for a semantic model.
+
+        Raises
+        ------
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
 
         Examples
         --------
@@ -336,9 +450,25 @@ class Predictor:
         return decoding.decode(stitch_blocks(self.engine, image, self.tiling), size)
 
     def logits(self, image: UInt8) -> Float32:
-        """Return float32 (K, height, width): scores of classes and, of an instance model, heat and offsets.
+        """Return the logits of an image.
 
-        Raises as `decode`.
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C).
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (K, height, width), the scores of K classes. A model of objects has three more channels: the heat of
+            centres, and the offsets (down, right) to them in pixels.
+
+        Raises
+        ------
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
 
         Examples
         --------
@@ -352,18 +482,67 @@ class Predictor:
         return stitch_logits(self.engine, image, self.tiling)
 
     def blocks(self, image: Image, from_row: int = 0) -> Iterator[Block]:
-        """Yield the logits of an image uint8 (height, width, C) block by block, beginning with those that hold
-        `from_row`.
+        """Iterate over the logits of an image in blocks, so that those of a large image are never in memory at once.
 
-        Neither the logits of a large image nor an image that is read in parts are ever held whole. Raises as `decode`,
-        and what reading a part of the image raises.
+        An image that is read in parts is not held whole, either.
+
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C), or what reads parts of such an image: `image[rows, columns]` of two slices.
+        from_row
+            Begin with the blocks that hold this row; the earlier ones are neither read nor computed.
+
+        Yields
+        ------
+        Block
+            `row`, `column`, and `logits`, float32 (channels, height, width) (see `logits`). Blocks come row by row,
+            from left to right, and cover each pixel once.
+
+        Raises
+        ------
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
+        ImageError
+            A part of the image cannot be read.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pixelwise as pw
+        >>> model = pw.load("runs/photos")
+        >>> [(block.row, block.column, block.logits.shape) for block in model.blocks(np.zeros((50, 70, 3), np.uint8))]
+        [(0, 0, (2, 50, 70))]
         """
         self._require_image(image)
         return stitch_blocks(self.engine, image, self.tiling, from_row=from_row)
 
     def label_blocks(self, image: Image, from_row: int = 0) -> Iterator[LabelBlock] | None:
-        """Return the labels of an image in blocks as the engine makes them; `None` where it gives logits alone, or a
-        label is more than the class with the highest score. Raises as `decode`.
+        """Return an iterator over the label map of an image in blocks, where the engine computes labels by itself.
+
+        Parameters
+        ----------
+        image
+            As for `blocks`.
+        from_row
+            Begin with the blocks that hold this row.
+
+        Returns
+        -------
+        iterator of LabelBlock, or None
+            Blocks with `row`, `column` and `labels`, uint8 (height, width), in the order of `blocks`. `None` where the
+            engine gives logits only, or where a label is not simply the class with the highest score.
+
+        Raises
+        ------
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
+        ImageError
+            A part of the image cannot be read.
 
         Examples
         --------
@@ -379,10 +558,51 @@ class Predictor:
         return self.engine.label_blocks(image, self.tiling, from_row)
 
     def label_map_and_variance(self, image: UInt8, sampling: MonteCarloDropout) -> tuple[UInt8, Float32]:
-        """Return the label map of the mean probabilities of several passes with dropout on, and their variance.
+        """Predict an image by several passes with dropout on.
 
-        The variance, float32 (height, width), is that of a class's probability over the passes, averaged over the
-        classes: 0..0.25. Tiled as `decode` is; raises as `predict`.
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C).
+        sampling
+            How many passes, and their seed.
+
+        Returns
+        -------
+        label_map : numpy.ndarray
+            uint8 (height, width), class indices, from the mean of the passes' probabilities.
+        variance : numpy.ndarray
+            float32 (height, width), 0..0.25: the variance of each class's probability over the passes, averaged over
+            the classes.
+
+        Raises
+        ------
+        OptionError
+            The model has no dropout, or it segments objects.
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
+
+        Examples
+        --------
+        With an engine that drops the score of the first class in half of the passes:
+
+        >>> import numpy as np
+        >>> import pixelwise as pw
+        >>> class DroppedFirst(pw.Engine):
+        ...     can_sample = True
+        ...     def __call__(self, images):
+        ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
+        ...     def sample(self, images, seed):
+        ...         return self(images) * np.array([seed % 2, 1], np.float32)[:, None, None]
+        >>> predictor = pw.Predictor(DroppedFirst(), pw.load("runs/photos").info)
+        >>> image = np.array([[[250, 0, 0], [0, 250, 0]]], np.uint8)  # a red and a green pixel
+        >>> label_map, variance = predictor.label_map_and_variance(image, pw.MonteCarloDropout(passes=20))
+        >>> label_map.tolist()
+        [[0, 1]]
+        >>> variance.round(2)
+        array([[0.06, 0.  ]], dtype=float32)
         """
         if self.decoding.has_objects:
             raise OptionError("sampling", "an instance model", "a semantic one", "Leave `sampling` out.")
@@ -395,9 +615,28 @@ class Predictor:
         return label_map, variance
 
     def probabilities(self, image: UInt8, sampling: MonteCarloDropout | None = None) -> Float32:
-        """Return float32 (K, height, width) that sum to 1 over the K classes, with `sampling` the mean of its passes.
+        """Return the probability of each class at each pixel.
 
-        Raises as `predict`.
+        Parameters
+        ----------
+        image
+            uint8 (height, width, C).
+        sampling
+            Average the probabilities of several passes with dropout on.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (K, height, width), 0..1, that sum to 1 over the K classes.
+
+        Raises
+        ------
+        OptionError
+            `sampling` is asked of a model without dropout.
+        ShapeError
+            The image has another shape or dtype, or no pixels.
+        ModelFileError
+            The model fails on the image, or gives scores that are no finite numbers.
 
         Examples
         --------

@@ -87,24 +87,44 @@ class Result:
 
     @cached_property
     def probabilities(self) -> Float32:
-        """float32 (K, height, width) that sum to 1 over the K classes.
+        """The probability of each class at each pixel, float32 (K, height, width), which sum to 1 over the K classes.
 
-        Unless `predict` kept them they are computed now, by running the model once more.
+        Unless `predict` was asked to keep them, the first access computes them by running the model once more.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> result = pw.load("runs/photos").predict("photo.jpg")
+        >>> result.probabilities.shape
+        (2, 64, 96)
         """
         return self.compute_probabilities()
 
     @cached_property
     def mask_classes(self) -> npt.NDArray[np.int32]:
-        """The class index of each mask, int32 (n,)."""
+        """The class index of each mask, int32 (n,).
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> pw.load("runs/photos").predict("photo.jpg").mask_classes  # of a semantic model: each class once
+        array([0, 1], dtype=int32)
+        """
         if self.instances is not None:
             return self.instances.class_index
         return np.arange(self.info.classes.num_classes, dtype=np.int32)
 
     @property
     def masks(self) -> npt.NDArray[np.bool_]:
-        """The pixels of each object, of a semantic model of each class, boolean (n, height, width).
+        """The pixels of each object, or of each class of a semantic model, boolean (n, height, width).
 
-        It takes a byte a pixel and mask. `polygons` and `instances.instance_map` are smaller.
+        They take n bytes a pixel. `polygons` and `instances.instance_map` are smaller.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> pw.load("runs/photos").predict("photo.jpg").masks.shape
+        (2, 64, 96)
         """
         if self.instances is not None:
             ids = np.arange(1, len(self.instances) + 1, dtype=np.int32)
@@ -115,7 +135,14 @@ class Result:
 
     @property
     def boxes_xyxy(self) -> npt.NDArray[np.int64]:
-        """Left, top, right and bottom edge of each mask in pixels, int64 (n, 4); zeros of a class that is absent."""
+        """The left, top, right and bottom edge of each mask in pixels, int64 (n, 4); zeros for a class that is absent.
+
+        Examples
+        --------
+        >>> import pixelwise as pw
+        >>> pw.load("runs/photos").predict("photo.jpg").boxes_xyxy.shape
+        (2, 4)
+        """
         if self.instances is not None:
             return self.instances.boxes_xyxy()
         boxes = np.zeros((self.info.classes.num_classes, 4), np.int64)
@@ -128,8 +155,11 @@ class Result:
     def polygons(self) -> list[list[Polygon]]:
         """Return the polygons of each mask, along the edges of its pixels.
 
-        A polygon is a list of closed rings float64 (m, 2) of (x, y), in pixels from the image's top left corner, y
-        down: the outer ring first, then those of its holes.
+        Returns
+        -------
+        list of list
+            The polygons of each mask. A polygon is a list of closed rings: the outer ring, then those of its holes. A
+            ring is float64 (m, 2) of points (x, y), in pixels from the top left corner of the image, y down.
 
         Examples
         --------
@@ -151,10 +181,14 @@ class Result:
         return of_class
 
     def to_geojson(self) -> dict[str, Any]:
-        """Return a GeoJSON feature collection, as `save("name.geojson")` writes it.
+        """Return the result as GeoJSON, as `save("name.geojson")` writes it.
 
-        Each object, or each 4-connected region of a class, is a feature with its class and area. Coordinates are those
-        of `polygons`, or on earth where the image has a place.
+        Each object, or each 4-connected region of a class, is a feature with its class and area.
+
+        Returns
+        -------
+        dict
+            A feature collection. Coordinates are those of `polygons`, or on earth where the image has a place.
 
         Examples
         --------
@@ -170,10 +204,18 @@ class Result:
         return collection
 
     def to_coco(self) -> list[dict[str, Any]]:
-        """Return the objects as COCO's results, as `save("name_coco.json")` writes them.
+        """Return the objects in COCO's format of results, as `save("name_coco.json")` writes them.
 
-        `image_id` is the stem of the source's name, as a number where it is one; empty without a source. Raises
-        `OptionError` for the result of a semantic model.
+        Returns
+        -------
+        list of dict
+            An entry for each object, with its run-length encoded mask, box and score. `image_id` is the stem of the
+            source's name, as a number where it is one; it is empty without a source. `category_id` is the class index.
+
+        Raises
+        ------
+        OptionError
+            The result is of a semantic model.
 
         Examples
         --------
@@ -188,27 +230,27 @@ class Result:
         return coco_results(self, "" if self.source is None else self.source.stem)
 
     def save(self, path: str | Path, as_: str | None = None) -> Path:
-        """Write the result to a file, whole or not at all.
+        """Write the result to a file. The file appears whole or not at all.
 
         Parameters
         ----------
         path
-            The file. Its folder is made where it is missing; a file that is there is replaced.
+            The file. A missing folder is created; an existing file is replaced.
         as_
-            The name of a writer: mask, overlay, geojson, coco, or another of `WRITERS`. Without it the ending
-            of the path decides: `.png` is a mask, `_overlay.png` an overlay, `.geojson` GeoJSON, `_coco.json` COCO.
+            The name of a writer: mask, overlay, geojson, coco, or another of `WRITERS`. Without it the ending of the
+            path decides: `.png` is a mask, `_overlay.png` an overlay, `.geojson` GeoJSON, `_coco.json` COCO.
 
         Returns
         -------
         Path
-            The path.
+            `path`.
 
         Raises
         ------
         OptionError
             No writer has this name or ending, or the result lacks what it writes.
         OutputError
-            The disk does not take the file.
+            The file cannot be written.
 
         Examples
         --------
@@ -224,9 +266,13 @@ class Result:
         return path
 
     def overlay(self) -> UInt8:
-        """Return the image under what was predicted, uint8 (height, width, 3): its classes' colours, or its objects.
+        """Return the image with the prediction drawn on it.
 
-        Objects have numbers and colours of their own.
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width, 3): the image tinted by class, or, of a model of objects, with each object outlined in
+            its own colour and numbered.
 
         Examples
         --------
@@ -239,7 +285,16 @@ class Result:
         return task.overlay(to_rgb(self.image), self, self.info.classes, numbered=True)
 
     def require_objects(self) -> Objects:
-        """Return the objects. Raises `OptionError` for the result of a semantic model.
+        """Return the objects of the result.
+
+        Returns
+        -------
+        Objects
+
+        Raises
+        ------
+        OptionError
+            The result is of a semantic model, which has no objects.
 
         Examples
         --------

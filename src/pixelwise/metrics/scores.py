@@ -225,9 +225,26 @@ def row_means(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np
 
 
 def mean_iou(prediction: LabelMap, target: LabelMap, num_classes: int) -> float:
-    """Return the mIoU of one image alone, in 0..1; NaN if none of its pixels counts.
+    """Return the mIoU of one image: the mean, over the classes in either map, of intersection over union.
 
-    prediction, target: label maps, integers (height, width). Raises as `ConfusionMatrix.update`.
+    Parameters
+    ----------
+    prediction, target
+        Label maps, integers (height, width). `IGNORE_INDEX` in `target` marks pixels that do not count.
+    num_classes
+        The number of classes, 1..255.
+
+    Returns
+    -------
+    float
+        The score, in 0..1; NaN if no pixel counts.
+
+    Raises
+    ------
+    ShapeError
+        The shapes or dtypes do not fit.
+    MaskError
+        A value is no class.
 
     Examples
     --------

@@ -14,9 +14,24 @@ _WRONG: Color = (240, 110, 0)
 
 
 def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
-    """Return a label map in the colours of its classes, ignored pixels in black.
+    """Return a label map in the colours of its classes. Ignored pixels are black.
 
-    label_map: uint8 (height, width). Raises `ShapeError` for another shape or dtype.
+    Parameters
+    ----------
+    label_map
+        uint8 (height, width).
+    classes
+        The classes and their colours.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3).
+
+    Raises
+    ------
+    ShapeError
+        The label map has another shape or dtype.
 
     Examples
     --------
@@ -29,7 +44,17 @@ def colorize(label_map: UInt8, classes: ClassMap) -> UInt8:
 
 
 def to_rgb(image: UInt8) -> UInt8:
-    """Return uint8 (height, width, 3) of an image of any number of channels: its first three, or the first as gray.
+    """Return an image of any number of channels as RGB: its first three channels, or, of one or two, the first as gray.
+
+    Parameters
+    ----------
+    image
+        uint8 (height, width, C).
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3). It may share memory with `image`.
 
     Examples
     --------
@@ -40,7 +65,7 @@ def to_rgb(image: UInt8) -> UInt8:
 
 
 def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 0.5) -> UInt8:
-    """Return `image` tinted with the colours of the classes, each region with an edge.
+    """Return an image tinted with the colours of the classes. Each region has an edge.
 
     Background (see `is_tinted`) and ignored pixels show the image. A region beside them has an edge in its full colour
     with a dark line inside; between two classes the edge is a darker shade.
@@ -56,12 +81,17 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
     opacity
         From 0, the image, to 1, the colours.
 
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3).
+
     Raises
     ------
     ShapeError
-        Where the sizes differ.
+        The image or the label map has another shape or dtype, or their sizes differ.
     OptionError
-        For an opacity outside 0..1.
+        The opacity is outside 0..1.
 
     Examples
     --------
@@ -92,6 +122,17 @@ def overlay(image: UInt8, label_map: UInt8, classes: ClassMap, opacity: float = 
 def is_tinted(name: str, color: Color) -> bool:
     """Return whether an overlay shows a class in its colour: not background, and not black, which would only darken.
 
+    Parameters
+    ----------
+    name
+        The name of the class.
+    color
+        Its RGB colour, 0..255.
+
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> is_tinted("background", (90, 90, 90)), is_tinted("road", (90, 90, 90))
@@ -101,9 +142,26 @@ def is_tinted(name: str, color: Color) -> bool:
 
 
 def error_map(image: UInt8, prediction: UInt8, target: UInt8) -> UInt8:
-    """Return `image` in gray with wrong pixels in orange. Pixels that `target` ignores are dimmed.
+    """Return an image in gray with its wrong pixels in orange. Pixels that `target` ignores are dimmed.
 
-    Raises `ShapeError` where the three sizes differ.
+    Parameters
+    ----------
+    image
+        uint8 (height, width, 3).
+    prediction
+        The predicted classes, uint8 (height, width).
+    target
+        The true classes, uint8 (height, width), `IGNORE_INDEX` where they are unknown.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3).
+
+    Raises
+    ------
+    ShapeError
+        An array has another shape or dtype, or the three sizes differ.
 
     Examples
     --------

@@ -12,9 +12,8 @@ from pixelwise.render.drawing import INK, WHITE, Int32, UInt8, blend, load_font,
 OBJECT_COLORS = np.array(distinct_colors(12), np.uint8)
 """The colours of objects, in turn by id."""
 OBJECT_FATES: dict[str, Color] = {"matched": (20, 120, 220), "missed": (250, 225, 60), "invented": (240, 110, 0)}
-"""The colours of matched, missed and invented objects. Colour-blind readers can tell blue, yellow and orange apart; so
-they
-can the lines: solid, dashed with black, and solid around orange and black hatching."""
+"""The colours of matched, missed and invented objects. Colour-blind readers can tell them apart, and the lines differ
+too: solid, dashed with black, and solid around orange and black hatching."""
 _DASH, _HATCH = 10, 8
 """Rows and columns from dash to dash, and from line to line of hatching."""
 _DIGIT_HEIGHT = 10
@@ -24,7 +23,7 @@ _DIGIT_HEIGHT = 10
 def object_overlay(
     image: UInt8, instance_map: Int32, colors: UInt8 | None = None, opacity: float = 0.4, *, numbered: bool = False
 ) -> UInt8:
-    """Return `image` with each object tinted and outlined in a colour.
+    """Return an image with each object tinted and outlined in a colour.
 
     Parameters
     ----------
@@ -33,16 +32,21 @@ def object_overlay(
     instance_map
         int32 (height, width), 0 = no object.
     colors
-        uint8 (n, 3), that of object i + 1 at i; without it `OBJECT_COLORS` in turn.
+        uint8 (n, 3), that of object i + 1 at i; by default `OBJECT_COLORS` in turn.
     opacity
-        That of the tint, 0..1.
+        Opacity of the tint, 0..1.
     numbered
         Whether objects that are large enough show their id.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3).
 
     Raises
     ------
     ShapeError
-        Where the sizes differ.
+        The image has another shape or dtype, or the sizes differ.
 
     Examples
     --------
@@ -74,8 +78,9 @@ def object_errors(
     is_matched: npt.NDArray[np.bool_],
     is_found: npt.NDArray[np.bool_],
 ) -> UInt8:
-    """Return `image` with matched objects (solid lines), invented ones (hatched), and below them missed ones (dashed
-    lines).
+    """Return an image with the matched, invented and missed objects.
+
+    Matched objects have solid lines, invented ones are hatched, and missed ones, below the others, have dashed lines.
 
     Parameters
     ----------
@@ -84,14 +89,19 @@ def object_errors(
     prediction, target
         The predicted and the true objects, int32 (height, width), 0 = no object.
     is_matched
-        Whether predicted object i + 1 is matched, at i.
+        Whether predicted object i + 1 is matched, boolean, at i.
     is_found
-        Whether true object i + 1 is matched, at i.
+        Whether true object i + 1 is matched, boolean, at i.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3), in the colours of `OBJECT_FATES`.
 
     Raises
     ------
     ShapeError
-        Where the sizes differ.
+        The image has another shape or dtype, or the sizes differ.
 
     Examples
     --------

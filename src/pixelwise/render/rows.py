@@ -12,9 +12,24 @@ from pixelwise.render.drawing import INK, TEXT_HEIGHT, UInt8, blank_picture, loa
 
 
 def join_row(images: Sequence[UInt8], gap: int = 8) -> UInt8:
-    """Return pictures of one height in a row, with `gap` white pixels between them.
+    """Join pictures of one height to a row.
 
-    Raises `ShapeError` without a picture, and for heights that differ.
+    Parameters
+    ----------
+    images
+        uint8 (height, width, 3) each, one or more.
+    gap
+        White pixels between them.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, sum of the widths and gaps, 3).
+
+    Raises
+    ------
+    ShapeError
+        There is no picture, one has another shape or dtype, or heights differ.
 
     Examples
     --------
@@ -27,9 +42,24 @@ def join_row(images: Sequence[UInt8], gap: int = 8) -> UInt8:
 
 
 def join_column(images: Sequence[UInt8], gap: int = 8) -> UInt8:
-    """Return pictures of one width in a column, with `gap` white pixels between them.
+    """Join pictures of one width to a column.
 
-    Raises `ShapeError` without a picture, and for widths that differ.
+    Parameters
+    ----------
+    images
+        uint8 (height, width, 3) each, one or more.
+    gap
+        White pixels between them.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (sum of the heights and gaps, width, 3).
+
+    Raises
+    ------
+    ShapeError
+        There is no picture, one has another shape or dtype, or widths differ.
 
     Examples
     --------
@@ -42,9 +72,27 @@ def join_column(images: Sequence[UInt8], gap: int = 8) -> UInt8:
 
 
 def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap: int = 8) -> UInt8:
-    """Return pictures of one height in a row, each above its caption.
+    """Join pictures of one height to a row, each above its caption.
 
-    Raises `ShapeError` for heights that differ, and for another number of captions than of pictures.
+    Parameters
+    ----------
+    images
+        uint8 (height, width, 3) each, one or more.
+    captions
+        A line of text for each picture.
+    gap
+        White pixels between the pictures.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height of the pictures and of a line, sum of the widths and gaps, 3).
+
+    Raises
+    ------
+    ShapeError
+        There is no picture, one has another shape or dtype, heights differ, or there are not as many captions as
+        pictures.
 
     Examples
     --------
@@ -69,9 +117,19 @@ def join_row_with_captions(images: Sequence[UInt8], captions: Sequence[str], gap
 
 
 def legend(classes: ClassMap, width: int) -> UInt8:
-    """Return a picture `width` pixels wide with the colour and the name of every class, in as many lines as needed.
+    """Return a picture with the colour and the name of every class, on as many lines as needed.
 
-    A name too long for a line is cut off.
+    Parameters
+    ----------
+    classes
+        The classes and their colours.
+    width
+        Width of the picture in pixels. A name too long for a line is cut off.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (height, width, 3).
 
     Examples
     --------

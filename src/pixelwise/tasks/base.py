@@ -168,24 +168,31 @@ class ScoreDetails:
 class Task(Protocol):
     """What a net is trained for.
 
-    Every net gives K class scores at each pixel, and after them the channels of its task. Training adds the task's own
-    losses to that of the classes; prediction turns logits into a label map and, of a task with objects, into objects.
-    A task has no state. Prediction loads no torch: a task imports it, and what needs it, within `loss_terms`.
+    Every net gives K class scores at each pixel, and after them the channels of its task. Training adds the losses of
+    the task to that of the classes; prediction turns logits into a label map and, for a task with objects, into
+    objects. A task has no state. Prediction loads no torch: a task imports it, and what needs it, inside `loss_terms`.
 
     Attributes
     ----------
     measure, measure_name
-        The score by which the best weights are kept: its key in `metrics.json`, and what people call it.
+        The score by which the best weights are kept: its key in `metrics.json`, and its name for people.
     channels
-        How many channels the logits have after the class scores.
+        The number of channels of the logits after the class scores.
     has_objects
-        Whether it sees objects. Its data must number them, its channels are the three of
-        `pixelwise.instances.grouping_parameters` (heat of centres, and offsets to them), and a `Grouping` travels in
-        its model files.
+        Whether it predicts objects. Its data must number them, its channels are the three of
+        `pixelwise.instances.grouping_parameters` (heat of centres, and offsets to them), and its model files hold a
+        `Grouping`.
     option_rules
         Options of `train` that do not go with it.
     tables
         How its scores are shown.
+
+    Examples
+    --------
+    >>> from pixelwise.tasks import TASKS
+    >>> task = TASKS["instance"]
+    >>> task.measure, task.channels, task.has_objects
+    ('ap', 3, True)
     """
 
     @property

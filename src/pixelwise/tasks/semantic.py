@@ -37,9 +37,25 @@ Float32 = npt.NDArray[np.float32]
 
 
 class SemanticTask:
-    """A class for each pixel: the one with the highest score (see `pixelwise.tasks.base.Task`).
+    """The semantic task: each pixel has the class with the highest score.
 
-    Other tasks derive from it and override what differs.
+    Other tasks derive from it and override what differs. Its attributes and methods are those of
+    `pixelwise.tasks.base.Task`.
+
+    Attributes
+    ----------
+    measure, measure_name, channels, has_objects, option_rules, tables
+        See `pixelwise.tasks.base.Task`.
+    legend
+        `None`: the colours of its pictures are those of the classes.
+
+    Examples
+    --------
+    >>> scores = np.array([[[0.2, 0.9]], [[0.5, 0.1]]], np.float32)  # 2 classes, 1 row, 2 columns
+    >>> classes = ClassMap.from_names(["ground", "car"])
+    >>> info = ModelInfo("rule", None, "semantic", classes, (0.0,) * 3, (1.0,) * 3, stride=1, tile=64, overlap=0)
+    >>> SemanticTask().labels(scores, info).tolist()
+    [[1, 0]]
     """
 
     measure, measure_name = "miou", "mIoU"

@@ -31,7 +31,20 @@ from pixelwise.training.usable_data import require_text
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run. `train` returns it.
+
+    Attributes
+    ----------
+    path
+        The run directory.
+    measure
+        The name of the score in `metrics.json`: `"miou"`, for an instance model `"ap"`, for a panoptic one `"pq"`.
+    score
+        The score of the model file on `split`, in 0..1; `None` where there are no images to measure on.
+    split
+        `"test"`, or `"val"` without a test split, or `"folds"` for a cross-validation.
+    val_score
+        The highest validation score during the training, by which the weights were chosen.
 
     Examples
     --------
@@ -42,15 +55,10 @@ class Run:
     """
 
     path: Path
-    """The run directory."""
     measure: str = "miou"
-    """What `metrics.json` calls the score: `"miou"`, `"ap"` of an instance model, `"pq"` of a panoptic one."""
     score: float | None = None
-    """Of the model file on `split`, in 0..1; `None` where there are no images to measure on."""
     split: str | None = None
-    """`"test"`, else `"val"`; `"folds"` of a cross-validation."""
     val_score: float | None = None
-    """The highest score on the validation images while the run went on, by which the weights were chosen."""
 
 
 def train(

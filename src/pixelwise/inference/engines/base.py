@@ -71,12 +71,42 @@ class Engine(ABC):
         """
 
     def sample(self, images: UInt8, seed: int) -> Float32:
-        """Return logits as a call does, with dropout on: what is dropped depends on `seed`, 1..2**32 - 1, alone.
+        """Return the logits of a batch of images with dropout on.
+
+        Parameters
+        ----------
+        images
+            uint8 (N, height, width, C), as a call takes them.
+        seed
+            Which units are dropped is a function of this number, 1..2**32 - 1, alone.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, of the shape that a call returns.
 
         Raises
         ------
         OptionError
             The engine or its model has no dropout.
+
+        Examples
+        --------
+        An engine that drops each score with probability 1/2:
+
+        >>> import numpy as np
+        >>> class DroppedScores(Engine):
+        ...     can_sample = True
+        ...     def __call__(self, images):
+        ...         return images[..., :2].transpose(0, 3, 1, 2).astype(np.float32)
+        ...     def sample(self, images, seed):
+        ...         logits = self(images)
+        ...         return 2 * logits * (np.random.default_rng(seed).random(logits.shape) < 0.5)
+        >>> engine, images = DroppedScores(), np.full((1, 2, 2, 3), 9, np.uint8)
+        >>> np.array_equal(engine.sample(images, seed=1), engine.sample(images, seed=1))
+        True
+        >>> np.array_equal(engine.sample(images, seed=1), engine.sample(images, seed=2))
+        False
         """
         remedy = "Use `engine='onnxruntime'`, or leave `sampling` out."
         raise OptionError("sampling", "an engine without dropout", "one that can leave dropout on", remedy)

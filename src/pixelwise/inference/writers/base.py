@@ -47,7 +47,26 @@ class Writer:
     geotiff_ending: str | None = None
 
     def ending_of(self, *, placed: bool) -> str:
-        """Return the ending of the file of an image that lies somewhere on earth, or does not."""
+        """Return the ending of the file that is written of an image.
+
+        Parameters
+        ----------
+        placed
+            Whether the image has a place on earth, so that its file is a GeoTIFF where `geotiff_ending` is given.
+
+        Returns
+        -------
+        str
+            `geotiff_ending` or `ending`.
+
+        Examples
+        --------
+        >>> def write_height(path, result):
+        ...     _ = path.write_bytes(b"...")
+        >>> writer = Writer("_height.png", write_height, geotiff_ending="_height.tif")
+        >>> writer.ending_of(placed=False), writer.ending_of(placed=True)
+        ('_height.png', '_height.tif')
+        """
         return (placed and self.geotiff_ending) or self.ending
 
 

@@ -20,14 +20,29 @@ class Encoder(nn.Module):
     Parameters
     ----------
     net
-        Takes the image and gives the list of maps.
+        Takes the image and returns the list of maps.
     channels
         The channels of each map.
     strides
-        The pixels of the image between neighbouring positions of each map. They ascend; the last strides of a dilated
-        net are equal.
+        The distance in image pixels between neighbouring positions of each map. Strides ascend; the last ones of a
+        dilated net are equal.
     mean, std
-        Of the channel values, in 0..1, that the net's weights were trained with; ImageNet's by default.
+        Mean and standard deviation of the channel values, in 0..1, that the weights were trained with; by default
+        ImageNet's.
+
+    Examples
+    --------
+    >>> class TwoMaps(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.first = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+    ...         self.second = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+    ...     def forward(self, image):
+    ...         fine = self.first(image)
+    ...         return [fine, self.second(fine)]
+    >>> encoder = Encoder(TwoMaps(), channels=[8, 16], strides=[2, 4])
+    >>> [tuple(features.shape) for features in encoder(torch.zeros(1, 3, 32, 64))]
+    [(1, 8, 16, 32), (1, 16, 8, 16)]
     """
 
     def __init__(

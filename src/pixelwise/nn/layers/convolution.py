@@ -23,9 +23,24 @@ WHOLE = "Give the channels of the maps, and 1 for a stride that keeps the sides.
 
 
 def span(kernel_size: int, dilation: int = 1) -> int:
-    """Return how many pixels a side of the kernel reaches over: d (k - 1) + 1.
+    """Return how many pixels a kernel spans along a side: d (k - 1) + 1.
 
-    Raises `OptionError` for a kernel size or dilation below 1.
+    Parameters
+    ----------
+    kernel_size
+        k, the number of taps along a side.
+    dilation
+        d, the distance in pixels between neighbouring taps.
+
+    Returns
+    -------
+    int
+        The span in pixels.
+
+    Raises
+    ------
+    OptionError
+        The kernel size or the dilation is no whole number of at least 1.
 
     Examples
     --------
@@ -41,10 +56,33 @@ def span(kernel_size: int, dilation: int = 1) -> int:
 def dilated_convolution(
     in_channels: int, out_channels: int, kernel_size: int = 3, *, dilation: int, stride: int = 1
 ) -> nn.Conv2d:
-    """Return a convolution with dilation - 1 pixels left out between its taps.
+    """Make a convolution that leaves out dilation - 1 pixels between its taps: a wider view with the same weights.
 
-    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). The receptive field grows with the
-    dilation, the weights do not. Raises `OptionError` for an even kernel size or a number below 1.
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)), padded by zeros, without bias.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels of the input and of the output.
+    kernel_size
+        Taps along a side, an odd number.
+    dilation
+        Distance in pixels between neighbouring taps; 1 is a plain convolution.
+    stride
+        Distance in input pixels between neighbouring output pixels.
+
+    Returns
+    -------
+    nn.Conv2d
+
+    Raises
+    ------
+    OptionError
+        The kernel size is even, or a number is below 1.
+
+    References
+    ----------
+    Yu & Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", ICLR 2016, arXiv:1511.07122.
 
     Examples
     --------
@@ -62,10 +100,33 @@ def dilated_convolution(
 
 
 def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int = 1, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution with one spatial filter a channel: channels do not mix.
+    """Make a convolution with one spatial filter a channel: channels do not mix.
 
-    (N, channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even kernel
-    size or a number below 1.
+    (N, channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)), padded by zeros, without bias.
+
+    Parameters
+    ----------
+    channels
+        Channels of the input and of the output.
+    kernel_size
+        Taps along a side, an odd number.
+    dilation
+        Distance in pixels between neighbouring taps.
+    stride
+        Distance in input pixels between neighbouring output pixels.
+
+    Returns
+    -------
+    nn.Conv2d
+
+    Raises
+    ------
+    OptionError
+        The kernel size is even, or a number is below 1.
+
+    References
+    ----------
+    Howard et al., "MobileNets", 2017, arXiv:1704.04861, section 3.1.
 
     Examples
     --------
@@ -83,10 +144,34 @@ def depthwise_convolution(channels: int, kernel_size: int = 3, *, dilation: int 
 def depthwise_separable_convolution(
     in_channels: int, out_channels: int, kernel_size: int = 3, *, dilation: int = 1, stride: int = 1
 ) -> nn.Sequential:
-    """Return a depthwise convolution and a 1x1 convolution across channels, at 1 / C_out + 1 / k² of the plain cost.
+    """Make a depthwise convolution followed by a 1x1 convolution, at 1 / C_out + 1 / k² of the cost of a plain one.
 
-    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)). Raises `OptionError` for an even
-    kernel size or a number below 1.
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)), padded by zeros, without bias.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        Channels of the input and of the output, C_out.
+    kernel_size
+        k, the taps along a side of the depthwise convolution, an odd number.
+    dilation
+        Distance in pixels between neighbouring taps.
+    stride
+        Distance in input pixels between neighbouring output pixels.
+
+    Returns
+    -------
+    nn.Sequential
+        The two convolutions, without normalisation or activation between them.
+
+    Raises
+    ------
+    OptionError
+        The kernel size is even, or a number is below 1.
+
+    References
+    ----------
+    Howard et al., "MobileNets", 2017, arXiv:1704.04861, section 3.1.
 
     Examples
     --------

@@ -31,11 +31,30 @@ LARGEST = 4096
 def convolution_matrix(
     kernel: torch.Tensor, size: tuple[int, int], *, padding: tuple[int, int] = (0, 0), stride: int = 1
 ) -> torch.Tensor:
-    """Return the matrix (H' * W', H * W) of `F.conv2d` with `kernel` (kh, kw) on flattened planes of `size` (H, W).
+    """Return the matrix by which a convolution without bias multiplies flattened planes.
 
-    `padding` is (rows, columns) of zeros on each side. The matrix has the kernel's dtype; its transpose is that of
-    `F.conv_transpose2d`. Raises `ShapeError` for a kernel that is no plane or does not fit, or a plane of over 4096
-    pixels.
+    Its transpose is the matrix of the transposed convolution, `F.conv_transpose2d`.
+
+    Parameters
+    ----------
+    kernel
+        One plane of weights, float (kh, kw), as `F.conv2d` takes it: not flipped.
+    size
+        (H, W), the size of the input planes, of at most 4096 pixels.
+    padding
+        Rows of zeros above and below, and columns of zeros at the left and the right.
+    stride
+        Distance in input pixels between neighbouring output pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        (H' * W', H * W), in the dtype of the kernel; (H', W') is the size of the output planes.
+
+    Raises
+    ------
+    ShapeError
+        The kernel is not one plane of floats or does not fit, or the planes have over 4096 pixels.
 
     Examples
     --------
@@ -59,12 +78,36 @@ def convolution_matrix(
 def deconvolve(
     convolved: torch.Tensor, kernel: torch.Tensor, *, padding: tuple[int, int] = (0, 0), regularisation: float = 0.0
 ) -> torch.Tensor:
-    """Return the planes (N, C, H, W) whose `F.conv2d` with `kernel` (kh, kw) and `padding` is `convolved`.
+    """Return the planes whose convolution, with zeros outside, is given.
 
-    `convolved` is (N, C, H', W'), every channel convolved by the one kernel; H = H' + kh - 1 - 2 * padding[0]. Solved
-    in float64 by a singular value decomposition, whose time grows with (H * W)³: for small planes. Raises `OptionError`
-    for a convolution without inverse and no regularisation, `ShapeError` for shapes that do not fit or more than
-    4096 pixels.
+    Solved in float64 by a singular value decomposition, whose time grows with (H * W)³: for small planes.
+
+    Parameters
+    ----------
+    convolved
+        Float (N, C, H', W'). All channels were convolved by the one kernel.
+    kernel
+        Float (kh, kw), as `F.conv2d` takes it: not flipped.
+    padding
+        Rows and columns of zeros that the convolution added on each side.
+    regularisation
+        λ of (Aᵀ A + λ)⁻¹ Aᵀ y, 0 or above; 0 is the inverse itself.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, H, W) in the dtype of `convolved`, with H = H' + kh - 1 - 2 * padding[0] and W alike.
+
+    Raises
+    ------
+    OptionError
+        The convolution has no inverse and `regularisation` is 0, or `regularisation` is negative or infinite.
+    ShapeError
+        The shapes do not fit, or the planes have over 4096 pixels.
+
+    References
+    ----------
+    A. N. Tikhonov & V. Y. Arsenin, "Solutions of Ill-Posed Problems", 1977.
 
     Examples
     --------
@@ -92,9 +135,25 @@ def deconvolve(
 
 
 def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
-    """Convolve every channel of (N, C, H, W) with `kernel` (kh, kw), the plane going on at its other side; same size.
+    """Convolve every channel with one kernel. The border is circular: the plane goes on at its other side.
 
-    The kernel's middle, (kh // 2, kw // 2), lies on the output pixel. Raises `ShapeError` for shapes that do not fit.
+    Parameters
+    ----------
+    features
+        Float (N, C, H, W).
+    kernel
+        Float (kh, kw), no larger than the planes, not flipped. Its middle, (kh // 2, kw // 2), lies on the output
+        pixel.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, H, W) in the dtype of `features`. Computed in float64.
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit.
 
     Examples
     --------
@@ -108,10 +167,32 @@ def convolve_circular(features: torch.Tensor, kernel: torch.Tensor) -> torch.Ten
 
 
 def deconvolve_circular(convolved: torch.Tensor, kernel: torch.Tensor, *, regularisation: float = 0.0) -> torch.Tensor:
-    """Return the planes (N, C, H, W) whose `convolve_circular` with `kernel` (kh, kw) is `convolved`, of one shape.
+    """Return the planes whose `convolve_circular` is given: a division in Fourier space, for planes of any size.
 
-    A division in Fourier space, of any size. Raises `OptionError` for a kernel whose spectrum has zeros and no
-    regularisation, `ShapeError` for shapes that do not fit.
+    Parameters
+    ----------
+    convolved
+        Float (N, C, H, W). All channels were convolved by the one kernel.
+    kernel
+        Float (kh, kw), as `convolve_circular` takes it.
+    regularisation
+        λ, 0 or above. Each frequency is multiplied by conj(k) / (|k|² + λ), where k is the kernel's spectrum there.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, H, W) in the dtype of `convolved`. Computed in float64.
+
+    Raises
+    ------
+    OptionError
+        The kernel's spectrum has zeros and `regularisation` is 0, or `regularisation` is negative or infinite.
+    ShapeError
+        The shapes do not fit.
+
+    References
+    ----------
+    N. Wiener, "Extrapolation, Interpolation, and Smoothing of Stationary Time Series", 1949.
 
     Examples
     --------

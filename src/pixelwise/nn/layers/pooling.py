@@ -16,9 +16,28 @@ from pixelwise.nn.layers.arguments import require_counts, require_fitting_window
 
 
 def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
-    """Return the largest value of every window: (N, C, H, W) -> (N, C, H', W').
+    """Return the largest value of every window.
 
-    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    Parameters
+    ----------
+    features
+        (N, C, H, W).
+    window
+        Side of a window in pixels.
+    stride
+        Distance in pixels between the starts of neighbouring windows; by default `window`.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, H', W') with H' = (H - window) // stride + 1 and W' alike.
+
+    Raises
+    ------
+    OptionError
+        The window or the stride is no whole number of at least 1.
+    ShapeError
+        `features` are no maps (N, C, H, W), or are smaller than the window.
 
     Examples
     --------
@@ -34,10 +53,35 @@ def max_pool(features: torch.Tensor, window: int = 2, stride: int | None = None)
 def max_pool_with_indices(
     features: torch.Tensor, window: int = 2, stride: int | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pool (N, C, H, W) to the maxima (N, C, H', W') and, int64 of the same shape, where each stood.
+    """Return the largest value of every window, and its place.
 
-    An index is a position in the flattened H*W plane. Of equal values the first in reading order wins. Raises
-    `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    Parameters
+    ----------
+    features
+        (N, C, H, W).
+    window
+        Side of a window in pixels.
+    stride
+        Distance in pixels between the starts of neighbouring windows; by default `window`.
+
+    Returns
+    -------
+    maxima : torch.Tensor
+        (N, C, H', W') with H' = (H - window) // stride + 1 and W' alike.
+    indices : torch.Tensor
+        int64 of the same shape: the place of each maximum in the flattened plane, row * W + column. Of equal values the
+        first in reading order is taken.
+
+    Raises
+    ------
+    OptionError
+        The window or the stride is no whole number of at least 1.
+    ShapeError
+        `features` are no maps (N, C, H, W), or are smaller than the window.
+
+    References
+    ----------
+    Badrinarayanan, Kendall, Cipolla, "SegNet", arXiv:1511.00561, section 3.
 
     Examples
     --------
@@ -52,9 +96,28 @@ def max_pool_with_indices(
 
 
 def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = None) -> torch.Tensor:
-    """Return the mean of every window: (N, C, H, W) -> (N, C, H', W').
+    """Return the mean of every window.
 
-    Raises `OptionError` for a window or stride below 1, `ShapeError` for other maps or smaller ones than the window.
+    Parameters
+    ----------
+    features
+        Float (N, C, H, W).
+    window
+        Side of a window in pixels.
+    stride
+        Distance in pixels between the starts of neighbouring windows; by default `window`.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, H', W') with H' = (H - window) // stride + 1 and W' alike.
+
+    Raises
+    ------
+    OptionError
+        The window or the stride is no whole number of at least 1.
+    ShapeError
+        `features` are no maps (N, C, H, W), or are smaller than the window.
 
     Examples
     --------

@@ -17,9 +17,26 @@ DOUBLING = "A window of 2 doubles the sides."
 
 
 def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
-    """Fill a whole window with each value: (N, C, H, W) -> (N, C, window * H, window * W).
+    """Fill a whole window with each value.
 
-    Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
+    Parameters
+    ----------
+    features
+        (N, C, H, W).
+    window
+        Side of a window in pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, window * H, window * W).
+
+    Raises
+    ------
+    OptionError
+        The window is no whole number of at least 1.
+    ShapeError
+        `features` are no maps (N, C, H, W).
 
     Examples
     --------
@@ -36,9 +53,31 @@ def nearest_unpool(features: torch.Tensor, window: int = 2) -> torch.Tensor:
 
 
 def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
-    """Put each value at its window's top left, zeros elsewhere: (N, C, H, W) -> (N, C, window * H, window * W).
+    """Put each value at the top left of its window, and zeros elsewhere.
 
-    Raises `OptionError` for a window below 1, `ShapeError` for anything but maps.
+    Parameters
+    ----------
+    features
+        (N, C, H, W).
+    window
+        Side of a window in pixels.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, window * H, window * W).
+
+    Raises
+    ------
+    OptionError
+        The window is no whole number of at least 1.
+    ShapeError
+        `features` are no maps (N, C, H, W).
+
+    References
+    ----------
+    Dosovitskiy, Springenberg, Brox, "Learning to Generate Chairs with Convolutional Neural Networks", CVPR 2015,
+    arXiv:1411.5928.
 
     Examples
     --------
@@ -55,12 +94,36 @@ def bed_of_nails(features: torch.Tensor, window: int = 2) -> torch.Tensor:
 
 
 def max_unpool(features: torch.Tensor, indices: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Place (N, C, H, W) values at their `indices` in planes of `size`, (height, width), zeros elsewhere.
+    """Put values where the maxima of a pooling stood, and zeros elsewhere.
 
-    `size` is that of the plane that `pooling.max_pool_with_indices` took the `indices` from: an index counts its rows,
-    so with another width values come to stand elsewhere. Where windows overlapped, several values may be sent to one
-    place, and one of them, not said which, stays. Written as a scatter, which has an ONNX counterpart; equal to
-    `torch.nn.functional.max_unpool2d`. Raises `ShapeError` where `indices` have another shape or reach beyond `size`.
+    It is a scatter, which ONNX has too, and equals `torch.nn.functional.max_unpool2d`. Where windows overlapped,
+    several values may have the same place; one of them is kept, and it is not defined which.
+
+    Parameters
+    ----------
+    features
+        (N, C, H, W).
+    indices
+        int64 of the same shape, the places in the flattened plane that `max_pool_with_indices` returned.
+    size
+        (height, width) of the plane that was pooled. Another width moves values to other rows and columns.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, height, width).
+
+    Raises
+    ------
+    OptionError
+        `size` is not (height, width) of at least 1.
+    ShapeError
+        `indices` have another shape than `features`, or reach beyond `size`.
+
+    References
+    ----------
+    Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 2.1; SegNet,
+    arXiv:1511.00561, section 3.
 
     Examples
     --------

@@ -23,9 +23,28 @@ from pixelwise.nn.layers.arguments import require_counts, require_maps, require_
 
 
 def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align_corners: bool = False) -> torch.Tensor:
-    """Resize (N, C, H, W) to (N, C, *size), each value from its four neighbours by fixed weights of distance.
+    """Resize maps. Each value is a mean of its four neighbours, weighted by distance.
 
-    Raises `ShapeError` for anything but maps, `OptionError` for a size that is not (height, width).
+    Parameters
+    ----------
+    features
+        Float (N, C, H, W).
+    size
+        (height, width) of the result.
+    align_corners
+        Whether the centres of the corner pixels stay in place; by default the outer edges of the image do.
+
+    Returns
+    -------
+    torch.Tensor
+        (N, C, height, width).
+
+    Raises
+    ------
+    ShapeError
+        `features` are no maps (N, C, H, W).
+    OptionError
+        `size` is not (height, width) of at least 1.
 
     Examples
     --------
@@ -40,10 +59,28 @@ def bilinear_interpolation(features: torch.Tensor, size: Sequence[int], *, align
 
 
 def bilinear_kernel(size: int) -> torch.Tensor:
-    """Return the float32 (size, size) weights of bilinear up-sampling: a pyramid that falls off linearly to each side.
+    """Return the weights of bilinear up-sampling: a pyramid that falls off linearly to each side.
 
-    Along a side, weight t is 1 - |t - centre| / reach with centre (size - 1) / 2 and reach (size + 1) // 2. Raises
-    `OptionError` for a size below 1.
+    Along a side, weight t is 1 - abs(t - centre) / reach, with centre (size - 1) / 2 and reach (size + 1) // 2.
+
+    Parameters
+    ----------
+    size
+        Taps along a side; up-sampling by a factor f takes 2 f, or 2 f - 1.
+
+    Returns
+    -------
+    torch.Tensor
+        float32 (size, size).
+
+    Raises
+    ------
+    OptionError
+        The size is no whole number of at least 1.
+
+    References
+    ----------
+    Shelhamer, Long, Darrell, PAMI 2017, arXiv:1605.06211.
 
     Examples
     --------
@@ -59,14 +96,39 @@ def bilinear_kernel(size: int) -> torch.Tensor:
 class BilinearUpsampling(nn.ConvTranspose2d):
     """Transposed convolution with bilinear weights: (N, C, H, W) -> (N, C, (H + 1) * factor, (W + 1) * factor).
 
-    A kernel of 2 * factor, stride `factor`, no bias, one kernel a channel: channels do not mix. The weights are a
-    buffer, or with `learnt` a parameter that starts out bilinear; either way the state dict calls them `weight`.
+    The kernel has 2 * factor taps along a side and the stride `factor`; there is no bias, and channels do not mix. An
+    odd factor has no middle pixel among 2 * factor, so its kernel and its output are one shorter.
 
-    `crop` rows and columns taken off every side leave (H * factor, W * factor) pixels in line with half-pixel centres:
-    they equal `bilinear_interpolation`, but for the outermost `crop`, which fade into the zeros outside. An odd factor
-    has no pixel in the middle of 2 * factor, so its kernel is one shorter, and the output too. With `on_pixels` that
-    is so for every factor, and `crop` does not apply: pixel (i + 1) * factor - 1 of the output is input pixel i. Raises
-    `OptionError` for a factor below 1.
+    Without the outermost `crop` rows and columns the output has (H * factor, W * factor) pixels, in line with
+    half-pixel centres. They equal `bilinear_interpolation`, except for the outermost `crop`, which fade into the zeros
+    outside.
+
+    Parameters
+    ----------
+    channels
+        C.
+    factor
+        How many times longer the sides become.
+    on_pixels
+        Use the kernel of 2 * factor - 1 taps for every factor: pixel (i + 1) * factor - 1 of the output then has the
+        value of input pixel i. `crop` does not apply.
+    learnt
+        Make the weights a parameter that starts out bilinear, instead of a fixed buffer. The state dict names them
+        `weight` in both cases.
+
+    Attributes
+    ----------
+    crop : int
+        Rows and columns to cut off each side of the output.
+
+    Raises
+    ------
+    OptionError
+        The channels or the factor are no whole number of at least 1.
+
+    References
+    ----------
+    Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, section 3.3.
 
     Examples
     --------
@@ -90,6 +152,17 @@ class BilinearUpsampling(nn.ConvTranspose2d):
             self.register_buffer("weight", fixed)
 
     def reset_parameters(self) -> None:
-        """Make the weights bilinear; torch calls this when the layer is made."""
+        """Make the weights bilinear. torch calls this when the layer is made.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from pixelwise.nn import layers as ops
+        >>> layer = ops.BilinearUpsampling(1, 1, learnt=True)
+        >>> _ = torch.nn.init.zeros_(layer.weight)
+        >>> layer.reset_parameters()
+        >>> layer.weight.tolist()
+        [[[[1.0]]]]
+        """
         with torch.no_grad():
             self.weight.copy_(bilinear_kernel(self.kernel_size[0]).expand_as(self.weight))

@@ -22,15 +22,40 @@ REACH = 5
 def border_weights(
     instance_map: AnyInstanceMap, *, w0: float = 10.0, sigma: float = 5.0, reach: float = REACH
 ) -> npt.NDArray[np.float32]:
-    """Return w0 exp(-(d1 + d2)**2 / (2 sigma**2)) of an instance map (H, W), 0 = no object, as float32 (H, W).
+    """Return U-Net's border weights: w0 exp(-(d1 + d2)² / (2 sigma²)) on the background between objects.
 
-    d1 and d2 are the distances in pixels to the nearest and the second nearest object. Equation 2 adds a weight w_c
-    for the class; that is the caller's. The term is 0 inside objects: it is the background between cells that is to
-    "obtain a large weight" (section 1). It is 0, instead of less than 4e-6 w0, where the second object is more than
-    `reach` sigmas away. An object's parts need not be connected.
+    d1 and d2 are the distances in pixels to the nearest and the second nearest object. The weight is 0 inside objects,
+    and, instead of less than 4e-6 w0, where the second object is more than `reach` sigmas away. The parts of an object
+    need not be connected. Equation 2 adds the class weight w_c, which is left to the caller.
 
-    Raises `ShapeError` unless given integers of two dimensions and at least one pixel, `MaskError` for an id below 0,
-    and `OptionError` for a negative w0 or a sigma not above 0.
+    Parameters
+    ----------
+    instance_map
+        Integers (height, width), object ids, 0 = no object.
+    w0
+        The largest weight, at least 0.
+    sigma
+        The distance in pixels at which weights fall off, above 0.
+    reach
+        How many sigmas away a second object is looked for.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (height, width).
+
+    Raises
+    ------
+    ShapeError
+        `instance_map` has no integers, not two dimensions, or no pixels.
+    MaskError
+        An id is negative.
+    OptionError
+        `w0` is negative, or `sigma` not above 0.
+
+    References
+    ----------
+    Ronneberger, Fischer, Brox, "U-Net", MICCAI 2015, arXiv:1505.04597, equation 2.
 
     Examples
     --------

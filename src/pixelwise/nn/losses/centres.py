@@ -17,12 +17,38 @@ from pixelwise.metrics.pixels import counted_pixels
 def centre_errors(
     predicted: torch.Tensor, centres: torch.Tensor, target: torch.Tensor, things: Sequence[int] = ()
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return sums of errors, float (2,), and over how many pixels each goes, float (2,): of heat, and of offsets.
+    """Return the errors of predicted object centres, as sums over pixels and the numbers of these pixels.
 
-    predicted and centres: float (N, 3, H, W), heat and offset (down, right), as `centre_targets` makes them; target:
-    int64 (N, H, W), whose ignored pixels do not count. A pixel of the classes `things` that is of no object lies in a
-    group of them, and nobody knows the heat there: it does not count either. A pixel's error of heat is squared; that
-    of its offset is the sum of the absolute errors of both ways, in pixels. Raises `ShapeError`.
+    The error of the heat is squared; that of an offset is the sum of its absolute errors down and right, in pixels. Of
+    a pixel of a class in `things` without an object, which lies in a group that nobody has divided, the heat is unknown
+    and does not count.
+
+    Parameters
+    ----------
+    predicted
+        Float (N, 3, H, W): the heat of centres in 0..1, and the offset to the centre, down and right, in pixels.
+    centres
+        The true heat and offsets, in the same form (see `centre_targets`).
+    target
+        int64 (N, H, W), class indices. Pixels of `IGNORE_INDEX` do not count.
+    things
+        The class indices that have objects.
+
+    Returns
+    -------
+    sums : torch.Tensor
+        Float (2,), the sums of the errors of heat and of offsets.
+    pixels : torch.Tensor
+        Float (2,), the numbers of pixels in these sums: all that count, and those of objects.
+
+    Raises
+    ------
+    ShapeError
+        The shapes do not fit.
+
+    References
+    ----------
+    Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, equation 1.
 
     Examples
     --------

@@ -90,9 +90,28 @@ def total_weight(
     pixel_weights: torch.Tensor | None = None,
     ignore_index: int = IGNORE_INDEX,
 ) -> torch.Tensor:
-    """Return the sum of the weights of the counted pixels, a float scalar: what `"mean"` divides by.
+    """Return the sum of the weights of the pixels that count, by which `cross_entropy` divides for `"mean"`.
 
-    Parameters and errors are those of `cross_entropy`.
+    Parameters
+    ----------
+    target
+        Class indices (N, H, W), int64.
+    class_weights
+        The weight of each class, float (K,); `None` for 1.
+    pixel_weights
+        The weight of each pixel, float (N, H, W), times its class weight; `None` for 1.
+    ignore_index
+        The class index of pixels that do not count.
+
+    Returns
+    -------
+    torch.Tensor
+        A float scalar.
+
+    Raises
+    ------
+    ShapeError
+        `pixel_weights` are no floats of the target's shape.
 
     Examples
     --------
@@ -117,11 +136,34 @@ def _require_fitting(pixel_weights: torch.Tensor, target: torch.Tensor) -> None:
 def median_frequency_weights(
     class_pixels: npt.NDArray[np.int64], class_image_pixels: npt.NDArray[np.int64], power: float = 1.0
 ) -> npt.NDArray[np.float32]:
-    """Return (median(freq) / freq_c) ** power for each class, float32 (K,).
+    """Return class weights that raise rare classes: (median(freq) / freq_c) ** power.
 
-    freq_c is the number of pixels of class c over the number of pixels of the images that contain it (SegNet,
-    arXiv:1511.00561, section 3.1). A power of 1 is the paper's balancing, less softens it, 0 weighs all classes alike.
-    A class that never occurs weighs 1.
+    freq_c is the number of pixels of class c divided by the number of pixels of the images that contain it.
+
+    Parameters
+    ----------
+    class_pixels
+        int64 (K,), the pixels of each class.
+    class_image_pixels
+        int64 (K,), the pixels of the images that contain each class.
+    power
+        0..1. 1 is the paper's balancing, less softens it, 0 weighs all classes alike.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 (K,). A class that never occurs has the weight 1.
+
+    Raises
+    ------
+    ShapeError
+        The counts are not two arrays of one entry a class.
+    OptionError
+        `power` is outside 0..1.
+
+    References
+    ----------
+    SegNet, arXiv:1511.00561, section 3.1.
 
     Examples
     --------

@@ -179,7 +179,22 @@ def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
 
 
 def describe(name: str) -> str:
-    """Return what model `name` is: the first line of its docstring. Torch is not loaded for it.
+    """Return what a model is, in one line. Torch is not loaded for a model of pixelwise.
+
+    Parameters
+    ----------
+    name
+        As `pixelwise models` lists it, or as `register_model` was given it.
+
+    Returns
+    -------
+    str
+        The first line of the model's docstring.
+
+    Raises
+    ------
+    OptionError
+        No model has this name.
 
     Examples
     --------
