@@ -1,26 +1,39 @@
-"""Draw the pictures of the guides: python docs/guide_pictures.py DEMO (the --out of `pixelwise demo`).
+"""Draw the pictures of the guides: python docs/guide_pictures.py DEMO
 
-Chromium, the system's, takes the picture of the report.
+DEMO is the --out of `pixelwise demo`. In it stands, too, what shows uncertainty:
+pixelwise train DEMO/data --out DEMO/bayesian --model bayesian_segnet_basic --minutes 4
+Chromium, the system's, takes the picture of the report. The times of `benchmark` need a machine that is idle.
 """
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME
+from rich.text import Text
 
 import pixelwise as pw
 from pixelwise.labels.simulate import simulate_strokes
 from pixelwise.labels.strokes import paint_stroke
 from pixelwise.render import UInt8, colorize, join_row_with_captions, object_overlay, overlay
-from pixelwise_scenes import SCENE_CLASSES, scene
+from pixelwise_scenes import SCENE_CLASSES, scene, write_scenes
 
 OUT = Path(__file__).parent / "guides"
 WIDTH = 1280
 """Pixels of the window in which the report is opened."""
+COLUMNS = 100
+"""Of a terminal."""
 
 
 def save(name: str, picture: UInt8) -> None:
@@ -64,6 +77,12 @@ def draw_tiles() -> None:
     save("large_images", np.array(sheet))
 
 
+def draw_heat(share: npt.NDArray[np.floating]) -> UInt8:
+    """Return a plane of 0..1 from white to blue."""
+    strength = np.clip(share, 0, 1)[..., None]
+    return (255 * (1 - strength * (1 - np.array((38, 98, 190)) / 255))).astype(np.uint8)
+
+
 def draw_predictions(demo: Path) -> None:
     """An image of the demo with what `predict` writes of it."""
     model = pw.load(demo / "run")
@@ -71,9 +90,64 @@ def draw_predictions(demo: Path) -> None:
     result = model.predict(path)
     image = np.array(Image.open(path).convert("RGB"))
     doubt = 1 - result.probabilities.max(axis=0)
-    heat = (255 * (1 - np.clip(2 * doubt, 0, 1)[..., None] * (1 - np.array((38, 98, 190)) / 255))).astype(np.uint8)
-    pictures = (image, colorize(result.label_map, model.classes), overlay(image, result.label_map, model.classes), heat)
+    pictures = (
+        image,
+        colorize(result.label_map, model.classes),
+        overlay(image, result.label_map, model.classes),
+        draw_heat(2 * doubt),
+    )
     save("predict", join_row_with_captions(pictures, ("photo", "mask", "overlay", "doubt: 1 - largest probability")))
+
+
+def draw_uncertainty(demo: Path) -> None:
+    """A prediction of a net with dropout, and the variance of its passes."""
+    model = pw.load(demo / "bayesian")
+    path = sorted((demo / "data" / "test" / "images").iterdir())[3]
+    result = model.predict(path, pw.MonteCarloDropout(passes=20, seed=0))
+    image = np.array(Image.open(path).convert("RGB"))
+    pictures = (
+        image,
+        colorize(result.label_map, model.classes),
+        draw_heat(np.sqrt(result.variance / result.variance.max())),
+    )
+    save("uncertainty", join_row_with_captions(pictures, ("photo", "mask", "variance of 20 passes (square root)")))
+
+
+def draw_terminal(name: str, *words: str, place: Path) -> None:
+    """A command with its output, as a terminal shows it."""
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "COLORTERM": "truecolor"}
+    command = [sys.executable, "-m", "pixelwise", *words]
+    done = subprocess.run(command, cwd=place, env=environment, text=True, capture_output=True, check=False)
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    console.print(Text(f"$ pixelwise {' '.join(words)}", style="bold"))
+    console.print(Text.from_ansi(done.stdout + done.stderr))
+    svg = console.export_svg(title="", theme=DEFAULT_TERMINAL_THEME, unique_id=name)
+    without_fonts = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # they would come from the network
+    (OUT / f"{name}.svg").write_text(without_fonts.replace("Fira Code, monospace", "monospace"), encoding="utf-8")
+
+
+def draw_terminals(demo: Path) -> None:
+    """What the commands of the guides print."""
+    draw_terminal("choose", "models", "--front", place=demo)
+    draw_terminal("deploy", "benchmark", "run", place=demo)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        write_scenes(place / "photos", 0, {"train": 4, "val": 2}, size=(96, 128))
+        images, masks = (sorted((place / "photos" / "train" / part).iterdir()) for part in ("images", "masks"))
+        with Image.open(masks[0]) as mask:
+            values = np.array(mask)
+        values[10, 20:36] = 9
+        Image.fromarray(values).save(masks[0])
+        masks[1].unlink()
+        with Image.open(images[2]) as image:
+            image.crop((0, 0, 64, 96)).save(images[2])
+        draw_terminal("troubleshooting", "check", "photos", place=place)
+
+
+def draw_stages() -> None:
+    """The stages of the default net."""
+    words = ("inspect", "fpn", "--classes", "11", "--picture", str(OUT / "inspect.png"))
+    subprocess.run([sys.executable, "-m", "pixelwise", *words], check=True, capture_output=True)
 
 
 def take_report(demo: Path) -> None:
@@ -96,6 +170,9 @@ def main(demo: Path) -> None:
     draw_strokes()
     draw_tiles()
     draw_predictions(demo)
+    draw_uncertainty(demo)
+    draw_terminals(demo)
+    draw_stages()
     take_report(demo)
 
 
