@@ -174,6 +174,35 @@ def test_a_loss_that_is_no_number_ends_the_run(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("chooses", "best_step"), [(True, 4), (False, 8)])
+def test_the_score_of_few_images_does_not_choose_the_weights(
+    chooses: bool, best_step: int, recipe: Recipe, tmp_path: Path
+) -> None:
+    recipe = recipe.replace(steps=8, evaluations=4)
+    progress, scores, kept = Progress(), iter((0.1, 0.9, 0.2, 0.3)), []
+
+    class Silent(Observer):
+        pass
+
+    def take_step(batch: int) -> torch.Tensor:
+        progress.step += 1
+        return torch.tensor(0.5)
+
+    trainer = SimpleNamespace(
+        recipe=recipe,
+        progress=progress,
+        start=lambda: None,
+        take_step=take_step,
+        unread_losses=1,
+        averaged_pipeline=lambda: progress.step,
+        learning_rate=0.0,
+        save=lambda path: None,
+    )
+    validation = Validation("val_miou", lambda pipeline: next(scores), kept.append, chooses=chooses)  # type: ignore[arg-type]
+    fit(cast(Trainer, trainer), cast(Any, iter(range(8))), 6, validation, tmp_path / "checkpoint", Silent())
+    assert (kept[-1], progress.best_step) == (best_step, best_step)
+
+
 def test_a_checkpoint_of_other_tensors_is_refused(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     pipeline = Pipeline(build("segnet", 3, width=0.0625), IMAGENET_MEAN, IMAGENET_STD)

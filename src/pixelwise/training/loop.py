@@ -198,11 +198,13 @@ class Trainer:
 @dataclass(frozen=True)
 class Validation:
     """How a model in training is validated: the column of its score in the history, what scores the averaged weights
-    (`None`: nothing to validate on), and what stores them where they are the best so far."""
+    (`None`: nothing to validate on), and what stores them where they are the best so far. chooses: whether the score
+    decides which weights are the best; else the last ones are."""
 
     column: str
     score: Callable[[Pipeline], float | None]
     keep_best: Callable[[Pipeline], None]
+    chooses: bool = True
 
 
 class Observer(Protocol):
@@ -229,9 +231,9 @@ def fit(
 ) -> None:
     """Train to the recipe's last step, or to the step after which the observer stops.
 
-    `batches` starts at the trainer's step. Where the recipe validates nothing, the weights of the last step are the
-    best. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and at the end; when it is written
-    changes nothing in the result.
+    `batches` starts at the trainer's step. Where the recipe validates nothing, or the score does not choose, the
+    weights of the last step are the best. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and
+    at the end; when it is written changes nothing in the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
     validated_steps = validation_steps(recipe)
@@ -264,7 +266,8 @@ def fit(
         is_validated = progress.step in validated_steps
         is_milestone = is_validated or progress.step == recipe.steps
         score = validation.score(trainer.averaged_pipeline()) if is_validated else None
-        if is_milestone and (score is None or progress.best_score is None or score > progress.best_score):
+        is_best = score is None or progress.best_score is None or score > progress.best_score
+        if is_milestone and (is_best or not validation.chooses):
             validation.keep_best(trainer.averaged_pipeline())
             progress.best_score, progress.best_step = score, progress.step
         if is_milestone or progress.step % row_every == 0:

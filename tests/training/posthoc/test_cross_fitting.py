@@ -13,6 +13,7 @@ from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
 from pixelwise.data.splits import hash_fraction
 from pixelwise.metrics.confusion import ConfusionMatrix
+from pixelwise.training.posthoc import cross_fitting
 from pixelwise.training.posthoc.class_bias import fit_class_bias, sample_logits
 from pixelwise.training.posthoc.cross_fitting import headline_split
 from pixelwise.training.run import train
@@ -44,7 +45,7 @@ def expected_miou(run: Path, fits: list[tuple[list[Item], list[Item]]], dataset:
     return confusion.miou()
 
 
-@pytest.mark.parametrize("val", [1, 3])
+@pytest.mark.parametrize("val", [1, 5])
 def test_each_half_of_the_validation_images_is_scored_with_what_was_fitted_on_the_other(
     val: int, tmp_path: Path
 ) -> None:
@@ -58,9 +59,25 @@ def test_each_half_of_the_validation_images_is_scored_with_what_was_fitted_on_th
     assert (metrics["split"], metrics["cross_fitted"], metrics["images"]) == ("val", True, val)
     assert sorted(row["name"] for row in metrics["per_image"]) == sorted(item.name for item in items)
     assert not list(run.glob("half*"))
-    assert any("chosen on these images" in remark for remark in metrics["remarks"])
+    assert any("chosen on these images" in remark for remark in metrics["remarks"]) is (val == 5)
     report = (run / "report.html").read_text(encoding="utf-8")
     assert "val, each half scored with what was fitted on the other" in report
+
+
+@pytest.mark.parametrize(("val", "expected"), [(2, 6), (5, 5)])
+def test_objects_are_grouped_by_training_images_too_where_few_validate(
+    val: int, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def count(predictor: Any, samples: Any, bias: Any, grouping: Any, recipe: Any) -> Any:
+        counts.append(len(list(samples)))
+        return grouping
+
+    monkeypatch.setattr(cross_fitting, "fit_grouping", count)
+    write_scenes(tmp_path / "data", 0, {"train": 4, "val": val, "test": 1}, size=(64, 96))
+    train(tmp_path / "data", out=tmp_path / "run", **SMALL | {"task": "instance", "epochs": 1})
+    assert counts == [expected]
 
 
 def test_the_headline_is_of_test_where_there_is_one() -> None:

@@ -1,6 +1,7 @@
 """What a trained net gets fitted afterwards, and scores on images that this was not fitted on.
 
-The class bias and the grouping of objects are fitted on validation images. Where there is a test split it is scored;
+The class bias and the grouping of objects are fitted on validation images, the grouping on training images too where
+these are few: their sizes and distances are those of a handful of objects. Where there is a test split it is scored;
 else the validation images are, by cross-fitting: each half is scored with what was fitted on the other.
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.data.splits import hash_fraction
+from pixelwise.data.splits import LEAST, hash_fraction
 from pixelwise.inference.evaluate import OnImage, add_metrics, new_metrics, score_items
 from pixelwise.inference.loading import load
 from pixelwise.model_export.onnx import NO_BIAS, export_onnx, replace_class_bias
@@ -28,15 +29,20 @@ from pixelwise.training.weights import model_info, save_weights
 Half = tuple[Path, Sequence[Item]]
 """A model file, and the validation images that nothing in it was fitted on."""
 
+MORE_IMAGES = 20
+"""Training images that the grouping is fitted on beside few validation images, at most."""
+
 
 @dataclass(frozen=True)
 class MeasuredScores:
     """Scores of a run. split: `test`, `val`, or `folds` of a cross-validation. cross_fitted: whether each half of the
-    images was scored with what was fitted on the other."""
+    images was scored with what was fitted on the other. chose_weights: whether the weights are those that scored best
+    on the images."""
 
     split: str
     scores: TaskScores
     cross_fitted: bool = False
+    chose_weights: bool = False
 
     @property
     def in_words(self) -> str:
@@ -51,7 +57,7 @@ class MeasuredScores:
     def remarks(self) -> list[str]:
         """What a reader of the scores must know beside them."""
         chosen = "The weights were chosen on these images too: add a test split for a score that owes nothing to them."
-        return [*self.scores.remarks, *([chosen] if self.split == "val" else [])]
+        return [*self.scores.remarks, *([chosen] if self.chose_weights else [])]
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the content of `metrics.json`."""
@@ -83,7 +89,8 @@ def measure(
         for path, _ in halves:
             path.unlink()
     scores = add_metrics(merge_scorers(scorers).scores(intervals=True), further)
-    return MeasuredScores(split, scores, cross_fitted=is_cross_fitted)
+    chose_weights = split == "val" and len(dataset.splits[split]) >= LEAST
+    return MeasuredScores(split, scores, cross_fitted=is_cross_fitted, chose_weights=chose_weights)
 
 
 def headline_split(dataset: Dataset) -> str | None:
@@ -107,12 +114,11 @@ def fit_and_export(
     on_device: DeviceScoring | None = None,
 ) -> tuple[float, list[Half], list[str]]:
     """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many. Return the strength of its logit adjustment (0..1), the files that score each half of those images,
-    and remarks on the grouping.
+    there are many; few are joined by training images for the grouping. Return the strength of the logit adjustment
+    (0..1), the files that score each half of the validation images, and remarks on the grouping.
 
     It is fitted to what the file itself says, which is faster than torch, or with `on_device` to what the net says
-    there. The run's weights get it too, beside the
-    net's own: done again, it comes out the same.
+    there. The run's weights get it too, beside the net's own: done again, it comes out the same.
     """
     val = dataset.splits.get("val", ())
     recipe, items = config.recipe, select_evenly(val, config.recipe.bias_images)
@@ -126,6 +132,7 @@ def fit_and_export(
     export_onnx(pipeline, info, run.draft)
     predictor = load(run.draft) if on_device is None else on_device.plain()
     grouping = pipeline.grouping
+    more = () if len(val) >= LEAST else select_evenly(dataset.splits["train"], MORE_IMAGES)
     is_sparse = recipe.label_points > 0
     logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values, sparse=is_sparse)
     pixels = dict(zip(items, logits, strict=True))
@@ -134,7 +141,7 @@ def fit_and_export(
         """Write the model file with what is fitted on these items; return the share and the bias."""
         share, bias = fit_class_bias([pixels[item] for item in members], recipe)
         if grouping is not None:
-            pipeline.grouping = fit_grouping(predictor, map(dataset.read, members), bias, grouping, recipe)
+            pipeline.grouping = fit_grouping(predictor, map(dataset.read, (*members, *more)), bias, grouping, recipe)
         bias += (0.0,) * (info.channels - len(bias))  # nothing is added to heat and offsets
         replace_class_bias(run.draft, bias, replace(info, grouping=pipeline.grouping), path)
         if on_device is not None:
