@@ -217,9 +217,9 @@ def test_a_bent_line_makes_three_parts() -> None:
 
 def test_a_line_that_parts_nothing() -> None:
     instance_map = np.ones((9, 9), np.int32)
-    with pytest.raises(OptionError, match="leaves the object in one part"):
+    with pytest.raises(OptionError, match="does not cut the object in two"):
         split_object(instance_map, 1, [(-1.0, 4.0), (4.0, 4.0)])
-    with pytest.raises(OptionError, match="leaves the object in one part"):
+    with pytest.raises(OptionError, match="does not cut the object in two"):
         split_object(instance_map, 1, [(-4.0, -4.0), (-4.0, 9.0)])
     assert (instance_map == 1).all()
 

@@ -321,7 +321,7 @@ def test_second_process_is_refused(photos):
 def test_what_is_no_project_is_told(photos, tmp_path):
     with pytest.raises(DataError, match="a project"):
         Project(photos)
-    with pytest.raises(OutputError, match="no project"):
+    with pytest.raises(OutputError, match="not a project"):
         open_project(photos, photos)
     with pytest.raises(DataError, match="no such directory"):
         open_project(tmp_path / "nothing")
@@ -544,7 +544,7 @@ def test_project_whose_making_was_cut_off_is_made_anew(photos, monkeypatch):
     with open_project(photos) as project:
         assert [image.name for image in project.images] == ["a.png", "c.jpg"]
     (project.folder.root / ".studio" / "settings.json").unlink()
-    with pytest.raises(OutputError, match="no project"):
+    with pytest.raises(OutputError, match="not a project"):
         open_project(photos)
 
 

@@ -1,4 +1,4 @@
-"""What an action may hold: everything that comes from a client is checked here, before the journal has it."""
+"""The fields of actions: what a client sends is checked here, before it is written to the journal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pixelwise.core.errors import OptionError
 from pixelwise.core.text import short_repr
 
 MOST_POINTS = 20_000
-"""Of a stroke or polygon."""
+"""The largest number of points of a stroke or polygon."""
 WIDEST = 2000.0
-"""Pixels of a brush."""
+"""The largest width of a brush, in pixels."""
 FARTHEST = 1e6
-"""Pixels from the origin that a point may lie."""
+"""The largest coordinate of a point, in pixels."""
 MOST_TEXT = 200
-"""Characters of a client's name or of an action's id."""
+"""The largest number of characters of a client's name, or of an action's id."""
 
 Action = dict[str, Any]
 Check = Callable[[Any, "Limits"], Any]
@@ -33,22 +33,22 @@ REGION_TYPES = frozenset(
         "object_delete",
     }
 )
-"""Actions whose pixels do not follow from their fields: they lie in a file beside the journal."""
+"""Actions whose pixels do not follow from their fields. They are stored in a file beside the journal."""
 PIXEL_TYPES = frozenset({"stroke", "polygon", "clean", "clear"}) | REGION_TYPES
-"""Actions that change an image's labels or objects, and that undo takes back."""
+"""Actions that change the labels or objects of an image. Undo reverts them."""
 CLASS_TYPES = frozenset({"class_add", "class_rename", "class_recolor", "class_merge", "class_delete"})
-"""Actions of the whole project."""
+"""Actions on the classes of the whole project."""
 
 
 class Limits:
-    """What fields may refer to: the number of classes, and an image's (height, width)."""
+    """What the values of fields are checked against: the number of classes, and the (height, width) of the image."""
 
     def __init__(self, num_classes: int, size: tuple[int, int] | None) -> None:
         self.num_classes, self.size = num_classes, size
 
 
 def check_action(action: Mapping[str, Any], limits: Limits) -> Action:
-    """Return the fields of an action that its type has, checked. Raises `OptionError`."""
+    """Return the fields that the type of an action has, checked. Raises `OptionError`."""
     kind = action_type(action)
     required, optional = _FIELDS[kind]
     checked: Action = {"type": kind}
@@ -77,7 +77,7 @@ def action_type(action: Mapping[str, Any]) -> str:
 
 
 def check_text(value: Any, name: str) -> str:
-    """Return a short text that a client calls itself or an action by. Raises `OptionError`."""
+    """Return the name of a client or the id of an action, a short text, checked. Raises `OptionError`."""
     if not isinstance(value, str) or not 0 < len(value) <= MOST_TEXT or not value.isprintable():
         raise OptionError(name, short_repr(value), f"a text of 1 to {MOST_TEXT} characters", "Send another.")
     return value
@@ -100,7 +100,7 @@ def _point(value: Any, limits: Limits) -> list[float]:
 
 
 def _pixel(value: Any, limits: Limits) -> list[float]:
-    """A point that lies in the image."""
+    """Return a point, checked to lie in the image."""
     row, column = _point(value, limits)
     if limits.size is None or not (0 <= row < limits.size[0] and 0 <= column < limits.size[1]):
         raise OptionError("point", f"{row:g}, {column:g}", f"a point of the image, {limits.size}", "Send another.")
@@ -210,4 +210,4 @@ _FIELDS: dict[str, tuple[dict[str, Check], dict[str, Check]]] = {
     "undo": ({}, {}),
     "redo": ({}, {}),
 }
-"""By type: the fields that it needs and those that it may have."""
+"""By type: the fields that are required, and those that are optional."""

@@ -1,4 +1,4 @@
-"""Boxes of pixels: the one that holds two, one around a pixel, the tiles of an image."""
+"""Boxes of pixels: unions, boxes around a pixel, and the tiles of an image."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ TILE = 1024
 
 
 def union(one: Box | None, other: Box | None) -> Box | None:
-    """Return the smallest box that holds both; `None` stands for no box."""
+    """Return the smallest box that contains both; `None` stands for no box."""
     if one is None or other is None:
         return one or other
     return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def shift(box_tlbr: Box, corner: tuple[int, int]) -> Box:
-    """Return a box of a window in pixels of the image; `corner` is (top, left) of the window."""
+    """Return a box of a window in the coordinates of the image; `corner` is the (top, left) of the window."""
     top, left = corner
     return box_tlbr[0] + top, box_tlbr[1] + left, box_tlbr[2] + top, box_tlbr[3] + left
 
 
 def grow_box(box_tlbr: Box, margin: int, size: tuple[int, int]) -> Box:
-    """Return a box with `margin` pixels more on each side, as far as an image of `size` has them."""
+    """Return a box grown by `margin` pixels on each side, cut to an image of `size`."""
     top, left, bottom, right = box_tlbr
     return max(top - margin, 0), max(left - margin, 0), min(bottom + margin, size[0]), min(right + margin, size[1])
 
 
 def box_around(pixel: tuple[int, int], size: tuple[int, int], image_size: tuple[int, int]) -> Box:
-    """Return a box of `size` (height, width) around a pixel, within the image and no larger than it.
+    """Return a box of `size` (height, width) around a pixel, moved and cut to lie within the image.
 
     Examples
     --------
@@ -42,8 +42,8 @@ def box_around(pixel: tuple[int, int], size: tuple[int, int], image_size: tuple[
 
 
 def tile_boxes(size: tuple[int, int]) -> list[Box]:
-    """Return the tiles of an image of `size` (height, width) in reading order: `TILE` pixels a side, less at the right
-    and at the bottom.
+    """Return the tiles of an image of `size` (height, width) in reading order. Sides are `TILE` pixels, or less at the
+    right and the bottom.
 
     Examples
     --------

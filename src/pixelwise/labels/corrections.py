@@ -1,6 +1,7 @@
-"""Actions whose pixels do not follow from their fields: what they write into the labels of an image.
+"""Actions whose pixels do not follow from their fields, and what they write into the labels of an image.
 
-A prediction accepted, a region filled, objects made and corrected. Each function looks no farther than it must.
+They accept a prediction, fill a region, or add and correct objects. Each function reads only the part of the image that
+it needs.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from pixelwise.labels.superpixels import superpixels
 from pixelwise.labels.tiled_map import SIDE, TiledMap
 
 SURE = 127
-"""A prediction of at most this uncertainty is sure: its best class is ahead of the second by half or more."""
+"""A prediction of at most this uncertainty counts as certain: the most probable class leads by 0.5 or more."""
 MOST_SIDE = 4096
-"""A region is looked for in a window of at most this side around its point."""
+"""A region is searched in a window of at most this side around its point, in pixels."""
 SUPERPIXEL_WINDOW = 256
-"""Side of the window whose superpixels are computed."""
+"""Side of the window whose superpixels are computed, in pixels."""
 BACKGROUND = "background"
 BORDER_NAMES = ("border", "boundary", "outline", "contour", "edge", "membrane")
-"""A class of such a name is what parts objects that touch."""
+"""Names of a class that marks the border between touching objects."""
 
 
 class Prediction(Protocol):
-    """What a model says of one image."""
+    """The prediction of a model for one image."""
 
     def read(self, box_tlbr: Box) -> tuple[UInt8, UInt8]:
-        """Return label map and uncertainty of a box; `IGNORE_INDEX` where it is not known."""
+        """Return label map and uncertainty of a box. The label map is `IGNORE_INDEX` where there is no prediction."""
 
 
 class ImagePixels(Protocol):
@@ -49,15 +50,14 @@ class ImagePixels(Protocol):
 
 
 class Corrector:
-    """Resolves the actions of one image into the pixels that they write.
+    """Computes the pixels that the actions of one image write.
 
     Parameters
     ----------
     image
         Its pixels.
     prediction
-        What a model says of it; `None` where there is no model.
-    classes
+        The prediction of a model; `None` where there is no model. classes
         The project's classes.
     """
 
@@ -65,11 +65,11 @@ class Corrector:
         self._image, self._prediction, self._classes = image, prediction, classes
 
     def resolve(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Yield what a checked action writes. Raises `OptionError` where there is nothing to write it from."""
+        """Yield the pixels that a checked action writes. Raises `OptionError` where it has nothing to work on."""
         yield from _RESOLVERS[action["type"]](self, action, labels)
 
     def accept(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Labels are what a person drew: the prediction fills what has none."""
+        """Fill unlabelled pixels with the prediction. Pixels that a person labelled stay."""
         if "point" in action:
             box_tlbr, mask = self._predicted_region(labels, action["point"])
         else:
@@ -90,7 +90,7 @@ class Corrector:
             raise no_prediction()
 
     def fill(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Everything in a region becomes one class, whatever it was."""
+        """Give all pixels of a region one class, labelled or not."""
         if action["of"] == "prediction":
             box_tlbr, mask = self._predicted_region(labels, action["point"])
         elif action["of"] == "superpixel":
@@ -105,7 +105,7 @@ class Corrector:
                 yield RegionPart("labels", part, values)
 
     def add_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """The connected region of the labels at a point becomes an object."""
+        """Make the connected region of labels at a point an object."""
         box_tlbr, mask = _region(labels.label_map, action["point"])
         row, column = pixel_of(action["point"], labels.size)
         if labels.label_map.read((row, column, row + 1, column + 1))[0, 0] == IGNORE_INDEX:
@@ -113,7 +113,7 @@ class Corrector:
         yield from _new_object(labels, box_tlbr, mask)
 
     def accept_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """The object that the prediction shows at a point becomes an object, and its free pixels its class."""
+        """Accept the object that the prediction shows at a point. Its unlabelled pixels get its class."""
         box_tlbr, mask, class_index = self.propose_object(action["point"], labels.size)
         yield from _new_object(labels, box_tlbr, mask)
         free = mask & (labels.label_map.read(box_tlbr) == IGNORE_INDEX)
@@ -121,10 +121,10 @@ class Corrector:
             yield RegionPart("labels", box_tlbr, np.where(free, class_index, UNCHANGED["labels"]).astype(np.uint8))
 
     def accept_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """All objects that the prediction shows in a box become objects, and their free pixels their class.
+        """Accept all objects that the prediction shows in a box. Their unlabelled pixels get their class.
 
-        Objects that are there stay as they are: a proposal that lies for the most part in them is left out, and so is
-        one that the box cuts, unless the image ends there.
+        Existing objects stay. A proposal is left out where it mostly overlaps them, or where the box cuts it and the
+        image goes on.
         """
         box_tlbr: Box = tuple(action.get("box_tlbr", (0, 0, *labels.size)))
         if max(box_tlbr[2] - box_tlbr[0], box_tlbr[3] - box_tlbr[1]) > MOST_SIDE:
@@ -170,14 +170,15 @@ class Corrector:
         return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, int(classes[number])
 
     def _object_classes(self) -> list[int]:
-        """Return the classes that are neither background nor what parts objects."""
+        """Return the classes other than background and border."""
         names = [name.strip().lower() for name in self._classes.names]
         return [index for index, name in enumerate(names) if name not in (BACKGROUND, *BORDER_NAMES)]
 
     def _separate(self, predicted: UInt8) -> tuple[Int32, UInt8]:
-        """Return the objects that a predicted label map shows, and the class of each by its number, of which 0 is none.
+        """Return the objects that a predicted label map shows, and a table from object number to class; number 0 is no
+        object.
 
-        Border without anything else is an object where there is one class of objects alone.
+        Where only one class has objects, a piece of border without interior is an object, too.
         """
         border = border_class(self._classes)
         object_classes = self._object_classes()
@@ -194,7 +195,7 @@ class Corrector:
         return result, np.array(classes, np.uint8)
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """An object is parted around points, one in each part; the parts meet at the waists between them."""
+        """Split an object into parts, one around each point; the parts meet at the narrow waists between the points."""
         ids = {_object_at(labels, point) for point in action["points"]}
         if len(ids) > 1 or 0 in ids:
             found = "points in several objects" if len(ids) > 1 else "points outside of objects"
@@ -208,7 +209,7 @@ class Corrector:
         yield RegionPart("objects", box_tlbr, table[parts])
 
     def merge_objects(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Several objects become one, of the lowest id."""
+        """Merge several objects into one, which has the lowest of their ids."""
         ids = sorted(set(action["ids"]))
         if len(ids) < 2:
             raise OptionError("ids", str(action["ids"]), "two or more objects", "Choose another object, too.")
@@ -222,7 +223,7 @@ class Corrector:
                 yield RegionPart("objects", part, np.where(chosen, ids[0], UNCHANGED["objects"]).astype(np.int32))
 
     def delete_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """An object is none any more; its labels stay."""
+        """Delete an object; its labels stay."""
         for part in tiles_of(_object_box(labels, action["object_id"])):
             chosen = labels.instance_map.read(part) == action["object_id"]
             if chosen.any():
@@ -247,19 +248,19 @@ class Corrector:
 
 
 def border_class(classes: ClassMap) -> int | None:
-    """Return the class that parts objects which touch, `None` where there is none."""
+    """Return the class that marks the border between touching objects; `None` where there is none."""
     names = [name.strip().lower() for name in classes.names]
     return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
 
 
 def no_prediction() -> OptionError:
-    """Return the error of an action that needs a prediction that is not there."""
+    """Return the error of an action that needs a prediction where there is none."""
     remedy = "Label pixels of two classes, and wait a moment."
     return OptionError("point", "no prediction here yet", "a model's prediction", remedy)
 
 
 def tiles_of(box_tlbr: Box) -> Iterator[Box]:
-    """Yield parts of a box that lie in one tile of a map each, in reading order."""
+    """Yield the parts into which the tiles of a map cut a box, in reading order."""
     top, left, bottom, right = box_tlbr
     for row in range(top - top % SIDE, bottom, SIDE):
         for column in range(left - left % SIDE, right, SIDE):
@@ -272,12 +273,13 @@ def _within(part: Box, box_tlbr: Box) -> tuple[slice, slice]:
 
 
 def _window(point: Point, size: tuple[int, int], side: int) -> Box:
-    """Return a box of at most this side around a point, within the image. Raises `OptionError` outside of it."""
+    """Return a box of at most this side around a point, within the image. Raises `OptionError` for a point outside the
+    image."""
     return box_around(pixel_of(point, size), (side, side), size)
 
 
 def _is_cut(objects: Int32, count: int, box_tlbr: Box, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Return which objects of a box reach an edge of it beyond which the image goes on, bool (count,)."""
+    """Return which objects touch an edge of their box beyond which the image goes on, bool (count,)."""
     top, left, bottom, right = box_tlbr
     is_cut = np.zeros(count, bool)
     for goes_on, edge in (
@@ -304,7 +306,7 @@ def _region_in(values: AnyMap, point: Point, window: Box) -> tuple[Box, Mask]:
 
 
 def _new_object(labels: ImageLabels, box_tlbr: Box, mask: Mask) -> Iterator[RegionPart]:
-    """Yield a new object: the pixels of a mask that belong to none."""
+    """Yield a new object: the pixels of a mask that belong to no other object."""
     free = mask & (labels.instance_map.read(box_tlbr) == 0)
     if not free.any():
         remedy = "Split or remove the object that is there."

@@ -1,4 +1,4 @@
-"""What images show, as vectors that can be compared: by colours, or by the features of a frozen encoder."""
+"""Vectors that describe what images show, so that images can be compared: colours, or features of a frozen encoder."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pixelwise.labels.strokes import UInt8
 
 Float32 = npt.NDArray[np.float32]
 LONGEST_SIDE = 512
-"""Pixels of an image that are looked at; a larger one is shrunk."""
+"""The longest side in pixels at which an image is described; a larger one is shrunk."""
 _CELL = 8
-"""Pixels between the places of a description."""
+"""Distance in pixels between the places of a description."""
 _GRID = 3
 """Cells along each side over which the colours of an image are averaged."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What an image shows.
+    """A description of what an image shows.
 
     Attributes
     ----------
@@ -44,7 +44,8 @@ Describe = Callable[[UInt8], Description]
 
 
 def choose_description() -> tuple[Describe, str]:
-    """Return how images are compared here, and its name: `encoder features`, or `colours` without the extra `train`."""
+    """Return the best available description of images, and its name: `encoder features`, or `colours` without the extra
+    `train`."""
     try:
         require_train_extra("descriptions")
         from pixelwise.labels.features import shared_extractor  # which imports torch

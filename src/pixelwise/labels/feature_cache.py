@@ -1,4 +1,4 @@
-"""Features of tiles on disk: bounded in size, the least recently used go first."""
+"""Features of tiles on disk. The size is bounded; the least recently used features are removed first."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ SUFFIX = ".safetensors"
 
 
 class FeatureCache:
-    """Arrays by key, each entry a file of a folder. Any thread may call any method.
+    """Arrays by key. Each entry is a file in a folder. All methods may be called from any thread.
 
     Parameters
     ----------
     folder
-        Made where it is missing. What an earlier process left there is used again.
-    max_bytes
-        Of all files together. The entry that was put last stays, whatever its size.
+        The folder, which is created where it is missing. Entries of an earlier process are used again. max_bytes The
+        largest size of all files together. The newest entry stays, whatever its size.
 
     Raises
     ------
@@ -78,7 +77,7 @@ class FeatureCache:
         return arrays
 
     def put(self, key: str, arrays: Arrays) -> None:
-        """Keep arrays under a key, in place of those that it had, and remove the least recently used beyond
+        """Store arrays under a key in place of earlier ones, and remove the least recently used entries beyond
         `max_bytes`."""
         name = _file_name(key)
         path = self.folder / name
@@ -94,7 +93,7 @@ class FeatureCache:
                     (self.folder / other).unlink(missing_ok=True)
 
     def _names_beyond_limit(self) -> list[str]:
-        """Return the files that are to go, the last one never."""
+        """Return the files to remove. The newest is never among them."""
         excess = sum(self._sizes.values()) - self.max_bytes
         names = []
         for name, size in list(self._sizes.items())[:-1]:
@@ -111,7 +110,7 @@ def _file_name(key: str) -> str:
 
 
 def _list_files(folder: Path) -> list[tuple[float, str, int]]:
-    """Return the time of use, name and bytes of each entry's file."""
+    """Return the time of last use, the name and the size in bytes of each entry's file."""
     files = []
     with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:

@@ -2,8 +2,8 @@
 
 Position j of a map of stride s stands at pixel s (j + 1) - 1 of the image, along rows and columns. That is where the
 "same" padding of TensorFlow, which the encoder's weights were trained with, puts it (see `nn.encoders.padding`). In an
-image that is seen at twice its size it lies a quarter of a pixel beside that.
-docs/experiments/labels.md tells what the choice of maps and weights is worth.
+image that is enlarged to twice its size, the position is off by a quarter of a pixel. docs/experiments/labels.md
+measures the choice of maps and weights.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ Float = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.integer]
 
 STRIDE = 4
-"""Of the finest map, in pixels of what the encoder sees."""
+"""Stride of the finest map, in pixels of the encoder's input."""
 LEVELS = ((3, 4, 2.0), (16, 4, 2.0), (24, 4, 2.0), (40, 8, 1.5), (112, 16, 1.0), (192, 32, 0.5), (320, 32, 0.25))
-"""Channels, stride, and what a channel weighs beside others: colours, then maps of the encoder. The deepest have the
-most channels, and tell least where a class ends."""
+"""Channels, stride and weight of each map: colours, then maps of the encoder. The deepest maps have the most channels,
+and locate edges least well."""
 STAGES = (0, 1, 2, 4, 5, 6)
-"""Of the encoder, whose last maps are used."""
+"""Stages of the encoder whose last maps are used."""
 ENLARGED_PIXELS = 640 * 640
-"""Images of at most so many pixels are seen at twice their size, at which the encoder sees more."""
+"""Images of at most this many pixels are enlarged to twice their size, so that the encoder resolves more."""
 SIZE_UNIT = 32
 """The largest stride: regions start at its multiples, so that all tiles sample the image at the same positions."""
 MARGIN = 32
-"""Pixels around a tile whose features are kept with it: what interpolation and edges need from beyond the tile."""
+"""Pixels around a tile whose features are stored with it; interpolation and the filter along edges need them."""
 CONTEXT = 128
-"""Pixels around a tile that the encoder sees."""
+"""Pixels around a tile that the encoder sees as context."""
 SIGNATURE = f"{DEFAULT_ENCODER}-4"
-"""What the maps depend on beside the image: the encoder, and a number that grows with each change of this file."""
+"""Everything that the maps depend on apart from the image: the encoder, and a number that is raised with each change of
+this file."""
 
 
 class ImageReader(Protocol):
-    """What gives the pixels of an image, whole or in parts.
+    """Reads the pixels of an image, whole or in parts.
 
     Attributes
     ----------
@@ -92,7 +93,7 @@ class FeatureMaps:
         Each map's stride and values, float16 (C, ceil(h / stride), ceil(w / stride)) of a region of h x w pixels, the
         finest first.
     guide
-        uint8 (h, w, 3): the region's colours, whose edges predictions are drawn along.
+        uint8 (h, w, 3): the colours of the region. Predictions follow their edges.
     """
 
     box_tlbr: Box
@@ -105,7 +106,7 @@ class FeatureMaps:
 
     @property
     def stride(self) -> int:
-        """Of the finest map, in pixels of the image."""
+        """The stride of the finest map, in pixels of the image."""
         return self.levels[0][0]
 
     def columns(self, rows: Indices, columns: Indices) -> Float:
@@ -149,7 +150,7 @@ class FeatureExtractor:
     Parameters
     ----------
     in_channels
-        Channels of the images. A gray image is seen as one of three equal channels. For other numbers than 3 the first
+        Channels of the images. A gray image is used as three equal channels. For other numbers than 3 the first
         convolution repeats its weights, as in a training.
 
     Raises
@@ -186,7 +187,9 @@ class FeatureExtractor:
         height, width = context[2] - context[0], context[3] - context[1]
         if pixels.shape[:2] != (height, width):
             found = f"{pixels.shape[0]}x{pixels.shape[1]} pixels of the image"
-            raise ShapeError("image", found, f"{height}x{width}", "Let `read` return the box that it is asked for.")
+            raise ShapeError(
+                "image", found, f"{height}x{width}", "Make `read` return exactly the box that is asked for."
+            )
         guide = _three_channels(pixels)
         scale = 2 if image.size[0] * image.size[1] <= ENLARGED_PIXELS else 1
         with torch.inference_mode():
@@ -195,7 +198,8 @@ class FeatureExtractor:
         return FeatureMaps(region, tuple(_cut(level, inside) for level in levels), guide[inside].copy())
 
     def _levels(self, pixels: UInt8, guide: UInt8, scale: int) -> list[tuple[int, torch.Tensor]]:
-        """Return the maps (C, h, w) of pixels (H, W, C), seen at `scale`, with their strides in pixels."""
+        """Return the maps (C, h, w) of pixels (H, W, C), enlarged by `scale` first, with their strides in pixels of the
+        image."""
         image = (_image_tensor(pixels, scale) - self._mean) / self._std
         height, width = image.shape[-2:]
         padded = F.pad(image, (0, -width % SIZE_UNIT, 0, -height % SIZE_UNIT))
@@ -213,7 +217,7 @@ class FeatureExtractor:
 
 @lru_cache(maxsize=4)
 def shared_extractor(in_channels: int) -> FeatureExtractor:
-    """Return the one extractor for images of these channels: its weights never change."""
+    """Return the shared extractor for images of this number of channels; its weights never change."""
     return FeatureExtractor(in_channels)
 
 
@@ -227,13 +231,14 @@ def average_positions(image: torch.Tensor, stride: int = STRIDE) -> torch.Tensor
 
 
 def channel_weights() -> Float:
-    """Return what each channel of the features weighs, float32 (C,)."""
+    """Return the weight of each channel of the features, float32 (C,)."""
     channels, _, weights = zip(*LEVELS, strict=True)
     return np.repeat(np.array(weights, np.float32), channels)
 
 
 def _neighbours(pixels: Indices, stride: int, count: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Float]:
-    """Return the positions before and after each pixel among `count` of a map, and the weight (N, 1) of the second."""
+    """Return the positions of a map before and after each pixel, of `count` positions, and the weight (N, 1) of the one
+    after."""
     where = ((pixels + 1) / stride - 1).clip(0, count - 1)
     before = np.minimum(where.astype(np.int64), max(count - 2, 0))
     return before, np.minimum(before + 1, count - 1), (where - before).astype(np.float32)[:, None]
@@ -248,7 +253,7 @@ def _checked(image: UInt8, in_channels: int) -> UInt8:
 
 
 def _at_stride_4(values: torch.Tensor) -> torch.Tensor:
-    """Return every second position of a map of stride 2, averaged with its neighbours by weights of 1, 2 and 1."""
+    """Return every second position of a map of stride 2, averaged with its neighbours with weights 1, 2, 1."""
     continued = F.pad(values, (0, 2, 0, 2), mode="replicate")
     return F.avg_pool2d(F.avg_pool2d(continued, 2, stride=1), 2, stride=1)[..., ::2, ::2][
         ..., : values.shape[-2] // 2, : values.shape[-1] // 2

@@ -1,8 +1,9 @@
-"""The live head: a small net from the features of a pixel to its class, fitted on few labelled pixels within a moment.
+"""The live head: a small net from the features of a pixel to its class. It is fitted on few labelled pixels in under a
+second.
 
 It is an ensemble of perceptrons of one hidden layer whose probabilities are averaged. The first layers of all members
-are one matrix. It is linear, so on whole maps it is applied before they are brought to one size, which is far cheaper
-than after. Maps are enlarged from stride to stride: positions of a stride are among those of its half.
+are one matrix. It is linear, so it is applied to whole maps before they are resized to one size, which is far cheaper
+than afterwards. Maps are enlarged from stride to stride: positions of a stride are among those of its half.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ MEMBERS = 4
 HIDDEN = 32
 """Units of the hidden layer of each member."""
 BATCH = 512
-"""Pixels a step."""
+"""Pixels in the batch of a step."""
 RATE = 3e-3
 WEIGHT_DECAY = 1e-4
 DROPOUT = 0.3
-"""Of the hidden units."""
+"""Dropout rate of the hidden units."""
 ROWS_AT_ONCE = 8
-"""Rows of the finest map that are computed together: their hidden units fit into a core's cache."""
+"""Rows of the finest map that are computed together, so that their hidden units fit into the cache of a core."""
 LEAST_DEVIATION = 1e-3
-"""Of a channel: one that is constant on the labelled pixels is not blown up."""
+"""The smallest deviation that a channel is divided by, so that one that is constant on the labelled pixels is not
+amplified."""
 
 Classes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Head:
-    """A fitted ensemble. It is never changed: `fit_head` gives a new one.
+    """A fitted ensemble. It is immutable: `fit_head` returns a new one.
 
     Attributes
     ----------
     weights
-        float32 (C,): what each channel weighs when it is normalised.
-    mean, deviation
+        float32 (C,): the weight of each channel in the normalisation. mean, deviation
         float32 (C,): features are normalised to (feature - mean) / deviation. A channel's deviation is its standard
         deviation over its weight.
     first, first_bias
@@ -96,7 +97,7 @@ class Head:
             return self._top(torch.from_numpy(columns) @ weight.T + bias).T.numpy()
 
     def _folded(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the first layer's weights and bias for features that are not normalised."""
+        """Return the weights and the bias of the first layer with the normalisation folded in, for raw features."""
         weight = self.first / self.deviation
         return weight, self.first_bias - weight @ self.mean
 
@@ -112,7 +113,7 @@ StrideGroup = tuple[int, list[torch.Tensor], torch.Tensor]
 
 
 def _group_by_stride(maps: FeatureMaps, weight: torch.Tensor) -> list[StrideGroup]:
-    """Return the maps of each stride with their part of weights (units, C), the coarsest first."""
+    """Return the maps of each stride with their columns of the weights (units, C), the coarsest first."""
     groups: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
     start = 0
     for stride, values in maps.levels:
@@ -127,7 +128,8 @@ def _group_by_stride(maps: FeatureMaps, weight: torch.Tensor) -> list[StrideGrou
 
 
 def _sum_coarser(groups: Sequence[StrideGroup]) -> torch.Tensor:
-    """Return what maps, the coarsest first, add to the hidden units at the positions of the last: (h, w, units)."""
+    """Return the sum over maps, the coarsest first, of their contributions to the hidden units at the positions of the
+    last map, (h, w, units)."""
     total, above = torch.empty(0), 0
     for stride, levels, part in groups:
         values = torch.cat(levels).float()
@@ -140,17 +142,17 @@ def _sum_coarser(groups: Sequence[StrideGroup]) -> torch.Tensor:
 
 
 def enlarge(values: torch.Tensor, factor: int, rows: slice, width: int) -> torch.Tensor:
-    """Return rows of maps (h, w, C) that are enlarged to `width` columns, bilinear: (rows, width, C).
+    """Return rows of maps (h, w, C) enlarged bilinearly to `width` columns, (rows, width, C).
 
     Position j of the result stands where position (j + 1) / factor - 1 of the maps does, as positions of strides s and
-    s * factor do (see `features`). Beyond the first and the last position their values go on.
+    s * factor do (see `features`). Beyond the first and the last position, their values are repeated.
     """
     return enlarge_rows(continue_border(values, factor, (rows.stop, width)), factor, rows, width)
 
 
 def continue_border(values: torch.Tensor, factor: int, size: tuple[int, int]) -> torch.Tensor:
-    """Return maps (h, w, C) with one position more before the first, and as many after the last as maps that are
-    enlarged to `size` (height, width) need."""
+    """Return maps (h, w, C) padded with their border values: by one position before the first, and after the last by as
+    many as enlarging to `size` (height, width) needs."""
     for axis, side in enumerate(size):
         places = torch.arange(-1, -(-side // factor)).clamp(0, values.shape[axis] - 1)
         values = values.index_select(axis, places)
@@ -158,7 +160,7 @@ def continue_border(values: torch.Tensor, factor: int, size: tuple[int, int]) ->
 
 
 def enlarge_rows(continued: torch.Tensor, factor: int, rows: slice, width: int) -> torch.Tensor:
-    """Return rows of enlarged maps, as `enlarge`, from what `continue_border` returns."""
+    """Return rows of enlarged maps, as `enlarge` does, from maps padded by `continue_border`."""
     first = (rows.start + 1) // factor
     part = continued[first : -(-rows.stop // factor) + 1].permute(2, 0, 1)[None]
     size = [(side - 1) * factor + 1 for side in part.shape[2:]]
@@ -168,8 +170,8 @@ def enlarge_rows(continued: torch.Tensor, factor: int, rows: slice, width: int) 
 
 
 def new_head(columns: Half, weights: Float, num_classes: int, seed: int) -> Head:
-    """Return an ensemble of random weights, a function of the seed, that normalises as features (N, C) suggest and as
-    the channels' weights (C,) say."""
+    """Return an ensemble with random weights, a function of the seed, normalised by the statistics of features (N, C)
+    and the channels' weights (C,)."""
     generator = torch.Generator().manual_seed(seed)
     channels = columns.shape[1]
     first = torch.randn(MEMBERS * HIDDEN, channels, generator=generator) * math.sqrt(2 / channels)
@@ -197,10 +199,8 @@ def with_classes(head: Head, num_classes: int, mapping: Mapping[int, int | None]
     num_classes
         Of the new one.
     mapping
-        From the old class index to the new one, `None` for a class that goes. What several become knows each of them
-        in part: it starts from their mean.
-    seed
-        The weights of classes that nothing becomes are a function of it.
+        From the old class index to the new one; `None` for a class that is removed. A class that several merge into
+        starts from their mean. seed Determines the weights of classes that no old class maps to.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     last = torch.randn(MEMBERS, HIDDEN, num_classes, generator=generator) / math.sqrt(HIDDEN)
@@ -214,7 +214,7 @@ def with_classes(head: Head, num_classes: int, mapping: Mapping[int, int | None]
 
 
 def with_statistics(head: Head, columns: Half) -> Head:
-    """Return the same function of features, normalised as features (N, C) suggest."""
+    """Return an equivalent ensemble, normalised by the statistics of features (N, C)."""
     mean, deviation = _statistics(columns, head.weights)
     weight = head.first / head.deviation
     return replace(
@@ -242,9 +242,9 @@ def fit_head(
     seed: int,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Head, int]:
-    """Return the ensemble fitted further, and how many steps it took.
+    """Fit the ensemble further; return it and the number of steps taken.
 
-    All classes weigh the same, however many pixels each has.
+    All classes have the same weight, however many pixels they have.
 
     Parameters
     ----------
@@ -257,8 +257,7 @@ def fit_head(
     steps
         Steps of AdamW on `BATCH` pixels each. The learning rate falls to 0 over them.
     seed
-        The pixels and the dropout of each step are a function of it and the step.
-    should_stop
+        The batch and the dropout of each step are functions of the seed and the step. should_stop
         Asked before each step.
     """
     names = ("first", "first_bias", "last", "last_bias")

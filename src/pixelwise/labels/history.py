@@ -1,4 +1,5 @@
-"""What the journal's actions make of a project: its classes, and for each image what is done, undone and marked."""
+"""The state of a project that follows from its journal: the classes, and for each image what is done, undone and
+marked."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from pixelwise.labels.journal import Entry
 
 Table = npt.NDArray[np.uint8]
 MOST_IDS = 10_000
-"""So many actions are remembered by the id that a client gave them."""
+"""The number of actions that are remembered by the id that a client gave them."""
 _OKABE_ITO: tuple[Color, ...] = (
     (153, 153, 153),
     (230, 159, 0),
@@ -29,16 +30,14 @@ _OKABE_ITO: tuple[Color, ...] = (
     (204, 121, 167),
 )
 MOST_PAUSE_SECONDS = 60.0
-"""A longer pause between two actions is no time of labelling."""
+"""A longer pause between two actions does not count as labelling time."""
 
 
 @dataclass
 class ImageHistory:
-    """The actions of one image.
-
-    done, undone: numbers of actions on its pixels, in the order in which undo and redo take them. last: the number of
-    the last entry that changed what its pixels follow from. base: the number of the last import of its mask, 0 for
-    none. is_test, is_done: marks.
+    """The actions of one image. done, undone: numbers of the actions on its pixels, as stacks for undo and redo. last:
+    the number of the last entry that affects its pixels. base: the number of the last import of its mask, 0 for none.
+    is_test, is_done: marks.
     """
 
     done: list[int] = field(default_factory=list)
@@ -51,8 +50,8 @@ class ImageHistory:
 
 @dataclass(frozen=True)
 class ClassChange:
-    """An action on classes: its number, the classes before and after it, and the new index of each old class, `None`
-    where all kept theirs."""
+    """An action on classes: its number, the classes before and after it, and the new index of each old class; `None`
+    where no index changed."""
 
     number: int
     before: ClassMap
@@ -61,23 +60,22 @@ class ClassChange:
 
 
 class History:
-    """A project's state but for its pixels, folded from the entries of a journal one by one.
+    """The state of a project except for its pixels, built from the entries of the journal one by one.
 
-    Undo takes back the newest of an image's actions and of those on classes, redo does the oldest again that was
-    undone. An action on classes is undone only while no later action on pixels of any image stands: class indices of
-    all actions that stand mean what they meant when they were done.
+    Undo reverts the newest action, of the image or on classes; redo repeats the action that was undone last. An action
+    on classes can be undone only while no later action on the pixels of any image is in effect. So class indices in
+    actions keep the meaning they had when the action was done.
     """
 
     def __init__(self, classes: ClassMap, test: frozenset[str] = frozenset()) -> None:
         self.classes = classes
         self.labelling_seconds = 0.0
-        """Time between actions, long pauses cut."""
+        """Time between actions in seconds, with long pauses cut to `MOST_PAUSE_SECONDS`."""
         self.images: dict[str, ImageHistory] = {name: ImageHistory(is_test=True) for name in test}
         self.remaps: list[tuple[int, Table]] = []
-        """Numbers of the actions after which every mask is another, each with its table of class indices; without those
-        that were undone."""
+        """Numbers of the actions in effect that change class indices, each with its table."""
         self.moves: list[Table] = []
-        """Every change of class indices in turn, those by undo and redo too."""
+        """Every change of class indices in order, including those by undo and redo."""
         self.class_number = 0
         """The number of the last entry that changed `remaps`."""
         self._class_done: list[ClassChange] = []
@@ -91,21 +89,21 @@ class History:
         return self.images.setdefault(image, ImageHistory())
 
     def last_number(self, image: str) -> int:
-        """Return the number of the entry by which an image's pixels changed last."""
+        """Return the number of the entry that changed an image's pixels last."""
         last = self.of(image).last
         return max(last, self.class_number) if last else last
 
     @property
     def newest(self) -> int:
-        """The number of the newest action on pixels of any image that stands."""
+        """The number of the newest action in effect on the pixels of any image."""
         if self._newest is None:
             tops = ((*one.done[-1:], one.base) for one in self.images.values())
             self._newest = max((number for top in tops for number in top), default=0)
         return self._newest
 
     def class_step(self, kind: str, image: str | None) -> int | None:
-        """Return the number of the action on classes that is next to "undo" or "redo" in an image, or, `None`, of all;
-        `None` where it is one of the image's own, or none."""
+        """Return the number of the action on classes that "undo" or "redo" would take next in an image, or without an
+        image in the project. Return `None` where the next action is one of the image, or there is none."""
         changes = self._class_done if kind == "undo" else self._class_undone
         if not changes:
             return None
@@ -121,14 +119,15 @@ class History:
         return bool(history.done if kind == "undo" else history.undone) or self.class_step(kind, image) is not None
 
     def require_possible(self, action: Mapping[str, Any]) -> None:
-        """Raise `OptionError` for an action on classes that cannot be, before the journal has it."""
+        """Raise `OptionError` for an impossible action on classes, before it is written to the journal."""
         if action["type"] in CLASS_TYPES:
             _change_classes(self.classes, action)
 
     def add(self, entry: Entry) -> None:
-        """Take the next entry of the journal into account.
+        """Update the state by the next entry of the journal.
 
-        Raises `ValueError`, `KeyError`, `TypeError`, `IndexError` or `OptionError` for one that cannot come next.
+        Raises `ValueError`, `KeyError`, `TypeError`, `IndexError` or `OptionError` for an entry that is not possible
+        here.
         """
         number, kind, image = entry["number"], entry["type"], entry.get("image")
         self._newest = None
@@ -199,8 +198,8 @@ class History:
         self.moves.append(_way_back(change))
 
     def _forget_undone_classes(self) -> None:
-        """After an action that is new, those on classes that were undone are gone, and with them what was drawn and
-        undone after them: its class indices mean nothing any more."""
+        """Drop the undone actions on classes after a new action, and with them what was drawn and undone after them:
+        their class indices have no meaning any more."""
         if not self._class_undone:
             return
         oldest = self._class_undone[-1].number
@@ -209,7 +208,7 @@ class History:
             history.undone = [number for number in history.undone if number < oldest]
 
     def tables_after(self, number: int) -> list[tuple[int, Table]]:
-        """Return the changes of class indices that came after an entry."""
+        """Return the changes of class indices after an entry."""
         return [(at, table) for at, table in self.remaps if at > number]
 
     def _count_time(self, entry: Entry) -> None:
@@ -220,14 +219,16 @@ class History:
 
 
 def _move_last(source: list[int], target: list[int], entry: Entry) -> None:
-    """Move the number of the action that an undo or redo is of. Raises `ValueError` where it is not the last one."""
+    """Move the number of the action that an undo or redo refers to. Raises `ValueError` where it is not the last
+    one."""
     if not source or source[-1] != entry["of"]:
         raise ValueError(f"{entry['type']} of action {entry['of']}, which is not the last one")
     target.append(source.pop())
 
 
 def _change_classes(classes: ClassMap, action: Mapping[str, Any]) -> tuple[ClassMap, Table | None]:
-    """Return the classes after an action, and the new index of each old one where they moved. Raises `OptionError`."""
+    """Return the classes after an action, and the new index of each old class where indices changed. Raises
+    `OptionError`."""
     names, colors = list(classes.names), list(classes.colors)
     kind = action["type"]
     if kind == "class_add":
@@ -257,7 +258,8 @@ def _change_classes(classes: ClassMap, action: Mapping[str, Any]) -> tuple[Class
 
 
 def _way_back(change: ClassChange) -> Table:
-    """Return the index before an action on classes of each one after it; `IGNORE_INDEX` of a class that it added."""
+    """Return, for each class after an action on classes, its index before it; `IGNORE_INDEX` for a class that the
+    action added."""
     table = np.full(256, IGNORE_INDEX, np.uint8)
     names = change.before.names
     if change.table is None:  # a class was added or renamed
@@ -273,8 +275,8 @@ def _require_new_name(names: list[str], name: str) -> None:
 
 
 def distinct_label_colors(count: int) -> tuple[Color, ...]:
-    """Return colours that people with colour blindness tell apart, too: gray, and those of Okabe and Ito; beyond eight
-    classes, those of `distinct_colors`.
+    """Return colours that people with colour blindness can tell apart: gray and the colours of Okabe and Ito. Beyond
+    eight classes they are those of `distinct_colors`.
 
     References
     ----------

@@ -20,15 +20,15 @@ from pixelwise.labels.strokes import Stroke, paint_polygon, paint_stroke, polygo
 from pixelwise.labels.tiled_map import SIDE, TiledMap
 
 AT_ONCE = 2**22
-"""Pixels of a stroke or polygon that are looked at in one piece; of a larger one, tile by tile."""
+"""A stroke or polygon whose box has at most this many pixels is painted in one piece, a larger one tile by tile."""
 MOST_UNDO_AREA = 2**23
 MOST_UNDO_BYTES = 2**24
-"""What the pixels before the latest actions may take, packed. Older actions are undone from the journal."""
+"""The most bytes for the compressed pixels before the latest actions. Older actions are undone from the journal."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What an action replaced, packed."""
+    """The pixels that an action replaced, compressed."""
 
     number: int
     parts: tuple[tuple[str, Box, bytes], ...]
@@ -39,7 +39,7 @@ class Before:
 
 
 class ImageLabels:
-    """What is known of an image's pixels after some action of the journal.
+    """The labels and objects of an image after some action of the journal.
 
     label_map: class indices, `IGNORE_INDEX` = no label. instance_map: object ids, 0 = no object. number: the entry of
     the journal that was applied last.
@@ -54,24 +54,25 @@ class ImageLabels:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the maps, and what is kept for undo, take."""
+        """The size of the maps and of the data for undo, in bytes."""
         return self.label_map.nbytes + self.instance_map.nbytes + sum(before.nbytes for before in self._before)
 
     def apply(self, entry: Entry, regions: Path) -> Box | None:
-        """Change the maps as an action says; return the box of what changed, `None` for nothing."""
+        """Apply an action to the maps; return the box of what changed, `None` for nothing."""
         self._remember(entry, regions)
         changed: Box | None = _ACTIONS[entry["type"]](self, entry, regions)
         self.number = entry["number"]
         return changed
 
     def remap(self, number: int, table: Table) -> None:
-        """Give every class another index: classes were merged or deleted."""
+        """Change class indices by a table, after classes were merged or deleted."""
         self.label_map.replace(table)
         self.number = number
         self._before.clear()
 
     def take_back(self, number: int, undo_number: int) -> Box | None:
-        """Undo the action that was applied last, if what it replaced is still known; return its box, else `None`."""
+        """Undo the action that was applied last, if the pixels that it replaced are still known, and return its box;
+        else return `None`."""
         if not self._before or self._before[-1].number != number:
             return None
         changed: Box | None = None
@@ -84,7 +85,7 @@ class ImageLabels:
         return changed
 
     def replay(self, entries: Iterable[Entry], tables: Sequence[tuple[int, Table]], regions: Path) -> None:
-        """Apply actions in the order of their numbers, and between them the changes of class indices."""
+        """Apply actions in the order of their numbers, with the changes of class indices between them."""
         pending = list(tables)
         for entry in entries:
             while pending and pending[0][0] < entry["number"]:
@@ -94,7 +95,7 @@ class ImageLabels:
             self.remap(number, table)
 
     def _remember(self, entry: Entry, regions: Path) -> None:
-        """Keep what an action is about to replace, if it is not too much."""
+        """Store the pixels that an action is about to replace, unless they are too many."""
         boxes = _boxes(self, entry, regions)
         if sum((box[2] - box[0]) * (box[3] - box[1]) for _, box in boxes) > MOST_UNDO_AREA:
             self._before.clear()
@@ -107,7 +108,7 @@ class ImageLabels:
 
 
 def _boxes(labels: ImageLabels, entry: Entry, regions: Path) -> list[tuple[str, Box]]:
-    """Return which map an action changes, and where at most."""
+    """Return which map an action changes, and boxes that contain all pixels that it may change."""
     whole = (0, 0, *labels.size)
     kind = entry["type"]
     if kind == "stroke":
@@ -172,7 +173,8 @@ def _paint(
 
 
 def _is_near(stroke: Stroke, top: int, left: int) -> bool:
-    """Return whether a stroke may have pixels in the tile at a corner: it comes near enough to the tile's middle."""
+    """Return whether a stroke may have pixels in the tile with this corner, judged by its distance to the tile's
+    centre."""
     points = np.array(stroke.points) - (top + SIDE / 2, left + SIDE / 2)
     starts, steps = (points[:-1], np.diff(points, axis=0)) if len(points) > 1 else (points, np.zeros_like(points))
     lengths = np.maximum((steps**2).sum(axis=1), 1e-12)

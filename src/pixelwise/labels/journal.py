@@ -1,4 +1,4 @@
-"""The journal of a project: every action, one JSON line each, on the disk before anybody is told that it is saved."""
+"""The journal of a project: every action as a line of JSON, written to disk before it is reported as saved."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ whole project), `type`, and what the type needs."""
 
 
 class _WrongNumberError(ValueError):
-    """A line that was written whole, and that the line before it does not lead to."""
+    """A complete line whose number does not follow that of the line before it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a line of the journal lies, and what is known of it without reading it again."""
+    """Where a line of the journal is, and what is known about it without reading it again."""
 
     number: int
     start: int
@@ -34,8 +34,9 @@ class Place:
 class Journal:
     """An append-only file of actions.
 
-    A last line that was torn by a crash is dropped when the journal is opened: nobody was told that it is saved. So is
-    a last line that is damaged otherwise, and that is told. What is dropped is kept in a file beside the journal.
+    When the journal is opened, an incomplete last line, left by a crash, is dropped: it was never reported as saved. A
+    last line that is damaged in another way is dropped with a remark. Dropped lines are kept in a file beside the
+    journal.
 
     Parameters
     ----------
@@ -50,8 +51,7 @@ class Journal:
     Raises
     ------
     DataError
-        A line that is not the last is damaged: history after it would be another one.
-    OutputError
+        A line before the last is damaged, so that the history after it cannot be trusted. OutputError
         The file cannot be written.
     """
 
@@ -105,9 +105,10 @@ class Journal:
             os.fsync(self._file.fileno())
 
     def append(self, entry: Entry) -> int:
-        """Write an action and have it on the disk; return its number. Raises `OutputError`.
+        """Write an action to disk and return its number. Raises `OutputError`.
 
-        After an error nothing of the action is in the file; where even that could not be had, nothing more is written.
+        After an error the file holds nothing of the action. Where the partial line cannot be removed, further actions
+        are refused.
         """
         with self._lock:
             number = self.last_number + 1
@@ -132,14 +133,14 @@ class Journal:
             return number
 
     def require_its_place(self) -> None:
-        """Raise `OutputError` where the file was moved or removed while it is open: what is written to it then is not
-        where the project is looked for."""
+        """Raise `OutputError` where the file was moved or removed while open: what is written to it would not be found
+        in the project."""
         try:
             is_there = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
         except FileNotFoundError:
             is_there = False
         if not is_there and self._knows_its_place:
-            remedy = "Put the project's folder back; or end the studio and start it where the folder is now."
+            remedy = "Move the project's folder back, or end the studio and start it where the folder is now."
             raise OutputError(self.path, "a journal that was moved or removed while it is open", "it there", remedy)
 
     def read(self, number: int) -> Entry:
@@ -158,7 +159,7 @@ class Journal:
 
 
 def _parse(line: bytes, number: int) -> Entry:
-    """Return the action in a line. Raises `ValueError` for one that is torn or not of this number."""
+    """Return the action in a line. Raises `ValueError` for an incomplete line, and for one with another number."""
     if not line.endswith(b"\n"):
         raise ValueError("no end of line")
     try:
@@ -173,6 +174,6 @@ def _parse(line: bytes, number: int) -> Entry:
 
 
 def damaged_line(path: Path, number: int, reason: str) -> DataError:
-    """Return the error of a line that is no action, or not one that can be."""
+    """Return the error for a line that is no action, or an impossible one."""
     remedy = "Put back a copy of the journal, or move .studio/ away: masks/ holds the labels."
     return DataError(path, f"a damaged line {number} ({reason})", "one action a line", remedy)

@@ -1,4 +1,5 @@
-"""The labels of a project's images: in memory those that are worked on, on disk as masks, all as the journal says."""
+"""The labels of a project's images, which follow from the journal: in memory while they are worked on, and as masks on
+disk."""
 
 from __future__ import annotations
 
@@ -19,23 +20,20 @@ from pixelwise.labels.project_images import ImageRecord
 from pixelwise.labels.tiled_map import TiledMap
 
 MOST_LABEL_BYTES = 2**27
-"""What label maps in memory may take; those that were looked at longest ago are read again when they are needed."""
+"""The most bytes for label maps in memory. The least recently used are dropped, and read again when needed."""
 
 MOST_FAILURES = 20
-"""After so many masks that cannot be written the rest is left for later."""
+"""After this many masks that cannot be written, the others are left for the next attempt."""
 
 
 class LabelStore:
-    """Label maps and instance maps by the names of images.
-
-    Whoever calls a method holds the project's lock, but for `flush`, which takes it.
+    """Label maps and instance maps by the names of images. Callers hold the project's lock, except for `flush`, which
+    takes it.
 
     Parameters
     ----------
     folder, journal, history
-        Of the project.
-    lock
-        The project's.
+        The folder, the journal and the history of the project. lock The lock of the project.
     """
 
     def __init__(self, folder: ProjectFolder, journal: Journal, history: History, lock: threading.RLock) -> None:
@@ -59,10 +57,10 @@ class LabelStore:
         return self._folder.base / "masks" / f"{stem}.png", self._folder.base / "instances" / f"{stem}.png"
 
     def add_image(self, image: ImageRecord) -> bool:
-        """Take an image, and compare its masks with the journal.
+        """Add an image, and compare its masks with the journal.
 
-        Masks that are older than its last action are written anew by the next `flush`. Returns `False` where they are
-        another program's: see `read_foreign_masks`.
+        Masks older than its last action are rewritten by the next `flush`. Returns `False` where another program wrote
+        the masks (see `read_foreign_masks`).
         """
         name = image.name
         self._sizes[name] = image.size
@@ -79,8 +77,8 @@ class LabelStore:
         return True
 
     def read_foreign_masks(self, name: str, num_classes: int) -> float:
-        """Keep masks that another program wrote as what an image's labels start from; return the share of its pixels
-        that is labelled. Raises `MaskError` and `ImageError` for masks that are none."""
+        """Take masks that another program wrote as the initial labels of an image; return the share of its pixels that
+        is labelled. Raises `MaskError` and `ImageError` for invalid masks."""
         mask, instances = self.mask_paths(name)
         size = self._sizes[name]
         counts = read_map(mask, size, num_classes).counts() if mask.is_file() else {}
@@ -95,7 +93,8 @@ class LabelStore:
         return sum(counts.values()) / (size[0] * size[1])
 
     def load(self, name: str) -> ImageLabels:
-        """Return an image's labels: those in memory, else its masks where they are up to date, else the journal's."""
+        """Return an image's labels: from memory, else from its masks where they are up to date, else by replaying the
+        journal."""
         labels = self._loaded.get(name)
         if labels is None:
             labels = self._read_masks(name) or self.replay(name)
@@ -105,12 +104,12 @@ class LabelStore:
         return labels
 
     def forget(self, name: str) -> None:
-        """Have an image's labels made anew from the journal: those in memory are not what it says."""
+        """Drop an image's labels from memory, where they disagree with the journal; they are then replayed from it."""
         self._loaded.pop(name, None)
         self._dirty[name] = None
 
     def _read_masks(self, name: str) -> ImageLabels | None:
-        """Return an image's labels from its masks; `None` where they are not those of its last action."""
+        """Return an image's labels from its masks; `None` where the masks do not include its last action."""
         last, size = self._history.last_number(name), self._sizes[name]
         labels = ImageLabels(size)
         labels.number = last
@@ -135,7 +134,7 @@ class LabelStore:
         return labels
 
     def replay(self, name: str) -> ImageLabels:
-        """Return an image's labels from the masks that it started with and its actions. Raises `DataError`."""
+        """Return an image's labels by replaying its actions on its initial masks. Raises `DataError`."""
         history, size = self._history.of(name), self._sizes[name]
         labels = ImageLabels(size)
         if history.base:
@@ -159,7 +158,7 @@ class LabelStore:
         self.trim()
 
     def remap(self, number: int, table: Table) -> None:
-        """Give classes in all labels other indices."""
+        """Change the class indices of all labels by a table."""
         for labels in self._loaded.values():
             labels.remap(number, table)
         for name, counts in self._counts.items():
@@ -171,7 +170,8 @@ class LabelStore:
         self._dirty |= dict.fromkeys(name for name in self._sizes if self._history.of(name).last)
 
     def start_anew(self) -> None:
-        """Have the labels of all images follow from the journal again: after undo or redo of an action on classes."""
+        """Drop all labels from memory, so that they are replayed from the journal; used after undo or redo of an action
+        on classes."""
         names = [name for name in self._sizes if self._history.of(name).last]
         self._loaded.clear()
         self._dirty |= dict.fromkeys(names)
@@ -181,14 +181,14 @@ class LabelStore:
                 self._counts[name], self._objects[name] = labels.label_map.counts(), len(labels.instance_map.counts())
 
     def trim(self) -> None:
-        """Let go of the labels that were looked at longest ago; what they hold is in the journal."""
+        """Drop the least recently used labels from memory; they are in the journal."""
         while len(self._loaded) > 1 and sum(labels.nbytes for labels in self._loaded.values()) > MOST_LABEL_BYTES:
             name, labels = self._loaded.popitem(last=False)
             self._counts[name] = labels.label_map.counts()
             self._objects[name] = len(labels.instance_map.counts())
 
     def snapshot(self, name: str) -> ImageLabels:
-        """Return an image's labels as they are now; they stay so."""
+        """Return an immutable snapshot of an image's labels."""
         labels = self.load(name)
         copy = ImageLabels(labels.size)
         copy.label_map, copy.instance_map = labels.label_map.snapshot(), labels.instance_map.snapshot()
@@ -209,13 +209,12 @@ class LabelStore:
 
     @property
     def is_written(self) -> bool:
-        """Whether all masks are as the journal says."""
+        """Whether all masks on disk are up to date with the journal."""
         return not self._dirty and self._being_written is None
 
     def flush(self) -> None:
-        """Write the masks of all images whose labels have changed since.
-
-        Where some cannot be written, others are, and the first error is raised at the end.
+        """Write the masks of all images whose labels have changed. If some cannot be written, the others are, and the
+        first error is raised at the end.
         """
         failed: dict[str, PixelwiseError] = {}
         with self._writing:

@@ -1,4 +1,5 @@
-"""A model that learns while a person labels: features kept on disk, a small head fitted within a moment."""
+"""A model that learns while a person labels: features are cached on disk, and a small head is fitted in under a
+second."""
 
 from __future__ import annotations
 
@@ -29,17 +30,17 @@ from pixelwise.labels.prediction import LivePrediction, predict_tile
 from pixelwise.metrics.pixels import counted_pixels, require_num_classes
 
 MAX_BYTES = 8 * 2**30
-"""Of the features on disk."""
+"""The largest size of the features on disk."""
 TILE_PIXELS = 4096
-"""Labelled pixels of a tile that are kept."""
+"""The most labelled pixels of a tile that are used."""
 TOTAL_PIXELS = 16384
-"""Labelled pixels of all images that the head is fitted on."""
+"""The most labelled pixels of all images together that the head is fitted on."""
 FIT_SECONDS = 0.3
-"""Of a fit that is not bounded otherwise."""
+"""Duration of a fit that has no other bound."""
 FIRST_RATE = 30.0
-"""Steps a second that a fit takes, until it was measured."""
+"""Assumed steps of a fit per second, until they are measured."""
 SETTLED_STEPS = 200
-"""Steps after a change of the labels from which on more of them change little."""
+"""After this many steps since the last change of the labels, further steps change little."""
 
 Half = npt.NDArray[np.float16]
 Never = Callable[[], bool]
@@ -49,7 +50,7 @@ Never = Callable[[], bool]
 class _Tile:
     """A tile's labelled pixels, in the order of `order_pixels`, and the features of the first of them.
 
-    before: the tile as it was before its labels changed, whose features are used again.
+    before: the tile before its labels changed, whose features are reused.
     """
 
     pixels: LabelledPixels
@@ -57,7 +58,7 @@ class _Tile:
     before: _Tile | None = None
 
     def complete_features(self, maps: FeatureMaps, count: int) -> Half:
-        """Return the features of the first `count` pixels; those that are known are not computed again."""
+        """Return the features of the first `count` pixels; known ones are not computed again."""
         pixels = self.pixels.select(slice(count))
         result = np.empty((count, maps.channels), np.float16)
         known = np.full(count, -1)
@@ -76,25 +77,24 @@ class _Image:
     size: tuple[int, int]
     boxes: list[Box]
     tiles: dict[int, _Tile] = field(default_factory=dict)
-    """By number; of tiles with labels."""
+    """The tiles that have labels, by number."""
 
 
 class LiveModel:
     """All images of a project and the one model that learns from their labelled pixels.
 
-    Any thread may call any method. `compute_features` and `fit` wait for their own kind alone; `predict` and all others
-    wait for neither.
+    All methods may be called from any thread. `compute_features` waits for another `compute_features`, and `fit` for
+    another `fit`; all other methods wait for neither.
 
     Parameters
     ----------
     num_classes
         1 to 255.
     folder
-        Where features are kept. An earlier process's are used again.
-    seed
-        Of the random numbers of `fit`.
+        The directory of cached features. Those of an earlier process are reused. seed The seed of the random numbers of
+        `fit`.
     max_bytes
-        Of the features on disk; the least recently used go first.
+        The largest size of the features on disk; the least recently used are removed first.
 
     Attributes
     ----------
@@ -123,14 +123,14 @@ class LiveModel:
         self._images: dict[str, _Image] = {}
         self._head: Head | None = None
         self._labels_changed = 0
-        """How often labels or classes changed."""
+        """How many times labels or classes have changed."""
         self._classes_changed_at = 0
-        """The count when the classes changed last: a fit that began before is of no use."""
+        """The count at the last change of the classes. A fit that began before it is discarded."""
         self._steps_since_change = 0
         self._pixels_of_statistics = 0
         self._steps_a_second = FIRST_RATE
         self._state = threading.RLock()
-        """Guards all of the above; held for moments only."""
+        """Guards all of the above. It is held for short times only."""
         self._extracting = threading.Lock()
         self._fitting = threading.Lock()
 
@@ -139,7 +139,8 @@ class LiveModel:
     def add_image(self, key: str, image: ImageReader) -> None:
         """Add an image. A key that is there already gets the new reader.
 
-        The key names the image's content too: a changed image needs another key, or its old features would be used.
+        The key must identify the content of the image: a changed image needs another key, or its old features would be
+        used.
         """
         size = (int(image.size[0]), int(image.size[1]))
         with self._state:
@@ -159,7 +160,7 @@ class LiveModel:
         return self._cache_key(key, tile) in self._cache
 
     def compute_features(self, key: str, tile: int) -> None:
-        """Compute the features of a tile and keep them, unless they are there. Takes up to a second."""
+        """Compute and store the features of a tile, unless they are stored already. Takes up to a second."""
         self._features(key, tile)
 
     def missing_tiles(self) -> list[tuple[str, int]]:
@@ -170,7 +171,8 @@ class LiveModel:
         return [(key, tile) for key, tile in without if not self.has_features(key, tile)]
 
     def embedding(self, key: str) -> npt.NDArray[np.float32] | None:
-        """Return the mean features float32 (C,) of an image, of those tiles that have some; `None` where none has.
+        """Return the mean features of an image, float32 (C,), over the tiles whose features are known; `None` where
+        none are.
 
         Images that look alike have similar ones: see `selection.rank_images`.
         """
@@ -183,7 +185,8 @@ class LiveModel:
     def set_pixels(self, key: str, rows: npt.ArrayLike, columns: npt.ArrayLike, class_indices: npt.ArrayLike) -> None:
         """Replace all labelled pixels of an image: three arrays (N,). Class index 255 is no label.
 
-        Of each tile some thousand are kept, of all images together 16,384, as many of each class as can be.
+        At most 4,096 pixels of each tile are used, and 16,384 of all images together, balanced over the classes as far
+        as possible.
         """
         image = self._image(key)
         pixels = checked_pixels(rows, columns, class_indices, image.size, self.num_classes)
@@ -209,14 +212,13 @@ class LiveModel:
         self._replace_tiles(key, groups)
 
     def set_classes(self, num_classes: int, mapping: Mapping[int, int | None]) -> None:
-        """Change the classes, the labelled pixels with them.
+        """Change the classes, and the class indices of the labelled pixels with them.
 
         Parameters
         ----------
         num_classes
-            How many there are from now on.
-        mapping
-            From each old class index to the new one, `None` for a class that goes. Two that get the same are merged.
+            The new number of classes. mapping From each old class index to the new one; `None` for a class that is
+            removed. Classes with the same new index are merged.
 
         Raises
         ------
@@ -250,8 +252,8 @@ class LiveModel:
 
     @property
     def is_settled(self) -> bool:
-        """Whether more fits would change little: enough steps were made since the labels changed, or there is nothing
-        to learn from."""
+        """Whether further fits would change little, because enough steps were taken since the labels changed, or there
+        is nothing to learn from."""
         with self._state:
             return self._steps_since_change >= SETTLED_STEPS
 
@@ -261,16 +263,15 @@ class LiveModel:
         Parameters
         ----------
         seconds
-            About how long, 0.3 by default: how many steps that are depends on what else the machine does.
-        should_stop
-            Asked before each step; what was learned so far is used.
+            The approximate duration, by default 0.3. The number of steps then depends on the load of the machine.
+            should_stop Asked before each step. On `True` the fit ends, and what it has learned so far is used.
         steps
-            In place of `seconds`, so that the same labels and seed give the same model.
+            The number of steps, in place of `seconds`: the same labels and seed then give the same model.
 
         Returns
         -------
         revision
-            As before where there is nothing to tell apart: labels of fewer than two classes.
+            The number of fits so far. Labels of fewer than two classes are not fitted, and leave it unchanged.
 
         Raises
         ------
@@ -308,7 +309,7 @@ class LiveModel:
         Raises
         ------
         OptionError
-            There was no fit yet.
+            The model was never fitted.
         """
         with self._state:
             head, revision = self._head, self.revision
@@ -328,7 +329,7 @@ class LiveModel:
         write_head(path, head, revision, SIGNATURE)
 
     def load(self, path: Path) -> None:
-        """Go on from what `save` wrote, in place of what was learned here.
+        """Replace the model by one that `save` wrote.
 
         Raises
         ------
@@ -386,7 +387,7 @@ class LiveModel:
         self._steps_since_change = 0
 
     def _training_pixels(self) -> tuple[Half, npt.NDArray[np.int64], int]:
-        """Return features (N, C), classes (N,), and the number of the change of labels that they belong to."""
+        """Return features (N, C), classes (N,), and the count of label changes at which they were taken."""
         with self._state:
             change = self._labels_changed
             tiles = [(key, number, tile) for key, image in self._images.items() for number, tile in image.tiles.items()]
@@ -408,7 +409,8 @@ class LiveModel:
         return np.concatenate(features[1:]), np.concatenate(classes), change
 
     def _prepared(self, head: Head | None, features: Half) -> Head:
-        """Return the head to start from: a new one at first, later the last, normalised anew where much was added."""
+        """Return the head to start from: a new one for the first fit, later the last one, with new statistics where
+        many pixels were added."""
         if head is None or head.channels != features.shape[1]:
             self._pixels_of_statistics = len(features)
             return new_head(features, channel_weights(), self.num_classes, self.seed)
@@ -418,7 +420,7 @@ class LiveModel:
         return head
 
     def _commit(self, head: Head, change: int, steps: int, steps_a_second: float) -> int:
-        """Make a fitted head the model, unless the classes are others by now."""
+        """Use a fitted head as the model, unless the classes have changed meanwhile."""
         with self._state:
             self._steps_a_second = steps_a_second
             if head.num_classes == self.num_classes and self._classes_changed_at <= change:
@@ -430,7 +432,7 @@ class LiveModel:
 
 
 def _update_tile(tile: _Tile | None, pixels: LabelledPixels) -> _Tile:
-    """Return the tile of these labelled pixels: the one from before where they are the same."""
+    """Return the tile with these labelled pixels: the old one where they are unchanged."""
     if tile is None:
         return _Tile(pixels)
     if tile.pixels.equals(pixels):

@@ -1,4 +1,5 @@
-"""masks/ and instances/ of a project: written from the labels, with the action that they show; read as a base."""
+"""Files in masks/ and instances/ of a project. They are written from the labels, with the number of the last action in
+them, and read as initial labels."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ ACTION, CHECKSUM, COUNTS = "pixelwise-action", "pixelwise-crc32", "pixelwise-pix
 
 @dataclass(frozen=True)
 class MaskState:
-    """What a file of labels says of itself: the number of the last action in it, the checksum of its pixels, and how
-    many there are of each value."""
+    """The metadata in a file of labels: the number of the last action in it, the checksum of its pixels, and the count
+    of each value."""
 
     number: int
     checksum: int
@@ -40,7 +41,7 @@ def write_mask(path: Path, values: TiledMap, number: int, classes: ClassMap | No
 
 
 def read_state(path: Path) -> MaskState | None:
-    """Return what a file says of itself; `None` where there is no file, or another program wrote it."""
+    """Return the metadata of a file; `None` where there is no file, or another program wrote it."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             texts = getattr(image, "text", {})
@@ -77,7 +78,8 @@ def read_map(path: Path, size: tuple[int, int], num_classes: int | None) -> Tile
 
 
 def keep_base(path: Path, base: Path) -> None:
-    """Keep a file as it is under another name, where it stays when the first is replaced. Raises `OSError`."""
+    """Keep a copy of a file under another name, by a hard link where possible; it stays when the file is replaced.
+    Raises `OSError`."""
     base.parent.mkdir(parents=True, exist_ok=True)
     base.unlink(missing_ok=True)
     try:

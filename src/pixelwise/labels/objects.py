@@ -1,7 +1,7 @@
-"""Objects while labelling: proposed from the live map, then accepted and corrected one by one.
+"""Objects during labelling: proposed from the live label map, then accepted and corrected one by one.
 
-Instance maps are int32 (height, width), 0 = no object, as a training for objects takes them. The functions that
-correct change a map in place and look no farther than they must, so that they are quick on large images.
+Instance maps are int32 (height, width), 0 = no object, as a training for objects takes them. The functions for
+corrections change a map in place and read only the part that they need, so that they are fast on large images.
 """
 
 from __future__ import annotations
@@ -24,39 +24,42 @@ Int32 = npt.NDArray[np.int32]
 AnyArray = npt.NDArray[np.bool_] | npt.NDArray[np.floating[Any]]
 AnyMap = npt.NDArray[np.integer[Any]]
 _LEAST_SEED = 12
-"""Pixels of the smallest part of an interior that is an object; smaller ones are noise."""
+"""The smallest part of an interior that counts as an object, in pixels; smaller ones are noise."""
 _SMOOTHING = 1.0
-"""Standard deviation of the filter on the depth below an edge, in pixels: it has fewer maxima."""
+"""Standard deviation in pixels of the filter on the distance to the edge; smoothing leaves fewer maxima."""
 _LINE = 1.0
-"""Width of a line that cuts: of two neighbours on either side of it, one is under it."""
+"""Width of a cutting line, in pixels. Of two neighbours on either side, one lies under the line, so the line separates
+them."""
 _WAIST = 0.8
-"""Parts of the foreground are one object where the waist between them is wider than this share of the smaller one."""
+"""Two parts of the foreground are one object where the waist between them is wider than this share of the smaller
+part's width."""
 _WINDOW = 512
-"""Pixels around a point in which its region is sought first."""
+"""Side of the window around a point in which its region is searched first, in pixels."""
 
 
 def separate_objects(interior: AnyArray, border: AnyArray | None = None, seeds: AnyMap | None = None) -> Int32:
-    """Return objects from the interior and the border that a model shows, by seeded watersheds.
+    """Return the objects in a predicted interior and border, by seeded watersheds.
 
     The border is the rim of an object, or the line between two that touch; both are parts of objects. Each connected
     part of the interior is an object, or several where it has narrow waists; so is a part of the border without
-    interior, such as a small object that is all rim. Then the objects grow into the border, and meet where water that
-    rises from them over the depth below their edge would.
+    interior, such as a small object that is all rim. Then the objects grow into the border by a watershed on the
+    distance to the edge.
 
     Parameters
     ----------
     interior, border
         (height, width): where a label map shows these classes, bool, or their probabilities in 0..1. The label map of a
-        live model follows the image's edges; its probabilities are coarser. Without a border objects part at their
-        waists alone.
+        live model follows the image's edges; its probabilities are coarser. Without a border, objects are separated at
+        their waists only.
     seeds
-        int (height, width), ids from 1: one stroke an object, for instance. Each is an object, and keeps its id.
-        Without it the seeds are the parts of the interior and those of the border without any, but for specks.
+        int (height, width), ids from 1: one stroke an object, for instance. Each becomes an object and keeps its id. By
+        default the seeds are the parts of the interior, and the parts of the border without interior, except for
+        specks.
 
     Returns
     -------
     instance_map
-        int32 (height, width), 0 = no object; ids 1..n, or those of the seeds. Parts without a seed are no objects.
+        int32 (height, width), 0 = no object; ids 1..n, or those of the seeds. Parts without a seed become no object.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def region_at(label_map: AnyMap, point: Point) -> tuple[Box, Mask]:
 def add_object(instance_map: Int32, box_tlbr: Box, mask: Mask, object_id: int | None = None) -> int:
     """Add an object to an instance map, in place: a polygon, or a region of a proposal that a person accepts.
 
-    It gets the pixels of the mask that belong to no object.
+    It gets those pixels of the mask that belong to no other object.
 
     Parameters
     ----------
@@ -186,7 +189,7 @@ def remove_object(instance_map: Int32, object_id: int) -> Box:
 
 
 def merge_objects(instance_map: Int32, object_ids: Sequence[int]) -> int:
-    """Make one object of several, in place, and return its id, the lowest of theirs.
+    """Merge several objects into one, in place, and return its id, the lowest of theirs.
 
     Objects that do not touch become one in two parts. Raises `OptionError` for fewer than two different ids, or one
     that no object has.
@@ -202,10 +205,8 @@ def merge_objects(instance_map: Int32, object_ids: Sequence[int]) -> int:
 
 
 def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -> list[int]:
-    """Cut an object along a line, in place.
-
-    The largest part keeps the id, the others get the ids after the highest. The pixels under the line go to the nearest
-    part.
+    """Cut an object along a line, in place. The largest part keeps the id; the others get new ids after the highest.
+    The pixels under the line go to the nearest part.
 
     Parameters
     ----------
@@ -224,7 +225,7 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
     Raises
     ------
     OptionError
-        There is no such object, the line does not part it, or the ids would exceed 65,535.
+        There is no such object, the line does not cut it, or the ids would exceed 65,535.
 
     Examples
     --------
@@ -243,7 +244,7 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
     pieces = _parts_cut(inside, under)
     if pieces.max() < 2:
         remedy = "Draw the line across the object, from outside to outside."
-        raise OptionError("points", "a line that leaves the object in one part", "a line that parts it", remedy)
+        raise OptionError("points", "a line that does not cut the object in two", "a line that cuts it", remedy)
     order = np.argsort(-np.bincount(pieces.ravel())[1:], kind="stable") + 1
     rank = np.zeros(len(order) + 1, np.int32)
     rank[order] = np.arange(1, len(order) + 1)
@@ -251,7 +252,7 @@ def split_object(instance_map: Int32, object_id: int, points: Sequence[Point]) -
 
 
 def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]) -> list[int]:
-    """Split an object into parts around points, one in each, in place. The parts meet at the waists between the points.
+    """Split an object into parts, one around each point, in place. The parts meet at the waists between the points.
 
     Parameters
     ----------
@@ -265,7 +266,7 @@ def split_at_points(instance_map: Int32, object_id: int, points: Sequence[Point]
     Returns
     -------
     object_ids
-        The ids of the parts in the order of the points: that of the object, then the ids after the highest.
+        The ids of the parts in the order of the points: first that of the object, then new ids after the highest.
 
     Raises
     ------
@@ -317,9 +318,8 @@ def pixel_of(point: Point, size: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _parts_cut(inside: Mask, under: Mask) -> Int32:
-    """Return the parts of an object without the pixels under a line, 1, 2, ...; those pixels go to the nearest part.
-
-    So do parts that lay apart before and that the line does not meet.
+    """Return the parts 1, 2, ... into which a line cuts an object. Pixels under the line go to the nearest part, and so
+    do parts that were disconnected before and that the line does not touch.
     """
     before, _ = ndimage.label(inside)
     after, _ = ndimage.label(inside & ~under)
@@ -331,13 +331,14 @@ def _parts_cut(inside: Mask, under: Mask) -> Int32:
 
 
 def _give_to_nearest(pieces: Int32, inside: Mask) -> Int32:
-    """Return the parts 1, 2, ... with each pixel of the object in the nearest."""
+    """Assign each pixel of the object to the nearest of the parts 1, 2, ..."""
     nearest = ndimage.distance_transform_edt(pieces == 0, return_distances=False, return_indices=True)
     return np.where(inside, pieces[tuple(nearest)], 0)
 
 
 def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], pieces: Int32) -> list[int]:
-    """Write the parts of an object, 1..n, into the map: the first keeps the id, the others get those after the highest.
+    """Write the parts of an object, 1..n, into the map: the first keeps the id, the others get new ids after the
+    highest.
 
     corner: row and column of the first pixel of `pieces`.
     """
@@ -350,7 +351,7 @@ def _number_parts(instance_map: Int32, object_id: int, corner: tuple[int, int], 
 
 
 def _depth(mask: Mask) -> npt.NDArray[np.float64]:
-    """Return the distance to the mask's edge, smoothed; beyond the map it goes on as outside."""
+    """Return the smoothed distance to the mask's edge; what is beyond the map counts as outside."""
     depth: npt.NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     smoothed: npt.NDArray[np.float64] = ndimage.gaussian_filter(depth, _SMOOTHING)
     return smoothed
@@ -364,7 +365,7 @@ def _part_at_waists(mask: Mask) -> Int32:
 
 
 def _drop_specks(parts: Int32) -> Int32:
-    """Return the parts that are no specks, numbered from 1."""
+    """Return the parts without specks, numbered from 1."""
     large = np.bincount(parts.ravel()) >= _LEAST_SEED
     large[0] = False
     table = (np.cumsum(large) * large).astype(np.int32)
@@ -373,14 +374,14 @@ def _drop_specks(parts: Int32) -> Int32:
 
 
 def _add_parts_without_seed(seeds: Int32, parts: Int32) -> Int32:
-    """Return the seeds, and the parts of the foreground that hold none and are no specks."""
+    """Return the seeds, with each part of the foreground that contains none added as a seed, except for specks."""
     has_seed = np.bincount(parts[seeds > 0], minlength=int(parts.max(initial=0)) + 1) > 0
     more = _drop_specks(np.where(has_seed[parts], np.int32(0), parts))
     return np.where(more > 0, more + seeds.max(initial=0), seeds).astype(np.int32)
 
 
 def _merge_at_wide_waists(basins: Int32, depth: Float) -> Int32:
-    """Return the map with basins united, widest waists first, where the waist is nearly as deep as the shallower."""
+    """Merge basins, the widest waists first, where the waist is nearly as deep as the shallower basin."""
     count = int(basins.max(initial=0))
     pairs, waists = _waists(basins, depth)
     deepest = ndimage.maximum(depth, basins, np.arange(count + 1)) if count else np.zeros(1)

@@ -1,4 +1,5 @@
-"""Labelled pixels in an order of which any beginning is a fair sample: as many of each class, spread over the image."""
+"""Labelled pixels in an order of which any prefix is a fair sample: balanced over the classes, spread over the
+image."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class LabelledPixels:
         return LabelledPixels(self.rows[index], self.columns[index], self.class_indices[index])
 
     def find(self, others: LabelledPixels) -> npt.NDArray[np.intp]:
-        """Return where the places of other pixels are among these, -1 for those that are not: (len(others),)."""
+        """Return the index here of each of the other pixels, int (len(others),); -1 for one that is not here."""
         if not len(self):
             return np.full(len(others), -1)
         places, wanted = ((pixels.rows.astype(np.int64) << 32) + pixels.columns for pixels in (self, others))
@@ -78,10 +79,10 @@ def checked_pixels(
 
 
 def order_pixels(pixels: LabelledPixels, seed: int, limit: int) -> LabelledPixels:
-    """Return `limit` pixels at most, in an order of which any beginning has as many of each class as can be.
+    """Return at most `limit` pixels, in an order of which any prefix is as balanced over the classes as possible.
 
-    Within a class the order is random, a function of the seed and the pixel's place: a further stroke does not change
-    the order of the pixels that were there before.
+    Within a class the order is random, a function of the seed and the pixel's place: another stroke does not change the
+    order of the existing pixels.
     """
     ranks = _scatter(pixels.rows, pixels.columns, seed)
     by_class = np.lexsort((ranks, pixels.class_indices))
@@ -92,7 +93,7 @@ def order_pixels(pixels: LabelledPixels, seed: int, limit: int) -> LabelledPixel
 
 
 def share_limit(counts: Sequence[int], limit: int) -> int:
-    """Return the most that each of some groups may have so that together they have `limit` at most, at least 1.
+    """Return the largest share per group, at least 1, with which groups of these sizes have at most `limit` together.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the live head says about a tile, at the resolution of the image."""
+"""The prediction of the live head for a tile, at the resolution of the image."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from pixelwise.labels.strokes import UInt8
 
 @dataclass(frozen=True)
 class LivePrediction:
-    """What the live model says about a tile.
+    """The prediction of the live model for a tile.
 
     Attributes
     ----------
     revision
-        Of the model.
-    label_map
+        The number of fits of the model. label_map
         uint8 (h, w), the most probable class of each pixel.
     uncertainty
-        uint8 (h, w), from 0 for sure to 255: one less the difference of the two largest probabilities.
-    probabilities
-        float16 (K, ceil(h / 4), ceil(w / 4)), before they were drawn along the image's edges.
+        uint8 (h, w), 0 is certain and 255 a tie: 1 - the difference of the two largest probabilities. probabilities
+        float16 (K, ceil(h / 4), ceil(w / 4)), before the filter along the edges of the image.
     """
 
     revision: int
@@ -38,7 +36,7 @@ class LivePrediction:
 
 @torch.inference_mode()
 def predict_tile(head: Head, revision: int, maps: FeatureMaps, box: Box) -> LivePrediction:
-    """Return what a head says about the box of a tile, which lies inside the region of its features."""
+    """Return the prediction of a head for the box of a tile, which lies inside the region of its features."""
     probabilities = head.probabilities(maps)
     top, left = box[0] - maps.box_tlbr[0], box[1] - maps.box_tlbr[1]
     height, width = box[2] - box[0], box[3] - box[1]
@@ -53,7 +51,7 @@ def predict_tile(head: Head, revision: int, maps: FeatureMaps, box: Box) -> Live
 
 
 def _best_of(probabilities: torch.Tensor) -> tuple[UInt8, torch.Tensor]:
-    """Return the most probable class of (K, h, w), and by how much it is more probable than the second."""
+    """Return the most probable class of (K, h, w), and its lead in probability over the second."""
     best, second = probabilities[0].clone(), torch.zeros_like(probabilities[0])
     label_map = torch.zeros(best.shape, dtype=torch.uint8)
     for index in range(1, len(probabilities)):
@@ -66,6 +64,7 @@ def _best_of(probabilities: torch.Tensor) -> tuple[UInt8, torch.Tensor]:
 
 
 def _coarse_positions(inside: slice, stride: int, count: int) -> torch.Tensor:
-    """Return the positions of a map of `count` that stand at every fourth of the pixels inside, the fourth first."""
+    """Return the positions of a map of `count` positions that stand at every fourth pixel of `inside`, from the fourth
+    on."""
     pixels = torch.arange(inside.start, inside.stop, STRIDE) + STRIDE - 1
     return ((pixels + 1) // stride - 1).clamp(max=count - 1)

@@ -1,4 +1,5 @@
-"""A project: a data set that grows by actions, each on the disk before it counts; usable without a browser."""
+"""A project: a data set that grows by actions, each written to disk before it takes effect. It works without a
+browser."""
 
 from __future__ import annotations
 
@@ -53,15 +54,14 @@ from pixelwise.labels.regions import RegionPart, write_region
 FIRST_BANDS = (1, 2, 3)
 Resolve = Callable[[Action, ImageLabels], Iterable[RegionPart]]
 DONE_SHARE = 0.5
-"""An image with masks of another program is done where so much of it is labelled."""
+"""An image with masks of another program counts as done where at least this share of it is labelled."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an action did: its number in the journal, and the box of pixels that changed, `None` for none.
-
-    nothing: there was nothing to undo or redo, and the journal is as it was. of_classes: it was an action on the
-    classes of the project, which may have changed labels of every image.
+    """The result of an action: its number in the journal, and the box of pixels that changed, `None` for none. nothing:
+    there was nothing to undo or redo, and the journal is unchanged. of_classes: it was an action on the classes of the
+    project, which may have changed the labels of every image.
     """
 
     number: int
@@ -71,9 +71,7 @@ class Outcome:
 
 
 class Project:
-    """An open project. One process has it open at a time.
-
-    Methods may be called by several threads.
+    """An open project. Only one process at a time can have it open. Methods may be called from several threads.
 
     Parameters
     ----------
@@ -85,7 +83,8 @@ class Project:
     images
         The project's images, by name.
     problems
-        Sentences on what was noticed on opening: images that cannot be read, an action that was torn by a crash.
+        Sentences about what was noticed on opening, such as images that cannot be read, or an action that a crash cut
+        off.
 
     Raises
     ------
@@ -151,7 +150,7 @@ class Project:
             raise
 
     def _follow_journal(self) -> None:
-        """Bring everything to where the journal says that it is."""
+        """Bring class list, splits and masks into agreement with the journal."""
         regions: set[str] = set()
         past = [self.history.classes]
         for entry in self.journal.load():
@@ -163,7 +162,7 @@ class Project:
             if self.history.classes is not past[-1]:
                 past.append(self.history.classes)
         for path in self.folder.regions.glob("*.zip"):
-            if path.name not in regions:  # of an action that was cut off before it was in the journal
+            if path.name not in regions:  # of an action that was cut off before it reached the journal
                 path.unlink()
         if self.journal.remark:
             self.problems.append(self.journal.remark)
@@ -174,13 +173,12 @@ class Project:
         self._note_foreign_classes(past)
         try:
             self.flush()
-        except DataError as error:  # one image: others can be worked on
+        except DataError as error:  # of one image: the others can be used
             self.problems.append(str(error))
 
     def _note_foreign_classes(self, past: list[ClassMap]) -> None:
-        """Keep a class list that another program wrote, before it is written anew from the journal, and say so.
-
-        past: the classes that the project has had.
+        """Keep a copy of a class list that another program wrote, before the list is rewritten from the journal, with a
+        remark. past: all class lists that the project has had.
         """
         try:
             written = read_class_list(self.folder.root)
@@ -192,12 +190,12 @@ class Project:
         with write_atomically(copy) as temporary:
             shutil.copyfile(self.folder.classes, temporary)
         self.problems.append(
-            f"{self.folder.classes} was changed outside of the studio. It is written anew from the journal; what it "
-            f"was is kept in {copy}. Add, rename and delete classes on the page."
+            f"{self.folder.classes} was changed outside of the studio. It is rewritten from the journal; a copy "
+            f"of the changed file is kept in {copy}. Add, rename and delete classes on the page."
         )
 
     def _require_images(self) -> None:
-        """Number the images. Raises `DataError` where there is none."""
+        """Number the images. Raises `DataError` for a project without images."""
         if not self.images:
             reason = "; ".join(self.problems[:3])
             raise DataError(self.folder.images, "no image that can be used", "images", reason or "Add some.")
@@ -210,13 +208,13 @@ class Project:
             if (other := first.setdefault(nfc(image.stem).casefold(), image)) is not image:
                 self.images.remove(image)
                 self.problems.append(
-                    f"{image.name} was left out: {other.name} has the same name but for the ending, and both would "
-                    f"have one mask. Rename it."
+                    f"{image.name} was left out: {other.name} has the same name except for the ending, and both "
+                    f"would share one mask. Rename it."
                 )
 
     def _add_image(self, image: ImageRecord) -> None:
-        """Take an image with its masks; of another program's they are what it starts from. One whose masks are none is
-        left out."""
+        """Add an image with its masks. Masks of another program become its initial labels. An image with invalid masks
+        is left out."""
         if self.store.add_image(image):
             return
         try:
@@ -227,8 +225,8 @@ class Project:
             return
         if self.history.of(image.name).last:
             self.problems.append(
-                f"{image.name}: its mask was changed by another program and is taken as it is now. What was drawn "
-                f"before cannot be undone any more."
+                f"{image.name}: its mask was changed by another program. The changed mask is used, and what was "
+                f"drawn before cannot be undone any more."
             )
         self._append({"type": "import", "image": image.name, "client": "studio", "done": share >= DONE_SHARE})
         self.store.change(image.name)
@@ -238,13 +236,13 @@ class Project:
         return self.history.classes
 
     def class_changes(self) -> tuple[ClassMap, list[Table]]:
-        """Return the classes, and every change of their indices that led to them, of one moment."""
+        """Return the classes and all changes of class indices up to now, read together."""
         with self._lock:
             return self.history.classes, list(self.history.moves)
 
     @property
     def bands(self) -> tuple[int, ...] | None:
-        """The bands that are learned from, where an image has more than 4; `None` for red, green and blue."""
+        """The bands that models learn from, where an image has more than 4; `None` for red, green and blue."""
         return FIRST_BANDS if any(image.has_more_bands for image in self.images) else None
 
     @property
@@ -277,27 +275,25 @@ class Project:
         client: str = "python",
         resolve: Resolve | None = None,
     ) -> Outcome:
-        """Do an action: it is in the journal, on the disk, when this returns.
+        """Do an action. When this returns, the action is in the journal, on disk.
 
         Parameters
         ----------
         action
-            `type` and what the type needs (see `action_checks`); `id`, where it may be sent twice: the second one does
-            nothing.
-        image
-            The image's name; `None` for an action on the whole project. `undo` of an image takes back an action on
-            classes where that is newer than the image's own, `undo` of `None` nothing else.
+            `type` and the fields of the type (see `action_checks`). An action that may be sent twice has an `id`; the
+            second one has no effect. image The image's name; `None` for an action on the whole project. `undo` with an
+            image reverts an action on classes where that is newer than the image's own; `undo` with `None` reverts only
+            actions on classes.
         client
-            Who does it.
-        resolve
-            Yields the pixels that an action writes whose fields do not say them (see `Corrector.resolve`).
+            The name of the client that does it. resolve Computes the pixels of an action that do not follow from its
+            fields (see `Corrector.resolve`).
 
         Raises
         ------
         OptionError
             A field is missing or makes no sense.
         OutputError
-            The disk does not take the action; nothing has changed.
+            The action cannot be written to disk; nothing has changed.
         """
         identity = check_text(action["id"], "id") if action.get("id") is not None else None
         if image is not None and action_type(action) in REGION_TYPES:
@@ -314,8 +310,8 @@ class Project:
     def _write_region(
         self, action: Mapping[str, Any], image: str, client: str, resolve: Resolve | None, identity: str | None
     ) -> Outcome:
-        """Do an action whose pixels are computed and written to a file first, while others go on. Where the image's
-        labels have changed meanwhile, they are computed again, and others wait."""
+        """Do an action whose pixels are first computed and written to a file, while other actions go on. Where the
+        image's labels have changed meanwhile, the pixels are computed again, while other actions wait."""
         if resolve is None:
             raise OptionError("resolve", "None", f"what {action['type']} writes", "Pass `Corrector(...).resolve`.")
         path = self.folder.regions / f"{uuid.uuid4().hex}.zip"
@@ -344,7 +340,7 @@ class Project:
         return None if identity is None else self.history.ids.get(identity)
 
     def _repeat(self, number: int, image: str | None) -> Outcome:
-        """Return what an action did that was sent before: where exactly is not known any more."""
+        """Return the result of an action that was sent before; the box of changed pixels is not known any more."""
         if self.journal.read(number)["image"] is None:
             return Outcome(number, of_classes=True)
         whole = None if image is None else (0, 0, *self.images[self.number_of(image)].size)
@@ -382,12 +378,14 @@ class Project:
             self._classes_behind = True
         elif kind == "mark_test":
             self._lists_behind = True
-        with contextlib.suppress(OutputError):  # the action is in the journal: `flush` tries again, and tells
+        with contextlib.suppress(
+            OutputError
+        ):  # the action is in the journal; `flush` tries again, and reports the error
             self._write_lists()
         return Outcome(number, changed, of_classes=kind in CLASS_TYPES)
 
     def _append(self, entry: Entry, identity: str | None = None) -> int:
-        """Write an entry to the journal, and take it into account; return its number."""
+        """Write an entry to the journal, apply it to the history, and return its number."""
         full = {"time": round(time.time(), 3), **entry, **({"id": identity} if identity is not None else {})}
         number = self.journal.append(full)
         self.history.add({**full, "number": number})
@@ -435,7 +433,7 @@ class Project:
         return Outcome(number, of_classes=True)
 
     def labels(self, name: str) -> ImageLabels:
-        """Return a snapshot of an image's labels: its maps stay as they are now. Raises `DataError`."""
+        """Return an immutable snapshot of an image's labels. Raises `DataError`."""
         with self._lock:
             return self.store.snapshot(name)
 
@@ -463,14 +461,14 @@ class Project:
 
     @property
     def _pending(self) -> Path:
-        """A file that is there while classes have other indices than in some masks."""
+        """A file that exists while some masks have outdated class indices."""
         return self.folder.studio / PENDING
 
     def _note_pending(self) -> None:
-        write_text(self._pending, "The masks of some images have the class indices of before.\n")
+        write_text(self._pending, "The masks of some images have outdated class indices.\n")
 
     def _write_lists(self) -> None:
-        """Write the class list and the lists of splits where they are behind."""
+        """Write the class list and the lists of splits where they are out of date."""
         if self._classes_behind:
             write_class_list(self.folder.classes, self.classes)
             self._classes_behind = False
@@ -479,7 +477,7 @@ class Project:
             self._lists_behind = False
 
     def _write_split_lists(self) -> None:
-        """Write the lists of splits: none where no image is marked as test and the data named none."""
+        """Write the lists of splits; none where no image is marked as test and the data set had no splits."""
         names = [image.name for image in self.images]
         test = [name for name in names if self.history.of(name).is_test]
         val = [name for name in names if self.settings.splits.get(name) == "val" and name not in test]
@@ -488,7 +486,7 @@ class Project:
         write_split_lists(self.folder, lists)
 
     def close(self) -> None:
-        """Write what is to be written, and let others open the project."""
+        """Write what has changed, and release the project for other processes."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -511,13 +509,12 @@ def _reason(error: Exception) -> str:
 
 
 def open_project(photos: str | Path, out: str | Path | None = None, classes: list[str] | None = None) -> Project:
-    """Open the project of a folder of photos, made where there is none.
+    """Open the project of a folder of photos, and create it where there is none.
 
     Parameters
     ----------
     photos
-        The folder of images, a labelled data set, which stays as it is, or a project.
-    out
+        A folder of images, a labelled data set, or a project. Images and data sets are not changed. out
         The project's directory; by default `photos-labels` beside `photos`.
     classes
         Names for a new project; by default background and object.
@@ -551,7 +548,7 @@ def open_project(photos: str | Path, out: str | Path | None = None, classes: lis
 
 
 def _create(photos: Path, root: Path, classes: list[str] | None) -> list[str]:
-    """Make a project of a folder of images, or of a labelled data set; return remarks."""
+    """Create a project from a folder of images or a labelled data set; return remarks."""
     try:
         dataset = open_dataset(photos)
     except DataError:  # no data set: images without labels

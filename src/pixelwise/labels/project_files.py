@@ -1,4 +1,4 @@
-"""The files of a project: where they lie, how a new one is made, and its settings."""
+"""The files of a project: where they are, how a new project is created, and its settings."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from pixelwise.raster.stack import split_page
 VERSION = 1
 DEFAULT_CLASSES = ("background", "object")
 UNFINISHED = "unfinished"
-"""A file in `.studio/` that is there while a project is made."""
+"""A file in `.studio/` that exists while a project is being created."""
 MOST_STEM = 200
-"""Bytes of an image's name without its ending."""
+"""The largest number of bytes of an image's name without its ending."""
 
 
 @dataclass(frozen=True)
 class ProjectFolder:
-    """Where everything of a project lies."""
+    """The paths of everything in a project."""
 
     root: Path
 
@@ -60,7 +60,7 @@ class ProjectFolder:
 
     @property
     def studio(self) -> Path:
-        """What the studio needs and a data set does not."""
+        """The folder of what only the studio needs."""
         return self.root / PROJECT
 
     @property
@@ -77,12 +77,12 @@ class ProjectFolder:
 
     @property
     def base(self) -> Path:
-        """Masks that were there before the first action."""
+        """The folder of initial masks, from before the first action."""
         return self.studio / "base"
 
     @property
     def exports(self) -> Path:
-        """What was made of the project for other programs."""
+        """The folder of exports for other programs."""
         return self.root / "exports"
 
     @property
@@ -96,10 +96,9 @@ class ProjectFolder:
 
 @dataclass
 class Settings:
-    """What a project was made from.
-
-    source: the folder of photos, "" for none. sources: for each image of the project, its path within that folder.
-    splits: images of a data set that named its splits. sample: whether the images are drawn ones.
+    """What a project was created from. source: the folder of photos, "" for none. sources: for each image of the
+    project, its path within that folder. splits: images of a data set that named its splits. sample: whether it is the
+    sample project, whose images are drawn.
     """
 
     classes: ClassMap
@@ -137,7 +136,7 @@ class Settings:
 
 
 def default_project(photos: Path) -> Path:
-    """Return where the project of a folder of photos is made: `photos-labels` beside `photos`."""
+    """Return the default directory of the project of a folder of photos: `photos-labels` beside `photos`."""
     place = photos.resolve()
     return place.with_name(f"{place.name or 'photos'}-labels")
 
@@ -149,7 +148,7 @@ def default_classes(names: Sequence[str] | None) -> ClassMap:
 
 
 def create_project(photos: Path, out: Path, classes: ClassMap, *, sample: bool = False) -> ProjectFolder:
-    """Make a project of the images in a folder: their links in images/, the class list and settings.
+    """Create a project from the images in a folder: links in images/, the class list and the settings.
 
     Raises `DataError` for a folder without images and `OutputError` for an `out` that is something else already.
     """
@@ -169,21 +168,22 @@ def create_project(photos: Path, out: Path, classes: ClassMap, *, sample: bool =
 
 @contextlib.contextmanager
 def _unfinished(folder: ProjectFolder) -> Iterator[None]:
-    """Mark a project while it is made: where that is cut off, the next start makes it anew in the same place.
+    """Mark a project as unfinished while it is being created. If that is cut off, the next start creates it again in
+    the same place.
 
-    Raises `OutputError`, and `RunError` where another process makes it at this moment.
+    Raises `OutputError`, and `RunError` where another process is creating it.
     """
     mark, lock = folder.studio / UNFINISHED, LockFile(folder.lock)
     with output_errors(folder.root):
         folder.studio.mkdir(parents=True, exist_ok=True)
         taken = lock.take()
     if not taken:
-        remedy = "Wait until it is there, and start again."
-        raise RunError(folder.root, f"a project that {lock.holder()} makes", "one studio at a time", remedy)
+        remedy = "Wait until it is finished, and start again."
+        raise RunError(folder.root, f"a project that {lock.holder()} is creating", "one studio at a time", remedy)
     try:
         with output_errors(folder.root):
             for place in (folder.images, folder.masks, folder.instances):
-                if mark.is_file():  # what an earlier start has left
+                if mark.is_file():  # left by an earlier start
                     shutil.rmtree(place, ignore_errors=True)
             mark.touch()
             yield
@@ -193,11 +193,11 @@ def _unfinished(folder: ProjectFolder) -> Iterator[None]:
 
 
 def create_from_dataset(dataset: Dataset, out: Path) -> tuple[ProjectFolder, list[str]]:
-    """Make a project of a labelled data set, to correct its labels: it stays as it is.
+    """Create a project from a labelled data set, to correct its labels. The data set is not changed.
 
-    Images are linked, labels written as the project has them. Splits that the data name are kept. Returns the project's
-    folder, and a sentence for each image whose labels cannot be read: it has none in the project. Raises `OutputError`
-    for an `out` that is something else already.
+    Images are linked, and labels are written in the form of the project. The splits of the data set are kept. Returns
+    the project's folder, and a sentence for each image whose labels cannot be read: in the project it has no labels.
+    Raises `OutputError` for an `out` that is something else already.
     """
     folder = ProjectFolder(out)
     _require_new(folder)
@@ -232,7 +232,7 @@ def _copy_labels(dataset: Dataset, folder: ProjectFolder) -> list[str]:
 
 
 def write_class_list(path: Path, classes: ClassMap) -> None:
-    """Write classes.yaml, which also says what no label is. Raises `OutputError`."""
+    """Write classes.yaml, which also names the ignore index. Raises `OutputError`."""
     write_text(path, f"{class_list_yaml(classes)}ignore: {IGNORE_INDEX}\n")
 
 
@@ -241,15 +241,15 @@ def _require_new(folder: ProjectFolder) -> None:
     if (folder.studio / UNFINISHED).is_file():
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        found = "a directory that is no project" if out.is_dir() else "a file"
+        found = "a directory that is not a project" if out.is_dir() else "a file"
         raise OutputError(out, found, "a new or empty directory, or a project", "Choose another `out`.")
 
 
 def link_new_images(folder: ProjectFolder, settings: Settings) -> list[str]:
-    """Bring images of the source folder that the project lacks into images/; return their names there.
+    """Link the images of the source folder that the project lacks into images/; return their names there.
 
-    A link to the same file where the file system allows it, else one to its path, else a copy. A page of a stack
-    becomes a PNG. Raises `DataError` for a source without images and `OutputError`.
+    Hard links where the file system allows them, else symbolic links, else copies. A page of a stack becomes a PNG.
+    Raises `DataError` for a source without images and `OutputError`.
     """
     source = Path(settings.source)
     places = {str(image.relative_to(source)): image for image in find_images([str(source)], folder.root)}
@@ -269,7 +269,7 @@ def link_new_images(folder: ProjectFolder, settings: Settings) -> list[str]:
 
 
 def _stem(source: Path, image: Path) -> str:
-    """Return what an image is called in the project: its folders and stem, and the page of a stack."""
+    """Return the stem of an image in the project: its folders, its stem, and the page of a stack."""
     file, page = split_page(image)
     parts = list(file.relative_to(source).with_suffix("").parts)
     if file != image:
@@ -287,13 +287,13 @@ def bring_image(image: Path, images: Path, stem: str) -> str:
         except ImageError:
             return ""
     target = images / f"{stem}{image.suffix}"
-    with contextlib.suppress(FileExistsError):  # made before the settings were written, by a run that was killed
+    with contextlib.suppress(FileExistsError):  # linked by a process that was killed before it wrote the settings
         link_file(image, target)
     return target.name
 
 
 def link_file(source: Path, target: Path) -> None:
-    """Give a file a second name; where the file system has none, a link to its path, else a copy. Raises `OSError`."""
+    """Make a hard link to a file, else a symbolic link, else a copy. Raises `OSError`."""
     real = source.resolve()
     try:
         os.link(real, target)
@@ -309,14 +309,14 @@ def link_file(source: Path, target: Path) -> None:
 
 
 def links_root(folder: ProjectFolder) -> Path | None:
-    """Return the folder outside of a project in which images lie that it links by their paths; `None` for none."""
+    """Return the folder outside of a project that its symbolic links lead to; `None` for none."""
     ends = [path.resolve().parent for path in sorted(folder.images.iterdir()) if path.is_symlink()]
     outside = [end for end in ends if not end.is_relative_to(folder.root.resolve())]
     return Path(os.path.commonpath(outside)) if outside else None
 
 
 def write_split_lists(folder: ProjectFolder, splits: Mapping[str, Sequence[str]]) -> None:
-    """Write train.txt, val.txt and test.txt, an image a line; a list without an image is removed.
+    """Write train.txt, val.txt and test.txt, an image a line; a list without images is removed.
 
     Raises `OutputError`.
     """

@@ -1,4 +1,4 @@
-"""The images of a project, told by their headers."""
+"""The images of a project, described by their headers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pixelwise.raster.zarr import is_zarr
 class ImageRecord:
     """An image of a project: its file's name in images/, its path and its (height, width).
 
-    has_more_bands: whether it has more than 4 bands, of which the first three are shown and learned from.
+    has_more_bands: whether it has more than 4 bands; the first three of them are shown and learned from.
     """
 
     name: str
@@ -47,7 +47,7 @@ def find_image_records(folder: Path) -> tuple[list[ImageRecord], list[str]]:
 
 
 def _read_record(path: Path) -> ImageRecord:
-    """Return what the header of an image that can be read says. Raises `ImageError`."""
+    """Return the record of an image from its header. Raises `ImageError`."""
     if is_zarr(path) or tiff_page(path) is not None:
         with open_reader(path, first_bands=True) as reader:
             return ImageRecord(path.name, path, reader.shape, reader.has_more_bands)

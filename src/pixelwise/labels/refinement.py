@@ -1,4 +1,4 @@
-"""Coarse probabilities at the image's own resolution, along its edges.
+"""Up-sampling of coarse probabilities to the image's resolution, along its edges.
 
 The guided filter of He, Sun and Tang, "Guided Image Filtering", PAMI 2013, in the fast form of He and Sun, "Fast Guided
 Filter", arXiv:1505.00996: in each window the probabilities are fitted by a linear function of the colours at the coarse
@@ -18,18 +18,18 @@ import torch.nn.functional as F
 from pixelwise.labels.strokes import UInt8
 
 RADIUS = 16
-"""Of the windows, in pixels."""
+"""Radius of the windows, in pixels."""
 SMOOTHNESS = 1e-4
 """Epsilon of the paper, of colours in 0..1: edges of less contrast than its root are smoothed over."""
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 VALUES_AT_ONCE = 2**18
-"""Coefficients that are interpolated together: they fit into a core's cache."""
+"""The number of coefficients that are interpolated together, so that they fit into the cache of a core."""
 
 
 def refine_along_edges(
     probabilities: torch.Tensor, guide: UInt8, stride: int, inside: tuple[slice, slice]
 ) -> Iterator[tuple[slice, slice, torch.Tensor]]:
-    """Yield refined probabilities, of every `stride`-th row and column at a time.
+    """Yield refined probabilities at every `stride`-th row and column at a time.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ def refine_along_edges(
     stride
         Pixels between two positions.
     inside
-        The rows and columns of the region that are wanted. What lies around them counts too.
+        The rows and columns of the region to refine. Pixels around them are used as well.
 
     Yields
     ------
     rows, columns
         Slices with the step `stride`, counted from the start of `inside`.
     refined
-        float32 (K, rows, columns), in 0..1; the sum over the classes is 1 but for the clipping.
+        float32 (K, rows, columns), in 0..1. They sum to 1 over the classes, except for clipping.
     """
     coefficients = F.pad(_fit_windows(probabilities, guide, stride), (1, 1, 1, 1), mode="replicate")
     # cell i holds the pixels stride * i - 1 to stride * (i + 1) - 2, between the positions i - 1 and i
@@ -70,7 +70,7 @@ def refine_along_edges(
 
 @dataclass(frozen=True)
 class _Pixels:
-    """One pixel of each of some cells, along one axis: those that lie inside a span, and where they are.
+    """One pixel in each of some cells along an axis, and which of them lie inside a span.
 
     pixels: of all cells, those outside the image moved to its border. cells: which of them lie inside. inside: their
     places, counted from the start of the span.
@@ -100,9 +100,8 @@ def _apply(linear: torch.Tensor, colours: UInt8) -> torch.Tensor:
 
 
 def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torch.Tensor:
-    """Return the averaged coefficients (K, 4, h, w) of three colours and of 1.
-
-    One class after the other: what comes up in between stays small.
+    """Return the averaged coefficients (K, 4, h, w) of three colours and of the constant 1. Classes are processed one
+    by one, so that intermediate arrays stay small.
     """
     colours = _average_colours(guide, stride)
     radius = RADIUS // stride
@@ -123,8 +122,8 @@ def _fit_windows(probabilities: torch.Tensor, guide: UInt8, stride: int) -> torc
 
 
 def _average_colours(guide: UInt8, stride: int) -> torch.Tensor:
-    """Return what `features.average_positions` does of the colours in 0..1, (3, h, w): sums of whole numbers, which
-    take a tenth of the time."""
+    """Return `features.average_positions` of the colours in 0..1, (3, h, w), computed with integer sums in a tenth of
+    the time."""
     height, width = (-(-side // stride) for side in guide.shape[:2])
     sums = np.zeros((height, width, 3), np.uint16)
     for down, across in np.ndindex(stride, stride):
@@ -148,7 +147,7 @@ def _invert(covariance: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
 
 
 def _window_means(values: torch.Tensor, radius: int) -> torch.Tensor:
-    """Return the means of (C, h, w) over windows of 2 * radius + 1 positions a side, of those inside the map."""
+    """Return the means of (C, h, w) over windows of 2 * radius + 1 positions a side, cut at the borders of the map."""
     for axis in (1, 2):
         count = values.shape[axis]
         sums = F.pad(values.cumsum(dim=axis), (1, 0) if axis == 2 else (0, 0, 1, 0))

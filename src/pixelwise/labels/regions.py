@@ -1,6 +1,5 @@
-"""Pixels that an action wrote and that do not follow from its fields: accepted predictions, filled regions, objects.
-
-They lie in a file beside the journal, on the disk before the line that names it.
+"""Pixels of actions that do not follow from their fields: accepted predictions, filled regions, objects. They are
+stored in a file beside the journal, which is written to disk before the line that refers to it.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from pixelwise.labels.boxes import Box
 
 DTYPES: dict[str, np.dtype[Any]] = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
 UNCHANGED = {"labels": 255, "objects": -1}
-"""What stands for a pixel that the action left as it was."""
+"""The value of pixels that the action did not change."""
 MOST_AREA = 2**26
-"""Pixels of a part."""
+"""The largest number of pixels of a part."""
 
 
 @dataclass(frozen=True)
 class RegionPart:
-    """Values of an image's label map, uint8, or instance map, int32, in a box."""
+    """Values in a box of an image's label map, uint8, or instance map, int32."""
 
     kind: Literal["labels", "objects"]
     box_tlbr: Box
@@ -35,7 +34,7 @@ class RegionPart:
 
 
 def write_region(path: Path, parts: Iterable[RegionPart]) -> int:
-    """Write parts, whole or not at all, and have them on the disk; return how many. Raises `OutputError`."""
+    """Write parts to disk, whole or not at all; return how many. Raises `OutputError`."""
     count = 0
     with (
         write_atomically(path, durable=True) as temporary,

@@ -20,7 +20,7 @@ SEED = 20
 
 
 def open_sample(root: Path) -> Project:
-    """Open the sample in a directory, drawn where there is none: photos/ and the project labels/.
+    """Open the sample project in a directory, and create it where there is none: photos/ and the project labels/.
 
     Raises `OutputError` where `root` cannot be written and `RunError` where another process has the project open.
     """

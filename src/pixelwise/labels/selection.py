@@ -1,7 +1,7 @@
 """What to label next: which pixel, which region, which image.
 
-A good question is one that the model cannot answer, that stands for many others, and that has not been asked. The
-functions are pure: the same arguments give the same answer.
+A pixel or image is worth labelling where the model is uncertain, where it resembles many others, and where it does not
+resemble what is labelled. The functions are pure.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Float = npt.NDArray[np.floating[Any]]
 Float32 = npt.NDArray[np.float32]
 Real = npt.NDArray[np.floating[Any] | np.integer[Any]]
 _MOST_CANDIDATES = 2000
-"""Pixels, or images, among which the greedy choice compares all pairs."""
+"""The most pixels or images of which the greedy choice compares all pairs."""
 _LEAST_LABELLED = 256
-"""Labelled pixels that stand for all of them where features are compared."""
+"""The most labelled pixels whose features are compared."""
 
 
 def margin(probabilities: Float) -> Float32:
@@ -39,7 +39,7 @@ def margin(probabilities: Float) -> Float32:
     Returns
     -------
     uncertainty
-        float32 (height, width): 1 less the difference of the two highest probabilities; 0 is sure, 1 a tie.
+        float32 (height, width): 1 - the difference of the two highest probabilities. 0 is certain, 1 is a tie.
 
     Raises
     ------
@@ -101,19 +101,18 @@ def suggest_pixels(
     features: Float | None = None,
     distance: float = 20.0,
 ) -> list[tuple[int, int]]:
-    """Return the pixels to ask about next, the best question first.
+    """Return the pixels to label next, the most useful first.
 
-    The score of a pixel is the mean uncertainty around it: the thin lines of doubt along every border score less than
-    an area that the model cannot tell. Within `distance` of a labelled pixel the score falls off linearly to 0 at it.
-    No two pixels are nearer to each other than `distance`. With features the pixels also differ in what they show, from
-    each other and from what is labelled: each next one covers most of what is not covered yet (see `rank_images`).
+    The score of a pixel is the mean uncertainty around it: an uncertain area scores higher than the thin uncertain
+    lines along every border. Within `distance` of a labelled pixel, the score falls off linearly to 0 at the pixel. No
+    two pixels are nearer to each other than `distance`. With features, pixels are also chosen to differ in appearance,
+    from each other and from labelled ones: each next pixel covers most of what is not covered yet (see `rank_images`).
 
     Parameters
     ----------
     uncertainty
-        (height, width), higher is less sure; pixels with 0 all around are not asked about.
-    count
-        Number of pixels; fewer where there are no more.
+        (height, width), higher is less certain. Pixels surrounded by 0 are not chosen. count The number of pixels;
+        fewer are returned where there are no more.
     labelled
         Which pixels have a label, bool (height, width).
     features
@@ -164,7 +163,8 @@ def suggest_pixels(
 
 
 def suggest_region(uncertainty: Real, size: tuple[int, int], *, labelled: Mask | None = None) -> Box:
-    """Return the part of an image that is most worth labelling: the one with most uncertainty at unlabelled pixels.
+    """Return the region of an image that is most worth labelling: the one with the largest sum of uncertainty over
+    unlabelled pixels.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def suggest_region(uncertainty: Real, size: tuple[int, int], *, labelled: Mask |
     Returns
     -------
     box_tlbr
-        (top, left, bottom, right), half open; the first of several as good in reading order.
+        (top, left, bottom, right), half open; of equal ones the first in reading order.
 
     Raises
     ------
@@ -201,7 +201,7 @@ def suggest_region(uncertainty: Real, size: tuple[int, int], *, labelled: Mask |
     height, width = min(size[0], values.shape[0]), min(size[1], values.shape[1])
     sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     totals = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
-    totals = np.round(totals, 6)  # sums of equal values in another order tie
+    totals = np.round(totals, 6)  # ties stay ties, whatever the order of summation
     top, left = map(int, np.unravel_index(int(totals.argmax()), totals.shape))
     return top, left, top + height, left + width
 
@@ -212,22 +212,22 @@ def rank_images(
     labelled: Collection[str],
     count: int | None = None,
 ) -> list[str]:
-    """Return the images to label next, the best first: uncertain, and unlike each other and what is labelled.
+    """Return the images to label next, the most useful first: uncertain ones that differ from each other and from
+    labelled ones.
 
-    Each next image is the one with the largest product of its score and its coverage: by how much it shortens the
-    distance in the space of embeddings from all unlabelled images to the nearest that is labelled or chosen. An odd
-    image, which stands for no other, comes late; a copy of a labelled one comes last.
+    Each next image is the one with the largest product of its score and its coverage: how much it shortens the
+    distances, in the space of embeddings, from all unlabelled images to the nearest labelled or chosen image. An
+    outlier, which resembles no other image, comes late; a copy of a labelled image comes last.
 
     Parameters
     ----------
     scores
-        For each image how unsure the model is, 0 or more. All equal where there is no model.
-    embeddings
-        For each image a vector (channels,) of what it shows.
+        The uncertainty of the model for each image, 0 or more. Without a model all are equal. embeddings For each image
+        a vector (channels,) that describes what it shows.
     labelled
         The images that have labels. They are not in the result.
     count
-        How many are chosen so; the rest follows by score. All by default.
+        How many are chosen in this way; the rest follows in the order of the scores. All by default.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def rank_images(
     References
     ----------
     The coverage is the facility location of Wei, Iyer, Bilmes, "Submodularity in data subset selection and active
-    learning", ICML 2015, found greedily as there.
+    learning", ICML 2015, maximised greedily as there.
 
     Examples
     --------
@@ -272,8 +272,8 @@ def _cover(
 ) -> list[int]:
     """Return all indices of `vectors`, (n, channels): first up to `count` by score times coverage, then by score.
 
-    covered: (m, channels), what is labelled. The gain of an index only shrinks as others are chosen, so that the index
-    on top of the heap is the best once its own gain is up to date (Minoux, "Accelerated greedy algorithms", 1978).
+    covered: (m, channels), what is labelled. Gains only shrink as others are chosen, so the index on top of the heap is
+    the best as soon as its gain is up to date (Minoux, "Accelerated greedy algorithms", 1978).
     """
     positive = np.asarray(scores, np.float64)
     positive = positive if positive.any() else np.ones(len(positive))
@@ -304,15 +304,14 @@ def _cover(
 
 
 def _question_score(uncertainty: Real, labelled: Mask | None, distance: float) -> Float32:
-    """Return the mean uncertainty around each pixel, less near labelled ones, float32 (height, width) in 0..1.
-
-    Of pixels with equal surroundings the less sure one has the higher score.
+    """Return the mean uncertainty around each pixel, lowered near labelled pixels, float32 (height, width) in 0..1.
+    Among pixels with equal surroundings, the less certain one scores higher.
     """
     values = uncertainty.astype(np.float64)
     values /= max(float(values.max()), np.finfo(np.float64).tiny)
     mean = ndimage.uniform_filter(values, 2 * int(distance / 8) + 1, mode="nearest")
     score = 0.99 * mean + 0.01 * values
-    score[score < 1e-9] = 0  # what the filter's running sums leave over
+    score[score < 1e-9] = 0  # rounding errors of the filter's running sums
     if labelled is not None and labelled.any():
         score *= np.minimum(ndimage.distance_transform_edt(~labelled) / distance, 1)
     rounded: Float32 = score.astype(np.float32)

@@ -1,7 +1,7 @@
 """Labels as a person would give them, simulated from true label maps: strokes, and single pixels.
 
-Every function is one of its seed: the same label map and seed give the same labels on every machine with the same
-versions of numpy and scipy.
+The results are a function of label map and seed: they are the same on every machine with the same versions of numpy and
+scipy.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from pixelwise.metrics.pixels import counted_pixels
 Float32 = npt.NDArray[np.float32]
 _EIGHT = np.ones((3, 3), bool)
 _STEP = 1.0
-"""Pixels between two points of a simulated stroke, at most 1: the next point is in the same pixel or a neighbour."""
+"""Distance in pixels between two points of a simulated stroke. It is at most 1, so that the next point is in the same
+pixel or a neighbour."""
 _AHEAD = 4.0
-"""How far ahead the hand looks, in pixels."""
+"""How far the simulated hand looks ahead, in pixels."""
 _COMFORT = 6.0
-"""Distance to the region's edge, in pixels, from which on a person does not mind it."""
+"""Distance in pixels from which on the edge of the region does not influence the hand."""
 _TURNS = np.linspace(-0.6, 0.6, 13)
 """Changes of direction that are possible at a step, in radians."""
 _BEND = 0.15
 """Standard deviation of the hand's change of direction a step, in radians."""
 _STEADINESS = 4.0
-"""How many pixels of room a change of direction by one radian is worth."""
+"""The cost of changing the direction by one radian, in pixels of distance to the edge."""
 _STARTS = 64
-"""Places among which a further stroke in a region takes the one farthest from the strokes before."""
+"""The number of candidate places for another stroke in a region; the one farthest from the earlier strokes is taken."""
 
 
 @dataclass(frozen=True)
 class _Region:
     """A connected region of one class: its top left corner, its mask with a frame of one pixel, and the distance of
-    each pixel's centre to the nearest that is not of the region.
+    each pixel's centre to the nearest pixel outside.
     """
 
     top: int
@@ -53,8 +54,8 @@ def simulate_strokes(
 ) -> list[tuple[Stroke, int]]:
     """Return strokes inside the true regions of a label map, as a person would draw them.
 
-    A stroke is a smooth path within one 8-connected region. It stays away from the region's edge where the region is
-    wide enough, is shorter than `length` where the region is small, and thinner than `width` where it is narrow: no
+    A stroke is a smooth path within one 8-connected region. It keeps away from the region's edge where the region is
+    wide enough. It is shorter than `length` in a small region, and thinner than `width` in a narrow one, so that no
     stroke has a pixel of another class, or of none. Large regions come first. A region that is much larger than the
     others of its class gets a second stroke, away from the first.
 
@@ -104,15 +105,14 @@ def simulate_strokes(
 
 
 def sample_pixels(label_map: UInt8, seed: int, count: int) -> UInt8:
-    """Return a label map of `count` random labelled pixels of another, and of all where it has no more.
+    """Return a label map with `count` random labelled pixels of another one, or with all if it has no more.
 
     Parameters
     ----------
     label_map
         The truth, uint8 (height, width).
     seed
-        The pixels are a function of the seed and of which pixels have a label.
-    count
+        The choice is a function of the seed and of which pixels have a label. count
         Number of pixels, 0 or more.
 
     Returns
@@ -138,7 +138,7 @@ def sample_pixels(label_map: UInt8, seed: int, count: int) -> UInt8:
 def _largest_regions(mask: Mask, strokes: int) -> tuple[list[_Region], list[int]]:
     """Return the regions that get strokes, the largest first, and the number of each.
 
-    Each stroke goes to the region with the largest side, sqrt(area), for each stroke that it would then have.
+    Each stroke goes to the region with the largest sqrt(area) per stroke, counting the new one.
     """
     parts, count = ndimage.label(mask, _EIGHT)
     areas = np.bincount(parts.ravel())[1:]
@@ -157,7 +157,7 @@ def _largest_regions(mask: Mask, strokes: int) -> tuple[list[_Region], list[int]
 
 
 def _draw_path(region: _Region, drawn: list[Point], length: float, rng: np.random.Generator) -> list[Point]:
-    """Return a smooth path in a region, in pixels of its mask, away from what is `drawn` there."""
+    """Return a smooth path in a region, in pixels of its mask, away from the pixels in `drawn`."""
     start = _start(region, drawn, rng)
     headings = float(rng.uniform(0, 2 * np.pi)) + np.linspace(0, 2 * np.pi, 16, endpoint=False)
     both_ways = sum(np.maximum(_room(region, start, way), 0) for way in (headings, headings + np.pi))
@@ -169,7 +169,8 @@ def _draw_path(region: _Region, drawn: list[Point], length: float, rng: np.rando
 
 
 def _start(region: _Region, drawn: list[Point], rng: np.random.Generator) -> Point:
-    """Return the centre of a random pixel well inside a region; of many the one farthest from what is drawn."""
+    """Return the centre of a random pixel well inside a region; of many candidates the one farthest from what is
+    drawn."""
     least = min(float(region.clearance.max()) / 2, _COMFORT)
     rows, columns = np.nonzero(region.clearance >= max(least, 1))
     chosen = rng.integers(len(rows), size=_STARTS)
@@ -183,9 +184,8 @@ def _start(region: _Region, drawn: list[Point], rng: np.random.Generator) -> Poi
 
 
 def _walk(region: _Region, start: Point, heading: float, bends: npt.NDArray[np.float64]) -> list[Point]:
-    """Return the points after `start` of a walk that turns gently, and turns away from the region's edge.
-
-    bends: what the hand would turn at each step, in radians. The walk ends early where nothing of the region is ahead.
+    """Return the points after `start` of a walk that turns gently, and away from the region's edge. bends: the random
+    change of direction at each step, in radians. The walk ends early where the region does not go on ahead.
     """
     path: list[Point] = []
     at = start
@@ -202,9 +202,8 @@ def _walk(region: _Region, start: Point, heading: float, bends: npt.NDArray[np.f
 
 
 def _room(region: _Region, at: Point, headings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the distance from the edge after a step in each direction, and `_AHEAD` pixels on, up to `_COMFORT` each.
-
-    -inf where one of them is outside the region.
+    """Return, for each direction, the sum of the distances to the edge after one step and after `_AHEAD` pixels, each
+    capped at `_COMFORT`; -inf where one of the two is outside the region.
     """
     directions = np.stack([np.sin(headings), np.cos(headings)])
     limits = np.array(region.mask.shape)[:, None] - 1
@@ -222,7 +221,7 @@ def _fit_into_region(path: list[Point], region: _Region, width: float) -> Stroke
         stroke = Stroke(tuple(path), width * share)
         if _lies_within(stroke, region.mask):
             return stroke
-    # Through the centres of pixels, from neighbour to neighbour, no third pixel's centre is within half a pixel.
+    # On a path through the centres of neighbouring pixels, no other pixel's centre is within half a pixel.
     centres = [(float(np.floor(row)) + 0.5, float(np.floor(column)) + 0.5) for row, column in path]
     return Stroke(tuple(centre for centre, _ in groupby(centres)), min(width, 1.0))
 

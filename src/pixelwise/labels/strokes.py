@@ -21,9 +21,9 @@ Mask = npt.NDArray[np.bool_]
 UInt8 = npt.NDArray[np.uint8]
 Point = tuple[float, float]
 LEAST_CORNERS = 3
-"""Corners of a polygon."""
+"""The fewest corners of a polygon."""
 _ROWS = 64
-"""Rows of a segment that are computed at a time, so that a long diagonal costs little memory."""
+"""Rows of a segment that are computed at a time, so that a long diagonal takes little memory."""
 _BAND_AREA = 2**22
 """Pixels of a polygon that are filled at a time."""
 
@@ -66,10 +66,10 @@ def stroke_mask(stroke: Stroke, size: tuple[int, int]) -> tuple[Box, Mask]:
     """Return the pixels of a stroke.
 
     A pixel belongs to a stroke of width w if the distance of its centre to the polyline is at most w / 2. The pixels
-    that hold the stroke's points belong to it in any case. For the segment from (r0, c0) over (down, right) the rule
-    is, in float64 and in this order of operations, as another language has to write it to agree to the pixel:
-    y = r + 0.5 - r0, x = c + 0.5 - c0, t = (y * down + x * right) / (down * down + right * right) clipped to 0..1,
-    y -= t * down, x -= t * right, y * y + x * x <= (w / 2) * (w / 2).
+    that contain the stroke's points always belong to it. For the segment from (r0, c0) over (down, right) the rule is,
+    in float64 and in this order of operations (implementations in other languages must follow it to agree to the
+    pixel): y = r + 0.5 - r0, x = c + 0.5 - c0, t = (y * down + x * right) / (down * down + right * right) clipped to
+    0..1, y -= t * down, x -= t * right, y * y + x * x <= (w / 2) * (w / 2).
 
     Parameters
     ----------
@@ -94,7 +94,8 @@ def stroke_mask(stroke: Stroke, size: tuple[int, int]) -> tuple[Box, Mask]:
 
 
 def stroke_box(stroke: Stroke, size: tuple[int, int]) -> Box:
-    """Return (top, left, bottom, right), half open and within `size` (height, width), that holds a stroke's pixels."""
+    """Return a box (top, left, bottom, right), half open and within `size` (height, width), that contains a stroke's
+    pixels."""
     return _box_around(stroke.points, stroke.width / 2, size)
 
 
@@ -142,8 +143,8 @@ def polygon_mask(points: Sequence[Point], size: tuple[int, int]) -> tuple[Box, M
     Raises
     ------
     OptionError
-        There are fewer than three corners, a coordinate is no finite number, or the outline crosses the image far too
-        often.
+        There are fewer than three corners, a coordinate is no finite number, or the outline crosses the image too many
+        times.
     """
     require_points(points, LEAST_CORNERS)
     box_tlbr = _box_around(points, 0.0, size)
@@ -192,7 +193,8 @@ def _require_paintable(label_map: UInt8, class_index: int) -> tuple[int, int]:
 
 
 def _box_around(points: Sequence[Point], margin: float, size: tuple[int, int]) -> Box:
-    """Return the pixels within `margin` of the points' bounding box, and those that hold the points, in the image."""
+    """Return the box of the pixels within `margin` of the points' bounding box, and of those that contain the points,
+    in the image."""
     values = np.asarray(points, np.float64)
     first = np.floor(values.min(axis=0) - margin)
     stop = np.maximum(np.ceil(values.max(axis=0) + margin), np.floor(values.max(axis=0)) + 1)
@@ -201,11 +203,11 @@ def _box_around(points: Sequence[Point], margin: float, size: tuple[int, int]) -
 
 
 def _stroke_parts(stroke: Stroke, size: tuple[int, int]) -> Iterator[tuple[slice, slice, Mask]]:
-    """Yield rows, columns and mask of rectangles whose union is the stroke. They lie within its box."""
+    """Yield rows, columns and mask of rectangles within the stroke's box whose union is the stroke."""
     half = stroke.width / 2
     for start, end in pairwise(stroke.points) if len(stroke.points) > 1 else [stroke.points * 2]:
         yield from _segment_parts(start, end, half, size)
-    if half * half < 0.5:  # otherwise the centre of the pixel that holds a point is near enough
+    if half * half < 0.5:  # otherwise the centre of the pixel that contains a point is near enough
         for row, column in {(int(np.floor(row)), int(np.floor(column))) for row, column in stroke.points}:
             if 0 <= row < size[0] and 0 <= column < size[1]:
                 yield slice(row, row + 1), slice(column, column + 1), np.ones((1, 1), bool)
@@ -218,7 +220,7 @@ def _segment_parts(start: Point, end: Point, half: float, size: tuple[int, int])
     top, bottom = _pixel_range(start[0], end[0], half, size[0])
     for first in range(top, bottom, _ROWS):
         last = min(first + _ROWS, bottom)
-        enter, leave = 0.0, 1.0  # the share of the segment that is near enough to these rows
+        enter, leave = 0.0, 1.0  # the part of the segment that is near enough to these rows
         if down:
             enter, leave = ((row - start[0]) / down for row in (first - half - 1, last + half + 1))
         from_column, to_column = (start[1] + min(max(share, 0.0), 1.0) * right for share in (enter, leave))
@@ -234,7 +236,7 @@ def _segment_parts(start: Point, end: Point, half: float, size: tuple[int, int])
 
 
 def _pixel_range(one: float, other: float, half: float, side: int) -> tuple[int, int]:
-    """Return the first and the last + 1 pixel along a side that may lie within `half` of a range of values."""
+    """Return the range of pixels along a side that may lie within `half` of a range of values."""
     first, stop = np.clip((np.floor(min(one, other) - half), np.ceil(max(one, other) + half)), 0, side)
     return int(first), int(stop)
 

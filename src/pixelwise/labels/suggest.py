@@ -26,11 +26,11 @@ from pixelwise.raster.depth import measure_range
 
 Float32 = npt.NDArray[np.float32]
 LABELLED = 0.5
-"""An image of which this share has labels is done."""
+"""An image with labels on at least this share of its pixels counts as done."""
 _LEAST_DISTANCE, _DISTANCE = 8.0, 1 / 20
-"""Pixels between two suggested pixels: the first, or this share of the shorter side."""
+"""Least distance of two suggested pixels: in pixels, and as a share of the shorter side. The larger one holds."""
 _LEAST_REGION, _REGION = 64, 1 / 4
-"""Sides of a suggested region: the first, or this share of the image's."""
+"""Sides of a suggested region: in pixels, and as a share of the image's sides. The larger one holds."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ImageSet:
     """Images, some of them with labels.
 
     images: their files. read_image: returns uint8 (height, width, channels). read_label_map: returns uint8 (height,
-    width), or `None` of an image without labels. remarks: sentences on what was assumed.
+    width), or `None` of an image without labels. remarks: sentences about what was assumed.
     """
 
     images: Sequence[Path]
@@ -56,14 +56,11 @@ class Suggestion:
     image
         Its file.
     labelled
-        The share of its pixels that has labels, 0..1.
-    uncertainty
-        The mean over its unlabelled pixels of how close the two best classes are, 0..1; `None` without a model.
+        The share of its pixels that are labelled, 0..1. uncertainty The mean of `margin` over its unlabelled pixels,
+        0..1; `None` without a model.
     pixels
-        (row, column) of single pixels, the best question first.
-    region_tlbr
-        (top, left, bottom, right), half open, of the part that is most worth labelling as a whole; without a model the
-        surroundings of the first pixel.
+        (row, column) of single pixels, the most useful first. region_tlbr (top, left, bottom, right), half open, of the
+        region that is most worth labelling; without a model it surrounds the first pixel.
     """
 
     image: Path
@@ -75,7 +72,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Suggestions:
-    """What to label next, the best first, of how many images, and by what they were compared."""
+    """What to label next, the most useful first; the number of images; and how they were compared."""
 
     images: tuple[Suggestion, ...]
     total: int
@@ -83,10 +80,9 @@ class Suggestions:
 
 
 def open_images(path: Path, format: str | None = None, images_root: Path | None = None) -> ImageSet:
-    """Return the images of a data set that training may see, labelled or not; those of the split test are left out.
-
-    A folder in which no labels are recognised is a folder of unlabelled images, which is a remark. Raises `DataError`
-    for a folder without images, and as `open_dataset` where a format is given.
+    """Return the images of a data set except for the split test, labelled or not. A folder in which no labels are
+    recognised counts as a folder of unlabelled images, with a remark. Raises `DataError` for a folder without images,
+    and as `open_dataset` where a format is given.
     """
     try:
         dataset = open_dataset(path, format, None, images_root)
@@ -114,9 +110,9 @@ def suggest_labels(
 ) -> Suggestions:
     """Return what to label next.
 
-    Images without labels come first, ordered by `rank_images`: those of which the model is unsure and that are unlike
-    each other and what is labelled; then those of which less than half is labelled, the least sure first. Without a
-    model all are equally unsure, and the order goes by what they show alone; so do the pixels in them.
+    Images without labels come first, in the order of `rank_images`: the model is uncertain about them, and they differ
+    from each other and from labelled images. Then come images of which less than half is labelled, the most uncertain
+    first. Without a model all are equally uncertain, and images and pixels are ordered by what they show.
 
     Parameters
     ----------
@@ -176,7 +172,7 @@ def suggest_labels(
 
 
 def predict_uncertainty(predictor: Predictor, image: UInt8) -> Float32:
-    """Return how close a model's two best classes are at each pixel, float32 (height, width) (see `margin`).
+    """Return the uncertainty of a model at each pixel, float32 (height, width) (see `margin`).
 
     image: uint8 (height, width, channels). Raises as `Predictor.blocks`.
     """
@@ -187,7 +183,7 @@ def predict_uncertainty(predictor: Predictor, image: UInt8) -> Float32:
 
 
 def _order(shares: dict[Path, float], scores: dict[Path, float], embeddings: dict[Path, Float32]) -> list[Path]:
-    """Return the images that are not done: those without labels, then those with some."""
+    """Return the images that are not done: those without labels, then those that are labelled in part."""
     names = {str(image): image for image in shares}
     vectors = {name: embeddings[image] for name, image in names.items()}
     blank = {name: scores[image] for name, image in names.items() if shares[image] == 0}

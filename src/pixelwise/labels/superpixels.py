@@ -1,4 +1,4 @@
-"""Superpixels: an image cut into small regions of one colour, along its edges."""
+"""Superpixels: small regions of similar colour that follow the edges of an image."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pixelwise.instances.parts import connected_regions
 Float32 = npt.NDArray[np.float32]
 Int32 = npt.NDArray[np.int32]
 _ROUNDS = 4
-"""Rounds at half the size; one at full size follows."""
+"""Rounds at half the size, before one round at full size."""
 _SMOOTHING = 1.0
-"""Standard deviation of the filter on the colours, in pixels: noise makes ragged regions."""
+"""Standard deviation in pixels of the filter on the colours; without it noise makes regions ragged."""
 _LEAST_SHARE = 1 / 4
-"""Regions smaller than this share of a cell join a neighbour."""
+"""Regions smaller than this share of a cell are merged into a neighbour."""
 
 
 def superpixels(image: npt.NDArray[np.generic[Any]], size: int = 16, compactness: float = 10.0) -> Int32:
-    """Return an image's superpixels: regions of about `size` x `size` pixels of one colour.
+    """Return an image's superpixels: regions of similar colour, of about `size` x `size` pixels.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def superpixels(image: npt.NDArray[np.generic[Any]], size: int = 16, compactness
     size
         Side of a superpixel in pixels, at least 2.
     compactness
-        What a distance of `size` pixels weighs beside a difference in colour of as many gray levels; the more, the
-        rounder the regions.
+        The difference in colour, in gray levels, that weighs as much as a distance of `size` pixels. Larger values make
+        rounder regions.
 
     Returns
     -------
@@ -141,10 +141,10 @@ def _opponent_colors(image: npt.NDArray[np.generic[Any]]) -> Float32:
 
 
 def _join_small(label: Int32, least: int) -> Int32:
-    """Return the 4-connected parts of each label, numbered from 1, after small ones have joined a neighbour.
+    """Return the 4-connected parts of each label, numbered from 1, with small ones merged into a neighbour.
 
-    A part smaller than `least` joins the largest of its neighbours that are larger, so that no two join each other, and
-    that again until no part is small.
+    A part smaller than `least` is merged into its largest neighbour, if that is larger. This is repeated until no part
+    is small.
     """
     parts, count = connected_regions(label)
     while True:
@@ -155,7 +155,7 @@ def _join_small(label: Int32, least: int) -> Int32:
 
 
 def _heirs(parts: Int32, areas: npt.NDArray[np.intp], least: int) -> npt.NDArray[np.intp]:
-    """Return what each part becomes a piece of, itself where it is not small."""
+    """Return the part into which each part is merged; itself where it is not small."""
     by_area = np.argsort(areas, kind="stable")
     rank = np.empty(len(areas), np.intp)
     rank[by_area] = np.arange(len(areas))

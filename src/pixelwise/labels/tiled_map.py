@@ -1,4 +1,4 @@
-"""Label maps and instance maps of images of any size, of which only the tiles that hold something take memory."""
+"""Label maps and instance maps of images of any size. Only tiles with content take memory."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ _PNG_TYPES = {1: (8, 3), 2: (16, 0)}
 
 
 class TiledMap:
-    """A map (height, width) of one value a pixel, stored as tiles; a tile that holds `empty` alone is not stored.
+    """A map (height, width) of one value a pixel, stored as tiles. A tile of nothing but `empty` is not stored.
 
     Parameters
     ----------
     size
         (height, width).
     dtype
-        Of the values.
-    empty
+        The dtype of the values. empty
         The value of every pixel at the start.
 
     Examples
@@ -45,23 +44,23 @@ class TiledMap:
         self.size, self.dtype, self.empty = size, dtype, empty
         self._tiles: dict[tuple[int, int], Array] = {}
         self._shared: set[tuple[int, int]] = set()
-        """Tiles that a snapshot has, too."""
+        """Tiles that are shared with a snapshot."""
         self._counts: dict[tuple[int, int], dict[int, int]] = {}
         self._reduced: dict[tuple[int, int], dict[int, Array]] = {}
         """Smaller versions of tiles, by level."""
 
     def snapshot(self) -> TiledMap:
-        """Return this map as it is now, to be read while this one changes. Nothing is copied until then."""
+        """Return a snapshot of this map that stays unchanged. Tiles are copied only when one of the two changes."""
         copy = TiledMap(self.size, self.dtype, self.empty)
         for place in self._tiles:
-            self._reduced.setdefault(place, {})  # what one of both makes, both have
+            self._reduced.setdefault(place, {})  # shared, so that both have what either computes
         copy._tiles, copy._counts, copy._reduced = dict(self._tiles), dict(self._counts), dict(self._reduced)
         self._shared = set(self._tiles)
         return copy
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the stored tiles take."""
+        """The size of the stored tiles in bytes."""
         return sum(tile.nbytes for tile in self._tiles.values())
 
     def boxes(self) -> Iterator[Box]:
@@ -82,8 +81,8 @@ class TiledMap:
         return values
 
     def read_level(self, level: int, box_tlbr: Box) -> Array:
-        """Return a box of the map at 1 / 2**level of its size: of each block of 2 x 2 values, level by level, the last
-        one that is not `empty`, so that a thin line is still there in a small picture.
+        """Return a box of the map at 1 / 2**level of its size. At each level, a block of 2 x 2 values becomes its last
+        value that is not `empty`, so that thin lines stay visible in a small picture.
 
         Parameters
         ----------
@@ -104,7 +103,7 @@ class TiledMap:
         return values
 
     def _places_in(self, span: Box) -> list[tuple[int, int]]:
-        """Return the stored tiles in a box that counts tiles."""
+        """Return the stored tiles in a box whose unit is tiles."""
         area = (span[2] - span[0]) * (span[3] - span[1])
         if area < len(self._tiles):
             places = [(row, column) for row in range(span[0], span[2]) for column in range(span[1], span[3])]
@@ -139,7 +138,7 @@ class TiledMap:
                 self._drop_empty(place)
 
     def replace(self, mapping: Array) -> None:
-        """Put every value through a table that is indexed by values; `empty` has to stay as it is."""
+        """Map every value through a table that is indexed by values; `empty` must map to itself."""
         for place in list(self._tiles):
             self._tiles[place] = mapping[self._tiles[place]].astype(self.dtype, copy=False)
             self._shared.discard(place)
@@ -147,7 +146,7 @@ class TiledMap:
             self._drop_empty(place)
 
     def fill_empty(self, value: int) -> Box | None:
-        """Write a value wherever `empty` stands; return the box of what changed, `None` where nothing did."""
+        """Replace `empty` by a value; return the box of what changed, `None` where nothing did."""
         changed: Box | None = None
         for place, _ in self._parts((0, 0, *self.size)):
             tile = self._writable(place)
@@ -158,7 +157,7 @@ class TiledMap:
         return changed
 
     def clear(self) -> Box | None:
-        """Make everything `empty`; return the box of the tiles that held something."""
+        """Set all values to `empty`; return the box of the tiles that were stored."""
         changed: Box | None = None
         for box_tlbr in self.boxes():
             changed = union(changed, box_tlbr)
@@ -169,7 +168,7 @@ class TiledMap:
         return changed
 
     def counts(self) -> dict[int, int]:
-        """Return how many pixels have each value that is stored; `empty` is left out."""
+        """Return the number of pixels of each value except `empty`."""
         total: dict[int, int] = {}
         for place in list(self._tiles):
             for value, number in self._counts_in(place).items():
@@ -178,7 +177,7 @@ class TiledMap:
         return total
 
     def boxes_of(self, value: int) -> Iterator[Box]:
-        """Yield the boxes of the stored tiles that hold a value."""
+        """Yield the boxes of the stored tiles that contain a value."""
         for place in sorted(self._tiles):
             if value in self._counts_in(place):
                 yield self._tile_box(place)
@@ -195,12 +194,12 @@ class TiledMap:
         return self._counts[place]
 
     def rows(self, height: int = SIDE) -> Iterator[Array]:
-        """Yield the map from the top down, so many rows at a time."""
+        """Yield the map from top to bottom, `height` rows at a time."""
         for top in range(0, self.size[0], height):
             yield self.read((top, 0, min(top + height, self.size[0]), self.size[1]))
 
     def checksum(self) -> int:
-        """Return the CRC-32 of all values, row by row; big rows of nothing are not made one by one."""
+        """Return the CRC-32 of all values, row by row. Large empty areas are not expanded."""
         value = 0
         for rows in self.rows():
             value = zlib.crc32(np.ascontiguousarray(rows).data, value)
@@ -250,14 +249,14 @@ class TiledMap:
             self._forget(place)
 
     def _forget(self, place: tuple[int, int]) -> None:
-        """Drop what follows from a tile that changes."""
+        """Drop the reduced versions of a tile that changes."""
         self._counts.pop(place, None)
         self._reduced.pop(place, None)
 
 
 def _halve(values: Array, empty: int) -> Array:
-    """Return an array at half its size, rounded up: of each 2 x 2 values the one at the lower right or, where that is
-    `empty`, the first in reading order that is not."""
+    """Return an array at half its size, rounded up. Each block of 2 x 2 values becomes the one at the lower right or,
+    where that is `empty`, the first in reading order that is not."""
     even = np.pad(values, [(0, side % 2) for side in values.shape], mode="edge")
     half = even[1::2, 1::2].copy()
     for other in (even[::2, ::2], even[::2, 1::2], even[1::2, ::2]):
@@ -266,10 +265,9 @@ def _halve(values: Array, empty: int) -> Array:
 
 
 def write_map(path: Path, values: TiledMap, palette: Array | None, remarks: dict[str, str]) -> None:
-    """Write a map as a PNG, whole or not at all, some rows at a time.
-
-    Maps of 8 bits become indices into `palette`, uint8 (n, 3); instance maps 16-bit gray. `remarks` are stored as text
-    before the pixels, so that they are read without decoding these. Raises `OutputError`.
+    """Write a map as a PNG, whole or not at all, some rows at a time. Maps of 8 bits become indices into `palette`,
+    uint8 (n, 3); instance maps become 16-bit gray. `remarks` are stored as text before the pixels, so that reading them
+    decodes no pixels. Raises `OutputError`.
     """
     depth = 1 if palette is not None else 2
     with write_atomically(path) as temporary, temporary.open("wb") as file:

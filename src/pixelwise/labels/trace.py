@@ -17,19 +17,19 @@ from pixelwise.labels.strokes import Point
 
 Float32 = npt.NDArray[np.float32]
 FARTHEST_CLICKS = 2000
-"""Pixels between two clicks. A longer structure takes more clicks."""
+"""The largest distance of two clicks, in pixels. A longer structure takes more clicks."""
 _SIGMAS = (1.0, 2.0, 4.0)
-"""Half widths of the structures, in pixels."""
+"""Half widths of the structures that are found, in pixels."""
 _OFF = 0.02
-"""What a pixel on the structure costs, beside one off it."""
+"""Cost of a pixel on the structure, relative to one off it."""
 _MOST_NODES = 12_000
-"""Pixels of the first search, which is coarser in a larger window."""
+"""The most pixels of the first search; in a larger window its grid is coarser."""
 _CORRIDOR = 4
-"""Pixels beside the first path where the second search looks."""
+"""Width in pixels of the corridor along the first path to which the second search is limited."""
 _SMOOTH = 1.0
 """Standard deviation of the filter along the path, in points."""
 _TOLERANCE = 0.3
-"""How far the path may lie from its points when some are left out, in pixels."""
+"""How far the simplified path may deviate, in pixels."""
 
 
 def trace_window(start: Point, end: Point, size: tuple[int, int]) -> Box:
@@ -66,10 +66,10 @@ def trace_window(start: Point, end: Point, size: tuple[int, int]) -> Box:
 def trace_path(image: npt.NDArray[np.generic[Any]], start: Point, end: Point) -> list[Point]:
     """Return the cheapest path between two points along the thin structure on which they lie.
 
-    What the structure is like is read off at the points: the direction in colour space in which they differ from what
-    is around them. In that direction structures are bright ridges, which the largest curvature of the image over three
-    scales finds. A pixel costs the less the stronger its ridge; the path is found by Dijkstra's method, first on a
-    coarse grid, then pixel by pixel around the coarse path.
+    The appearance of the structure is measured at the points: the direction in colour space in which they differ from
+    their surroundings. Along this direction structures are bright ridges, which are found by the largest curvature of
+    the image over three scales. The stronger its ridge, the less a pixel costs. The path is found by Dijkstra's
+    algorithm, first on a coarse grid, then pixel by pixel around the coarse path.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def trace_path(image: npt.NDArray[np.generic[Any]], start: Point, end: Point) ->
     Returns
     -------
     points
-        From start to end, (row, column) in pixels. Where the image shows no structure the path is straight.
+        (row, column) in pixels, from start to end. Without a structure in the image the path is straight.
 
     Raises
     ------
@@ -127,7 +127,8 @@ def _costs(pixels: Float32, ends: list[tuple[int, int]]) -> Float32:
 
 
 def _contrast(pixels: Float32, ends: list[tuple[int, int]]) -> Float32:
-    """Return how the points differ from what is around them, a unit vector (channels,); zeros where they do not."""
+    """Return the direction in which the points differ from their surroundings, a unit vector (channels,); zeros where
+    they do not."""
     difference = np.zeros(pixels.shape[2], np.float64)
     for row, column in ends:
         near, around = (
@@ -140,7 +141,8 @@ def _contrast(pixels: Float32, ends: list[tuple[int, int]]) -> Float32:
 
 
 def _ridge_strength(gray: Float32) -> Float32:
-    """Return how much each pixel lies on a bright ridge: the largest downward curvature over scales, float32."""
+    """Return how strongly each pixel lies on a bright ridge: the largest downward curvature over the scales,
+    float32."""
     strength = np.zeros_like(gray)
     for sigma in _SIGMAS:
         smooth = ndimage.gaussian_filter(gray, sigma, truncate=3.0, mode="nearest")
@@ -203,7 +205,7 @@ def _cheapest_path(
 
 
 def _simplify(path: npt.NDArray[np.floating[Any]]) -> list[Point]:
-    """Return the path without the steps of the pixel grid and without points that lie between others."""
+    """Return the path smoothed, so that the steps of the pixel grid vanish, and without points that others imply."""
     smooth = ndimage.gaussian_filter1d(path, _SMOOTH, axis=0, mode="nearest")
     smooth[0], smooth[-1] = path[0], path[-1]
     selected = {0, len(smooth) - 1}

@@ -1,4 +1,4 @@
-"""Seeded watershed as a minimum spanning forest, which scipy's graph code finds."""
+"""Seeded watershed as a minimum spanning forest, computed by scipy's graph routines."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ UInt64 = npt.NDArray[np.uint64]
 Intp = npt.NDArray[np.intp]
 Real = npt.NDArray[np.floating[Any] | np.integer[Any]]
 _HEIGHT_BITS = 20
-"""Bits of 32 that tell heights apart; the others tell distances on a plateau apart."""
+"""Of 32 bits of a key, those that hold the height; the others hold the distance on a plateau."""
 _DISTANCE_STEPS = 8
-"""Steps a pixel."""
+"""Steps of this distance per pixel."""
 
 
 def seeded_watershed(height_map: Real, seeds: npt.NDArray[np.integer[Any]], mask: Mask) -> Int32:
     """Return the catchment basins of seeds: each pixel belongs to the seed from which water reaches it first.
 
-    Water that rises evenly reaches a pixel over the path whose highest point is lowest; of paths as high, over the one
-    that comes up the steepest slope. A plateau is shared by distance to the seeds. Basins are 4-connected, and every
-    pixel of the mask that is connected with a seed belongs to one.
+    Rising water reaches a pixel by the path whose highest point is lowest; among equal ones, by the path with the
+    steepest slope. A plateau is divided by distance to the seeds. Basins are 4-connected, and every pixel of the mask
+    that is connected with a seed belongs to one.
 
     Parameters
     ----------
@@ -71,11 +71,11 @@ def seeded_watershed(height_map: Real, seeds: npt.NDArray[np.integer[Any]], mask
         return basins
     is_seed = mask & (seeds > 0)
     heads, tails, levels = _edges(_order_of_flood(height_map, is_seed), mask, is_seed)
-    # A chain of edges lower than all others joins the seeds, so that no other path between two of them stays whole.
+    # A chain of edges lower than all others joins the seeds, so the forest cuts every other path between two of them.
     heads, tails = np.concatenate([seeded[:-1], heads]), np.concatenate([seeded[1:], tails])
     order = np.concatenate([np.arange(len(seeded) - 1), len(seeded) - 1 + np.argsort(levels, kind="stable")])
     rank = np.empty(len(order))
-    rank[order] = np.arange(1, len(order) + 1)  # all different: no tie is left to the sort of scipy
+    rank[order] = np.arange(1, len(order) + 1)  # all different, so that scipy's sort has no ties to break
     forest = minimum_spanning_tree(coo_array((rank, (heads, tails)), shape=(len(places),) * 2)).tocoo()
     within = (ids[forest.row] == 0) | (ids[forest.col] == 0) | (ids[forest.row] == ids[forest.col])
     trees = coo_array((np.ones(within.sum(), bool), (forest.row[within], forest.col[within])), shape=forest.shape)
@@ -100,8 +100,8 @@ def _order_of_flood(height_map: Real, seeded: Mask) -> UInt32:
 def _edges(height: UInt32, mask: Mask, seeded: Mask) -> tuple[Intp, Intp, UInt64]:
     """Return the edges between 4-neighbours in the mask, by their numbers in it, and when each is flooded.
 
-    That is when the higher of its ends is; of the edges that lead down from a pixel the steepest comes first. Seeds
-    have none between them.
+    An edge is flooded when its higher end is; of the edges that lead down from a pixel, the steepest comes first. There
+    are no edges between seeds.
     """
     number = np.cumsum(mask).reshape(mask.shape) - 1
     heads, tails, levels = [], [], []
