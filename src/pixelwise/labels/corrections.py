@@ -57,7 +57,8 @@ class Corrector:
     image
         Its pixels.
     prediction
-        The prediction of a model; `None` where there is no model. classes
+        The prediction of a model; `None` where there is no model.
+    classes
         The project's classes.
     """
 

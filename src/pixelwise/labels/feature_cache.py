@@ -27,8 +27,9 @@ class FeatureCache:
     Parameters
     ----------
     folder
-        The folder, which is created where it is missing. Entries of an earlier process are used again. max_bytes The
-        largest size of all files together. The newest entry stays, whatever its size.
+        The folder, which is created where it is missing. Entries of an earlier process are used again.
+    max_bytes
+        The largest size of all files together. The newest entry stays, whatever its size.
 
     Raises
     ------

@@ -44,7 +44,8 @@ class Head:
     Attributes
     ----------
     weights
-        float32 (C,): the weight of each channel in the normalisation. mean, deviation
+        float32 (C,): the weight of each channel in the normalisation.
+    mean, deviation
         float32 (C,): features are normalised to (feature - mean) / deviation. A channel's deviation is its standard
         deviation over its weight.
     first, first_bias
@@ -200,7 +201,9 @@ def with_classes(head: Head, num_classes: int, mapping: Mapping[int, int | None]
         Of the new one.
     mapping
         From the old class index to the new one; `None` for a class that is removed. A class that several merge into
-        starts from their mean. seed Determines the weights of classes that no old class maps to.
+        starts from their mean.
+    seed
+        Determines the weights of classes that no old class maps to.
     """
     generator = torch.Generator().manual_seed(seed + 1)
     last = torch.randn(MEMBERS, HIDDEN, num_classes, generator=generator) / math.sqrt(HIDDEN)
@@ -257,7 +260,8 @@ def fit_head(
     steps
         Steps of AdamW on `BATCH` pixels each. The learning rate falls to 0 over them.
     seed
-        The batch and the dropout of each step are functions of the seed and the step. should_stop
+        The batch and the dropout of each step are functions of the seed and the step.
+    should_stop
         Asked before each step.
     """
     names = ("first", "first_bias", "last", "last_bias")

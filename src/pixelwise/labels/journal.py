@@ -51,7 +51,8 @@ class Journal:
     Raises
     ------
     DataError
-        A line before the last is damaged, so that the history after it cannot be trusted. OutputError
+        A line before the last is damaged, so that the history after it cannot be trusted.
+    OutputError
         The file cannot be written.
     """
 

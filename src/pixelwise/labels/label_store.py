@@ -33,7 +33,9 @@ class LabelStore:
     Parameters
     ----------
     folder, journal, history
-        The folder, the journal and the history of the project. lock The lock of the project.
+        The folder, the journal and the history of the project.
+    lock
+        The lock of the project.
     """
 
     def __init__(self, folder: ProjectFolder, journal: Journal, history: History, lock: threading.RLock) -> None:

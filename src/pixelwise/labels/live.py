@@ -91,8 +91,9 @@ class LiveModel:
     num_classes
         1 to 255.
     folder
-        The directory of cached features. Those of an earlier process are reused. seed The seed of the random numbers of
-        `fit`.
+        The directory of cached features. Those of an earlier process are reused.
+    seed
+        The seed of the random numbers of `fit`.
     max_bytes
         The largest size of the features on disk; the least recently used are removed first.
 
@@ -217,8 +218,10 @@ class LiveModel:
         Parameters
         ----------
         num_classes
-            The new number of classes. mapping From each old class index to the new one; `None` for a class that is
-            removed. Classes with the same new index are merged.
+            The new number of classes.
+        mapping
+            From each old class index to the new one; `None` for a class that is removed. Classes with the same new
+            index are merged.
 
         Raises
         ------
@@ -264,7 +267,8 @@ class LiveModel:
         ----------
         seconds
             The approximate duration, by default 0.3. The number of steps then depends on the load of the machine.
-            should_stop Asked before each step. On `True` the fit ends, and what it has learned so far is used.
+        should_stop
+            Asked before each step. On `True` the fit ends, and what it has learned so far is used.
         steps
             The number of steps, in place of `seconds`: the same labels and seed then give the same model.
 

@@ -21,10 +21,12 @@ class LivePrediction:
     Attributes
     ----------
     revision
-        The number of fits of the model. label_map
+        The number of fits of the model.
+    label_map
         uint8 (h, w), the most probable class of each pixel.
     uncertainty
-        uint8 (h, w), 0 is certain and 255 a tie: 1 - the difference of the two largest probabilities. probabilities
+        uint8 (h, w), 0 is certain and 255 a tie: 1 - the difference of the two largest probabilities.
+    probabilities
         float16 (K, ceil(h / 4), ceil(w / 4)), before the filter along the edges of the image.
     """
 

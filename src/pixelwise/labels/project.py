@@ -281,12 +281,14 @@ class Project:
         ----------
         action
             `type` and the fields of the type (see `action_checks`). An action that may be sent twice has an `id`; the
-            second one has no effect. image The image's name; `None` for an action on the whole project. `undo` with an
-            image reverts an action on classes where that is newer than the image's own; `undo` with `None` reverts only
-            actions on classes.
+            second one has no effect.
+        image
+            The image's name; `None` for an action on the whole project. `undo` with an image reverts an action on
+            classes where that is newer than the image's own; `undo` with `None` reverts only actions on classes.
         client
-            The name of the client that does it. resolve Computes the pixels of an action that do not follow from its
-            fields (see `Corrector.resolve`).
+            The name of the client that does it.
+        resolve
+            Computes the pixels of an action that do not follow from its fields (see `Corrector.resolve`).
 
         Raises
         ------
@@ -514,7 +516,8 @@ def open_project(photos: str | Path, out: str | Path | None = None, classes: lis
     Parameters
     ----------
     photos
-        A folder of images, a labelled data set, or a project. Images and data sets are not changed. out
+        A folder of images, a labelled data set, or a project. Images and data sets are not changed.
+    out
         The project's directory; by default `photos-labels` beside `photos`.
     classes
         Names for a new project; by default background and object.

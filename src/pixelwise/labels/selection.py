@@ -111,8 +111,9 @@ def suggest_pixels(
     Parameters
     ----------
     uncertainty
-        (height, width), higher is less certain. Pixels surrounded by 0 are not chosen. count The number of pixels;
-        fewer are returned where there are no more.
+        (height, width), higher is less certain. Pixels surrounded by 0 are not chosen.
+    count
+        The number of pixels; fewer are returned where there are no more.
     labelled
         Which pixels have a label, bool (height, width).
     features
@@ -222,8 +223,9 @@ def rank_images(
     Parameters
     ----------
     scores
-        The uncertainty of the model for each image, 0 or more. Without a model all are equal. embeddings For each image
-        a vector (channels,) that describes what it shows.
+        The uncertainty of the model for each image, 0 or more. Without a model all are equal.
+    embeddings
+        For each image a vector (channels,) that describes what it shows.
     labelled
         The images that have labels. They are not in the result.
     count

@@ -112,7 +112,8 @@ def sample_pixels(label_map: UInt8, seed: int, count: int) -> UInt8:
     label_map
         The truth, uint8 (height, width).
     seed
-        The choice is a function of the seed and of which pixels have a label. count
+        The choice is a function of the seed and of which pixels have a label.
+    count
         Number of pixels, 0 or more.
 
     Returns

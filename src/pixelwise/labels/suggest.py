@@ -56,11 +56,14 @@ class Suggestion:
     image
         Its file.
     labelled
-        The share of its pixels that are labelled, 0..1. uncertainty The mean of `margin` over its unlabelled pixels,
-        0..1; `None` without a model.
+        The share of its pixels that are labelled, 0..1.
+    uncertainty
+        The mean of `margin` over its unlabelled pixels, 0..1; `None` without a model.
     pixels
-        (row, column) of single pixels, the most useful first. region_tlbr (top, left, bottom, right), half open, of the
-        region that is most worth labelling; without a model it surrounds the first pixel.
+        (row, column) of single pixels, the most useful first.
+    region_tlbr
+        (top, left, bottom, right), half open, of the region that is most worth labelling; without a model it surrounds
+        the first pixel.
     """
 
     image: Path

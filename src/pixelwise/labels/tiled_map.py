@@ -29,7 +29,8 @@ class TiledMap:
     size
         (height, width).
     dtype
-        The dtype of the values. empty
+        The dtype of the values.
+    empty
         The value of every pixel at the start.
 
     Examples

@@ -1,4 +1,4 @@
-"""`POST /api/actions`: an answer means that the action is on the disk."""
+"""`POST /api/actions`: an answer means that the action is saved on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelwise.studio.requests import AsciiJSONResponse, client_of, read_json
 from pixelwise.studio.state import Studio
 
 ADDRESS = ("client", "project", "image", "image_name")
-"""Fields that say who acts on what."""
+"""Fields that say who does the action, and on which image."""
 
 
 async def actions(request: Request) -> Response:
@@ -48,8 +48,8 @@ def perform(studio: Studio, content: dict[str, Any]) -> dict[str, Any]:
 def _image_of(studio: Studio, content: dict[str, Any]) -> int | None:
     """Return the number of the image that an action is for, `None` for one on the whole project.
 
-    A page may be older than the server: it says which project it means, and the name of the image, whose number is
-    another one where images were added meanwhile.
+    A page may be older than the server. It therefore sends its project and the name of the image, whose number changes
+    when images are added.
     """
     project, number, name = studio.project, content.get("image"), content.get("image_name")
     if content.get("project") not in (None, studio.key):

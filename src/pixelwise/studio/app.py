@@ -1,4 +1,4 @@
-"""The studio's web application: which address is answered by what."""
+"""The web application of the studio: its routes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 class FreshFiles(StaticFiles):
-    """Files that browsers ask for again each time: the next version of pixelwise has others."""
+    """Files that browsers must revalidate each time, since another version of pixelwise has others."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
@@ -39,9 +39,9 @@ def build_app(studio: Studio, access: Access | None = None) -> Starlette:
     Parameters
     ----------
     studio
-        What the answers come from.
+        The open studio.
     access
-        Who may talk to it; by default this machine alone.
+        Who may connect; by default only this machine.
     """
     routes = [
         Route("/", index),

@@ -1,4 +1,4 @@
-"""Server-Sent Events: what one client does, and what the model does, is told to all."""
+"""Server-Sent Events: all clients are told what each client and the model do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from starlette.responses import StreamingResponse
 
 HEARTBEAT_SECONDS = 15.0
 END = ""
-"""What ends a stream."""
+"""The item that ends a stream."""
 MOST_WAITING = 1000
-"""Events that a client has not taken. One that is further behind is let go, and connects anew."""
+"""The most events that may wait for a client. A slower client is disconnected; it then connects again."""
 MOST_REPLAYED = 10_000
 
 
@@ -36,7 +36,7 @@ class _Listener:
 
 
 class EventHub:
-    """Passes events from any thread to the clients that listen."""
+    """Passes events from any thread to the connected clients."""
 
     def __init__(self) -> None:
         self._listeners: set[_Listener] = set()
@@ -44,7 +44,7 @@ class EventHub:
         self._closed = False
 
     def publish(self, name: str, data: dict[str, Any], number: int | None = None) -> None:
-        """Tell all clients. number: of the action that is told of."""
+        """Send an event to all clients. number: the number of its action."""
         self._send(format_event(name, data, number))
 
     def close(self) -> None:
@@ -57,12 +57,12 @@ class EventHub:
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
-            with contextlib.suppress(RuntimeError):  # its loop has ended
+            with contextlib.suppress(RuntimeError):  # the event loop of the client has ended
                 listener.loop.call_soon_threadsafe(listener.put, text)
 
     async def listen(self, replay: Callable[[], list[str]]) -> AsyncIterator[str]:
-        """Yield the events that `replay` returns, then those that come; a comment now and then keeps the connection
-        alive. What comes while it replays is not missed, but may be told twice."""
+        """Yield the events that `replay` returns, then new ones. A comment now and then keeps the connection alive.
+        Events that arrive during the replay are not lost, but may be sent twice."""
         listener = _Listener(asyncio.get_running_loop())
         with self._lock:
             closed = self._closed
@@ -86,14 +86,14 @@ class EventHub:
 
 
 def format_event(name: str, data: dict[str, Any], number: int | None = None) -> str:
-    """Return an event as it is sent. JSON has no line break."""
+    """Return an event in the format of the stream. JSON has no line breaks."""
     identity = "" if number is None else f"id: {number}\n"
     return f"{identity}event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
 async def events(request: Request) -> StreamingResponse:
-    """`GET /api/events?after=N`: a stream that ends with the client or the server; it begins after action N, or after
-    the last one that a client that connects again has heard of."""
+    """`GET /api/events?after=N`: a stream that ends with the client or the server; it begins after action N or, for a
+    client that connects again, after the last action that it received."""
     studio = request.app.state.studio
     text = request.headers.get("last-event-id") or request.query_params.get("after", "")
     after = int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else studio.project.number

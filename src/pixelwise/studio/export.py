@@ -1,4 +1,4 @@
-"""What comes out of a project: the model, its report, pictures, and the labels in the layout of other programs."""
+"""The exports of a project: the model, its report, pictures, and the labels in the layouts of other programs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from pixelwise.studio.state import Studio
 SANDBOX = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 )
-"""A report is shown by itself: it reaches nothing of the studio."""
+"""A report is isolated: it cannot access the studio."""
 
 
 async def export(request: Request) -> Response:
-    """`POST /api/export {kind}`: write it, and answer where it is."""
+    """`POST /api/export {kind}`: write an export, and answer its address."""
     content = await read_json(request)
     path = await run_in_threadpool(write_export, request.app.state.studio, content.get("kind"))
     answer = {"path": str(path.resolve()), "url": f"/api/files/{quote(download_name(path))}"}
@@ -50,7 +50,7 @@ def file(request: Request) -> Response:
 
 
 def download_name(path: Path) -> str:
-    """Return the file of exports/ by which an export is downloaded: of a directory, the archive beside it."""
+    """Return the name in exports/ of the download of an export; for a directory, that of the archive beside it."""
     return f"{path.name}.zip" if path.is_dir() else path.name
 
 
@@ -78,8 +78,8 @@ def write_export(studio: Studio, kind: Any) -> Path:
 
 
 def _copy_of_run(studio: Studio, name: str) -> Path:
-    """Copy a file of the run whose prediction is shown, else of the newest."""
-    runs = [run["name"] for run in studio.training.runs()]  # a model from elsewhere needs no copy
+    """Copy a file of the run whose prediction is shown, else of the newest run."""
+    runs = [run["name"] for run in studio.training.runs()]  # an external model needs no copy
     if not runs:
         raise OptionError("kind", "no trained model", "a finished training", "Train first.")
     use = studio.live.use
@@ -102,7 +102,8 @@ def _write_labels(studio: Studio, layout: str, out: Path) -> None:
 
 
 def _write_overlays(studio: Studio, out: Path) -> None:
-    """Write every image that has labels under them, and with a trained model shown every other under its prediction."""
+    """Write each labelled image with its labels drawn on it. While a trained model is shown, also write the other
+    images with its predictions."""
     project, run = studio.project, studio.live.shown_run
     for number, image in enumerate(project.images):
         whole = (0, 0, *image.size)

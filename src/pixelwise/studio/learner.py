@@ -1,4 +1,4 @@
-"""`Learner`: the live model of a project, whose images it knows by their numbers."""
+"""`Learner`: the live model of a project. Images are identified by their numbers."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ UInt8 = npt.NDArray[np.uint8]
 
 
 class Learner:
-    """Learns from the labels of a project. One thread calls its methods, but `embeddings`.
+    """Learns from the labels of a project. All methods but `embeddings` must be called from one thread.
 
     Parameters
     ----------
     project, pictures
         The labels and the pixels.
     folder
-        For the features and the model, which goes on where an earlier process ended.
+        The folder of the features and the model, which continues from an earlier process.
 
     Attributes
     ----------
     classes
-        Those that it knows, which are the project's after `follow_classes`.
+        The classes of the model; those of the project after `follow_classes`.
     """
 
     def __init__(self, project: Project, pictures: Pictures, folder: Path) -> None:
@@ -46,7 +46,7 @@ class Learner:
         for number, key in enumerate(self._keys):
             self._model.add_image(key, pictures.of(number))
         if self._path.is_file():
-            with contextlib.suppress(PixelwiseError):  # of other classes or another version: it learns anew
+            with contextlib.suppress(PixelwiseError):  # of other classes or another version: learn from the start
                 self._model.load(self._path)
 
     @property
@@ -56,13 +56,12 @@ class Learner:
 
     @property
     def is_settled(self) -> bool:
-        """Whether more fits would change little."""
+        """Whether further fits would change little."""
         return self._model.is_settled
 
     def follow_classes(self) -> bool:
-        """Move what was learned to the project's classes; return whether they have moved.
-
-        All labels have to be read again after it.
+        """Adapt the model to the project's classes; return whether they have changed. After a change all labels must be
+        read again.
         """
         now, moves = self._project.class_changes()
         if now is self.classes:
@@ -78,14 +77,14 @@ class Learner:
         return True
 
     def read_labels(self, numbers: Iterable[int]) -> list[int]:
-        """Take the labels of images anew; of test images there are none to learn from. Return the images that could not
-        be read because the classes have just changed."""
+        """Read the labels of images again; test images count as unlabelled. Return the images that could not be read
+        because the classes have just changed."""
         left = []
         for number in numbers:
             image = self._project.images[number]
             try:
                 label_map = self._project.labels(image.name).label_map
-            except DataError:  # its actions cannot be read, which is told where its masks are written
+            except DataError:  # its actions cannot be read, which is reported when its masks are written
                 continue
             if self._project.history.of(image.name).is_test:
                 label_map = TiledMap(image.size, label_map.dtype, label_map.empty)
@@ -99,7 +98,7 @@ class Learner:
         return self._model.has_features(self._keys[image], tile)
 
     def compute_features(self, image: int, tile: int) -> None:
-        """Compute the features of a tile and keep them. Raises `ImageError`."""
+        """Compute and store the features of a tile. Raises `ImageError`."""
         self._model.compute_features(self._keys[image], tile)
 
     def missing(self) -> list[tuple[int, int]]:
@@ -119,22 +118,20 @@ class Learner:
         return TilePrediction(0, prediction.label_map, prediction.uncertainty, prediction.probabilities)
 
     def embeddings(self) -> dict[int, npt.NDArray[np.float32]]:
-        """Return the mean features of the images that have some. Any thread may call this."""
+        """Return the mean features of the images that have any. May be called from any thread."""
         vectors = ((number, self._model.embedding(key)) for number, key in enumerate(self._keys))
         return {number: vector for number, vector in vectors if vector is not None}
 
     def save(self) -> None:
-        """Keep what was learned for the next process."""
+        """Save the model for the next process."""
         if self._model.revision:
             self._model.save(self._path)
 
 
 @contextlib.contextmanager
 def _one_core() -> Iterator[None]:
-    """Have torch use one core: small arrays are faster so, and the browser has the other one.
-
-    This holds for the thread that calls, and for threads that use torch for the first time meanwhile, of which the
-    studio has none.
+    """Let torch use one core: small arrays are faster on one, and the browser has the others. This holds for the
+    calling thread, and for threads that first use torch meanwhile, of which the studio has none.
     """
     import torch
 

@@ -1,7 +1,7 @@
-"""The background thread that learns while a person draws, and predicts what that person looks at.
+"""The background thread that learns while a person draws, and predicts what is in view.
 
-Requests never wait for it. It always does what is most urgent: the features of what is in view, then learning from the
-newest labels, then the predictions in view; then everything else, when nobody draws. A newer stroke cuts a fit short.
+Requests never wait for it. It always does the most urgent task: first the features in view, then learning from the
+newest labels, then the predictions in view, and when nobody draws, everything else. A new stroke ends a fit early.
 """
 
 from __future__ import annotations
@@ -32,50 +32,50 @@ if TYPE_CHECKING:
     from pixelwise.studio.learner import Learner
 
 LIVE = "live"
-"""What the page calls the model that learns while a person draws."""
+"""The name of the live model on the page."""
 FIT_SECONDS = 0.3
 FIRST_FIT_SECONDS = 0.1
-"""Of the fit right after a stroke: its prediction is seen before the model has settled."""
+"""Duration of the fit right after a stroke, so that a first prediction is shown before the model has converged."""
 AGAIN_SECONDS = 10.0
-"""After an error such as a full disk the model tries again so much later."""
+"""Seconds until the next attempt after an error such as a full disk."""
 IDLE_SECONDS = 1.5
-"""So long after an action or a look, what is not in view is worked on."""
+"""After this many seconds without an action or a change of the view, what is not in view is worked on."""
 SURVEYED_TILES = 4
-"""Of an image that nobody looks at so many tiles are predicted, to know how unsure the model is of it."""
+"""The number of tiles that are predicted of an image out of view, to estimate the model's uncertainty."""
 VIEW_TILES = 16
-"""Of a view of more tiles those in its middle are predicted."""
+"""The most tiles that are predicted of a view, those in its middle."""
 MEASURED_SECONDS = 20.0
-"""Between two measurements on the test images people have labelled so long."""
+"""Labelling time between two measurements on the test images."""
 TOLD_TILES = 4
-"""Clients are told after so many new tiles of a view, and after the last."""
+"""Clients are notified after this many new tiles of a view, and after the last."""
 Tile = tuple[int, int]
 """The number of an image, and that of one of its tiles."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a client looks at: an image and a box of its pixels."""
+    """What a client has in view: an image and a box of its pixels."""
 
     image: int
     box_tlbr: Box
 
 
 class LiveWorker:
-    """Owns the model that learns and the predictions of what is in view.
+    """Owns the live model and the predictions of what is in view.
 
     Parameters
     ----------
     project, pictures, hub
-        What it learns from, and whom it tells.
+        The labels, the pixels, and the clients to notify.
     curve
-        Where the score on test images is noted.
+        Records the score on test images.
 
     Attributes
     ----------
     store
         The newest predictions.
     number
-        Of the newest prediction: it grows with every fit and every change of the model.
+        The number of the newest prediction. It grows with every fit and every change of the model.
     learned
         The number of the last action that the model has learned from.
     use
@@ -97,21 +97,21 @@ class LiveWorker:
         self._changed = {number for number, image in enumerate(project.images) if project.counts(image.name)}
         self._has_new_labels = False
         self._version = 0
-        """Grows with every action: a fit that began before is outdated."""
+        """Grows with every action; a fit that began before the last one is outdated."""
         self._last_action = 0.0
         self._survey: dict[int, int] = {}
-        """The number of the prediction that was current when an image was surveyed."""
+        """The number of the current prediction when an image was last surveyed."""
         self._broken: set[Tile] = set()
         self._measured = 0
-        """What the model had learned when it was measured last."""
+        """The value of `learned` at the last measurement."""
         self._condition = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="pixelwise-live", daemon=True)
 
-    # What requests say. None of it waits for the model.
+    # Called by requests. Nothing here waits for the model.
 
     def look(self, view: View) -> None:
-        """Note what a client looks at: that comes first from now on."""
+        """Note what a client has in view; it has priority from now on."""
         with self._condition:
             self._view = view
             self._wake()
@@ -131,22 +131,22 @@ class LiveWorker:
         self._last_action = time.monotonic()
         self._condition.notify_all()
         if not self._thread.ident and not self._is_closed and self._view is not None:
-            self._thread.start()  # and import torch, which nobody needs before somebody looks at an image
+            self._thread.start()  # which imports torch, not needed before an image is viewed
 
     def pause(self, *, paused: bool) -> None:
-        """Stop learning and predicting, or go on."""
+        """Pause learning and predicting, or resume them."""
         with self._condition:
             self.is_paused = paused
             self._wake()
 
     def ask_once(self) -> None:
-        """Learn and predict once although paused."""
+        """Learn and predict once while paused."""
         with self._condition:
             self._once = True
             self._wake()
 
     def show(self, use: str, run: RunPredictor | None) -> None:
-        """Show the prediction of a run, or with `None` that of the model that learns."""
+        """Show the prediction of a run, or with `None` that of the live model."""
         with self._condition:
             self.use, self._run = use, run
             self.number += 1
@@ -156,11 +156,11 @@ class LiveWorker:
 
     @property
     def shown_run(self) -> RunPredictor | None:
-        """The model file whose prediction is shown, `None` where it is that of the model that learns."""
+        """The model file whose prediction is shown; `None` for the live model."""
         return self._run
 
     def close(self) -> None:
-        """End the thread. What the model has learned is kept."""
+        """End the thread, and save the live model."""
         with self._condition:
             self._is_closed = True
             self._condition.notify_all()
@@ -168,7 +168,7 @@ class LiveWorker:
             self._thread.join()
 
     def describe(self) -> dict[str, Any]:
-        """Return what the page is told."""
+        """Return the state for the page."""
         return {
             "paused": self.is_paused,
             "model": self.number,
@@ -179,7 +179,7 @@ class LiveWorker:
         }
 
     def embeddings(self) -> dict[int, npt.NDArray[np.float32]]:
-        """Return the mean features of the images that have some."""
+        """Return the mean features of the images that have any."""
         learner = self._learner
         return {} if learner is None else learner.embeddings()
 
@@ -196,17 +196,17 @@ class LiveWorker:
                 try:
                     if not self._do_most_urgent(learner, version):
                         self._rest(version)
-                except OutputError as error:  # a full disk, which somebody may mend
+                except OutputError as error:  # such as a full disk, which may be freed
                     self._wait_after(error)
-            with contextlib.suppress(OutputError):  # the next process learns anew
+            with contextlib.suppress(OutputError):  # the next process learns from the start
                 learner.save()
-        except Exception as error:  # drawing goes on without it
+        except Exception as error:  # drawing continues without the model
             self.problem = f"The live model has stopped: {error}"
             print("".join(traceback.format_exception(error)), file=sys.stderr)
             self._hub.publish("project", {"problem": self.problem})
 
     def _wait_after(self, error: OutputError) -> None:
-        """Tell of an error once, and wait before it is tried again."""
+        """Report an error once, and wait before the next attempt."""
         if self.problem != str(error):
             self.problem = str(error)
             self._hub.publish("project", {"problem": self.problem})
@@ -216,7 +216,7 @@ class LiveWorker:
                 self._condition.wait(left)
 
     def _rest(self, version: int) -> None:
-        """Wait for something to do; until nobody has drawn for a while, where that is what the rest waits for."""
+        """Wait for something to do, or, where only idle tasks are left, until nobody has drawn for a while."""
         with self._condition:
             self._once = False
             if self._is_closed or self._version != version:
@@ -225,7 +225,7 @@ class LiveWorker:
             self._condition.wait(left + 0.01 if left > 0 else None)
 
     def _do_most_urgent(self, learner: Learner, version: int) -> bool:
-        """Do one thing of at most about a second; return whether there was one."""
+        """Do one task of at most about a second; return whether there was one."""
         return (
             self._follow_classes(learner)
             or self._look_at_view(learner)
@@ -291,7 +291,7 @@ class LiveWorker:
         return True
 
     def _give_up(self, tile: Tile, error: ImageError) -> None:
-        """Leave a tile alone that cannot be read, and say so."""
+        """Skip a tile that cannot be read from now on, and report it."""
         self._broken.add(tile)
         self._hub.publish("project", {"problem": str(error)})
 
@@ -310,8 +310,8 @@ class LiveWorker:
         return True
 
     def _learn(self, learner: Learner, version: int) -> bool:
-        """Fit once after the labels have changed, on the tiles in this image whether their features were there or
-        not."""
+        """Fit once after the labels have changed. Missing features of labelled tiles in this image are computed
+        first."""
         if not (self._works and self._has_new_labels):
             return False
         here = None if self._view is None else self._view.image
@@ -357,7 +357,7 @@ class LiveWorker:
             self.store.put(image, number, replace(prediction, number=current))
 
     def _settle(self, learner: Learner, version: int) -> bool:
-        """Go on learning from the same labels while that changes much."""
+        """Continue to learn from the same labels until the model has settled."""
         if not self._works or not learner.revision or learner.is_settled:
             return False
         while not (learner.is_settled or self._version != version or self._is_closed):
@@ -365,7 +365,7 @@ class LiveWorker:
         return True
 
     def _prepare_others(self, learner: Learner) -> bool:
-        """When nobody draws: features and predictions of what is not in view, one tile."""
+        """Compute features and predictions of one tile that is not in view; done when nobody draws."""
         if not self._works or time.monotonic() - self._last_action < IDLE_SECONDS:
             return False
         for tile in self._others(learner):
@@ -379,7 +379,7 @@ class LiveWorker:
         return False
 
     def _measure(self, learner: Learner, version: int) -> bool:
-        """Note the score on the test images now and then."""
+        """Record the score on the test images now and then."""
         if not self._works or not learner.revision or self._measured == self.learned:
             return False
         if self._curve.seconds_since(LIVE) < MEASURED_SECONDS:
@@ -394,7 +394,7 @@ class LiveWorker:
         return True
 
     def _others(self, learner: Learner) -> Iterator[Tile]:
-        """Yield tiles to prepare: those with labels, some of each image, beginning with the one in view."""
+        """Yield tiles to prepare: labelled ones, then some of each image, beginning with the image in view."""
         yield from learner.missing()
         here = 0 if self._view is None else self._view.image
         for image in (*range(here, len(self._grids)), *range(here)):

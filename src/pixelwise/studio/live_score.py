@@ -1,4 +1,4 @@
-"""The live model's score on the images marked as test, which it never learns from."""
+"""The score of the live model on the images marked as test, from which it never learns."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.studio.prediction_store import TilePrediction
 
 MOST_TILES = 64
-"""Of more labelled tiles in test images so many are scored, spread over them."""
+"""The most labelled tiles of test images that are scored, spread over the images."""
 
 
 def measure_on_test(
     project: Project, predict: Callable[[int, int], TilePrediction], should_stop: Callable[[], bool]
 ) -> float | None:
-    """Return the mean IoU over the labelled pixels of test images; `None` where there are none, or it was stopped."""
+    """Return the mean IoU over the labelled pixels of test images; `None` where there are none, or the measurement was
+    stopped."""
     classes = project.classes
     confusion = ConfusionMatrix(classes.num_classes)
     tiles = list(_labelled_tiles(project))

@@ -1,4 +1,4 @@
-"""How the server holds memory: it runs beside other programs all day."""
+"""The memory of the server, which runs beside other programs all day."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ M_TRIM_THRESHOLD = -1
 M_MMAP_THRESHOLD = -3
 M_ARENA_MAX = -8
 MAPPED_BYTES = 2**22
-"""From so many bytes on an array has pages of its own, which go back to the system when it is freed."""
+"""Arrays of this size or more get memory pages of their own, which are returned to the system when they are freed."""
 KEPT_BYTES = 2**25
-"""A heap keeps so many freed bytes: smaller arrays come and go by the thousand, and new pages take longer than the work
-on them."""
+"""The most freed bytes that a heap keeps: thousands of smaller arrays come and go, and new pages would take longer than
+the work on them."""
 ARENAS = 2
-"""Heaps that the threads share."""
+"""The number of heaps, which the threads share."""
 
 
 def return_freed_memory() -> None:
-    """Tell glibc's malloc to give freed arrays back to the system instead of keeping them for the next.
+    """Make glibc's malloc return the memory of freed arrays to the system instead of keeping it.
 
-    By itself it keeps what it once gave out, in a heap for each of the many threads of a server. Does nothing where the
-    C library is not glibc. This holds for the whole process from then on, so it is left to the command line.
+    By default it keeps freed memory, in a heap for each of the many threads of a server. Has no effect where the C
+    library is not glibc. The setting holds for the whole process, so only the command line calls this.
     """
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)  # by itself 128 KiB once the other is set
+        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)  # it falls to 128 KiB once the other is set
         mallopt(M_ARENA_MAX, ARENAS)

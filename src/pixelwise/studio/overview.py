@@ -1,8 +1,9 @@
-"""The first picture of a large image whose file has no overviews: a glimpse of few of its blocks, then all of it.
+"""The first picture of a large image whose file has no overviews: first a glimpse from a few of its blocks, then the
+whole image.
 
 To show such an image small, the whole file has to be decoded, which takes many seconds. A few blocks, spread over it,
-are decoded in half a second. While they are shown, a background thread reads the file from the top down and keeps every
-fourth row and column, or fewer; from these all small pictures are made.
+are decoded in half a second. While they are shown, a background thread reads the file from top to bottom and stores
+every fourth row and column, or fewer. All small pictures are made from these.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ Values = npt.NDArray[Any]
 GLIMPSE_SECONDS = 0.4
 LEAST_BLOCKS, MOST_BLOCKS = 9, 256
 SAMPLES = 8
-"""Rows and columns of a block that a glimpse has."""
+"""Rows and columns per block in a glimpse."""
 LEAST_STEP = 4
 MOST_PIXELS = 2**25
-"""Of an overview: of larger images it has fewer rows and columns."""
+"""The most pixels of an overview; of larger images it has fewer rows and columns."""
 BAND_BYTES = 2**24
-"""Of the rows that are read together."""
+"""The size of the rows that are read together."""
 TOLD_SECONDS = 0.7
-"""Between two reports of how far it is."""
+"""Seconds between two reports of progress."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Glimpse:
 
 
 def take_glimpse(reader: ImageReader, seconds: float = GLIMPSE_SECONDS) -> Glimpse:
-    """Decode blocks of a file, spread evenly over it, for about so long."""
+    """Decode blocks of a file, spread evenly over it, for about this long."""
     counts = [-(-side // block) for side, block in zip(reader.shape, _block_of(reader), strict=True)]
     started = time.perf_counter()
     _read_block(reader, counts[0] // 2, counts[1] // 2)
@@ -87,12 +88,12 @@ def _read_block(reader: ImageReader, row: int, column: int) -> Glimpse:
 
 
 def _nearest(places: npt.NDArray[np.intp], wanted: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
-    """Return which of ascending places are nearest to the wanted ones."""
+    """Return the indices of the ascending places that are nearest to the wanted ones."""
     return np.searchsorted((places[:-1] + places[1:]) / 2, wanted)
 
 
 class Overview:
-    """Every `step`-th row and column of an image file, as far as they are known.
+    """Every `step`-th row and column of an image file, as far as they have been read.
 
     Parameters
     ----------
@@ -101,12 +102,12 @@ class Overview:
     reader
         Reads it, for the glimpse.
     stored
-        A file for the overview, which is used again.
+        The file that stores the overview. It is reused.
 
     Attributes
     ----------
     share
-        How much of the image is known, 0..1. The rest is guessed from the glimpse.
+        How much of the image has been read, 0..1. The rest is estimated from the glimpse.
     """
 
     def __init__(self, path: Path, reader: ImageReader, stored: Path) -> None:
@@ -131,7 +132,7 @@ class Overview:
         """Return every `step`-th row and column of a place, a multiple of the overview's, and `share`, or 1 where all
         of these rows are known."""
         rows, columns = (np.arange(span.start, span.stop, step) for span in place)
-        glimpse, share = self._glimpse, self.share  # the glimpse goes when all is known, so it is asked for first
+        glimpse, share = self._glimpse, self.share  # read first, since the glimpse is dropped when all rows are known
         known = int(np.searchsorted(rows, self._rows_known * self.step))
         values = self._values
         if glimpse is None or known == len(rows):
@@ -170,7 +171,7 @@ class Overview:
         tell(1.0)
 
     def _finish(self) -> None:
-        """Move what was read to the file; where the disk is full it stays in memory."""
+        """Move the rows to the file; if the disk is full, they stay in memory."""
         try:
             with write_atomically(self._stored) as temporary, temporary.open("wb") as file:
                 np.save(file, self._values)
@@ -180,12 +181,12 @@ class Overview:
 
 
 class OverviewWorker:
-    """Completes overviews in a background thread, the one that was asked for last first, until `close`.
+    """Completes overviews in a background thread until `close`, the most recently requested first.
 
     Parameters
     ----------
     tell
-        Told the number of an image, and how much of its overview is known.
+        Called with the number of an image, and how much of its overview is known, 0..1.
     """
 
     def __init__(self, tell: Callable[[int, float], None]) -> None:
@@ -196,7 +197,7 @@ class OverviewWorker:
         self._thread: threading.Thread | None = None
 
     def ask(self, number: int, overview: Overview) -> None:
-        """Have the overview of an image completed."""
+        """Request the overview of an image."""
         with self._condition:
             if self._is_closed or overview.share == 1 or number in self._waiting:
                 return
@@ -221,7 +222,7 @@ class OverviewWorker:
                 if self._is_closed:
                     return
                 number, overview = list(self._waiting.items())[-1]
-            with contextlib.suppress(PixelwiseError):  # who looks at the image is told; the glimpse stays
+            with contextlib.suppress(PixelwiseError):  # reported to whoever views the image; the glimpse stays
                 overview.complete(lambda: self._is_closed, partial(self._tell, number))
             with self._condition:
                 del self._waiting[number]

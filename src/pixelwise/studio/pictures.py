@@ -1,4 +1,5 @@
-"""Images for the page and for the features: tiles of a pyramid, read in parts, with few pixels in memory."""
+"""Images for the page and for the features: tiles of a pyramid. Images are read in parts, so few pixels are in
+memory."""
 
 from __future__ import annotations
 
@@ -30,22 +31,22 @@ from pixelwise.studio.pyramid import full_box
 
 UInt8 = npt.NDArray[np.uint8]
 MOST_BYTES = 2**27
-"""What decoded images in memory may take together; one is there in any case."""
+"""The most bytes of decoded images in memory together; one image always stays."""
 MOST_OPEN = 32
-"""Image files that are open at a time."""
+"""The most image files that are open at the same time."""
 THUMBNAIL = 256
-"""Pixels at the longer side."""
+"""The longer side of a thumbnail, in pixels."""
 QUALITY = 90
 SLOW_PIXELS = 2**24
-"""Reduced tiles of larger images are stored on disk."""
+"""Reduced tiles of images with more pixels are stored on disk."""
 MAPPED_PIXELS = 2**25
-"""Larger images that are decoded whole are so once: their pixels are then in a file."""
+"""Images with more pixels that cannot be read in parts are decoded once, into a file."""
 DEFAULT_CONTRAST = (1.0, 99.0)
-"""Percentiles of the values that become 0 and 255, of an image of more than 8 bits."""
+"""Percentiles of the values that are shown as 0 and 255, for images of more than 8 bits."""
 
 
 class _MappedReader(ImageReader):
-    """Decoded pixels in a file, of which the system has those in memory that are read."""
+    """Decoded pixels in a memory-mapped file."""
 
     def __init__(self, path: Path, values: npt.NDArray[Any]) -> None:
         self.path, self._file = path, values
@@ -61,15 +62,15 @@ class _MappedReader(ImageReader):
 
 @dataclass(frozen=True)
 class Picture:
-    """A JPEG, and how much of the image it was made from is known, 0..1: below 1 it is coarse, and a better one will
-    follow."""
+    """A JPEG, and how much of the image was known when it was made, 0..1. Below 1 it is coarse, and a better one
+    follows."""
 
     content: bytes
     share: float = 1.0
 
 
 class _OpenImage:
-    """An open image file, and what is known of its values. Its lock is held while it is read."""
+    """An open image file with the ranges of its values. Its lock is held during reads."""
 
     def __init__(self, record: ImageRecord, folder: Path) -> None:
         self.reader = self._open(record, folder / "pixels.npy")
@@ -79,8 +80,9 @@ class _OpenImage:
 
     @staticmethod
     def _open(record: ImageRecord, pixels: Path) -> ImageReader:
-        """Return a reader; of a large file that is decoded whole, one of its pixels in a file beside the tiles."""
-        with contextlib.suppress(OSError, ValueError):  # not there yet, or damaged
+        """Return a reader. For a large file that cannot be read in parts, it reads the decoded pixels from a file
+        beside the tiles."""
+        with contextlib.suppress(OSError, ValueError):  # missing or damaged
             return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
         reader = open_reader(record.path, first_bands=True)
         if tuple(reader.shape) != record.size:
@@ -93,19 +95,19 @@ class _OpenImage:
             with write_atomically(pixels) as temporary:
                 np.save(temporary, reader.read_whole())
             return _MappedReader(record.path, np.load(pixels, mmap_mode="r"))
-        except OutputError:  # a full disk: it is slower without the file
+        except OutputError:  # such as a full disk: slower without the file, but it works
             return reader
 
     @property
     def nbytes(self) -> int:
-        """Bytes of decoded pixels that it holds, at most."""
+        """The most bytes of decoded pixels that it holds."""
         if not isinstance(self.reader, PillowReader):
             return 0
         height, width = self.reader.shape
         return height * width * (6 if self.reader.is_deep else 3)
 
     def value_range(self, contrast: tuple[float, float] | None) -> ValueRange:
-        """Return which values become 0 and 255: at two percentiles, or what the file suggests."""
+        """Return the values that are shown as 0 and 255: at two percentiles, or as the file suggests."""
         if contrast not in self.ranges:
             if contrast is None:
                 self.ranges[contrast] = range_of(self.reader)
@@ -126,9 +128,9 @@ class Pictures:
     images
         The project's images.
     cache
-        A folder for tiles that take long to make; whatever is in it may be removed at any time.
+        A folder for tiles that are slow to make. Its content may be removed at any time.
     tell
-        Told the number of a large image whose first pictures are coarse, and how much of it is known by now, 0..1.
+        Called with the number of a large image whose first pictures are coarse, and how much of it is known, 0..1.
     """
 
     def __init__(
@@ -140,28 +142,28 @@ class Pictures:
         self._open: OrderedDict[int, _OpenImage] = OrderedDict()
         self._lock = threading.Lock()
         self._opening = threading.Lock()
-        """One image is decoded at a time, so that memory holds one more than is kept."""
+        """Only one image is decoded at a time, so that memory holds at most one more than the limit."""
         self._deep: dict[int, bool] = {}
         self._keys: dict[int, str] = {}
 
     def close(self) -> None:
-        """End what works in the background."""
+        """End the background work."""
         self._worker.close()
 
     def key(self, number: int) -> str:
-        """Return what stands for an image and its content: a changed file has another."""
+        """Return a key for an image and its content; a changed file has another key."""
         if number not in self._keys:
             image = self._images[number]
             try:
                 status = image.path.stat()
-            except OSError:  # gone since the studio was started
+            except OSError:  # removed since the studio was started
                 return f"gone-{number}"
             text = f"{image.name}:{status.st_size}:{status.st_mtime_ns}"
             self._keys[number] = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return self._keys[number]
 
     def thumbnail_key(self, number: int) -> str:
-        """Return what stands for an image's thumbnail: a coarse one has another than the one that follows."""
+        """Return a key for an image's thumbnail; the coarse and the final one have different keys."""
         overview = self._overviews.get(number)
         return self.key(number) + ("" if overview is None or overview.share == 1 else "-coarse")
 
@@ -170,7 +172,7 @@ class Pictures:
 
     @contextmanager
     def _use(self, number: int) -> Iterator[_OpenImage]:
-        """Yield an image, open, for this thread alone. Raises `ImageError`."""
+        """Yield an open image, for exclusive use by this thread. Raises `ImageError`."""
         with self._lock:
             image = self._open.get(number)
             if image is not None:
@@ -193,7 +195,7 @@ class Pictures:
             return image
 
     def _trim(self) -> None:
-        """Let go of images that were used longest ago; a thread that still uses one holds it."""
+        """Drop the least recently used images; a thread that still uses one keeps it alive."""
         while len(self._open) > 1 and (
             len(self._open) > MOST_OPEN or sum(image.nbytes for image in self._open.values()) > MOST_BYTES
         ):
@@ -206,20 +208,20 @@ class Pictures:
         if number not in self._deep:
             try:
                 self._deep[number] = is_deep(self._images[number].path)
-            except ImageError:  # which is told where it is looked at
+            except ImageError:  # reported when the image is viewed
                 return False
         return self._deep[number]
 
     def read(self, number: int, box_tlbr: Box) -> UInt8:
-        """Return pixels as training sees them, uint8 (height, width, 3). Raises `ImageError`."""
+        """Return pixels in the values that training uses, uint8 (height, width, 3). Raises `ImageError`."""
         top, left, bottom, right = box_tlbr
         with self._use(number) as image:
             values = image.reader.read((slice(top, bottom), slice(left, right)))
             return image.value_range(None).scale(values)
 
     def read_as(self, number: int, box_tlbr: Box, bands: Bands | None, value_range: ValueRange | None) -> UInt8:
-        """Return pixels as a model takes them, which knows the range of values that it was trained on: uint8 (height,
-        width, 3). bands: the first three. Raises `ImageError`."""
+        """Return pixels in the value range that a model was trained on, uint8 (height, width, 3). bands: the first
+        three, or `None`. Raises `ImageError`."""
         top, left, bottom, right = box_tlbr
         with self._use(number) as image:
             values = image.reader.read((slice(top, bottom), slice(left, right)))
@@ -228,11 +230,12 @@ class Pictures:
             return (value_range or image.value_range(None)).scale(values)
 
     def of(self, number: int) -> ImageSource:
-        """Return what reads one image."""
+        """Return a reader of one image."""
         return ImageSource(self, number, self._images[number].size)
 
     def tile(self, number: int, place: tuple[int, int, int], contrast: tuple[float, float]) -> Picture | None:
-        """Return a tile (level, row, column); `None` where the pyramid has none. Raises `ImageError`."""
+        """Return a tile of the pyramid by its place (level, row, column); `None` where there is none. Raises
+        `ImageError`."""
         size = self._images[number].size
         box_tlbr = full_box(size, *place)
         if box_tlbr is None:
@@ -251,7 +254,7 @@ class Pictures:
     def _keep(stored: Path | None, picture: Picture) -> Picture:
         if stored is not None and picture.share == 1:
             with contextlib.suppress(OutputError), write_atomically(stored) as temporary:
-                temporary.write_bytes(picture.content)  # on a disk that is full or read-only it is shown all the same
+                temporary.write_bytes(picture.content)  # it can be shown even if the disk is full or read-only
         return picture
 
     def thumbnail(self, number: int) -> Picture:
@@ -277,8 +280,8 @@ class Pictures:
         return self._overviews.get(number)
 
     def _reduced(self, number: int, box_tlbr: Box, step: int, contrast: tuple[float, float]) -> tuple[UInt8, float]:
-        """Return a box at 1/step of its size, each pixel the mean of the four that lie on a grid in its place; and how
-        much of the image is known, 1 where it is exact."""
+        """Return a box at 1/step of its size, and how much of the image is known, 1 for an exact result. Each pixel is
+        the mean of four pixels on a grid in its place."""
         top, left, bottom, right = box_tlbr
         place, share = (slice(top, bottom), slice(left, right)), 1.0
         with self._use(number) as image:

@@ -1,4 +1,4 @@
-"""Predictions in memory, tile by tile, the older ones packed: what the page shows and what actions accept."""
+"""Predictions in memory, tile by tile, the older ones compressed. The page shows them and actions accept them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ from pixelwise.studio.pyramid import sampled_pixels, tile_box
 UInt8 = npt.NDArray[np.uint8]
 MOST_BYTES = 2**27
 LOOSE_BYTES = 2**25
-"""What tiles that are not packed may take together."""
+"""The most bytes of uncompressed tiles together."""
 
 
 @dataclass(frozen=True)
 class TilePrediction:
-    """What a model says of a tile.
-
-    number: which prediction of the studio it belongs to. label_map, uncertainty: uint8 (height, width). probabilities:
-    float16 (K, ceil(height / 4), ceil(width / 4)).
+    """The prediction of a model for a tile. number: the number of the prediction in the studio. label_map, uncertainty:
+    uint8 (height, width). probabilities: float16 (K, ceil(height / 4), ceil(width / 4)).
     """
 
     number: int
@@ -48,7 +46,7 @@ class TilePrediction:
 
 @dataclass(frozen=True)
 class _Packed:
-    """A `TilePrediction` in a third of its bytes or less."""
+    """A compressed `TilePrediction`, of a third of its bytes or less."""
 
     number: int
     doubt: float
@@ -76,7 +74,7 @@ def _compress(values: npt.NDArray[np.generic]) -> bytes:
 
 
 def tiles_in(size: tuple[int, int], box_tlbr: Box) -> list[int]:
-    """Return the numbers of the tiles that a box touches."""
+    """Return the numbers of the tiles that a box overlaps."""
     top, left, bottom, right = box_tlbr
     if top >= bottom or left >= right:
         return []
@@ -86,9 +84,8 @@ def tiles_in(size: tuple[int, int], box_tlbr: Box) -> list[int]:
 
 
 class PredictionStore:
-    """Holds the newest prediction of each tile; those that were looked at longest ago go first.
-
-    Methods may be called by several threads, and none waits for a model.
+    """Holds the newest prediction of each tile; the least recently used are dropped first. Methods may be called from
+    several threads, and none waits for a model.
     """
 
     def __init__(self, sizes: list[tuple[int, int]], most_bytes: int = MOST_BYTES) -> None:
@@ -98,7 +95,7 @@ class PredictionStore:
         self._lock = threading.Lock()
 
     def put(self, image: int, tile: int, prediction: TilePrediction) -> None:
-        """Take a tile's prediction in place of an older one."""
+        """Store the prediction of a tile, in place of an older one."""
         probabilities = prediction.probabilities.astype(np.float16, copy=False)
         with self._lock:
             self._take(image, tile, replace(prediction, probabilities=probabilities))
@@ -113,7 +110,7 @@ class PredictionStore:
         self._tiles[image, tile] = prediction
 
     def _pack_older(self) -> None:
-        """Pack all but the newest tiles: packing takes as long as a tenth of a prediction."""
+        """Compress all but the newest tiles. Compression takes a tenth of the time of a prediction."""
         with self._lock:
             loose = [(place, tile) for place, tile in self._tiles.items() if isinstance(tile, TilePrediction)]
         left = sum(tile.nbytes for _, tile in loose)
@@ -123,12 +120,12 @@ class PredictionStore:
             left -= tile.nbytes
             packed = _Packed.pack(tile)
             with self._lock:
-                if self._tiles.get(place) is tile:  # no newer one has come
-                    self._tiles[place] = packed  # at the place in the order that it had
+                if self._tiles.get(place) is tile:  # no newer prediction has arrived
+                    self._tiles[place] = packed  # keep its place in the order
                     self._bytes += packed.nbytes - tile.nbytes
 
     def clear(self) -> None:
-        """Let go of everything: the classes are others."""
+        """Drop all predictions, since the classes have changed."""
         with self._lock:
             self._tiles.clear()
             self._bytes = 0
@@ -139,14 +136,14 @@ class PredictionStore:
         return prediction.number if prediction else 0
 
     def doubt(self, image: int) -> float | None:
-        """Return the mean uncertainty, 0..1, of the tiles of an image that are there; `None` for none."""
+        """Return the mean uncertainty, 0..1, of the predicted tiles of an image; `None` without any."""
         with self._lock:
             tiles = [tile for (number, _), tile in self._tiles.items() if number == image]
         doubts = [tile.doubt for tile in tiles]
         return sum(doubts) / len(doubts) if doubts else None
 
     def of(self, image: int) -> ImagePrediction:
-        """Return what is known of one image."""
+        """Return the prediction of one image."""
         return ImagePrediction(self, image, self._sizes[image])
 
     def read(self, image: int, tile: int) -> TilePrediction | None:
@@ -163,14 +160,14 @@ class PredictionStore:
 
 
 class ImagePrediction:
-    """What a model says of one image, as far as it is known."""
+    """The prediction of a model for one image, as far as it has been computed."""
 
     def __init__(self, store: PredictionStore, image: int, size: tuple[int, int]) -> None:
         self._store, self._image, self._size = store, image, size
         self._grid = tile_boxes(size)
 
     def read(self, box_tlbr: Box) -> tuple[UInt8, UInt8]:
-        """Return label map and uncertainty of a box; `IGNORE_INDEX` and 255 where they are not known."""
+        """Return label map and uncertainty of a box; `IGNORE_INDEX` and 255 where there is no prediction."""
         top, left, bottom, right = box_tlbr
         label_map, uncertainty = np.full((2, bottom - top, right - left), 255, np.uint8)
         for tile in tiles_in(self._size, box_tlbr):
@@ -183,7 +180,7 @@ class ImagePrediction:
 
     def read_tile(self, level: int, row: int, column: int) -> tuple[UInt8, UInt8, int] | None:
         """Return label map and uncertainty of a tile of the pyramid, and the lowest number of the predictions in it;
-        `None` where nothing is known."""
+        `None` where there is no prediction."""
         box_tlbr = tile_box(self._size, level, row, column)
         if box_tlbr is None:
             return None
@@ -197,7 +194,7 @@ class ImagePrediction:
         return label_map, uncertainty
 
     def probabilities(self, box_tlbr: Box) -> npt.NDArray[np.float32]:
-        """Return (K, height, width) of a box, interpolated; zeros where they are not known."""
+        """Return the interpolated probabilities of a box, (K, height, width); zeros where there is no prediction."""
         top, left, bottom, right = box_tlbr
         result: npt.NDArray[np.float32] | None = None
         for tile in tiles_in(self._size, box_tlbr):
@@ -234,7 +231,7 @@ class ImagePrediction:
 
 
 def _overlap(tile: Box, box_tlbr: Box) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Return where a box lies in a tile, and where the tile lies in the box."""
+    """Return the overlap of a box and a tile, as slices of the tile and of the box."""
     spans = [(max(tile[axis], box_tlbr[axis]), min(tile[axis + 2], box_tlbr[axis + 2])) for axis in (0, 1)]
     part, place = (
         tuple(slice(start - corner[axis], stop - corner[axis]) for axis, (start, stop) in enumerate(spans))
@@ -244,7 +241,8 @@ def _overlap(tile: Box, box_tlbr: Box) -> tuple[tuple[slice, slice], tuple[slice
 
 
 def _enlarge(values: npt.NDArray[np.float32], part: tuple[slice, slice]) -> npt.NDArray[np.float32]:
-    """Return a part of a map at the size of its tile: each value stands in the middle of its 4 x 4 pixels."""
+    """Return a part of a map, enlarged to the size of its tile. Each value belongs to the middle of its 4 x 4
+    pixels."""
     rows, columns = ((np.arange(span.start, span.stop, dtype=np.float32) + 0.5) / 4 - 0.5 for span in part)
     places = np.meshgrid(rows, columns, indexing="ij")
     enlarged: npt.NDArray[np.float32] = ndimage.map_coordinates(values, places, order=1, mode="nearest")

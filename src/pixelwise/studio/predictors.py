@@ -17,13 +17,13 @@ from pixelwise.studio.prediction_store import TilePrediction
 
 UInt8 = npt.NDArray[np.uint8]
 MARGIN = 128
-"""Pixels around a tile that a net sees with it."""
+"""Pixels around a tile that a net gets as context."""
 COARSE = 4
-"""Every fourth row and column of the probabilities is stored."""
+"""Only every fourth row and column of the probabilities is stored."""
 
 
 class RunPredictor:
-    """Predicts tiles with a model file, by the inference package.
+    """Predicts tiles with a model file, through `pixelwise.inference`.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""The pyramid in which the page looks at an image: level 0 is full resolution, each level half of the one before.
+"""The pyramid of tiles in which the page shows an image. Level 0 has full resolution, each further level half of it.
 
-Tiles are 512 pixels wide, those at the right and lower edges less. Of labels a pixel of level L shows one of its block
-of 2^L x 2^L pixels that has a label, if any has; of predictions the one in the middle.
+Tiles have sides of 512 pixels, or less at the right and lower edges. A pixel of level L stands for a block of 2^L x 2^L
+pixels: for labels it shows a labelled pixel of the block, if there is one; for predictions, the pixel in the middle.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pixelwise.labels.tiled_map import TiledMap
 UInt8 = npt.NDArray[np.uint8]
 TILE = 512
 MOST_LEVEL = 10
-"""Of a map's tile one value is left there."""
+"""The highest level, at which one value is left of a map's tile."""
 
 
 def level_count(size: tuple[int, int]) -> int:
@@ -59,7 +59,7 @@ def map_tile(values: TiledMap, level: int, row: int, column: int) -> npt.NDArray
 
 
 def sampled_pixels(size: tuple[int, int], level: int, box_tlbr: Box) -> tuple[npt.NDArray[np.intp], ...]:
-    """Return the rows and the columns of the image whose predictions a box of a level shows."""
+    """Return the rows and the columns of the image whose predictions are shown in a box of a level."""
     top, left, bottom, right = box_tlbr
     step = 2**level
     spans = ((top, bottom, size[0]), (left, right, size[1]))

@@ -1,4 +1,4 @@
-"""What requests carry, checked, and how errors are answered."""
+"""Checks of what requests contain, and answers to errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixelwise.labels.action_checks import check_text
 
 
 class AsciiJSONResponse(JSONResponse):
-    """JSON in ASCII: file names may hold bytes that are no UTF-8."""
+    """JSON in ASCII, since file names may contain bytes that are not UTF-8."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
@@ -27,7 +27,7 @@ async def read_json(request: Request) -> dict[str, Any]:
     """Return the object in a request's body. Raises `OptionError` for any other body."""
     try:
         content = json.loads(await request.body(), parse_constant=_refuse_constant)
-    except ClientDisconnect as error:  # the client went away, or sends more than it may
+    except ClientDisconnect as error:  # the client disconnected, or sent too much
         raise HTTPException(400, "a body that was cut off or is too long") from error
     except (ValueError, RecursionError) as error:
         raise OptionError("request", f"no JSON ({str(error)[:80]})", "a JSON object", "Send one.") from error
@@ -41,7 +41,7 @@ def _refuse_constant(text: str) -> NoReturn:
 
 
 def client_of(content: dict[str, Any]) -> str:
-    """Return what the client calls itself."""
+    """Return the name of the client."""
     return check_text(content.get("client", "browser"), "client")
 
 
@@ -73,27 +73,27 @@ def number_in(request: Request, name: str, default: float) -> float:
 
 
 def error_json(error: PixelwiseError) -> dict[str, Any]:
-    """Return an error as answers hold it."""
+    """Return an error in the form that answers have."""
     parts = {"where": error.where, "found": error.found, "expected": error.expected, "remedy": error.remedy}
     return {"error": parts}
 
 
 async def answer_mistake(request: Request, error: Exception) -> Response:
-    """Answer a `PixelwiseError`: 400, and 507 where the disk does not take something."""
+    """Answer a `PixelwiseError`: with 400, or 507 where something cannot be written to disk."""
     if not isinstance(error, PixelwiseError):
         raise error
     return AsciiJSONResponse(error_json(error), 507 if isinstance(error, OutputError) else 400)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
-    """Answer what the router or a handler refuses."""
+    """Answer a request that the router or a handler refuses."""
     status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "an error")
     parts = {"where": request.url.path, "found": detail, "expected": "an address of the studio", "remedy": ""}
     return AsciiJSONResponse({"error": parts}, status)
 
 
 async def answer_fault(request: Request, error: Exception) -> Response:
-    """Answer a fault of pixelwise itself; its place goes to standard error."""
+    """Answer a fault of pixelwise itself; the traceback goes to standard error."""
     print("".join(traceback.format_exception(error)), file=sys.stderr)
     parts = {
         "where": request.url.path,

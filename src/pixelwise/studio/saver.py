@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pixelwise.core.errors import PixelwiseError
 
 PAUSE_SECONDS = 0.7
-"""Masks are written when nothing has been drawn for so long,"""
+"""Masks are written after this many seconds without an action,"""
 LATEST_SECONDS = 5.0
-"""or so long after an action at the latest."""
+"""or at the latest this many seconds after the first one."""
 AGAIN_SECONDS = 10.0
-"""After an error, such as a full disk, it is tried again so much later."""
+"""Seconds until the next attempt after an error such as a full disk."""
 
 
 class Saver:
@@ -21,9 +21,9 @@ class Saver:
     Parameters
     ----------
     save
-        Writes what is to be written. A `PixelwiseError` is passed to `on_error`, and it is called again later.
+        Writes the masks. On a `PixelwiseError` it is called again later.
     on_error
-        Told of what went wrong.
+        Called with the error.
     """
 
     def __init__(self, save: Callable[[], None], on_error: Callable[[PixelwiseError], None]) -> None:
@@ -33,7 +33,7 @@ class Saver:
         self._thread.start()
 
     def wake(self) -> None:
-        """Say that something has changed."""
+        """Note that something has changed."""
         self._woken.set()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The scores of a project over the time of labelling, kept beside its journal."""
+"""The scores of a project over the labelling time, stored beside its journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixelwise.labels.project import Project
 
 
 class ScoreCurve:
-    """Points `{labelling_seconds, score, split, run, metric}`, oldest first. Any thread may call its methods."""
+    """Points `{labelling_seconds, score, split, run, metric}`, oldest first. Methods may be called from any thread."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -28,14 +28,14 @@ class ScoreCurve:
         return [point for point in points if isinstance(point, dict)] if isinstance(points, list) else []
 
     def add(self, run: str, score: dict[str, Any]) -> None:
-        """Add the score of a run, or of the model that learns. Raises `OutputError`."""
+        """Add the score of a run, or of the live model. Raises `OutputError`."""
         seconds = round(self._project.history.labelling_seconds, 1)
         with self._lock:
             points = [*self.points(), {"labelling_seconds": seconds, "run": run, **score}]
             write_text(self._path, json.dumps({"scores": points}))
 
     def seconds_since(self, run: str) -> float:
-        """Return how long people have labelled since the last point of a run."""
+        """Return the labelling time since the last point of a run, in seconds."""
         times = [point.get("labelling_seconds") for point in self.points() if point.get("run") == run]
         last = times[-1] if times and isinstance(times[-1], (int, float)) else float("-inf")
         return self._project.history.labelling_seconds - last

@@ -1,7 +1,7 @@
-"""Who may talk to the studio: this machine's own pages, and with a token others.
+"""Who may use the studio: pages of this machine, and others with a token.
 
-Every request names its host: a name that a page elsewhere has given this machine (DNS rebinding) is refused. What
-browsers say of a request's origin has to be this server's page.
+Every request names a host. Names that another site has given this machine (DNS rebinding) are refused. The origin that
+a browser states must be a page of this server.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_BODY = 2**22
-"""Bytes of a request."""
+"""The largest body of a request, in bytes."""
 MOST_PATH = 1000
-"""Characters of an address without its query."""
+"""The longest path of a request, in characters, without its query."""
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -38,12 +38,12 @@ HEADERS = {
 
 
 class Access:
-    """Which host names a server answers to, and the token that it asks for.
+    """The host names that a server answers to, and the token that it requires.
 
     Parameters
     ----------
     host
-        The address that the server listens at. Of another than this machine's own, clients need the token.
+        The address that the server listens on. If other machines can reach it, clients need the token.
     port
         Its port, for the name of the cookie.
     """
@@ -55,7 +55,7 @@ class Access:
         self.cookie = f"pixelwise-studio-{port}"
 
     def is_known_host(self, host: str) -> bool:
-        """Return whether a request may name this host: a name of this machine; or its address, where others may
+        """Return whether a request may name this host: a name of this machine, or its address where others may
         connect."""
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
@@ -68,7 +68,7 @@ class Access:
 
 
 def is_local(host: str) -> bool:
-    """Return whether an address is reached from this machine alone."""
+    """Return whether an address can only be reached from this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -84,7 +84,7 @@ def _is_address(name: str) -> bool:
 
 
 class Guard:
-    """ASGI middleware that refuses what `Access` does not allow, and sends headers that bind the page."""
+    """ASGI middleware that refuses what `Access` does not allow, and sends security headers for the page."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self.app, self.access = app, access
@@ -109,7 +109,7 @@ class Guard:
             await self.app(scope, _limited(receive), send_bound)
 
     def _refuse(self, scope: Scope, headers: Headers) -> Response | None:
-        """Return the answer to a request that is not let through, `None` for one that is."""
+        """Return the refusal of a request, or `None` for one that is allowed."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self.access.is_known_host(hosts[0]):
             return refusal(403, "a host name that this server does not have", "the address that it printed")
@@ -143,7 +143,8 @@ class Guard:
 
 
 def _is_own_origin(scope: Scope, headers: Headers, host: str) -> bool:
-    """Return whether a request comes from this server's page, a person or a program, by what browsers say of it."""
+    """Return whether a request comes from this server's page, from the address bar, or from a program, judged by the
+    headers that browsers send."""
     origin = headers.get("origin")
     if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
         return False
@@ -153,7 +154,7 @@ def _is_own_origin(scope: Scope, headers: Headers, host: str) -> bool:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Return a `receive` that ends a body that is longer than it said."""
+    """Return a `receive` that ends a body that is too long, whatever length its header states."""
     total = 0
 
     async def receive_some() -> Message:

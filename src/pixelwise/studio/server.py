@@ -15,13 +15,13 @@ from pixelwise.studio.state import Studio
 
 DEFAULT_PORT = 8765
 TRIED_PORTS = 20
-"""Without a chosen port so many are tried from the default on."""
+"""How many ports are tried, from the default on, if none was chosen."""
 FAREWELL_SECONDS = 3
-"""Requests under way get so long when the server ends."""
+"""Seconds that running requests get when the server ends."""
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams first, which otherwise keep the server waiting."""
+    """Ends the event streams first, which would otherwise keep the server from ending."""
 
     def __init__(self, config: uvicorn.Config, studio: Studio) -> None:
         super().__init__(config)
@@ -33,23 +33,23 @@ class _Server(uvicorn.Server):
 
 
 def serve(studio: Studio, host: str, port: int | None, on_start: Callable[[str], None]) -> None:
-    """Answer requests until Ctrl-C or SIGTERM, which then do what they do elsewhere.
+    """Answer requests until Ctrl-C or SIGTERM. Afterwards these signals have their usual effect.
 
     Parameters
     ----------
     studio
-        Closed by the caller.
+        The studio. The caller closes it.
     host
-        The address to listen at.
+        The address to listen on.
     port
         Its port; `None` for the first free one from `DEFAULT_PORT` on, 0 for any.
     on_start
-        Told the address to open, with the token where there is one.
+        Called with the address to open, which contains the token where there is one.
 
     Raises
     ------
     OptionError
-        The address cannot be listened at.
+        The server cannot listen on the address.
     """
     listener = _listen(host, port)
     access = Access(host, listener.getsockname()[1])
@@ -81,7 +81,7 @@ def _listen(host: str, port: int | None) -> socket.socket:
     for number in ports:
         listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            if os.name == "posix":  # elsewhere it lets two servers have one port
+            if os.name == "posix":  # on Windows it would let two servers share a port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((host, number))
             listener.listen()

@@ -1,4 +1,4 @@
-"""`Studio`: what the parts of the server share, and what the page is told of the project."""
+"""`Studio`: the state that the parts of the server share, and the description of the project for the page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pixelwise.studio.training import Training
 
 
 class Studio:
-    """An open project and everything that works on it. Ends with `close`.
+    """An open project, with its background threads. It must be closed.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Studio:
     def __init__(self, project: Project) -> None:
         self.project = project
         self.key = hashlib.sha256(os.fsencode(project.folder.root.resolve())).hexdigest()[:16]
-        """What tells this project from others, to a page that was left open while the server became another one."""
+        """Identifies the project, for a page that was left open while the server was restarted with another one."""
         self.hub = EventHub()
         self.pictures = Pictures(project.images, project.folder.studio / "tiles", self._tell_of_picture)
         self.saver = Saver(project.flush, self._tell_of_trouble)
@@ -44,10 +44,10 @@ class Studio:
         self.live = LiveWorker(project, self.pictures, self.hub, self.curve)
         self.training = Training(project, self.curve, self._tell_of_training, self._show_trained)
         self.asked: dict[int, list[tuple[int, int]]] = {}
-        """Points of each image that were asked about."""
+        """The points of each image that were suggested."""
 
     def close(self) -> None:
-        """End what works in the background, and write everything."""
+        """End the background threads, and write everything."""
         self.hub.close()
         self.saver.close()
         self.training.close()
@@ -56,14 +56,14 @@ class Studio:
         self.project.close()
 
     def tell_project(self) -> None:
-        """Have every client ask for the project again."""
+        """Make every client load the project again."""
         self.hub.publish("project", {"number": self.project.number})
 
     def _tell_of_training(self) -> None:
         self.hub.publish("training", self.training.describe())
 
     def _tell_of_picture(self, number: int, share: float) -> None:
-        """Have clients ask again for the coarse tiles of an image."""
+        """Make clients load the coarse tiles of an image again."""
         self.hub.publish("picture", {"image": number, "share": share})
 
     def _show_trained(self, run: Path) -> None:
@@ -76,19 +76,20 @@ class Studio:
         self.tell_project()
 
     def offer_model(self, path: Path) -> None:
-        """Show the prediction of a model from elsewhere. Raises as `RunPredictor`."""
+        """Show the prediction of an external model. Raises as `RunPredictor`."""
         name = path.name or str(path)
         self.show_run(name, path)
         self.training.models[name] = path
 
     def show_run(self, name: str, path: Path) -> None:
-        """Show the prediction of a model file. Raises as `RunPredictor`, and where no class of it is the project's."""
+        """Show the prediction of a model file. Raises as `RunPredictor`, and `OptionError` where the model has none of
+        the project's classes."""
         run = RunPredictor(path, self.pictures)
         run.require_classes(self.project.classes)
         self.live.show(name, run)
 
     def correct(self, number: int) -> Corrector:
-        """Return what resolves the actions of an image that need its pixels or its prediction."""
+        """Return the `Corrector` for actions of an image that need its pixels or its prediction."""
         return Corrector(self.pictures.of(number), self.live.store.of(number), self.project.classes)
 
     def _tell_of_trouble(self, error: PixelwiseError) -> None:
@@ -96,7 +97,8 @@ class Studio:
         self.hub.publish("project", {"problem": str(error)})
 
     def after_action(self, kind: str, image: str | None, outcome: Outcome, client: str) -> None:
-        """Have an action followed: masks are written soon, and every client is told."""
+        """Process an action that was done: schedule the writing of masks, wake the live model, and notify all
+        clients."""
         self.saver.wake()
         if image is None or kind in PIXEL_TYPES or kind in ("undo", "redo", "mark_test"):
             self.live.follow(None if image is None else self.project.number_of(image))
@@ -105,7 +107,7 @@ class Studio:
             self.hub.publish("project", {"number": outcome.number})
 
     def describe_action(self, kind: str, image: str | None, outcome: Outcome, client: str) -> dict[str, Any]:
-        """Return an event's data."""
+        """Return the data of an action's event."""
         return {
             "number": outcome.number,
             "type": kind,
@@ -115,11 +117,11 @@ class Studio:
         }
 
     def replay(self, after: int, most: int) -> list[str]:
-        """Return the events of the actions after a number, for a client that missed them; where they are too many, one
-        that has it fetch everything anew."""
+        """Return the events of the actions after a number, for a client that missed them. If there are too many, return
+        one event that makes it load everything again."""
         project = self.project
         last = project.number
-        if not 0 <= last - after <= most:  # below 0: the client has heard of another project
+        if not 0 <= last - after <= most:  # below 0: the client comes from another project
             return [format_event("project", {"number": last, "reload": True}, last)]
         texts = []
         for number in range(after + 1, last + 1):
@@ -132,7 +134,7 @@ class Studio:
         return texts
 
     def describe(self) -> dict[str, Any]:
-        """Return what `GET /api/project` answers."""
+        """Return the answer to `GET /api/project`."""
         project, training = self.project, self.training.describe()
         root = project.folder.root.resolve()
         return {
@@ -153,7 +155,7 @@ class Studio:
         }
 
     def describe_classes(self) -> list[dict[str, Any]]:
-        """Return the classes with the number of their pixels in all images."""
+        """Return the classes with their numbers of pixels over all images."""
         project = self.project
         total: dict[int, int] = {}
         for image in project.images:

@@ -18,21 +18,22 @@ from pixelwise.studio.requests import image_of, number_in, require_image
 from pixelwise.studio.state import Studio
 
 MOST_SIDE = 1024
-"""Of the map in which the least sure pixel is looked for: larger images are looked at coarsely."""
+"""The longest side of the map in which the most uncertain pixel is searched; larger images are sampled."""
 MOST_ASKED = 1000
-"""Points of an image that are remembered, so that one that was skipped is not asked again."""
+"""The most suggested points of an image that are remembered, so that skipped points are not suggested again."""
 SHOWN_CLASSES = 5
 
 
 def point(request: Request) -> Response:
-    """`GET /api/suggest?image=I`: the pixel that the model is least sure of, as far as it has looked."""
+    """`GET /api/suggest?image=I`: the pixel of which the model is least certain, among those that it has predicted."""
     studio: Studio = request.app.state.studio
     number = require_image(request, int(number_in(request, "image", -1)))
     return JSONResponse(suggest_point(studio, number))
 
 
 def suggest_point(studio: Studio, number: int) -> dict[str, Any]:
-    """Return a point of an image, and what the model takes it for. Raises `OptionError` without a prediction."""
+    """Return a point of an image, and the class that the model predicts there. Raises `OptionError` without a
+    prediction."""
     image = studio.project.images[number]
     prediction = studio.live.store.of(number)
     level = max(0, (max(image.size) - 1).bit_length() - (MOST_SIDE - 1).bit_length())
@@ -64,7 +65,8 @@ def image(request: Request) -> Response:
 
 
 def suggest_image(studio: Studio) -> int | None:
-    """Return the image that the model is unsure of and that is unlike those with labels; `None` where all are done."""
+    """Return an image that the model is uncertain about and that differs from labelled images; `None` if all are
+    done."""
     project = studio.project
     states = [studio.describe_image(number) for number in range(len(project.images))]
     open_images = [state["id"] for state in states if state["state"] == "untouched" and not state["test"]]

@@ -63,7 +63,7 @@ def objects(request: Request) -> Response:
 
 
 def _labels_of(request: Request) -> tuple[ImageLabels, dict[str, str]]:
-    """Return the labels of the image in a request's address, and the headers that say of which action they are."""
+    """Return the labels of the image in a request's address, and headers with the number of their last action."""
     project = request.app.state.studio.project
     image: ImageLabels = project.labels(project.images[image_of(request)].name)
     return image, {**FRESH, "X-Number": str(image.number)}

@@ -1,4 +1,4 @@
-"""Training in the background: a process of its own, of lower priority, whose progress the clients are told."""
+"""Training in the background, in a separate process of lower priority. Clients are told its progress."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
 
 PROGRAM = [sys.executable, "-m", "pixelwise.studio.training_process"]
-"""What trains; its argument is JSON, and so are the lines that it writes."""
+"""The command that trains. Its argument and the lines that it writes are JSON."""
 DEFAULT_MINUTES = 2.0
 MOST_MINUTES = 24 * 60.0
 LAST_LINES = 20
-"""Of what a process wrote to standard error, as the message where it failed without saying why."""
+"""The last lines of standard error that are shown if the process fails without an error message."""
 MEASURES = {"miou": "mIoU", "ap": "AP", "pq": "PQ"}
 IDLE, RUNNING, STOPPING, STOPPED, DONE, FAILED = "idle", "running", "stopping", "stopped", "done", "failed"
 
@@ -48,18 +48,18 @@ class Training:
     Parameters
     ----------
     project
-        What is trained on.
+        The project to train on.
     curve
-        Where scores are noted.
+        Records the scores.
     on_change
-        Called, from a thread, when the state has changed.
+        Called when the state has changed, from another thread.
     on_done
-        Called, from a thread, with the directory of a finished run.
+        Called with the directory of a finished run, from another thread.
 
     Attributes
     ----------
     models
-        Models from elsewhere that can be shown like finished runs, by the names that the page has for them.
+        External models that can be shown like finished runs, by their names on the page.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class Training:
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._before = 0.0
-        """Seconds that the run took before it was stopped."""
+        """Seconds that the run had taken when it was stopped."""
         self._began = 0.0
         self._lock = threading.Lock()
         self._note_stopped_run()
 
     def _note_stopped_run(self) -> None:
-        """Offer to resume the last run where it was not finished."""
+        """Offer to resume the last run if it was not finished."""
         names = self._run_names()
         if names and not (self._folder / names[-1] / "model.onnx").is_file():
             details = read_json_object(self._folder / f"{names[-1]}.json")
@@ -110,12 +110,12 @@ class Training:
         }
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return the finished runs, oldest first: name, score and the split it was measured on."""
+        """Return the finished runs, oldest first: name, score, and the split on which it was measured."""
         finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
         return [{"name": name, **read_score(self._folder / name)} for name in finished]
 
     def path_of(self, name: str) -> Path:
-        """Return the directory of a finished run, or a model from elsewhere. Raises `OptionError` for another name."""
+        """Return the path of a finished run or of an external model. Raises `OptionError` for another name."""
         if name in self.models:
             return self.models[name]
         if name not in [run["name"] for run in self.runs()]:
@@ -123,7 +123,7 @@ class Training:
         return self._folder / name
 
     def start(self, minutes: float | None, *, from_last: bool, task: str | None = None) -> None:
-        """Begin a training on the labels as they are now. Raises `DataError`, `OptionError` and `OutputError`."""
+        """Start a training on the current labels. Raises `DataError`, `OptionError` and `OutputError`."""
         minutes = DEFAULT_MINUTES if minutes is None else minutes
         if not 0.1 <= minutes <= MOST_MINUTES:
             raise OptionError("minutes", f"{minutes:g}", f"0.1 to {MOST_MINUTES:g}", "Choose another time.")
@@ -150,7 +150,7 @@ class Training:
                 self._on_change()
 
     def resume(self) -> None:
-        """Go on with the run that was stopped. Raises `OptionError` where there is none."""
+        """Resume the run that was stopped. Raises `OptionError` where there is none."""
         with self._lock:
             self._require_idle()
             name = self._state.run
@@ -191,7 +191,7 @@ class Training:
         self._on_change()
 
     def stop(self) -> None:
-        """Have the training save a checkpoint and end. Raises `OptionError` where none is under way."""
+        """Make the training save a checkpoint and end. Raises `OptionError` where none is running."""
         with self._lock:
             if self._process is None or self._process.stdin is None:
                 raise OptionError("training", "none under way", "one", "Start a training.")
@@ -209,7 +209,7 @@ class Training:
             thread.join()
 
     def _seconds(self) -> float:
-        """Return how long the run has taken, with what it took before it was stopped."""
+        """Return the seconds that the run has taken so far, including those before it was stopped."""
         return self._before + (time.monotonic() - self._began if self._process is not None else 0.0)
 
     def _watch(self, process: subprocess.Popen[str], name: str) -> None:
@@ -222,7 +222,7 @@ class Training:
                 self._state.score = last["val_score"]
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
-                with contextlib.suppress(OutputError):  # a full disk, of which the process tells
+                with contextlib.suppress(OutputError):  # such as a full disk, which the process reports itself
                     self._save_details(name, self._state.minutes, self._seconds())
                 self._on_change()
         code = process.wait()
@@ -273,8 +273,8 @@ class Training:
 
 
 def _count_without_objects(project: Project) -> int:
-    """Return how many images are labelled throughout, with a class of objects, and have no object: nobody knows where
-    one ends and the next begins."""
+    """Return how many images are fully labelled, contain a class of objects, and have no object: where one object ends
+    and the next begins is unknown."""
     count = 0
     for image in project.images:
         pixels = project.counts(image.name)
@@ -284,7 +284,7 @@ def _count_without_objects(project: Project) -> int:
 
 
 def read_score(run: Path) -> dict[str, Any]:
-    """Return the score of a finished run, what it is called, and the split that it was measured on."""
+    """Return the score of a finished run, the name of the score, and the split on which it was measured."""
     metrics = read_json_object(run / "metrics.json")
     measure = next((name for name in MEASURES if isinstance(metrics.get(name), float)), None)
     score = metrics.get(measure) if measure else None
@@ -292,7 +292,7 @@ def read_score(run: Path) -> dict[str, Any]:
 
 
 def _parse(line: str) -> dict[str, Any] | None:
-    """Return what a line of the process says; `None` for what a library printed."""
+    """Return the message in a line of the process; `None` for output of a library."""
     try:
         content = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The data that a training of the studio sees: the project as it is at the start, whatever is drawn meanwhile."""
+"""The data of a training in the studio: a snapshot of the project at the start of the training."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from pixelwise.labels.tiled_map import TiledMap
 
 @dataclass(frozen=True)
 class FrozenData:
-    """A data set on disk, and the folder outside of it in which its images lie, where there is one."""
+    """A data set on disk, and the folder outside of it that holds its images, where there is one."""
 
     path: Path
     images_root: Path | None
 
 
 def freeze_data(project: Project, path: Path, task: str | None = None) -> FrozenData:
-    """Make a data set at `path` of links to the project's files, whose masks are replaced, never changed.
+    """Create a data set at `path` from links to the project's files. Its masks stay as they are, since the project
+    replaces mask files and never changes them.
 
-    For the task `instance` masks are written anew where a class parts objects (see `corrections.border_class`): it
-    helps to label, but single objects have no border between them. Within objects it becomes their class, elsewhere no
-    label.
+    For the task `instance`, masks are rewritten if a class marks the border between objects (see
+    `corrections.border_class`). That class helps to label; as a class to learn it would contradict the objects. Inside
+    objects it becomes their class, elsewhere no label.
 
     Raises `DataError` where nothing can be learned yet, and `OutputError`.
     """
@@ -71,7 +72,8 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
 
 
 def _without_border(labels: ImageLabels, border: int) -> TiledMap:
-    """Return a label map without a class: within an object it becomes the object's, elsewhere no label."""
+    """Return a label map without the border class: inside an object it becomes the object's class, elsewhere no
+    label."""
     label_map = TiledMap(labels.size, np.dtype(np.uint8), IGNORE_INDEX)
     shift = np.arange(256, dtype=np.uint8)
     shift[border + 1 : IGNORE_INDEX] -= 1

@@ -1,4 +1,4 @@
-"""The process that trains for the studio: it tells how far it is, a JSON object a line, and ends with its parent.
+"""The process that trains for the studio. It reports its progress as one JSON object a line, and ends with its parent.
 
 Started as `python -m pixelwise.studio.training_process ARGUMENTS`, where ARGUMENTS is a JSON object.
 """
@@ -18,9 +18,9 @@ from pixelwise.core.errors import PixelwiseError
 from pixelwise.training.callbacks import Callback
 
 PAUSE_SECONDS = 0.5
-"""Steps are told at most so often."""
+"""The least number of seconds between two reports of steps."""
 NICE = 10
-"""So much lower is the priority than that of the server, which answers while this trains."""
+"""The nice value: a lower priority than that of the server, which answers requests meanwhile."""
 
 
 class _Progress(Callback):
@@ -51,7 +51,8 @@ def tell(data: dict[str, Any]) -> None:
 
 
 def end_with_parent() -> None:
-    """Have this process stop, with a checkpoint, when its standard input ends: the parent is gone, or asks for it."""
+    """Make this process save a checkpoint and stop when its standard input ends: the parent has ended, or asks for
+    it."""
 
     def wait() -> None:
         sys.stdin.read()
@@ -61,7 +62,7 @@ def end_with_parent() -> None:
 
 
 def main() -> None:
-    """Train as the arguments say."""
+    """Train with the options in the arguments."""
     arguments = json.loads(sys.argv[1])
     if hasattr(os, "nice"):
         os.nice(NICE)

@@ -1,4 +1,4 @@
-"""What the page says to the model and to the training, and the tiles of predictions."""
+"""Requests that control the live model and the training, and the tiles of predictions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from pixelwise.studio.training import MOST_MINUTES
 
 
 async def view(request: Request) -> Response:
-    """`POST /api/view {client, image, level, box_tlbr}`: what a client looks at; the box is one of full resolution."""
+    """`POST /api/view {client, image, level, box_tlbr}`: what a client has in view; the box is in pixels of full
+    resolution."""
     content = await read_json(request)
     studio: Studio = request.app.state.studio
     number = require_image(request, content.get("image"))
@@ -37,7 +38,7 @@ def _box_in(value: object, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def prediction(request: Request) -> Response:
-    """`GET /api/images/I/prediction/LEVEL/ROW/COLUMN.png?model=M`: 204 where nothing is known yet."""
+    """`GET /api/images/I/prediction/LEVEL/ROW/COLUMN.png?model=M`: 204 where there is no prediction yet."""
     studio: Studio = request.app.state.studio
     number, place = image_of(request), place_of(request)
     if tile_box(studio.project.images[number].size, *place) is None:
@@ -65,7 +66,7 @@ async def live(request: Request) -> Response:
 
 
 async def model(request: Request) -> Response:
-    """`POST /api/model {use}`: whose prediction is shown."""
+    """`POST /api/model {use}`: choose the model whose prediction is shown."""
     content = await read_json(request)
     studio: Studio = request.app.state.studio
     await run_in_threadpool(show_model, studio, content.get("use"))
@@ -73,7 +74,7 @@ async def model(request: Request) -> Response:
 
 
 def show_model(studio: Studio, use: object) -> None:
-    """Show the prediction of the model that learns, or of a finished run. Raises `OptionError` and `ModelFileError`."""
+    """Show the prediction of the live model, or of a finished run. Raises `OptionError` and `ModelFileError`."""
     if use == LIVE:
         studio.live.show(LIVE, None)
     elif isinstance(use, str):
@@ -102,5 +103,5 @@ async def training(request: Request) -> Response:
 
 
 def curve(request: Request) -> Response:
-    """`GET /api/curve`: scores over the time of labelling."""
+    """`GET /api/curve`: scores over the labelling time."""
     return JSONResponse(request.app.state.studio.curve.points())
