@@ -117,6 +117,7 @@ def test_a_range_of_its_own_or_none(cli: Cli, config_of: Callable[..., RunConfig
         (["segnet", "--encoder", "resnet18"], "--encoder: found 'resnet18'"),
         (["segnet", "--option", "depth=3"], "--option: found 'depth'"),
         (["segnet", "--width", "0.03", "--size", "0", "64"], "--size: found 0x64"),
+        (["segnet", "--width", "0.03", "--size", "64", "3000000000"], "--size: found 64x3000000000"),
     ],
 )
 def test_mistakes_are_told(cli: Cli, arguments: list[str], message: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def tiff(path: Path, data: bytes = b"", **changes: int | tuple[int, ...]) -> Pat
     numbers = {
         "width": 256, "height": 257, "bits": 258, "compression": 259, "photometric": 262, "offsets": 273,
         "samples": 277, "rows": 278, "counts": 279, "tile_width": 322, "tile_height": 323,
-        "tile_offsets": 324, "tile_counts": 325,
+        "tile_offsets": 324, "tile_counts": 325, "planes": 284,
     }  # fmt: skip
     tags = {"width": 40, "height": 30, "bits": 8, "compression": 1, "photometric": 1, "samples": 1, "rows": 30}
     tags |= {"offsets": 8, "counts": len(data)} | changes
@@ -213,6 +214,13 @@ def test_tiles_of_which_nothing_is_stored_are_zeros(tmp_path: Path) -> None:
     image = read_image(path)
     assert image[32:48, 16:32].min() == 9
     assert image.sum() == 9 * 16 * 16 * 3
+
+
+@pytest.mark.parametrize("reader", [read_image, read_values])
+def test_planes_of_no_samples_are_a_damaged_file(reader: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tiff(tmp_path / "a.tif", bytes(1200), samples=0, planes=2)
+    with pytest.raises(ImageError, match=r"a\.tif"):
+        reader(path)
 
 
 def test_separate_planes_and_many_strips_are_whole(tmp_path: Path) -> None:

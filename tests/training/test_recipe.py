@@ -63,6 +63,8 @@ VERSION_1 = {
         ({"frozen_strid": 0}, "frozen_strid: found 0"),
         ({"reduction": "banana"}, "reduction: found 'banana'"),
         ({"crop": (0, 32)}, r"crop\.0: found 0"),
+        ({"crop": (32, 2**31)}, r"crop\.1: found 2147483648"),
+        ({"tile": 2**31}, "tile: found 2147483648"),
         ({"learning_rate": float("inf")}, "learning_rate: found inf"),
         ({"final_rate": 1.5}, r"final_rate: found 1\.5"),
     ],

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CLASSES = 2
 CHANNELS = 3
 PIPED_WIDTH = 120
+MOST_SIDE = 2**16
+"""Of an image, in pixels."""
 PADDINGS = {
     "trained": "TensorFlow's \"same\" in strided convolutions, as the encoder's weights were trained",
     "symmetric": "equal on all sides",
@@ -64,8 +66,9 @@ def inspect(
     from pixelwise.analysis.summary import summarise
     from pixelwise.nn.models import MODELS
 
-    if size is not None and min(size) < 1:
-        raise OptionError("--size", f"{size[0]}x{size[1]}", "sides of at least 1", "Try --size 224 224.")
+    if size is not None and not 1 <= min(size) <= max(size) <= MOST_SIDE:
+        expected = f"sides of 1 to {MOST_SIDE:,}"
+        raise OptionError("--size", f"{size[0]}x{size[1]}", expected, "Try --size 224 224.")
     if picture is not None and picture.suffix != ".png":
         raise OptionError("--picture", str(picture), "a .png file", f"Write --picture {picture.with_suffix('.png')}.")
     path = Path(model)

@@ -186,10 +186,10 @@ def _parts(file: BinaryIO, form: _Form, offset: int) -> Parts | None:
     tiled = _TILE_WIDTH in entries
     shape = (entries.get(_TILE_HEIGHT, 0), entries[_TILE_WIDTH]) if tiled else (entries.get(_STRIP_ROWS, height), width)
     offsets, stored = (_TILE_OFFSETS, _TILE_BYTES) if tiled else (_STRIP_OFFSETS, _STRIP_BYTES)
-    if min(height, width, *shape) < 1 or offsets not in counts:
+    samples = entries.get(_SAMPLES, 1)
+    if min(height, width, samples, *shape) < 1 or offsets not in counts:
         return None
     shape = shape if tiled else (min(shape[0], height), width)
-    samples = entries.get(_SAMPLES, 1)
     planes = samples if entries.get(_PLANES) == _SEPARATE else 1
     return Parts(
         size=(height, width),

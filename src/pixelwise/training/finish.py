@@ -133,7 +133,7 @@ def finish(
     if on_device is not None and (remark := _check_file(on_device, run, data)):
         remarks, on_device = [*remarks, remark], None
     examples = BestAndWorst()
-    measured = measure(run, data.dataset, halves, examples.add, config.metrics, on_device) or folds
+    measured = measure(run, data.dataset, halves, examples.add, config, on_device) or folds
     if measured is not None:
         metrics = measured.to_json_dict() | {f"val_{config.measure}": progress.best_score}
         run.write_metrics(metrics if folds is None else metrics | {"folds": folds.to_json_dict()})

@@ -16,6 +16,7 @@ RECIPE_VERSION = 3
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 _BelowOne = Annotated[float, pydantic.Field(ge=0, lt=1)]
 _TestScale = Annotated[float, pydantic.Field(ge=1, le=4)]
+_Side = Annotated[int, pydantic.Field(ge=1, le=2**16)]
 _Channel = Annotated[int, pydantic.Field(ge=0, le=255)]
 _Shares = Annotated[tuple[Fraction, ...], pydantic.Field(min_length=1)]
 _Sizes = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.Field(min_length=1)]
@@ -68,7 +69,7 @@ class Recipe(Strict):
     version: Annotated[int, pydantic.Field(ge=1, le=RECIPE_VERSION)] = 1
 
     # Crops and augmentation
-    crop: tuple[pydantic.PositiveInt, pydantic.PositiveInt]
+    crop: tuple[_Side, _Side]
     scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
     """Least and largest magnification of the image in a crop."""
     flip_probability: Fraction = 0.5
@@ -185,6 +186,9 @@ class Recipe(Strict):
     """Since version 3. How often the fit goes through the numbers, while that helps."""
     grouping_pixels: pydantic.PositiveInt = 4_000_000
     """Since version 3. Pixels of validation images from which on the fit looks at no further image."""
+    grouping_images: pydantic.NonNegativeInt = 0
+    """Since version 3. Training images, at even distances, that the grouping is fitted to beside validation images that
+    are fewer than `choosing_images`."""
     coarse_radius: pydantic.PositiveInt = 4
     """Since version 3. Where all radii are at least twice this number, the fit looks at every n-th row and column, such
     that the smallest radius is still this many pixels: large objects take no more time than small ones."""
@@ -211,6 +215,9 @@ class Recipe(Strict):
     # Validation and prediction
     evaluations: pydantic.NonNegativeInt
     """Number of validations, which choose the best weights. With 0 the last weights are kept."""
+    choosing_images: pydantic.NonNegativeInt = 0
+    """Since version 3. Validation images from which on their score chooses the weights. The last weights are kept where
+    there are fewer: the score of a handful says little of others."""
     calibrated: bool = True
     """Whether a bias of the classes' logits is fitted to the validation images at the end."""
     bias_pixels: pydantic.NonNegativeInt = 0
@@ -220,7 +227,7 @@ class Recipe(Strict):
     """Test-time scales: logits are averaged over them."""
     mirrored: bool = False
     """Flip TTA: whether logits are averaged with those of the image flipped left to right."""
-    tile: pydantic.PositiveInt
+    tile: _Side
     overlap: pydantic.NonNegativeInt
 
     # Length

@@ -13,7 +13,6 @@ from typing import Any
 from pixelwise.core.text import quantity
 from pixelwise.data.check import check
 from pixelwise.data.dataset import Dataset
-from pixelwise.data.splits import LEAST
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks import TASKS
 from pixelwise.training import distributed
@@ -175,7 +174,7 @@ class Session:
                 trainer,
                 source,
                 len(data.train),
-                Validation(f"val_{config.measure}", score, keep_best, chooses=len(data.val) >= LEAST),
+                Validation(f"val_{config.measure}", score, keep_best, chooses=len(data.val) >= recipe.choosing_images),
                 run.checkpoint,
                 _Watcher(self, run, f"val_{config.measure}", board, lambda: bool(stop)),
             )

@@ -6,6 +6,7 @@ that a change here changes new runs alone.
 
 from __future__ import annotations
 
+from pixelwise.data.splits import LEAST
 from pixelwise.nn.augment.color import ColorRanges
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe
 
@@ -147,6 +148,8 @@ RECIPE = Recipe(
     least_areas=(4, 8, 16, 32),
     grouping_rounds=2,
     grouping_pixels=4_000_000,
+    grouping_images=20,
+    choosing_images=LEAST,
     coarse_radius=4,
     bias_images=64,
     bias_values=8_000_000,

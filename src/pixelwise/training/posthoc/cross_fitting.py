@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.dataset import Dataset, Item
-from pixelwise.data.splits import LEAST, hash_fraction
+from pixelwise.data.splits import hash_fraction
 from pixelwise.inference.evaluate import OnImage, add_metrics, new_metrics, score_items
 from pixelwise.inference.loading import load
 from pixelwise.model_export.onnx import NO_BIAS, export_onnx, replace_class_bias
@@ -28,9 +28,6 @@ from pixelwise.training.weights import model_info, save_weights
 
 Half = tuple[Path, Sequence[Item]]
 """A model file, and the validation images that nothing in it was fitted on."""
-
-MORE_IMAGES = 20
-"""Training images that the grouping is fitted on beside few validation images, at most."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +67,17 @@ def measure(
     dataset: Dataset,
     halves: Sequence[Half],
     on_image: OnImage,
-    metrics: Sequence[str] = (),
+    config: RunConfig,
     on_device: DeviceScoring | None = None,
 ) -> MeasuredScores | None:
-    """Return the scores of the run's model file, with those of further `metrics`, on the test split, else on the
+    """Return the scores of the run's model file, with those of further metrics, on the test split, else on the
     validation images, by halves where there are any; `None` without images. Removes the files of the halves."""
     split = headline_split(dataset)
     if split is None:
         return None
     is_cross_fitted = bool(halves) and split == "val"
     parts = halves if is_cross_fitted else [(run.model, dataset.splits[split])]
-    further = new_metrics(metrics)
+    further = new_metrics(config.metrics)
     scorers = []
     for file, items in parts:
         predictor = load(file, at_once=len(items)) if on_device is None else on_device.load(file)
@@ -89,7 +86,7 @@ def measure(
         for path, _ in halves:
             path.unlink()
     scores = add_metrics(merge_scorers(scorers).scores(intervals=True), further)
-    chose_weights = split == "val" and len(dataset.splits[split]) >= LEAST
+    chose_weights = split == "val" and len(dataset.splits["val"]) >= config.recipe.choosing_images
     return MeasuredScores(split, scores, cross_fitted=is_cross_fitted, chose_weights=chose_weights)
 
 
@@ -132,7 +129,7 @@ def fit_and_export(
     export_onnx(pipeline, info, run.draft)
     predictor = load(run.draft) if on_device is None else on_device.plain()
     grouping = pipeline.grouping
-    more = () if len(val) >= LEAST else select_evenly(dataset.splits["train"], MORE_IMAGES)
+    more = select_evenly(dataset.splits["train"], recipe.grouping_images) if len(val) < recipe.choosing_images else ()
     is_sparse = recipe.label_points > 0
     logits = sample_logits(predictor, map(dataset.read, items), len(items), recipe.bias_values, sparse=is_sparse)
     pixels = dict(zip(items, logits, strict=True))
