@@ -1,7 +1,4 @@
-"""Batch norm over the batches of all processes of a run.
-
-torch's own, `nn.SyncBatchNorm`, works on GPUs alone.
-"""
+"""Batch norm over the batches of all processes of a run. torch's `nn.SyncBatchNorm` works on GPUs only."""
 
 from __future__ import annotations
 
@@ -14,9 +11,8 @@ from pixelwise.nn.layers.normalisation import apply_activation
 
 
 def synchronise(module: nn.Module) -> None:
-    """Let every `nn.BatchNorm2d` of `module`, timm's with an activation too, count the batches of all processes.
-
-    The layers stay the same objects, so that hooks on them and lists of them go on to hold.
+    """Make every `nn.BatchNorm2d` of `module`, also timm's with an activation, use the batches of all processes. The
+    layers stay the same objects, so that hooks on them and lists of them stay valid.
     """
     for layer in module.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -55,7 +51,8 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; so is its gradient, since what each process adds reaches the loss of all."""
+    """The sum over all processes. Its gradient is a sum over all processes too, since each term influences every
+    loss."""
 
     @staticmethod
     def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""`Callback`: what a user's code is told while a run goes on."""
+"""`Callback`: methods of a user's code that are called during a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 class Callback:
     """Methods that `train` calls in its main process. A subclass overrides those that it needs.
 
-    An error in one of them ends the run as it is; `resume=True` goes on from the last checkpoint.
+    An error in one of them ends the run; `resume=True` continues from the last checkpoint.
 
     Examples
     --------
@@ -21,18 +21,18 @@ class Callback:
     """
 
     def on_start(self, step: int, steps: int) -> None:
-        """Take note of the start: data and model are there, and the next thing is a step.
+        """Called before the first step, when data and model are ready.
 
         Parameters
         ----------
         step
-            Number of steps taken so far: 0, or more where a run goes on.
+            Number of steps taken so far: 0, or more in a run that is resumed.
         steps
             Number of steps of the whole run.
         """
 
     def on_step(self, step: int, loss: float) -> None:
-        """Take note of a step.
+        """Called after each step.
 
         Parameters
         ----------
@@ -43,7 +43,7 @@ class Callback:
         """
 
     def on_validation(self, step: int, score: float) -> None:
-        """Take note of a validation.
+        """Called after each validation.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class Callback:
         """
 
     def on_end(self, metrics: dict[str, Any]) -> None:
-        """Take note of the end of the run.
+        """Called at the end of the run.
 
         Parameters
         ----------

@@ -43,23 +43,23 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def require_types(module: nn.Module, tensors: Tensors) -> None:
-    """Raise `TypeError` for a tensor of another type than the one of its name in a module, which would be rounded."""
+    """Raise `TypeError` for a tensor of another dtype than that of its name in a module; loading it would round
+    values."""
     for name, current in module.state_dict().items():
         if name in tensors and tensors[name].dtype != current.dtype:
             raise TypeError(f"{name} in {tensors[name].dtype} for {current.dtype}")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
-    """Return the optimiser's moments and step counts as named tensors."""
+    """Return the moments and step counts of the optimiser as named tensors."""
     state = optimizer.state_dict()["state"]
     return {f"{index}.{key}": value for index, entry in state.items() for key, value in entry.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` returned.
-
-    Moments take the memory layout of their parameters: the optimiser's arithmetic, and so the last bit of the
-    weights, depends on it. Raises `ValueError` or `LookupError` for tensors that are none of its own.
+    """Restore what `optimizer_tensors` returned. Moments get the memory layout of their parameters, on which the
+    optimiser's arithmetic depends to the last bit. Raises `ValueError` or `LookupError` for tensors of another
+    optimiser.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}

@@ -1,4 +1,4 @@
-"""What a run was asked to do and how it does it: `config.yaml`, enough to repeat the run."""
+"""The configuration of a run, `config.yaml`: everything that is needed to repeat the run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class RunConfig(Strict):
     data: str
     format: str
     images_root: str | None = None
-    """The folder outside of the data set in which files may lie too."""
+    """A folder outside of the data set that may hold files of it, too."""
     fingerprint: str
     labels: str | None = None
     """SHA-256 of what the values of mask files stood for; `None` where the data have no such files."""
@@ -53,21 +53,22 @@ class RunConfig(Strict):
     """The file that the encoder's weights were read from, and its SHA-256; `None` for ImageNet's or random ones."""
     encoder_weights_sha256: str | None = None
     encoder_padding: EncoderPadding = "symmetric"
-    """How strided convolutions of the packaged encoders pad: as their weights were trained, or alike on all sides, as
-    in runs that were made before this field."""
+    """Padding of the strided convolutions of the packaged encoders: as their weights were trained, or symmetric, as in
+    runs from before this field existed."""
     task: str
     bands: Bands | None = None
     """The images' channels; `None` for red, green and blue."""
     value_range: ValueRange | None = FULL
-    """What becomes 0 and 255 of images deeper than 8 bits; `None` where the training images have none."""
+    """The values that become 0 and 255 in images of more than 8 bits; `None` where no training image has more than
+    8."""
     things: tuple[pydantic.NonNegativeInt, ...] = ()
-    """Of a task with objects: the classes whose pixels make them."""
+    """The classes that have objects, for a task with objects."""
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)]
     start_from: str | None
     skip_bad: bool
     command: str
     asked: dict[str, bool | int | float | str] = pydantic.Field(default_factory=dict)
-    """The options of `train` that were given and that no other field holds as they were typed."""
+    """The options of `train` that were given and that no other field stores in the form in which they were given."""
     metrics: tuple[str, ...] = ()
     """Names of further metrics of the model file."""
     recipe: Recipe
@@ -78,7 +79,7 @@ class RunConfig(Strict):
 
     @property
     def grouping(self) -> GroupingParameters | None:
-        """How logits become objects before that is fitted; `None` of a task without objects."""
+        """The grouping of objects before it is fitted; `None` for a task without objects."""
         if not TASKS[self.task].has_objects:
             return None
         recipe = self.recipe
@@ -86,7 +87,7 @@ class RunConfig(Strict):
 
     @property
     def measure(self) -> str:
-        """What models are chosen by on validation images, as `metrics.json` calls it."""
+        """The score on validation images by which models are chosen, by its name in `metrics.json`."""
         return TASKS[self.task].measure
 
     @pydantic.field_validator("task")
@@ -139,7 +140,8 @@ class RunConfig(Strict):
 
 
 def _upgrade(content: object) -> object:
-    """Return what a `config.yaml` holds in today's terms, so that a run of an earlier version repeats."""
+    """Return the content of a `config.yaml` in the current form, so that a run of an earlier version can be
+    repeated."""
     if not isinstance(content, dict) or not isinstance(content.get("recipe"), dict):
         return content
     upgraded, encoder = dict(content), content.get("encoder")

@@ -1,4 +1,5 @@
-"""Cross-validation: a model for each fold, measured on the images it did not see, and at last one on all images."""
+"""Cross-validation: a model for each fold, measured on the images that it did not see, and finally a model on all
+images."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from pixelwise.training.usable_data import select_usable_data
 
 
 def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:
-    """Train and measure a model on each fold, then the one of the run on all of them. Return its metrics."""
+    """Train and measure a model for each fold, then train the model of the run on all images. Return its metrics."""
     count = options.folds or 0
     first = _load_first_fold(run, count)
     checked = options if first is None else replace(options, task=first.task)
@@ -45,7 +46,7 @@ def train_folds(run: RunDirectory, dataset: Dataset, options: TrainOptions, sess
 
 
 def _load_first_fold(run: RunDirectory, count: int) -> RunConfig | None:
-    """Return the configuration of the first fold of a run that goes on. Raises `RunError` for another number."""
+    """Return the configuration of the first fold of a run that is resumed. Raises `RunError` for another number."""
     file = run.fold(1).config
     if not file.is_file():
         return None
@@ -57,7 +58,7 @@ def _load_first_fold(run: RunDirectory, count: int) -> RunConfig | None:
 
 
 def _share_minutes(options: TrainOptions, count: int, *, is_new: bool) -> TrainOptions:
-    """Return the options of each of the trainings, which share the minutes."""
+    """Return the options of each training; the trainings share the minutes."""
     if options.minutes is not None or (options.epochs is None and is_new):
         return replace(options, minutes=(options.minutes or DEFAULT_MINUTES) / (count + 1))
     return options

@@ -1,7 +1,8 @@
-"""One run on several processes, on one machine or more, as `torchrun` starts them.
+"""One run on several processes, on one or more machines, started by `torchrun`.
 
 Each process takes its share of every batch. Gradients, batch statistics and the weight of the counted pixels are those
-of the whole batch, so that the result is that of one process with the same batch, but for the order of additions.
+of the whole batch, so that the result equals that of one process with the same batch, except for the order of
+additions.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from pixelwise.training.config import RunConfig
 from pixelwise.training.run_directory import RunDirectory
 
 PATIENCE = timedelta(hours=6)
-"""How long the others wait while one of them works alone, on the export and the report for instance."""
+"""How long the other processes wait while one works alone, for instance on the export and the report."""
 
 
 _DEVICE: ContextVar[Device] = ContextVar("device", default=AUTO)
-"""What `train_on` says."""
+"""The device that `train_on` sets."""
 
 
 @contextmanager
 def train_on(device: Device) -> Iterator[None]:
-    """Let `join_processes` give this device meanwhile. Raises what `find_device` does, and `OptionError` for the GPU of
-    a number for several processes, each of which has its own."""
+    """Make `join_processes` return this device within the context. Raises as `find_device`, and `OptionError` for a
+    numbered GPU with several processes, since each process has its own."""
     if device.index is not None and _launched():
         remedy = "Pass `device='cuda'`: each process takes the GPU of its own number."
         raise OptionError("device", f"{str(device)!r} for several processes", "cuda or cpu", remedy)
@@ -54,10 +55,10 @@ def train_on(device: Device) -> Iterator[None]:
 
 
 def join_processes() -> Accelerator:
-    """Return the device of this process and its place among those of the run; they talk over gloo without a GPU.
+    """Return the device of this process and its rank in the run. Without a GPU the processes communicate over gloo.
 
-    The device is what `train_on` says, or the best there is. Steps are taken in bfloat16 where that is what the machine
-    is fast at.
+    The device is the one that `train_on` sets, or the best available. Steps are taken in bfloat16 where the machine is
+    fast at it.
     """
     asked = _DEVICE.get()
     cuda = asked.kind in ("auto", "cuda") and torch.cuda.is_available()
@@ -71,8 +72,7 @@ def join_processes() -> Accelerator:
 
 
 def _leave_other_device(kind: str, precision: str) -> None:
-    """Let accelerate forget the device of an earlier training in this process, where this one has another: it keeps one
-    for good."""
+    """Reset the device that accelerate keeps from an earlier training in this process, where the new one differs."""
     state = AcceleratorState._shared_state
     if not state or _launched():
         return
@@ -81,15 +81,15 @@ def _leave_other_device(kind: str, precision: str) -> None:
 
 
 def has_bfloat16_unit() -> bool:
-    """Return whether the processor has a unit for matrices of bfloat16 (Intel's AMX): a step takes half the time in it
-    there, and up to twenty times elsewhere. A torch that cannot tell is given none."""
+    """Return whether the processor has a unit for matrices of bfloat16 (Intel's AMX): there a step in bfloat16 takes
+    half the time, elsewhere up to twenty times as much. Where torch cannot tell, the answer is no."""
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return capabilities.get("amx_bf16", False)
 
 
 def batch_share(batch: int, index: int, count: int) -> slice:
-    """Return which samples of a batch of `batch` or more belong to process `index` of `count`. Raises `OptionError` if
-    there are too few."""
+    """Return the samples of a batch, of at least `batch` samples, that belong to process `index` of `count`. Raises
+    `OptionError` if there are too few."""
     if batch < count:
         expected = f"at most {batch}, one a crop of a batch"
         raise OptionError("the number of processes", str(count), expected, "Start fewer.")
@@ -104,8 +104,8 @@ def broadcast_config(config: RunConfig) -> RunConfig:
 
 @contextmanager
 def watch_processes(run: RunDirectory, accelerator: Accelerator) -> Iterator[None]:
-    """Raise `RunError` if another process of the run ends before this one: by what gloo and NCCL raise then, or by the
-    signal with which `torchrun` asks those that are left to stop.
+    """Raise `RunError` if another process of the run ends before this one: recognised by the errors of gloo and NCCL,
+    or by the signal with which `torchrun` stops the remaining processes.
     """
     count = accelerator.num_processes
     if count == 1:

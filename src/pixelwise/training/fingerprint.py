@@ -1,4 +1,4 @@
-"""Hashes that tell whether a run still has the data that it was started with."""
+"""Hashes to check whether a run still has the data that it was started with."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ def _sizes(file: Path) -> int | list[tuple[str, int]]:
 
 
 def hash_label_values(dataset: Dataset) -> str | None:
-    """Return a SHA-256 of what the values and colours of mask files stand for; `None` without such files.
-
-    A list of classes beside the files can change it without a change of any file.
+    """Return a SHA-256 of the meaning of the values and colours in mask files; `None` without such files. A list of
+    classes beside the files can change it although no mask file changes.
     """
     if dataset.mask_encoding is None:
         return None

@@ -43,11 +43,11 @@ from pixelwise.training.training_data import TrainingData
 from pixelwise.training.weights import load_run, model_info
 
 EXAMPLES = 4
-"""Best and worst predictions that the report shows, each."""
+"""The number of best, and of worst, predictions in the report."""
 
 
 class BestAndWorst:
-    """Keeps the best and the worst predicted images while an evaluation goes by."""
+    """Collects the best and the worst predicted images during an evaluation."""
 
     def __init__(self) -> None:
         self._count = itertools.count()
@@ -66,25 +66,27 @@ class BestAndWorst:
                 heapq.heappop(heap)
 
     def best(self) -> list[Example]:
-        """Return the best, best first: none that is wrong altogether, and of few images the better half."""
+        """Return the best images, best first. Completely wrong ones are left out; of few images only the better half is
+        returned."""
         ranked = self._ranked()
         beyond = max(len(ranked) - EXAMPLES, (len(ranked) + 1) // 2)
         return [example for example in sorted(ranked[beyond:], key=lambda each: -each.score) if example.score > 0]
 
     def worst(self) -> list[Example]:
-        """Return the worst, worst first: none that is perfect, and of few images the worse half."""
+        """Return the worst images, worst first. Perfect ones are left out; of few images only the worse half is
+        returned."""
         ranked = self._ranked()
         first = min(EXAMPLES, (len(ranked) + 1) // 2)
         return [example for example in ranked[:first] if example.score < 1]
 
     def _ranked(self) -> list[Example]:
-        """Return all that are kept, each once, the worst first."""
+        """Return all collected images, each once, the worst first."""
         examples = {abs(number): example for _, number, example in (*self._worst, *self._best)}
         return [example for _, example in sorted(examples.items(), key=lambda entry: (entry[1].score, entry[0]))]
 
 
 def _example(item: Item, sample: Sample, prediction: Result) -> Example:
-    """Return what the report may show of one image."""
+    """Return one image as the report shows it."""
     task = TASKS[prediction.info.task]
     objects = None
     if task.has_objects and sample.instance_map is not None:
@@ -95,14 +97,15 @@ def _example(item: Item, sample: Sample, prediction: Result) -> Example:
 
 
 def export_run(run: Path, out: Path, *, fast: bool = False) -> None:
-    """Write the model of a run directory to the .onnx file `out`; with `fast` one that sees an image once, as it is."""
+    """Write the model of a run directory to the .onnx file `out`; with `fast` a model without test-time
+    augmentation."""
     pipeline, config = load_run(run, fast=fast)
     export_onnx(pipeline, model_info(config, pipeline), out)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a training."""
+    """The result of a training."""
 
     progress: Progress
     pipeline: Pipeline
@@ -121,10 +124,11 @@ def finish(
     folds: MeasuredScores | None = None,
     on_remark: Callable[[str], None] = lambda remark: None,
 ) -> None:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `on_remark` is told remarks on them.
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `on_remark` is called with remarks on
+    them.
 
     The scores are those of the model file itself on the test split, else on the validation images (see
-    `posthoc.cross_fitting`); a run without any has those of its `folds`, or none.
+    `posthoc.cross_fitting`); a run without either has the scores of its `folds`, or none.
     """
     pipeline, _ = load_run(run.path)
     device = join_processes().device
@@ -145,12 +149,12 @@ def finish(
 
 
 def _check_file(on_device: DeviceScoring, run: RunDirectory, data: TrainingData) -> str:
-    """Return a remark where the model file does not label images as the device does: then the file is scored."""
+    """Return a remark if the model file labels images differently from the device. The file is then scored instead."""
     items = select_evenly(data.dataset.splits[headline_split(data.dataset) or "train"], CHECKED_IMAGES)
     agreement = on_device.agreement(run.model, (data.dataset.read(item).image for item in items))
     if agreement >= LEAST_AGREEMENT:
         return ""
-    return f"The model file labels {agreement:.2%} of the pixels as the GPU does; the scores are the file's."
+    return f"The model file labels {agreement:.2%} of the pixels as the GPU does. The scores are those of the file."
 
 
 def _build_report(run: RunDirectory, config: RunConfig, data: TrainingData, outcome: Outcome) -> Report:
@@ -193,7 +197,7 @@ def _warnings(config: RunConfig, data: TrainingData, outcome: Outcome) -> list[s
 
 
 def _encoder_facts(config: RunConfig) -> dict[str, str]:
-    """Return what an encoder started from, and what of it stayed so."""
+    """Return what an encoder started from, and which of its layers were frozen."""
     if config.encoder is None:
         return {}
     started = config.encoder_weights or config.start_from or ("ImageNet" if config.pretrained else "random weights")

@@ -1,4 +1,5 @@
-"""Models and losses that are passed as objects: they are registered under their import path, which a config stores."""
+"""Models and losses that are passed as objects. They are registered under their import path, which the configuration
+stores."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ T = TypeVar("T")
 def register_object(registry: Registry[T], thing: T | str | None) -> str | None:
     """Return the name of `thing` in `registry`.
 
-    A text is a name already, or an import path `module:attribute`. Anything else is registered under its import path;
-    in angle brackets where it cannot be imported from there, as a lambda or a local function.
+    A text is a name, or an import path `module:attribute`. Anything else is registered under its import path, in angle
+    brackets if it cannot be imported from there, such as a lambda or a local function.
     """
     if thing is None:
         return None
@@ -35,7 +36,7 @@ def register_object(registry: Registry[T], thing: T | str | None) -> str | None:
 
 
 def require_registered(registry: Registry[Any], name: str) -> None:
-    """Raise `OptionError` for a name that is not in `registry`, or an import path at which nothing is found."""
+    """Raise `OptionError` for a name that is not in `registry`, or an import path that leads to nothing."""
     if name in registry or ":" not in name:
         registry[name]
         return

@@ -1,4 +1,4 @@
-"""Labelled pixels of an image with few of them: where a crop is to lie."""
+"""The labelled pixels of a sparsely labelled image, on which crops are placed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pixelwise.metrics.pixels import counted_pixels
 
 MOST = 4096
-"""Pixels of a class that are remembered, evenly spread: crops need no more places than that."""
+"""The most pixels of a class that are stored, evenly spread; crops need no more places."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class LabelledPixels:
         return cls(tuple(by_class))
 
     def draw(self, rng: np.random.Generator) -> tuple[int, int] | None:
-        """Return the (row, column) of a labelled pixel: of any class as often as of any other; `None` without one."""
+        """Return the (row, column) of a random labelled pixel, each class with the same probability; `None` without
+        one."""
         if not self.by_class:
             return None
         pixels = self.by_class[int(rng.integers(len(self.by_class)))]

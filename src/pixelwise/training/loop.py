@@ -46,15 +46,15 @@ from pixelwise.training.schedule import count_crops, learning_rate_factor, valid
 
 CHECKPOINT_SECONDS = 20.0
 HISTORY_ROWS = 200
-"""Rows of loss in the history of a whole run, beside those of its validations."""
+"""Rows with a loss in the history of a whole run, in addition to those of validations."""
 UNREAD_LOSSES = 16
-"""Steps of a GPU between two looks at their losses."""
+"""Steps on a GPU between two reads of their losses."""
 
 
 @dataclass
 class Progress:
-    """How far a run is: steps done, history, the best score on the validation images (`None` before the first), sums
-    for the next row of the history."""
+    """The progress of a run: steps done, history, the best score on the validation images (`None` before the first),
+    and sums for the next row of the history."""
 
     step: int = 0
     history: History = field(default_factory=list)
@@ -66,7 +66,7 @@ class Progress:
 
 
 class Trainer:
-    """A model in training: its weights, their moving average, and the optimiser, on the best device there is."""
+    """A model in training: its weights, their moving average, and the optimiser, on the best available device."""
 
     def __init__(self, pipeline: Pipeline, recipe: Recipe, seed: int, task: Task = SEMANTIC) -> None:
         self.accelerator = distributed.join_processes()
@@ -84,7 +84,7 @@ class Trainer:
             encoder.freeze(recipe.frozen_stride)
         pipeline = pipeline.to(self.accelerator.device).to(memory_format=torch.channels_last)
         average = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
-        # Copied before the other is prepared, so that it answers in float32, as the exported file does.
+        # Copied before the model is prepared, so that the copy computes in float32, as the exported file does.
         self.averaged = AveragedModel(pipeline, multi_avg_fn=average, use_buffers=True)
         self.pipeline, self.optimizer = self.accelerator.prepare(pipeline, _optimizer(pipeline, recipe))
         self.loss_step = recipe.loss_step if isinstance(pipeline.model, UpsampledModel) else 1
@@ -95,14 +95,14 @@ class Trainer:
         self.class_weights = torch.tensor(recipe.class_weights, device=self.accelerator.device)
 
     def start(self) -> None:
-        """Make ready for the first step: call it once, after `restore`, which gives frozen layers their weights."""
+        """Prepare for the first step. Call it once, after `restore`, which sets the weights of frozen layers."""
         encoder = getattr(self.accelerator.unwrap_model(self.pipeline).model, "encoder", None)
         if isinstance(encoder, Encoder):
             fuse_frozen(encoder, half=self.accelerator.mixed_precision == "bf16")
         self.pipeline.train()
 
     def train_step(self, batch: Batch) -> float:
-        """Take one step on `batch`, this process's share of it, and return the loss of the whole."""
+        """Take one step on `batch`, this process's share, and return the loss of the whole batch."""
         return float(self.take_step(batch))
 
     def take_step(self, batch: Batch) -> torch.Tensor:
@@ -122,11 +122,11 @@ class Trainer:
 
     @property
     def unread_losses(self) -> int:
-        """How many steps go by before their losses are read: reading waits until a GPU has done all its work."""
+        """After how many steps their losses are read. Reading waits until a GPU has finished all its work."""
         return 1 if self.accelerator.device.type == "cpu" else UNREAD_LOSSES
 
     def _loss(self, batch: Batch) -> torch.Tensor:
-        """Return the loss that this process's crops add to that of the batch."""
+        """Return the contribution of this process's crops to the loss of the batch."""
         device, step, recipe = self.accelerator.device, self.loss_step, self.recipe
         position = self.seed * 1_000_003 + self.progress.step  # chance is a function of (seed, step)
         draw = torch.Generator().manual_seed(position)
@@ -147,7 +147,7 @@ class Trainer:
         return loss
 
     def _class_term(self, view: PixelView) -> torch.Tensor:
-        """Return the loss of the classes that these pixels add to that of the batch."""
+        """Return the contribution of these pixels to the loss of the classes."""
         weights = self.class_weights[view.targets.where(counted_pixels(view.targets), 0)]
         if view.border is not None:
             weights = weights + view.border  # w(x) of U-Net's equation 2
@@ -160,12 +160,12 @@ class Trainer:
         return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
 
     def averaged_pipeline(self) -> Pipeline:
-        """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and kept."""
+        """Return the pipeline with averaged weights, in evaluation mode: the one that is validated and stored."""
         pipeline: Pipeline = self.averaged.module.eval()  # type: ignore[assignment]
         return pipeline
 
     def save(self, path: Path) -> None:
-        """Write everything that later processes need to go on to the same result; the first of a run does."""
+        """Write everything that is needed to resume with the same result. Only the first process of a run writes."""
         if not self.accelerator.is_main_process:
             return
         parts = {
@@ -177,7 +177,7 @@ class Trainer:
         save_tensors(path, tensors, {"progress": self.progress.__dict__})
 
     def restore(self, path: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Restore the state that `save` wrote."""
         tensors, header = load_tensors(path)
         parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "averaged": {}, "optimizer": {}}
         try:
@@ -197,9 +197,9 @@ class Trainer:
 
 @dataclass(frozen=True)
 class Validation:
-    """How a model in training is validated: the column of its score in the history, what scores the averaged weights
-    (`None`: nothing to validate on), and what stores them where they are the best so far. chooses: whether the score
-    decides which weights are the best; else the last ones are."""
+    """How a model in training is validated: the column of its score in the history, a function that scores the averaged
+    weights (`None`: nothing to validate on), and one that stores them if they are the best so far. chooses: whether the
+    score decides which weights are the best; otherwise the last ones are."""
 
     column: str
     score: Callable[[Pipeline], float | None]
@@ -208,13 +208,13 @@ class Validation:
 
 
 class Observer(Protocol):
-    """What `fit` tells of its course."""
+    """Methods that `fit` calls to report its progress."""
 
     def on_step(self, progress: Progress, loss: float) -> None:
-        """Take note of a step, and of the loss of its batch."""
+        """Called after each step with the loss of its batch."""
 
     def on_row(self, progress: Progress) -> None:
-        """Take note of a new row of the history."""
+        """Called after each new row of the history."""
 
     def is_stopped(self) -> bool:
         """Return whether to end after this step."""
@@ -233,7 +233,7 @@ def fit(
 
     `batches` starts at the trainer's step. Where the recipe validates nothing, or the score does not choose, the
     weights of the last step are the best. A checkpoint is written every `CHECKPOINT_SECONDS`, after each validation and
-    at the end; when it is written changes nothing in the result.
+    at the end. The times of writing do not affect the result.
     """
     recipe, progress = trainer.recipe, trainer.progress
     validated_steps = validation_steps(recipe)
@@ -298,8 +298,8 @@ def _row(trainer: Trainer, train_images: int) -> dict[str, float | int | None]:
 
 @contextlib.contextmanager
 def _fastest_convolutions(device: torch.device) -> Iterator[None]:
-    """Let cuDNN try its convolutions for each size of crops: they have one or two. Images of a validation have many,
-    and each would be tried."""
+    """Let cuDNN benchmark its convolutions during training, where crops have one or two sizes. Validation images may
+    have many sizes, each of which would be benchmarked."""
     if device.type != "cuda":
         yield
         return
@@ -319,7 +319,8 @@ def _optimizer(pipeline: Pipeline, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _parameter_groups(pipeline: Pipeline, recipe: Recipe) -> list[dict[str, Any]]:
-    """Split parameters by learning rate (encoder, biases) and decay (matrices, kernels, what `norm_decay` names)."""
+    """Group parameters by learning rate (encoder, biases) and by weight decay (matrices, kernels, and what `norm_decay`
+    names)."""
     norms = {
         parameter: name
         for layer in pipeline.modules()

@@ -1,4 +1,4 @@
-"""How the process holds memory while it trains on a CPU."""
+"""The memory of a process that trains on a CPU."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ M_MMAP_MAX = -4
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's malloc to keep freed blocks instead of giving them back to the kernel.
+    """Make glibc's malloc keep freed blocks instead of returning them to the kernel.
 
-    A training step frees and asks for the same few hundred megabytes again and again. By default each large tensor is
-    a fresh mapping whose pages the kernel clears one fault at a time: a third of the step (docs/experiments/step.md
-    measures it). Does nothing where the C library is not glibc.
-
-    This holds for the whole process from then on, so `train` leaves it to the command line. Call it first to train from
-    Python at the same speed.
+    A training step frees and asks for the same few hundred megabytes again and again. By default each large tensor is a
+    fresh mapping whose pages the kernel clears one fault at a time: a third of the step (docs/experiments/step.md
+    measures it). Has no effect where the C library is not glibc. The setting holds for the whole process, so only the
+    command line calls this. Call it before `train` to train from Python at the same speed.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -31,12 +29,12 @@ def keep_freed_memory() -> None:
 
 
 def count_local_processes() -> int:
-    """Return how many processes of the run share this machine's memory: `torchrun` says."""
+    """Return how many processes of the run share this machine's memory, as `torchrun` states it."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def available_bytes() -> int:
-    """Return the bytes of memory that could be used without swapping; 4 GiB where the system does not tell."""
+    """Return the bytes of memory that can be used without swapping; 4 GiB where the system does not tell."""
     free = 4 * 2**30
     with contextlib.suppress(OSError, IndexError, ValueError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

@@ -1,4 +1,4 @@
-"""Options of a training that contradict each other, or that make no sense."""
+"""Checks for options of a training that contradict each other or make no sense."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pixelwise.training.config import MAX_SEED
 from pixelwise.training.options import CLASS_WEIGHT_POWERS, REDUCTIONS, TrainOptions
 
 STRIDES = (0, 2, 4, 8, 16, 32)
-"""What `freeze_through` may be."""
+"""The allowed values of `freeze_through`."""
 ONE_OF_TWO = "Leave one of the two out."
 
 
@@ -38,7 +38,8 @@ def check_options(options: TrainOptions) -> None:
 
 
 def check_net(options: TrainOptions) -> None:
-    """Raise `OptionError` for an unknown model or encoder. A run that is resumed or repeated has a model already."""
+    """Raise `OptionError` for an unknown model or encoder. It is not called for a run that is resumed or repeated,
+    which has a model."""
     if options.model is not None:
         require_net(options.model, options.encoder)
     elif options.encoder is not None and (options.resume or options.config is not None):

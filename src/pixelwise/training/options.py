@@ -1,6 +1,6 @@
 """The options of a training, each declared once: the command line's flags and the keywords of `train` come from here.
 
-Loads nothing heavy, since the help of the command line reads it.
+It imports nothing heavy, since the help of the command line reads it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ MODEL, LENGTH, START, RECIPE, DATA = "Model", "Length", "Start and restart", "Re
 
 @dataclass(frozen=True)
 class Option:
-    """What the command line says of an option."""
+    """The description of an option on the command line."""
 
     help: str
-    """Names of options stand in backticks."""
+    """The help text. Names of options are in backticks."""
     group: str
     default: str = ""
-    """In words, where the value `None` leaves the choice to planning."""
+    """The default in words, where the value `None` leaves the choice to planning."""
     flag: str = ""
-    """Without dashes, where the flag is not called like the option."""
+    """The flag without dashes, where it differs from the name of the option."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class TrainOptions:
 
     @property
     def asked(self) -> dict[str, bool | int | float | str]:
-        """The options that were given of those that a `RunConfig` holds in no field of the same name."""
+        """The given options for which a `RunConfig` has no field of the same name."""
         names = ("minutes", "epochs", "recipe", "class_weights", "folds", "freeze_through")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -132,7 +132,7 @@ class TrainOptions:
 
 
 def option_types() -> dict[str, tuple[Any, Option]]:
-    """Return the type of each option, and what the command line says of it, by name."""
+    """Return, by name, the type of each option and its description on the command line."""
     hints = get_type_hints(TrainOptions, include_extras=True)
     return {
         field.name: (hints[field.name].__origin__, hints[field.name].__metadata__[0]) for field in fields(TrainOptions)

@@ -1,15 +1,15 @@
 """The classics' training as their authors described it, by name: `recipe` of `train`.
 
-Solver constants are those of the authors' files (`voc-fcn*/solver.prototxt`, `segnet*_solver.prototxt`), else of the
-papers. What none of them publishes as a number (the length of a run, U-Net's learning rate) is ours. Images are
+Solver constants are those of the authors' files (`voc-fcn*/solver.prototxt`, `segnet*_solver.prototxt`), or else those
+of the papers. Numbers that none of them publish (the length of a run, U-Net's learning rate) are ours. Images are
 mirrored left to right at random in all three; the FCN's authors tried that and found no notable gain.
 
-Differs from the papers, since torchvision's classifiers see pixels of deviation 1 where Caffe's saw 0..255:
-- FCN-16s and FCN-8s keep the rate of FCN-32s. The authors' 1e-12 and 1e-14 divide it by 1e2 and 1e4, as much as the
-  maps behind pool4 and pool3 of Caffe's VGG16 are larger than that behind fc7. Those of torchvision's are not larger,
-  and at these rates the new score layers stay at zero (docs/experiments/classics_recipes.md);
-- a rate of a loss that is summed over an image is that of the authors' 500x375 pixels: it is scaled so that an image
-  of another size moves the weights as far.
+Differs from the papers, since torchvision's classifiers take pixels of standard deviation 1, and Caffe's took 0..255:
+- FCN-16s and FCN-8s keep the rate of FCN-32s. The authors' 1e-12 and 1e-14 divide it by 1e2 and 1e4, the factors by
+  which the maps after pool4 and pool3 of Caffe's VGG16 are larger than the one after fc7. In torchvision's VGG16 they
+  are not larger, and at these rates the new score layers stay at zero (docs/experiments/classics_recipes.md);
+- a learning rate for a loss that is summed over an image belongs to the authors' 500x375 pixels. It is scaled so that
+  an image of another size changes the weights as much.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from pixelwise.training.planning.tiles import remove_tta
 from pixelwise.training.recipe import Recipe
 
 FCN_PIXELS = 500 * 375
-"""Of an image of PASCAL VOC, over which the FCN's authors summed their loss."""
+"""Pixels of an image of PASCAL VOC, over which the FCN's authors summed their loss."""
 
 
 @dataclass(frozen=True)
 class Solver:
-    """The numbers of a solver file: `batch` images make a step, whose gradients are averaged."""
+    """The numbers of a solver file. A step has `batch` images, whose gradients are averaged."""
 
     learning_rate: float
     momentum: float
@@ -50,11 +50,11 @@ FCN_SOLVERS: Mapping[str, Solver] = {
     "alexnet": Solver(1e-4, 0.9, 5e-4, 20, "mean"),
     "googlenet": Solver(5e-5, 0.9, 5e-4, 20, "mean", bias_factor=2.0),
 }
-"""By the encoder. VGG16: `voc-fcn32s` and `voc-fcn8s-atonce`. AlexNet: `voc-fcn-alexnet`, whose loss is normalised and
-whose gradients are those of 20 images. GoogLeNet: Long, Shelhamer, Darrell, CVPR 2015, section 4.3, which sees 20
-images a step as well; no solver of it was given out."""
+"""Solvers by encoder. VGG16: `voc-fcn32s` and `voc-fcn8s-atonce`. AlexNet: `voc-fcn-alexnet`, whose loss is normalised
+and whose gradients are those of 20 images. GoogLeNet: Long, Shelhamer, Darrell, CVPR 2015, section 4.3, which also has
+20 images a step; its solver was not published."""
 FCN_STAGES = {"fcn32s": 1e-10, "fcn16s": 1e-12, "fcn8s": 1e-14}
-"""The rates of VGG16's solvers stage by stage, which belong to Caffe's activations; see the top of this file."""
+"""The learning rates of VGG16's solvers, stage by stage. They suit Caffe's activations; see the top of this file."""
 
 _SEGNET = Solver(1e-3, 0.9, 5e-4, 4, "pixels", bias_factor=2.0, norm_decay="scale")
 _SEGNET_BASIC = Solver(0.1, 0.9, 5e-4, 4, "pixels", bias_factor=2.0, norm_decay="both")
@@ -64,14 +64,15 @@ SEGNET_SOLVERS: Mapping[str, Solver] = {
     "segnet_basic": _SEGNET_BASIC,
     "bayesian_segnet_basic": _SEGNET_BASIC,
 }
-"""By the model, any other net as SegNet; the paper's text says 0.1 and 12 images for all. The definition of SegNet
-spares the shift of batch norms from decay, that of SegNet-Basic names no factors for them: both numbers decay."""
+"""Solvers by model; other nets use SegNet's. The paper states 0.1 and 12 images for all. The definition of SegNet
+excludes the shift of batch norms from weight decay; that of SegNet-Basic has no such factors, so scale and shift
+decay."""
 
 UNET_SOLVER = Solver(1e-3, 0.99, 0.0, 1, "mean")
 """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: one tile a step, momentum 0.99. The rate is ours."""
 
 CLASS_WEIGHTS = {"fcn": "none", "segnet": "median", "unet": "median"}
-"""The class weights of each, by the names of `class_weights`."""
+"""The class weights of each recipe, as values of `class_weights`."""
 
 
 def apply_paper_recipe(name: str, recipe: Recipe, model: str, encoder: str | None, image_sizes: Sizes) -> Recipe:
@@ -125,7 +126,7 @@ def _segnet(model: str, encoder: str | None, image_sizes: Sizes) -> _Numbers:
 
 def _unet(model: str, encoder: str | None, image_sizes: Sizes) -> _Numbers:
     """Ronneberger, Fischer, Brox, MICCAI 2015, section 3: border weights with w0 = 10; section 3.1: shift and rotation,
-    gray values, elastic deformation by 10 pixels. How far gray values change is ours."""
+    gray values, elastic deformation by 10 pixels. The range of the gray values is ours."""
     return UNET_SOLVER, {"elastic": 10.0, "border_weight": 10.0, "rotate": True, "color": COLOR}
 
 
@@ -136,7 +137,7 @@ def _pixels(image_sizes: Sizes) -> float:
 
 
 def paper_remarks(name: str | None, config: RunConfig) -> list[str]:
-    """Return what a run by the recipe of the authors called `name`, or of their net, does otherwise than theirs."""
+    """Return remarks on how a run with the recipe called `name`, or with its net, differs from the authors'."""
     remarks, recipe = [], config.recipe
     if config.options.get("at_once") is True:
         remarks.append(

@@ -1,4 +1,4 @@
-"""Which pixels of a batch the loss looks at: one of each square or, of sparse labels, the labelled ones."""
+"""The pixels of a batch that the loss reads: one of each square, or for sparse labels, the labelled ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pixelwise.training.samples import Batch
 
 
 class PixelView(NamedTuple):
-    """Pixels of a batch: logits float32 (N, C, H, W), targets int64 (N, H, W) and, or none, border weights float32 (N,
-    H, W) and the target of the task's own channels (N, channels, H, W). `stands_for`: pixels that each is one of."""
+    """Pixels of a batch: logits float32 (N, C, H, W), targets int64 (N, H, W) and, optionally, border weights float32
+    (N, H, W) and the target of the task's own channels (N, channels, H, W). `stands_for`: how many pixels each one
+    represents."""
 
     logits: torch.Tensor
     targets: torch.Tensor
@@ -22,9 +23,8 @@ class PixelView(NamedTuple):
 
 
 def one_in_each_square(logits: torch.Tensor, batch: Batch, step: int, draw: torch.Generator) -> PixelView:
-    """Return one pixel of each square of `step` pixels, at a place in it that `draw` picks for all.
-
-    logits: of each square, (N, C, H // step, W // step).
+    """Return one pixel of each square of `step` x `step` pixels, at a place that `draw` picks for all squares. logits:
+    of each square, (N, C, H // step, W // step).
     """
     device = logits.device
     rows, columns = (_one_in(step, side, draw) for side in batch.targets.shape[1:])
@@ -38,8 +38,8 @@ def one_in_each_square(logits: torch.Tensor, batch: Batch, step: int, draw: torc
 
 
 def labelled_pixels(logits: torch.Tensor, batch: Batch, step: int, draw: torch.Generator, most: int) -> PixelView:
-    """Return the labelled pixels of a batch as a row of a single image, `most` of them that `draw` picks where there
-    are more.
+    """Return the labelled pixels of a batch as a row of a single image; if there are more than `most`, `draw` picks
+    `most` of them.
 
     logits: at every `step`-th row and column (see `UpsampledModel`).
     """
@@ -96,12 +96,12 @@ def logits_at(logits: torch.Tensor, places: torch.Tensor, step: int) -> torch.Te
 
 
 def _neighbours(index: torch.Tensor, step: int, side: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return the two squares between whose centres pixels lie, and the weight, (n, 1), of the second."""
+    """Return the two squares between whose centres each pixel lies, and the weight, (n, 1), of the second."""
     position = ((index + 0.5) / step - 0.5).clamp(0, side - 1)
     first = position.floor().long()
     return first, (first + 1).clamp(max=side - 1), (position - first)[:, None]
 
 
 def _one_in(step: int, side: int, draw: torch.Generator) -> slice:
-    """Return every `step`-th position of a side, from one of the first on that `draw` picks."""
+    """Return every `step`-th position of a side, from a random start in the first `step` that `draw` picks."""
     return slice(int(torch.randint(step, (), generator=draw)), side // step * step, step)

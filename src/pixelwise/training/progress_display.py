@@ -1,4 +1,4 @@
-"""What a person sees while a model trains, on standard error."""
+"""The progress of a training, shown on standard error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Display:
 
     def __init__(self, *, quiet: bool = False, wording: Callable[[str], str] = str) -> None:
         self.wording = wording
-        """Puts what messages say of options into the words of who reads them."""
+        """Translates the names of options in messages for the reader."""
         self._console = Console(file=sys.stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
         self._bar: Progress | None = None
         self._notebook_bar: NotebookBar | None = None
@@ -41,8 +41,8 @@ class Display:
         self._console.print(escape_controls(self.wording(text)), soft_wrap=True)
 
     def start(self, recipe: Recipe, done: int, train_images: int, task: Task) -> None:
-        """Open the bar of a run by `recipe` on `train_images` images, of which `done` steps are done, validated by the
-        measure of `task`."""
+        """Open the bar of a run with `recipe` on `train_images` images. `done` steps are done; the score is the measure
+        of `task`."""
         self._measured, self._name = f"val_{task.measure}", task.measure_name
         self._recipe, self._train_images = recipe, train_images
         self._score = "-"
@@ -58,7 +58,7 @@ class Display:
             )
 
     def step(self, progress: TrainingProgress, loss: float) -> None:
-        """Show a step that was taken."""
+        """Show a finished step."""
         now = time.perf_counter()
         if self._notebook_bar is not None:
             text = f"{progress.step:,} of {quantity(self._recipe.steps, 'step')}, loss {loss:.3f}"
@@ -91,7 +91,7 @@ class Display:
         self._window_start, self._window_step = now, progress.step
 
     def _rate(self, step: int, now: float) -> float:
-        """Return the images/s since the last validation."""
+        """Return the images per second since the last validation."""
         images = count_crops(self._recipe, step) - count_crops(self._recipe, self._window_step)
         return images / (now - self._window_start)
 
@@ -113,8 +113,8 @@ class Display:
 
 
 def _columns(width: int, measure: str) -> Iterator[ProgressColumn]:
-    """Yield what fits into a line of `width` characters: in 80 neither the rate nor the time that has passed, in 60 no
-    bar either."""
+    """Yield the columns that fit into a line of `width` characters: in 80 without rate and elapsed time, in 60 also
+    without a bar."""
     is_wide, is_narrow = width >= WIDE, width < MEDIUM
     yield TextColumn("epoch {task.fields[epoch]}")
     if not is_narrow:
@@ -131,7 +131,7 @@ def _columns(width: int, measure: str) -> Iterator[ProgressColumn]:
 
 
 def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:
-    """Return what is about to be trained: the net, the images and the length."""
+    """Describe a run before it starts: the net, the images and the length."""
     recipe = config.recipe
     encoder = f" on {config.encoder}" if config.encoder else ""
     epochs = count_crops(recipe, recipe.steps) / train_images
@@ -144,10 +144,10 @@ def describe_run(config: RunConfig, train_images: int, val_images: int) -> str:
 
 
 def score_lines(metrics: dict[str, Any], task: Task) -> list[str]:
-    """Return the score of a run with its interval, and what is to be said of it."""
+    """Return the score of a run with its interval, and remarks on it."""
     score = metrics.get(task.measure)
     if score is None:
-        return ["nothing was measured: there are no labelled images beside those for training"]
+        return ["nothing was measured: all labelled images are used for training"]
     bounds = metrics.get("intervals", {}).get(task.measure)
     interval = "no interval" if bounds is None else f"95 % interval {bounds[0]:.3f} to {bounds[1]:.3f}"
     images = f"{interval}, {quantity(metrics['images'], 'image')}"

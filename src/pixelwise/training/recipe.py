@@ -1,4 +1,4 @@
-"""`Recipe`: every number of a training, validated whenever it changes, stored in `config.yaml`."""
+"""`Recipe`: every number of a training. It is validated on each change, and stored in `config.yaml`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixelwise.nn.augment.color import ColorRanges
 from pixelwise.nn.losses.cross_entropy import Reduction
 
 RECIPE_VERSION = 3
-"""Version 1 had no version. A field that says "since version n" is in no recipe of an earlier one."""
+"""Recipes of version 1 state no version. A field "since version n" is missing in earlier recipes."""
 
 Fraction = Annotated[float, pydantic.Field(ge=0, le=1)]
 _BelowOne = Annotated[float, pydantic.Field(ge=0, lt=1)]
@@ -24,12 +24,12 @@ _Same = TypeVar("_Same", bound="Strict")
 
 
 class Strict(pydantic.BaseModel):
-    """Values that never change, without unknown fields and without infinities."""
+    """An immutable set of values, without unknown fields and infinities."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def replace(self: _Same, **changes: object) -> _Same:
-        """Return a copy with other values, all of them validated.
+        """Return a copy with changed values, all of them validated.
 
         Raises
         ------
@@ -50,7 +50,7 @@ class Strict(pydantic.BaseModel):
 
 
 class Length(Strict):
-    """The numbers of a `Recipe` that depend on how long the run is."""
+    """The numbers of a `Recipe` that depend on the length of the run."""
 
     steps: pydantic.PositiveInt
     warmup_steps: pydantic.NonNegativeInt
@@ -60,7 +60,7 @@ class Length(Strict):
 
 
 class Recipe(Strict):
-    """Every number that a training reads. Sizes are (height, width) in pixels.
+    """All numbers that a training reads. Sizes are (height, width) in pixels.
 
     The default of a field is the value that runs had before the field existed, so that a stored recipe keeps its
     meaning. Defaults therefore never change, and planning sets every field.
@@ -73,12 +73,12 @@ class Recipe(Strict):
     scale: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
     """Least and largest magnification of the image in a crop."""
     flip_probability: Fraction = 0.5
-    """Since version 2. Of flipping a crop left to right."""
+    """Since version 2. Probability of flipping a crop left to right."""
     fill: tuple[_Channel, _Channel, _Channel] = (124, 116, 104)
     """Since version 2. Colour around an image that is smaller than the crop: the mean of ImageNet. Repeated for more
     channels."""
     color: Annotated[float, pydantic.Field(ge=0, le=3)]
-    """Strength of the photometric augmentation: a factor on `color_ranges`."""
+    """Strength of the photometric augmentation, a factor on `color_ranges`."""
     color_ranges: ColorRanges = ColorRanges(brightness=0.3, saturation=0.3, contrast=0.2, white_balance=0.06, gamma=0.2)
     """Since version 2."""
     rotate: bool = False
@@ -101,11 +101,11 @@ class Recipe(Strict):
 
     # Optimiser and schedule
     steps: pydantic.PositiveInt
-    """Of the whole run."""
+    """Steps of the whole run."""
     warmup_steps: pydantic.NonNegativeInt
     optimizer: Literal["adamw", "sgd"] = "adamw"
     momentum: _BelowOne = 0.0
-    """Of SGD."""
+    """Momentum of SGD."""
     betas: tuple[_BelowOne, _BelowOne] = (0.9, 0.999)
     """Since version 2. Of AdamW."""
     epsilon: pydantic.PositiveFloat = 1e-8
@@ -113,7 +113,7 @@ class Recipe(Strict):
     schedule: Literal["cosine", "constant"] = "cosine"
     learning_rate: pydantic.PositiveFloat
     final_rate: Fraction = 0.25
-    """Since version 2. Learning rate at the end of the cosine schedule, over that at its start."""
+    """Since version 2. Learning rate at the end of the cosine schedule, relative to that at its start."""
     bias_factor: pydantic.PositiveFloat = 1.0
     """Factor on the learning rate of biases. The shift of a batch norm is no bias."""
     encoder_factor: pydantic.PositiveFloat
@@ -121,58 +121,60 @@ class Recipe(Strict):
     frozen_stride: pydantic.NonNegativeInt = 0
     """The encoder's stages up to this stride are frozen; 0 for none."""
     weight_decay: pydantic.NonNegativeFloat
-    """Of kernels and matrices; biases do not decay."""
+    """Weight decay of kernels and matrices; biases do not decay."""
     norm_decay: Literal["none", "scale", "both"] = "none"
-    """Which parameters of a batch norm decay, too."""
+    """Parameters of batch norms that decay, too."""
     ema_decay: _BelowOne
-    """Of the moving average of the weights."""
+    """Decay of the moving average of the weights."""
 
     # Loss
     loss: str = "cross_entropy"
     """Since version 2. A name in `LOSSES`, or the import path `module:attribute` of a function."""
     reduction: Reduction
     loss_step: pydantic.PositiveInt = 1
-    """The loss reads one pixel of each square of this side, where the model's logits are up-sampled."""
+    """For models with up-sampled logits: the loss reads one pixel of each square of this side."""
     class_weights: tuple[pydantic.NonNegativeFloat, ...]
     label_points: pydantic.NonNegativeInt = 0
-    """Since version 3. Above 0 labels are sparse: crops are drawn where labels are, no scaling drops a labelled pixel,
-    and the loss is taken at the labelled pixels themselves, at most so many a step."""
+    """Since version 3. Above 0, labels are sparse: crops are placed on labels, resizing drops no labelled pixel, and
+    the loss is taken at the labelled pixels, at most this many a step."""
     border_weight: pydantic.NonNegativeFloat = 0.0
-    """w0 of U-Net's border weights, which are added to the class weights; 0 for none."""
+    """w0 of U-Net's border weights, which are added to the class weights; 0 for no border weights."""
     border_sigma: pydantic.PositiveFloat = 5.0
     """Since version 2. Sigma of the border weights, in pixels."""
     border_reach: pydantic.PositiveFloat = 5.0
     """Since version 2. Border weights look for objects up to this many sigmas away."""
     heat_weight: pydantic.NonNegativeFloat = 0.0
-    """Weight of the error of the centres' heat, beside the loss of the classes."""
+    """Weight of the loss of the centres' heat, relative to the loss of the classes."""
     offset_weight: pydantic.NonNegativeFloat = 0.0
-    """Weight of an error of one pixel in the offsets to the centres."""
+    """Weight of the loss of the offsets to the centres, for an error of one pixel."""
     heat_width: pydantic.PositiveFloat = 0.35
-    """Standard deviation of the heat, over the radius of a disc of the object's area."""
+    """Standard deviation of the heat, relative to the radius of a disc of the object's area."""
     offset_unit: pydantic.PositiveFloat = 16.0
-    """Pixels in one unit of the model's offsets, which makes offsets about as large as class scores."""
+    """Pixels per unit of the model's offsets, so that offsets are about as large as class scores."""
 
-    # Self-training: a model in training labels what it is sure of on its training images, and learns from that too
+    # Self-training: a model in training labels its training images where it is certain, and learns from that, too
     pseudo_rounds: tuple[_BelowOne, ...] = ()
-    """Since version 3. The shares of the steps after which pseudo-labels are made anew, rising; none for no
+    """Since version 3. The shares of the run after which pseudo-labels are computed, ascending; empty for no
     self-training."""
     pseudo_weight: pydantic.NonNegativeFloat = 0.0
-    """Since version 3. Weight of the loss of pseudo-labels, beside that of labels."""
+    """Since version 3. Weight of the loss on pseudo-labels, relative to that on labels."""
     pseudo_points: pydantic.PositiveInt = 16384
-    """Since version 3. Pixels of a step that are drawn; the loss of pseudo-labels is taken at those that have one."""
+    """Since version 3. Random pixels per step; the loss on pseudo-labels is taken at those that have one."""
     pseudo_images: pydantic.NonNegativeInt = 0
-    """Since version 3. Training images that get pseudo-labels, at most."""
+    """Since version 3. The most training images that get pseudo-labels."""
     confidence: tuple[Fraction, Fraction] = (0.5, 0.9)
-    """Since version 3. Least and enough: a pixel below the first has no pseudo-label, one above the second has."""
+    """Since version 3. A pixel with a confidence below the first value gets no pseudo-label, one above the second
+    always does."""
     confident_share: Fraction = 0.5
-    """Since version 3. Between the two, so large a share of the pixels of each predicted class has one, the surest."""
+    """Since version 3. Between the two confidences, this share of the pixels of each predicted class gets one, the most
+    certain first."""
     pseudo_adjustment: Fraction = 0.5
-    """Since version 3. Strength of the logit adjustment of pseudo-labels: the share of the class weights that it
-    corrects."""
+    """Since version 3. Strength of the logit adjustment for pseudo-labels: the share of the class weights that is
+    corrected."""
     unlabelled_share: Fraction = 0.0
-    """Since version 3. Share of crops from images without labels, once these have pseudo-labels."""
+    """Since version 3. Share of crops from images without labels, after these got pseudo-labels."""
 
-    # Grouping of pixels into objects: before the fit to the validation images, and what the fit tries
+    # Grouping of pixels into objects: the values before the fit to the validation images, and those that the fit tries
     radius: pydantic.PositiveInt = 5
     least_heat: float = 0.3
     """Since version 2."""
@@ -183,48 +185,48 @@ class Recipe(Strict):
     """Since version 3."""
     least_areas: _Sizes = (4, 8, 16, 32)
     grouping_rounds: pydantic.PositiveInt = 2
-    """Since version 3. How often the fit goes through the numbers, while that helps."""
+    """Since version 3. The most rounds of the fit over all parameters; it ends earlier if a round does not help."""
     grouping_pixels: pydantic.PositiveInt = 4_000_000
-    """Since version 3. Pixels of validation images from which on the fit looks at no further image."""
+    """Since version 3. The fit reads validation images until they have this many pixels."""
     grouping_images: pydantic.NonNegativeInt = 0
-    """Since version 3. Training images, at even distances, that the grouping is fitted to beside validation images that
-    are fewer than `choosing_images`."""
+    """Since version 3. The number of training images, evenly spaced, that the grouping is fitted to in addition to the
+    validation images, if these are fewer than `choosing_images`."""
     coarse_radius: pydantic.PositiveInt = 4
-    """Since version 3. Where all radii are at least twice this number, the fit looks at every n-th row and column, such
-    that the smallest radius is still this many pixels: large objects take no more time than small ones."""
+    """Since version 3. If all radii are at least twice this number, the fit reads only every n-th row and column, with
+    n such that the smallest radius is still this many pixels. Large objects then take no more time than small ones."""
 
-    # Class bias: what its fit to the validation images reads and tries
+    # Class bias: what the fit to the validation images reads and tries
     bias_images: pydantic.PositiveInt = 64
-    """Since version 3. Images, at even distances, that the class bias and the grouping are fitted to. More take longer
-    to predict than they add."""
+    """Since version 3. The number of images, evenly spaced, that the class bias and the grouping are fitted to. More
+    are not worth the time of predicting them."""
     bias_values: pydantic.PositiveInt = 8_000_000
-    """Since version 3. Logits that the fit reads at most: those of every n-th row and column."""
+    """Since version 3. The most logits that the fit reads, from every n-th row and column."""
     bias_shares: _Shares = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    """Since version 3. Strengths of the logit adjustment that are tried first, from the class weights as trained to
-    none of them."""
+    """Since version 3. Strengths of the logit adjustment that are tried first: 0 keeps the effect of the class weights,
+    1 removes it."""
     bias_reach: pydantic.NonNegativeFloat = 0.8
-    """Since version 3. How far the bias of one class may then move, up or down. What is fitted to one street of CamVid
-    helps on another up to here, and no further (docs/experiments/trials.md)."""
+    """Since version 3. How far the bias of each class may then move, up or down. Up to this distance a fit to one
+    street of CamVid also helps on another (docs/experiments/trials.md)."""
     bias_candidates: pydantic.PositiveInt = 17
-    """Since version 3. Values within that reach that are tried."""
+    """Since version 3. The number of values that are tried within this distance."""
     bias_rounds: pydantic.PositiveInt = 3
-    """Since version 3. How often the fit goes through the classes, while that helps."""
+    """Since version 3. The most rounds of the fit over all classes; it ends earlier if a round does not help."""
     bias_least_gain: pydantic.NonNegativeFloat = 1e-4
-    """Since version 3. By how much the mean IoU must rise for a class to move."""
+    """Since version 3. The least gain in mean IoU for which the bias of a class is moved."""
 
     # Validation and prediction
     evaluations: pydantic.NonNegativeInt
-    """Number of validations, which choose the best weights. With 0 the last weights are kept."""
+    """Number of validations, which choose the best weights. With 0 the last weights are stored."""
     choosing_images: pydantic.NonNegativeInt = 0
-    """Since version 3. Validation images from which on their score chooses the weights. The last weights are kept where
-    there are fewer: the score of a handful says little of others."""
+    """Since version 3. The score on the validation images chooses the weights only if there are at least this many.
+    Otherwise the last weights are stored: the score of a handful of images tells little about others."""
     calibrated: bool = True
-    """Whether a bias of the classes' logits is fitted to the validation images at the end."""
+    """Whether a class bias is fitted to the validation images at the end."""
     bias_pixels: pydantic.NonNegativeInt = 0
-    """Since version 3. A class with fewer labelled validation pixels gets no bias of its own, but the logit adjustment
-    alone."""
+    """Since version 3. A class with fewer labelled validation pixels gets only the logit adjustment, and no bias of its
+    own."""
     magnifications: Annotated[tuple[_TestScale, ...], pydantic.Field(min_length=1)] = (1.0,)
-    """Test-time scales: logits are averaged over them."""
+    """Test-time scales, over which logits are averaged."""
     mirrored: bool = False
     """Flip TTA: whether logits are averaged with those of the image flipped left to right."""
     tile: _Side
@@ -232,10 +234,10 @@ class Recipe(Strict):
 
     # Length
     crops: pydantic.PositiveInt | None = None
-    """Crops of the whole run, where whole batches would have more: the steps share them in proportion."""
+    """Crops of the whole run, if full batches would have more; the steps then share them in proportion."""
     earlier: tuple[Length, ...] = ()
-    """Lengths that the run had before it was extended, the first one first. Each part follows the schedule of the
-    length at which it was trained."""
+    """Lengths that the run had before it was extended, in order. Each part follows the schedule of the length at which
+    it was trained."""
 
     @property
     def flip_axes(self) -> tuple[int, ...]:

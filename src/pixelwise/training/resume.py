@@ -1,4 +1,4 @@
-"""Going on with a run, or repeating one: what is typed beside `resume=True` or `config` takes effect or is an error."""
+"""Resuming or repeating a run. Options given with `resume=True` or `config` take effect or are an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.schedule import count_crops, extend
 
 NET = ("task", "model", "encoder", "width", "model_options", "pretrained", "recipe")
-"""What a config.yaml settles and nothing typed beside it changes."""
+"""Options that a config.yaml determines, and that cannot be changed."""
 TRAINING = (
     "seed",
     "start_from",
@@ -45,16 +45,15 @@ TRAINING = (
     "metrics",
     "folds",
 )
-"""What a run keeps, and what another run by its config.yaml may have otherwise."""
+"""Options that a resumed run keeps, and that another run from its config.yaml may change."""
 
 
 PATHS = ("start_from", "encoder_weights")
 
 
 def resume_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> RunConfig:
-    """Return the configuration of the run to go on with, with more steps where `epochs` asks for more.
-
-    Raises `RunError` for other data, and for an option that is not what the run was started with.
+    """Return the configuration of the run to resume, with more steps if `epochs` asks for them. Raises `RunError` for
+    other data, and for an option with another value than the run was started with.
     """
     config = RunConfig.load(run.config)
     if config.fingerprint != fingerprint(dataset):
@@ -70,10 +69,10 @@ def resume_config(run: RunDirectory, dataset: Dataset, options: TrainOptions) ->
 
 
 def inherit_options(options: TrainOptions, config: RunConfig, names: Sequence[str]) -> TrainOptions:
-    """Return the options for a run that follows the one of `config`, as the next fold or stage does: those called
-    `names`, and the length, are the stored ones where nothing is typed."""
+    """Return the options for a run that follows the run of `config`, such as the next fold or stage: those in `names`,
+    and the length, are taken from it where they are not given."""
     stored = {name: _stored(config, name) for name in names}
-    if "class_weights" in stored:  # not the default, which is that of the recipe
+    if "class_weights" in stored:  # not the option's default, which depends on the recipe
         stored["class_weights"] = config.asked.get("class_weights")
     if "freeze_through" in stored:
         stored["freeze_through"] = config.asked.get("freeze_through")
@@ -89,8 +88,8 @@ def inherit_options(options: TrainOptions, config: RunConfig, names: Sequence[st
 
 
 def require_same(run: RunDirectory, config: RunConfig, options: TrainOptions, *, may_extend: bool = True) -> None:
-    """Raise `RunError` for an option that is not what the run was started with; `epochs` may be another one where the
-    run can be extended."""
+    """Raise `RunError` for an option with another value than the run was started with; `epochs` may differ if the run
+    can be extended."""
     _refuse_others(run.path, config, options, (*NET, *TRAINING), "start a new run in another `out`")
     stored = {name: config.asked.get(name) for name in ("minutes", "epochs")}
     if stored["epochs"] is None and stored["minutes"] is None:
@@ -120,10 +119,9 @@ def _extend_run(run: RunDirectory, config: RunConfig, train_images: int, epochs:
 
 
 def repeat_config(run: RunDirectory, dataset: Dataset, check_result: CheckResult, options: TrainOptions) -> RunConfig:
-    """Return the configuration of `config` for these data, with what else was typed in place of its own; its steps
-    are the file's.
-
-    Raises `OptionError` for data with other classes, and `RunError` for an option that asks for another net.
+    """Return the configuration in the file `config` for these data. Other options that are given replace its values;
+    the steps are the file's. Raises `OptionError` for data with other classes, and `RunError` for an option that
+    changes the net.
     """
     file = Path(str(options.config))
     config = RunConfig.load(file)
@@ -145,7 +143,7 @@ def repeat_config(run: RunDirectory, dataset: Dataset, check_result: CheckResult
     update["labels"] = hash_label_values(dataset)
     update |= {"asked": asked, "skip_bad": options.skip_bad}
     update |= {name: getattr(options, name) for name in ("seed", "metrics") if getattr(options, name) is not None}
-    if options.start_from is not None or options.encoder_weights is not None:  # in place of what the run started from
+    if options.start_from is not None or options.encoder_weights is not None:  # replace what the run started from
         update |= _start(options)
     pretrained = bool(update.get("pretrained", config.pretrained))
     require_pretrained(options.freeze_through, config.encoder, pretrained=pretrained)
@@ -153,7 +151,7 @@ def repeat_config(run: RunDirectory, dataset: Dataset, check_result: CheckResult
 
 
 def _start(options: TrainOptions) -> dict[str, Any]:
-    """Return the fields of a configuration that say what a run starts from."""
+    """Return the fields of a configuration that define the initial weights."""
     file = options.encoder_weights and options.encoder_weights.resolve()
     return {
         "start_from": options.start_from and str(options.start_from),
@@ -165,7 +163,7 @@ def _start(options: TrainOptions) -> dict[str, Any]:
 
 
 def use_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Dataset:
-    """Return the data set in the bands of a configuration. Raises `RunError` where others were asked for."""
+    """Return the data set with the bands of a configuration. Raises `RunError` if it was opened with others."""
     if dataset.bands is not None and (config.bands is None or dataset.bands.numbers != config.bands.numbers):
         stored = "red, green and blue" if config.bands is None else ",".join(map(str, config.bands.numbers))
         asked = ",".join(map(str, dataset.bands.numbers))
@@ -175,7 +173,7 @@ def use_stored_bands(dataset: Dataset, config: RunConfig, where: Path) -> Datase
 
 
 def _refuse_others(where: Path, config: RunConfig, options: TrainOptions, names: tuple[str, ...], other: str) -> None:
-    """Raise `RunError` for the first of the options called `names` that is given and not as in `config`."""
+    """Raise `RunError` for the first of the options in `names` that is given with another value than in `config`."""
     for name in names:
         asked, stored = getattr(options, name), _stored(config, name)
         if name == "model_options" and asked is not None:
@@ -202,5 +200,5 @@ def _stored(config: RunConfig, name: str) -> object:
 
 
 def _repeatable(config: RunConfig) -> dict[str, Any]:
-    """Return what two runs by one configuration share."""
+    """Return the part of a configuration that two runs from it share."""
     return config.model_dump(exclude={"version", "data", "fingerprint", "labels", "command", "skip_bad"})

@@ -97,10 +97,10 @@ def train(
     quiet: bool = False,
     wording: Callable[[str], str] = str,
 ) -> Run:
-    """Train a model, and fill a directory: weights, model.onnx, metrics, history and report.
+    """Train a model, and write a run directory: weights, model.onnx, metrics, history and report.
 
-    Ctrl-C, and SIGTERM, save a checkpoint after the step under way; a second one ends at once. One process at a time
-    trains in a directory.
+    Ctrl-C or SIGTERM saves a checkpoint after the current step and stops; a second one stops at once. Only one process
+    at a time can train in a directory.
 
     Parameters
     ----------
@@ -109,78 +109,81 @@ def train(
     out
         The run directory: new or empty, unless `resume` or `overwrite` is given.
     task
-        `"semantic"` (default), a class for each pixel; `"instance"`, the objects, too; `"panoptic"`, an object for each
-        pixel of a class with objects, and a class for each other; or the name of a registered task.
+        `"semantic"` (default), a class for each pixel; `"instance"`, also the objects; `"panoptic"`, an object for each
+        pixel of a class with objects, and a class for every other pixel; or the name of a registered task.
     model
         A name, as `pixelwise models` lists it, by default `"fpn"`; or a function `(num_classes, in_channels) ->
-        nn.Module` (see `pixelwise.nn.models`). The run stores its import path; one that cannot be imported has to be
-        passed again to go on.
+        nn.Module` (see `pixelwise.nn.models`). The run stores its import path. A function that cannot be imported must
+        be passed again to resume.
     encoder
         As `pixelwise encoders` lists it; the model's own by default.
     width
-        Factor on the model's channels, where it has one.
+        Factor on the channels of a model that has this option.
     model_options
-        Keywords that only this model takes, such as `{"output_stride": 8}`, or pairs `"output_stride=8"`.
+        Options of this model only, such as `{"output_stride": 8}`, or pairs `"output_stride=8"`.
     minutes
-        Wall time of everything: training, export and report. 10 where `epochs` is not given, either. Stages, and the
-        trainings of a cross-validation, share it.
+        Wall-clock time of training, export and report together. 10 if neither `minutes` nor `epochs` is given. Stages,
+        and the trainings of a cross-validation, share it.
     epochs
-        Passes over the training images, of each stage and of each training of a cross-validation.
+        Passes over the training images, in each stage and in each training of a cross-validation.
     seed
-        Every random draw follows from it. 0 by default.
+        Seed of all random draws, by default 0.
     resume
-        Go on with a run that was stopped, to the same result, bit for bit on a CPU. More `epochs` extend it.
+        Continue a run that was stopped, with the same result as without the stop (bit for bit on a CPU). More `epochs`
+        extend it.
     overwrite
-        Remove the run that is in `out` first, once the data are opened.
+        Remove the run in `out` first, after the data were opened.
     start_from
-        A run whose weights to start from, also of another model of the same family as far as they fit.
+        A run to take the initial weights from; of another model of the same family, those that fit are taken.
     config
-        A config.yaml whose run to repeat, with what else is given in place of its own.
+        A config.yaml whose run is repeated. Other options that are given replace its values.
     pretrained
         Whether the encoder starts from ImageNet weights. True by default.
     encoder_weights
-        A file that the encoder starts from instead: a state dict (.safetensors, or .pth of tensors alone) of the
-        encoder in the layout of torchvision or timm.
+        A file with the initial weights of the encoder instead: a state dict (.safetensors, or .pth of tensors alone) of
+        the encoder in the layout of torchvision or timm.
     device
-        What trains: `"cpu"`, `"cuda"` (the first GPU, or under `torchrun` one for each process), `"cuda:1"`, `"mps"`,
-        or `"auto"` (default), the best that there is.
+        The device: `"cpu"`, `"cuda"` (the first GPU, or under `torchrun` one for each process), `"cuda:1"`, `"mps"`, or
+        `"auto"` (default), the best available.
     freeze_through
-        Stride up to which the stages of the encoder are frozen, 0 for none. By default all of a pretrained encoder, but
-        none of an FCN's, which is fine-tuned.
+        Stride up to which the stages of the encoder are frozen, 0 for none. By default all stages of a pretrained
+        encoder, but none of an FCN's, which is fine-tuned.
     recipe
-        Train as the authors of a classic did. `class_weights`, `reduction`, `border_weight` and `elastic` override it.
+        Train with the recipe of the authors of a classic. `class_weights`, `reduction`, `border_weight` and `elastic`
+        override it.
     loss
         Loss of the classes: a name in `pixelwise.nn.losses.LOSSES`, by default `"cross_entropy"`; or a function (see
-        `pixelwise.nn.losses.Loss`), stored as a `model` is.
+        `pixelwise.nn.losses.Loss`), stored in the same way as a `model`.
     class_weights
-        How far rare classes count more: not, softened (default), or by median-frequency balancing.
+        How much more rare classes weigh: not more, softened (default), or by median-frequency balancing.
     reduction
-        What the sum of the pixels' losses is divided by: their weight (`"mean"`, default), nothing, or their number.
+        Divisor of the sum of pixel losses: the sum of their weights (`"mean"`, default), 1 (`"sum"`), or their number
+        (`"pixels"`).
     border_weight
         w0 of U-Net's weights between touching objects. 0 by default.
     elastic
         Standard deviation of elastic deformation in pixels. 0 by default.
     rotate
-        For orientation-free images: crops are rotated by multiples of 90 degrees, and predictions averaged with those
-        of the image upside down.
+        For orientation-free images: crops are rotated by multiples of 90 degrees, and predictions are averaged with
+        those of the image flipped upside down.
     augmentations
         Names of further augmentations, in the order in which they are applied (see `register_augmentation`).
     stages
-        Train an FCN from the coarsest on, each stage from the weights of the last.
+        Train FCN-32s, FCN-16s and FCN-8s in turn up to `model`, each from the weights of the one before.
     skip_bad
-        Leave out images that would spoil the training.
+        Leave out images with problems that would spoil the training.
     folds
-        For sets too small to split: the number of parts for cross-validation. A model is trained on all parts
-        but one, for each part, and measured on that part; the model of the run is trained on all images.
+        For sets too small to split: the number of parts for cross-validation. For each part, a model is trained on the
+        others and measured on it. The final model is trained on all images.
     metrics
-        Names of further metrics of the model file, which stand in metrics.json and the report (see `register_metric`).
+        Names of further metrics of the model file for metrics.json and the report (see `register_metric`).
     callbacks
-        Objects that are told the start, each step, each validation and the end (see
+        Objects whose methods are called at the start, after each step and each validation, and at the end (see
         `pixelwise.training.callbacks.Callback`).
     quiet
         Print nothing.
     wording
-        Puts messages into other words: they name options as Python in backticks.
+        Translates messages, in which options have their Python names in backticks.
 
     Returns
     -------
@@ -190,7 +193,7 @@ def train(
     Raises
     ------
     DataError
-        The data would spoil the training.
+        The data have problems that would spoil the training.
     MissingDependencyError
         This torch was built without the `device`.
     OptionError
@@ -198,7 +201,7 @@ def train(
     OutputError
         `out` is taken or cannot be written.
     RunError
-        A run to `resume` has other data or another model, or another process is training it.
+        The run to `resume` belongs to other data or another model, or another process is training it.
 
     Examples
     --------
@@ -248,7 +251,7 @@ def train(
         has_lock = not is_first or stack.enter_context(run.locked(new=is_new))
         display = stack.enter_context(Display(quiet=quiet or not is_first, wording=wording))
         if not has_lock:
-            display.message("note: this file system has no locks: see to it that nobody trains this run twice at once")
+            display.message("note: this file system has no locks: make sure that only one process trains this run")
         if resume and not run.has_begun:
             display.message("nothing was saved yet: starting from the beginning")
         if overwrite and is_first:
@@ -270,7 +273,7 @@ def _train(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: 
 
 
 def _check_directory(run: RunDirectory, options: TrainOptions, *, is_first: bool) -> None:
-    """Raise an error where the directory is taken, or holds a run that does not go on with these options."""
+    """Raise an error if the directory is taken, or holds a run that cannot be resumed with these options."""
     if options.resume:
         run.require_started()
     if is_first:
@@ -292,7 +295,7 @@ def _check_directory(run: RunDirectory, options: TrainOptions, *, is_first: bool
 
 
 def _open_data(data: Dataset | str | Path, run: RunDirectory, options: TrainOptions) -> Dataset:
-    """Return the data set, with the bands and value range of the run that goes on or is repeated."""
+    """Return the data set, with the bands and value range of a run that is resumed or repeated."""
     dataset = data if isinstance(data, Dataset) else open_dataset(data)
     paths = {
         "out": run.path,

@@ -1,4 +1,4 @@
-"""Where the files of a run lie, and how far a run directory is."""
+"""The files of a run directory, and the state of the run."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from pixelwise.core.temporary_files import is_temporary, remove_leftovers
 from pixelwise.training.config import RunConfig
 
 LOCK = ".train.lock"
-"""The file that the process holds which trains in a run directory."""
+"""The lock file of the process that trains in a run directory."""
 STAGES = "stages"
-"""The folder of the runs of a training in stages before the last."""
+"""The folder with the runs of all stages but the last."""
 FOLDS = "folds"
-"""The folder of the runs of a cross-validation."""
+"""The folder with the runs of a cross-validation."""
 
 History = list[dict[str, float | int | None]]
-"""Rows of a training's course, by what `history.csv` calls their columns."""
+"""Rows of the history of a training, by the columns of `history.csv`."""
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The directory that `train` fills."""
+    """The directory that `train` writes."""
 
     path: Path
 
@@ -54,12 +54,12 @@ class RunDirectory:
 
     @property
     def draft(self) -> Path:
-        """The model file until its class bias is known."""
+        """The model file before its class bias is fitted."""
         return self.path / "draft.onnx"
 
     @property
     def halves(self) -> tuple[Path, Path]:
-        """Model files with what is fitted on one half of the validation images, to score the other."""
+        """Model files fitted on one half of the validation images, to score the other half."""
         return self.path / "half0.onnx", self.path / "half1.onnx"
 
     @property
@@ -80,7 +80,7 @@ class RunDirectory:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has come to its end: the report is written last."""
+        """Whether the run is finished; the report is written last."""
         return self.report.is_file()
 
     def fold(self, number: int) -> RunDirectory:
@@ -89,7 +89,7 @@ class RunDirectory:
 
     @property
     def is_folded(self) -> bool:
-        """Whether it was trained with a cross-validation."""
+        """Whether the run is a cross-validation."""
         return (self.path / FOLDS).is_dir()
 
     @property
@@ -98,7 +98,7 @@ class RunDirectory:
         return (self.path / STAGES).is_dir()
 
     def begin(self, config: RunConfig) -> None:
-        """Store what the run is to do; where that is not what is stored, it is not finished any more."""
+        """Store the configuration of the run. If it differs from the stored one, the run is no longer finished."""
         if self.config.is_file():
             if RunConfig.load(self.config) == config:
                 return
@@ -106,15 +106,16 @@ class RunDirectory:
         config.save(self.config)
 
     def require_free(self) -> None:
-        """Raise `OutputError` if something is there that a new run would overwrite, and `RunError` if another process
-        is training there."""
+        """Raise `OutputError` if a new run would overwrite something, and `RunError` if another process is training
+        there."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(self.path, "a file", "a directory to make", "Choose another `out`.")
         self.require_idle()
         self._require_empty()
 
     def require_removable(self) -> None:
-        """Raise `OutputError` if something else than a run is there, and `RunError` if another process is training."""
+        """Raise `OutputError` if the directory holds something other than a run, and `RunError` if another process is
+        training."""
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(self.path, "a file", "a directory to make", "Choose another `out`.")
         self.require_idle()
@@ -122,7 +123,7 @@ class RunDirectory:
             self._require_empty()
 
     def remove(self) -> None:
-        """Remove the files of a run; others stay."""
+        """Remove the files of a run; other files stay."""
         files = (self.config, self.weights, self.model, self.metrics, self.history, self.report)
         for file in files:
             file.unlink(missing_ok=True)
@@ -143,12 +144,10 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def locked(self, *, new: bool) -> Iterator[bool]:
-        """Keep other trainings out of the directory meanwhile, also those of other machines; yield whether that can be
-        done on this file system. Readers need no lock.
-
-        The directory is made where it is missing, and removed again where nothing came into it. Raises `RunError` where
-        another process is training there, and `OutputError` where the directory cannot be made, or is not free for a
-        `new` run.
+        """Lock the directory against other trainings, also on other machines, within the context; yield whether this
+        file system has locks. Readers need no lock. A missing directory is created, and removed again if it stays
+        empty. Raises `RunError` if another process is training there, and `OutputError` if the directory cannot be
+        created, or is not free for a `new` run.
         """
         missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         lock = LockFile(self.path / LOCK)
@@ -164,7 +163,7 @@ class RunDirectory:
         finally:
             lock.release()
             for folder in missing:
-                with contextlib.suppress(OSError):  # it holds something
+                with contextlib.suppress(OSError):  # it is not empty
                     folder.rmdir()
 
     @property
@@ -173,8 +172,8 @@ class RunDirectory:
         return self.config.is_file() or self.is_folded or self.is_staged
 
     def require_started(self) -> None:
-        """Raise `RunError` if no run was ever started here: a directory of hidden files is left of one that was stopped
-        before its plan was stored."""
+        """Raise `RunError` if no run was started here. A directory with only hidden files is left by a run that was
+        stopped before its configuration was stored."""
         if self.has_begun or (self.path.is_dir() and all(path.name[0] == "." for path in self.path.iterdir())):
             return
         problem_text = "no config.yaml" if self.path.is_dir() else "no such directory"
@@ -191,10 +190,12 @@ class RunDirectory:
     def _busy(self, lock: LockFile) -> RunError:
         holder = lock.holder()
         remedy = "Wait until it ends, or stop it: it saves a checkpoint, and `resume=True` goes on from there."
-        return RunError(self.path, f"a run that is being trained by {holder}", "one that nobody is training", remedy)
+        return RunError(
+            self.path, f"a run that is being trained by {holder}", "one that no process is training", remedy
+        )
 
     def require_weights(self) -> None:
-        """Raise `RunError` if there are no weights to go on from."""
+        """Raise `RunError` if there are no weights to start from."""
         if not (self.config.is_file() and self.weights.is_file()):
             remedy = "Name the directory that `pixelwise train` filled."
             raise RunError(self.path, "no config.yaml with weights.safetensors", "a run directory", remedy)
@@ -214,7 +215,7 @@ class RunDirectory:
         write_text(self.metrics, json.dumps(metrics, indent=2, ensure_ascii=False) + "\n")
 
     def read_metrics(self) -> dict[str, Any]:
-        """Return what `metrics.json` holds; nothing where the run has none. Raises `RunError` for a damaged one."""
+        """Return the content of `metrics.json`, empty if the run has none. Raises `RunError` for a damaged file."""
         if not self.metrics.is_file():
             return {}
         remedy = "Train again, or take the file from a copy of the run directory."
@@ -228,5 +229,5 @@ class RunDirectory:
 
 
 def _is_passing(path: Path) -> bool:
-    """Return whether a file is gone when nobody trains: the lock, and temporary ones."""
+    """Return whether a file exists only during a training: the lock and temporary files."""
     return path.name == LOCK or is_temporary(path)

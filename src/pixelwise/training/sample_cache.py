@@ -15,11 +15,11 @@ from pixelwise.core.files import output_errors
 from pixelwise.data.dataset import Sample
 
 SPARE_BYTES = 2**30
-"""What the disk keeps free for everything else."""
+"""Disk space that stays free for other uses."""
 
 
 class _Place(NamedTuple):
-    """Where an array of the file begins, and what it is."""
+    """Offset, shape and dtype of an array in the file."""
 
     offset: int
     dtype: np.dtype
@@ -27,9 +27,8 @@ class _Place(NamedTuple):
 
 
 class SampleFile:
-    """A file without a name in `folder`, which is gone with the process, however that ends.
-
-    A sample that was added is mapped into memory when asked for: only what a crop touches is read.
+    """An unnamed file in `folder`, which vanishes with the process, however that ends. Samples are mapped into memory
+    when they are needed, so only the pages of a crop are read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,12 +41,12 @@ class SampleFile:
         self._end = 0
 
     def add(self, index: int, sample: Sample) -> None:
-        """Keep `sample` under `index`; does nothing where the disk has no room for it."""
+        """Store `sample` under `index`; has no effect if the disk has no room for it."""
         arrays = [array for array in (sample.image, sample.label_map, sample.instance_map) if array is not None]
         size = sum(array.nbytes for array in arrays)
         if shutil.disk_usage(self._folder).free < size + SPARE_BYTES:
             return
-        with contextlib.suppress(OSError):  # a quota, or another process was faster
+        with contextlib.suppress(OSError):  # a quota, or another process filled the disk
             self._file.seek(self._end)
             places = []
             for array in arrays:
@@ -61,7 +60,7 @@ class SampleFile:
         """Return the sample under `index`, read-only, or `None`."""
         if index not in self._places:
             return None
-        # Mapped anew each time: a map holds a file descriptor, of which a process may have a thousand.
+        # Mapped at each call: a map holds a file descriptor, and a process may only have about a thousand.
         return Sample(
             *(np.memmap(self._file, dtype, "r", offset, shape) for offset, dtype, shape in self._places[index])
         )

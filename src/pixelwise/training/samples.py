@@ -32,15 +32,15 @@ from pixelwise.training.schedule import count_crops, crops_at_step
 LABEL_BYTES = 5
 """Bytes per pixel: 1 (label map) + 4 (instance map)."""
 CACHE_SHARE = 0.4
-"""Share of the available memory that decoded samples may take."""
+"""Largest share of the available memory for decoded samples."""
 ALL = slice(None)
-"""The share of a batch that a process on its own takes."""
+"""The share of a batch for a single process: all of it."""
 
 
 class AugmentedSample(NamedTuple):
-    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), border weights float32 (H, W) where the
-    recipe asks for them, and the target of a task with channels of its own, float32 (channels, H, W); pseudo-labels
-    uint8 (H, W) where there are some."""
+    """One augmented sample: image uint8 (H, W, C), label map uint8 (H, W), border weights float32 (H, W) if the recipe
+    has them, the target float32 (channels, H, W) of a task with channels of its own, and pseudo-labels uint8 (H, W) if
+    there are any."""
 
     image: npt.NDArray[np.uint8]
     label_map: npt.NDArray[np.uint8]
@@ -50,8 +50,8 @@ class AugmentedSample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and float32, or none, border weights (N, H, W) and the
-    target of the task's own channels (N, channels, H, W); pseudo-labels uint8 (N, H, W), or none."""
+    """Images uint8 (N, H, W, C), targets int64 (N, H, W), and, each optional, border weights float32 (N, H, W), the
+    target of the task's own channels float32 (N, channels, H, W), and pseudo-labels uint8 (N, H, W)."""
 
     images: torch.Tensor
     targets: torch.Tensor
@@ -61,8 +61,8 @@ class Batch(NamedTuple):
 
 
 class Hints(NamedTuple):
-    """What a crop of sparse labels needs beside the sample: its labelled pixels, and a map of pseudo-labels, uint8 (H,
-    W), where there is one."""
+    """What a crop of sparse labels needs in addition to the sample: its labelled pixels, and its pseudo-labels, uint8
+    (H, W), if there are any."""
 
     labelled: LabelledPixels | None = None
     pseudo: npt.NDArray[np.uint8] | None = None
@@ -70,8 +70,8 @@ class Hints(NamedTuple):
 
 @dataclass(frozen=True)
 class Changes:
-    """What is drawn for one crop: its window and, or none, colours and an elastic deformation; and what further
-    augmentations, by name, have drawn."""
+    """The random parameters of one crop: its window; colours and an elastic deformation, each optional; and the
+    parameters of further augmentations by name."""
 
     window: crop.Crop
     colors: color.Color | None
@@ -81,9 +81,8 @@ class Changes:
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """What a model in training says of its training images, label maps uint8 (H, W) by their position.
-
-    labelled: of the store's own images. unlabelled: of those of `images`, a store of images without labels.
+    """Pseudo-labels of training images, label maps uint8 (H, W) by index. labelled: those of the store's own images.
+    unlabelled: those of `images`, a store of images without labels.
     """
 
     labelled: Mapping[int, npt.NDArray[np.uint8]]
@@ -92,9 +91,8 @@ class PseudoLabels:
 
 
 class SampleStore:
-    """The samples of one split, decoded once and kept: in memory if they fit into it, else in a file in `folder`.
-
-    Without a folder, or room in it, they are read each time. `read` reads an item, by default as the data set does.
+    """The samples of one split, decoded once and cached: in memory if they fit, else in a file in `folder`. Without a
+    folder, or room in it, they are read each time. `read` reads an item, by default as the data set does.
     """
 
     def __init__(
@@ -110,7 +108,7 @@ class SampleStore:
         self._read = read or dataset.read
         self.items = items
         self.pseudo: PseudoLabels | None = None
-        """What self-training adds to the labels, once there is something."""
+        """Pseudo-labels of self-training, after the first round."""
         self._labelled: dict[int, LabelledPixels] = {}
         self._decoded: dict[int, Sample] = {}
         self._file: SampleFile | None = None
@@ -140,7 +138,7 @@ class SampleStore:
         return sample
 
     def labelled_pixels(self, index: int) -> LabelledPixels:
-        """Return the labelled pixels of a sample, some of them where there are many."""
+        """Return labelled pixels of a sample: all, or some if there are many."""
         if index not in self._labelled:
             self._labelled[index] = LabelledPixels.of(self[index].label_map)
         return self._labelled[index]
@@ -148,22 +146,23 @@ class SampleStore:
 
 @lru_cache(maxsize=2)  # a batch may span two epochs
 def sample_order(seed: int, epoch: int, count: int) -> np.ndarray:
-    """Return the order (count,) in which an epoch visits the samples; read-only, since it is remembered."""
+    """Return the order (count,) in which an epoch visits the samples; read-only, since it is cached."""
     order = np.random.default_rng((seed, epoch, 0)).permutation(count)
     order.setflags(write=False)
     return order
 
 
 def crop_positions(recipe: Recipe, step: int, share: slice = ALL) -> tuple[range, Recipe]:
-    """Return the places, among all crops of a run, of those of a step, or of a `share` of them; and the recipe with the
-    size that they have."""
+    """Return the positions, among all crops of a run, of the crops of a step, or of a `share` of them; and the recipe
+    with their size."""
     first = count_crops(recipe, step)
     size, number = crops_at_step(recipe, step)
     return range(first, first + number)[share], recipe.replace(crop=size)
 
 
 def sample_at(seed: int, position: int, count: int) -> tuple[int, np.random.Generator]:
-    """Return which of `count` samples the crop at a position of a run is from, and the source of its chance."""
+    """Return the index of the sample, of `count`, for the crop at a position of a run, and the crop's random
+    generator."""
     epoch, place = divmod(position, count)
     index = int(sample_order(seed, epoch, count)[place])
     return index, np.random.default_rng((seed, epoch, 1 + index))
@@ -172,7 +171,7 @@ def sample_at(seed: int, position: int, count: int) -> tuple[int, np.random.Gene
 def batch_at(
     store: SampleStore, recipe: Recipe, seed: int, step: int, share: slice = ALL, task: Task = SEMANTIC
 ) -> Batch:
-    """Return the batch of `step`, or a `share` of its crops. Batches run on from epoch to epoch, so none is short."""
+    """Return the batch of `step`, or a `share` of its crops. Batches continue across epochs, so none is smaller."""
     crops = []
     positions, recipe = crop_positions(recipe, step, share)
     for position in positions:
@@ -192,8 +191,8 @@ def batch_at(
 
 
 def _sparse_crop(store: SampleStore, recipe: Recipe, seed: int, position: int, task: Task) -> AugmentedSample:
-    """Return the crop at a position of a run on sparse labels: of an image with labels or, evenly spread among these
-    once there are pseudo-labels, of one without."""
+    """Return the crop at a position of a run on sparse labels. It shows an image with labels; after the first
+    pseudo-labels, crops of images without labels are evenly mixed in."""
     pseudo = store.pseudo
     share = recipe.unlabelled_share if pseudo is not None and pseudo.unlabelled else 0.0
     before = int(position * share)
@@ -213,7 +212,7 @@ def _sparse_crop(store: SampleStore, recipe: Recipe, seed: int, position: int, t
 
 
 def draw_changes(rng: np.random.Generator, size: tuple[int, int], recipe: Recipe, hints: Hints = Hints()) -> Changes:
-    """Draw all that changes in one crop of an image of `size` (height, width)."""
+    """Draw the random parameters of one crop of an image of `size` (height, width)."""
     window = crop.draw(
         rng, size, recipe.crop, recipe.scale, rotate=recipe.rotate, flip_probability=recipe.flip_probability
     )
@@ -228,8 +227,8 @@ def draw_changes(rng: np.random.Generator, size: tuple[int, int], recipe: Recipe
 def augment_sample(
     sample: Sample, recipe: Recipe, rng: np.random.Generator, task: Task = SEMANTIC, hints: Hints = Hints()
 ) -> AugmentedSample:
-    """Return one crop of a sample. Border weights and the task's target are those of the objects as the crop shows
-    them. With `hints` it holds a labelled pixel, and drops none that lies in it."""
+    """Return one crop of a sample. Border weights and the task's target are computed from the objects in the crop. With
+    `hints` the crop contains a labelled pixel, and resizing drops none."""
     changes = draw_changes(rng, sample.label_map.shape, recipe, hints)
     window = changes.window
     image, label_map, pseudo = sample.image, sample.label_map, hints.pseudo
@@ -259,7 +258,8 @@ def augment_sample(
 def _crop_labels(
     label_map: npt.NDArray[np.uint8], instance_map: npt.NDArray[np.int32] | None, window: crop.Crop, *, keep: bool
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32] | None]:
-    """Return the maps in a crop; with `keep` every labelled pixel stays, unless another one takes its place."""
+    """Return the maps in a crop. With `keep`, resizing keeps every labelled pixel, unless another one takes its
+    place."""
     cropped = crop.on_label_map(label_map, window)
     objects = None if instance_map is None else crop.on_instance_map(instance_map, window)
     if keep:
@@ -288,8 +288,8 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield the batches of steps `start` to the last, or a `share` of each.
 
-    They are prepared between the steps, not in a background thread: where every core computes, a thread that loads
-    takes more from the step than it hides (docs/experiments/step.md).
+    They are prepared between the steps, not in a background thread: when all cores compute, a loading thread slows the
+    step down by more than it saves (docs/experiments/step.md).
     """
     for step in range(start, recipe.steps):
         yield batch_at(store, recipe, seed, step, share, task)

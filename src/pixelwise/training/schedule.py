@@ -1,4 +1,4 @@
-"""The schedule of a recipe: which crops each step sees, at which learning rate, and when the model is validated."""
+"""The schedule of a recipe: the crops and the learning rate of each step, and the steps of validations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def crops_at_step(recipe: Recipe, step: int) -> StepCrops:
 
 
 def count_crops(recipe: Recipe, step: int) -> int:
-    """Return how many crops the steps before `step` see together."""
+    """Return how many crops the steps before `step` have together."""
     first = earlier_steps(recipe)
     if step <= first:
         return count_crops(training_parts(recipe)[-2], step) if step else 0
@@ -31,14 +31,14 @@ def count_crops(recipe: Recipe, step: int) -> int:
     whole, total = (_in_whole_batches(recipe, end) - _in_whole_batches(recipe, first) for end in (step, recipe.steps))
     if recipe.crops is None or step > recipe.steps:
         return before + whole
-    if 2 * (recipe.crops - before) < total:  # a few steps, the early ones of which have larger batches
+    if 2 * (recipe.crops - before) < total:  # a few steps, of which the early ones have larger batches
         whole, total = step - first, recipe.steps - first
     return before + (recipe.crops - before) * whole // total
 
 
 def training_parts(recipe: Recipe) -> list[Recipe]:
-    """Return the recipe of each part of a run that was extended, with the length at which it was trained; of any other
-    run the recipe alone."""
+    """Return the recipe of each part of an extended run, with the length at which the part was trained; for any other
+    run, just its recipe."""
     before = [
         recipe.replace(earlier=recipe.earlier[:index], **dict(length)) for index, length in enumerate(recipe.earlier)
     ]
@@ -52,7 +52,7 @@ def extend(recipe: Recipe) -> Recipe:
 
 
 def earlier_steps(recipe: Recipe) -> int:
-    """Return how many steps a run had before it was extended to this length."""
+    """Return how many steps a run had before its last extension."""
     return recipe.earlier[-1].steps if recipe.earlier else 0
 
 
@@ -75,7 +75,7 @@ def validation_steps(recipe: Recipe) -> set[int]:
 
 
 def describe_crops(recipe: Recipe) -> str:
-    """Return in words how many crops of which size a step has."""
+    """Describe the number and size of the crops of a step in words."""
     whole = recipe.replace(crops=None, earlier=())
     early, late = (
         f"{crops.number} crops {crops.size[0]}x{crops.size[1]}"
@@ -86,7 +86,7 @@ def describe_crops(recipe: Recipe) -> str:
 
 
 def _in_whole_batches(recipe: Recipe, step: int) -> int:
-    """Return how many crops the steps before `step` would see in whole batches."""
+    """Return how many crops the steps before `step` would have in full batches."""
     early = min(step, _early_steps(recipe))
     return recipe.batch * (step + (recipe.early_split**2 - 1) * early)
 

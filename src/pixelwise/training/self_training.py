@@ -1,11 +1,13 @@
-"""Self-training: a model in training labels what it is sure of on its training images, and learns from that too.
+"""Self-training: a model in training labels its training images where it is certain, and learns from these
+pseudo-labels.
 
 Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural Networks", ICML 2013
-workshop; the threshold a class: Zou, Yu, Kumar, Wang, "Domain Adaptation for Semantic Segmentation via Class-Balanced
+workshop; the threshold per class: Zou, Yu, Kumar, Wang, "Domain Adaptation for Semantic Segmentation via Class-Balanced
 Self-Training", ECCV 2018, arXiv:1810.07911, section 4.1.
 
-Differs from the papers: the averaged weights label the images, in the sizes and flips of a prediction, a few times in a
-run; a class's threshold lies between two given ones; predictions are first corrected for the loss's class weights.
+Differs from the papers: the averaged weights label the images a few times in a run, with the test-time augmentation of
+a prediction; the threshold of each class lies between two given ones; predictions are first corrected for the class
+weights of the loss.
 """
 
 from __future__ import annotations
@@ -40,11 +42,11 @@ UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 Maps = dict[int, UInt8]
 LABELLED, UNLABELLED = "labelled", "unlabelled"
-"""How the file of a round calls the two kinds of images."""
+"""The names of the two kinds of images in the file of a round."""
 
 
 def round_steps(recipe: Recipe) -> list[int]:
-    """Return the steps before which pseudo-labels are made; an extended part begins with a round."""
+    """Return the steps before which pseudo-labels are computed; an extension begins with a round."""
     steps: list[int] = []
     first = 0
     for part in training_parts(recipe):
@@ -57,9 +59,8 @@ def round_steps(recipe: Recipe) -> list[int]:
 
 @dataclass(frozen=True)
 class SelfTraining:
-    """The batches of a run that labels its own images.
-
-    should_stop is asked between images; on_message is told how much was labelled.
+    """The batches of a run with self-training. should_stop is called between images; on_message is called with how much
+    was labelled.
     """
 
     run: RunDirectory
@@ -72,8 +73,8 @@ class SelfTraining:
     def batches(self) -> Iterator[Batch]:
         """Yield the batches from the trainer's step on, with pseudo-labels from the first round on.
 
-        They end early where the run is to stop. The labels of a round lie beside the checkpoint until the last step, so
-        that a run that is resumed goes on with the same ones.
+        They end early if the run is to stop. The pseudo-labels of a round are stored beside the checkpoint until the
+        last step, so that a resumed run continues with them.
         """
         trainer, train = self.trainer, self.data.train
         recipe, start = trainer.recipe, trainer.progress.step
@@ -97,7 +98,8 @@ class SelfTraining:
         return self.run.checkpoint.parent / f"pseudo-labels-{step}.safetensors"
 
     def _label_images(self, step: int, unlabelled: SampleStore) -> bool:
-        """Give the training images pseudo-labels; return whether the run goes on. The first process does it for all."""
+        """Compute pseudo-labels of the training images; return whether the run continues. The first process computes
+        them for all."""
         accelerator, path = self.trainer.accelerator, self._file(step)
         if accelerator.is_main_process:
             train, recipe = self.data.train, self.trainer.recipe
@@ -113,7 +115,7 @@ class SelfTraining:
                 save_tensors(path, dict(zip(names, tensors, strict=True)), {"step": step})
                 share = sum(int(counted_pixels(labels).sum()) for labels in maps) / sum(labels.size for labels in maps)
                 images_text = quantity(len(maps), "training image")
-                self.on_message(f"self-training: the model is sure of {share:.0%} of the pixels of {images_text}")
+                self.on_message(f"self-training: pseudo-labels for {share:.0%} of the pixels of {images_text}")
         accelerator.wait_for_everyone()
         if self.should_stop():
             return False
@@ -122,7 +124,8 @@ class SelfTraining:
 
 
 def choose_images(count: int, most: int, key: tuple[int, int]) -> list[int]:
-    """Return which of `count` images are labelled: all, or `most` of them that `key` decides on, in order."""
+    """Return the ascending indices of the images, of `count`, to label: all, or `most` random ones that depend on
+    `key`."""
     order = np.random.default_rng((*key, 2)).permutation(count)[:most]
     return sorted(order.tolist())
 
@@ -130,7 +133,7 @@ def choose_images(count: int, most: int, key: tuple[int, int]) -> list[int]:
 def label_images(
     predictor: Predictor, images: Iterator[Callable[[], UInt8]], recipe: Recipe, should_stop: Callable[[], bool]
 ) -> list[UInt8]:
-    """Return the pseudo-labels, uint8 (height, width), of images that are read when they are called; fewer where the
+    """Return the pseudo-labels, uint8 (height, width), of images, each given as a function that reads it; fewer if the
     run is to stop."""
     bias = np.array(class_bias(recipe.class_weights, recipe.pseudo_adjustment), np.float32)[:, None, None]
     counts = np.zeros((len(bias), 256), np.int64)
@@ -152,15 +155,15 @@ def confidence_thresholds(counts: Int64, limits: tuple[float, float], share: flo
     Parameters
     ----------
     counts
-        Pixels of each class by their confidence, int64 (K, 256).
+        Histogram of the confidence of each class's pixels, int64 (K, 256).
     limits
-        The least confidence of all, and the one that is always enough.
+        The least confidence of any pseudo-label, and the confidence that is always sufficient.
     share
-        Between the limits so large a share of the pixels of a class, the surest, has a pseudo-label.
+        Between the limits, the share of a class's pixels that get a pseudo-label, the most certain first.
     """
     surer = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # pixels of at least each confidence
     reached = surer >= share * surer[:, :1]
-    last = 255 - reached[:, ::-1].argmax(axis=1)  # the highest confidence that so many reach
+    last = 255 - reached[:, ::-1].argmax(axis=1)  # the highest confidence that enough pixels reach
     least, enough = (round(255 * limit) for limit in limits)
     thresholds: Int64 = np.clip(last, least, enough)
     return thresholds

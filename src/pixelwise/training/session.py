@@ -1,4 +1,4 @@
-"""`Session`: trains one model after the other, each in a run directory, from a data set to a report."""
+"""`Session`: trains models one after the other, each in a run directory, from a data set to a report."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from pixelwise.training.weights import (
 
 @dataclass(frozen=True)
 class Session:
-    """What the trainings of one call of `train` share."""
+    """The state that the trainings of one call of `train` share."""
 
     display: Display
     callbacks: Sequence[Callback] = ()
@@ -58,8 +58,8 @@ class Session:
     def train_model(
         self, run: RunDirectory, dataset: Dataset, options: TrainOptions, folds: MeasuredScores | None = None
     ) -> dict[str, Any]:
-        """Train a model in a run directory, or go on with it, and return its metrics. `folds` are the scores of the
-        cross-validation that it ends."""
+        """Train a model in a run directory, or resume it, and return its metrics. `folds` are the scores of the
+        cross-validation whose final model it is."""
         started = time.perf_counter()
         accelerator = distributed.join_processes()
         if accelerator.is_main_process:
@@ -76,7 +76,7 @@ class Session:
                 for callback in self.callbacks:
                     callback.on_start(trainer.progress.step, config.recipe.steps)
             progress = self._fit(run, config, trainer, data)
-            for trainer in trainers:  # of a run that was extended
+            for trainer in trainers:  # the part of an extended run
                 progress = self._fit(run, config, trainer, data)
             if accelerator.is_main_process and not run.finished:
                 self._announce_finish(data)
@@ -88,7 +88,7 @@ class Session:
         return metrics
 
     def _prepare(self, run: RunDirectory, dataset: Dataset, options: TrainOptions) -> TrainingData:
-        """Check the data, leave out what would spoil the training, and read the rest."""
+        """Check the data, leave out images that would spoil the training, and read the rest."""
         self.display.message(f"checking {dataset.root}")
         checked = replace(options, task=_task_of(run, options))
         dataset, check_result, skipped = select_usable_data(dataset, check(dataset), checked, self.display)
@@ -96,7 +96,7 @@ class Session:
         return TrainingData(dataset, check_result, skipped, train, val)
 
     def _configure(self, run: RunDirectory, data: TrainingData, options: TrainOptions, started: float) -> RunConfig:
-        """Return the configuration of a run that goes on, is repeated, or is new."""
+        """Return the configuration of a run that is resumed, repeated, or new."""
         if options.resume and run.config.is_file():
             return resume_config(run, data.dataset, options)
         command = self.display.wording(repeat_call(run, data.dataset, options)).strip("`")
@@ -124,8 +124,8 @@ class Session:
         self.display.message(f"exporting, measuring{images} and reporting")
 
     def _trainers(self, run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
-        """Yield the trainer of the part that the run is in, and one for each part after that; each part's checkpoint
-        must be written by then."""
+        """Yield the trainer of the current part of the run, and of each later part. The checkpoint of a part must be
+        written before the next is requested."""
         for part in training_parts(config.recipe):
             distributed.join_processes().wait_for_everyone()
             trainer = self._trainer(run, config, part)
@@ -133,7 +133,7 @@ class Session:
                 yield trainer
 
     def _trainer(self, run: RunDirectory, config: RunConfig, recipe: Recipe) -> Trainer:
-        """Return the trainer of a recipe as the last checkpoint left it, or at the start."""
+        """Return the trainer of a recipe in the state of the last checkpoint, or at the start."""
         is_resumed = run.checkpoint.is_file()
         has_weights = is_resumed or config.start_from is not None or config.encoder_weights is not None
         pipeline = build_pipeline(config, pretrained=config.pretrained and not has_weights)
@@ -149,7 +149,7 @@ class Session:
         return trainer
 
     def _fit(self, run: RunDirectory, config: RunConfig, trainer: Trainer, data: TrainingData) -> Progress:
-        """Train a part of a run to its end, or to a signal to stop."""
+        """Train a part of a run to its end, or until a signal to stop."""
         recipe, accelerator, first_step = trainer.recipe, trainer.accelerator, trainer.progress.step
         is_first = accelerator.is_main_process
 
@@ -182,7 +182,7 @@ class Session:
         if stop:
             self.display.message(
                 f"stopped after step {trainer.progress.step} of {recipe.steps}, which is saved; the same command with "
-                "`resume=True` goes on"
+                "`resume=True` continues"
             )
             stop.obey()
         return trainer.progress
@@ -190,13 +190,13 @@ class Session:
 
 @dataclass(frozen=True)
 class _Watcher(Observer):
-    """Shows the course of a run, writes it down, and tells it to callbacks."""
+    """Displays the progress of a run, records it, and passes it to callbacks."""
 
     session: Session
     run: RunDirectory
     score_column: str
     board: Board | None
-    """`None` in other processes than the first, which tell nothing."""
+    """`None` in all processes but the first, which report nothing."""
     stopped: Callable[[], bool]
 
     def on_step(self, progress: Progress, loss: float) -> None:
@@ -225,6 +225,6 @@ class _Watcher(Observer):
 
 
 def _task_of(run: RunDirectory, options: TrainOptions) -> str | None:
-    """Return the task of a run that goes on or is repeated, else the one asked for."""
+    """Return the task of a run that is resumed or repeated, else that of the options."""
     stored = run.config if options.resume and run.config.is_file() else options.config
     return options.task if stored is None else RunConfig.load(stored).task

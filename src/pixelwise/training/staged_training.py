@@ -1,4 +1,4 @@
-"""Staged training: a coarse net first, then a finer one of its family from its weights, and so on.
+"""Staged training: first a coarse net, then a finer one of its family from its weights, and so on.
 
 Long, Shelhamer, Darrell, CVPR 2015, section 4.2: FCN-32s, FCN-16s, FCN-8s, "each net is learned end-to-end,
 initialized with the parameters of the last".
@@ -34,11 +34,11 @@ SHARED = (
     "rotate",
     "augmentations",
 )
-"""The options that every stage has as the first."""
+"""The options that all stages share with the first."""
 
 
 def train_stages(run: RunDirectory, dataset: Dataset, options: TrainOptions, session: Session) -> dict[str, Any]:
-    """Train each stage, or go on in the one that a stopped run had come to, and return the metrics of the last."""
+    """Train each stage, or continue with the stage at which a run was stopped, and return the metrics of the last."""
     if run.config.is_file() and not run.is_staged:
         remedy = "Leave `stages` out, or choose another `out`."
         raise OptionError("stages", "a run that was started without it", "one in stages", remedy)
@@ -56,12 +56,12 @@ def train_stages(run: RunDirectory, dataset: Dataset, options: TrainOptions, ses
 
 
 def plan_stages(options: TrainOptions, run: RunDirectory) -> Iterator[tuple[RunDirectory, TrainOptions]]:
-    """Yield the run directory and the options of each stage: the last is `run` itself, the others lie in its `stages/`.
+    """Yield the run directory and the options of each stage: the last stage is `run` itself, the others are in its
+    `stages/`.
 
-    The stages share the minutes evenly; epochs are those of every stage. A stage's options ask to resume, so that a run
-    that was stopped goes on in the stage it had come to. Each stage takes the options of the model that it has. What
-    learns is the same in all: a stage that starts from the last one's weights is fine-tuned as the first was.
-    Raises `OptionError` for a model without stages.
+    The stages share the minutes evenly; epochs apply to each stage. The options of a stage ask to resume, so that a
+    stopped run continues in its stage. Each stage uses those model options that its model has. The same layers learn in
+    all stages. Raises `OptionError` for a model without stages.
     """
     names = ORDER.get(options.model or "")
     if names is None:

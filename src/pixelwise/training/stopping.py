@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a model trains: the step is finished and saved first."""
+"""Ctrl-C and SIGTERM during a training: the current step is finished and saved first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Whether a signal has asked for the end, and which."""
+    """Whether a signal has asked to stop, and which."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -22,7 +22,7 @@ class StopRequest:
         return self.number is not None
 
     def obey(self) -> NoReturn:
-        """Let the signal do what it does elsewhere, and raise `KeyboardInterrupt` where that lets the process go on."""
+        """Let the signal have its usual effect, and raise `KeyboardInterrupt` if the process still continues."""
         if self.number is not None:
             signal.raise_signal(self.number)
         raise KeyboardInterrupt
@@ -30,10 +30,9 @@ class StopRequest:
 
 @contextmanager
 def catch_stop_signals(processes: int = 1) -> Iterator[StopRequest]:
-    """Yield the request to stop, which the first of `SIGNALS` sets; a second one does what it does elsewhere, at once.
-
-    A signal that is ignored stays so. Nothing is noted in another thread than the main one, where Python has no
-    signals, and in a run on several `distributed`, which must stop together.
+    """Yield the request to stop, which the first of `SIGNALS` sets; a second one has its usual effect at once. Ignored
+    signals stay ignored. Signals are not caught outside the main thread, where Python has none, nor in a run on several
+    `processes`, which must stop together.
     """
     request = StopRequest()
     if processes > 1 or threading.current_thread() is not threading.main_thread():
@@ -43,7 +42,7 @@ def catch_stop_signals(processes: int = 1) -> Iterator[StopRequest]:
 
     def restore() -> None:
         for number, handler in before.items():
-            if handler is not None:  # one that was not set from Python
+            if handler is not None:  # a handler that was not set from Python
                 signal.signal(number, handler)
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The course of a training for TensorBoard, written to its event files as it goes."""
+"""The curves of a training for TensorBoard, written to an event file during the run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from pixelwise.core.files import output_errors
 
 
 class Board:
-    """An event file in a folder, which is made where it is missing.
-
-    What an earlier process wrote of steps from `from_step` on is not shown any more. Raises `OutputError` where the
-    disk does not take it. TensorBoard's own writer leaves that to a thread, which ends with a traceback.
+    """An event file in a folder, which is created where it is missing. Points of earlier processes from `from_step` on
+    are hidden. Raises `OutputError` if it cannot be written; TensorBoard's own writer writes in a thread, which would
+    end with a traceback.
     """
 
     def __init__(self, folder: Path, from_step: int) -> None:
@@ -49,5 +48,5 @@ class Board:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):  # which writing has told of
+        with contextlib.suppress(OSError):  # reported by the write already
             self._file.close()

@@ -1,4 +1,4 @@
-"""A pipeline in torch behind the interface that prediction uses, so that validation runs the same code."""
+"""A pipeline in torch with the interface of an engine, so that validation runs the same code as prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelwise.training.weights import model_info
 
 
 class TorchEngine(Engine):
-    """uint8 (N, H, W, C) -> float32 logits (N, K, H, W), on the pipeline's own device."""
+    """uint8 (N, H, W, C) -> float32 logits (N, K, H, W), computed on the device of the pipeline."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -28,5 +28,5 @@ class TorchEngine(Engine):
 
 
 def torch_predictor(pipeline: Pipeline, config: RunConfig) -> Predictor:
-    """Return what predicts with `pipeline` as the model file that is exported from it will."""
+    """Return a predictor for `pipeline` that predicts as the exported model file will."""
     return Predictor(TorchEngine(pipeline), model_info(config, pipeline))

@@ -1,4 +1,4 @@
-"""The data of a training: checked, without the images that were left out, its samples at hand."""
+"""The data of a training: checked, without the images that were left out, with access to its samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before a training: the data less what would spoil it."""
+"""The data of a training, without images that would spoil it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pixelwise.training.progress_display import Display
 
 SHOWN_PROBLEMS = 5
 LEAST_FOR_VAL = 10
-"""Of fewer images with sparse labels strokes are held out for validation, not images."""
+"""With fewer sparsely labelled images than this, strokes are held out for validation instead of images."""
 OF_SPLITS = ("no_val", "class_not_in_train", "class_not_in_val")
-"""Kinds of problems that a cross-validation, which deals images out itself, has not."""
+"""Kinds of problems that do not concern a cross-validation, which splits the images itself."""
 
 
 def require_text(name: str, path: Path | None) -> None:
-    """Raise `OptionError` for a path, of the option `name`, that files of text cannot hold, such as config.yaml."""
+    """Raise `OptionError` for a path, of the option `name`, that text files such as config.yaml cannot store."""
     if not is_text(path):
         remedy = "Rename it; where the locale is not UTF-8, set LC_ALL=C.UTF-8."
         raise OptionError(name, f"{path}, which is not UTF-8", "a path in UTF-8", remedy)
@@ -32,10 +32,8 @@ def require_text(name: str, path: Path | None) -> None:
 def select_usable_data(
     dataset: Dataset, check_result: CheckResult, options: TrainOptions, display: Display
 ) -> tuple[Dataset, CheckResult, list[tuple[str, str]]]:
-    """Return the data to train on, less the bad files where `skip_bad` asks for that.
-
-    Of a cross-validation nothing is said of its splits. Images whose objects have no ids are bad for training on
-    objects alone.
+    """Return the data to train on, without bad images if `skip_bad` is set. For a cross-validation, problems of splits
+    are not reported. Images whose objects have no ids are bad only for training on objects.
     """
     _apply_task(check_result, options)
     if options.folds is not None:
@@ -85,14 +83,15 @@ def select_usable_data(
 
 
 def _has_too_few_labels_for_val(dataset: Dataset, check_result: CheckResult) -> bool:
-    """Return whether images with sparse labels are too few to keep some of them for validation alone."""
+    """Return whether there are too few sparsely labelled images to hold some out for validation."""
     is_drawn = all(item.auto_split for item in dataset.splits.get("val", ()))
     images = sum(split == "train" or item.auto_split for split, item in dataset.items())
     return check_result.is_sparse and check_result.labels.has_strokes and is_drawn and images < LEAST_FOR_VAL
 
 
 def _hold_out_labels(dataset: Dataset) -> tuple[Dataset, str]:
-    """Return the data set with all labelled images in train and some of their strokes held out, and a remark on it."""
+    """Return the data set with all labelled images in train and some of their strokes held out, and a remark about
+    it."""
     train = sorted((*dataset.splits["train"], *dataset.splits.get("val", ())), key=lambda item: item.name)
     splits = {split: items for split, items in dataset.splits.items() if split != "val"}
     dataset = hold_out_regions(replace(dataset, splits={**splits, "train": tuple(train)}))
@@ -107,7 +106,7 @@ def _hold_out_labels(dataset: Dataset) -> tuple[Dataset, str]:
 
 
 def _apply_task(check_result: CheckResult, options: TrainOptions) -> None:
-    """Count images whose objects have no ids as unusable where objects are learnt."""
+    """Count images whose objects have no ids as unusable if the task has objects."""
     if TASKS[options.task or DEFAULT_TASK].has_objects:
         check_result.unusable |= check_result.unusable_for_objects
     else:

@@ -1,4 +1,4 @@
-"""How good a model in training is on the validation images, which the processes of a run share among them."""
+"""The score of a model in training on the validation images, which are divided among the processes of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pixelwise.training.samples import SampleStore
 
 
 def validation_score(predictor: Predictor, store: SampleStore, accelerator: Accelerator) -> float | None:
-    """Return the `measure` of the model's task, in 0..1; `None` where there is nothing to score."""
+    """Return the `measure` of the model's task, in 0..1; `None` if there is nothing to score."""
     info = predictor.info
     task = TASKS[info.task]
     scorer = task.scorer(info, only_measure=True)

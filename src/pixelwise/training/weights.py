@@ -1,4 +1,4 @@
-"""Building a run's pipeline, and keeping and reusing weights."""
+"""Building the pipeline of a run, and saving and loading weights."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ from pixelwise.training.planning.tiles import remove_tta
 from pixelwise.training.run_directory import RunDirectory
 
 HEAD = "head."
-"""Every model's last layer bears this name: the one that depends on the classes."""
+"""The name of every model's last layer, which depends on the classes."""
 
 
 def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
-    """Build the model that `config` names, with weights that depend on its seed alone.
-
-    The image is normalised as the encoder's weights want it, or as a model without one says, or else as ImageNet is.
+    """Build the model that `config` names, with initial weights that depend only on its seed. Images are normalised as
+    the weights of the encoder require, or as a model without encoder defines, or else with ImageNet's values.
     """
     channels = channel_count(config.bands)
     require_registered(MODELS, config.model)
@@ -54,7 +53,7 @@ def build_pipeline(config: RunConfig, *, pretrained: bool) -> Pipeline:
     source = encoder if isinstance(encoder, Encoder) else model
     mean: tuple[float, ...] = getattr(source, "mean", IMAGENET_MEAN)
     std: tuple[float, ...] = getattr(source, "std", IMAGENET_STD)
-    mean, std = (repeat_over_channels(values, channels) for values in (mean, std))  # as weights are
+    mean, std = (repeat_over_channels(values, channels) for values in (mean, std))  # fixed, as weights are
     recipe = config.recipe
     tta = TTA(recipe.magnifications, recipe.flip_axes)
     return Pipeline(model, mean, std, tta=tta, grouping=config.grouping, offset_unit=recipe.offset_unit)
@@ -82,8 +81,8 @@ def model_info(config: RunConfig, pipeline: Pipeline) -> ModelInfo:
 
 
 def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
-    """Write the model's weights, whole or not at all; the header names the model they belong to, its class bias, and
-    how its objects are grouped."""
+    """Write the model's weights, whole or not at all. The header has the model that they belong to, its class bias, and
+    its grouping of objects."""
     bias, grouping = pipeline.class_bias, pipeline.grouping
     header = {
         "model": config.model,
@@ -97,7 +96,7 @@ def save_weights(path: Path, pipeline: Pipeline, config: RunConfig) -> None:
 
 def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
     """Return the pipeline of a run directory with its best weights, in evaluation mode, and its configuration; with
-    `fast` those of a model that sees an image once, as it is."""
+    `fast` for a model without test-time augmentation."""
     run = RunDirectory(path)
     run.require_weights()
     config = RunConfig.load(run.config)
@@ -116,11 +115,9 @@ def load_run(path: Path, *, fast: bool = False) -> tuple[Pipeline, RunConfig]:
 
 
 def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> None:
-    """Copy the weights of the run at `path` into `pipeline`; where its task, its classes or the unit of its offsets are
-    others, the head stays new.
-
-    A model of the same family, such as FCN-32s before FCN-16s, lends what it has under the same names and in the same
-    shapes. Raises `RunError` if the weights belong to any other model.
+    """Copy the weights of the run at `path` into `pipeline`. If its task, its classes or its unit of offsets differ,
+    the head is not copied. From a model of the same family, such as FCN-32s for FCN-16s, weights with equal names and
+    shapes are copied. Raises `RunError` if the weights belong to any other model.
     """
     run = RunDirectory(path)
     run.require_weights()
@@ -139,8 +136,7 @@ def load_starting_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> 
 
 
 def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
-    """Raise `OptionError` where `freeze_through` asks for a stride that the encoder has no map at: nothing would be
-    frozen."""
+    """Raise `OptionError` for a `freeze_through` at which the encoder has no map, so that nothing would be frozen."""
     stride, encoder = config.asked.get("freeze_through"), getattr(pipeline.model, "encoder", None)
     if stride and isinstance(encoder, Encoder) and int(stride) < encoder.strides[0]:
         strides = ", ".join(map(str, dict.fromkeys(encoder.strides)))
@@ -149,7 +145,7 @@ def require_freezable(pipeline: Pipeline, config: RunConfig) -> None:
 
 
 def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> LoadReport:
-    """Fill the encoder of `pipeline` from the file at `path`, and return what was taken of it.
+    """Load the encoder of `pipeline` from the file at `path`, and return a description of what was taken.
 
     SegNet's encoder, which is VGG16's convolutions with batch norm, takes those of torchvision's `vgg16_bn`. Raises
     `OptionError` for a model without an encoder or weights of another net, and `RunError` for another file than the
@@ -174,7 +170,7 @@ def load_encoder_weights(pipeline: Pipeline, config: RunConfig, path: Path) -> L
 
 
 def _head_of(config: RunConfig) -> tuple[str, tuple[str, ...], float]:
-    """Return what a head was trained for."""
+    """Return everything that a head depends on."""
     return config.task, config.class_map.names, config.recipe.offset_unit
 
 
@@ -189,7 +185,7 @@ def _fill(pipeline: Pipeline, weights: Tensors, path: Path) -> None:
 
 
 def _family(model: str) -> str:
-    """Return the file that holds a model: the models in it share their layers' names."""
+    """Return the file that defines a model. The models in a file share the names of their layers."""
     return MODELS[model].__module__
 
 

@@ -1,1 +1,1 @@
-"""Batches for a GPU: the data set in its memory, augmented there; else prefetched from the host."""
+"""Batches for a GPU: the data set is stored and augmented in its memory, or batches are prefetched from the host."""

@@ -30,11 +30,10 @@ MOST_THREADS = 8
 
 
 class DeviceFeed:
-    """Gives the batches of a training to a device.
-
-    The samples go into its memory at the first batch, and crops are cut and augmented there. Where they do not fit, or
-    a recipe asks for what is made on a CPU alone (sparse labels, border weights, further augmentations, targets of a
-    task of one's own), threads prepare batches ahead, in pinned memory.
+    """Provides the batches of a training on a device. The samples are copied into its memory at the first batch, and
+    crops are cut and augmented there. If they do not fit, or the recipe needs something that is computed on a CPU only
+    (sparse labels, border weights, further augmentations, targets of a custom task), threads prepare batches ahead, in
+    pinned memory.
     """
 
     def __init__(self, store: SampleStore, device: torch.device) -> None:
@@ -72,7 +71,7 @@ class DeviceFeed:
                 yield self._move(batch.result())
 
     def _samples_for(self, recipe: Recipe, task: Task) -> DeviceSamples | None:
-        """Return the samples on the device, once a recipe that can use them asks for them."""
+        """Return the samples on the device, loaded at the first call with a recipe that can use them."""
         if not is_cut_on_device(recipe, task):
             return None
         with_objects = bool(task.channels)
@@ -87,12 +86,12 @@ class DeviceFeed:
 
 
 def open_feed(store: SampleStore, device: torch.device) -> DeviceFeed | None:
-    """Return what feeds a device; `None` for a CPU, whose batches are prepared between the steps."""
+    """Return the feed of a device; `None` for a CPU, whose batches are prepared between the steps."""
     return DeviceFeed(store, device) if device.type != "cpu" else None
 
 
 def is_cut_on_device(recipe: Recipe, task: Task) -> bool:
-    """Return whether the crops of a recipe can be made on a device from the samples alone."""
+    """Return whether the crops of a recipe can be computed on a device from the samples only."""
     on_cpu_alone = recipe.label_points or recipe.border_weight or recipe.augmentations
     return not on_cpu_alone and has_device_targets(task)
 

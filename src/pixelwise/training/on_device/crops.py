@@ -1,8 +1,8 @@
-"""Crops of samples in a device's memory: geometry and colours of a whole batch in one pass.
+"""Crops of samples in the memory of a device: the geometry and colours of a whole batch in one pass.
 
-The same `Changes` as on a CPU, applied to where a pixel comes from instead of to arrays one after the other. Label maps
-are the same but for rounding. Images are interpolated once, from four neighbours: a CPU averages over more where a crop
-is made smaller, and interpolates twice where it is bent.
+The `Changes` are those of a CPU, but they are applied to the source positions of pixels instead of to one array after
+the other. Label maps are the same, except for rounding. Images are interpolated once, from four neighbours; the CPU
+averages over more pixels where a crop is reduced, and interpolates twice where it is deformed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Float64 = npt.NDArray[np.float64]
 
 
 class Crops(NamedTuple):
-    """A batch of crops: images uint8 (N, H, W, C), label maps uint8 (N, H, W) and, or none, instance maps int32 (N, H,
-    W)."""
+    """A batch of crops: images uint8 (N, H, W, C), label maps uint8 (N, H, W) and, optionally, instance maps int32
+    (N, H, W)."""
 
     images: torch.Tensor
     label_maps: torch.Tensor
@@ -34,8 +34,8 @@ class Crops(NamedTuple):
 
 
 class _Side(NamedTuple):
-    """For each pixel along a side of a canvas: the place in the image that it shows, the nearest pixel there, and
-    whether it lies in the image at all. first, last: the pixels between which is interpolated."""
+    """For each pixel along a side of a canvas: its position in the image, the nearest pixel there, and whether it lies
+    in the image. first, last: the range of pixels used by interpolation."""
 
     position: Float64
     nearest: npt.NDArray[np.int64]
@@ -49,7 +49,7 @@ def cut_crops(
 ) -> Crops:
     """Return a crop of each of the samples `indices`, changed by its `changes`; all crops have one size.
 
-    fill: the colour of what an image does not cover, one value a channel.
+    fill: the colour outside the image, one value a channel.
     """
     device = samples.images.device
     plans = [_plan(samples.sizes[index], change) for index, change in zip(indices, changes, strict=True)]
@@ -88,7 +88,7 @@ def cut_crops(
 
 
 def _plan(size: tuple[int, int], changes: Changes) -> dict[str, npt.NDArray[np.generic]]:
-    """Return the numbers of one crop of an image of `size`, along the sides of the crop once it is turned."""
+    """Return the parameters of one crop of an image of `size`, along the sides of the rotated crop."""
     window = changes.window
     left, top, right, bottom = window.box_xyxy
     rows = _side((top, bottom), window.part[0], window.corner[0], window.size[0])
@@ -122,7 +122,8 @@ def _plan(size: tuple[int, int], changes: Changes) -> dict[str, npt.NDArray[np.g
 
 
 def _side(box: tuple[float, float], part: int, corner: int, length: int) -> _Side:
-    """Return what a canvas of `length` pixels shows along a side: `box` of an image, resized to `part`, at `corner`."""
+    """Return what a canvas of `length` pixels shows along a side: the part `box` of an image, resized to `part`, at
+    `corner`."""
     begin, end = box
     within = np.arange(length) - corner
     exact = begin + (within + 0.5) * ((end - begin) / part)
@@ -140,7 +141,7 @@ def _reverse(side: _Side) -> _Side:
 
 
 def _basis_at(positions: Float64, length: int, count: int) -> npt.NDArray[np.float32]:
-    """Return what each node contributes at positions along a side of an image, float32 (positions, nodes)."""
+    """Return the contribution of each node at positions along a side of an image, float32 (positions, nodes)."""
     basis = _node_basis(length, count)
     whole = np.arange(length)
     return np.stack([np.interp(positions, whole, basis[:, node]) for node in range(count)], axis=1).astype(np.float32)
@@ -152,14 +153,14 @@ def _node_basis(length: int, count: int) -> Float64:
 
 
 def _displacements(numbers: dict[str, torch.Tensor], basis: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return how far down and to the right pixels are fetched, (N, H, W) each."""
+    """Return the displacements down and to the right of the source positions, (N, H, W) each."""
     field = torch.einsum("nik,ndkl,njl->ndij", numbers[f"down_{basis}"], numbers["nodes"], numbers[f"right_{basis}"])
     down, right = field.unbind(1)
     return down, right
 
 
 def _mirror(position: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
-    """Return positions within 0..side - 1, mirrored at the outermost pixels."""
+    """Return positions mirrored at the outermost pixels into 0..side - 1."""
     last = (side - 1).clamp(min=1)
     folded = (position.abs() % (2 * last) - last).abs()
     return torch.where(side > 1, last - folded, torch.zeros_like(folded))

@@ -12,13 +12,13 @@ from pixelwise.training.memory import available_bytes
 from pixelwise.training.samples import SampleStore, objects_of
 
 SHARE = 0.25
-"""Of the device's free memory that samples may take."""
+"""The share of the device's free memory that samples may take."""
 
 
 @dataclass(frozen=True)
 class DeviceSamples:
-    """The samples of a split, one after the other: images uint8 (pixels, C), label maps uint8 (pixels,) and, where they
-    are asked for, instance maps int32 (pixels,). starts: the first pixel of each. sizes: its (height, width)."""
+    """The samples of a split, one after the other: images uint8 (pixels, C), label maps uint8 (pixels,) and, if needed,
+    instance maps int32 (pixels,). starts: the first pixel of each. sizes: its (height, width)."""
 
     images: torch.Tensor
     label_maps: torch.Tensor

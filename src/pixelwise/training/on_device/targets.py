@@ -1,4 +1,4 @@
-"""Targets of objects for a whole batch on a device: what `pixelwise.instances.targets` gives of one crop."""
+"""Targets of objects for a whole batch on a device: those that `pixelwise.instances.targets` computes for one crop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pixelwise.tasks.instance import InstanceTask
 
 
 def has_device_targets(task: Task) -> bool:
-    """Return whether a task's own channels have the targets of `centre_targets`, or there are none."""
+    """Return whether a task has no channels of its own, or ones with the targets of `centre_targets`."""
     return not task.channels or getattr(type(task), "target", None) is InstanceTask.target
 
 
@@ -31,11 +31,11 @@ def centre_targets(instance_maps: torch.Tensor, heat_width: float) -> torch.Tens
     objects = int(label.max()) + 1
 
     def total(values: torch.Tensor) -> torch.Tensor:
-        # Whole numbers: float32 would round sums of a large object, and a GPU adds in any order.
+        # Integers: float32 would round the sums of a large object, and a GPU adds in any order.
         return torch.zeros(objects, dtype=values.dtype, device=values.device).index_add_(0, label, values)
 
     area = total(torch.ones_like(label))
-    # area**2 times the squared distance to the mean: whole, so that ties are ties.
+    # area**2 times the squared distance to the mean: an integer, so that ties are exact.
     distance = (row * area[label] - total(row)[label]) ** 2 + (column * area[label] - total(column)[label]) ** 2
     least = torch.full((objects,), torch.iinfo(torch.int64).max, device=label.device)
     least = least.scatter_reduce(0, label, distance, "amin")

@@ -23,16 +23,15 @@ RECIPE_OPTIONS = ("loss", "reduction", "border_weight", "elastic", "rotate", "au
 
 
 def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: TrainOptions) -> Recipe:
-    """Return the recipe of a run, over a single step: its length is planned next.
-
-    Several processes share a batch that is as many times larger, at a rate that grows with its square root.
+    """Return the recipe of a run of a single step; its length is planned afterwards. With n processes the batch is n
+    times as large, and the learning rate sqrt(n) times.
     """
     is_long = budget.is_long and model.has_coarse_logits
     scale, crop = _choose_crop(data, options, is_long=is_long)
     coarse_scales = choose_test_scales(scale, budget.minutes, is_sparse=data.is_sparse)
     test_scales = coarse_scales if model.has_coarse_logits else (1.0,)
     tile, overlap = tile_and_overlap(test_scales)
-    # Sparse labels and the recipes of papers have their own numbers, on a GPU too.
+    # Sparse labels and recipes of papers have their own numbers, also on a GPU.
     for_gpu = budget.on_gpu and not data.is_sparse and options.recipe is None
     frozen_stride = choose_frozen_stride(data, model, options)
     if for_gpu and options.freeze_through is None:
@@ -45,7 +44,7 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
         batch=budget.processes * batch_size(crop, data.train_images),
         early_split=defaults.EARLY_SPLIT if is_split else 1,
         learning_rate=defaults.LEARNING_RATE * math.sqrt(budget.processes),
-        encoder_factor=defaults.RECIPE.encoder_factor if model.encoder else 1.0,  # layers of its own start from random
+        encoder_factor=defaults.RECIPE.encoder_factor if model.encoder else 1.0,  # layers start from random weights
         frozen_stride=frozen_stride,
         class_weights=compute_class_weights(options.class_weights or default_class_weights(options.recipe), data),
         magnifications=test_scales,
@@ -66,8 +65,8 @@ def choose_recipe(data: DataFacts, model: ModelFacts, budget: Budget, options: T
 
 
 def _adapt_to_sparse_labels(recipe: Recipe, data: DataFacts, budget: Budget) -> Recipe:
-    """Return `recipe` for training images most of whose pixels have no label: the loss at the labelled ones and, where
-    some images have none at all, self-training."""
+    """Return `recipe` for sparse labels, where most pixels of the training images have no label: the loss is taken at
+    labelled pixels and, where some images have no labels, self-training is used."""
     images = data.train_images + data.unlabelled_images
     area = statistics.mean(height * width for height, width in data.image_sizes)
     return recipe.replace(
@@ -98,9 +97,9 @@ def _choose_crop(data: DataFacts, options: TrainOptions, *, is_long: bool) -> tu
 def choose_frozen_stride(data: DataFacts, model: ModelFacts, options: TrainOptions) -> int:
     """Return the stride up to which the encoder is frozen.
 
-    By default that is the whole of a pretrained encoder, unless the model is fine-tuned. Pretrained layers know red,
-    green and blue alone: on other bands all of them learn. Raises `OptionError` for a stride that is asked for of a
-    model without pretrained layers.
+    By default that is the whole of a pretrained encoder, unless the model is fine-tuned. Pretrained layers expect red,
+    green and blue; on other bands all layers learn. Raises `OptionError` for a stride with a model without pretrained
+    layers.
     """
     if options.freeze_through is None:
         learns = not model.is_pretrained or model.encoder is None or not data.is_rgb or model.is_fine_tuned
@@ -110,7 +109,7 @@ def choose_frozen_stride(data: DataFacts, model: ModelFacts, options: TrainOptio
 
 
 def require_pretrained(stride: int | None, encoder: str | None, *, pretrained: bool) -> None:
-    """Raise `OptionError` where `freeze_through` asks for layers that have to learn, or that do not exist."""
+    """Raise `OptionError` where `freeze_through` names layers that have to learn, or that do not exist."""
     if stride and (encoder is None or not pretrained):
         weights = "a model without an encoder" if encoder is None else "random weights"
         remedy = "Leave `freeze_through` out: layers with random weights have to learn."
@@ -118,18 +117,18 @@ def require_pretrained(stride: int | None, encoder: str | None, *, pretrained: b
 
 
 def default_class_weights(recipe: str | None) -> str:
-    """Return the name of the class weights of a run by a paper's recipe, or by none."""
+    """Return the name of the default class weights of a run, with or without a paper's recipe."""
     return paper_recipes.CLASS_WEIGHTS.get(recipe or "", DEFAULT_CLASS_WEIGHTS)
 
 
 def compute_class_weights(name: str, data: DataFacts) -> tuple[float, ...]:
-    """Return the class weights that the option `class_weights` calls `name`, for these data."""
+    """Return the class weights of the option `class_weights=name` for these data."""
     power = CLASS_WEIGHT_POWERS[name]
     return tuple(map(float, median_frequency_weights(data.class_pixels, data.class_image_pixels, power)))
 
 
 def apply_options(recipe: Recipe, options: TrainOptions) -> Recipe:
-    """Return `recipe` with the numbers that the options name."""
+    """Return `recipe` with the values that the options give."""
     values = {name: getattr(options, name) for name in RECIPE_OPTIONS}
     changes: dict[str, object] = {name: value for name, value in values.items() if value is not None}
     if options.freeze_through is not None:

@@ -21,9 +21,8 @@ def image_scale(image_sizes: Sizes, *, is_long: bool) -> float:
 
 
 def object_scale(areas: Sequence[npt.NDArray[np.int64]]) -> float:
-    """Return the factor, 1 to 3 in quarters, by which images with objects of these areas in pixels are magnified.
-
-    It brings the lower quartile of the diameters, those of discs of equal area, to `OBJECT_PIXELS`.
+    """Return the factor, 1 to 3 in steps of 1/4, by which images with objects of these areas in pixels are magnified.
+    It brings the lower quartile of the diameters (of discs of equal area) to `OBJECT_PIXELS`.
     """
     diameter = 2 * math.sqrt(float(np.quantile(np.concatenate(areas), 0.25)) / math.pi)
     return float(np.clip(round(4 * defaults.OBJECT_PIXELS / diameter) / 4, 1.0, defaults.MAX_OBJECT_SCALE))
@@ -33,7 +32,7 @@ def crop_size(image_sizes: Sizes, *, is_long: bool) -> tuple[int, int]:
     """Return the size of crops, in multiples of 32.
 
     They have the images' median shape and the area of `CROP_PIXELS`, in a long run of `LONG_CROP_PIXELS`. A smaller
-    image is taken whole, magnified; of a long and thin one the crop is a shorter piece.
+    image is taken whole, magnified; for a long and thin image, the crop is a shorter piece of it.
     """
     area = defaults.LONG_CROP_PIXELS if is_long else defaults.CROP_PIXELS
     multiple = defaults.CROP_MULTIPLE
@@ -60,8 +59,8 @@ def median_size(image_sizes: Sizes) -> tuple[float, float]:
 
 
 def batch_size(crop: tuple[int, int], train_images: int) -> int:
-    """Return the number of crops in a step: 8 at most, fewer of large crops and of few images, never one since batch
-    norm needs two."""
+    """Return the number of crops in a step: at most 8, fewer for large crops or few images, and at least two, which
+    batch norm needs."""
     return max(2, min(defaults.BATCH, defaults.BATCH_PIXELS // (crop[0] * crop[1]), train_images))
 
 

@@ -1,7 +1,5 @@
-"""The numbers that planning puts into a recipe where nobody names others.
-
-They did best on a CamVid sequence left out of training, on two cores. A training reads its recipe and none of them, so
-that a change here changes new runs alone.
+"""The numbers that planning writes into a recipe by default. They were chosen on a CamVid sequence left out of
+training, on two cores. A training reads only its recipe, so a change here affects only new runs.
 """
 
 from __future__ import annotations
@@ -11,10 +9,10 @@ from pixelwise.nn.augment.color import ColorRanges
 from pixelwise.training.recipe import RECIPE_VERSION, Recipe
 
 CROP_PIXELS = 352 * 480
-"""Area of a crop. Images up to this size are taken whole, since the place of a thing helps to recognise it."""
+"""Area of a crop. Images up to this size are taken whole, since the position of a thing helps to recognise it."""
 LONG_PIXELS = 6e8
-"""Pixels of crops from which on a run is long: about six minutes of two cores without bfloat16. Long runs have
-larger crops, and a larger encoder."""
+"""A run is long from this many pixels of crops on: about six minutes on two cores without bfloat16. Long runs have
+larger crops and a larger encoder."""
 LONG_CROP_PIXELS = 544 * 736
 LONG_ENCODER = "efficientnet_lite1"
 MAX_IMAGE_SCALE = 1.5
@@ -26,16 +24,16 @@ CROP_MULTIPLE = 32
 SCALE = (0.667, 2.0)
 """Random magnification of crops, before the factor of the image scale."""
 COLOR = 1.0
-"""Strength of the photometric augmentation where layers learn that see colours. A frozen encoder changes little with
-them, and the model generalises better without."""
+"""Strength of the photometric augmentation, where layers that see colours learn. The features of a frozen encoder
+change little with colours, and the model generalises better without it."""
 
 BATCH = 8
 BATCH_PIXELS = 4 * CROP_PIXELS
-"""Area of the crops of a step, unless two crops have more: half a second of two cores."""
+"""Area of the crops of a step, unless two crops have more: half a second on two cores."""
 SPLIT_PIXELS = 384 * 384
 EARLY_SPLIT = 2
-"""Crops of `SPLIT_PIXELS` and more start with half the sides: more images are seen early, and the last half of the run
-still learns from where things are."""
+"""Crops of `SPLIT_PIXELS` and more start with half the sides, so that more images are seen early. In the second half of
+the run the model still learns the positions of things."""
 
 LEARNING_RATE = 4e-3
 FROZEN_STRIDE = 32
@@ -43,49 +41,51 @@ FROZEN_STRIDE = 32
 WARMUP_SHARE = 0.05
 MAX_WARMUP_STEPS = 100
 EMA_SHARE = 0.1
-"""The moving average of the weights looks back over this share of the run."""
+"""The time constant of the moving average of the weights, as a share of the run."""
 EMA_DECAYS = (0.5, 0.9995)
-"""Its least and largest decay."""
+"""The least and the largest decay of the moving average."""
 HEAT_WEIGHT = 10.0
 OFFSET_WEIGHT = 0.02
-"""Beside a loss of the classes of weight 1: none of the three outweighs the others."""
+"""Weight of the offsets' loss, where the loss of the classes has weight 1, so that none of the three losses outweighs
+the others."""
 
 SPARSE_LOSS_STEP = 4
-"""The step of the logits between which the logits at labelled pixels are interpolated: that of the default model, whose
+"""The stride of the logits from which those at labelled pixels are interpolated: that of the default model, whose
 up-sampling does the same."""
 LABEL_POINTS = 16384
 PSEUDO_WEIGHT = 1.0
-"""Self-training is for images without labels. Where each image has some it costs accuracy
-(docs/guides/few_labels.md)."""
+"""Weight of pseudo-labels. Self-training is used for images without labels; where every image has labels, it costs
+accuracy (docs/guides/few_labels.md)."""
 PSEUDO_ROUNDS = (0.5,)
 PSEUDO_SHARE = 0.15
-"""Share of the time that pseudo-labels may take."""
+"""Largest share of the time for pseudo-labels."""
 PSEUDO_BYTES = 2**29
-"""Memory that pseudo-labels may take, at two bytes a pixel."""
+"""Largest memory for pseudo-labels, at two bytes a pixel."""
 UNLABELLED_SHARE = 0.5
 """Largest share of crops from images without labels."""
 BIAS_PIXELS = 50
 SPARSE_BIAS_SHARES = (0.0, 0.2, 0.4)
-"""Few labelled pixels say little of the best strength of the logit adjustment, and a large one costs rare classes."""
+"""Strengths of the logit adjustment that are tried on sparse labels. Few labelled pixels tell little about the best
+one, and a large one costs accuracy on rare classes."""
 SPARSE_BIAS_IMAGES = 128
-"""More than of dense labels: an image adds few labelled pixels."""
+"""Images that the class bias is fitted to: more than with dense labels, since an image adds few labelled pixels."""
 
 VALIDATION_SHARE = 0.04
-"""Share of the time that validation may take."""
+"""Largest share of the time for validation."""
 MAX_EVALUATIONS = 20
 TEST_SCALE = 1.25
-"""Least test-time scale: finer logits at the price of a slower prediction."""
+"""Least test-time scale: finer logits, at the price of slower prediction."""
 TWO_SCALES_MINUTES = 20.0
 """Runs of 20 minutes or more use two test-time scales, a quarter below and above: more accurate, twice the inference
 cost."""
 SPARSE_TWO_SCALES_MINUTES = 10.0
-"""The same on sparse labels, which leave a model less sure of what it sees at one scale."""
+"""The same for sparse labels, with which a model is less certain at a single scale."""
 MAX_TILE = 1536
 MAX_SCALED_TILE = 1792
-"""Largest side of a tile, in the image and magnified with flip TTA along one axis: the default model needs 1.7 GB."""
+"""Largest side of a magnified tile, with flip TTA along one axis; the default model then needs 1.7 GB."""
 TILE_MULTIPLE = 128
 CONTEXT_PIXELS = 480
-"""Magnified pixels that neighbouring tiles share at least: as far as the default model sees around a pixel."""
+"""Least overlap of neighbouring tiles, in magnified pixels: the reach of the default model around a pixel."""
 OVERLAP_MULTIPLE = 64
 
 RECIPE = Recipe(
@@ -112,7 +112,7 @@ RECIPE = Recipe(
     epsilon=1e-8,
     schedule="cosine",
     learning_rate=LEARNING_RATE,
-    final_rate=0.25,  # the moving average makes up for the rest of a full cosine
+    final_rate=0.25,  # the moving average has the effect of the rest of a full cosine
     bias_factor=1.0,
     encoder_factor=0.1,
     frozen_stride=FROZEN_STRIDE,
@@ -121,7 +121,7 @@ RECIPE = Recipe(
     ema_decay=0.0,
     loss="cross_entropy",
     reduction="mean",
-    loss_step=2,  # neighbouring pixels teach much the same, and a loss of all of them takes an eighth of a step
+    loss_step=2,  # neighbouring pixels carry similar information, and the loss of all of them takes an eighth of a step
     class_weights=(),
     label_points=0,
     border_weight=0.0,
@@ -139,7 +139,7 @@ RECIPE = Recipe(
     confident_share=0.5,
     pseudo_adjustment=0.5,
     unlabelled_share=0.0,
-    radius=5,  # this and what follows suits objects as large as nuclei; see `object_sizes` for larger ones
+    radius=5,  # these values suit objects of the size of nuclei; see `object_sizes` for larger ones
     least_heat=0.3,
     least_area=4,
     group_by="centres",
@@ -168,5 +168,5 @@ RECIPE = Recipe(
     crops=None,
     earlier=(),
 )
-"""What does not depend on the data, and a first value of what does. Every field is set: the defaults of `Recipe` belong
-to recipes that were stored before a field existed."""
+"""The values that do not depend on the data, and initial values of those that do. Every field is set: the defaults of
+`Recipe` are for recipes that were stored before a field existed."""

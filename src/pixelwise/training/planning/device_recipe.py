@@ -1,8 +1,8 @@
-"""What a recipe is like on a GPU, which computes a hundred times as much as a CPU in the same minutes.
+"""Changes to a recipe for a GPU, which computes a hundred times as much as a CPU in the same time.
 
-Nothing is frozen, batches are larger, and the loss reads every pixel: what a CPU saves by the contrary is not scarce.
-The numbers are those of a plain loop on one H200 that reaches a mean IoU of 0.652 on CamVid's test images in two
-minutes: batches of 16 crops of 352x480, AdamW at 1e-3 for all layers, a cosine to zero, an average of the weights.
+Nothing is frozen, batches are larger, and the loss reads every pixel: the computation that a CPU has to save is not
+scarce. The numbers are those of a plain loop on one H200 that reaches a mean IoU of 0.652 on CamVid's test images in
+two minutes: batches of 16 crops of 352x480, AdamW at 1e-3 for all layers, a cosine to zero, an average of the weights.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ BATCH = 16
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
 LONG_PIXELS = 6e9
-"""Pixels of crops from which on a run is long there: about three minutes of one H200."""
+"""A run on a GPU is long from this many pixels of crops on: about three minutes on one H200."""
 ENCODERS = ("efficientnet_lite1", "efficientnet_lite2")
-"""Of short and of long runs."""
+"""The encoders of short and of long runs."""
 
 
 def adapt_to_device(recipe: Recipe, data: DataFacts, budget: Budget) -> Recipe:
-    """Return `recipe` as a GPU trains it."""
+    """Return `recipe` adapted to a GPU."""
     each = max(2, min(BATCH, data.train_images))
     return recipe.replace(
         batch=budget.processes * each,
@@ -43,8 +43,8 @@ def choose_device_encoder(*, is_long: bool) -> str:
 
 
 def halve_batch(recipe: Recipe, processes: int = 1) -> Recipe | None:
-    """Return `recipe` with batches of half as many crops, for a GPU whose memory they do not fit; `None` where a
-    process would have fewer than two crops."""
+    """Return `recipe` with half as many crops in a batch, for a GPU with too little memory; `None` where a process
+    would have fewer than two crops."""
     batch = recipe.batch // (2 * processes) * processes
     if batch < 2 * processes:
         return None

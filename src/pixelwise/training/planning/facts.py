@@ -1,4 +1,4 @@
-"""What a recipe depends on: facts about the data, the model and the budget of a run."""
+"""Facts about the data, the model and the budget of a run, on which its recipe depends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DataFacts:
     class_pixels: Counts
     """Training pixels of each class, (K,)."""
     class_image_pixels: Counts
-    """Pixels of the training images that show each class, (K,); of sparse labels all labelled pixels."""
+    """Pixels of the training images that contain each class, (K,); with sparse labels, all labelled pixels."""
     object_areas: tuple[Counts, ...] = ()
     """Areas of the objects of each training image, in pixels."""
     is_rgb: bool = True
@@ -33,13 +33,13 @@ class DataFacts:
     is_sparse: bool = False
     """Whether most pixels of the training images have no label."""
     unlabelled_images: int = 0
-    """Images without labels, beside the training images."""
+    """The number of images without labels, in addition to the training images."""
 
     @classmethod
     def of(cls, dataset: Dataset, check_result: CheckResult) -> DataFacts:
         """Collect the facts about a data set that was checked."""
         class_pixels, class_image_pixels = check_result.train_class_pixels, check_result.class_image_pixels
-        if check_result.is_sparse:  # where a class was not labelled in an image it may be there all the same
+        if check_result.is_sparse:  # a class that is not labelled in an image may still be in it
             class_image_pixels = np.full_like(class_pixels, class_pixels.sum())
         return cls(
             image_sizes=tuple(size for size, count in check_result.sizes.items() for _ in range(count)),
@@ -61,14 +61,14 @@ class ModelFacts:
     encoder: str | None
     """`None` for a model without an encoder."""
     has_coarse_logits: bool = True
-    """Whether its logits are those of a coarser map, up-sampled."""
+    """Whether its logits are up-sampled from a coarser map."""
     is_pretrained: bool = True
     is_fine_tuned: bool = False
     """Whether all layers learn from pretrained weights, too."""
 
     @classmethod
     def of(cls, options: TrainOptions) -> ModelFacts:
-        """Collect the facts about the model that is asked for."""
+        """Collect the facts about the model that the options name."""
         name = options.model or DEFAULT_MODEL
         return cls(
             name=name,
@@ -81,7 +81,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run may take."""
+    """The budget of a run."""
 
     minutes: float | None = None
     processes: int = 1

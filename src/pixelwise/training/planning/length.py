@@ -14,15 +14,15 @@ from pixelwise.training.recipe import Recipe
 from pixelwise.training.schedule import count_crops, crops_at_step, earlier_steps
 
 SHORT_STEPS = 100
-"""In more steps than these no batch is much smaller than a whole one."""
+"""With more steps than this, no batch is much smaller than a full one."""
 FEWEST_STEPS = 10
 """After fewer steps a model has hardly changed."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one step, one pass over the validation images, and the prediction of a training image take on this machine,
-    in seconds."""
+    """Seconds on this machine for one step, for one pass over the validation images, and for the prediction of a
+    training image."""
 
     step: float
     validation: float
@@ -30,14 +30,14 @@ class Cost:
 
 
 def is_long_run(short: Recipe, least_pixels: float = defaults.LONG_PIXELS) -> bool:
-    """Return whether the crops of a short run have so many pixels that there is time for a long one."""
+    """Return whether the crops of a short run have at least `least_pixels` pixels, so that there is time for a long
+    run."""
     return short.steps * short.batch * math.prod(short.crop) >= least_pixels
 
 
 def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
-    """Return how many steps, at least one, and validations fit into `seconds`.
-
-    There are two validations or more, or none: a single one, of the last step, would have nothing to choose from.
+    """Return how many steps, at least one, and validations fit into `seconds`. There are none or at least two
+    validations: a single one, after the last step, would leave nothing to choose from.
     """
     affordable = defaults.VALIDATION_SHARE * seconds / cost.validation if cost.validation else 0.0
     evaluations = int(min(affordable, defaults.MAX_EVALUATIONS)) if affordable >= 2 else 0
@@ -46,7 +46,8 @@ def steps_in_time(seconds: float, cost: Cost) -> tuple[int, int]:
 
 
 def fit_rounds(recipe: Recipe, seconds: float, cost: Cost) -> tuple[Recipe, float]:
-    """Return `recipe` with pseudo-labels for as many images as a share of `seconds` allows, and the time left."""
+    """Return `recipe` with pseudo-labels for as many images as their share of `seconds` allows, and the remaining
+    time."""
     if not recipe.pseudo_rounds:
         return recipe, seconds
     each = max(cost.prediction, 1e-9) * len(recipe.pseudo_rounds)
@@ -57,7 +58,8 @@ def fit_rounds(recipe: Recipe, seconds: float, cost: Cost) -> tuple[Recipe, floa
 
 
 def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None = None) -> Recipe:
-    """Return `recipe` over `steps` steps, warm-up and moving average in proportion; a constant rate has neither."""
+    """Return `recipe` with `steps` steps, and warm-up and moving average in proportion; a constant learning rate has
+    neither."""
     changes: dict[str, object] = {"steps": steps, "evaluations": min(evaluations, steps), "crops": crops}
     if recipe.schedule == "cosine":
         changes["warmup_steps"] = min(defaults.MAX_WARMUP_STEPS, round(defaults.WARMUP_SHARE * steps))
@@ -66,15 +68,14 @@ def with_length(recipe: Recipe, steps: int, evaluations: int, crops: int | None 
 
 
 def plan_epochs(recipe: Recipe, epochs: int, train_images: int) -> Recipe:
-    """Return `recipe` over the steps that see every training image `epochs` times."""
+    """Return `recipe` with as many steps as show every training image `epochs` times."""
     steps, crops = steps_for_crops(recipe, epochs * train_images)
     return with_length(recipe, steps, min(defaults.MAX_EVALUATIONS, epochs), crops)
 
 
 def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
-    """Return the number of steps that see `crops` crops, and `crops` where whole batches have more.
-
-    There is a step less where one would have a single crop, since batch norm needs two.
+    """Return the number of steps that have `crops` crops together, and `crops` itself if full batches would have more.
+    One step is left out if it would have a single crop, since batch norm needs two.
     """
 
     def crops_in(steps: int) -> int:
@@ -92,7 +93,7 @@ def steps_for_crops(recipe: Recipe, crops: int) -> tuple[int, int | None]:
 
 
 def length_warnings(recipe: Recipe, train_images: int) -> list[str]:
-    """Return a warning of a run that is too short to learn from its images, nothing of any other."""
+    """Return a warning if a run is too short to learn from its images."""
     epochs = count_crops(recipe, recipe.steps) / train_images
     if recipe.steps >= FEWEST_STEPS and epochs >= 1:
         return []

@@ -1,4 +1,4 @@
-"""How long steps and validations take on this machine, measured on a model that is then thrown away."""
+"""Measures how long steps and validations take on this machine, with a model that is then discarded."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pixelwise.training.weights import build_pipeline
 
 WARM_STEPS, MEASURED_STEPS = 3, 8
 DEVICE_WARM_STEPS, DEVICE_STEPS = 5, 20
-"""On a GPU."""
+"""Steps on a GPU before the measurement, and measured ones."""
 SLACK = 1.05
-"""How much longer a step of a long run takes than those measured, on a machine that has other work, too."""
+"""Factor from the measured time of a step to its time in a long run, on a machine that also has other work."""
 
 
 def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cost:
-    """Time a few steps, early and late ones where they differ, and one validation image."""
+    """Time a few steps, both early and late ones where they differ, and one validation image."""
     parts, timed = min(2, config.recipe.early_split), WARM_STEPS + MEASURED_STEPS
     longer = config.recipe.replace(steps=parts * timed)
     task = TASKS[config.task]
@@ -42,12 +42,12 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
     medians = [
         statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)
     ]
-    step_seconds = statistics.mean(medians)  # medians: a step that other work held up shortens no run
+    step_seconds = statistics.mean(medians)  # medians, so that a step delayed by other work does not shorten the run
     return Cost(SLACK * step_seconds, *_other_seconds(config, trainer, train, val))
 
 
 def _other_seconds(config: RunConfig, trainer: Trainer, train: SampleStore, val: SampleStore) -> tuple[float, float]:
-    """Return the time of a validation, and of the prediction of a training image where a recipe asks for that."""
+    """Return the time of a validation, and of the prediction of a training image if the recipe needs it."""
     averaged = trainer.averaged_pipeline()
     validation = _validation_seconds(config, averaged, val) / trainer.accelerator.num_processes
     prediction = _validation_seconds(config, averaged, train) / len(train) if config.recipe.pseudo_rounds else 0.0
@@ -55,8 +55,8 @@ def _other_seconds(config: RunConfig, trainer: Trainer, train: SampleStore, val:
 
 
 def _device_seconds(trainer: Trainer, feed: DeviceFeed, parts: int) -> float:
-    """Return the time of a step on a device, the mean of its parts, each over many steps: a device works on while the
-    next steps are handed to it."""
+    """Return the time of a step on a device, averaged over the parts of the run. Each part is timed over many steps,
+    since a device works asynchronously."""
     device, each = trainer.accelerator.device, DEVICE_WARM_STEPS + DEVICE_STEPS
     longer = trainer.recipe.replace(steps=parts * each)
     seconds, started = 0.0, 0.0
@@ -72,7 +72,7 @@ def _device_seconds(trainer: Trainer, feed: DeviceFeed, parts: int) -> float:
 
 
 def _validation_seconds(config: RunConfig, pipeline: Pipeline, images: SampleStore) -> float:
-    """Return the time of one pass over the images of a store, from one image of about their mean size."""
+    """Return the time of one pass over the images of a store, estimated from one image of about their mean size."""
     if not len(images):
         return 0.0
     areas = [max(1, pixels_in(item.image)) for item in images.items]

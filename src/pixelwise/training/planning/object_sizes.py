@@ -1,8 +1,8 @@
-"""From the sizes of the objects to learn to the numbers of a recipe that go by them.
+"""Numbers of a recipe that depend on the sizes of the training objects.
 
-Offsets are learnt in units that grow with the objects, so that half an object's width is as far for a net of large
-objects as it is of small ones; the radius within which a centre is the highest, and the area from which on something is
-an object, are sought among sizes that such objects have. The heat goes by each object's own size (`centre_targets`).
+Offsets are learnt in units that grow with the objects, so that half the width of an object has the same value for large
+and for small objects. The radius within which a centre must be the maximum, and the least area of an object, are
+searched among values in proportion to the objects. The heat depends on the size of each object (`centre_targets`).
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from pixelwise.instances.grouping_parameters import BOTH
 from pixelwise.training.recipe import Recipe
 
 SMALL = 80.0
-"""Diameter in pixels that the largest twentieth of the objects exceeds where a recipe goes by sizes. Nuclei
-and what is as large have the recipe's own numbers."""
+"""A recipe is adapted if the largest twentieth of the objects exceeds this diameter in pixels. For smaller objects,
+such as nuclei, the recipe's own numbers are used."""
 USUAL = 24.0
 """Diameter of the objects that the recipe's own unit of offsets suits."""
 RADII = (1 / 6, 1 / 2)
-"""The least radius that is tried over the diameter of the smaller objects (`SMALLER`), the largest over that of the
-larger."""
+"""The least radius that is tried, relative to the diameter of the smaller objects, and the largest, relative to that of
+the larger ones."""
 SMALLER, LARGER = 0.05, 0.95
-"""The quantiles of diameters that are meant."""
+"""The quantiles of the diameters that define smaller and larger objects."""
 FIRST_RADIUS = 1 / 4
-"""The radius before the fit, over the median diameter."""
+"""The radius before the fit, relative to the median diameter."""
 AREAS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
-"""The least areas that are tried, over the area of the smaller objects; the first is the one before the fit."""
+"""The values tried for the least area, relative to the area of the smaller objects. The first is used before the
+fit."""
 MOST_RADII = 8
 
 
 def adapt_to_object_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]) -> Recipe:
-    """Return `recipe`, one for objects, with numbers that suit training objects of these areas in pixels, (objects,) an
-    image: as it is where they are small or there are none."""
+    """Return `recipe`, for a task with objects, adapted to training objects of these areas in pixels, one array
+    (objects,) an image. It is unchanged if the objects are small or there are none."""
     every = np.concatenate([*areas, np.empty(0, np.int64)])
     if not len(every):
         return recipe
@@ -58,6 +59,6 @@ def adapt_to_object_sizes(recipe: Recipe, areas: Sequence[npt.NDArray[np.int64]]
 
 
 def _ascending(first: float, last: float) -> tuple[int, ...]:
-    """Return sizes from `first` to `last`, each about 1.4 times the one before, or more where there would be many."""
+    """Return sizes from `first` to `last`, each about 1.4 times the one before, or more if that would give too many."""
     count = min(MOST_RADII, 1 + max(1, round(2 * np.log2(last / first))))
     return tuple(sorted({max(1, round(size)) for size in np.geomspace(first, last, count).tolist()}))

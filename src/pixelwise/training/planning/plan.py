@@ -1,4 +1,5 @@
-"""From the options to a `RunConfig`: the time of a step is measured once, and stored as a number of steps."""
+"""From the options to a `RunConfig`. The time of a step is measured once; the configuration stores the number of
+steps."""
 
 from __future__ import annotations
 
@@ -32,17 +33,17 @@ from pixelwise.training.training_data import TrainingData
 
 ENCODER_PADDING: EncoderPadding = "trained"
 FINISH_SECONDS = 27.0
-"""Reserved for the export and the report, beside the predictions of validation images."""
+"""Seconds reserved for the export and the report, in addition to the predictions of validation images."""
 GROUPING_SECONDS = 30.0
-"""Reserved as well for each fit of the grouping of objects."""
+"""Seconds reserved for each fit of the grouping of objects."""
 MOST_FINISH = 0.5
-"""Largest share of the time that is reserved: on a slow machine a late model is better than none."""
+"""Largest share of the time that is reserved. On a slow machine the run may therefore take longer than asked."""
 FILE_SHARE = 0.75
-"""Time that the model file takes on an image, over the time that torch takes."""
+"""Time that the model file takes on an image, relative to torch."""
 
 
 def plan_run(options: TrainOptions, data: TrainingData, command: str, started: float) -> RunConfig:
-    """Return the configuration of a run with its steps: of a long run where the minutes or epochs allow one.
+    """Return the configuration of a run with its number of steps: a long run if the minutes or epochs allow one.
 
     Minutes count from `started` (`time.perf_counter`).
     """
@@ -62,7 +63,7 @@ def plan_run(options: TrainOptions, data: TrainingData, command: str, started: f
 def make_config(
     options: TrainOptions, dataset: Dataset, check_result: CheckResult, budget: Budget, command: str = ""
 ) -> RunConfig:
-    """Return the configuration of a run, over a single step."""
+    """Return the configuration of a run of a single step."""
     task = options.task or DEFAULT_TASK
     model = ModelFacts.of(options)
     weights = options.encoder_weights
@@ -97,7 +98,7 @@ def make_config(
 
 
 def _choose_encoder(options: TrainOptions, model: str, budget: Budget) -> str | None:
-    """Return the encoder where none is named: that of the run to start from, or the one for a long or a short run."""
+    """Return the default encoder: that of the run to start from, or the one for a long or a short run."""
     if options.start_from is not None:
         other = _load_other(options.start_from)
         if other.model == model:
@@ -111,7 +112,7 @@ def _choose_encoder(options: TrainOptions, model: str, budget: Budget) -> str | 
 
 
 def choose_encoder_padding(options: TrainOptions) -> EncoderPadding:
-    """Return the padding with which the weights were trained that the run starts from."""
+    """Return the padding that the initial weights were trained with."""
     return ENCODER_PADDING if options.start_from is None else _load_other(options.start_from).encoder_padding
 
 
@@ -147,7 +148,7 @@ def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, st
 
 
 def _measure(config: RunConfig, data: TrainingData) -> tuple[RunConfig, Cost]:
-    """Return the cost of a run, and its configuration, on a GPU with batches that its memory holds."""
+    """Return the cost of a run, and its configuration, on a GPU with batches that fit into its memory."""
     processes = join_processes().num_processes
     while True:
         try:
@@ -161,7 +162,7 @@ def _measure(config: RunConfig, data: TrainingData) -> tuple[RunConfig, Cost]:
 
 
 def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: float) -> float:
-    """Return the time that export, fits and scores take at the end of a run."""
+    """Return the seconds that export, fits and scores take at the end of a run."""
     seconds = FINISH_SECONDS
     bias_images = len(select_evenly(data.val.items, config.recipe.bias_images))
     test_images = len(data.dataset.splits.get("test", ()))
@@ -176,8 +177,8 @@ def _finish_seconds(config: RunConfig, data: TrainingData, validation_seconds: f
 
 
 def repeat_call(run: RunDirectory, dataset: Dataset, options: TrainOptions) -> str:
-    """Return the call that repeats this run: its configuration holds the number of steps. A cross-validation is
-    repeated by its options."""
+    """Return the call that repeats this run from its configuration, which holds the number of steps. A cross-validation
+    is repeated from its options."""
     keywords: dict[str, object] = {"out": f"{run.path}-again", "config": str(run.config)}
     if options.folds is not None:
         minutes = options.minutes and options.minutes * (options.folds + 1)

@@ -1,4 +1,4 @@
-"""Test-time scales and flips, and tiles that suit them."""
+"""Test-time scales and flips, and matching tiles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def choose_test_scales(image_scale: float, minutes: float | None, *, is_sparse: 
 
 
 def tile_and_overlap(scales: Sequence[float], flips: int = 2) -> tuple[int, int]:
-    """Return the side of tiles and their overlap in pixels, for these test-time scales and `flips` views at once."""
+    """Return the side and the overlap of tiles in pixels, for these test-time scales and `flips` views together."""
     longest = defaults.MAX_SCALED_TILE * math.sqrt(2 / flips) / max(scales)
     side = min(defaults.MAX_TILE, int(longest) // defaults.TILE_MULTIPLE * defaults.TILE_MULTIPLE)
     overlaps = math.ceil(defaults.CONTEXT_PIXELS / min(scales) / defaults.OVERLAP_MULTIPLE)
@@ -25,7 +25,7 @@ def tile_and_overlap(scales: Sequence[float], flips: int = 2) -> tuple[int, int]
 
 
 def fit_tiles(recipe: Recipe) -> Recipe:
-    """Return `recipe` with tiles that suit its test-time scales and flips."""
+    """Return `recipe` with tiles that match its test-time scales and flips."""
     tile, overlap = tile_and_overlap(recipe.magnifications, flips=2 ** len(recipe.flip_axes))
     return recipe.replace(tile=tile, overlap=overlap)
 

@@ -1,11 +1,11 @@
-"""A bias for each class's logits, fitted to the validation images once a net is trained.
+"""A bias for the logits of each class, fitted to the validation images after the training.
 
-Class weights teach a net rare classes early and make it predict them too often: with loss weights w it estimates
-w_c p(c | x), scaled to sum to 1, so subtracting log w_c from its logits gives p back. This is the post-hoc logit
-adjustment of Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021,
-arXiv:2007.07314, with the training's weights in place of the classes' frequencies. The mean IoU asks for something in
-between: what is gained by calling an uncertain pixel rare depends on how well the class is recognised at all. So the
-strength of the logit adjustment is fitted first, and then the bias of one class after the other.
+With class weights a net learns rare classes early, but predicts them too often: with loss weights w it estimates w_c
+p(c | x), scaled to sum to 1. Subtracting log w_c from its logits restores p. This is the post-hoc logit adjustment of
+Menon, Jayasumana, Rawat, Jain, Veit, Kumar, "Long-tail learning via logit adjustment", ICLR 2021, arXiv:2007.07314,
+with the training's weights in place of the classes' frequencies. The optimum for the mean IoU lies in between: what is
+gained by assigning an uncertain pixel to a rare class depends on how well the class is recognised. So first the
+strength of the logit adjustment is fitted, then the bias of one class after the other.
 """
 
 from __future__ import annotations
@@ -34,15 +34,14 @@ def class_bias(class_weights: Sequence[float], share: float) -> tuple[float, ...
 
 
 def select_evenly(items: Sequence[Item], most: int) -> list[Item]:
-    """Return all items, or `most` of them at even distances."""
+    """Return all items, or `most` evenly spaced ones."""
     count = min(most, len(items))
     return [items[i * len(items) // count] for i in range(count)]
 
 
 def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tuple[float, ...]]:
-    """Return the strength of the logit adjustment, in 0..1, and the bias of each class, that suit these pixels.
-
-    A class that none of them shows keeps what the logit adjustment gives it. (0, all zeros) without pixels.
+    """Fit the strength of the logit adjustment, in 0..1, and the bias of each class to these pixels, and return both. A
+    class without pixels has only the bias of the logit adjustment. Without any pixels the result is (0, all zeros).
     """
     if not sum(truth.size for _, truth in pixels):
         return 0.0, (0.0,) * len(recipe.class_weights)
@@ -71,8 +70,9 @@ def fit_class_bias(pixels: Sequence[Pixels], recipe: Recipe) -> tuple[float, tup
 def sample_logits(
     predictor: Predictor, samples: Iterable[Sample], count: int, most: int, *, sparse: bool = False
 ) -> list[Pixels]:
-    """Return the logits (K, n) and true classes (n,) of the pixels on a grid over each of `count` images: `most` logits
-    in all, or a few more. With `sparse` labels all labelled pixels of an image are taken, where they are no more."""
+    """Return the logits (K, n) and true classes (n,) of pixels on a grid over each of `count` images, about `most`
+    logits in all. With `sparse` labels all labelled pixels of an image are taken, unless they are more than the
+    grid's."""
     num_classes = predictor.classes.num_classes
     pixels: list[Pixels] = []
     for sample in samples:
@@ -102,14 +102,15 @@ def _confusion(logits: Float32, truth: Int64, bias: Float64) -> Int64:
 def _confusions(logits: Float32, truth: Int64, bias: Float64, class_index: int, candidates: Float64) -> Int64:
     """Return `_confusion`, (T, K, K), for each of T ascending biases of one class, in one pass over the pixels.
 
-    A pixel goes from the best of the other classes to this one where its bias exceeds the distance between the two.
+    A pixel changes from the best of the other classes to this one when the bias exceeds the difference of the two
+    logits.
     """
     classes = len(logits)
     others = logits + bias.astype(np.float32)[:, None]
     others[class_index] = -np.inf
     rival = others.argmax(axis=0)
     distance = np.take_along_axis(others, rival[None], axis=0)[0] - logits[class_index]
-    first = np.searchsorted(candidates, distance, side="right")  # from which candidate on it is this class's
+    first = np.searchsorted(candidates, distance, side="right")  # candidate at which the pixel gets this class
     size = (len(candidates) + 1) * classes**2
     moving = np.bincount((first * classes + truth) * classes + rival, minlength=size).reshape(-1, classes, classes)
     taken = moving.cumsum(axis=0)

@@ -1,8 +1,8 @@
-"""What a trained net gets fitted afterwards, and scores on images that this was not fitted on.
+"""Fits after the training, and scores on images that were not used for the fits.
 
-The class bias and the grouping of objects are fitted on validation images, the grouping on training images too where
-these are few: their sizes and distances are those of a handful of objects. Where there is a test split it is scored;
-else the validation images are, by cross-fitting: each half is scored with what was fitted on the other.
+The class bias and the grouping of objects are fitted on validation images, the grouping also on training images if
+there are few, since a handful of objects tells little about sizes and distances. The test split is scored, if there is
+one; else the validation images are scored by cross-fitting: each half with what was fitted on the other half.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from pixelwise.training.run_directory import RunDirectory
 from pixelwise.training.weights import model_info, save_weights
 
 Half = tuple[Path, Sequence[Item]]
-"""A model file, and the validation images that nothing in it was fitted on."""
+"""A model file, and the validation images that were not used for its fits."""
 
 
 @dataclass(frozen=True)
 class MeasuredScores:
     """Scores of a run. split: `test`, `val`, or `folds` of a cross-validation. cross_fitted: whether each half of the
-    images was scored with what was fitted on the other. chose_weights: whether the weights are those that scored best
-    on the images."""
+    images was scored with what was fitted on the other half. chose_weights: whether the weights were chosen by their
+    score on these images."""
 
     split: str
     scores: TaskScores
@@ -43,7 +43,7 @@ class MeasuredScores:
 
     @property
     def in_words(self) -> str:
-        """Where the scores are from."""
+        """The origin of the scores, in words."""
         if self.split == "folds":
             return "cross-validation, each image scored by a model that did not see it"
         if self.cross_fitted:
@@ -52,8 +52,8 @@ class MeasuredScores:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader of the scores must know beside them."""
-        chosen = "The weights were chosen on these images too: add a test split for a score that owes nothing to them."
+        """Remarks that a reader of the scores must know."""
+        chosen = "The weights were chosen on these images, too: add a test split for an independent score."
         return [*self.scores.remarks, *([chosen] if self.chose_weights else [])]
 
     def to_json_dict(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def measure(
     on_device: DeviceScoring | None = None,
 ) -> MeasuredScores | None:
     """Return the scores of the run's model file, with those of further metrics, on the test split, else on the
-    validation images, by halves where there are any; `None` without images. Removes the files of the halves."""
+    validation images, in halves if `halves` has any; `None` without images. Removes the files of the halves."""
     split = headline_split(dataset)
     if split is None:
         return None
@@ -91,12 +91,12 @@ def measure(
 
 
 def headline_split(dataset: Dataset) -> str | None:
-    """Return the split that a run is measured on; `None` where there is none."""
+    """Return the split on which a run is measured; `None` where there is none."""
     return next((split for split in ("test", "val") if dataset.splits.get(split)), None)
 
 
 def merge_scorers(scorers: Sequence[Scorer]) -> Scorer:
-    """Return the first of the scorers of one task with the images of the others."""
+    """Merge scorers of one task into the first, and return it."""
     first, *others = scorers
     for other in others:
         first.add(other)
@@ -110,12 +110,13 @@ def fit_and_export(
     dataset: Dataset,
     on_device: DeviceScoring | None = None,
 ) -> tuple[float, list[Half], list[str]]:
-    """Write the model file with the class bias, and the grouping, that suit the validation images, some of them where
-    there are many; few are joined by training images for the grouping. Return the strength of the logit adjustment
-    (0..1), the files that score each half of the validation images, and remarks on the grouping.
+    """Fit the class bias and the grouping, and write the model file with them. They are fitted on the validation
+    images, on a sample if there are many; if there are few, the grouping is fitted on training images as well. Return
+    the strength of the logit adjustment (0..1), the files that score each half of the validation images, and remarks on
+    the grouping.
 
-    It is fitted to what the file itself says, which is faster than torch, or with `on_device` to what the net says
-    there. The run's weights get it too, beside the net's own: done again, it comes out the same.
+    The fits use the predictions of the model file, which is faster than torch, or with `on_device` those of the net on
+    the device. The results are also stored with the run's weights. Repeating this gives the same result.
     """
     val = dataset.splits.get("val", ())
     recipe, items = config.recipe, select_evenly(val, config.recipe.bias_images)

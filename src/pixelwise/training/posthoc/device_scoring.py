@@ -1,7 +1,7 @@
-"""The end of a run on a GPU: what the model file will say, said by the net in torch on the device.
+"""Scoring at the end of a run on a GPU: the net in torch on the device stands in for the model file.
 
-onnxruntime on the CPU beside it would take most of a run's minutes. The file is still checked: it must label images as
-the device does.
+onnxruntime on the CPU would take most of the run's time. The file is still checked: it must label images as the device
+does.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pixelwise.training.torch_engine import torch_predictor
 
 CHECKED_IMAGES = 2
 LEAST_AGREEMENT = 0.995
-"""Share of the pixels that the file and the device must label alike: they round differently where two classes are
-nearly equal."""
+"""Least share of pixels that the file and the device must label equally. Where two classes are nearly equal, they round
+differently."""
 
 
 class DeviceScoring:
-    """Predicts on a device as the model files of a run do: `open` takes the place of `load`."""
+    """Predicts on a device as the model files of a run would."""
 
     def __init__(self, pipeline: Pipeline, config: RunConfig, device: torch.device) -> None:
         self.pipeline = copy.deepcopy(pipeline).to(device).to(memory_format=torch.channels_last).eval()
@@ -36,23 +36,23 @@ class DeviceScoring:
         self._fitted: dict[Path, tuple[tuple[float, ...], GroupingParameters | None]] = {}
 
     def add(self, path: Path, class_bias: tuple[float, ...], grouping: GroupingParameters | None) -> None:
-        """Take note of what was fitted for the model file at `path`."""
+        """Store what was fitted for the model file at `path`."""
         self._fitted[path] = (class_bias, grouping)
 
     def plain(self) -> Predictor:
-        """Return what predicts without a class bias."""
+        """Return the predictor without a class bias."""
         self.pipeline.set_class_bias(None)
         return torch_predictor(self.pipeline, self.config)
 
     def load(self, path: Path) -> Predictor:
-        """Return what predicts as the file at `path`, until the next is loaded."""
+        """Return a predictor that predicts as the file at `path`. It is valid until the next one is loaded."""
         class_bias, grouping = self._fitted[path]
         self.pipeline.set_class_bias(class_bias)
         self.pipeline.grouping = grouping
         return torch_predictor(self.pipeline, self.config)
 
     def agreement(self, path: Path, images: Iterable[npt.NDArray[np.uint8]]) -> float:
-        """Return the share of the pixels of images that the file at `path` labels as the device does."""
+        """Return the share of the images' pixels that the file at `path` labels as the device does."""
         file, device = load(path), self.load(path)
         same = [(file.label_map(image) == device.label_map(image)).ravel() for image in images]
         return float(np.concatenate(same).mean()) if same else 1.0

@@ -1,4 +1,4 @@
-"""How objects are best grouped, found on the validation images once a net is trained."""
+"""Fits the grouping of pixels into objects on the validation images, after the training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pixelwise.metrics.pixels import counted_pixels
 from pixelwise.training.recipe import Recipe
 
 TINY = 4
-"""Pixels of an object: that smaller ones are not dropped either needs no word."""
+"""No remark is made if the fitted least area is at most this many pixels, so that hardly any object is dropped."""
 
 GroupingSample = tuple[CentreOffsetMaps, Objects, npt.NDArray[np.bool_]]
 
@@ -33,12 +33,10 @@ def fit_grouping(
     grouping: GroupingParameters,
     recipe: Recipe,
 ) -> GroupingParameters:
-    """Return `grouping` with the numbers of those that `recipe` tries by which most objects are found on the samples,
-    or connected components where they find more.
-
-    That is by the mean of TP / (TP + FN + FP) over IoU thresholds: AP hardly minds what is invented at a low score.
-    class_bias: what the model's class scores get added before. Samples without objects say nothing. Where components
-    are part of `grouping` already, it is tried without them too.
+    """Return `grouping` with the best of the values that `recipe` tries, or connected components if they are better.
+    The criterion is the mean of TP / (TP + FN + FP) over IoU thresholds on the samples; AP hardly penalises false
+    objects of low score. class_bias: added to the class scores first. Samples without objects are not used. If
+    `grouping` uses components already, it is also tried without them.
     """
     drawn = _sample_images(predictor, samples, np.array(class_bias, np.float32), grouping.things)
     images = list(_first_images(drawn, recipe.grouping_pixels))
@@ -67,16 +65,16 @@ def fit_grouping(
             break
     areas = (1, *recipe.least_areas)
     components = max((replace(grouping, by=COMPONENTS, least_area=area) for area in areas), key=quality)
-    return max((grouping, components), key=partial(_quality, predictor, images, 1))  # of two as good the first
+    return max((grouping, components), key=partial(_quality, predictor, images, 1))  # of equal ones the first
 
 
 def grouping_remarks(grouping: GroupingParameters, recipe: Recipe) -> list[str]:
-    """Return what to say of a grouping that was fitted: which of its numbers are the first or last of those that
-    `recipe` tries, and whether centres found less than connected components."""
+    """Return remarks on a fitted grouping: which of its values are at the end of the range that `recipe` tries, and
+    whether connected components found more objects than centres."""
     if grouping.by == COMPONENTS:
         return [
-            "Objects are the connected components of their class: centres found fewer on the validation images. "
-            "Objects that touch come out as one. Train longer to have them parted."
+            "Objects are the connected components of their class, since predicted centres found fewer objects on the "
+            "validation images. Objects that touch are merged into one. Train longer to separate them."
         ]
     tried = {
         "least heat of a centre": (grouping.least_heat, recipe.least_heats, 0.0),
@@ -89,8 +87,8 @@ def grouping_remarks(grouping: GroupingParameters, recipe: Recipe) -> list[str]:
             which = "smallest" if value == values[0] else "largest"
             remarks.append(
                 f"The {name} that suits the validation images is {value:g}, the {which} of those tried "
-                f"({values[0]:g} to {values[-1]:g}): a value beyond may suit better. Look at some predictions; longer "
-                "training or more validation images settle it."
+                f"({values[0]:g} to {values[-1]:g}): a value beyond may suit better. Look at some predictions. "
+                "Longer training or more validation images may help."
             )
     return remarks
 
@@ -120,7 +118,7 @@ def _first_images(images: Iterable[GroupingSample], pixels: int) -> Iterator[Gro
 
 
 def _subsample(step: int, fields: CentreOffsetMaps, target: Objects, ignored: npt.NDArray[np.bool_]) -> GroupingSample:
-    """Return what is left of an image of every `step`-th row and column, distances in these."""
+    """Return every `step`-th row and column of an image, with distances in these units."""
     places = np.s_[::step, ::step]
     best, probability, heat = fields.class_index[places], fields.probability[places], fields.heat[places]
     down, right = (np.rint(offsets[places] / step).astype(np.int16) for offsets in (fields.down, fields.right))
@@ -130,7 +128,7 @@ def _subsample(step: int, fields: CentreOffsetMaps, target: Objects, ignored: np
 
 
 def _quality(predictor: Predictor, images: Iterable[GroupingSample], step: int, grouping: GroupingParameters) -> float:
-    """Return how many objects are found on images of every `step`-th row and column, in 0..1."""
+    """Return the mean of TP / (TP + FN + FP) on images of every `step`-th row and column, in 0..1."""
     radius, area = (max(1, round(number)) for number in (grouping.radius / step, grouping.least_area / step**2))
     grouping = replace(grouping, radius=radius, least_area=area)
     scorer = InstanceScorer(predictor.classes)

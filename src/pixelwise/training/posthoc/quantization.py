@@ -1,4 +1,4 @@
-"""A run's model in 8 bits, as much of it as its accuracy allows."""
+"""Export of a run's model in 8 bits, as far as its accuracy allows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from pixelwise.training.posthoc.class_bias import select_evenly
 from pixelwise.training.run_directory import RunDirectory
 
 MAX_SCORE_LOSS = 0.005
-"""By how much the score on the validation images may be lower than in float."""
+"""The largest loss of the score on the validation images against float."""
 FLOAT_CONVOLUTIONS = (0, 1, 2, 4, 8, 16, 32, 64, 128)
-"""How many of the first convolutions are left in float, in the order that it is tried."""
+"""Numbers of first convolutions that stay in float, in the order in which they are tried."""
 CALIBRATION_IMAGES, SCORED_IMAGES = 16, 64
-"""Training images that say which values occur, and validation images that are scored, at most."""
+"""The most training images for the calibration, and the most validation images that are scored."""
 
 
 @dataclass(frozen=True)
 class Int8:
-    """A model file in 8 bits: the measure (see `RunConfig.measure`) on `images` validation images, the same in float,
-    and how many convolutions on the way from the image are left in float."""
+    """A model file in 8 bits: its score (see `RunConfig.measure`) on `images` validation images, the score in float,
+    and how many of the first convolutions stay in float."""
 
     measure: str
     score: float
@@ -48,12 +48,12 @@ def export_int8(
     data: Path | None = None,
     on_try: Callable[[Int8], None] = lambda tried: None,
 ) -> Int8:
-    """Write the model of a run directory in 8 bits to the .onnx file `out`, and return what that costs.
+    """Write the model of a run directory in 8 bits to the .onnx file `out`, and return its scores.
 
-    As many convolutions, from the image on, stay in float as it takes for the score to be at most `MAX_SCORE_LOSS`
-    lower. It is calibrated and scored with the data of the run, or those at `data`; `on_try` is called with each
-    attempt. Raises `DataError` for data that are not there or hold no validation images, `ModelFileError` where nothing
-    in 8 bits is as good, and what reading the data raises.
+    As many of the first convolutions stay in float as are needed to lose at most `MAX_SCORE_LOSS`. It is calibrated and
+    scored with the data of the run, or those at `data`; `on_try` is called with each attempt. Raises `DataError` for
+    data that are not there or hold no validation images, `ModelFileError` where every attempt loses more, and what
+    reading the data raises.
     """
     config = RunConfig.load(RunDirectory(run).config)
     stored = partial(open_dataset, config.data, config.format, images_root=config.images_root)
@@ -76,7 +76,7 @@ def export_int8(
 
 
 def _select_images(dataset: Dataset) -> Dataset:
-    """Return the images that calibrate, and those that judge."""
+    """Return the images for the calibration, and those that are scored."""
     train = select_evenly(dataset.splits.get("train", ()), CALIBRATION_IMAGES)
     val = select_evenly(dataset.splits.get("val", ()), SCORED_IMAGES)
     if not train or not val:

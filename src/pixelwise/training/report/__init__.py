@@ -1,4 +1,4 @@
-"""The report of a training run: one HTML file that stands alone."""
+"""The report of a training run: one self-contained HTML file."""
 
 from pixelwise.training.report.page import Report, write_report
 from pixelwise.training.report.pictures import Example

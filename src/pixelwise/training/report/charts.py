@@ -1,4 +1,4 @@
-"""The training curves as inline SVG, drawn by hand: no plotting library, no script, colours from the page's CSS."""
+"""The training curves as inline SVG, without plotting library or script; colours come from the CSS of the page."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ History = Sequence[Mapping[str, float | None]]
 
 WIDTH, HEIGHT = 520, 290
 LEFT, RIGHT, TOP, BOTTOM = 54, 506, 34, 244
-"""The plot's edges inside the picture; the rest is room for labels."""
+"""The edges of the plot inside the picture; labels are drawn around it."""
 
 MOST_POINTS = 1200
-"""More points than these on some 450 pixels add bytes and nothing to see."""
+"""On some 450 pixels, more points than these add bytes, but nothing visible."""
 
 FEW_POINTS = 60
-"""So few points do not overlap and are drawn larger."""
+"""Up to this many points do not overlap, and are drawn larger."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Axis:
     step: float
 
     def __call__(self, value: float) -> float:
-        """Return the pixel of `value`; values beyond the scale land on its ends."""
+        """Return the pixel of `value`; values beyond the scale are clipped to its ends."""
         share = (value - self.low) / (self.high - self.low)
         return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
 
@@ -46,7 +46,8 @@ class Axis:
         return [multiple * self.step for multiple in range(first, last + 1)]
 
     def label(self, tick: float) -> str:
-        """Return `tick` with the decimals that its neighbours ask for, long scales in thousands (k) or millions (M)."""
+        """Return `tick` with as many decimals as distinguish neighbouring ticks, long scales in thousands (k) or
+        millions (M)."""
         if self.high >= 1e4:
             unit, size = ("M", 1e6) if self.high >= 1e6 else ("k", 1e3)
             return f"{tick / size:g}{unit}" if tick else "0"
@@ -61,9 +62,8 @@ def steps_axis(last: float) -> Axis:
 
 
 def values_axis(low: float, high: float) -> Axis:
-    """Return a vertical scale over low..high with ends at round numbers.
-
-    Zero joins the scale where the values come near it, so that a curve that fell to a tenth looks like a tenth.
+    """Return a vertical scale over low..high with ends at round numbers. If the values come near zero, the scale
+    includes it, so that a curve that fell to a tenth looks like a tenth.
     """
     if 0 <= low <= high / 2:
         low = 0.0
@@ -81,9 +81,8 @@ def round_step(span: float, count: int) -> float:
 
 
 def smooth(values: Float64, window: int) -> Float64:
-    """Return the mean over `window` (odd) neighbours, centred, so that it does not lag; shorter at both ends.
-
-    Values that are not finite are left out; a place with no finite neighbour is NaN.
+    """Return the centred mean over `window` neighbours, an odd number, fewer at both ends. Values that are not finite
+    are left out; without a finite neighbour the mean is NaN.
     """
     finite = np.isfinite(values)
     half = window // 2
@@ -102,9 +101,8 @@ def column(history: History, key: str) -> Float64:
 
 
 def loss_chart(history: History) -> Markup:
-    """Return the loss over steps: each row a faint point, their smoothed course a line; empty without a finite loss.
-
-    The scale follows the course and 99 of 100 points; the few beyond it are drawn on its edge.
+    """Return the chart of the loss over steps: rows as faint points, their smoothed curve as a line; empty without a
+    finite loss. The scale covers the curve and 99 of 100 points; points beyond it are drawn on its edge.
     """
     steps, losses = column(history, "step"), column(history, "loss")
     finite = np.isfinite(losses)
@@ -123,9 +121,8 @@ def loss_chart(history: History) -> Markup:
 
 
 def score_chart(history: History, measured: str, name: str) -> Markup:
-    """Return the validation score in percent over steps with the best marked; empty where nothing was validated.
-
-    measured: the history's word for it; name: a person's.
+    """Return the chart of the validation score in percent over steps, with the best one marked; empty without a
+    validation. measured: the column of the history; name: the name of the score for readers.
     """
     steps, values = column(history, "step"), column(history, measured) * 100
     validated = np.isfinite(values)
@@ -144,8 +141,8 @@ def score_chart(history: History, measured: str, name: str) -> Markup:
 
 
 def calibration_chart(points: Sequence[tuple[float, float]]) -> Markup:
-    """Return matched objects over how sure the model was of them, (score, share) in 0..1, beside the diagonal on which
-    scores are probabilities; empty without points.
+    """Return the chart of the share of matched objects over their score, with the diagonal on which scores are
+    probabilities. points: (score, share), in 0..1; empty without points.
     """
     if not points:
         return Markup("")
@@ -164,7 +161,7 @@ def _thin(count: int) -> npt.NDArray[np.intp]:
 
 
 def _line(x: Axis, y: Axis, steps: Float64, values: Float64) -> str:
-    """A line through the points, broken where a value is NaN."""
+    """Return a line through the points, interrupted where a value is NaN."""
     commands, pen = [], "M"
     for step, value in zip(steps, values, strict=True):
         if not math.isfinite(value):
@@ -176,7 +173,7 @@ def _line(x: Axis, y: Axis, steps: Float64, values: Float64) -> str:
 
 
 def _best(x: float, y: float, step: float, value: float) -> str:
-    """A ring around the best value and its label above, written towards the side where there is room."""
+    """Return a ring around the best value, with its label above, on the side that has room."""
     side = "end" if x > (LEFT + RIGHT) / 2 else "start"
     return (
         f'<circle class="best" cx="{x:.1f}" cy="{y:.1f}" r="5.5"/>'

@@ -1,4 +1,4 @@
-"""`Report`: what a training run has to tell, and `write_report`, which lays it out as one HTML file."""
+"""`Report`: the content of the report of a run, and `write_report`, which writes it as one HTML file."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from pixelwise.training.report.tables import (
 )
 
 MOST_MATRIX_CLASSES = 40
-"""With more classes the matrix is no longer read, and the page lists the largest confusions alone."""
+"""With more classes than this, the matrix is illegible, and the page lists only the largest confusions."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """One training run, ready to be laid out.
+    """The content of the report of a training run.
 
-    command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, seconds, and
-    the task's measure, such as val_miou (`None` where the row was not validated). scores: on the split `split_name`;
+    command: the command line that repeats the run. history: rows of step, epoch, loss, learning_rate, seconds, and the
+    task's measure, such as val_miou (`None` where the row was not validated). scores: those on the split `split_name`;
     `None` without validation images. class_pixels: each class's share, 0..1, of the labelled training pixels. splits:
-    number of images by split. skipped: files left out and why. facts: whatever describes run and machine; `model`,
-    `encoder` and `minutes` show in the headline too. task: its name.
+    number of images by split. skipped: files left out and why. facts: descriptions of run and machine; `model`,
+    `encoder` and `minutes` are shown in the headline, too. task: its name.
     """
 
     title: str
@@ -62,7 +62,7 @@ class Report:
     facts: dict[str, str]
     task: str = DEFAULT_TASK
     measured_on: str = ""
-    """Where the scores are from, in words; the split where nothing is said."""
+    """The origin of the scores, in words; by default the split."""
 
     @property
     def place(self) -> str:
@@ -70,7 +70,7 @@ class Report:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the report to `path`: a page that needs no network, no script and no other file.
+    """Write the report to `path`: a page without network access, scripts and other files.
 
     Raises `OutputError` where it cannot be written.
     """
@@ -101,12 +101,13 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def percent(value: float | None, decimals: int = 1) -> str:
-    """Return a fraction in percent without its sign; a dash for what is not known."""
+    """Return a fraction in percent, without the % sign; a dash for an unknown value."""
     return "–" if value is None or math.isnan(value) else f"{100 * value:.{decimals}f}"
 
 
 def share(value: float | None) -> str:
-    """Return a share of pixels in percent; rare classes keep two decimals, a trace of pixels does not become none."""
+    """Return a share of pixels in percent, with two decimals for rare classes; a trace of pixels is not rounded to
+    zero."""
     if value is None or value == 0:
         return percent(value, 0)
     if value < 0.0001:
@@ -120,7 +121,7 @@ def capitalize(text: str) -> str:
 
 
 def _escape_controls(value: object) -> object:
-    """Return what the page writes of a value: no control characters, which names of files may have."""
+    """Return a value for the page, with control characters, which names of files may have, escaped."""
     return value if isinstance(value, Markup) or not isinstance(value, str) else escape_controls(value, lines=True)
 
 
@@ -130,7 +131,7 @@ def _load_file(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Figure:
-    """A score of the headline, 0..1, and its bootstrap interval where it is known."""
+    """A score of the headline, in 0..1, with its bootstrap interval if that is known."""
 
     label: str
     value: float | None
@@ -139,7 +140,7 @@ class _Figure:
 
 
 def _score_parts(report: Report, task: Task) -> dict[str, Any]:
-    """What the template shows of the scores; nothing where there are none."""
+    """Return the values of the template that depend on scores; none without scores."""
     scores, tables, names = report.scores, task.tables, report.classes.names
     if scores is None:
         return dict.fromkeys(("figures", "rows", "shares", "confusions", "matches", "calibration", "images", "metrics"))
@@ -164,7 +165,7 @@ def _score_parts(report: Report, task: Task) -> dict[str, Any]:
 
 
 def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
-    """The two galleries, those that are not empty, with their pictures."""
+    """Return the galleries of best and worst predictions that are not empty, with their pictures."""
     groups = (
         ("worst", "Worst predictions", report.examples_worst),
         ("best", "Best predictions", report.examples_best),
@@ -184,8 +185,8 @@ def _examples(report: Report, task: Task) -> list[dict[str, Any]]:
 
 
 def _legend(report: Report, task: Task) -> list[tuple[str, str]]:
-    """Names and colours of the classes that occur, tinted, in the examples, in the order of the classes; of a task with
-    a legend of its own that."""
+    """Return names and colours of the tinted classes that occur in the examples, in the order of the classes; or the
+    legend of the task, if it has one."""
     if task.legend is not None:
         return [(name, css(color)) for name, color in task.legend.items()]
     examples = [*report.examples_worst, *report.examples_best]

@@ -1,4 +1,4 @@
-"""Pictures for the report: scaled down, drawn over with classes or errors, and packed into data URIs."""
+"""Pictures for the report: reduced, overlaid with classes or errors, and encoded as data URIs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pixelwise.tasks.base import Labelled, Map, Prediction, Task
 UInt8 = npt.NDArray[np.uint8]
 
 LONGEST_SIDE = 480
-"""In pixels: twice the size at which the page shows a picture on a wide screen."""
+"""Longest side in pixels: twice the size at which the page shows a picture on a wide screen."""
 
 MOST_BYTES = 40_000
-"""Of one picture's JPEG file, so that a report with 12 examples of 4 pictures stays below 3 MB."""
+"""Largest JPEG file of a picture, so that a report with 12 examples of 4 pictures stays below 3 MB."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Picture:
 
 
 def pictures(example: Example, classes: ClassMap, task: Task) -> list[Picture]:
-    """Return the image, the truth and the prediction over it, and the errors, each at most 480 pixels long.
+    """Return the image, the overlays of truth and prediction, and the errors, each with sides of at most 480 pixels.
 
     Maps are scaled by nearest neighbour before they are drawn, so that outlines stay one pixel wide.
     """
@@ -74,9 +74,8 @@ def pictures(example: Example, classes: ClassMap, task: Task) -> list[Picture]:
 
 
 def data_uri(image: UInt8) -> str:
-    """Return a picture, uint8 (height, width, 3), as the data URI of a JPEG file, as good as `MOST_BYTES` allows.
-
-    Colours are stored at full resolution: they carry the classes, down to outlines one pixel wide.
+    """Return a picture, uint8 (height, width, 3), as the data URI of a JPEG file of the best quality within
+    `MOST_BYTES`. Colours are stored at full resolution, since they show classes and outlines of one pixel.
     """
     data = b""
     for quality in (85, 70, 55, 40, 25):

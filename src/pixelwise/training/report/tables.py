@@ -1,4 +1,4 @@
-"""The report's tables as plain values: classes by IoU, confusions as shares of the truth, class balance."""
+"""The tables of the report as plain values: classes by IoU, confusions as shares of the truth, class balance."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Float64 = npt.NDArray[np.float64]
 class ClassRow:
     """One class with its CSS colour; fractions in 0..1, `None` where the class does not occur.
 
-    scores: the one that rows are sorted by first. missed: images with the class in which none of it was found, of how
-    many; false_alarms: images without it in which some was.
+    scores: the first is the one that rows are sorted by. missed: how many of the images with the class have none of its
+    pixels found; false_alarms: how many images without the class have pixels of it predicted.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Confusion:
 
 
 def css(color: Color) -> str:
-    """Return an RGB colour as CSS writes it: #rrggbb."""
+    """Return an RGB colour in CSS notation, #rrggbb."""
     return "#{:02x}{:02x}{:02x}".format(*color)
 
 
@@ -51,9 +51,7 @@ def class_rows(
     class_pixels: Mapping[str, float],
     keys: Sequence[str],
 ) -> list[ClassRow]:
-    """Return the classes with the scores called `keys`, from the best by the first of them to the worst, absent ones
-    last.
-    """
+    """Return the classes with the scores in `keys`, the best by the first score first, absent classes last."""
     rows = [
         ClassRow(
             name,
@@ -69,12 +67,12 @@ def class_rows(
 
 
 MOST_IMAGES = 200
-"""Images that the report lists, the worst; metrics.json holds all."""
+"""The number of images in the report, the worst ones; metrics.json has all."""
 
 
 def image_table(per_image: Sequence[Mapping[str, Any]], headings: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the columns, called by `headings`, and the rows of the table of images, the worst by the first column at
-    the top; `None` without any."""
+    """Return the columns, named by `headings`, and the rows of the table of images, the worst by the first column at
+    the top; `None` without images."""
     if not per_image:
         return None
     first, *others = (key for key in headings if key in per_image[0])
@@ -118,5 +116,5 @@ def largest_confusions(shares: Float64, names: tuple[str, ...], most: int) -> li
 
 
 def _known_score(score: float | None) -> float | None:
-    """NaN, which `Scores` holds for a class that does not occur, as `None`, which `metrics.json` has for it."""
+    """Return a score, or `None` for the NaN of a class that does not occur."""
     return None if score is None or math.isnan(score) else score
