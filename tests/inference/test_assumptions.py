@@ -53,7 +53,7 @@ def test_images_with_ranges_of_their_own_are_told_in_one_line(colour: ColourMode
     dim = {f"d{i}": (33_000 + 100 * i + 500 * ramp).astype(np.uint16) for i in range(4)}
     first, _ = said(colour, images(tmp_path, **dim), None)
     assert "and 3 more: values 33,0" in first
-    assert "what each takes becomes 0 to 255" in first
+    assert "the range of each becomes 0 to 255" in first
 
 
 def test_values_within_the_models_range_need_no_word_and_few_levels_do(colour: ColourModel, tmp_path: Path) -> None:

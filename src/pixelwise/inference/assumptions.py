@@ -1,4 +1,4 @@
-"""Remarks before a prediction: what it assumes of the images, in one sentence for all images of a kind."""
+"""Remarks before a prediction on what it assumes about the images, one sentence for all images of a kind."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from pixelwise.raster.reader import open_reader
 from pixelwise.raster.stack import STACK_ENDINGS, page_path, split_page
 
 MAX_SAMPLED = 32
-"""Deep images whose values are sampled at most."""
+"""The most images of more than 8 bits whose values are sampled."""
 NARROW = 1 / 16
-"""Images whose values take less than this share of the model's range are remarked on."""
+"""There is a remark on images whose values cover less than this share of the model's range."""
 MANY = 1 / 4
-"""Images are remarked on if more than this share of their values lies outside the model's range, by more than `NARROW`
-of it."""
+"""There is a remark on images with more than this share of their values outside the model's range, by more than
+`NARROW` of it."""
 REMEDY = "Train on such images, or save them with the exposure of the training images."
 
 
 def remarks(info: ModelInfo, jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield the remarks on images that are about to be predicted."""
+    """Yield the remarks on images before they are predicted."""
     yield from remarks_on_depth(info, [job.image for job in jobs])
     yield from _on_places(jobs)
     yield from _on_labelme(jobs)
@@ -50,10 +50,10 @@ def remarks(info: ModelInfo, jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
-    """Yield what is assumed of images whose values differ from those of the training images.
+    """Yield what is assumed about images whose values differ from those of the training images.
 
-    They are deeper than 8 bits and the model stores no range, or of 8 bits and the model was trained on deeper ones, or
-    outside its range, or in a small part of it.
+    These are images of more than 8 bits with a model that stores no range, images of 8 bits with a model for deeper
+    ones, and images with values outside the model's range or in a small part of it.
     """
     if info.bands is not None:
         yield from _on_bands(info.bands, images)
@@ -93,7 +93,7 @@ def remarks_on_depth(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
 
 
 def remarks_on_first_frames(info: ModelInfo, images: Sequence[Path]) -> Iterator[str]:
-    """Yield a remark on files of several pages or frames of which the first alone is read."""
+    """Yield a remark on files of several pages or frames, of which only the first is read."""
     several = [image for image in images if count_unread(image, as_bands=info.bands is not None)]
     if several:
         yield (
@@ -103,7 +103,7 @@ def remarks_on_first_frames(info: ModelInfo, images: Sequence[Path]) -> Iterator
 
 
 def _on_axes(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield how files are read whose bands may be an axis of the image."""
+    """Yield remarks on files whose bands may be another axis of the image."""
     doubtful: dict[str, list[Path]] = {}
     for job in jobs:
         if (text := describe_reading(job.image)) is not None:
@@ -117,7 +117,7 @@ def _on_bands(bands: Bands, images: Sequence[Path]) -> Iterator[str]:
     for image in images[:: max(1, -(-len(images) // MAX_SAMPLED))]:
         try:
             values = sample_bands(image, bands.numbers)
-        except ImageError:  # which prediction reports
+        except ImageError:  # the prediction reports it
             continue
         if not np.isfinite(values).any():
             continue
@@ -133,16 +133,16 @@ def _on_bands(bands: Bands, images: Sequence[Path]) -> Iterator[str]:
 
 
 def _describe_spread(depth: Depth, value_range: ValueRange) -> str:
-    """Return how the values of an image are spread by the range that it suggests itself."""
+    """Return how the values of an image are spread by its own range."""
     low, high = value_range.low[0], value_range.high[0]
     is_whole = low == 0 and high.is_integer()
-    text = f"{_span(low, high)} become 0 to 255" if is_whole else "what each takes becomes 0 to 255"
+    text = f"{_span(low, high)} become 0 to 255" if is_whole else "the range of each becomes 0 to 255"
     return f"{depth.type}, {text}"
 
 
 def _describe_misfit(values: npt.NDArray[Any], depth: Depth, low: Sequence[float], high: Sequence[float]) -> str | None:
-    """Return what becomes of values, (n, channels), that lie outside a model's range, or in a small part of it; `None`
-    for others."""
+    """Describe values, (n, channels), that lie outside a model's range, or in a small part of it; return `None` for
+    others."""
     lows, highs = np.array(low), np.array(high)
     margin = NARROW * (highs - lows)
     cut = np.mean((values < lows - margin) | (values > highs + margin))
@@ -161,7 +161,7 @@ def _group_remarks(depths: dict[str, list[tuple[Path, Depth]]]) -> Iterator[str]
 
 
 def _sample_values(image: Path) -> npt.NDArray[Any] | None:
-    """Return some of an image's values; `None` where there are none, which prediction reports."""
+    """Return some of an image's values; `None` if they cannot be read, which the prediction reports."""
     try:
         with open_reader(image) as reader:
             values = reader.sample()
@@ -171,7 +171,7 @@ def _sample_values(image: Path) -> npt.NDArray[Any] | None:
 
 
 def _on_places(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield what is unknown about the coordinates of polygons, and which places on earth are lost."""
+    """Yield remarks on coordinates of polygons that are unknown, and on places on earth that are lost."""
     polygons = [job for job in jobs if job.placed and job.outputs.keys() & set(POLYGON_KINDS)]
     texts: dict[str, list[Path]] = {}
     for job in polygons:
@@ -187,7 +187,7 @@ def _on_places(jobs: Sequence[Job]) -> Iterator[str]:
 
 
 def _on_labelme(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield how to train on labelme files whose images lie in another folder."""
+    """Yield how to train on labelme files whose images are in another folder."""
     labelled = [job for job in jobs if LABELME in job.outputs]
     if not labelled:
         return
@@ -205,14 +205,14 @@ def _common_folder(folders: Iterable[Path]) -> Path:
 
 
 def _on_names(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield the images whose files cannot bear their whole name."""
+    """Yield remarks on images whose names are too long for the names of their results."""
     for job in (job for job in jobs if job.shortened):
         names = ", ".join(path.name for path in job.outputs.values())
-        yield f"{job.image}: names of files have {MOST_NAME_BYTES} bytes at most, so that its files are called {names}"
+        yield f"{job.image}: names of files have at most {MOST_NAME_BYTES} bytes, so its files are named {names}"
 
 
 def _on_pages(jobs: Sequence[Job]) -> Iterator[str]:
-    """Yield how many pages or frames of each file are predicted, and their names."""
+    """Yield the number and the names of the pages or frames of each file that are predicted."""
     pages = Counter(split_page(job.image)[0] for job in jobs if split_page(job.image)[0] != job.image)
     for file, count in pages.items():
         if count > 1:

@@ -1,4 +1,4 @@
-"""Many images through one model: several at the same time, each in a thread that reads, predicts and writes it."""
+"""Prediction of many images: several at the same time, each in a thread that reads, predicts and writes it."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def predict_files(
     on_progress: OnProgress | None = None,
     sampling: MonteCarloDropout | None = None,
 ) -> dict[Path, ImageError]:
-    """Predict every job's image and write its files. Return the images that cannot be read, or whose names are no names
-    for their files, each with its error.
+    """Predict every job's image and write its files. Return the images that cannot be read, or whose names cannot be
+    used for files, each with its error.
 
-    At most `predictor.at_once` images are in memory, of large ones fewer. Raises `OutputError` where a result cannot be
-    written, since the next would fare no better, and `OptionError` for sampling from a model without dropout; images
-    under way are completed first.
+    At most `predictor.at_once` images are in memory, and fewer large ones. Raises `OutputError` if a result cannot be
+    written, since the next could not either, and `OptionError` for sampling from a model without dropout; running
+    predictions are completed first.
     """
     failures: dict[Path, ImageError] = {}
     budget = PixelBudget()
@@ -73,8 +73,8 @@ def predict_each(
 ) -> Iterator[Result]:
     """Yield the result of each image, in order: see `Predictor.predict_each`.
 
-    Two threads or more read and predict, so that one reads while another computes; the images in memory are bounded as
-    in `predict_files`.
+    At least two threads read and predict, so that one reads while another computes. The number of images in memory is
+    limited as in `predict_files`.
     """
     budget = PixelBudget()
 
@@ -113,12 +113,12 @@ def _predict_file(predictor: Predictor, job: Job, sampling: MonteCarloDropout | 
 
 
 def _is_about_the_name(error: OutputError) -> bool:
-    """Return whether a file could not be written for its own name: the next has another."""
+    """Return whether a file could not be written because of its name, so that the next may succeed."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENAMETOOLONG, errno.EILSEQ)
 
 
 def _attach_place(result: Result, image: Path) -> Result:
-    """Return a result at its image's place on earth, without labels and objects where the image has no data."""
+    """Return a result with its image's place on earth, without labels and objects where the image has no data."""
     from pixelwise.raster.place import PlaceOnEarth  # rarely asked for
     from pixelwise.raster.scan import Scan
 

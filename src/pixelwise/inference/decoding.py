@@ -25,10 +25,9 @@ Float32 = npt.NDArray[np.float32]
 
 
 class Decoding(Protocol):
-    """Turns logits (K or more, height, width) into what a model says of an image.
-
-    has_objects: whether it makes objects. is_argmax: whether each pixel has the class with the highest score. pixel:
-    what `encode` stores of a pixel.
+    """Turns logits (K or more, height, width) into label map and objects. has_objects: whether it returns objects.
+    is_argmax: whether each pixel has the class with the highest score. pixel: the dtype of the values that `encode`
+    stores.
     """
 
     @property
@@ -51,13 +50,13 @@ class Decoding(Protocol):
         ...
 
     def encode(self, logits: Float32) -> npt.NDArray[np.generic]:
-        """Return what is stored of a part of a scan until all parts are there, `pixel` (height, width)."""
+        """Return what is stored of a part of a scan until all parts are predicted, `pixel` (height, width)."""
         ...
 
 
 @dataclass(frozen=True)
 class PixelDecoding:
-    """A class for each pixel by itself: that of the task, or what `thresholds`, by class index, choose (see
+    """Decodes each pixel by itself, by the rule of the task, or by `thresholds` by class index (see
     `apply_thresholds`)."""
 
     task: Task
@@ -87,7 +86,7 @@ class PixelDecoding:
 
 @dataclass(frozen=True)
 class ObjectDecoding:
-    """Objects too. They are grouped on the whole image: no border of a tile cuts one."""
+    """Decodes objects, too. They are grouped on the whole image, so that no tile border cuts one."""
 
     task: Task
     info: ModelInfo

@@ -1,4 +1,4 @@
-"""How fast engines run a model file on this machine, and which of them is the fastest."""
+"""Measures how fast engines run a model file on this machine, and finds the fastest."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.modelfile.info import ModelInfo
 
 CANDIDATES = ("onnxruntime", "openvino")
-"""The engines of float32 that `fastest_engine` chooses from, each called like its package."""
+"""The float32 engines that `fastest_engine` chooses from, each named like its package."""
 SIZE = (480, 640)
-"""Height and width of the image by which it chooses."""
+"""Height and width of the image that is timed."""
 CALLS = 5
 
 
@@ -58,7 +58,7 @@ def time_engine(path: Path, engine: str, size: tuple[int, int], device: Device =
 
 
 def fastest_engine(path: Path, device: Device = AUTO) -> str:
-    """Return the fastest engine for a model file. It is timed once and remembered in the user's cache."""
+    """Return the fastest engine for a model file. The result of the timing is stored in the user's cache."""
     engines = installed_engines() if device.kind in ("auto", "cpu") else engines_on(path, device)
     if len(engines) == 1:
         return engines[0]
@@ -73,7 +73,7 @@ def fastest_engine(path: Path, device: Device = AUTO) -> str:
 
 
 def engines_on(path: Path, device: Device) -> list[str]:
-    """Return the engines that open a model file on a device. Raises what the last does where none can."""
+    """Return the engines that open a model file on a device. If none does, raises the error of the last."""
     failures = {engine: _failure(path, engine, device) for engine in (DEFAULT_ENGINE, TORCH)}
     engines = [engine for engine, failure in failures.items() if failure is None]
     if not engines and (failure := failures[TORCH]) is not None:
@@ -110,14 +110,14 @@ def _cache() -> Path:
 
 
 def _key(path: Path, engines: Sequence[str]) -> str:
-    """Return all that the choice depends on."""
+    """Return everything that the choice depends on."""
     versions = [f"{engine} {version(engine)}" for engine in engines]
     model = sha256(path)
     return ", ".join([model, processor_name(), f"{available_cores()} cores", *versions])
 
 
 def _write(cache: Path, remembered: dict[str, str]) -> None:
-    with contextlib.suppress(OutputError):  # without a place to remember it, it is timed again
+    with contextlib.suppress(OutputError):  # without a cache it is timed each time
         write_text(cache, json.dumps(remembered, indent=1))
 
 

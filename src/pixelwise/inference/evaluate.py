@@ -1,4 +1,4 @@
-"""A model's scores on one split of a data set."""
+"""The scores of a model on one split of a data set."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pixelwise.tasks import TASKS
 from pixelwise.tasks.base import Scorer, TaskScores
 
 OnImage = Callable[[Item, Sample, Result], None]
-"""Told each item, its sample and what was predicted."""
+"""Called with each item, its sample and its prediction."""
 
 
 class Metric(Protocol):
-    """A score of your own beside those of the task (see `register_metric`)."""
+    """A custom score in addition to those of the task (see `register_metric`)."""
 
     def update(self, prediction: Result, target: Sample, classes: ClassMap) -> None:
         """Score the prediction of one image."""
         ...
 
     def scores(self) -> Mapping[str, float]:
-        """Return the scores of the images so far, by name; NaN for a score of nothing."""
+        """Return the scores of the images so far, by name; NaN for a score without data."""
         ...
 
 
@@ -43,7 +43,7 @@ def new_metrics(names: Iterable[str]) -> dict[str, Metric]:
 
 
 def add_metrics(scores: TaskScores, metrics: Mapping[str, Metric]) -> TaskScores:
-    """Return `scores` with those of the metrics."""
+    """Return `scores` together with those of the metrics."""
     return replace(scores, metrics={name: dict(metric.scores()) for name, metric in metrics.items()})
 
 
@@ -56,12 +56,12 @@ def evaluate(
     metrics: Sequence[str] = (),
 ) -> TaskScores:
     """Predict every image of `split`, in the model's bands, and return the scores of the model's task, with their
-    bootstrap intervals over images: `Scores` of a semantic model, `InstanceScores` or `PanopticScores` of others.
+    bootstrap intervals over images: `Scores` for a semantic model, `InstanceScores` or `PanopticScores` for the other
+    tasks.
 
-    `on_progress` is told (done, total) after every image, `on_image` what was predicted. `metrics` names further scores
-    (see `register_metric`). Raises `OptionError` for a split that the data set has not and for an unknown metric,
-    `DataError` where its classes are not the model's or an image has no instance map, and whatever `Dataset.read`
-    raises.
+    `on_progress` is called with (done, total) after every image, `on_image` with its prediction. `metrics` names
+    further scores (see `register_metric`). Raises `OptionError` for an unknown split or metric, `DataError` if the
+    classes of the data set are not the model's or an image has no instance map, and whatever `Dataset.read` raises.
     """
     further = new_metrics(metrics)
     items = dataset.splits.get(split, ())
@@ -82,8 +82,8 @@ def score_items(
     on_image: OnImage | None = None,
     metrics: Mapping[str, Metric] | None = None,
 ) -> Scorer:
-    """Predict these items and return what gathered their scores; `metrics` are updated too. Other arguments and errors
-    are those of `evaluate`."""
+    """Predict these items, and return the scorer with their scores; `metrics` are updated, too. Other arguments and
+    errors are those of `evaluate`."""
     dataset = replace(dataset, bands=predictor.info.bands, value_range=predictor.info.value_range)
     _require_same_classes(dataset, predictor.classes)
     scorer = TASKS[predictor.info.task].scorer(predictor.info)

@@ -1,4 +1,4 @@
-"""What `Predictor.predict` takes for an image, and how each kind of it becomes uint8 (height, width, C)."""
+"""The kinds of images that `Predictor.predict` takes, and their conversion to uint8 (height, width, C)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 class Tensor(Protocol):
-    """A `torch.Tensor`, which this package never imports."""
+    """A `torch.Tensor`, described by a protocol, since this package never imports torch."""
 
     def detach(self) -> Any: ...
 
@@ -35,7 +35,7 @@ ImageLike = PathLike | Array | Image.Image | bytes | BinaryIO | Tensor
 KINDS = "a path, an array, a PIL image, the bytes of a file, an open binary file, a tensor, or a list of such"
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TOLERANCE = 1e-4
-"""Floating-point values may lie beyond 0..1 by this much, as interpolation leaves them."""
+"""Floating-point values may exceed 0..1 by this much, as interpolation causes."""
 
 
 def is_path(image: object) -> TypeGuard[PathLike]:
@@ -44,7 +44,7 @@ def is_path(image: object) -> TypeGuard[PathLike]:
 
 
 def is_many(image: object) -> TypeGuard[PathLike | Iterable[ImageLike]]:
-    """Return whether `image` is a folder, a list or any other iterable of images, and not one image."""
+    """Return whether `image` is a folder, a list or any other iterable of images, rather than one image."""
     if is_path(image):
         path = Path(image)
         return path.is_dir() and not is_zarr(path)
@@ -53,9 +53,10 @@ def is_many(image: object) -> TypeGuard[PathLike | Iterable[ImageLike]]:
 
 
 def to_pixels(image: object, info: ModelInfo) -> UInt8:
-    """Return an image that is no path as a model takes it, uint8 (height, width, C); see `Predictor.predict`.
+    """Return an image that is not a path in the form that a model takes, uint8 (height, width, C); see
+    `Predictor.predict`.
 
-    Raises `ImageError` for what cannot be read as an image, `ShapeError` for an array that is none, and `OptionError`
+    Raises `ImageError` for an image that cannot be read, `ShapeError` for an array that is no image, and `OptionError`
     for any other object.
     """
     if isinstance(image, np.ndarray):
@@ -98,7 +99,7 @@ def _from_bands(values: Array, info: ModelInfo) -> UInt8:
 
 
 def _to_eight_bits(planes: Array, value_range: ValueRange | None) -> UInt8:
-    """Return (height, width, 1 or 3) of any type that an image has as uint8."""
+    """Return planes (height, width, 1 or 3) of any dtype of images as uint8."""
     if planes.dtype == np.uint8:
         return planes
     if planes.dtype == np.bool_:
@@ -137,13 +138,13 @@ def _pillow_array(image: Image.Image) -> Array:
         if upright.mode not in ("1", "F", "L", "RGB"):
             upright = upright.convert("RGB")
         return np.asarray(upright)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow decodes a file when its pixels are asked for
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow decodes a file only when its pixels are accessed
         problem = f"a damaged or truncated image ({error})"
         raise ImageError("image", problem, "a complete image", "Copy or export it again.") from error
 
 
 def _from_bytes(content: bytes, info: ModelInfo) -> UInt8:
-    """Return the image in a file's content: what the file itself gives, which is read from disk."""
+    """Return the image in the content of a file, through a temporary file, exactly as the file itself is read."""
     with tempfile.TemporaryDirectory(prefix="pixelwise-") as folder:
         path = Path(folder) / ("image.tif" if content.startswith(TIFF_STARTS) else "image")
         path.write_bytes(content)

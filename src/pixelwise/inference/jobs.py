@@ -1,4 +1,4 @@
-"""From paths and patterns to images, and to the files that will hold their predictions."""
+"""From paths and patterns to images, and to the names of the files for their predictions."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from pixelwise.raster.zarr import is_zarr
 
 @dataclass(frozen=True)
 class Job:
-    """One image, or page of a file, and the files to write for it, by the name of their writer.
-
-    placed: it lies somewhere on earth, and pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and
-    has a mask. shortened: the image's name is so long that a file of it is not named by the whole of it.
+    """One image, or page of a file, and the files to write for it, by the name of their writer. placed: it has a place
+    on earth, and its pictures are GeoTIFFs. scan: it is read in parts (see `raster.scan`), and always gets a mask.
+    shortened: the image's name is too long, so that the names of its files contain only a part of it.
     """
 
     image: Path
@@ -35,12 +34,12 @@ class Job:
 
 
 def plan_jobs(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: bool = True) -> list[Job]:
-    """Return the images of `inputs`, and name the files in `out` for each of them.
+    """Return the images of `inputs`, with the files in `out` for each of them.
 
-    Where the images lie: see `find_images`. Those of a folder keep their sub-folders below `out`; others go into `out`
-    itself. Page 1 of stack.tif, counted from 0, is stack.tif/1 and becomes stack_1.png.
-    Raises `DataError` for an input without an image and `OptionError` where a file would overwrite another's, or an
-    image.
+    Images are found as `find_images` describes. Those of a folder keep their sub-folders below `out`; the files of
+    others go into `out` itself. Page 1 of stack.tif, counted from 0, is stack.tif/1, and its mask is stack_1.png.
+    Raises `DataError` for an input without an image, and `OptionError` if a file would overwrite an image or the file
+    of another image.
     """
     images = find_images(inputs, out, paged=paged)
     jobs = [_job(image, out / place, kinds) for image, place in images.items()]
@@ -51,9 +50,9 @@ def plan_jobs(inputs: Sequence[str], out: Path, kinds: Sequence[str], *, paged: 
 def find_images(inputs: Sequence[str], out: Path | None = None, *, paged: bool = True) -> dict[Path, Path]:
     """Return the images behind `inputs`: files, folders, glob patterns; and the place of each relative to `out`.
 
-    A folder is searched with its sub-folders. Hidden files are left out, and so is `out` where it lies within the
-    folder: predicting a folder twice does not predict the predictions. Each page of a TIFF and frame of an animation is
-    an image of its own; where not `paged`, pages are bands of one image. Raises `DataError` for an input without an
+    A folder is searched with its sub-folders. Hidden files are left out. So is `out` if it is inside the folder, so
+    that predicting a folder twice does not predict the predictions. Each page of a TIFF and each frame of an animation
+    is an image of its own; without `paged`, pages are bands of one image. Raises `DataError` for an input without an
     image.
     """
     places: dict[Path, Path] = {}
@@ -65,7 +64,7 @@ def find_images(inputs: Sequence[str], out: Path | None = None, *, paged: bool =
 
 
 def _pages_of(image: Path, place: Path) -> list[tuple[Path, Path]]:
-    """Return the images in a file, each with its place relative to `out`: itself, or its pages or frames."""
+    """Return the images in a file, the file itself or its pages or frames, each with its place relative to `out`."""
     pages = _page_numbers(image)
     if len(pages) < 2:
         return [(image, place)]
@@ -81,12 +80,12 @@ def _page_numbers(file: Path) -> Sequence[int]:
 
 
 def unfinished_jobs(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs of which a file is missing. Files appear whole, so that the others are done."""
+    """Return the jobs with missing files. Since files appear whole, the other jobs are done."""
     return [job for job in jobs if not all(output.is_file() for output in job.outputs.values())]
 
 
 def require_files(jobs: Sequence[Job]) -> None:
-    """Raise `OptionError` where a page or frame of a file is to be written for labelme, which opens whole files."""
+    """Raise `OptionError` if a page or frame of a file is to be written for labelme, which only opens whole files."""
     for job in jobs:
         if LABELME in job.outputs and split_page(job.image)[0] != job.image:
             problem = f"{job.image}, a page or frame of a file, which labelme cannot open"
@@ -95,13 +94,12 @@ def require_files(jobs: Sequence[Job]) -> None:
 
 
 def require_new(jobs: Sequence[Job]) -> None:
-    """Raise `OptionError` where a file of a job is there already."""
+    """Raise `OptionError` if a file of a job exists already."""
     for job in jobs:
         for output in job.outputs.values():
             if output.exists():
                 remedy = (
-                    "Give `resume=True` to predict what is missing, `overwrite=True` to write all anew, or another "
-                    "`out`."
+                    "Give `resume=True` to predict what is missing, `overwrite=True` to replace all, or another `out`."
                 )
                 raise OptionError("out", f"{output}, which exists", "a place for new files", remedy)
 
@@ -126,7 +124,7 @@ def _images_of(text: str, out: Path | None) -> dict[Path, Path]:
 
 
 def _images_below(folder: Path, out: Path | None) -> list[Path]:
-    """Return the images in a folder and its sub-folders, those behind links too, each folder once."""
+    """Return the images in a folder and its sub-folders, including linked ones, each folder once."""
     predictions = out.resolve() if out is not None and out.resolve() != folder.resolve() else None
     images = []
     visited = {folder.resolve()}

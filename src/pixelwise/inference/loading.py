@@ -14,7 +14,7 @@ from pixelwise.modelfile.info import ModelInfo
 from pixelwise.tasks import TASKS
 
 MAX_AT_ONCE = 4
-"""Each image that is predicted at the same time is in memory, with what the model makes of it."""
+"""A limit on memory: each image that is predicted at the same time is in memory, with the outputs of the model."""
 
 
 def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1, device: str | None = None) -> Predictor:
@@ -23,17 +23,17 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1, devic
     Parameters
     ----------
     path
-        An .onnx model file, or the directory of a run, whose model.onnx is meant.
+        An .onnx model file, or a run directory, whose model.onnx is loaded.
     engine
-        What runs it: onnxruntime, openvino, openvino-bf16 (less exact), torch (on a GPU in float16),
-        onnxruntime-tensorrt, one that a package registered, or auto, which is the faster of the first two with this
-        file on this machine. It is timed once and remembered.
+        The engine: onnxruntime, openvino, openvino-bf16 (less exact), torch (in float16 on a GPU),
+        onnxruntime-tensorrt, a registered one, or auto: the faster of the first two for this file on this machine,
+        which is measured once and cached.
     at_once
-        How many images are predicted at the same time, 4 at most, each in a thread: all cores work on one image, or on
-        several, which is faster for many images.
+        How many images are predicted at the same time, each in a thread, at most 4. With 1 all cores work on one image;
+        more is faster for many images.
     device
-        What the engine computes on: `"auto"` (default), a GPU where the engine reaches one, `"cpu"`, `"cuda"`,
-        `"cuda:1"`, or `"mps"`.
+        The device of the engine: `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, or `"auto"` (default), which is a GPU if the
+        engine reaches one.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def load(path: str | Path, engine: str = DEFAULT_ENGINE, at_once: int = 1, devic
 
 
 def _require_task(info: ModelInfo, path: Path) -> None:
-    """Raise `ModelFileError` for a model of a task that is not known here, or that lacks what its task needs."""
+    """Raise `ModelFileError` for a model of an unknown task, or one that lacks what its task needs."""
     if info.task not in TASKS:
         remedy = "Install the package that adds this task, or call `register_task` first."
         raise ModelFileError(path, f"task {info.task!r}", f"one of {', '.join(TASKS)}", remedy)
@@ -81,7 +81,7 @@ def _require_task(info: ModelInfo, path: Path) -> None:
 def model_path(path: str | Path) -> Path:
     """Return the model file at `path`: the path itself, or the model.onnx of a run directory.
 
-    Raises `RunError` for a directory without one, and `ModelFileError` where there is nothing.
+    Raises `RunError` for a directory without a model, and `ModelFileError` if the path does not exist.
     """
     path = Path(path)
     if not path.exists():

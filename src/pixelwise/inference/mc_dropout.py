@@ -1,4 +1,4 @@
-"""Monte Carlo dropout: several passes with dropout left on, their mean and their variance.
+"""Monte Carlo dropout: mean and variance of several passes with dropout on.
 
 Gal, Ghahramani, "Dropout as a Bayesian Approximation", ICML 2016, arXiv:1506.02142; for segmentation: Kendall,
 Badrinarayanan, Cipolla, "Bayesian SegNet", BMVC 2017, arXiv:1511.02680.
@@ -20,27 +20,28 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
 MAX_VARIANCE = 0.25
-"""The largest variance that probabilities in 0..1 can have, and so the largest mean of such."""
+"""The largest variance of probabilities in 0..1, and so the largest mean of such variances."""
 
 
 @dataclass(frozen=True)
 class MonteCarloDropout:
-    """Several passes over an image with dropout left on: their mean is predicted, their variance says how sure it is.
+    """Settings of Monte Carlo dropout: several passes over an image with dropout on. Their mean is the prediction,
+    their variance a measure of its uncertainty.
 
-    What a pass drops depends on the seed, the pass and the tile alone, so that the same image always gives the same
-    answer.
+    The units that are dropped depend only on the seed, the pass and the tile, so the same image always gives the same
+    result.
 
     Parameters
     ----------
     passes
-        How many passes, 2 or more. 20 are a good start: a variance of few passes says little.
+        The number of passes, 2 or more. 20 is a good start: the variance of few passes tells little.
     seed
-        The seed of what the passes drop, 0 or more.
+        The seed of the dropout, 0 or more.
 
     Raises
     ------
     OptionError
-        Fewer passes, or a negative seed.
+        `passes` is below 2, or `seed` is negative.
 
     References
     ----------
@@ -94,7 +95,7 @@ def moments_of_passes(engine: Engine, sampling: MonteCarloDropout) -> Callable[[
     """Return a function from one image or tile, uint8 (1, height, width, C), to float32 (1, K + 1, height, width).
 
     The first K channels are the mean of the passes' probabilities; the last is their variance over the passes (divided
-    by their number), averaged over the classes: 0..0.25. Called for one tile after the other, it drops something else
+    by their number), averaged over the classes: 0..0.25. When called for one tile after the other, it drops other units
     in each. Raises `OptionError` for an engine or a model without dropout.
     """
     tiles = itertools.count()
@@ -103,7 +104,7 @@ def moments_of_passes(engine: Engine, sampling: MonteCarloDropout) -> Callable[[
         tile = next(tiles)
         mean = softmax(engine.sample(images, sampling.seed_of(0, tile))[0])
         squares = np.zeros(mean.shape[1:], np.float32)
-        for number in range(1, sampling.passes):  # Welford, Technometrics 1962: no large sums that cancel
+        for number in range(1, sampling.passes):  # Welford, Technometrics 1962: avoids large sums that cancel
             change = softmax(engine.sample(images, sampling.seed_of(number, tile))[0]) - mean
             mean += change / (number + 1)
             squares += np.square(change).sum(axis=0) * (number / (number + 1))

@@ -1,4 +1,4 @@
-"""`Predictor`: a model that answers for images of any size. What `pw.load` returns."""
+"""`Predictor`: a model for images of any size. `pw.load` returns it."""
 
 from __future__ import annotations
 
@@ -226,23 +226,23 @@ class Predictor:
         Parameters
         ----------
         image
-            - The path of a file, or of a page or frame in one, counted from 0 (`clip.gif/2`); of a file of several the
-              first is predicted, with a warning. Images of more than 8 bits are spread over 0..255 by the model's
-              value range.
-            - An array: (height, width), (height, width, 3) RGB, or (height, width, 4), of which the last is dropped.
-              uint8 is taken as it is, bool becomes 0 and 255, floating-point values in 0..1 become 0..255, and uint16
-              is spread as a file of 16 bits. Of a model of bands (height, width, C): uint8 is taken as it is, other
-              numbers are spread by the model's ranges.
-            - A PIL image, turned as its EXIF says; its pixels follow the rule of arrays.
+            - The path of a file, or of a page or frame in one, counted from 0 (`clip.gif/2`). Of a file with several
+              pages only the first is predicted, with a warning. The values of images of more than 8 bits are spread
+              over 0..255 by the model's value range.
+            - An array: (height, width), (height, width, 3) RGB, or (height, width, 4), of which the last channel is
+              dropped. uint8 is used unchanged, bool becomes 0 and 255, floating-point values in 0..1 become 0..255, and
+              uint16 is spread like a file of 16 bits. For a model of bands (height, width, C): uint8 is used unchanged,
+              other numbers are spread by the model's ranges.
+            - A PIL image. It is rotated by its EXIF orientation; its values are converted like those of arrays.
             - bytes, or an open binary file: the content of an image file.
-            - A torch tensor (channels, height, width); its values follow the rule of arrays.
+            - A torch tensor (channels, height, width). Its values are converted like those of arrays.
             - A list or any iterable of these, or the path of a folder, which is searched with its subfolders: the
               result is an iterator, as `predict_each` returns.
         sampling
-            Predict by several passes with dropout on; the result has their variance.
+            Predict with several passes with dropout on; the result then has their variance.
         probabilities
-            Keep the probabilities of all classes, 4 K bytes a pixel. Without it the result works them out when they
-            are asked for, by a second run.
+            Store the probabilities of all classes in the result, 4 K bytes a pixel. Otherwise they are computed on
+            first access, by running the model again.
 
         Returns
         -------
@@ -255,7 +255,7 @@ class Predictor:
         ShapeError
             An array or tensor is no image for this model.
         OptionError
-            `image` is none of these; or `sampling` is asked of a model without dropout, or of an instance model.
+            `image` is none of these, or `sampling` is given for a model without dropout or a model of objects.
         ModelFileError
             The model fails on the image, or gives scores that are no finite numbers.
 
@@ -302,7 +302,7 @@ class Predictor:
         ImageError
             The file cannot be read, or values are outside their range.
         OptionError
-            `sampling` is asked of a model without dropout, or of a model of objects.
+            `sampling` is given for a model without dropout or a model of objects.
         ModelFileError
             The model fails on the image, or gives scores that are no finite numbers.
         MissingDependencyError
@@ -632,7 +632,7 @@ class Predictor:
         Raises
         ------
         OptionError
-            `sampling` is asked of a model without dropout.
+            `sampling` is given for a model without dropout.
         ShapeError
             The image has another shape or dtype, or no pixels.
         ModelFileError

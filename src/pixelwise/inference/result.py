@@ -1,4 +1,4 @@
-"""`Result`: what a model says of one image."""
+"""`Result`: the prediction of a model for one image."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ from pixelwise.tasks import TASKS
 UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 NAMED_CLASSES = 3
-"""Classes that the text of a result names at most, the largest first."""
+"""The most classes that the text of a result names, the largest first."""
 MAX_SHOWN_SIDE = 1024
-"""Pixels of the longer side of the picture that a notebook shows."""
+"""The longest side of the picture that a notebook shows, in pixels."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """What a model says of one image. `Predictor.predict` returns it.
+    """The prediction of a model for one image. `Predictor.predict` returns it.
 
-    `masks`, `boxes_xyxy`, `polygons()` and `mask_classes` go together: entry i of each is of the same object, or of a
-    semantic model, of class i.
+    `masks`, `boxes_xyxy`, `polygons()` and `mask_classes` correspond: entry i of each belongs to the same object, or
+    for a semantic model, to class i.
 
     Attributes
     ----------
     image : numpy.ndarray
-        uint8 (height, width, 3) RGB, of a model of bands (height, width, C).
+        uint8 (height, width, 3) RGB; for a model of bands (height, width, C).
     label_map : numpy.ndarray
         uint8 (height, width), class indices; `IGNORE_INDEX` where a file with a place has no data.
     info : ModelInfo
         The metadata of the model.
     compute_probabilities : callable
-        Returns the probabilities; called when they are asked for.
+        Computes `probabilities` on first access.
     variance : numpy.ndarray or None
-        float32 (height, width), 0..0.25: that of the passes which `sampling` asked for.
+        float32 (height, width), 0..0.25: the variance over passes, if `sampling` was given.
     instances : Objects or None
-        The objects, of a model that sees them.
+        The objects, for a model of objects.
     source : Path or None
         The file of the image, where it came from one.
     place : PlaceOnEarth or None
-        Where on earth the image lies; files of the result are then GeoTIFFs there.
+        The place of the image on earth. Files of the result are then GeoTIFFs with this place.
 
     Examples
     --------

@@ -1,4 +1,5 @@
-"""Objects of an image of any size: grouped in windows that overlap, each object by the window that holds its middle."""
+"""Objects of an image of any size, grouped in overlapping windows. Each object belongs to the window that contains its
+middle."""
 
 from __future__ import annotations
 
@@ -32,18 +33,19 @@ from pixelwise.tasks.base import Labelled, Task
 
 Place = tuple[slice, slice]
 CORE = 2048
-"""Side of the part of a window whose objects it has."""
+"""Side of a window's core, in pixels; the window contributes the objects whose middle is in its core."""
 MARGIN = 512
-"""What a window sees around it: objects of up to half of that are the same as on the whole image."""
+"""Margin of a window around its core, in pixels. Objects of up to half of it are the same as when grouped on the whole
+image."""
 ZEROS = 2**24
-"""Bytes of zeros that are written at a time."""
+"""The number of zero bytes that are written at a time."""
 MAX_MARGIN = 2048
-"""A window that cuts an object of its core is looked at again with a larger margin, up to this."""
+"""A window that cuts an object of its core is grouped again with a larger margin, up to this one."""
 
 
 def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> int:
-    """Write the label map, and what is asked of a scan's objects: a map, polygons, a table, an overlay. Return how many
-    windows cut an object that is larger than what they see."""
+    """Write the label map of a scan, and the requested files of its objects: instance map, polygons, table, overlay.
+    Return how many windows cut an object that is larger than the largest margin allows."""
     grouping = info.grouping
     if grouping is None:
         return 0
@@ -76,7 +78,7 @@ def write_objects(info: ModelInfo, job: Job, scan: Scan, rows: StoredRows) -> in
 
 
 class _Labels:
-    """The labels of a scan whose objects are known, uint8 (height, width), read by rows."""
+    """The labels of a scan with known objects, uint8 (height, width), read by rows."""
 
     def __init__(
         self, task: Task, rows: StoredRows, ids: npt.NDArray[np.int32], class_index: npt.NDArray[np.int32]
@@ -87,14 +89,14 @@ class _Labels:
         return self._task.label_objects(self._rows.labels[rows], np.asarray(self._ids[rows]), self._class_index)
 
     def with_objects(self, rows: slice) -> Labelled:
-        """Return the labels of rows with their objects, which have the ids of the whole scan."""
+        """Return the labels of some rows with their objects, whose ids are those of the whole scan."""
         score = np.ones(len(self._class_index), np.float32)
         return Labelled(self[rows], Objects(np.asarray(self._ids[rows]), self._class_index, score))
 
 
 def _allocate_ids(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """Return zeros that lie in a new file, on disk already: where a page of a file with holes finds the disk full, the
-    process ends. Raises `OSError`."""
+    """Return an array of zeros, mapped to a new file whose blocks are allocated. In a sparse file, a full disk would
+    kill the process at the first write to a page. Raises `OSError`."""
     size = np.dtype(np.int32).itemsize * shape[0] * shape[1]
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
@@ -106,7 +108,7 @@ def _allocate_ids(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.int32]:
 
 
 def _windows(scan: Scan, rows: StoredRows, grouping: GroupingParameters) -> Iterator[tuple[Place, Objects, bool]]:
-    """Yield places, the objects there that have their middle in the core of a window, and whether one is cut."""
+    """Yield the place of each window, the objects with their middle in its core, and whether one is cut."""
     height, width, _ = scan.shape
     for top in range(0, height, CORE):
         for left in range(0, width, CORE):
@@ -131,7 +133,7 @@ def _group_window(scan: Scan, rows: StoredRows, place: Place, grouping: Grouping
 
 
 def _leads_out(fields: CentreOffsetMaps, place: Place, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    """Return which pixels lead to a centre that the window does not see: they belong to no object of its core."""
+    """Return the pixels whose centre lies outside the window; they belong to no object of its core."""
     height, width = fields.down.shape
     down = np.arange(height)[:, None] + fields.down
     right = np.arange(width)[None] + fields.right
@@ -150,7 +152,7 @@ def _widen(core: Place, margin: int, size: tuple[int, int]) -> Place:
 
 
 def _in_core(objects: Objects, core: Place, place: Place) -> npt.NDArray[np.bool_]:
-    """Return which objects have the middle of their box in the core, boolean (n,)."""
+    """Return whether each object has the middle of its box in the core, boolean (n,)."""
     boxes = objects.boxes_xyxy()
     middles = (boxes[:, [1, 0]] + boxes[:, [3, 2]]) // 2 + np.array([place[0].start, place[1].start])
     first, last = (np.array([getattr(span, end) for span in core]) for end in ("start", "stop"))
@@ -159,7 +161,7 @@ def _in_core(objects: Objects, core: Place, place: Place) -> npt.NDArray[np.bool
 
 
 def _is_cut(objects: Objects, core: Place, place: Place, size: tuple[int, int]) -> bool:
-    """Return whether an object in the core touches an edge of the window that is none of the image."""
+    """Return whether an object of the core touches an edge of the window that is not an edge of the image."""
     ids, (rows, columns), (height, width) = objects.instance_map, place, size
     edges = [
         (rows.start > 0, ids[0]),
@@ -199,7 +201,7 @@ def _write_overlay(path: Path, scan: Scan, info: ModelInfo, labels: _Labels) -> 
     height, width, _ = scan.shape
 
     def draw(rows: slice) -> npt.NDArray[np.uint8]:
-        first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines look at the rows beside
+        first, last = max(0, rows.start - 1), min(height, rows.stop + 1)  # outlines depend on the neighbouring rows
         image = to_rgb(scan[slice(first, last), slice(0, width)])
         picture = TASKS[info.task].overlay(image, labels.with_objects(slice(first, last)), info.classes)
         return picture[rows.start - first :][: rows.stop - rows.start].transpose(2, 0, 1)

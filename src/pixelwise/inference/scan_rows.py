@@ -1,4 +1,4 @@
-"""Rows of a scan's results, stored in a file until all are there."""
+"""Rows of a scan's results, stored in a file until all are predicted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pixelwise.instances.fields import CentreOffsetMaps
 
 UInt8 = npt.NDArray[np.uint8]
 LABELS = np.dtype(np.uint8)
-"""A pixel of a semantic model's rows."""
+"""The dtype of stored rows of a semantic model."""
 FIELDS = np.dtype(
     [("label", "u1"), ("class_index", "u1"), ("probability", "<f4"), ("heat", "<f4"), ("down", "<i2"), ("right", "<i2")]
 )
-"""A pixel of an instance model's rows: its label, and what `CentreOffsetMaps` has of it."""
+"""The dtype of stored rows of an instance model: the label and the values of `CentreOffsetMaps`."""
 
 
 def pack_records(labels: UInt8, fields: CentreOffsetMaps) -> npt.NDArray[Any]:
-    """Return pixels as `FIELDS` stores them, (height, width)."""
+    """Return pixels in the dtype `FIELDS`, (height, width)."""
     records = np.empty(labels.shape, FIELDS)
     records["label"] = labels
     for name in FIELD_NAMES:
@@ -32,7 +32,7 @@ FIELD_NAMES = ("class_index", "probability", "heat", "down", "right")
 
 
 class StoredRows:
-    """Rows in a file, read when they are indexed: a mapped file would count as memory."""
+    """Rows in a file, read when they are indexed. A memory-mapped file would count as memory of the process."""
 
     def __init__(self, path: Path, start: int, width: int, pixel: np.dtype[Any]) -> None:
         self.path, self.start, self.width, self.pixel = path, start, width, pixel
@@ -41,7 +41,7 @@ class StoredRows:
         return self.window((rows, slice(0, self.width)))
 
     def window(self, place: tuple[slice, slice]) -> npt.NDArray[Any]:
-        """Return rows and columns."""
+        """Return the pixels of some rows and columns."""
         rows, columns = place
         size = rows.stop - rows.start, columns.stop - columns.start
         if size[1] == self.width:
@@ -55,7 +55,7 @@ class StoredRows:
         return window
 
     def fields(self, place: tuple[slice, slice]) -> CentreOffsetMaps:
-        """Return what grouping needs of rows and columns."""
+        """Return the maps of some rows and columns that grouping needs."""
         window = self.window(place)
         return CentreOffsetMaps(*(np.ascontiguousarray(window[name]) for name in FIELD_NAMES))
 

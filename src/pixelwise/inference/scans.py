@@ -1,4 +1,4 @@
-"""Prediction of scans: rows of tiles are stored as they are done, so that a scan that was stopped goes on."""
+"""Prediction of scans. Finished rows of tiles are stored, so that a stopped prediction can be resumed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OnPixels = Callable[[int, int], None]
 OVERLAY, PROBABILITIES = "overlay", "probabilities"
 PIXEL_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES)
 OBJECT_KINDS = (MASK, *POLYGON_KINDS, OVERLAY, PROBABILITIES, "instances", "instances32", "objects")
-"""The writers for an image that is read in parts, by task."""
+"""The writers that work for an image that is read in parts."""
 
 
 def predict_scans(
@@ -50,11 +50,9 @@ def predict_scans(
     resume: bool = False,
     on_remark: Callable[[str], None] = lambda text: None,
 ) -> dict[Path, ImageError]:
-    """Predict every job's scan in parts, and write its files; return the scans that could not be read, or of which
-    something is asked that needs the whole image, each with its error. With `resume` one that was stopped goes on.
-    `on_remark` is called with what a person should know of the results.
-
-    Raises `OutputError` where the disk does not take it.
+    """Predict every job's scan in parts, and write its files. Return the scans that could not be read, or for which a
+    file was requested that needs the whole image, each with its error. With `resume`, stopped predictions are
+    continued. `on_remark` is called with remarks on the results. Raises `OutputError` if a file cannot be written.
     """
     failures = ((job.image, _predict_or_fail(predictor, job, on_pixels, on_remark, resume=resume)) for job in jobs)
     return {image: error for image, error in failures if error is not None}
@@ -68,7 +66,7 @@ def _predict_or_fail(
     *,
     resume: bool,
 ) -> ImageError | None:
-    """Predict a job's scan, and return the error of one that cannot be predicted."""
+    """Predict a job's scan; return the error if it cannot be predicted."""
     try:
         with name_image_in_errors(job.image):
             _predict_all(predictor, job, on_pixels, on_remark, resume=resume)
@@ -121,7 +119,7 @@ def _predict_classes(predictor: Predictor, job: Job, on_pixels: OnPixels | None,
 
 
 def _predict_objects(predictor: Predictor, job: Job, on_pixels: OnPixels | None, *, resume: bool) -> int:
-    from pixelwise.inference.scan_objects import write_objects  # scipy, which no semantic model should load
+    from pixelwise.inference.scan_objects import write_objects  # imports scipy, which semantic models do not need
 
     with (
         Scan(job.image, predictor.info.bands, predictor.info.value_range) as scan,
@@ -135,9 +133,9 @@ def predict_scan(
 ) -> None:
     """Write the label map of a scan as a GeoTIFF.
 
-    Rows wait in a hidden file beside `out`, a byte a pixel, until all are there; with `resume`, what a stopped call of
-    the same model and scan left in it is not predicted again, and the result has the same bytes. Raises `ImageError`
-    for a scan that cannot be read and `OutputError` where the disk does not take it.
+    Rows are stored in a hidden file beside `out`, one byte a pixel, until all are predicted. With `resume`, rows that a
+    stopped call with the same model and scan has stored are not predicted again; the result has the same bytes. Raises
+    `ImageError` for a scan that cannot be read, and `OutputError` if the file cannot be written.
     """
     with (
         Scan(image, predictor.info.bands, predictor.info.value_range) as scan,
@@ -152,8 +150,8 @@ def _predicted_rows(
 ) -> Iterator[StoredRows]:
     """Predict a scan into a hidden file beside `out`, and yield its rows.
 
-    The file is this process's alone meanwhile. It is removed at the end, and left for `resume=True` where something
-    went wrong, other than with the scan. Raises `OutputError` where another process predicts the same scan.
+    The file is locked by this process. It is removed at the end; after an error that is not the scan's, it is left for
+    `resume=True`. Raises `OutputError` if another process is predicting the same scan.
     """
     rows_file = out.with_name(file_name(f".{out.stem}", ".rows"))
     height, width, _ = scan.shape
@@ -165,7 +163,9 @@ def _predicted_rows(
         locked = open_locked(rows_file)
         if locked is None:
             remedy = "Wait until it is done, or choose another `out`."
-            raise OutputError(out, "a file that another process is predicting", "one that nobody is", remedy)
+            raise OutputError(
+                out, "a file that another process is predicting", "one that no process is predicting", remedy
+            )
         handle, _ = locked
         try:
             with os.fdopen(handle, "r+b", closefd=False) as file:
@@ -192,7 +192,7 @@ def _predicted_rows(
 
 
 def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tuple[int, npt.NDArray[np.generic]]]:
-    """Yield (row, pixels (rows, width)) from top to bottom, as the decoding stores them."""
+    """Yield (row, pixels (rows, width)) from top to bottom, in the form that the decoding stores."""
     if (labels := predictor.label_blocks(scan, from_row)) is not None:
         for row, parts in itertools.groupby(labels, key=lambda block: block.row):
             yield row, np.concatenate([part.labels for part in parts], axis=1)
@@ -202,7 +202,7 @@ def _row_bands(predictor: Predictor, scan: Scan, from_row: int) -> Iterator[tupl
 
 
 def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> None:
-    """Write a scan under the colours of the label map in a file."""
+    """Write the overlay of a scan with the label map in a file."""
     from rasterio.windows import Window
 
     height, width, _ = scan.shape
@@ -219,7 +219,7 @@ def _write_overlay(predictor: Predictor, scan: Scan, mask: Path, path: Path) -> 
 
 
 def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
-    """Write the probabilities of all classes as `write_probabilities` does; they wait in a temporary file beside."""
+    """Write the probabilities of all classes as `write_probabilities` does, through a temporary file beside `path`."""
     height, width, _ = scan.shape
     count = predictor.classes.num_classes
     with output_errors(path), temporary_path(path) as waiting:
@@ -237,7 +237,7 @@ def _write_probabilities(predictor: Predictor, scan: Scan, path: Path) -> None:
 
 
 def _header(predictor: Predictor, image: Path) -> bytes:
-    """Return a line that names model, image and options of the rows: only rows with the same header are resumed."""
+    """Return a line that identifies model, image and options of the rows. Only rows with the same header are reused."""
     model = None if predictor.path is None else sha256(predictor.path)
     file, page = split_page(image)
     try:
@@ -251,7 +251,7 @@ def _header(predictor: Predictor, image: Path) -> bytes:
 
 
 def _rows_in(file: BinaryIO, header: bytes, row_bytes: int) -> int:
-    """Return how many rows of this header's scan a file holds."""
+    """Return how many rows with this header a file contains."""
     file.seek(0)
     if file.read(len(header)) != header:
         return 0

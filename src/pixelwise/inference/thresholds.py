@@ -1,4 +1,5 @@
-"""Thresholds: a class that takes a pixel by its own probability, not by being the most probable."""
+"""Thresholds: a class gets the pixels where its own probability is high enough, even if another class is more
+probable."""
 
 from __future__ import annotations
 
@@ -32,14 +33,14 @@ def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
 def thresholds_by_index(thresholds: Mapping[str, float], classes: ClassMap) -> dict[int, float]:
     """Return {class index: threshold}.
 
-    Raises `OptionError` for a class that is none, a threshold that is not between 0 and 1, and for thresholds of all
-    classes, which would leave pixels to none.
+    Raises `OptionError` for an unknown class, a threshold that is not between 0 and 1, and thresholds for all classes,
+    which would leave some pixels without a class.
     """
     for name, value in thresholds.items():
         if name not in classes.names or not 0 < value < 1:
             raise OptionError("thresholds", f"{name}={value:g}", EXPECTED, f"Classes: {', '.join(classes.names)}.")
     if len(thresholds) == classes.num_classes:
-        remedy = "Leave one out: it takes what the others leave."
+        remedy = "Leave one out: it gets the remaining pixels."
         raise OptionError("thresholds", "thresholds of all classes", "a class without one", remedy)
     return {classes.names.index(name): value for name, value in thresholds.items()}
 
@@ -47,8 +48,8 @@ def thresholds_by_index(thresholds: Mapping[str, float], classes: ClassMap) -> d
 def apply_thresholds(probabilities: Float32, thresholds: Mapping[int, float]) -> UInt8:
     """Return uint8 (height, width) class indices of probabilities (K, height, width).
 
-    A class with a threshold has the pixels where its probability reaches it, the most probable one where several do,
-    and no others. The rest go to the most probable of the classes without.
+    A class with a threshold gets exactly the pixels where its probability reaches the threshold; where several classes
+    do, the most probable of them. The other pixels get the most probable class without a threshold.
     """
     scores = probabilities.copy()
     for class_index, threshold in thresholds.items():

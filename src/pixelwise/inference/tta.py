@@ -19,7 +19,7 @@ SCALES = (0.75, 1.0, 1.25)
 
 
 class AugmentedEngine(Engine):
-    """Gives the mean of the logits of another engine over `SCALES` of each image and of its mirror image.
+    """Averages the logits of another engine over `SCALES` of each image and of its mirror image.
 
     offsets: the last two channels are distances (down, right) in pixels.
     """

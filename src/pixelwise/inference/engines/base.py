@@ -1,4 +1,5 @@
-"""`Engine`: what turns images into logits. An engine knows nothing of tiles, classes or files of images."""
+"""`Engine`: the interface that computes logits from images. Engines know nothing about tiles, classes or image
+files."""
 
 from __future__ import annotations
 
@@ -20,23 +21,23 @@ LabelBlocks = Callable[[Image, Tiling, int], Iterator[LabelBlock]]
 class Engine(ABC):
     """Runs a net.
 
-    A subclass implements `__call__`, and declares by these attributes what else it can do. Any number of threads may
-    call it at the same time.
+    A subclass implements `__call__`, and declares other capabilities by its attributes. Any number of threads may call
+    it at the same time.
 
     Attributes
     ----------
     coarse : callable or None
-        Takes images as a call does and returns float32 (N, K, h, w): the coarser logits that a call up-samples. Label
-        maps are made from them in less time. `None` where the net has no coarser logits.
+        Takes images as a call does, and returns float32 (N, K, h, w): the coarser logits that a call up-samples. Label
+        maps are computed from them in less time. `None` if the net has no coarser logits.
     can_sample : bool
-        `sample` leaves dropout on.
+        Whether `sample` is available.
     input_side : int or None
-        Side, in pixels, of the square images that it takes and no others; `None` where it takes any size. Smaller
-        images are padded to this side, larger ones are cut into tiles of it.
+        For an engine that takes only square images of one size: their side in pixels. `None` if it takes any size.
+        Smaller images are padded to this side, larger ones are cut into tiles of it.
     label_blocks : callable or None
-        Takes an image, its tiling and the row to start with, and yields the class with the highest score of each pixel
-        in blocks, in the order of `stitch_blocks`: of an engine that blends tiles on its device. `None` where logits
-        are blended in numpy.
+        For an engine that blends tiles on its device: takes an image, its tiling and the row to start with, and yields
+        the class with the highest score of each pixel in blocks, in the order of `stitch_blocks`. `None` if logits are
+        blended in numpy.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class Engine(ABC):
         Returns
         -------
         numpy.ndarray
-            float32 (N, K, height, width), of a model with objects (N, K + 3, height, width).
+            float32 (N, K, height, width); for a model with objects (N, K + 3, height, width).
         """
 
     def sample(self, images: UInt8, seed: int) -> Float32:
@@ -113,12 +114,12 @@ class Engine(ABC):
 
 
 OpenEngine = Callable[..., Engine]
-"""Opens a model file, a `Path`, for a number of threads that call the engine at the same time. With a keyword `device`,
-a `pixelwise.core.device.Device`, an engine can be told what to compute on; without it is asked for `auto` alone."""
+"""Opens a model file, a `Path`, for a number of threads that call the engine at the same time. If it has a keyword
+`device`, it gets the `pixelwise.core.device.Device` to compute on; otherwise it is only used with the device `auto`."""
 
 
 class FunctionEngine(Engine):
-    """Runs a function that takes and returns what `Engine.__call__` does."""
+    """An engine from a function with the signature of `Engine.__call__`."""
 
     def __init__(self, function: Callable[[UInt8], Float32]) -> None:
         self._function = function
@@ -128,7 +129,8 @@ class FunctionEngine(Engine):
 
 
 class PaddedEngine(Engine):
-    """Gives an engine of a fixed `input_side` images of that size or less, padded with their last row and column."""
+    """Wraps an engine with a fixed `input_side`, so that it also takes smaller images: their last row and column are
+    repeated."""
 
     def __init__(self, engine: Engine, side: int) -> None:
         self._engine = engine

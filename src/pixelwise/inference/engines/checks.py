@@ -1,4 +1,4 @@
-"""What every engine of model files checks: the file, its graph, and what comes out of it."""
+"""Checks of all engines for model files: the file, its graph, and its outputs."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pixelwise.modelfile.graph import REMEDY, require_safe_graph
 from pixelwise.modelfile.info import COARSE, ModelInfo
 
 _PLACES = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |/\S+:\d+ \S.*?\) (?=\S)")
-"""What onnxruntime puts before its message: a number, and a place and function in its source code."""
+"""The prefix of onnxruntime's messages: an error number, and a place and function in its source code."""
 MAX_REASON_LENGTH = 300
-"""Characters of a runtime's message that are shown."""
+"""The most characters of a runtime's message that are shown."""
 
 
 def available_cores() -> int:
@@ -31,7 +31,7 @@ def available_cores() -> int:
 
 
 def require_file(path: Path) -> None:
-    """Raise `ModelFileError` where there is no file, or one whose name no engine takes."""
+    """Raise `ModelFileError` if there is no file, or if engines cannot open its name."""
     if not path.is_file():
         raise ModelFileError(path, special_file_kind(path) or "no such file", "a model file", REMEDY)
     if not is_text(path):
@@ -40,7 +40,7 @@ def require_file(path: Path) -> None:
 
 
 def require_model(path: Path) -> None:
-    """Raise `ModelFileError` where there is no file, or one with a graph that pixelwise does not write."""
+    """Raise `ModelFileError` if there is no file, or if its graph is not one that pixelwise writes."""
     require_file(path)
     try:
         require_safe_graph(path)
@@ -70,12 +70,12 @@ def check_logits(logits: npt.NDArray[np.float32], info: ModelInfo, path: Path) -
     if logits.ndim != 4 or logits.dtype != np.float32 or logits.shape[1] != info.channels or not logits.size:
         problem = f"a model that gives {logits.dtype} of {' x '.join(map(str, logits.shape))}"
         raise ModelFileError(path, problem, f"float32 of images x {info.channels} x height x width", REMEDY)
-    # A sum is not finite where one of its terms is not, and is quick; of huge terms it may overflow.
+    # A sum is fast, and not finite if any term is not. It may also overflow, so the terms are then checked.
     with np.errstate(over="ignore", invalid="ignore"):
         total = logits.sum()
     if not np.isfinite(total) and not (finite := np.isfinite(logits)).all():
         problem = f"scores that are no finite numbers in {np.count_nonzero(~finite.all(axis=1)):,} pixels"
-        remedy = "Train or export it again; one that openvino-bf16 runs, with `engine='onnxruntime'`."
+        remedy = "Train or export it again; if openvino-bf16 runs it, try `engine='onnxruntime'`."
         raise ModelFileError(path, problem, "a number for each class and pixel", remedy)
     return logits
 

@@ -1,4 +1,4 @@
-"""A model file in onnxruntime, on the CPU or, with onnxruntime-gpu, on a GPU, there through CUDA or TensorRT."""
+"""The engine onnxruntime: on the CPU, or with onnxruntime-gpu on a GPU, through CUDA or TensorRT."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ UInt8 = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 Inputs = dict[str, npt.NDArray[Any]]
 Run = Callable[[str, Inputs], Float32]
-"""From the name of an output, and the inputs, to that output."""
+"""Takes the name of an output, and the inputs, and returns the output."""
 
 
 def open_onnxruntime(path: Path, at_once: int = 1, *, device: Device = AUTO) -> OnnxRuntimeEngine:
@@ -49,10 +49,10 @@ def open_onnxruntime(path: Path, at_once: int = 1, *, device: Device = AUTO) -> 
 
 
 def open_tensorrt(path: Path, at_once: int = 1, *, device: Device = AUTO) -> OnnxRuntimeEngine:
-    """Open a model file in TensorRT, in half precision, as far as it takes the graph; CUDA computes the rest.
+    """Open a model file in TensorRT, in half precision. CUDA computes those parts of the graph that TensorRT does not
+    support.
 
-    TensorRT builds its own program for each size of image, which takes minutes once: they are stored in the user's
-    cache.
+    TensorRT builds a program for each image size, which takes minutes. Programs are stored in the user's cache.
     """
     if device.kind not in ("auto", "cuda"):
         remedy = "Use `engine='onnxruntime'`."
@@ -62,13 +62,13 @@ def open_tensorrt(path: Path, at_once: int = 1, *, device: Device = AUTO) -> Onn
 
 
 class OnnxRuntimeEngine(Engine):
-    """Runs a model file with onnxruntime on `threads` CPU cores, by default all that this process may use: the caller's
-    thread and others, which several callers share. A GPU takes their place where onnxruntime-gpu is installed, unless
-    `device` is the CPU.
+    """Runs a model file with onnxruntime on `threads` CPU cores, by default all that this process may use. Threads
+    beside the caller's are shared by all callers. With onnxruntime-gpu it runs on a GPU instead, unless `device` is the
+    CPU.
 
     `info` is the file's metadata. Raises `ModelFileError` for a file that is missing, is not ONNX, was not written by
-    pixelwise, or whose graph does not take and return what `Engine` says; `MissingDependencyError` and `OptionError`
-    for a device that this onnxruntime does not reach.
+    pixelwise, or whose graph has other inputs or outputs than `Engine` requires; `MissingDependencyError` and
+    `OptionError` for a device that this onnxruntime does not reach.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class OnnxRuntimeEngine(Engine):
         if not self.can_sample:
             problem = f"{self.info.model}, a model file without dropout"
             remedy = (
-                "Train a model that has it, such as bayesian_segnet or unet; export a run of an older version again."
+                "Train a model with dropout, such as bayesian_segnet or unet. If the run has dropout, export it again: "
+                "its file is of an older version."
             )
             raise OptionError(f"`sampling` with {self._path}", problem, "a model with dropout", remedy)
         return self._run("logits", {"image": images, DROPOUT_SEED: np.array(seed, np.int64)})
@@ -112,19 +113,19 @@ def _run(
     output: str,
     inputs: Inputs,
 ) -> Float32:
-    """Return an output of the graph; `bound`: the GPU that inputs and outputs are bound to."""
+    """Return an output of the graph. `bound`: the GPU to which inputs and outputs are bound."""
     try:
         if bound is None:
             (logits,) = session.run([output], inputs)
         else:
             logits = run_bound(session, bound, output, inputs)
-    except Exception as error:  # onnxruntime's errors share no base class of their own
+    except Exception as error:  # onnxruntime's errors have no common base class
         raise run_error(path, "onnxruntime", inputs["image"], error) from error
     return check_logits(logits, info, path)
 
 
 def run_bound(session: onnxruntime.InferenceSession, device: Device, output: str, inputs: Inputs) -> Float32:
-    """Return an output whose memory, and that of the inputs, is bound to the device: a copy there and one back."""
+    """Return an output, with the memory of inputs and output bound to the device: one copy there and one back."""
     runtime = import_silently("onnxruntime")
     binding = session.io_binding()
     for name, values in inputs.items():
@@ -138,7 +139,7 @@ def run_bound(session: onnxruntime.InferenceSession, device: Device, output: str
 
 
 def providers() -> list[str]:
-    """Return what onnxruntime runs a graph on, best first: CUDA where onnxruntime-gpu is installed, then the CPU."""
+    """Return the available providers, best first: CUDA if onnxruntime-gpu is installed, then the CPU."""
     available = import_silently("onnxruntime").get_available_providers()
     return [provider for provider in PROVIDERS if provider in available]
 
@@ -148,7 +149,8 @@ Choice = Sequence[str | tuple[str, dict[str, Any]]]
 
 
 def choose_providers(device: Device, *, tensorrt: bool = False) -> Choice:
-    """Return what is to run a graph on `device`. Raises where this onnxruntime has no such provider."""
+    """Return the providers to run a graph on `device`. Raises `OptionError` or `MissingDependencyError` if this
+    onnxruntime has none."""
     if device == AUTO:
         return providers()
     if device.kind == "cpu":
@@ -168,8 +170,8 @@ def choose_providers(device: Device, *, tensorrt: bool = False) -> Choice:
 
 
 def _require_first(session: onnxruntime.InferenceSession, choice: Choice, device: Device) -> None:
-    """Raise `MissingDependencyError` where the provider that was asked for did not start: onnxruntime would go on with
-    the next."""
+    """Raise `MissingDependencyError` if the requested provider did not start: onnxruntime would silently use the
+    next."""
     first = choice[0] if isinstance(choice[0], str) else choice[0][0]
     if device != AUTO and session.get_providers()[0] != first:
         found = f"onnxruntime-gpu, whose {first} does not start"
@@ -178,7 +180,7 @@ def _require_first(session: onnxruntime.InferenceSession, choice: Choice, device
 
 
 def _cache() -> Path:
-    """Return the directory of TensorRT's programs."""
+    """Return the cache directory of TensorRT's programs."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "pixelwise" / "tensorrt"
 
@@ -206,7 +208,7 @@ def _open_session(path: Path, threads: int, choice: Choice) -> onnxruntime.Infer
         session: onnxruntime.InferenceSession = runtime.InferenceSession(
             str(path), options, providers=list(choice), enable_fallback=int(not on_cpu)
         )
-    except Exception as error:  # onnxruntime's errors share no base class of their own
+    except Exception as error:  # onnxruntime's errors have no common base class
         problem = f"a file that onnxruntime cannot load ({shorten_reason(str(error) or type(error).__name__)})"
         raise ModelFileError(path, problem, "an ONNX model", REMEDY) from error
     return session

@@ -1,4 +1,4 @@
-"""A model file in OpenVINO, which is faster than onnxruntime for some nets on some machines, and slower for others."""
+"""The engine OpenVINO, which is faster than onnxruntime for some nets on some machines, and slower for others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import openvino
 
 TYPES = {"u8": "uint8", "f32": "float"}
-"""OpenVINO's names of the types that a model file takes and gives, as ONNX calls them."""
+"""From OpenVINO's to ONNX's names of the types of a model file's inputs and outputs."""
 
 
 def open_openvino(path: Path, at_once: int = 1, *, device: Device = AUTO) -> OpenVinoEngine:
@@ -54,8 +54,8 @@ class OpenVinoEngine(Engine):
     """Runs a model file with OpenVINO on all cores that this process may use, for `at_once` threads that call it at the
     same time: in float32, or with `half` in bfloat16.
 
-    `info` is the file's metadata. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` where OpenVINO is not
-    installed, and `OptionError` for bfloat16 on a processor that does not multiply it.
+    `info` is the file's metadata. Raises what `OnnxRuntimeEngine` does, `MissingDependencyError` if OpenVINO is not
+    installed, and `OptionError` for bfloat16 on a processor without bfloat16 arithmetic.
     """
 
     def __init__(self, path: str | Path, at_once: int = 1, *, half: bool = False) -> None:
@@ -68,7 +68,7 @@ class OpenVinoEngine(Engine):
             raise OptionError("engine", problem, "one that does", remedy)
         try:
             model = core.read_model(path)
-        except Exception as error:  # of the binding, which share no base class of their own
+        except Exception as error:  # of the binding, which have no common base class
             raise _load_error(path, error) from error
         with require_utf8(path):
             self.info = ModelInfo.read(path)
@@ -97,7 +97,7 @@ class OpenVinoEngine(Engine):
 
 
 def multiplies_bfloat16(core: openvino.Core) -> bool:
-    """Return whether this processor multiplies bfloat16, as OpenVINO sees it."""
+    """Return whether this processor has bfloat16 arithmetic, according to OpenVINO."""
     return "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 

@@ -1,4 +1,4 @@
-"""What can run a model file, by name."""
+"""The engines by name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pixelwise.inference.engines.base import Engine, OpenEngine
 
 DEFAULT_ENGINE = "onnxruntime"
 HALF_ENGINE = "openvino-bf16"
-"""OpenVINO in bfloat16: faster where the processor multiplies it, and a little less exact."""
+"""OpenVINO in bfloat16: faster on processors with bfloat16 arithmetic, and slightly less exact."""
 TORCH = "torch"
-"""On a GPU in half precision, where torch is all that reaches it."""
+"""torch on a GPU, in half precision; for machines where only torch reaches the GPU."""
 AUTO = "auto"
-"""The faster of onnxruntime and OpenVINO with a model file on this machine."""
+"""The faster of onnxruntime and OpenVINO for a model file on this machine."""
 ENGINES: Registry[OpenEngine] = Registry(
     "engine",
     "pixelwise.engines",
@@ -30,8 +30,8 @@ ENGINES: Registry[OpenEngine] = Registry(
         "onnxruntime-tensorrt": "pixelwise.inference.engines.onnxruntime:open_tensorrt",
     },
 )
-"""What opens a model file in an engine. Packages add theirs with `register_engine`, or by an entry point of the group
-`pixelwise.engines`."""
+"""The functions that open a model file in an engine. Packages add theirs with `register_engine`, or by an entry point
+of the group `pixelwise.engines`."""
 
 
 def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1, device: Device = AUTO_DEVICE) -> Engine:
@@ -40,8 +40,8 @@ def open_engine(path: str | Path, name: str = DEFAULT_ENGINE, at_once: int = 1, 
     Raises
     ------
     OptionError
-        No engine has this name; the message lists the close ones. Or the engine does not run on this processor, or on
-        this device.
+        No engine has this name (the message lists similar names), or the engine does not run on this processor or
+        device.
     ModelFileError
         The file is missing, or no model of pixelwise.
     MissingDependencyError

@@ -1,4 +1,5 @@
-"""The engine of torch, which lives outside of this room: prediction imports no torch."""
+"""The entry to the torch engine. The engine itself is in `pixelwise.torch_runtime`, since this package imports no
+torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Writer`: how one kind of result becomes a file."""
+"""`Writer`: writes one kind of file of a result."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Writer:
-    """How one kind of result becomes a file.
+    """Writes one kind of file of a result.
 
     Attributes
     ----------
     ending : str
-        What the name of the file adds to the stem of its image.
+        The ending that is added to the stem of the image to name the file.
     write : callable
         Writes a `Result` to a path.
     needs_probabilities : bool
-        Whether it is made of the probabilities of all classes, which are then computed at once.
+        Whether it needs the probabilities of all classes, which are then computed with the prediction.
     geotiff_ending : str or None
-        The ending of the GeoTIFF that is written of an image that lies somewhere on earth; `None` where the file is of
-        one kind for every image.
+        The ending of the GeoTIFF that is written for an image with a place on earth; `None` if the file is the same for
+        all images.
 
     Examples
     --------
@@ -88,5 +88,5 @@ def write_gray16(path: Path, values: npt.NDArray[np.uint16], result: Result) -> 
 
 
 def rounded_score(objects: Objects, index: int) -> float:
-    """Return an object's score with four digits, as files have it."""
+    """Return an object's score rounded to four digits, as in files."""
     return round(float(objects.score[index]), 4)

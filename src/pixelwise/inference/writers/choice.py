@@ -1,4 +1,4 @@
-"""Which writer makes a file, by its name or by the ending of the file."""
+"""Choice of the writer of a file, by the writer's name or the file's ending."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pixelwise.inference.writers.registry import WRITERS
 
 
 def choose_writer(path: Path, name: str | None, *, placed: bool) -> Writer:
-    """Return the writer called `name`, without a name the one with the longest ending that the path has.
+    """Return the writer called `name`; without a name, the one with the longest ending that fits the path.
 
-    `placed`: the image lies somewhere on earth. Raises `OptionError` for an unknown name, and where the path has the
-    ending of another kind of file.
+    `placed`: the image has a place on earth. Raises `OptionError` for an unknown name, and if the ending of the path
+    belongs to another kind of file.
     """
     if name is not None:
         if name not in WRITERS:
@@ -27,7 +27,7 @@ def choose_writer(path: Path, name: str | None, *, placed: bool) -> Writer:
     names = {WRITERS[known].ending_of(placed=placed): known for known in reversed(list(WRITERS))}
     endings = [ending for ending in names if path.name.lower().endswith(ending)]
     alike = [ending for ending in names if _suffix(ending) == path.suffix.lower()]
-    if not endings and len(alike) == 1:  # cells.csv: one writer alone makes such files
+    if not endings and len(alike) == 1:  # such as cells.csv: only one writer writes such files
         endings = alike
     if not endings:
         expected = f"a name that ends in one of {', '.join(sorted(names))}"

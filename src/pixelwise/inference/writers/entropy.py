@@ -1,4 +1,4 @@
-"""The entropy of the probabilities: where a model is unsure."""
+"""The entropy of the probabilities: a map of the model's uncertainty."""
 
 from __future__ import annotations
 

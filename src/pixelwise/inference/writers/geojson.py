@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 def write_geojson(path: Path, result: Result) -> None:
-    """Write a GeoJSON feature collection: for each object, of a semantic model for each 4-connected region of a class,
-    a polygon along the edges of its pixels, with holes."""
+    """Write a GeoJSON feature collection: a polygon, with holes, along the edges of the pixels of each object, or for a
+    semantic model, of each 4-connected region of a class."""
     write_polygons(GEOJSON, path, result)
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def write_instances(path: Path, result: Result) -> None:
-    """Write the instance map as a 16-bit gray PNG: 0 = no object. Raises `OutputError` for more objects than that."""
+    """Write the instance map as a 16-bit gray PNG: 0 = no object. Raises `OutputError` for more objects than fit into
+    16 bits."""
     objects = result.require_objects()
     if len(objects) > MAX_ID:
         remedy = "Ask for `as_='instances32'`, a TIFF."

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 
 def write_labelme(path: Path, result: Result) -> None:
-    """Write labelme's JSON, which it opens with the image.
-
-    The outlines are those of objects; of a semantic model, of the 4-connected regions of each class but the background.
+    """Write labelme's JSON, which it opens with the image. The outlines are those of objects or, for a semantic model,
+    of the 4-connected regions of each class but the background.
     """
-    from pixelwise.data.layouts.labelme import as_labelme  # the package of all layouts, which no other writer needs
+    from pixelwise.data.layouts.labelme import as_labelme  # imports all layouts, which no other writer needs
     from pixelwise.data.shapes.annotations import is_background
-    from pixelwise.instances.parts import region_objects  # scipy, which no mask needs
+    from pixelwise.instances.parts import region_objects  # imports scipy, which masks do not need
 
     objects = region_objects(result.label_map) if result.instances is None else result.instances
     names = result.info.classes.names

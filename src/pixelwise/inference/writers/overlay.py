@@ -1,4 +1,4 @@
-"""The image under what was predicted."""
+"""The image with the prediction drawn on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def write_overlay(path: Path, result: Result) -> None:
-    """Write the image under its classes' colours, or its objects with their numbers, as an RGB PNG."""
+    """Write the image with the colours of its classes, or with its numbered objects, as an RGB PNG."""
     if result.place is not None:
         write_bands(path, result.overlay().transpose(2, 0, 1), result, smooth=True)
     else:

@@ -26,8 +26,8 @@ ENDING = "_panoptic.json"
 def write_panoptic(path: Path, result: Result) -> None:
     """Write the JSON file of one image to `path`, and its PNG beside it under the same stem.
 
-    An id is red + 256 * green + 65536 * blue. Class indices are the category ids. A pixel of a thing without an object,
-    and one without a class, has the id 0. Raises `OptionError` for the result of a model without objects.
+    An id is red + 256 * green + 65536 * blue. Class indices are the category ids. Pixels of a thing without an object,
+    and pixels without a class, have the id 0. Raises `OptionError` for the result of a model without objects.
     """
     objects, classes = result.require_objects(), result.info.classes
     things = () if result.info.grouping is None else result.info.grouping.things

@@ -1,4 +1,4 @@
-"""Polygons of what was predicted, for GIS programs: GeoJSON and GeoPackage."""
+"""Polygons of predictions for GIS programs: GeoJSON and GeoPackage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def open_polygon_files(
     outputs: Mapping[str, Path], place: PlaceOnEarth | None, info: ModelInfo, image: Path | None
 ) -> list[Features]:
-    """Return the files of polygons that are among the `outputs` of an image, by kind; each is a context to enter.
+    """Return those of the `outputs` of an image that are files of polygons, by kind; each is a context to enter.
 
     GeoJSON is in the coordinates of `PlaceOnEarth.to_earth`, a GeoPackage in the image's own coordinate system; without
     a place both are in pixels, (x, y) from the image's top left corner, y down.
@@ -38,7 +38,7 @@ def _polygon_file(kind: str, path: Path, place: PlaceOnEarth | None, info: Model
         from pixelwise.raster.geojson import GeoJson
 
         return GeoJson(path, place)
-    from pixelwise.raster.geopackage import GeoPackage  # SQLite, which nothing else needs
+    from pixelwise.raster.geopackage import GeoPackage  # imports SQLite, which nothing else needs
 
     layer = "regions" if info.grouping is None else "objects"
     return GeoPackage(path, place, layer, "" if image is None else _file_name(image))
@@ -67,7 +67,7 @@ def add_objects(
     ids: Sequence[int],
     corner: tuple[int, int] = (0, 0),
 ) -> None:
-    """Add objects to files that are open; `corner` is where their map begins in the whole image, (row, column)."""
+    """Add objects to open files; `corner` is the (row, column) of their map in the whole image."""
     areas = objects.areas()
     for index, (number, polygons) in enumerate(zip(ids, polygons_of(objects, corner), strict=True)):
         properties = {
@@ -82,7 +82,7 @@ def add_objects(
 
 def polygons_of(objects: Objects, corner: tuple[int, int] = (0, 0)) -> Iterator[list[Polygon]]:
     """Yield each object's polygons: closed rings of (x, y), the outer one first, then its holes. No ring touches
-    itself, as GIS programs ask (OGC 06-103r4, 6.1.11)."""
+    itself, as GIS programs require (OGC 06-103r4, 6.1.11)."""
     for piece in objects.pieces():
         shift = np.array([piece.left + corner[1], piece.top + corner[0]])
         rings = [ring + shift for outline in trace_outlines(piece.mask) for ring in split_ring(outline)]
@@ -100,13 +100,14 @@ def _close(ring: Ring) -> Ring:
 
 
 def _surrounds(ring: Ring, hole: Ring) -> bool:
-    """Return whether a hole lies in a ring: the pixel left of the hole's leftmost edge is inside the ring."""
+    """Return whether a hole lies in a ring, by whether the pixel left of the hole's leftmost edge is inside the
+    ring."""
     x, y = hole[np.lexsort((hole[:, 1], hole[:, 0]))[0]]
     size = (int(ring[:, 1].max()), int(ring[:, 0].max()))
     return bool(fill_rings([ring], size)[int(y), int(x)]) if y < size[0] and x < size[1] else False
 
 
 def _file_name(image: Path) -> str:
-    """Return a file's name, for a page with its number: `stack.tif/2`."""
+    """Return the name of a file, or of a page with its number, such as `stack.tif/2`."""
     file, _ = split_page(image)
     return image.name if file == image else f"{file.name}/{image.name}"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def write_probabilities(path: Path, result: Result) -> None:
-    """Write the probabilities as a 16-bit TIFF with a page a class, as a GeoTIFF with a band a class: a value v stands
-    for v / 65535."""
+    """Write the probabilities as a 16-bit TIFF with one page a class, or a GeoTIFF with one band a class. A value v
+    stands for v / 65535."""
     values = np.rint(result.probabilities * 65535).astype(np.uint16)
     if result.place is not None:
         write_bands(path, values, result, smooth=True)

@@ -1,4 +1,4 @@
-"""What can be written of a prediction, by name."""
+"""The writers by name."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ WRITERS: Registry[Writer] = Registry(
 
 
 def parse_kinds(text: str, *, sampled: bool = False) -> tuple[str, ...]:
-    """Return the names of writers in `text`, as in "mask,overlay", and uncertainty where passes are `sampled`.
-
-    Raises `OptionError` for none, one unknown, or uncertainty that is not sampled.
+    """Return the names of writers in `text`, such as "mask,overlay", and uncertainty if passes are `sampled`. Raises
+    `OptionError` for no name, an unknown one, or uncertainty without sampling.
     """
     kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",") if kind.strip()))
     if not kinds:
@@ -52,7 +51,7 @@ def parse_kinds(text: str, *, sampled: bool = False) -> tuple[str, ...]:
 
 
 def _suggestion(kind: str) -> str:
-    import difflib  # 20 ms that only a mistake should cost
+    import difflib  # takes 20 ms, which only a mistake should cost
 
     close = difflib.get_close_matches(kind, WRITERS, n=1)
     return f"Did you mean {close[0]!r}?" if close else "Choose from these, separated by commas."

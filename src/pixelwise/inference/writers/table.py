@@ -34,8 +34,8 @@ def write_table(path: Path, result: Result) -> None:
 
 @contextmanager
 def open_table(path: Path) -> Iterator[Callable[[Iterable[Sequence[object]]], None]]:
-    """Yield what writes rows of a table of objects below the names of its columns; the file appears whole or not at
-    all."""
+    """Yield a writer for the rows of a table of objects, after writing the names of the columns. The file appears whole
+    or not at all."""
     with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
@@ -45,7 +45,8 @@ def open_table(path: Path) -> Iterator[Callable[[Iterable[Sequence[object]]], No
 def table_rows(
     objects: Objects, image: npt.NDArray[np.uint8], names: Sequence[str], ids: Sequence[int], corner: Corner = (0, 0)
 ) -> Iterator[tuple[object, ...]]:
-    """Yield the row of each object in `image`, whose top left corner lies at `corner`, (row, column), of the whole."""
+    """Yield the row of each object in `image`, a part of an image with its top left corner at `corner`, (row,
+    column)."""
     measures = measure_objects(objects, image)
     centres = measures.centre + np.array(corner)
     boxes = measures.box_xyxy + np.array([corner[1], corner[0], corner[1], corner[0]])

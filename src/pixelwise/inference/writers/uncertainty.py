@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def write_uncertainty(path: Path, result: Result) -> None:
-    """Write the variance as a 16-bit gray PNG: a value v stands for v / 65535 / 4, so that 65535 is the most, 0.25."""
+    """Write the variance as a 16-bit gray PNG. A value v stands for v / 65535 / 4, so 65535 is the largest variance,
+    0.25."""
     if result.variance is None:
         raise no_variance()
     write_gray16(path, np.rint(result.variance * (65535 / MAX_VARIANCE)).astype(np.uint16), result)
