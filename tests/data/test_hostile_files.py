@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.core.errors import DataError, PixelwiseError
-from pixelwise.data import open_dataset
+from pixelwise.core.errors import DataError, MaskError, PixelwiseError
+from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import CheckResult, check
 
 HEIGHT, WIDTH = 6, 8
@@ -326,3 +326,16 @@ def test_lists_of_layouts_with_names_that_no_system_has(layout: str, name: str, 
     result = check(open_dataset(tmp_path))
     assert result.format == layout
     assert "missing_image" in {problem.kind for problem in result.harmful}
+
+
+@pytest.mark.parametrize("maps", ["masks", "instances"])
+@pytest.mark.parametrize("layout", ["folders", "labelme", "coco"])
+def test_classes_and_objects_of_different_sizes_are_not_converted(layout: str, maps: str, tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / f"data/images/{number}.png")
+        save(tmp_path / f"data/masks/{number}.png", np.eye(HEIGHT, WIDTH))
+        save(tmp_path / f"data/instances/{number}.png", np.eye(HEIGHT, WIDTH))
+    save(tmp_path / f"data/{maps}/1.png", np.eye(HEIGHT + 1, WIDTH))
+    with pytest.raises(MaskError, match=f"{HEIGHT}x{WIDTH}, its image's size"):
+        write_dataset(open_dataset(tmp_path / "data"), layout, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -6,11 +6,12 @@ import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data.allowed_paths import require_inside
-from pixelwise.data.dataset import Dataset
+from pixelwise.data.dataset import Dataset, Item, Labels, require_sizes
 from pixelwise.data.exif_orientation import orient_labels
 from pixelwise.data.file_names import with_file_names
 from pixelwise.data.layouts import FALLBACK, LAYOUTS
@@ -105,12 +106,22 @@ def write_dataset(dataset: Dataset, to: str, out: str | Path) -> None:
     Images get other names where file systems, lists or annotations do not take theirs (see `with_file_names`).
 
     Raises `OptionError` for a layout that does not exist or is read only, `OutputError` for `out`, `DataError` where
-    the layout cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read.
+    the layout cannot hold the classes, and `MaskError` or `ImageError` for a mask that cannot be read, or whose objects
+    are of another size.
     """
     write = LAYOUTS[to].write if to in LAYOUTS else None
     if write is None:
         raise OptionError("to", repr(to), f"one of {', '.join(written_layouts())}", "Choose one of these.")
-    write(with_file_names(dataset), Path(out))
+    write(with_file_names(replace(dataset, read_labels=partial(_read_labels_of_one_size, dataset))), Path(out))
+
+
+def _read_labels_of_one_size(dataset: Dataset, item: Item) -> Labels:
+    """Return an item's labels. Raises `MaskError` where classes and objects have different sizes: one of them has
+    another than the image, of which `check` tells too."""
+    labels = dataset.read_labels(item)
+    if labels.instance_map is not None and labels.instance_map.shape != labels.label_map.shape:
+        require_sizes(item, labels, dataset.image_size(item))
+    return labels
 
 
 def written_layouts() -> list[str]:
