@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.studio import training as training_module
+from pixelwise.studio.comparison import Comparison
 from pixelwise.studio.training_data import freeze_data
 
 STAND_IN = """
@@ -23,7 +26,9 @@ out.mkdir(exist_ok=True)
 gone = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), gone.set()), daemon=True).start()
 print("a library says hello", flush=True)
-print(json.dumps({"val_score": 0.25}), flush=True)
+print(json.dumps({"step": 0, "steps": 1 if arguments.get("minutes") == 0.5 else 300}), flush=True)
+for score in (0.25, 0.25 if arguments.get("minutes") == 3 else 0.5):
+    print(json.dumps({"val_score": score}), flush=True)
 if arguments["minutes" if "minutes" in arguments else "resume"] == 9:
     print(json.dumps({"error": "no"}), flush=True)
     sys.exit(2)
@@ -67,7 +72,7 @@ def test_finished_run_is_measured_and_shown(client: Any, studio: Any, training: 
     wait(lambda: training.shown == ["run-1"])
     state = training.describe()
     assert (state["state"], state["share"], state["score"]) == ("done", 1.0, 0.5)
-    assert state["runs"] == [{"name": "run-1", "score": 0.5, "split": "test", "metric": "mIoU"}]
+    assert state["runs"] == [{"name": "run-1", "score": 0.5, "split": "test", "metric": "mIoU", "comparison": None}]
     (point,) = client.get("/api/curve").json()
     assert (point["score"], point["split"], point["run"]) == (0.5, "test", "run-1")
     command(client, command="start", minutes=1, from_last=True)
@@ -91,6 +96,44 @@ def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, t
     arguments = json.loads((studio.project.folder.studio / "runs" / "run-1" / "arguments.json").read_text())
     assert arguments["resume"] is True
     assert "minutes" not in arguments
+
+
+@pytest.mark.parametrize(("minutes", "doubt"), [(0.5, "few_steps"), (3, "no_rise"), (1, "")])
+def test_training_that_was_too_short_is_told(client: Any, training: Any, minutes: float, doubt: str) -> None:
+    command(client, command="start", minutes=minutes)
+    wait(lambda: training.describe()["state"] == "done")
+    assert training.describe()["doubt"] == doubt
+    assert training.describe()["steps"] == (1 if doubt == "few_steps" else 300)
+
+
+@pytest.mark.parametrize(
+    ("before", "low", "high", "after"),
+    [
+        ("live", 0.1, 0.2, "run-1"),
+        ("live", -0.1, 0.2, "live"),
+        ("live", -0.2, -0.1, "live"),
+        ("other", 0.1, 0.2, "run-1"),
+        ("other", -0.1, 0.2, "other"),
+        ("other", -0.2, -0.1, "live"),
+        ("other", None, None, "other"),
+    ],
+)
+def test_the_better_model_is_shown(
+    studio: Any, monkeypatch: pytest.MonkeyPatch, before: str, low: float | None, high: float | None, after: str
+) -> None:
+    runs = studio.project.folder.studio / "runs"
+    monkeypatch.setattr(studio, "show_run", lambda name, path: studio.live.show(name, None))
+    studio.live.use = before
+    Comparison(net=0.5, live=0.5, low=low, high=high, units=9).save(runs / "run-1-comparison.json")
+    studio._show_trained(runs / "run-1")
+    assert studio.live.use == after
+
+
+def test_a_file_in_the_working_directory_is_no_library(tmp_path: Path) -> None:
+    for name in ("json", "torch", "random"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
+    run = subprocess.run([*training_module.PROGRAM, "no JSON"], cwd=tmp_path, capture_output=True, text=True)
+    assert "JSONDecodeError" in run.stderr
 
 
 def test_failure_is_told(client: Any, training: Any) -> None:

@@ -33,7 +33,7 @@ def hold_out_regions(dataset: Dataset) -> Dataset:
     regions: defaultdict[int, list[tuple[float, Path, Region]]] = defaultdict(list)
     items = dataset.splits.get("train", ())
     for item in items:
-        for class_index, components in _components(dataset.read_labels(item).label_map).items():
+        for class_index, components in class_regions(dataset.read_labels(item).label_map).items():
             for number in range(1, int(components.max()) + 1):
                 key = hash_fraction(f"{item.name}/{class_index}/{number}")
                 regions[class_index].append((key, item.image, (class_index, number)))
@@ -63,14 +63,14 @@ class _PartialLabels:
         label_map = labels.label_map
         is_held_out = np.zeros(label_map.shape, np.bool_)
         regions = self.held_out.get(item.image, frozenset())
-        for class_index, components in _components(label_map).items():
+        for class_index, components in class_regions(label_map).items():
             numbers = [number for of_class, number in regions if of_class == class_index]
             is_held_out |= np.isin(components, numbers)
         remaining = np.where(is_held_out == item.held_out, label_map, np.uint8(IGNORE_INDEX))
         return replace(labels, label_map=remaining)
 
 
-def _components(label_map: npt.NDArray[np.uint8]) -> dict[int, npt.NDArray[np.int32]]:
+def class_regions(label_map: npt.NDArray[np.uint8]) -> dict[int, npt.NDArray[np.int32]]:
     """Return the 4-connected parts of each class of a label map, numbered from 1 on, int32 (height, width)."""
     classes = np.flatnonzero(np.bincount(label_map.ravel(), minlength=256)[:IGNORE_INDEX]).tolist()
     return {class_index: label_components(label_map == class_index) for class_index in classes}

@@ -134,7 +134,7 @@ class Corrector:
         predicted, _ = self._require_prediction().read(box_tlbr)
         if (predicted == IGNORE_INDEX).any():
             raise no_prediction()
-        proposed, classes = self._separate(predicted)
+        proposed, classes = propose_objects(predicted, self._classes)
         there = labels.instance_map.read(box_tlbr)
         areas = np.bincount(proposed.ravel(), minlength=len(classes))
         taken = np.bincount(proposed[there > 0], minlength=len(classes))
@@ -160,40 +160,15 @@ class Corrector:
         class_index = int(predicted[row - window[0], column - window[1]])
         if class_index == IGNORE_INDEX:
             raise no_prediction()
-        objects, classes = self._separate(predicted)
+        objects, classes = propose_objects(predicted, self._classes)
         number = objects[row - window[0], column - window[1]]
-        if not number and class_index not in self._object_classes():
+        if not number and class_index not in object_classes(self._classes):
             found = f"{self._classes.names[class_index]!r} at this point"
             raise OptionError("point", found, "an object of another class", "Point at an object.")
         if not number:
             raise OptionError("point", "no object", "an object in the prediction", "Point at the middle of one.")
         top, left, bottom, right = box_tlbr = object_box(objects, int(number))
         return shift(box_tlbr, window[:2]), objects[top:bottom, left:right] == number, int(classes[number])
-
-    def _object_classes(self) -> list[int]:
-        """Return the classes other than background and border."""
-        names = [name.strip().lower() for name in self._classes.names]
-        return [index for index, name in enumerate(names) if name not in (BACKGROUND, *BORDER_NAMES)]
-
-    def _separate(self, predicted: UInt8) -> tuple[Int32, UInt8]:
-        """Return the objects that a predicted label map shows, and a table from object number to class; number 0 is no
-        object.
-
-        Where only one class has objects, a piece of border without interior is an object, too.
-        """
-        border = border_class(self._classes)
-        object_classes = self._object_classes()
-        result, classes = np.zeros(predicted.shape, np.int32), [IGNORE_INDEX]
-        for class_index in object_classes:
-            of_class = predicted == class_index
-            objects = separate_objects(of_class, None if border is None else predicted == border)
-            numbers = np.unique(objects if len(object_classes) == 1 else objects[of_class])
-            numbers = numbers[numbers > 0]
-            table = np.zeros(int(objects.max(initial=0)) + 1, np.int32)
-            table[numbers] = np.arange(len(classes), len(classes) + len(numbers))
-            result = np.where(result > 0, result, table[objects])
-            classes += [class_index] * len(numbers)
-        return result, np.array(classes, np.uint8)
 
     def split_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
         """Split an object into parts, one around each point; the parts meet at the narrow waists between the points."""
@@ -252,6 +227,33 @@ def border_class(classes: ClassMap) -> int | None:
     """Return the class that marks the border between touching objects; `None` where there is none."""
     names = [name.strip().lower() for name in classes.names]
     return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
+
+
+def object_classes(classes: ClassMap) -> list[int]:
+    """Return the classes other than background and border."""
+    names = [name.strip().lower() for name in classes.names]
+    return [index for index, name in enumerate(names) if name not in (BACKGROUND, *BORDER_NAMES)]
+
+
+def propose_objects(predicted: UInt8, classes: ClassMap) -> tuple[Int32, UInt8]:
+    """Return the objects that a predicted label map shows, and a table from object number to class; number 0 is no
+    object.
+
+    Where only one class has objects, a piece of border without interior is an object, too.
+    """
+    border = border_class(classes)
+    with_objects = object_classes(classes)
+    result, class_of = np.zeros(predicted.shape, np.int32), [IGNORE_INDEX]
+    for class_index in with_objects:
+        of_class = predicted == class_index
+        objects = separate_objects(of_class, None if border is None else predicted == border)
+        numbers = np.unique(objects if len(with_objects) == 1 else objects[of_class])
+        numbers = numbers[numbers > 0]
+        table = np.zeros(int(objects.max(initial=0)) + 1, np.int32)
+        table[numbers] = np.arange(len(class_of), len(class_of) + len(numbers))
+        result = np.where(result > 0, result, table[objects])
+        class_of += [class_index] * len(numbers)
+    return result, np.array(class_of, np.uint8)
 
 
 def no_prediction() -> OptionError:

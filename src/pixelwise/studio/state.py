@@ -16,7 +16,7 @@ from pixelwise.labels.corrections import Corrector
 from pixelwise.labels.history import format_color
 from pixelwise.labels.project import Outcome, Project
 from pixelwise.studio.events import EventHub, format_event
-from pixelwise.studio.live import LiveWorker
+from pixelwise.studio.live import LIVE, LiveWorker
 from pixelwise.studio.pictures import Pictures
 from pixelwise.studio.predictors import RunPredictor
 from pixelwise.studio.saver import Saver
@@ -67,9 +67,15 @@ class Studio:
         self.hub.publish("picture", {"image": number, "share": share})
 
     def _show_trained(self, run: Path) -> None:
-        """Show the prediction of a run that has just finished."""
+        """Show the prediction of a run that has just finished where it is better than the live model, that of the live
+        model where this is better; where nobody can tell, what is shown stays."""
+        comparison = self.training.comparison(run.name)
+        better = None if comparison is None else comparison.better
         try:
-            self.show_run(run.name, run)
+            if better == "net":
+                self.show_run(run.name, run)
+            elif better == "live" and self.live.use != LIVE:
+                self.live.show(LIVE, None)
         except PixelwiseError as error:
             self._tell_of_trouble(error)
             return

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,22 @@ from pixelwise.core.errors import OptionError, OutputError
 from pixelwise.core.files import read_json_object, write_text
 from pixelwise.core.text import quantity, short_repr
 from pixelwise.labels.project import Project
+from pixelwise.studio.comparison import Comparison
 from pixelwise.studio.scores import ScoreCurve
 from pixelwise.studio.training_data import freeze_data
 
-PROGRAM = [sys.executable, "-m", "pixelwise.studio.training_process"]
-"""The command that trains. Its argument and the lines that it writes are JSON."""
+PROGRAM = [sys.executable, "-P", "-m", "pixelwise.studio.training_process"]
+"""The command that trains. Its argument and the lines that it writes are JSON. With `-P` a file torch.py in the working
+directory does not shadow the library."""
 DEFAULT_MINUTES = 2.0
 MOST_MINUTES = 24 * 60.0
 LAST_LINES = 20
 """The last lines of standard error that are shown if the process fails without an error message."""
 MEASURES = {"miou": "mIoU", "ap": "AP", "pq": "PQ"}
+FEW_STEPS = 30
+"""A training of fewer steps learns next to nothing."""
+PREPARING, IN_STEPS = "preparing", "training"
+"""Phases of a training; the process names those that follow."""
 IDLE, RUNNING, STOPPING, STOPPED, DONE, FAILED = "idle", "running", "stopping", "stopped", "done", "failed"
 
 
@@ -39,7 +45,30 @@ class _State:
     share: float = 0.0
     remaining_seconds: float | None = None
     score: float | None = None
+    metric: str = "mIoU"
     message: str = ""
+    phase: str = PREPARING
+    steps: int | None = None
+    val_scores: list[float] = field(default_factory=list)
+
+    def hear(self, said: dict[str, Any]) -> None:
+        """Take a line of the process."""
+        if isinstance(said.get("val_score"), float):
+            self.score = said["val_score"]
+            self.val_scores.append(said["val_score"])
+        if isinstance(said.get("steps"), int):
+            self.phase, self.steps = IN_STEPS, said["steps"]
+        if isinstance(said.get("phase"), str):
+            self.phase = said["phase"]
+
+    @property
+    def doubt(self) -> str:
+        """Why more minutes are needed: `few_steps`, or, once it has ended, `no_rise` of the validation score; else
+        ""."""
+        if self.state in (RUNNING, STOPPING, DONE) and self.steps is not None and self.steps < FEW_STEPS:
+            return "few_steps"
+        has_risen = len(self.val_scores) < 2 or max(self.val_scores) > self.val_scores[0]
+        return "" if self.state != DONE or has_risen else "no_rise"
 
 
 class Training:
@@ -105,14 +134,32 @@ class Training:
             "message": state.message,
             "run": state.run,
             "minutes": state.minutes,
-            "metric": "mIoU",
-            "runs": [*({"name": name, "score": None, "split": None} for name in self.models), *self.runs()],
+            "metric": state.metric,
+            "phase": state.phase,
+            "steps": state.steps,
+            "doubt": state.doubt,
+            "runs": [
+                *({"name": name, "score": None, "split": None, "comparison": None} for name in self.models),
+                *self.runs(),
+            ],
         }
 
     def runs(self) -> list[dict[str, Any]]:
-        """Return the finished runs, oldest first: name, score, and the split on which it was measured."""
+        """Return the finished runs, oldest first: name, score, the split on which it was measured, and the comparison
+        with the live model."""
         finished = [name for name in self._run_names() if (self._folder / name / "model.onnx").is_file()]
-        return [{"name": name, **read_score(self._folder / name)} for name in finished]
+        comparisons = [(name, self.comparison(name)) for name in finished]
+        return [
+            {"name": name, **read_score(self._folder / name), "comparison": comparison and comparison.to_json_dict()}
+            for name, comparison in comparisons
+        ]
+
+    def comparison(self, name: str) -> Comparison | None:
+        """Return how a run compares with the live model of its time; `None` where nobody knows."""
+        return Comparison.load(self._comparison_path(name))
+
+    def _comparison_path(self, name: str) -> Path:
+        return self._folder / f"{name}-comparison.json"
 
     def path_of(self, name: str) -> Path:
         """Return the path of a finished run or of an external model. Raises `OptionError` for another name."""
@@ -172,7 +219,9 @@ class Training:
             arguments = {**arguments, "resume": False, "overwrite": run.is_dir(), "minutes": minutes}
         if not arguments.get("resume"):
             self._before = 0.0
-        command = [*PROGRAM, json.dumps({**arguments, "bands": self._project.bands, "out": str(run)})]
+        places = {"out": run, "studio": self._project.folder.studio, "comparison": self._comparison_path(name)}
+        texts = {key: str(path) for key, path in places.items()}
+        command = [*PROGRAM, json.dumps({**arguments, "bands": self._project.bands, **texts})]
         log = (self._folder / f"{name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -217,10 +266,11 @@ class Training:
         told = 0.0
         last: dict[str, Any] = {}
         for line in process.stdout or ():
-            last = _parse(line) or last
-            if isinstance(last.get("val_score"), float):
-                self._state.score = last["val_score"]
-            if time.monotonic() - told >= 1:
+            said, phase = _parse(line), self._state.phase
+            if said is not None:
+                last = said
+                self._state.hear(said)
+            if time.monotonic() - told >= 1 or self._state.phase != phase:
                 told = time.monotonic()
                 with contextlib.suppress(OutputError):  # such as a full disk, which the process reports itself
                     self._save_details(name, self._state.minutes, self._seconds())
@@ -246,7 +296,7 @@ class Training:
         if code == 0 and "done" in last:
             result = read_score(self._folder / name)
             state.state, state.share, state.remaining_seconds = DONE, 1.0, 0.0
-            state.score, state.message = result["score"], ""
+            state.score, state.metric, state.message = result["score"], result["metric"] or state.metric, ""
             with contextlib.suppress(OutputError):  # the run has its score
                 self._curve.add(name, result)
         elif was_stopped or "stopped" in last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from pixelwise.core.classes import IGNORE_INDEX, ClassMap
 from pixelwise.core.errors import DataError
-from pixelwise.core.files import output_errors
+from pixelwise.core.files import output_errors, write_text
 from pixelwise.instances.objects import renumber
 from pixelwise.labels.corrections import border_class, tiles_of
 from pixelwise.labels.image_labels import ImageLabels
@@ -18,6 +19,13 @@ from pixelwise.labels.mask_files import write_mask
 from pixelwise.labels.project import Project
 from pixelwise.labels.project_files import ProjectFolder, link_file, links_root, write_class_list
 from pixelwise.labels.tiled_map import TiledMap
+
+CLASSES = "classes.json"
+"""The project's classes, beside the data."""
+LABELS = "labels"
+"""Folder of the masks in these classes, where the data have other ones."""
+HELD_OUT = "held-out"
+"""Folder of what a training was scored on: for each image, by its file's name, 1 where a label counted."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,12 @@ def freeze_data(project: Project, path: Path, task: str | None = None) -> Frozen
                 if folder == target.masks and border is not None:
                     label_map = _without_border(project.labels(image.name), border)
                     write_mask(folder / file.name, label_map, project.number, classes)
+                    (target.studio / LABELS).mkdir(exist_ok=True)
+                    link_file(file, target.studio / LABELS / file.name)
                 else:
                     link_file(file, folder / file.name)
         write_class_list(target.classes, classes)
+        write_text(target.studio / CLASSES, json.dumps({"classes": project.classes.to_dict()}))
         for file in source.root.glob("*.txt"):
             shutil.copyfile(file, path / file.name)
     return FrozenData(path, links_root(target))

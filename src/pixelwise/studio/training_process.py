@@ -5,6 +5,7 @@ Started as `python -m pixelwise.studio.training_process ARGUMENTS`, where ARGUME
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,10 +13,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pixelwise.core.errors import PixelwiseError
+from pixelwise.core.errors import OutputError, PixelwiseError
+from pixelwise.data.dataset import Dataset
 from pixelwise.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from pixelwise.studio.comparison import Comparison
+    from pixelwise.studio.held_out import HeldOutLabels
 
 PAUSE_SECONDS = 0.5
 """The least number of seconds between two reports of steps."""
@@ -68,14 +74,17 @@ def main() -> None:
         os.nice(NICE)
     end_with_parent()
     from pixelwise.data import open_dataset
+    from pixelwise.studio.held_out import HeldOutLabels
     from pixelwise.training.run import train
 
     try:
         images_root = arguments.pop("images_root")
         bands = arguments.pop("bands", None)
+        studio, comparison = Path(arguments.pop("studio")), Path(arguments.pop("comparison"))
         dataset = open_dataset(arguments.pop("data"), "folders", bands, images_root)
         tell({"began": True})
-        run = train(dataset, **arguments, callbacks=[_Progress()], quiet=True)
+        held_out = HeldOutLabels()
+        run = train(dataset, **arguments, callbacks=[_Progress(), held_out], quiet=True)
     except PixelwiseError as error:
         parts = {"where": error.where, "found": error.found, "expected": error.expected, "remedy": error.remedy}
         tell({"error": str(error), **parts})
@@ -83,7 +92,26 @@ def main() -> None:
     except KeyboardInterrupt:
         tell({"stopped": True})
         sys.exit(130)
-    tell({"done": str(Path(run.path))})
+    with contextlib.suppress(OutputError):  # a full disk: the run is there, and nothing is known of which is better
+        compare(held_out, dataset, run.path, studio).save(comparison)
+    tell({"done": str(run.path)})
+
+
+def compare(held_out: HeldOutLabels, dataset: Dataset, run: Path, studio: Path) -> Comparison:
+    """Return the scores of the run and of the live model; why there are none, where it cannot be told."""
+    from pixelwise.studio.comparison import Comparison
+    from pixelwise.studio.held_out import compare_with_live
+
+    if not held_out.images:
+        return Comparison(reason="no labels were held out")
+    tell({"phase": "comparing"})
+    tests = {item.image.name for item in dataset.splits.get("test", ()) if not item.auto_split}
+    try:
+        return compare_with_live(held_out, dataset.root, run, studio, tests)
+    except PixelwiseError as error:
+        return Comparison(reason=str(error))
+    except KeyboardInterrupt:  # the run itself is finished
+        return Comparison(reason="it was stopped")
 
 
 if __name__ == "__main__":

@@ -156,15 +156,21 @@ class _ObjectScorer:
 
     def update(self, prediction: Prediction, sample: Sample, item: Item) -> None:
         target = true_objects(sample, item)
-        groups = np.isin(sample.label_map, self._things) & (sample.instance_map == 0)
-        ignored = groups | ~counted_pixels(sample.label_map)
-        self._scorer.update(require_instances(prediction), target, ignored, item.name)
+        self._scorer.update(require_instances(prediction), target, unknown_pixels(sample, self._things), item.name)
 
     def add(self, other: _ObjectScorer) -> None:
         self._scorer.add(other._scorer)
 
     def scores(self, *, intervals: bool = False) -> InstanceScores:
         return self._scorer.scores(intervals=intervals)
+
+
+def unknown_pixels(sample: Sample, things: Sequence[int]) -> npt.NDArray[np.bool_]:
+    """Return where nobody knows which object is there, boolean (height, width): no label, or a thing without an
+    object."""
+    groups = np.isin(sample.label_map, things) & (sample.instance_map == 0)
+    unknown: npt.NDArray[np.bool_] = groups | ~counted_pixels(sample.label_map)
+    return unknown
 
 
 def true_objects(sample: Sample, item: Item) -> Objects:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.result import Result
+
 
 class Callback:
     """Methods that `train` calls in its main process. A subclass overrides those that it needs.
@@ -51,6 +54,19 @@ class Callback:
             Number of steps taken so far.
         score
             The task's measure on the validation images, in 0..1.
+        """
+
+    def on_scored(self, item: Item, sample: Sample, prediction: Result) -> None:
+        """Take note of an image that the model file is scored on, at the end of the run.
+
+        Parameters
+        ----------
+        item
+            The image's files, of the split test, else val.
+        sample
+            Its pixels, and the labels that it is scored on.
+        prediction
+            What the model file says of it.
         """
 
     def on_end(self, metrics: dict[str, Any]) -> None:

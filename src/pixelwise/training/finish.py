@@ -15,6 +15,7 @@ import torch
 
 from pixelwise.core.telemetry import import_silently
 from pixelwise.data.dataset import Item, Sample
+from pixelwise.inference.evaluate import OnImage
 from pixelwise.inference.result import Result
 from pixelwise.instances.objects import objects_from_maps
 from pixelwise.model_export.onnx import export_onnx
@@ -116,16 +117,24 @@ class Outcome:
     remarks: list[str]
 
 
+@dataclass(frozen=True)
+class Listener:
+    """What is told of the end of a run: each remark, and each image that the model file was scored on."""
+
+    on_remark: Callable[[str], None] = lambda remark: None
+    on_image: OnImage = lambda item, sample, prediction: None
+
+
 def finish(
     run: RunDirectory,
     config: RunConfig,
     data: TrainingData,
     progress: Progress,
     folds: MeasuredScores | None = None,
-    on_remark: Callable[[str], None] = lambda remark: None,
+    listener: Listener = Listener(),
 ) -> None:
-    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `on_remark` is called with remarks on
-    them.
+    """Write `model.onnx`, `metrics.json`, `history.csv` and, last, `report.html`; `listener` is called with
+    remarks on them.
 
     The scores are those of the model file itself on the test split, else on the validation images (see
     `posthoc.cross_fitting`); a run without either has the scores of its `folds`, or none.
@@ -137,7 +146,12 @@ def finish(
     if on_device is not None and (remark := _check_file(on_device, run, data)):
         remarks, on_device = [*remarks, remark], None
     examples = BestAndWorst()
-    measured = measure(run, data.dataset, halves, examples.add, config, on_device) or folds
+
+    def on_image(item: Item, sample: Sample, prediction: Result) -> None:
+        examples.add(item, sample, prediction)
+        listener.on_image(item, sample, prediction)
+
+    measured = measure(run, data.dataset, halves, on_image, config, on_device) or folds
     if measured is not None:
         metrics = measured.to_json_dict() | {f"val_{config.measure}": progress.best_score}
         run.write_metrics(metrics if folds is None else metrics | {"folds": folds.to_json_dict()})
@@ -145,7 +159,7 @@ def finish(
     outcome = Outcome(progress, pipeline, adjustment, measured, examples, remarks)
     write_report(_build_report(run, config, data, outcome), run.report)
     for remark in remarks:
-        on_remark(f"  {remark}")
+        listener.on_remark(f"  {remark}")
 
 
 def _check_file(on_device: DeviceScoring, run: RunDirectory, data: TrainingData) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 
 from pixelwise.core.text import quantity
 from pixelwise.data.check import check
-from pixelwise.data.dataset import Dataset
+from pixelwise.data.dataset import Dataset, Item, Sample
+from pixelwise.inference.result import Result
 from pixelwise.nn.pipeline import Pipeline
 from pixelwise.tasks import TASKS
 from pixelwise.training import distributed
 from pixelwise.training.callbacks import Callback
 from pixelwise.training.config import RunConfig
-from pixelwise.training.finish import finish
+from pixelwise.training.finish import Listener, finish
 from pixelwise.training.loop import Observer, Progress, Trainer, Validation, fit
 from pixelwise.training.on_device.batches import open_feed
 from pixelwise.training.options import TrainOptions
@@ -80,7 +81,7 @@ class Session:
                 progress = self._fit(run, config, trainer, data)
             if accelerator.is_main_process and not run.finished:
                 self._announce_finish(data)
-                finish(run, config, data, progress, folds, self.display.message)
+                finish(run, config, data, progress, folds, Listener(self.display.message, self._tell_scored))
             accelerator.wait_for_everyone()
         metrics = run.read_metrics()
         for line in (*score_lines(metrics, TASKS[config.task]), f"report: {run.report}", f"model:  {run.model}"):
@@ -122,6 +123,10 @@ class Session:
         split = headline_split(data.dataset)
         images = f" on {quantity(len(data.dataset.splits[split]), f'{split} image')}" if split else ""
         self.display.message(f"exporting, measuring{images} and reporting")
+
+    def _tell_scored(self, item: Item, sample: Sample, prediction: Result) -> None:
+        for callback in self.callbacks:
+            callback.on_scored(item, sample, prediction)
 
     def _trainers(self, run: RunDirectory, config: RunConfig) -> Iterator[Trainer]:
         """Yield the trainer of the current part of the run, and of each later part. The checkpoint of a part must be

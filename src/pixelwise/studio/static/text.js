@@ -166,13 +166,45 @@ export const T = {
     resume: "Go on",
     state: { running: "Training", stopped: "Stopped", done: "Trained", failed: "Training failed" },
     failed: "Training failed",
-    remaining: (seconds) => `${duration(seconds)} left`,
+    phase: ({ phase, remaining_seconds: seconds }) => {
+      if (phase === "comparing") return "Comparing with the live model";
+      const left = seconds == null ? "" : seconds >= 1 ? `, ${duration(seconds)} left` : ", longer than planned";
+      return `${phase === "preparing" ? "Preparing the training" : "Training"}${left}`;
+    },
+    doubts: {
+      few_steps: ({ steps, minutes }) =>
+        `In ${duration(60 * minutes)} this computer has time for ${steps === 1 ? "a single training step" : `${steps} training steps`}: the net learns next to nothing. Train for ${longer(minutes)} or more.`,
+      no_rise: ({ minutes }) => `The net did not get better in these ${duration(60 * minutes)}. Train for ${longer(minutes)} or more, or label more first.`,
+    },
     score: (metric, score, split) => `${metric} ${percent(score, 1)}${split ? ` on ${split} images` : ""}`,
     noTest: "Mark some images as test to get an honest score.",
     noScore: "No score: no test image had labels.",
     curve: "Score over labelling time",
     curveAxis: (minutes) => duration(60 * minutes),
     curvePoint: (minutes, score) => `${percent(score, 1)} after ${duration(60 * minutes)} of labelling`,
+  },
+  comparison: {
+    shown: "Show the prediction of",
+    live: "Live model",
+    net: (name) => `Trained net, ${name}`,
+    score: (score) => percent(score, 1),
+    verdict: ({ better, low, high, units }) => {
+      if (better) return better === "net" ? "The trained net is better." : "The live model is better.";
+      if (low == null) return `Too few held-out labels to tell which is better.`;
+      return `Too close to tell: the net is between ${points(-low)} worse and ${points(high)} better.`;
+    },
+    on: ({ metric, unit, units, images, pixels, split }) => {
+      const of = T.comparison.units[unit](units, split);
+      const where = unit === "image" ? of : `${of} in ${T.comparison.units.image(images, split)}`;
+      return `${T.comparison.metrics[metric]} on ${where}, ${number.format(pixels)} labelled pixels that neither learned from.`;
+    },
+    none: (reason) => `Not compared: ${reason}. What was shown before is shown.`,
+    metrics: { mIoU: "mIoU", AP: "Objects found (AP at IoU 0.5)" },
+    units: {
+      image: (count, split) => `${number.format(count)} ${split === "test" ? "test " : "held-out "}${count === 1 ? "image" : "images"}`,
+      region: (count) => `${number.format(count)} labelled ${count === 1 ? "region" : "regions"}`,
+      object: (count) => `${number.format(count)} ${count === 1 ? "object" : "objects"}`,
+    },
   },
   images: {
     label: "Images",
@@ -270,6 +302,11 @@ export const T = {
     ],
   },
 };
+
+const points = (share) => `${(100 * share).toFixed(1)} points`;
+
+/** The next of the times that the page offers. */
+const longer = (minutes) => duration(60 * ([5, 10, 30, 60].find((more) => more > minutes) ?? 2 * minutes));
 
 function sureness(uncertainty) {
   if (uncertainty < 0.25) return "sure";

@@ -4,6 +4,7 @@ import { T } from "../text.js";
 import { html, useState } from "../view.js";
 import { Curve } from "./curve.js";
 import { Icon } from "./icons.js";
+import { Comparison, comparedRun } from "./comparison.js";
 import { Choice } from "./parts.js";
 
 export function Model() {
@@ -24,6 +25,7 @@ function Live() {
   const learning = useStore(isLearning);
   const asking = useStore((s) => s.ask !== null);
   const runs = useStore((s) => s.training.runs) ?? [];
+  const compared = useStore(comparedRun);
   let state = T.live.starting;
   if (live.problem) state = live.problem;
   else if (live.paused) state = T.live.paused;
@@ -37,7 +39,7 @@ function Live() {
   const shown = Object.fromEntries([["live", T.live.live], ...runs.map((run) => [run.name, T.live.run(run.name, run.score)])]);
   return html`<p class="state" role="status"><i class=${light}></i>${state}</p>
     ${features && html`<progress value=${features.done} max=${features.all} aria-label=${state}></progress>`}
-    ${runs.length > 0 && html`<${Choice} label=${T.live.shown} value=${live.use ?? "live"} options=${shown} onChange=${commands.useModel} />`}
+    ${runs.length > (compared ? 1 : 0) && html`<${Choice} label=${T.live.shown} value=${live.use ?? "live"} options=${shown} onChange=${commands.useModel} />`}
     <div class="row">
       <button type="button" class="button" aria-pressed=${asking} title="${T.ask.startHint}  (Q)" onClick=${commands.toggleAsk} data-tour="ask">
         <${Icon} name="ask" />${T.ask.start}
@@ -52,19 +54,22 @@ function Live() {
 function Training() {
   const training = useStore((s) => s.training);
   const curve = useStore((s) => s.curve);
+  const compared = useStore(comparedRun);
   const { state } = training;
   const known = T.training.state[state];
   return html`${known
       ? html`<p class="state" role="status"><i class="light ${state === "running" ? "busy" : state === "failed" ? "bad" : ""}"></i>
-          ${known}${state === "running" && training.remaining_seconds != null ? `, ${T.training.remaining(training.remaining_seconds)}` : ""}</p>`
+          ${state === "running" ? T.training.phase(training) : known}</p>`
       : html`<p class="note">${T.training.why}</p>`}
     ${state === "running" && html`<progress value=${training.share ?? 0} max="1" aria-label=${T.training.label}></progress>`}
     ${training.message && state !== "idle" && html`<p class="note message" title=${training.message}>${training.message}</p>`}
+    ${training.doubt && html`<p class="note warning">${T.training.doubts[training.doubt](training)}</p>`}
     ${training.score != null &&
+    (state !== "done" || compared?.name !== training.run) &&
     html`<p class="score">${T.training.score(training.metric ?? "mIoU", training.score, training.split)}</p>`}
     ${state === "running"
       ? html`<div class="row"><button type="button" class="button" onClick=${commands.stopTraining}>${T.training.stop}</button></div>`
-      : html`<${TrainingForm} training=${training} />`}
+      : html`<${Comparison} /><${TrainingForm} training=${training} />`}
     <${Curve} points=${curve} />`;
 }
 

@@ -1,0 +1,34 @@
+// The trained net beside the live model: both scores, which of them is shown, and a click shows the other.
+import * as commands from "../commands.js";
+import { useStore } from "../store.js";
+import { T } from "../text.js";
+import { html } from "../view.js";
+
+/** The finished run whose comparison is told: the one that is shown, else the last one. */
+export function comparedRun(s) {
+  const runs = (s.training.runs ?? []).filter((run) => run.comparison);
+  return runs.find((run) => run.name === s.project?.live?.use) ?? runs.at(-1) ?? null;
+}
+
+export function Comparison() {
+  const run = useStore(comparedRun);
+  const use = useStore((s) => s.project.live?.use ?? "live");
+  if (!run) return null;
+  const { comparison } = run;
+  const scores = comparison.net != null;
+  const rows = [
+    ["live", T.comparison.live, comparison.live],
+    [run.name, T.comparison.net(run.name), comparison.net],
+  ];
+  return html`<fieldset class="comparison">
+    <legend class="note">${T.comparison.shown}</legend>
+    ${rows.map(
+      ([name, text, score]) => html`<label class=${use === name ? "shown" : ""}>
+        <input type="radio" name="shown" checked=${use === name} onChange=${() => commands.useModel(name)} />
+        <span>${text}</span>
+        ${scores && html`<b class=${comparison.better && (comparison.better === "live") === (name === "live") ? "best" : ""}>${T.comparison.score(score)}</b>`}
+      </label>`,
+    )}
+    <p class="note">${scores ? `${T.comparison.verdict(comparison)} ${T.comparison.on(comparison)}` : T.comparison.none(comparison.reason)}</p>
+  </fieldset>`;
+}
