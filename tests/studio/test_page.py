@@ -423,7 +423,11 @@ def test_training_is_followed_and_exports_are_written(
     page.get_by_role("button", name="Stop").click()
     page.wait_for_selector("text=Stopped")
     page.locator(".training").get_by_role("button", name="Go on", exact=True).click()
-    page.wait_for_selector("text=mIoU 50.0 %")
+    page.wait_for_selector("text=The live model is better and is shown.")
+    comparison = page.locator(".comparison")
+    assert comparison.locator("label").all_inner_texts() == ["Live model\n60.0 %", "Trained net, run-1\n40.0 %"]
+    assert "on 8 labelled regions in 2 images, 90 labelled pixels" in comparison.inner_text()
+    assert comparison.get_by_label("Live model").is_checked()
     page.locator(".curve circle").wait_for()
     window.until("() => store.get().project.exports.model")
 

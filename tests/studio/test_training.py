@@ -39,6 +39,9 @@ if arguments.get("minutes") == 5:
     sys.exit(130)
 (out / "metrics.json").write_text(json.dumps({"miou": 0.5, "split": "test"}))
 (out / "model.onnx").write_text("")
+if arguments.get("resume"):
+    figures = {"net": 0.4, "live": 0.6, "low": -0.3, "high": -0.1, "units": 8, "images": 2, "pixels": 90}
+    pathlib.Path(arguments["comparison"]).write_text(json.dumps({"unit": "region", **figures}))
 print(json.dumps({"done": str(out)}), flush=True)
 """
 
@@ -95,6 +98,7 @@ def test_stopped_run_is_resumed_also_after_a_restart(client: Any, studio: Any, t
     wait(lambda: again.describe()["state"] == "done")
     arguments = json.loads((studio.project.folder.studio / "runs" / "run-1" / "arguments.json").read_text())
     assert arguments["resume"] is True
+    assert again.runs()[0]["comparison"]["better"] == "live"
     assert "minutes" not in arguments
 
 

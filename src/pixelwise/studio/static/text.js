@@ -188,14 +188,14 @@ export const T = {
     live: "Live model",
     net: (name) => `Trained net, ${name}`,
     score: (score) => percent(score, 1),
-    verdict: ({ better, low, high, units }) => {
-      if (better) return better === "net" ? "The trained net is better." : "The live model is better.";
-      if (low == null) return `Too few held-out labels to tell which is better.`;
+    verdict: ({ better, low, high }, isShown) => {
+      if (better) return `${better === "net" ? "The trained net" : "The live model"} is better${isShown ? " and is shown" : ", but not shown"}.`;
+      if (low == null) return "Too few held-out labels to tell which is better.";
       return `Too close to tell: the net is between ${points(-low)} worse and ${points(high)} better.`;
     },
     on: ({ metric, unit, units, images, pixels, split }) => {
       const of = T.comparison.units[unit](units, split);
-      const where = unit === "image" ? of : `${of} in ${T.comparison.units.image(images, split)}`;
+      const where = unit === "image" ? of : `${of} in ${number.format(images)} ${split === "test" ? "test " : ""}${images === 1 ? "image" : "images"}`;
       return `${T.comparison.metrics[metric]} on ${where}, ${number.format(pixels)} labelled pixels that neither learned from.`;
     },
     none: (reason) => `Not compared: ${reason}. What was shown before is shown.`,

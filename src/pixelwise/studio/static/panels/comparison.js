@@ -29,6 +29,8 @@ export function Comparison() {
         ${scores && html`<b class=${comparison.better && (comparison.better === "live") === (name === "live") ? "best" : ""}>${T.comparison.score(score)}</b>`}
       </label>`,
     )}
-    <p class="note">${scores ? `${T.comparison.verdict(comparison)} ${T.comparison.on(comparison)}` : T.comparison.none(comparison.reason)}</p>
+    ${scores
+      ? html`<p class="note"><b>${T.comparison.verdict(comparison, use === (comparison.better === "net" ? run.name : "live"))}</b> ${T.comparison.on(comparison)}</p>`
+      : html`<p class="note">${T.comparison.none(comparison.reason)}</p>`}
   </fieldset>`;
 }
