@@ -130,7 +130,7 @@ def test_a_negative_seed_is_refused() -> None:
 
 
 def test_a_model_without_dropout_is_refused_with_the_remedy(model_file: Path, image: UInt8) -> None:
-    message = r"colour\.onnx: found colour, a model file without dropout; .* Train a model that has it"
+    message = r"colour\.onnx: found colour, a model file without dropout; .* Train a model with dropout"
     with pytest.raises(OptionError, match=message):
         load(model_file).predict(image, MonteCarloDropout(2))
 

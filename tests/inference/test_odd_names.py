@@ -56,7 +56,7 @@ def test_every_image_gets_its_mask_and_is_told_by_its_name(
             assert_array_equal(np.asarray(mask), colour.labels(image[:rows]))
     (overlay,) = (tmp_path / "out").glob("llll*_overlay.png")
     assert len(overlay.name) == 255
-    assert f"so that its files are called {LONG}.png, {overlay.name}, " in errors
+    assert f"so its files are named {LONG}.png, {overlay.name}, " in errors
     assert len(list((tmp_path / "out").iterdir())) == 4 * len(NAMES)
     content = json.loads((tmp_path / f"out/{BYTES}.json").read_text(encoding="utf-8"))
     assert content["imagePath"] == os.path.relpath(photos / f"{BYTES}.png", tmp_path / "out")
