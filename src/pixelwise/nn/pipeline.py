@@ -1,4 +1,4 @@
-"""The whole pipeline as one module: what a model file holds, and what validation during training runs."""
+"""The whole pipeline as one module, which model files contain and validation runs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from pixelwise.nn.layers.upsampling import bilinear_interpolation
 from pixelwise.nn.models.base import UpsampledModel
 
 OFFSET_UNIT = 16.0
-"""Pixels: a net's offsets to the centres of small objects are about as large as its scores then."""
+"""Pixels per unit of a net's offsets, so that offsets to the centres of small objects are about as large as class
+scores."""
 
 
 @dataclass(frozen=True)
 class TTA:
     """Test-time augmentation: the views of an image whose logits are averaged.
 
-    `scales` are factors on the sides of the image, rounded to a fraction with a denominator of at most 8: a net whose
-    logits are coarser than the image draws finer lines in a larger one. Along each of the `flip_axes` of (height,
-    width), -1, -2 or both, the image is flipped too; with both, along both at once as well.
+    `scales` are factors on the sides of the image, rounded to a fraction with a denominator of at most 8; a net whose
+    logits are coarser than the image resolves finer lines in an enlarged one. The image is also flipped along each of
+    the `flip_axes` of (height, width), -1, -2 or both; with both, also along both at once.
     """
 
     scales: Sequence[float] = (1.0,)
@@ -40,25 +41,26 @@ NO_TTA = TTA()
 class Pipeline(nn.Module):
     """uint8 images (N, H, W, C) -> float32 logits (N, K, H, W): normalisation, model, TTA and class bias in one.
 
-    In training there is no TTA: crops are drawn at many scales and flipped.
+    There is no TTA in training, where crops are drawn at many scales and flipped.
 
     Parameters
     ----------
     model
         As `pixelwise.nn.models` describes it.
     mean, std
-        Of the channel values in 0..1: an image of the mean colour becomes zeros.
+        Mean and standard deviation of the channel values, in 0..1; an image of the mean colour becomes zeros.
     tta
         The views in evaluation mode.
     grouping
-        Of an instance model, whose last two channels are distances (down, right) in pixels of the image that came in.
+        The grouping of an instance model, whose last two channels are distances (down, right) in pixels of the input
+        image.
     offset_unit
-        Pixels that the model's own distances are in.
+        Pixels per unit of the model's own distances.
 
     Attributes
     ----------
     class_bias
-        Added to every pixel's logits; `None` at first, see `set_class_bias`.
+        Added to every pixel's logits; initially `None`, see `set_class_bias`.
     """
 
     scale: torch.Tensor
@@ -88,17 +90,18 @@ class Pipeline(nn.Module):
         self.register_buffer("class_bias", None, persistent=False)
 
     def set_class_bias(self, class_bias: Sequence[float] | None) -> Pipeline:
-        """Replace the class bias by other values, one a class, or by `None`; return the pipeline itself."""
+        """Set the class bias to one value per class, or to `None`; return the pipeline itself."""
         self.class_bias = None if class_bias is None else self.shift.new_tensor(class_bias).view(1, -1, 1, 1)
         return self
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Return float32 (N, C, H, W), channels-last in memory, zero where an image has the mean colour."""
+        """Return normalised images, float32 (N, C, H, W), channels-last in memory; zero where an image has the mean
+        colour."""
         return images.permute(0, 3, 1, 2).float() * self.scale - self.shift
 
     @property
     def stride(self) -> int:
-        """Tiles that start at its multiples are sampled as the whole image is."""
+        """The stride: tiles that start at its multiples are sampled like the whole image."""
         return int(self.model.stride) * math.lcm(*(scale.denominator for scale in self.test_scales))  # type: ignore[arg-type]
 
     def forward(self, images: torch.Tensor, step: int = 1) -> torch.Tensor:
@@ -119,12 +122,12 @@ class Pipeline(nn.Module):
 
     @property
     def is_coarse(self) -> bool:
-        """Whether the logits are those of one coarser map, up-sampled."""
+        """Whether the logits are up-sampled from one coarser map."""
         upsampled = isinstance(self.model, UpsampledModel)
         return upsampled and not self.training and not self.grouping and len(self.test_scales) == 1
 
     def coarse(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the logits (N, K, h, w) of the coarser map, where the pipeline `is_coarse`."""
+        """Return the logits (N, K, h, w) of the coarser map, if the pipeline `is_coarse`."""
         padded = pad_to_multiple(self.normalise(images), self.stride)
         logits = self._average_flips(padded, self.test_scales[0])
         return logits if self.class_bias is None else logits + self.class_bias
@@ -136,7 +139,7 @@ class Pipeline(nn.Module):
         return bilinear_interpolation(coarse, size)[..., :height, :width]
 
     def _average_scales(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the mean logits of the image at all scales, at its own size, all grids' corners in line."""
+        """Return the mean logits of the image over all scales, at its own size, with aligned corners of all grids."""
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)
         logits = self._logits_at(padded, self.test_scales[0])
@@ -156,7 +159,8 @@ class Pipeline(nn.Module):
         return logits
 
     def _average_flips(self, image: torch.Tensor, scale: Fraction) -> torch.Tensor:
-        """Return the mean logits of all flips at one scale, as the model gives them: at that size or coarser."""
+        """Return the mean logits over all flips at one scale, at the resolution of the model's output: that size or
+        coarser."""
         size = [side * scale.numerator // scale.denominator for side in image.shape[-2:]]
         views = image if scale == 1 else bilinear_interpolation(image, size)
         for axis in self.flip_axes:

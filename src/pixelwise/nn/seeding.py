@@ -1,4 +1,4 @@
-"""Chance from a seed, without a trace in torch's own generators."""
+"""Random numbers from a seed, without changing torch's global generators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
-    """Seed torch's generators of the CPU and of `device` for what is drawn meanwhile, then put their states back."""
+    """Seed torch's generators of the CPU and of `device` within the context, then restore their states."""
     module = None if device.type == "cpu" else torch.get_device_module(device)
     state, device_state = torch.get_rng_state(), module and module.get_rng_state()
     torch.default_generator.manual_seed(seed)

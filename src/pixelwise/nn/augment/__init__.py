@@ -1,6 +1,6 @@
-"""Augmentation: parameters are drawn once from a key, then applied to each kind of array by its own rule.
+"""Augmentation: random parameters are drawn once, then applied to each kind of array by its own rule.
 
-`crop` alone changes the size of an image; all others are `Augmentation`s, and stand in `AUGMENTATIONS` by name.
+Only `crop` changes the size of an image; all others are `Augmentation`s, listed in `AUGMENTATIONS` by name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Int32 = npt.NDArray[np.int32]
 
 
 class Augmentation(Protocol):
-    """What every entry of `AUGMENTATIONS` is: a module or an object with these functions.
+    """The protocol of the entries of `AUGMENTATIONS`: a module or an object with these functions.
 
     Examples
     --------
@@ -31,32 +31,32 @@ class Augmentation(Protocol):
     """
 
     def draw(self, rng: np.random.Generator, size: tuple[int, int], /) -> Any:
-        """Draw the parameters of one change.
+        """Draw the random parameters of one crop.
 
         Parameters
         ----------
         rng
-            The only source of chance. It is made anew for each crop, from the run's seed, the epoch and the sample.
+            The only source of randomness. It is created for each crop from the run's seed, the epoch and the sample.
         size
-            Of the arrays that are changed: (height, width) in pixels.
+            (height, width) of the arrays, in pixels.
 
         Returns
         -------
         Any
-            The parameters, for the other functions.
+            The parameters, which are passed to the other functions.
         """
         ...
 
     def on_image(self, image: UInt8, params: Any, /) -> UInt8:
-        """Return the changed image, uint8 (height, width, C), in the size that it has."""
+        """Return the changed image, uint8 (height, width, C), of the same size."""
         ...
 
     def on_label_map(self, label_map: UInt8, params: Any, /) -> UInt8:
-        """Return the changed label map, uint8 (height, width); what it does not cover is `IGNORE_INDEX`."""
+        """Return the changed label map, uint8 (height, width); `IGNORE_INDEX` outside of the image."""
         ...
 
     def on_instance_map(self, instance_map: Int32, params: Any, /) -> Int32:
-        """Return the changed instance map, int32 (height, width); what it does not cover is 0, no object."""
+        """Return the changed instance map, int32 (height, width); 0, no object, outside of the image."""
         ...
 
 

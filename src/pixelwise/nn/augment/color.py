@@ -13,7 +13,7 @@ Int32 = npt.NDArray[np.int32]
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of R, G, B in luminance (ITU-R BT.601)."""
 GRAY = 128.0
-"""The value around which contrast turns."""
+"""The value that a change of contrast leaves as it is."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,20 @@ class Color:
 
 @dataclass(frozen=True)
 class ColorRanges:
-    """How far each factor varies from 1 at strength 1, and the logarithm of gamma from 0."""
+    """How far each factor deviates from 1 at strength 1, and the logarithm of gamma from 0."""
 
     brightness: float = 0.3
     saturation: float = 0.3
     contrast: float = 0.2
     white_balance: float = 0.06
-    """Of each channel by itself."""
+    """Of each channel separately."""
     gamma: float = 0.2
 
 
 def draw(
     rng: np.random.Generator, size: tuple[int, int], strength: float = 1.0, ranges: ColorRanges = ColorRanges()
 ) -> Color:
-    """Draw a change whose factors vary by `strength` times `ranges`, whatever the image's `size`."""
+    """Draw a change whose factors deviate by up to `strength` times `ranges`; `size` has no influence."""
     brightness = 1 + strength * rng.uniform(-ranges.brightness, ranges.brightness)
     saturation = 1 + strength * rng.uniform(-ranges.saturation, ranges.saturation)
     contrast = 1 + strength * rng.uniform(-ranges.contrast, ranges.contrast)
@@ -60,10 +60,10 @@ def on_image(image: UInt8, color: Color) -> UInt8:
 
 
 def on_label_map(label_map: UInt8, color: Color) -> UInt8:
-    """Return uint8 (H, W) as it is: colours move no pixel."""
+    """Return uint8 (H, W) unchanged: a change of colours moves no pixel."""
     return label_map
 
 
 def on_instance_map(instance_map: Int32, color: Color) -> Int32:
-    """Return int32 (H, W) as it is."""
+    """Return int32 (H, W) unchanged."""
     return instance_map

@@ -1,4 +1,4 @@
-"""A crop at a random scale, flipped or not: drawn once, applied to the image and to its label map."""
+"""A crop at a random scale, optionally flipped: drawn once, applied to the image and to its labels."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ Pixels = TypeVar("Pixels", UInt8, Int32)
 
 @dataclass(frozen=True)
 class Crop:
-    """The window `box_xyxy` of the image, in pixels, resized to `part` and put at `corner` of a canvas of `size`.
-
-    The canvas is flipped left to right or not, then rotated by `turns` quarter turns. Sizes are (height, width),
+    """The window `box_xyxy` of the image, in pixels, is resized to `part` and placed at `corner` of a canvas of `size`.
+    The canvas is flipped left to right if `flipped`, then rotated by `turns` quarter turns. Sizes are (height, width),
     `corner` is (row, column).
     """
 
@@ -43,13 +42,11 @@ def draw(
     rotate: bool = False,
     flip_probability: float = 0.5,
 ) -> Crop:
-    """Draw a crop of `size` from an image of `image_size`, magnified by a factor between `scale`'s two.
+    """Draw a crop of `size` from an image of `image_size`, magnified by a factor in the range `scale`.
 
-    It is flipped left to right with `flip_probability`, and with `rotate` turned by a multiple of 90 degrees.
-
-    The window's side is drawn uniformly, so its magnification, the inverse, is more often small.
-
-    Where the magnified image is smaller than the crop all of it is taken, at a random place.
+    It is flipped left to right with `flip_probability`, and with `rotate` rotated by a random multiple of 90 degrees.
+    The side of the window is drawn uniformly, so its inverse, the magnification, is more often small. If the magnified
+    image is smaller than the crop, it is taken whole, at a random place.
     """
     turns = int(rng.integers(4)) if rotate else 0
     if turns % 2:
@@ -64,8 +61,8 @@ def draw(
 
 
 def aim(rng: np.random.Generator, crop: Crop, image_size: tuple[int, int], pixel: tuple[int, int]) -> Crop:
-    """Return a crop whose window, of the size that it has, lies anywhere in the image where it holds the centre of
-    `pixel`, (row, column)."""
+    """Return the crop with its window moved to a random place in the image where it contains the centre of `pixel`,
+    (row, column)."""
     left, top, right, bottom = crop.box_xyxy
     starts = []
     for full, extent, index in zip(image_size, (bottom - top, right - left), pixel, strict=True):
@@ -77,7 +74,7 @@ def aim(rng: np.random.Generator, crop: Crop, image_size: tuple[int, int], pixel
 
 
 def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
-    """Crop uint8 (H, W, C), bilinear; what the image does not cover becomes `fill`."""
+    """Crop uint8 (H, W, C), bilinear; `fill` outside of the image."""
     canvas = np.empty((*crop.size, image.shape[2]), np.uint8)
     if crop.part != crop.size:
         canvas[:] = fill
@@ -88,26 +85,26 @@ def on_image(image: UInt8, crop: Crop, fill: tuple[int, ...]) -> UInt8:
 
 
 def on_label_map(label_map: UInt8, crop: Crop) -> UInt8:
-    """Crop uint8 (H, W), nearest neighbour; what the label map does not cover becomes `IGNORE_INDEX`."""
+    """Crop uint8 (H, W), nearest neighbour; `IGNORE_INDEX` outside of the label map."""
     canvas = np.full(crop.size, IGNORE_INDEX, np.uint8)
     return _place(canvas, _resize(label_map, crop, Image.Resampling.NEAREST), crop)
 
 
 def on_instance_map(instance_map: Int32, crop: Crop) -> Int32:
-    """Crop int32 (H, W), nearest neighbour; what the map does not cover becomes 0, no object."""
+    """Crop int32 (H, W), nearest neighbour; 0, no object, outside of the map."""
     canvas = np.zeros(crop.size, np.int32)
     return _place(canvas, _resize(instance_map, crop, Image.Resampling.NEAREST), crop)
 
 
 def label_positions(label_map: UInt8, crop: Crop) -> tuple[Indices, Indices]:
-    """Return where the labelled pixels in a crop's window come from and where they go.
+    """Return the source and target positions of the labelled pixels in a crop's window.
 
-    Nearest neighbour drops pixels of an image that is made smaller; this says where they belong.
+    Nearest-neighbour resizing drops pixels when it reduces an image; these positions tell where they belong.
 
     Parameters
     ----------
     label_map
-        Of the image, uint8 (H, W).
+        The label map of the image, uint8 (H, W).
     crop
         The crop.
 
@@ -135,7 +132,7 @@ def label_positions(label_map: UInt8, crop: Crop) -> tuple[Indices, Indices]:
 
 
 def _resize(pixels: Pixels, crop: Crop, resampling: Image.Resampling) -> Pixels:
-    """Resize the window; only the rows and columns that it touches are handed to Pillow."""
+    """Resize the window; only the rows and columns that it touches are passed to Pillow."""
     left, top, right, bottom = crop.box_xyxy
     x, y = int(left), int(top)
     touched = Image.fromarray(pixels[y : int(np.ceil(bottom)), x : int(np.ceil(right))])

@@ -3,8 +3,8 @@
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
 arXiv:1505.04597, section 3.1.
 
-The paper leaves open, and here is chosen: the nodes span the image from corner to corner; "bicubic" is the cubic
-spline through the nodes that is level at the image's border; beyond its border the image is mirrored.
+The paper leaves some details open. Here the nodes span the image from corner to corner; "bicubic" is the cubic spline
+through the nodes with zero slope at the image's border; beyond its border the image is mirrored.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Elastic:
-    """How far from a node its pixel is fetched, down and to the right, in pixels: all nodes in reading order."""
+    """The displacements, down and to the right, from each node to its source, in pixels: all nodes in reading order."""
 
     down: tuple[float, ...]
     right: tuple[float, ...]
 
 
 def draw(rng: np.random.Generator, size: tuple[int, int], sigma: float = SIGMA, nodes: int = NODES) -> Elastic:
-    """Draw displacements of nodes x nodes with a standard deviation of `sigma` pixels, whatever the `size`."""
+    """Draw displacements of nodes x nodes with a standard deviation of `sigma` pixels; `size` has no influence."""
     down, right = sigma * rng.standard_normal((2, nodes * nodes))
     return Elastic(tuple(down.tolist()), tuple(right.tolist()))
 
@@ -73,7 +73,7 @@ def on_instance_map(instance_map: Int32, elastic: Elastic) -> Int32:
 
 
 def _positions(elastic: Elastic, size: tuple[int, int]) -> Float64:
-    """Return where each pixel's value is fetched, (row, column), float64 (2, height, width)."""
+    """Return the source position (row, column) of each pixel, float64 (2, height, width)."""
     height, width = size
     positions = displacements(elastic, size)
     positions[0] += np.arange(height)[:, None]
@@ -82,6 +82,6 @@ def _positions(elastic: Elastic, size: tuple[int, int]) -> Float64:
 
 
 def spline_basis(side: int, nodes: int) -> Float64:
-    """Return, float64 (side, nodes), what each node contributes at each pixel of a side."""
+    """Return the contribution of each node at each pixel of a side, float64 (side, nodes)."""
     basis: Float64 = zoom(np.eye(nodes), (side / nodes, 1), order=3, mode="mirror")
     return basis

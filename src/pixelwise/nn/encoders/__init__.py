@@ -13,7 +13,7 @@ SUGGESTED = {
     "regnety_008": "a good middle ground, 5.5 M parameters",
     "convnext_tiny": "accurate, 28 M parameters, for a GPU",
 }
-"""Encoders worth a try, with a line each; any other convolutional net of timm works as well."""
+"""Suggested encoders, with a line each; any other convolutional net of timm works as well."""
 
 CLASSIFIERS = {
     "alexnet": "for FCN: 57 M parameters without the classification layer",
@@ -27,8 +27,7 @@ PREFIXED = {"vgg16": "timm/vgg16", "vgg16_bn": "timm/vgg16_bn"}
 
 
 def upgrade_encoder_name(model: str, encoder: str | None) -> str | None:
-    """Return what the encoder in a `config.yaml` or a model file is called today.
-
-    Without a prefix `vgg16` was timm's net for every model but the FCNs.
+    """Return the current name of the encoder in a `config.yaml` or a model file. In old files, `vgg16` without a prefix
+    is timm's net for every model but the FCNs.
     """
     return encoder if encoder is None or model.startswith("fcn") else PREFIXED.get(encoder, encoder)

@@ -1,4 +1,4 @@
-"""The encoder contract: what every encoder, of whatever family, is to the decoders."""
+"""The interface between encoders of all families and decoders."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Encoder(nn.Module):
     def freeze(self, stride: int) -> None:
         """Freeze the layers that lead to the first map of `stride`; at the last map's stride and beyond, all layers.
 
-        Frozen layers learn nothing, and normalise by the statistics they have in training too.
+        Frozen layers do not learn, and also use their stored statistics for normalisation in training.
         """
         if stride >= self.strides[-1]:
             self._freeze(set(self.net.parameters()))
@@ -80,7 +80,7 @@ class Encoder(nn.Module):
         self._freeze({parameter for parameter in self.net.parameters() if parameter not in used})
 
     def _parameters_before(self, count: int) -> set[nn.Parameter]:
-        """Return the parameters that the first `count` maps depend on, of those that learn."""
+        """Return the learning parameters that the first `count` maps depend on."""
         training = self.training
         learning = [parameter for parameter in self.net.parameters() if parameter.requires_grad]
         in_channels, side = next(self.net.parameters()).shape[1], 2 * self.strides[-1]
@@ -102,7 +102,7 @@ class Encoder(nn.Module):
         return self
 
     def frozen_layers(self) -> list[nn.Module]:
-        """Return the layers with parameters, all of which are frozen."""
+        """Return the layers whose parameters are all frozen; layers without parameters are left out."""
         layers = ((layer, list(layer.parameters(recurse=False))) for layer in self.net.modules())
         return [
             layer

@@ -1,4 +1,4 @@
-"""Whether a server can be reached: libraries that fetch weights try for a minute where no network is."""
+"""Checks whether a server can be reached. Without a network, libraries that download weights would try for a minute."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ CONNECT_SECONDS = 3.0
 
 
 def find_connection_problem(url: str) -> str | None:
-    """Return why the server of `url` does not answer, in words; `None` where it does, or where a proxy stands between.
-
-    Nothing but the connection is made.
+    """Return in words why the server of `url` does not answer; `None` if it does, or if a proxy is used. Only a
+    connection is made, nothing is sent.
     """
     if getproxies():
         return None

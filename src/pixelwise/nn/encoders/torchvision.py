@@ -1,7 +1,7 @@
 """Encoders: torchvision's AlexNet, VGG16 and GoogLeNet with their fully connected layers as convolutions.
 
-A fully connected layer behind a k x k map is a convolution of kernel k with the same weights, so a classifier answers
-at every position of a larger image: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic
+A fully connected layer on a k x k map is a convolution with kernel k and the same weights, so a classifier can be
+evaluated at every position of a larger image: Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic
 Segmentation", CVPR 2015, arXiv:1411.4038, section 3.1.
 
 Differs from the classifiers' papers, as torchvision does:
@@ -43,18 +43,19 @@ STRIDES = [8, 16, 32]
 REFERENCE_PADDING = 100
 NO_PRETRAINED = "train from random weights with `pretrained=False`"
 MARGINS = {"alexnet": 16, "googlenet": 7}
-"""What first convolutions pad beyond their own: unpadded poolings of 3 x 3 would leave nothing of 31 pixels or less."""
+"""Additional padding of first convolutions: unpadded 3 x 3 poolings would leave nothing of 31 pixels or less."""
 STATISTICS = {"googlenet": ((0.5,) * 3, (0.5,) * 3)}
-"""Mean and deviation of the images that weights were trained on, where not ImageNet's; torchvision's net converts."""
+"""Mean and standard deviation of the images that weights were trained on, if not ImageNet's. torchvision's own net
+converts them."""
 
 
 class ClassifierEncoder(Encoder):
     """A classifier without its last layer: (N, in_channels, H, W) -> maps at strides 8, 16 and 32, finest first.
 
-    H and W are any: zeros at the bottom and right bring each to `fitting` more than a multiple of 32, so that poolings
-    cut off nothing. The first two maps are what the poolings that reach their strides give, the last that of the last
-    hidden layer. `offsets[i]` is where the receptive field of map i's first cell is centred, counted from the image's
-    first pixel: cell j of a side belongs to pixel `strides[i] * j + offsets[i]`.
+    H and W are arbitrary: zeros at the bottom and right extend each to `fitting` more than a multiple of 32, so that
+    poolings drop no pixels. The first two maps are the outputs of the poolings that reach their strides, the last is
+    that of the last hidden layer. `offsets[i]` is the centre of the receptive field of map i's first cell, in pixels
+    from the image's first pixel: cell j of a side belongs to pixel `strides[i] * j + offsets[i]`.
     """
 
     def __init__(
@@ -76,14 +77,13 @@ class ClassifierEncoder(Encoder):
         return super().forward(nn.functional.pad(image, (0, right, 0, below)))
 
     def _pad_side(self, side: int) -> int:
-        # As a multiple: the arithmetic on sizes in an exported graph stays shorter than with a remainder.
+        # As a multiple: this takes fewer operations on sizes in an exported graph than a remainder.
         return (side - self.fitting + STRIDES[-1] - 1) // STRIDES[-1] * STRIDES[-1] + self.fitting
 
 
 class Chain(nn.Sequential):
-    """Layers one after the other, whose results behind the positions `taps` are kept: image -> a map a tap.
-
-    Positions count the layers of nested `Sequential`s one by one.
+    """A chain of layers that returns its maps after the positions `taps`: image -> one map per tap. Positions count the
+    layers of nested `Sequential`s one by one.
     """
 
     def __init__(self, layers: OrderedDict[str, nn.Module], taps: list[int]) -> None:
@@ -107,13 +107,14 @@ def build_classifier(
     pretrained: bool = False,
     reference_padding: bool = False,
 ) -> ClassifierEncoder:
-    """Build one of `NETS` without the layer that names ImageNet's classes, its fully connected layers as convolutions.
+    """Build one of `NETS` without its last layer, which scores ImageNet's classes, and with its fully connected layers
+    as convolutions.
 
-    Dropout of 0.5 follows each of these; GoogLeNet, which has none, loses its average pooling. The first of them pads
-    half its kernel, so that every 32 pixels get a cell of their own. With `reference_padding` it pads nothing and the
+    Each of these is followed by dropout of 0.5. GoogLeNet has none; its average pooling is removed. The first of these
+    layers pads half its kernel, so that every 32 pixels have a cell. With `reference_padding` it pads nothing, and the
     first convolution pads 100, as in the FCN authors' code. `width` scales all channels. Weights are torchvision's,
     from its cache or the network, or torch's random ones. Raises `OptionError` for a net without fully connected
-    layers, and `MissingDependencyError` where weights cannot be had.
+    layers, and `MissingDependencyError` if weights are not available.
     """
     name = name.removeprefix("torchvision/")
     if name not in NETS:
@@ -122,7 +123,7 @@ def build_classifier(
     if pretrained and width != 1.0:
         remedy = "Add `pretrained=False` to train the narrower net from random weights, or leave `width` out."
         raise OptionError("width", f"{width} with pretrained weights", "1", remedy)
-    with torch.device("meta"):  # shapes alone, until they are final
+    with torch.device("meta"):  # only shapes, until they are final
         layers = _drop_last_layer(convert_to_convolutions(NETS[name]()))
         _resize(layers, in_channels, width)
         _set_padding(layers, name, reference=reference_padding)
@@ -172,10 +173,10 @@ FAMILY = TorchvisionFamily()
 
 
 def convert_to_convolutions(classifier: nn.Module) -> nn.Sequential:
-    """Turn torchvision's classifier into a net of convolutions of the same names and, shared, the same weights.
+    """Turn torchvision's classifier into a net of convolutions with the same names that shares its weights.
 
-    It gives the classifier's logits for every window of 224 x 224, 32 apart: (N, 3, H, W) -> (N, 1000, h, w) with
-    h = H / 32 - 6 for multiples of 32, so 1 x 1 for the classifier's own size.
+    It returns the classifier's logits for every window of 224 x 224 pixels, 32 pixels apart: (N, 3, H, W) -> (N, 1000,
+    h, w) with h = H / 32 - 6 for multiples of 32, so 1 x 1 for the classifier's own size.
     """
     layers = OrderedDict(classifier.named_children())
     side = int(cast(nn.AdaptiveAvgPool2d, layers["avgpool"]).output_size[0])  # type: ignore[index,arg-type]
@@ -189,7 +190,7 @@ def convert_to_convolutions(classifier: nn.Module) -> nn.Sequential:
 
 
 def _replace_linear_layers(layers: OrderedDict[str, nn.Module], side: int) -> OrderedDict[str, nn.Module]:
-    """Replace fully connected layers, the first of which takes a flattened map of `side` x `side`."""
+    """Replace fully connected layers by convolutions; the first takes a flattened map of `side` x `side`."""
     for name, layer in layers.items():
         if isinstance(layer, nn.Linear):
             channels = layer.in_features // side**2
@@ -201,7 +202,7 @@ def _replace_linear_layers(layers: OrderedDict[str, nn.Module], side: int) -> Or
 
 
 def _drop_last_layer(layers: nn.Sequential) -> nn.Sequential:
-    """Leave out the last layer, which names ImageNet's classes, and put dropout behind each hidden one before it."""
+    """Remove the last layer, which scores ImageNet's classes, and add dropout after each hidden layer before it."""
     remaining = OrderedDict(layers.named_children())
     if "fc" in remaining:  # GoogLeNet: "discarding the final average pooling layer", section 4.1
         del remaining["avgpool"], remaining["fc"]
@@ -215,7 +216,8 @@ def _drop_last_layer(layers: nn.Sequential) -> nn.Sequential:
 
 
 def _resize(module: nn.Module, channels: int, width: float) -> int:
-    """Make all layers new: `channels` into the first, `width` times their own out of each; return the last's."""
+    """Replace all layers: the first takes `channels`, and each returns `width` times its own channels. Return the
+    channels of the last."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
             after = scale_channels(child.out_channels, width)
@@ -246,7 +248,7 @@ def _set_padding(layers: nn.Sequential, name: str, *, reference: bool) -> None:
 
 
 def _follow_cells(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
-    """Follow the cells of each layer's map: their distance in pixels, and the pixel that the first is centred at."""
+    """Trace the cells of each layer's map: their distance in pixels, and the pixel at the centre of the first."""
     stride, offset = 1, 0.0
     for layer in layers:
         side, step, padding = _window(layer)
@@ -256,7 +258,8 @@ def _follow_cells(layers: Iterable[nn.Module]) -> Iterator[tuple[int, float]]:
 
 
 def _find_remainder(layers: Iterable[nn.Module]) -> int:
-    """Return what sides, beyond a multiple of the last stride, leave no pixel outside all windows of a layer."""
+    """Return the remainder, beyond a multiple of the last stride, of sides at which every pixel is in a window of each
+    layer."""
     size, stride = 1, 1
     for layer in reversed(list(layers)):
         side, step, padding = _window(layer)
@@ -266,7 +269,7 @@ def _find_remainder(layers: Iterable[nn.Module]) -> int:
 
 
 def _window(layer: nn.Module) -> tuple[int, int, int]:
-    """Return kernel size, stride and padding; an inception module is centred as a whole, each branch being so."""
+    """Return kernel size, stride and padding. An inception module is centred, since each of its branches is."""
     if isinstance(layer, BasicConv2d):
         layer = layer.conv
     if isinstance(layer, nn.Conv2d):
@@ -286,23 +289,23 @@ def _flatten(layers: nn.Module) -> Iterator[nn.Module]:
 
 def load_imagenet_weights(name: str, where: str, otherwise: str) -> Mapping[str, torch.Tensor]:
     """Return torchvision's ImageNet weights of `name`, a state dict, from its cache (`TORCH_HOME`) or the network.
-
-    Raises `MissingDependencyError` at `where` if they cannot be had; `otherwise` is what to do without them.
+    Raises `MissingDependencyError` for the option `where` if they are not available; `otherwise` tells what to do
+    without them.
     """
     url = models.get_model_weights(name)["IMAGENET1K_V1"].url
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(url).name)
-    named = re.search(r"-([0-9a-f]{8,})\.", cached.name)  # torch checks what it downloads, not what is there already
+    named = re.search(r"-([0-9a-f]{8,})\.", cached.name)  # torch checks downloads, but not cached files
     if cached.is_file() and named and not sha256(cached).startswith(named[1]):
         remedy = "Remove the file, so that it is fetched again, or give your own with `encoder_weights`."
         raise MissingDependencyError(cached, "weights with another SHA-256", f"one that begins {named[1]}", remedy)
     if not cached.exists() and (reason := find_connection_problem(url)) is not None:
         raise _no_weights(where, reason, url, cached, otherwise)
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # torch announces a download on standard output
+        with contextlib.redirect_stdout(sys.stderr):  # torch reports a download on standard output
             weights: Mapping[str, torch.Tensor] = torch.hub.load_state_dict_from_url(
                 url, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )
-    except Exception as error:  # no network and a damaged file show in errors of many kinds
+    except Exception as error:  # a missing network and a damaged file cause errors of many kinds
         raise _no_weights(where, type(error).__name__, url, cached, otherwise) from error
     return weights
 
@@ -313,7 +316,7 @@ def _no_weights(where: str, reason: str, url: str, cached: Path, otherwise: str)
 
 
 def _fill(net: nn.Module, weights: Mapping[str, torch.Tensor], name: str) -> None:
-    """Copy torchvision's `weights` into `net`, entry by entry under their own names."""
+    """Copy torchvision's `weights` into `net`, entry by entry under the same names."""
     cache = Path(torch.hub.get_dir(), "checkpoints")
     try:
         fill_net(net, dict(weights), cache, name)

@@ -1,6 +1,4 @@
-"""Encoder weights from a file of the user's: a classifier's state dict as torchvision, timm or a training of one's own
-wrote it.
-"""
+"""Encoder weights from a user's file: the state dict of a classifier, by torchvision, timm or another training."""
 
 from __future__ import annotations
 
@@ -21,18 +19,18 @@ from pixelwise.nn.encoders.timm import adapt_input_channels, find_packaged
 OPTION = "encoder_weights"
 PICKLES = (".pth", ".pt", ".bin")
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
-"""Keys under which checkpoints of other trainings keep the weights."""
+"""Keys under which checkpoints of other trainings store the weights."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "encoder.")
-"""What wrappers (`DataParallel`, `torch.compile`, a training's own) put before every name."""
+"""Prefixes that wrappers (`DataParallel`, `torch.compile`, training frameworks) add to every name."""
 COUNTER = "num_batches_tracked"
-"""The last part of an entry that old files lack and nothing depends on."""
+"""The last part of the names of entries that old files lack and that nothing depends on."""
 SHOWN = 4
 Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How many entries of an encoder came from a file, and which entries of the file it has no use for."""
+    """How many entries of an encoder came from a file, and which entries of the file were not used."""
 
     count: int
     unused: tuple[str, ...]
@@ -45,10 +43,10 @@ class LoadReport:
 
 
 def read_weights(path: Path) -> Weights:
-    """Read a state dict from a `.safetensors` file, or a `.pth`, `.pt` or `.bin` file of tensors alone.
+    """Read a state dict from a `.safetensors` file, or from a `.pth`, `.pt` or `.bin` file of only tensors.
 
-    Dictionaries around it and prefixes before all names, as other trainings write them, are taken off. No code of the
-    file runs. Raises `OptionError` for a file that cannot be read or holds no weights.
+    Enclosing dictionaries and common prefixes of names, as other trainings write them, are removed. No code from the
+    file is run. Raises `OptionError` for a file that cannot be read or holds no weights.
     """
     expected = "a .safetensors file, or a .pth file of tensors"
     if kind := special_file_kind(path):  # a pipe would never end
@@ -57,10 +55,10 @@ def read_weights(path: Path) -> Weights:
         raise OptionError(OPTION, f"{path}, a {path.suffix or 'nameless'} file", expected, "Convert the weights.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles that torch did not write
+            warnings.simplefilter("ignore")  # for pickles that torch did not write
             content: object = _read(path)
-    except Exception as error:  # a damaged file shows in errors of many kinds
-        beside = isinstance(error, pickle.UnpicklingError)  # torch explains at length how to run what is in the file
+    except Exception as error:  # a damaged file causes errors of many kinds
+        beside = isinstance(error, pickle.UnpicklingError)  # torch would explain at length how to run the file's code
         reason = "more than tensors, such as a whole net" if beside else str(error).partition("\n")[0][:200]
         found = f"{path}, which cannot be read ({reason})"
         raise OptionError(OPTION, found, expected, "Save the net's state_dict() alone.") from error
@@ -91,10 +89,10 @@ def _unwrap(content: Mapping[object, object]) -> Mapping[object, object] | None:
 def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) -> LoadReport:
     """Copy `weights` into an encoder's `net`, entry by entry under the same names.
 
-    Dots count as underscores, which timm puts in their place where it cuts a net into features. A fully connected
-    layer's weights become those of its convolution; a first convolution of other than 3 channels gets those of red,
-    green and blue repeated. Raises `OptionError` where an entry of the net is missing or has another shape: then none
-    is changed.
+    Dots and underscores are equivalent, since timm replaces dots where it splits a net into features. Weights of a
+    fully connected layer become those of the corresponding convolution. For other than 3 channels, the weights of the
+    first convolution are repeated. Raises `OptionError`, and changes nothing, if an entry of the net is missing or has
+    another shape.
     """
     wanted = net.state_dict()
     names = {_normalise_name(name): name for name in weights}
@@ -116,7 +114,7 @@ def fill_net(net: nn.Module, weights: Weights, path: Path, encoder: str | None) 
 
 
 def require_numbers(weights: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Raise `OptionError` for weights that are no floating point numbers, such as those of a net in 8 bits, or not
+    """Raise `OptionError` for weights that are not floating-point numbers, such as those of a net in 8 bits, or not
     finite."""
     for name, tensor in weights.items():
         if name.endswith(COUNTER):
@@ -134,15 +132,15 @@ def _normalise_name(name: str) -> str:
 
 
 def _match_by_order(wanted: Weights, weights: Weights) -> dict[str, str] | None:
-    """Return which entry of the file stands for which of a packaged net, where shapes agree one after the other, as in
-    the files of the packages; else `None`."""
+    """Return the entry of the file for each entry of a packaged net, if all shapes agree in order, as in the packages'
+    files; else `None`."""
     pairs = dict(zip(wanted, weights, strict=False))
     same = all(wanted[name].shape[:1] == weights[source].shape[:1] for name, source in pairs.items())
     return pairs if same and len(pairs) == len(wanted) else None
 
 
 def _adapt(name: str, weight: torch.Tensor, shape: torch.Size, path: Path) -> torch.Tensor:
-    """Return the `weight` of the file for the entry `name` of the net, which has this shape."""
+    """Return the `weight` of the file, converted for the entry `name` of the net, which has this shape."""
     if weight.ndim == 2 and len(shape) == 4 and weight.numel() == shape.numel():  # fully connected
         return weight.reshape(shape)
     if weight.ndim == len(shape) == 4 and weight.shape[1] == 3 != shape[1]:

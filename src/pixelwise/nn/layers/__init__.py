@@ -1,4 +1,4 @@
-"""The vocabulary that segmentation nets are made of: down-sampling, up-sampling, padding."""
+"""The operations of segmentation nets: convolution, down-sampling and up-sampling."""
 
 from pixelwise.nn.layers.convolution import (
     depthwise_convolution,

@@ -1,4 +1,4 @@
-"""Checks of what operations are given, so that a mistake is answered in the words of the caller."""
+"""Checks of the arguments of operations, whose messages use the caller's terms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pixelwise.core.errors import OptionError, ShapeError
 
 
 def are_sizes_known() -> bool:
-    """Return whether sizes are numbers: while a net is exported they are symbols, which a comparison would pin down."""
+    """Return whether sizes are numbers. During an export they are symbols, which a comparison would fix to
+    constants."""
     return not torch.compiler.is_compiling()
 
 
@@ -24,7 +25,7 @@ def require_maps(features: torch.Tensor, name: str = "features") -> None:
 
 
 def require_fitting_window(features: torch.Tensor, window: int) -> None:
-    """Raise `ShapeError` where a window is larger than the maps."""
+    """Raise `ShapeError` if a window is larger than the maps."""
     height, width = features.shape[-2:]
     if are_sizes_known() and min(height, width) < window:
         found = f"{window} on maps of {height}x{width}"
@@ -32,7 +33,7 @@ def require_fitting_window(features: torch.Tensor, window: int) -> None:
 
 
 def require_counts(remedy: str, **counts: int) -> None:
-    """Raise `OptionError` for a count that is no whole number of at least 1."""
+    """Raise `OptionError` for a count that is not a whole number of at least 1."""
     for name, value in counts.items():
         if not isinstance(value, int) or value < 1:
             raise OptionError(name, repr(value), "a whole number of at least 1", remedy)

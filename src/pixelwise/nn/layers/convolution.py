@@ -1,4 +1,5 @@
-"""Convolutions that see more, or cost less, than a plain one; all keep the sides, or divide them by the stride.
+"""Convolutions that see more, or cost less, than a plain one. All keep the sides of the maps, or divide them by the
+stride.
 
 On H x W output pixels, a k x k kernel and C_in to C_out channels, in multiply-adds:
 
@@ -6,7 +7,8 @@ On H x W output pixels, a k x k kernel and C_in to C_out channels, in multiply-a
     depthwise                 H W k² C_in              k² C_in weights
     depthwise separable       H W C_in (k² + C_out)    that is 1 / C_out + 1 / k² of the plain one
 
-They come without bias: the batch norm after them has its own. "Same" padding needs a kernel with a middle: odd.
+They have no bias, since the batch norm after them has one. "Same" padding needs an odd kernel, which has a middle
+pixel.
 
 Dilation: Yu & Koltun, "Multi-Scale Context Aggregation by Dilated Convolutions", ICLR 2016, arXiv:1511.07122. Depthwise
 separable: Howard et al., "MobileNets", 2017, arXiv:1704.04861, section 3.1.

@@ -1,20 +1,20 @@
 """Deconvolution: the true inverse of a convolution, which finds the input whose convolution is y.
 
-A convolution without bias is a matrix A that takes the flattened input x to y = A x. Three things are made of it:
+A convolution without bias is a matrix A that maps the flattened input x to y = A x. Three operations use it:
 
     transposed convolution    Aᵀ y: the gradient of the convolution, often called deconvolution, but no inverse
     deconvolution             A⁻¹ y: x itself
     regularised               (Aᵀ A + λ)⁻¹ Aᵀ y: the x that makes |A x - y|² + λ |x|² least
 
-The last is Tikhonov's, and with λ = noise power / signal power Wiener's filter. It is needed where A has no inverse,
-because the kernel's spectrum has zeros (a mean of two pixels does not see stripes), and where y is noisy: noise in a
-direction that A shrinks by s comes back 1 / s as large. `regularisation` is λ: 0 asks for the inverse itself; 1e-2 of
-the largest singular value squared is a strong one.
+The last is Tikhonov's, and with λ = noise power / signal power Wiener's filter. It is needed if A has no inverse,
+because the kernel's spectrum has zeros (a mean of two pixels does not see stripes), and if y is noisy: noise in a
+direction that A shrinks by a factor s is amplified by 1 / s. `regularisation` is λ: 0 gives the inverse itself; 1e-2 of
+the largest singular value squared is strong.
 
-Convolution means, as in all nets, the sum of kernel[t] * x[p + t], without flipping the kernel. With a circular border
-A is diagonal in Fourier space, so that images of any size can be inverted; with zeros outside it takes a decomposition
-of A. A. N. Tikhonov & V. Y. Arsenin, "Solutions of Ill-Posed Problems", 1977; N. Wiener, "Extrapolation, Interpolation,
-and Smoothing of Stationary Time Series", 1949.
+Convolution means, as in all nets, the sum of kernel[t] * x[p + t], without flipping the kernel. With a circular border,
+A is diagonal in Fourier space, so images of any size can be inverted; with zeros outside, a decomposition of A is
+needed. A. N. Tikhonov & V. Y. Arsenin, "Solutions of Ill-Posed Problems", 1977; N. Wiener, "Extrapolation,
+Interpolation, and Smoothing of Stationary Time Series", 1949.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ import torch.nn.functional as F
 from pixelwise.core.errors import OptionError, ShapeError
 
 LARGEST = 4096
-"""Pixels of the largest plane that is inverted by its matrix, which has this number squared of entries."""
+"""The largest number of pixels of a plane that is inverted by its matrix, which has the square of this number of
+entries."""
 
 
 def convolution_matrix(
@@ -218,7 +219,8 @@ def _filtered(planes: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
 
 def _spectrum(kernel: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
-    """Return complex128 (H, W // 2 + 1), by which `convolve_circular` multiplies the frequencies of the planes."""
+    """Return the factors by which `convolve_circular` multiplies the frequencies of the planes, complex128 (H, W // 2 +
+    1)."""
     _require_plane(kernel)
     _require_planes(planes)
     size, sides = planes.shape[-2:], kernel.shape
@@ -231,7 +233,8 @@ def _spectrum(kernel: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
 
 
 def _vanishes(factors: torch.Tensor, terms: int) -> bool:
-    """Tell whether the smallest of the factors is zero but for the rounding of sums of `terms` float64 numbers."""
+    """Return whether the smallest of the factors is zero within the rounding error of sums of `terms` float64
+    numbers."""
     return bool(factors.min() <= factors.max() * terms * torch.finfo(torch.float64).eps)
 
 

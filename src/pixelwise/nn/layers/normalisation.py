@@ -1,4 +1,4 @@
-"""Batch norm layers and what stands around them: the convolution before, dropout and the activation behind."""
+"""Batch norm layers and their neighbours: the convolution before, dropout and the activation after."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 Result = TypeVar("Result")
 NormPair = tuple[nn.Conv2d, nn.BatchNorm2d]
 TOLERANCE = 1e-3
-"""By how much folding may change a net's values, as a share of the largest."""
+"""The largest change of a net's values by folding, as a share of the largest value."""
 
 
 class FoldedBatchNorm2d(nn.BatchNorm2d):
-    """A batch norm that the convolution before it has taken over: only dropout and the activation are left of it."""
+    """A batch norm that is folded into the convolution before it; only its dropout and its activation are left."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         return apply_activation(self, image)
 
 
 def apply_activation(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor:
-    """Apply what timm's batch norm layers hold behind the normalisation: dropout and an activation."""
+    """Apply dropout and activation, which timm's batch norm layers contain after the normalisation."""
     for name in ("drop", "act"):
         if hasattr(norm, name):
             normed = getattr(norm, name)(normed)
@@ -32,9 +32,8 @@ def apply_activation(norm: nn.BatchNorm2d, normed: torch.Tensor) -> torch.Tensor
 
 
 def find_norm_pairs(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, list[NormPair]]:
-    """Return what `run` returns, and each convolution of `net` with the batch norm that reads it, both run once.
-
-    Whether something else reads the convolution, too, is not known.
+    """Return the result of `run`, and each convolution of `net` with the batch norm that reads it, if both run once.
+    Something else may read the convolution, too.
     """
     outputs: list[tuple[torch.Tensor, nn.Conv2d]] = []
     pairs: list[NormPair] = []
@@ -58,11 +57,11 @@ def find_norm_pairs(net: nn.Module, run: Callable[[], Result]) -> tuple[Result, 
 
 
 def fold_batch_norm(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
-    """Return the weight and bias of a convolution that does what both do in evaluation mode, up to the activation."""
+    """Return the weight and bias of a convolution that equals both layers in evaluation mode, before the activation."""
     mean, variance = cast(torch.Tensor, norm.running_mean), cast(torch.Tensor, norm.running_var)
     return fuse_conv_bn_weights(convolution.weight, convolution.bias, mean, variance, norm.eps, norm.weight, norm.bias)
 
 
 def is_close(before: torch.Tensor, after: torch.Tensor) -> bool:
-    """Whether what a net gives is the same before and after a folding, to `TOLERANCE`."""
+    """Return whether a net's outputs before and after a folding agree within `TOLERANCE`."""
     return torch.allclose(before, after, rtol=0, atol=TOLERANCE * float(before.abs().max()))

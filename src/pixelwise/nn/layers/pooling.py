@@ -1,10 +1,10 @@
-"""Pooling: one value a window by a fixed rule, the largest or the mean.
+"""Pooling: one value per window, the largest or the mean.
 
-Windows of side `window` start every `stride` pixels (by default every `window`: they tile the plane); H pixels hold
-(H - window) // stride + 1 of them, and rows and columns that fill no window are left out.
+Windows of side `window` start every `stride` pixels (by default every `window` pixels, so that they tile the plane). H
+pixels contain (H - window) // stride + 1 of them; rows and columns beyond the last window are left out.
 
 Averages: LeCun, Bottou, Bengio, Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
-Maxima that remember where they stood: SegNet (arXiv:1511.00561, section 3), to be undone by `unpooling.max_unpool`.
+Maxima with indices: SegNet (arXiv:1511.00561, section 3), to be reversed by `unpooling.max_unpool`.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def average_pool(features: torch.Tensor, window: int = 2, stride: int | None = N
 
 
 def _stride(features: torch.Tensor, window: int, stride: int | None) -> int:
-    """Return the stride, by default the window's side, once both and the maps are found to make sense."""
+    """Check window, stride and maps, and return the stride, by default the window's side."""
     stride = window if stride is None else stride
     require_counts("A window of 2 and a stride of 2 halve the sides.", window=window, stride=stride)
     require_maps(features)

@@ -1,4 +1,5 @@
-"""Unpooling: what pooling made of a window goes back into it, everywhere, in its corner, or where the maximum stood.
+"""Unpooling: each value of a pooled map is put back into its window: everywhere, in its corner, or where the maximum
+was.
 
 Bed of nails: Dosovitskiy, Springenberg, Brox, "Learning to Generate Chairs with Convolutional Neural Networks", CVPR
 2015, arXiv:1411.5928. Max unpooling: Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV

@@ -1,4 +1,4 @@
-"""How wide a net is: every channel count times one factor."""
+"""The width of a net: a factor on all its channel counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses take `(logits, target)`; ignored pixels go through one helper."""
+"""Losses. They take `(logits, target)`; ignored pixels are found by `counted_pixels`."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = [
 
 
 class Loss(Protocol):
-    """What every loss of `LOSSES` is: a function of class scores and the classes that pixels have.
+    """The protocol of the losses in `LOSSES`: a function of class scores and the true classes of pixels.
 
-    Training asks for `reduction="sum"` and divides by the weight of the counted pixels itself: several processes share
-    a batch, and each knows its own pixels alone. A loss that is no sum over pixels, such as Dice, returns its value
-    times that weight, `total_weight(target, pixel_weights=pixel_weights)`.
+    Training uses `reduction="sum"` and divides by the weight of the counted pixels itself, since several processes may
+    share a batch, and each has only its own pixels. A loss that is not a sum over pixels, such as Dice, returns its
+    value times that weight, `total_weight(target, pixel_weights=pixel_weights)`.
 
     Examples
     --------
@@ -57,10 +57,10 @@ class Loss(Protocol):
         target
             Class indices (N, H, W), int64; pixels of `IGNORE_INDEX` do not count (see `counted_pixels`).
         pixel_weights
-            How often each pixel counts, float (N, H, W); `None` for once.
+            The weight of each pixel, float (N, H, W); `None` for 1.
         reduction
-            What the sum over pixels is divided by: `"mean"` the weight of the counted pixels, `"pixels"` their number,
-            `"sum"` nothing.
+            Divisor of the sum over pixels: `"mean"` the weight of the counted pixels, `"pixels"` their number, `"sum"`
+            1.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Border weights: background that holds two objects apart counts more, the more the closer they are.
+"""Border weights: background between two objects has a larger weight, the closer they are.
 
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
 arXiv:1505.04597, equation 2, the term beside the class balance.
@@ -16,7 +16,8 @@ from pixelwise.core.errors import OptionError
 from pixelwise.instances.objects import AnyInstanceMap, renumber
 
 REACH = 5
-"""Objects are looked for up to this many sigmas away. What lies beyond would weigh less than w0 exp(-REACH**2 / 2)."""
+"""Second objects are searched up to this many sigmas away. Beyond, the weight would be less than w0 exp(-REACH**2 /
+2)."""
 
 
 def border_weights(

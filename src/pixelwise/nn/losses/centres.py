@@ -1,4 +1,4 @@
-"""How far a net is off at objects: the heat of their centres, and the offsets that lead there.
+"""The errors of predicted objects: of the heat of their centres, and of the offsets to them.
 
 Cheng et al., "Panoptic-DeepLab", CVPR 2020, arXiv:1911.10194, equation 1: the mean squared error of the heat over all
 pixels, the mean absolute error of the offsets over those of objects.
@@ -63,7 +63,7 @@ def centre_errors(
         found = f"shapes {tuple(predicted.shape)}, {tuple(centres.shape)} and {tuple(target.shape)}"
         raise ShapeError("centre_errors", found, "(N, 3, H, W) twice and (N, H, W)", "Pass a heat and an offset each.")
     counted = counted_pixels(target)
-    inside = counted & (centres != 0).any(dim=1)  # a centre has heat, any other pixel of an object an offset
+    inside = counted & (centres != 0).any(dim=1)  # a centre has heat, every other pixel of an object an offset
     known = counted & (inside | ~torch.isin(target, target.new_tensor(things)))
     errors = predicted - centres
     heat = errors[:, 0].square() * known

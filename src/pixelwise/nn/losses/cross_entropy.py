@@ -1,4 +1,4 @@
-"""Per-pixel cross-entropy, and class weights from how often classes occur."""
+"""Per-pixel cross-entropy, and class weights from the frequencies of classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixelwise.core.errors import OptionError, ShapeError
 from pixelwise.metrics.pixels import counted_pixels
 
 Reduction = Literal["mean", "sum", "pixels"]
-"""What the sum of the losses is divided by: the weight of the counted pixels, nothing, or their number."""
+"""Divisor of the sum of the losses: the weight of the counted pixels, 1, or their number."""
 
 
 def cross_entropy(
@@ -35,11 +35,11 @@ def cross_entropy(
     target
         Class indices (N, H, W), int64.
     class_weights
-        How often a pixel of each class counts, float (K,); `None` for once.
+        The weight of each class, float (K,); `None` for 1.
     pixel_weights
-        How often each pixel counts, float (N, H, W), times its class weight; `None` for once.
+        The weight of each pixel, float (N, H, W), times its class weight; `None` for 1.
     reduction
-        What the sum over counted pixels is divided by: `"mean"` their weight, `"pixels"` their number, `"sum"` nothing.
+        Divisor of the sum over counted pixels: `"mean"` their weight, `"pixels"` their number, `"sum"` 1.
     ignore_index
         The class index of pixels that do not count.
 

@@ -1,17 +1,18 @@
-"""Models by name: the table feeds the command line, the docs and the tests, and other packages add to it.
+"""Models by name. The command line, the docs and the tests use this table; other packages can add to it.
 
-A model is a class or function `(num_classes, in_channels=3, ...) -> nn.Module`. Beside these two it may take `encoder`
-(a name, or `None`), `width` (a factor on its own channels), `pretrained` (of its encoder), and keywords of its own with
-a default that is a bool, int, float or str, which become its options. What it returns has
+A model is a class or function `(num_classes, in_channels=3, ...) -> nn.Module`. It may also take `encoder` (a name, or
+`None`), `width` (a factor on its own channels), `pretrained` (of its encoder), and keywords of its own with a default
+that is a bool, int, float or str, which become its options. The net that it returns has
 
 - `forward(image)`: float (N, in_channels, H, W), normalised -> logits, float (N, num_classes, H, W), for any H and W;
-- `stride`: int, the pixels between neighbouring positions of its coarsest map. Tiles of an image begin at multiples;
+- `stride`: int, the distance in pixels between neighbouring positions of its coarsest map. Tiles start at multiples of
+  it;
 - `head`: its last layer, the only one that depends on `num_classes`;
 - `encoder`, where it has one: the child whose parameters learn at `encoder_factor` of the learning rate. An
-  `encoders.base.Encoder` can be frozen, and tells `mean` and `std` of the images that its weights know;
-- `mean` and `std`, where it has no such encoder and wants others than ImageNet's: a value a channel, in 0..1.
+  `encoders.base.Encoder` can be frozen, and has the `mean` and `std` that its weights were trained with;
+- `mean` and `std`, if it has no such encoder and needs others than ImageNet's: one value a channel, in 0..1.
 
-A net whose logits are those of a coarser map is an `UpsampledModel`. `tests/nn/models/test_contract.py` asks all this.
+A net with up-sampled logits is an `UpsampledModel`. `tests/nn/models/test_contract.py` checks all this.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ MODELS: Registry[ModelBuilder] = Registry(
 """The models by name. `pixelwise.register_model` and the entry points `pixelwise.models` add to them."""
 DEFAULT_MODEL = "fpn"
 FINE_TUNED = ("fcn32s", "fcn16s", "fcn8s")
-"""The models all of whose layers learn from pretrained weights too, which is their method (arXiv:1411.4038, section
-4.3). In the others a pretrained encoder stays as it is."""
+"""The models in which pretrained layers learn, too, as in their paper (arXiv:1411.4038, section 4.3). In the other
+models a pretrained encoder is frozen."""
 Option = bool | int | float | str
 _BOOLEANS = {"true": True, "false": False}
 COMMON = ("num_classes", "in_channels", "encoder", "width", "pretrained")
@@ -82,9 +83,9 @@ def build(
     width
         A factor on the model's own channels, for a model that takes one; `None` for the model's default.
     pretrained
-        Whether the encoder starts from ImageNet weights. Without effect on a model that has no encoder.
+        Whether the encoder starts from ImageNet weights. It has no effect on a model without an encoder.
     options
-        The keywords that only this model has, such as `{"output_stride": 8}`.
+        Options of this model only, such as `{"output_stride": 8}`.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def build(
     OptionError
         A name is unknown, the model does not have an option, or a value makes no sense.
     MissingDependencyError
-        The pretrained weights cannot be had, or pixelwise was installed without the extra `train`.
+        The pretrained weights are not available, or pixelwise was installed without the extra `train`.
 
     Examples
     --------
@@ -133,7 +134,7 @@ def build(
 def require_net(name: str, encoder: str | None = None) -> None:
     """Raise `OptionError` for an unknown model or encoder, or an encoder that the model does not take.
 
-    Nothing is built, so that a misspelt name is answered before the data are read.
+    Nothing is built, so that a misspelt name is reported before the data are read.
     """
     from pixelwise.nn.encoders.registry import ENCODERS, find_encoder, require_pyramid
 
@@ -152,14 +153,14 @@ def require_net(name: str, encoder: str | None = None) -> None:
 
 
 def model_options(name: str) -> tuple[str, ...]:
-    """Return the names of the options that model `name` has beside those that all take."""
+    """Return the names of the options of model `name`, without those that all models take."""
     return tuple(keyword for keyword in _parameters(name) if keyword not in COMMON)
 
 
 def parse_options(name: str, pairs: Sequence[str]) -> dict[str, Option]:
     """Read `KEY=VALUE` pairs as options of model `name`, each in the type of the keyword's default.
 
-    Raises `OptionError` for a pair without "=", an option that the model does not have, or a value of another type.
+    Raises `OptionError` for a pair without "=", an unknown option, or a value of another type.
     """
     parameters = _parameters(name)
     options: dict[str, Option] = {}
@@ -208,13 +209,13 @@ def describe(name: str) -> str:
 
 
 def default_encoder(name: str) -> str | None:
-    """Return the encoder that model `name` uses when none is named, `None` for a model with layers of its own."""
+    """Return the default encoder of model `name`; `None` for a model without one."""
     parameter = _parameters(name).get("encoder")
     return None if parameter is None else parameter.default
 
 
 def has_coarse_logits(name: str) -> bool:
-    """Return whether the logits of model `name` are those of a coarser map (`UpsampledModel`)."""
+    """Return whether the logits of model `name` are up-sampled from a coarser map (`UpsampledModel`)."""
     from pixelwise.nn.models.base import UpsampledModel
 
     builder = MODELS[name]
@@ -226,7 +227,7 @@ def _parameters(name: str) -> Mapping[str, inspect.Parameter]:
 
 
 def _read_docstring(source: str) -> str | None:
-    """Return the docstring of `module:attribute` from the module's file, which is not run."""
+    """Return the docstring of `module:attribute` from the module's file, without running it."""
     module, _, attribute = source.partition(":")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:

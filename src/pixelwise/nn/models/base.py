@@ -1,4 +1,4 @@
-"""What training and prediction ask of a model; the whole contract stands in `pixelwise.nn.models`."""
+"""Base classes and helpers for models. `pixelwise.nn.models` describes what a model must have."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pixelwise.nn.layers.upsampling import bilinear_interpolation
 
 
 def encoder_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of a model's child `encoder`, which learn at a rate of their own; none without one."""
+    """Return the parameters of a model's child `encoder`, which have their own learning rate; none without an
+    encoder."""
     encoder = getattr(model, "encoder", None)
     return list(encoder.parameters()) if isinstance(encoder, nn.Module) else []
 
 
 class UpsampledModel(nn.Module, ABC):
-    """A model whose logits are those of a coarser map, `coarse`, up-sampled bilinearly to the image.
+    """A model whose logits are up-sampled bilinearly from those of a coarser map, `coarse`.
 
     Its images are padded with zeros, at the bottom and right, to multiples of `stride`. The loss of a training step can
-    be taken at a part of the pixels, and a model file gives the coarser logits too.
+    then use a part of the pixels, and model files also output the coarser logits.
     """
 
     stride: int
@@ -33,8 +34,8 @@ class UpsampledModel(nn.Module, ABC):
     def forward(self, image: torch.Tensor, step: int = 1) -> torch.Tensor:
         """(N, in_channels, H, W) -> logits (N, num_classes, H // step, W // step), any H and W.
 
-        With a `step` above 1, one a square of `step` pixels, at its centre: enough for a loss, at a fraction of the
-        memory to go through.
+        With a `step` above 1, there is one logit per square of `step` x `step` pixels, at its centre: enough for a
+        loss, with a fraction of the memory traffic.
         """
         height, width = image.shape[-2:]
         padded = pad_to_multiple(image, self.stride)

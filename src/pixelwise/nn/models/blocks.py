@@ -1,4 +1,4 @@
-"""What decoders are made of: He initialisation, small stacks of layers."""
+"""Building blocks of decoders: He initialisation, small stacks of layers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pixelwise.nn.layers.convolution import depthwise_separable_convolution
 
 
 def he_initialise(model: nn.Module) -> None:
-    """Draw the convolutions' weights as He et al. (ICCV 2015, arXiv:1502.01852) do and set their biases to zero."""
+    """Draw the weights of convolutions by He et al. (ICCV 2015, arXiv:1502.01852), and set their biases to zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

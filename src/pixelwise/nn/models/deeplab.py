@@ -7,17 +7,17 @@ Dropout and the normalisation inside separable convolutions as in the authors' r
 
 Differs from the paper:
 - any encoder whose strides can be replaced by dilation, not the modified Xception-65 or ResNet-101;
-- image pooling has no batch norm: it gives one value a channel and image, so in training on a batch of one the
-  normalised value would be the same whatever the image (torch refuses it), and on a small batch mostly noise;
-- image pooling averages over all that the net is given: over each tile of an image predicted in tiles, as over each
-  crop in training. So scores in the middle of a tile, too, differ from those of the whole image. Measured once, at
-  width 1/4 after 158 steps on 192x256 crops, on 6 generated scenes of 384x640 in tiles of 256 that overlap by 64:
-  97.5 % of the labels agree, and no more (97.5 %) if every tile is given the whole image's mean, so most of the
-  difference is what convolutions see beyond a tile. Pixels labelled right: whole 92.1 %, tiles 92.0 %, tiles with the
-  whole's mean 91.6 %;
-- bilinear interpolation keeps pixel centres in line; the reference keeps corners in line, on sides of 16 k + 1. Here
-  an image is padded with zeros to multiples of the output stride, and the logits are cropped;
-- batch norm keeps torch's momentum of 0.1, the reference 0.0003: a short training would not reach its statistics;
+- image pooling has no batch norm: it gives one value per channel and image, so in training on a batch of one the
+  normalised value would not depend on the image (torch refuses it), and on a small batch it would be mostly noise;
+- image pooling averages over the input of the net: in a tiled prediction over each tile, in training over each crop. So
+  scores differ from those of the whole image even in the middle of a tile. Measured once, at width 1/4 after 158 steps
+  on 192x256 crops, on 6 generated scenes of 384x640 in tiles of 256 that overlap by 64: 97.5 % of the labels agree, and
+  also 97.5 % if every tile gets the mean of the whole image, so most of the difference is due to what convolutions
+  would see beyond a tile. Pixels labelled right: whole 92.1 %, tiles 92.0 %, tiles with the whole's mean 91.6 %;
+- bilinear interpolation aligns pixel centres; the reference aligns corners, on sides of 16 k + 1. Here an image is
+  padded with zeros to multiples of the output stride, and the logits are cropped;
+- batch norm has torch's momentum of 0.1 instead of the reference's 0.0003, with which the statistics of a short
+  training would not converge;
 - `width` scales the pyramid's and the decoder's channels (1 is the paper's net).
 """
 
@@ -85,8 +85,8 @@ class DeepLabV3Plus(UpsampledModel):
 class SpatialPyramid(nn.Module):
     """Atrous spatial pyramid pooling: (N, in_channels, H, W) -> (N, out_channels, H, W).
 
-    Five branches of `out_channels` each see every position at scales of their own: a 1x1 convolution, three 3x3
-    convolutions whose taps are `rates` positions apart, and the mean over all positions. A 1x1 convolution joins them.
+    Five branches with `out_channels` each see every position at a different scale: a 1x1 convolution, three 3x3
+    convolutions with dilations `rates`, and the mean over all positions. A 1x1 convolution combines them.
     """
 
     def __init__(self, in_channels: int, out_channels: int, rates: tuple[int, ...]) -> None:
@@ -110,7 +110,7 @@ def _pointwise(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def _separable(in_channels: int, out_channels: int, rate: int = 1) -> nn.Sequential:
-    """Depthwise 3x3 convolution with taps `rate` apart, then 1x1, each with batch norm and ReLU; same size."""
+    """Depthwise 3x3 convolution with dilation `rate`, then 1x1, each with batch norm and ReLU; same size."""
     depthwise = depthwise_convolution(in_channels, dilation=rate)
     return nn.Sequential(
         depthwise, nn.BatchNorm2d(in_channels), nn.ReLU(inplace=True), *_pointwise(in_channels, out_channels)

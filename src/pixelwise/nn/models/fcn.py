@@ -1,18 +1,19 @@
-"""FCN: a classifier as convolutions, its class scores up-sampled and, for 16s and 8s, joined by those of finer maps.
+"""FCN: a classifier as convolutions, whose class scores are up-sampled and, for 16s and 8s, added to those of finer
+maps.
 
 Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", CVPR 2015, arXiv:1411.4038, and
 Shelhamer, Long, Darrell, PAMI 2017, arXiv:1605.06211: sections 4.1, 4.2 and figure 3; names of layers, kernels and
 scales as in the authors' reference code.
 
 Differs from the paper:
-- instead of padding the image by 100 pixels, the first fully connected layer pads half its kernel, and crops follow
-  from where the cells' receptive fields are centred ("possible, though less convenient", says the authors' README).
-  Scores are continued beyond the outermost cells, where the authors' fade to zero. `reference_padding` brings back the
-  padding of 100, its crops and the fading;
-- where sides do not fit, zeros at the bottom and right bring them to the next 32 pixels that do; Caffe's poolings round
-  up instead, which with `reference_padding` is the only difference;
-- AlexNet (a single tower) and GoogLeNet (batch norm) are torchvision's, see `encoders/torchvision.py`, and have skips
-  too, from the poolings that reach strides 8 and 16: the paper has skips on VGG16 alone;
+- instead of padding the image by 100 pixels, the first fully connected layer pads half its kernel, and crops are
+  computed from the centres of the cells' receptive fields ("possible, though less convenient", according to the
+  authors' README). Scores are continued beyond the outermost cells, where the authors' fade to zero.
+  `reference_padding` restores the padding of 100, its crops and the fading;
+- sides that do not fit are extended with zeros at the bottom and right; Caffe's poolings round up instead, which with
+  `reference_padding` is the only difference;
+- AlexNet (a single tower) and GoogLeNet (batch norm) are torchvision's, see `encoders/torchvision.py`, and also have
+  skips, from the poolings that reach strides 8 and 16; the paper has skips only on VGG16;
 - encoders without ImageNet's weights start from He-initialised ones;
 - `width` scales all channel counts (1 is the paper's net).
 """
@@ -39,7 +40,8 @@ UPSAMPLINGS = {
     (8, 1): "upscore8",
 }
 AT_ONCE = {16: 0.01, 8: 0.0001}
-"""Factors on the finer maps, whose values are larger than the last layer's, where all scores are trained at once."""
+"""Factors on the finer maps when all scores are trained at once, since their values are larger than those of the last
+layer."""
 
 
 class Grid(NamedTuple):
@@ -53,10 +55,10 @@ class FCN(nn.Module):
     """(N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
 
     `finest` is the stride of the finest map that is scored: 32, 16 or 8. With `at_once` the finer maps are scaled down
-    before their score layers, so that one training does for three stages. With `learnt_upsampling` the up-sampling
-    between maps is learnt, that to the image's size stays bilinear (section 4.3 of the CVPR paper); without, all is
-    bilinear, as in the authors' code. `fading` scores are not continued beyond the outermost cells. A net's parameters
-    have the names of the coarser nets', so that it can start from their weights.
+    before their score layers, so that one training replaces three stages. With `learnt_upsampling` the up-sampling
+    between maps is learnt, and that to the image's size stays bilinear (section 4.3 of the CVPR paper); without it all
+    are bilinear, as in the authors' code. With `fading`, scores are not continued beyond the outermost cells.
+    Parameters have the names of the coarser nets', so that a net can start from their weights.
     """
 
     stride = 32
@@ -91,7 +93,8 @@ class FCN(nn.Module):
 
 
 class Head(nn.Module):
-    """Scores of each map, summed from the coarsest map up and brought to the image's size: all that knows the classes.
+    """Scores of each map, summed from the coarsest map up, and up-sampled to the image's size. It is the only part that
+    depends on the classes.
 
     `channels` and `grids` are those of the maps, finest first. Score layers start at zero. Unless `fading`, scores are
     continued beyond the outermost cells, so that the weights of up-sampling add up to one everywhere.
@@ -119,7 +122,7 @@ class Head(nn.Module):
         for finer in [*reversed(grids[:-1]), Grid(1, 0)]:
             up = AlignedUpsampling(num_classes, at, finer, learnt=learnt and finer.stride > 1, fading=fading)
             self.add_module(UPSAMPLINGS[at.stride, finer.stride], up)
-            at = Grid(finer.stride, finer.offset + finer.stride * max(0, -up.start))  # where their sum begins
+            at = Grid(finer.stride, finer.offset + finer.stride * max(0, -up.start))  # where the sum of the maps begins
 
     def forward(self, maps: list[torch.Tensor], height: int, width: int) -> torch.Tensor:
         """Return logits (N, num_classes, height, width) of the encoder's `maps`, finest first."""
@@ -136,9 +139,9 @@ class Head(nn.Module):
 class AlignedUpsampling(BilinearUpsampling):
     """Bilinear up-sampling from one grid to a finer one, cell to cell.
 
-    `start` is where the finer grid's first cell lies in what this gives: (N, C, H, W) -> (N, C, h, w). Where cells of
-    the coarser grid are centred on the finer one's, not between them, the kernel's side is odd. Unless `fading`, the
-    outermost scores are repeated beyond the border.
+    (N, C, H, W) -> (N, C, h, w). `start` is the place of the finer grid's first cell in the output. If cells of the
+    coarser grid are centred on cells of the finer one, and not between them, the kernel's side is odd. Unless `fading`,
+    the outermost scores are repeated beyond the border.
     """
 
     def __init__(self, channels: int, coarse: Grid, fine: Grid, *, learnt: bool, fading: bool) -> None:
@@ -152,7 +155,7 @@ class AlignedUpsampling(BilinearUpsampling):
         return super().forward(F.pad(scores, (self.border,) * 4, mode="replicate"))
 
     def add_skip(self, scores: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """Add up-sampled `scores` to the finer map's, either cropped to where the other is."""
+        """Add up-sampled `scores` to those of the finer map, both cropped to their common cells."""
         upsampled: torch.Tensor = self(scores)
         if self.start < 0:
             return upsampled + _crop(skip, -self.start, *upsampled.shape[-2:])

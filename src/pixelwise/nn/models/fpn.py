@@ -6,10 +6,10 @@ Networks", CVPR 2019, arXiv:1901.02446, section 3.
 
 Differs from the paper:
 - the sums are smoothed by one depthwise separable 3x3 convolution with batch norm and ReLU instead of a plain 3x3
-  convolution, and 96 channels (times `width`) instead of 256: made for a CPU;
-- laterals read maps before their projection, where the encoder is made of inverted residuals (`expanded` in
-  `encoders/timm.py`): the projections are made for the next block, and discard what a decoder can use;
-- the finest sum alone feeds the head; the panoptic FPN adds an up-sampled branch of every level to it;
+  convolution, and have 96 channels (times `width`) instead of 256, for speed on a CPU;
+- laterals read maps before their projection, if the encoder consists of inverted residuals (`expanded` in
+  `encoders/timm.py`): the projections serve the next block, and discard information that a decoder can use;
+- only the finest sum feeds the head; the panoptic FPN adds an up-sampled branch of every level;
 - bilinear instead of nearest-neighbour up-sampling.
 """
 
@@ -33,9 +33,9 @@ FINEST_STRIDE = 4
 class FPN(UpsampledModel):
     """FPN: a light top-down decoder on any encoder; the default.
 
-    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Features of stride 4 and more
-    are brought to 96 channels, times `width`, by 1x1 convolutions (laterals) and summed from the coarsest down; a 1x1
-    head at stride 4 gives the class scores.
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Features of stride 4 and more are projected to
+    96 channels, times `width`, by 1x1 convolutions (laterals), and summed from the coarsest down; a 1x1 head at stride
+    4 gives the class scores.
     """
 
     def __init__(

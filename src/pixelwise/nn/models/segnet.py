@@ -7,14 +7,14 @@ Layers and sizes as in the authors' public definitions (SegNet-Tutorial: segnet_
 segnet_basic_train.prototxt, bayesian_segnet_train.prototxt, bayesian_segnet_basic_train.prototxt).
 
 Only the pooling indices pass from encoder to decoder. For an image of 360x480, padded to 384x480, they take 45 MB in
-SegNet, int64 as torch keeps them, and would take 1.4 MB with the 2 bits that a window of four needs; the five feature
-maps that a decoder with skips keeps instead take 90 MB as float32.
+SegNet as torch's int64, and would take 1.4 MB with the 2 bits that a window of four needs; the five feature maps that a
+decoder with skips stores instead take 90 MB as float32.
 
 Differs from the paper:
-- the encoder starts from He-initialised weights unless `vgg16_weights` are asked for; those are VGG16's with batch
-  norm, which the authors' VGG16 had not;
+- the encoder starts from He-initialised weights unless `vgg16_weights` is set; those are VGG16's with batch norm, which
+  the authors' VGG16 did not have;
 - batch norm's shift starts at 0 (in the definitions of SegNet and SegNet-Basic at 0.001);
-- an image whose sides are no multiples of the stride is padded with zeros and the logits are cropped; the definitions
+- an image whose sides are not multiples of the stride is padded with zeros, and the logits are cropped; the definitions
   are for one size, 360x480, and round the sizes of their maps up;
 - `width` scales all channel counts (1 is the paper's net).
 """
@@ -40,17 +40,17 @@ ENCODER: Widths = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512,
 DECODER: Widths = ((512, 512, 512), (512, 512, 256), (256, 256, 128), (128, 64), (64,))
 BASIC: Widths = ((64,),) * 4
 FIRST_DROPPED = 3
-"""Dropout stands behind the encoders and decoders of this number and above: the "central" six of Bayesian SegNet, four
-of Bayesian SegNet-Basic."""
+"""Dropout follows the encoders and decoders from this number on: the "central" six of Bayesian SegNet, four of Bayesian
+SegNet-Basic."""
 
 
 class SegNet(nn.Module):
     """SegNet: VGG16's convolutions, mirrored as decoder; up-sampling by max unpooling.
 
     (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. Five stages of VGG16's convolutions and 2x2
-    max pooling; five mirrored stages, each with max unpooling. `vgg16_weights` starts the encoder from
-    ImageNet: it raises `OptionError` for another `width` or number of channels than VGG16's, and
-    `MissingDependencyError` where the weights cannot be had.
+    max pooling; five mirrored stages, each with max unpooling. `vgg16_weights` starts the encoder from ImageNet: it
+    raises `OptionError` for another `width` or number of channels than VGG16's, and `MissingDependencyError` if the
+    weights are not available.
     """
 
     stride = 32
@@ -105,8 +105,8 @@ def bayesian_segnet(
 class SegNetBasic(nn.Module):
     """SegNet-Basic: four 7x7 convolutions of 64 channels down and four up, linked by pooling indices.
 
-    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU. `mean` and `std` ask
-    for the values 0..255 as they are: local response normalisation, which tones down what is bright, is made for them.
+    (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W. The decoder has no ReLU. `mean` and `std`
+    leave the values in 0..255, for which local response normalisation, which reduces bright values, is made.
     """
 
     stride = 16
@@ -138,8 +138,8 @@ def bayesian_segnet_basic(num_classes: int, in_channels: int = 3, *, width: floa
 def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor]) -> None:
     """Copy the convolutions and batch norms of torchvision's `vgg16_bn`, given by its state dict, into the encoder.
 
-    Layers follow each other by the number in their names: `.safetensors` files hold entries in another order, and old
-    files no counters of batches. Raises `ValueError`, `LookupError` or `RuntimeError` for weights of another net.
+    Layers follow each other by the number in their names: `.safetensors` files have entries in another order, and old
+    files lack the counters of batches. Raises `ValueError`, `LookupError` or `RuntimeError` for weights of another net.
     """
     entries = [name.rpartition(".") for name in encoder.state_dict() if not name.endswith(COUNTER)]
     layers = sorted({int(name.split(".")[1]) for name in weights if name.startswith("features.")})
@@ -152,7 +152,8 @@ def fill_from_vgg16(encoder: nn.ModuleList, weights: Mapping[str, torch.Tensor])
 def _encode_and_decode(
     features: torch.Tensor, encoder: nn.ModuleList, decoder: nn.ModuleList, dropout: nn.Module
 ) -> torch.Tensor:
-    """Run each stage of the encoder with a pooling behind it, then the decoder's with the matching unpooling before."""
+    """Run each stage of the encoder followed by a pooling, then each stage of the decoder after the matching
+    unpooling."""
     winners = []
     for number, stage in enumerate(encoder, start=1):
         height, width = features.shape[-2:]
@@ -168,7 +169,7 @@ def _encode_and_decode(
 
 
 def _stages(in_channels: int, widths: Widths, width: float, kernel: int = 3, *, relu: bool = True) -> nn.ModuleList:
-    """Stages of convolutions with bias and batch norm, and ReLU where that is asked for."""
+    """Stages of convolutions with bias and batch norm, and with ReLU if `relu`."""
     stages = nn.ModuleList()
     for stage in widths:
         layers: list[nn.Module] = []

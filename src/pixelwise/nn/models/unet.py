@@ -1,8 +1,8 @@
 """U-Net: as published, with unpadded convolutions and crops; or with a padded decoder on any encoder.
 
 Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015,
-arXiv:1505.04597, figure 1. What the paper does not say (where dropout stands, how the up-convolutions' weights are
-drawn) is as in the network that the authors gave out, u-net-release-2015-10-02, phseg_v5-train.prototxt.
+arXiv:1505.04597, figure 1. Details that the paper leaves open (the places of dropout, the initial weights of
+up-convolutions) are as in the network that the authors released, u-net-release-2015-10-02, phseg_v5-train.prototxt.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pixelwise.nn.models.blocks import ConvBNReLU, he_initialise
 
 WIDTHS = (64, 128, 256, 512, 1024)
 BORDER = 92
-"""Pixels that the unpadded convolutions eat on each side: 572 in, 388 out."""
+"""Pixels that the unpadded convolutions remove on each side: 572 in, 388 out."""
 DROPOUT_LEVELS = (3, 4)
 """The levels of 512 and 1024 channels: "at the end of the contracting path", section 3.1."""
 DECODER_WIDTHS = (256, 128, 64, 32, 16)
@@ -51,13 +51,13 @@ class UNet(nn.Module):
     """The published net: (N, in_channels, H, W) -> logits (N, num_classes, H, W), any H and W.
 
     Differs from the paper:
-    - the image is mirrored at its border inside the net (the paper's overlap-tile strategy done for the caller), so
-      logits come at the input's size;
+    - the image is mirrored at its border inside the net (the paper's overlap-tile strategy), so that logits have the
+      input's size;
     - `width` scales all channel counts (1 is the paper's net).
 
-    With `released` it is the network that the authors gave out, which differs from figure 1: a ReLU follows every
-    up-convolution, and the last of them keeps its 128 channels. (It also concatenates in the other order, which is
-    the same net with its weights in another order.)
+    With `released` it is the network that the authors released, which differs from figure 1: a ReLU follows every
+    up-convolution, and the last of them keeps its 128 channels. (It also concatenates in the other order, which is the
+    same net with its weights in another order.)
     """
 
     stride = 16
@@ -81,7 +81,7 @@ class UNet(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Mirror the border, run the net, crop to the input's size."""
         height, width = image.shape[-2:]
-        below, right = (4 - height) % 16, (4 - width) % 16  # the net puts out sides of 16 k + 4
+        below, right = (4 - height) % 16, (4 - width) % 16  # the net's outputs have sides of 16 k + 4
         context = mirror_pad(image, BORDER, BORDER + below, BORDER, BORDER + right)
         return self.valid(context)[..., :height, :width]
 
@@ -139,7 +139,7 @@ class EncoderUNet(nn.Module):
 
 
 def _two_convolutions(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Twice an unpadded 3x3 convolution with ReLU: each takes one pixel off every side."""
+    """Two unpadded 3x3 convolutions with ReLU; each removes one pixel on every side."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3),
         nn.ReLU(inplace=True),
