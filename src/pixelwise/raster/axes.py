@@ -1,8 +1,8 @@
-"""Which axes of an array the planes of a TIFF are, where their number and size leave a doubt.
+"""Which axes of an array the planes of a TIFF are, if their number and size leave a doubt.
 
-Of an array of three axes a TIFF has pages of the last two, or bands of one page: it does not say whether the array was
-(bands, height, width) or (height, width, bands). tifffile writes the second as a page for each row of pixels, unless it
-is told that bands come last.
+A TIFF stores an array of three axes as pages of the last two axes, or as bands of one page. It does not state whether
+the array was (bands, height, width) or (height, width, bands). By default tifffile writes the latter with a page for
+each row of pixels.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from pixelwise.raster.stack import STACK_ENDINGS, split_page
 from pixelwise.raster.tiff import image_pages, read_page
 
 SMALL = 32
-"""A side of at most so many pixels, which more than twice as many planes have, may be the axis of the bands."""
+"""A side of at most this many pixels may be the axis of the bands, if there are more than twice as many planes."""
 
 
 def describe_other_axes(planes: int, size: tuple[int, int], *, are_pages: bool) -> str | None:
-    """Return what a file of so many planes of `size`, (height, width), may be instead, and how to say so; `None` where
-    that leaves no doubt.
-
-    are_pages: whether each plane is a page, and no band of a page.
+    """Describe what a file with this number of planes of `size`, (height, width), may be instead, and how to store it
+    then; return `None` if there is no doubt. are_pages: whether each plane is a page rather than a band of a page.
 
     Examples
     --------
@@ -45,8 +43,8 @@ def describe_other_axes(planes: int, size: tuple[int, int], *, are_pages: bool) 
 
 
 def page_bands(path: Path) -> tuple[int, tuple[int, int]] | None:
-    """Return the number and the (height, width) of the pages that are the bands of one image where `bands` are asked
-    for; `None` of a file whose bands are those of a page."""
+    """Return the number and the (height, width) of the pages that are bands of one image if `bands` are given; `None`
+    for a file whose bands are those of a page."""
     file, _ = split_page(path)
     page = read_page(file) if file == path and file.suffix.lower() in STACK_ENDINGS else None
     if page is None or page.samples > 1 or (count := len(image_pages(file))) < 2:
@@ -55,8 +53,8 @@ def page_bands(path: Path) -> tuple[int, tuple[int, int]] | None:
 
 
 def describe_reading(path: Path) -> str | None:
-    """Return how a TIFF of doubtful axes is read where `bands` are asked for, what else it may be, and how to say so;
-    `None` of another file."""
+    """Describe how a TIFF of doubtful axes is read if `bands` are given, what else it may be, and how to store it then;
+    return `None` for other files."""
     if (pages := page_bands(path)) is not None:
         (count, size), are_pages = pages, True
     else:
@@ -72,8 +70,8 @@ def describe_reading(path: Path) -> str | None:
 
 
 def count_unread(path: Path, *, as_bands: bool = False) -> int:
-    """Return how many pages or frames of a file are left out where it is read as one image: none where it is a page of
-    a file, or where its pages are bands, `as_bands`."""
+    """Return how many pages or frames of a file are left out when it is read as one image: none if it is a page of a
+    file, or if its pages are bands (`as_bands`)."""
     file, _ = split_page(path)
     if file != path or not file.is_file() or (as_bands and page_bands(file) is not None):
         return 0

@@ -1,4 +1,4 @@
-"""Bands: images of other channels than red, green and blue, as satellites and microscopes take them.
+"""Bands: images with other channels than red, green and blue, as from satellites and microscopes.
 
 Files are read through rasterio (GDAL), which comes with the extra `geo`.
 """
@@ -31,9 +31,9 @@ UInt8 = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
 
 SAMPLE = 32
-"""Images that are sampled to find out which values occur."""
+"""The most images that are sampled to measure which values occur."""
 SIDE = 512
-"""Pixels a side that are sampled of each: every n-th row and column."""
+"""Longest side of the sample of an image in pixels, taken from every n-th row and column."""
 GDAL_TYPES = {
     "uint8": "Byte",
     "uint16": "UInt16",
@@ -48,9 +48,9 @@ EXTREMES = (1.0, 99.0)
 
 
 def measure_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
-    """Return bands with the range of values in some of these files: 0 to 255 where all are of 8 bits.
+    """Return bands with the range of values in some of these files; 0 to 255 if all have 8 bits.
 
-    Files that cannot be read are passed over. Raises `ImageError` where none can, and `MissingDependencyError` without
+    Files that cannot be read are skipped. Raises `ImageError` if none can be read, and `MissingDependencyError` without
     rasterio.
     """
     require_numbers(numbers)
@@ -67,7 +67,7 @@ def measure_bands(paths: Sequence[Path], numbers: Sequence[int]) -> Bands:
 
 
 def _look(path: Path, numbers: Sequence[int]) -> Values | ImageError:
-    """Return some of a file's values, (channels, pixels), or what is wrong with it."""
+    """Return some of a file's values, (channels, pixels), or the error if it cannot be read."""
     try:
         with bands_file(path) as file:
             step = max(1, max(file.shape) // SIDE)
@@ -87,12 +87,14 @@ def read_bands(path: Path, bands: Bands) -> UInt8:
 
 
 def read_channels(path: Path, bands: Bands | None, value_range: ValueRange | None = None) -> UInt8:
-    """Return a file's image as uint8 (height, width, channels): its bands, or RGB without. Raises as either does."""
+    """Return a file's image as uint8 (height, width, channels): its bands, or RGB without `bands`. Raises as
+    `read_bands` or `read_image`."""
     return read_image(path, value_range) if bands is None else read_bands(path, bands)
 
 
 def read_stored(path: Path, bands: Bands | None) -> Values:
-    """Return a file's image, (height, width, channels), as it is stored: its bands, or gray or RGB without."""
+    """Return a file's image with its stored values, (height, width, channels): its bands, or gray or RGB without
+    `bands`."""
     if bands is None:
         with open_reader(path) as reader:
             return reader.read_whole()
@@ -101,8 +103,8 @@ def read_stored(path: Path, bands: Bands | None) -> Values:
 
 
 def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
-    """Return values of bands that occur, (n, channels): of a large file those of squares spread over it. NaN where the
-    file says that it has none. Raises as `read_bands`."""
+    """Return sampled values of bands, (n, channels); for a large file, from squares spread over it. NaN where the file
+    has no data. Raises as `read_bands`."""
     from rasterio.windows import Window
 
     with bands_file(path) as file:
@@ -113,14 +115,14 @@ def sample_bands(path: Path, numbers: Sequence[int]) -> Values:
 
 
 def band_size(path: Path) -> tuple[int, int]:
-    """Return a file's (height, width) from its header, of several pages that of the first. Raises as `read_bands`."""
+    """Return a file's (height, width) from its header; for several pages, that of the first. Raises as `read_bands`."""
     require_rasterio("bands")
     with image_errors(path), open_file(path) as file:
         return file.height, file.width
 
 
 def require_bands(path: Path, file: DatasetReader, numbers: Sequence[int]) -> None:
-    """Raise `ImageError` where a file has too few bands."""
+    """Raise `ImageError` if a file has too few bands."""
     if max(numbers) > file.count:
         remedy = "Name bands that all files have, or leave this one out."
         if other := describe_other_axes(file.count, file.shape, are_pages=file.driver == "VRT"):
@@ -130,7 +132,7 @@ def require_bands(path: Path, file: DatasetReader, numbers: Sequence[int]) -> No
 
 
 def values_of(file: DatasetReader, numbers: Sequence[int], **window: Any) -> Values:
-    """Return the values of bands, (channels, height, width), NaN where the file says that there are none."""
+    """Return the values of bands, (channels, height, width), NaN where the file has no data."""
     values = file.read(list(numbers), masked=True, **window)
     filled: Values = values.astype(np.float32).filled(np.nan) if np.ma.is_masked(values) else values.data
     return filled
@@ -144,7 +146,7 @@ def _values(path: Path, file: DatasetReader, numbers: Sequence[int]) -> Values:
 
 @contextmanager
 def bands_file(path: Path) -> Iterator[DatasetReader]:
-    """Yield what `open_bands` gives; what it raises while it is used becomes `ImageError`."""
+    """Yield the file that `open_bands` opens; errors during its use become `ImageError`."""
     require_rasterio("bands")
     try:
         with image_errors(path), open_bands(path) as file:
@@ -157,7 +159,7 @@ def bands_file(path: Path) -> Iterator[DatasetReader]:
 
 
 def open_bands(path: Path) -> DatasetReader:
-    """Open a file that GDAL reads. The pages of a TIFF that has a band in each, as an OME-TIFF does, are its bands."""
+    """Open a file with GDAL. If a TIFF has one band per page, as an OME-TIFF has, its pages are its bands."""
     require_whole_index(path)
     file = open_file(path)
     require_parts(path, file)
@@ -169,7 +171,7 @@ def open_bands(path: Path) -> DatasetReader:
 
 
 def _virtual_file_of_pages(first: DatasetReader, pages: Sequence[str]) -> str:
-    """Return, in GDAL's words (VRT), an image whose bands are the pages of the first one's size and type."""
+    """Return a GDAL virtual file (VRT) whose bands are the pages with the size and type of the first."""
     root = Element("VRTDataset", rasterXSize=str(first.width), rasterYSize=str(first.height))
     if first.crs:
         SubElement(root, "SRS").text = first.crs.to_wkt()

@@ -1,8 +1,8 @@
-"""Images of more than 8 bits a channel: which stored values become 0 and 255.
+"""Images of more than 8 bits a channel, and the stored values that become 0 and 255.
 
 Cameras and microscopes store 10 to 14 bits in 16, scanners and satellites signed or floating-point values: the type of
-a file does not say which values occur. A training set does, and its model keeps the range. Without a range the file
-itself has to suggest one.
+a file does not tell which values occur. A training set does, and its model stores the range. Without a stored range, it
+is estimated from the file itself.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from pixelwise.raster.zarr import is_zarr
 Values = npt.NDArray[Any]
 
 FILES = 64
-"""Training images that are sampled to find out which values occur."""
+"""The most training images that are sampled to measure which values occur."""
 PIXELS = 2**17
-"""Pixels of each of them that are sampled at most."""
+"""The most pixels of each that are sampled."""
 EXTREMES = (0.1, 99.9)
-"""Percentiles of the values that become 0 and 255: a hot pixel is none of them."""
+"""Percentiles of the values that become 0 and 255, so that a hot pixel has no effect."""
 DEPTH_VALUES = 2**20
-"""Values of an image of which percentiles are taken at most."""
+"""The most values of an image from which percentiles are computed."""
 NARROW = 1 / 8
-"""Values that take less than this share of the range of their bits are spread over what they take."""
+"""Values that cover less than this share of the range of their bits are spread by their own range."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """What an image stores: the type in numpy's words, and between which values, in all channels, all but 0.1 % at
-    either end lie."""
+    """What an image stores: its numpy dtype, and the range of its values over all channels, without 0.1 % at either
+    end."""
 
     type: str
     low: float
@@ -58,7 +58,7 @@ def depth_of(values: Values) -> Depth:
 
 
 def is_deep(path: Path) -> bool:
-    """Return whether a file has more than 8 bits a channel, from its header; `False` where that cannot be read."""
+    """Return whether a file has more than 8 bits a channel, from its header; `False` if that cannot be read."""
     try:
         if is_zarr(path):
             with open_reader(path, first_bands=True) as reader:
@@ -76,10 +76,11 @@ def is_deep(path: Path) -> bool:
 
 
 def measure_range(paths: Sequence[Path]) -> ValueRange | None:
-    """Return the range of values in the deep ones of these files, red, green and blue each; `None` where none is deep.
+    """Return the range of values, for red, green and blue each, of those files with more than 8 bits; `None` if there
+    are none.
 
-    Values of 16 bits that use half of them or more keep all: a picture of 16 bits and the same of 8 bits are then the
-    same. Files that cannot be read are passed over.
+    If values of 16 bits cover half of their range or more, the range is all 16 bits, so that a picture in 16 bits and
+    the same in 8 bits become equal. Files that cannot be read are skipped.
     """
     deep = [path for path in paths if is_deep(path)]
     looks = [look for path in deep[:: max(1, len(deep) // FILES)] if (look := _look(path)) is not None]
@@ -99,29 +100,29 @@ def measure_range(paths: Sequence[Path]) -> ValueRange | None:
 
 
 def _look(path: Path) -> Values | None:
-    """Return some of a file's values, (n, channels); `None` where there are none."""
+    """Return some of a file's values, (n, channels); `None` if it cannot be read."""
     try:
         with open_reader(path) as reader:
             values = reader.sample()
     except ImageError:
         return None
     if values.dtype == np.uint8:
-        return None  # CMYK of 16 bits is read with 8
+        return None  # CMYK of 16 bits is read as 8 bits
     return values[:: max(1, len(values) // PIXELS)] if len(values) else None
 
 
 def range_of(reader: ImageReader) -> ValueRange:
-    """Return the range that a file itself suggests (see `estimate_range`)."""
+    """Return the range estimated from a file itself (see `estimate_range`)."""
     return estimate_range(reader.sample()) if reader.is_deep else FULL
 
 
 def estimate_range(values: Values) -> ValueRange:
-    """Return what becomes 0 and 255 of an image of which nothing more is known than some of its values, (n, channels).
+    """Return the values that become 0 and 255 in an image, estimated from some of its values, (n, channels).
 
-    Whole numbers from 0 on have an even number of bits, the least that hold all but the highest 0.1 %: 12-bit values
-    in a 16-bit file are read as 12 bits. Where they take less than an eighth of that, and for negative numbers and
-    fractions, it is the values at the percentiles 0.1 and 99.9. Floating-point values within 0..1, or within 0..255,
-    are taken for such.
+    For whole numbers from 0 on, it is the range of the least even number of bits that hold all but the highest 0.1 %:
+    12-bit values in a 16-bit file are read as 12 bits. If they cover less than an eighth of that range, and for
+    negative numbers and fractions, it is the percentiles 0.1 and 99.9. Floating-point values within 0..1, or within
+    0..255, have that range.
     """
     if not len(values) or values.dtype == np.uint8 or (values.dtype == np.uint16 and _is_stretched(values)):
         return FULL
@@ -139,12 +140,12 @@ def estimate_range(values: Values) -> ValueRange:
 
 
 def bits_of(largest: float) -> int:
-    """Return the least even number of bits, 8 or more, that hold a whole number."""
+    """Return the least even number of bits, at least 8, that hold a whole number."""
     return max(8, 2 * math.ceil(math.log2(math.floor(largest) + 1) / 2))
 
 
 def _is_stretched(values: Values) -> bool:
-    """Return whether 16-bit values are 8-bit ones times 257, as programs that convert pictures write them."""
+    """Return whether 16-bit values are 8-bit values times 257, as programs write them that convert pictures."""
     return not np.any(values % 257) and bool(values.any())
 
 

@@ -1,7 +1,7 @@
-"""What opens an image file: the readers of images alone, never what a file's content asks for.
+"""Opens image files with readers of images only, whatever the content of a file requests.
 
-Pillow would start Ghostscript for PostScript behind `.png`, GDAL would read the files or addresses that a virtual
-raster behind `.tif` names.
+Otherwise Pillow would start Ghostscript for PostScript in a `.png` file, and GDAL would read the files or addresses
+that a virtual raster in a `.tif` file names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "JPEG2000", "TGA")
-"""What Pillow may take a file for, whatever its ending: readers that start no program and open no other file."""
+"""The formats that Pillow may recognise, whatever a file's ending: their readers start no program and open no other
+file."""
 GDAL_DRIVERS = {
     ".bmp": "BMP",
     ".gif": "GIF",
@@ -37,14 +38,14 @@ GDAL_DRIVERS = {
     ".tiff": "GTiff",
     ".webp": "WEBP",
 }
-"""What GDAL opens a file with first, by its ending in lower case; the drivers of the others come next."""
+"""The driver that GDAL tries first, by the ending in lower case; it tries the other drivers afterwards."""
 SENSORS = ("ENVI", "HFA")
 """Drivers of sensors' own formats, which have many endings."""
 FILTERING = threading.Lock()
-"""Python's filters of warnings are the whole process's: two threads that change and restore them undo each other."""
+"""Python's warning filters are global: two threads that change and restore them would undo each other's changes."""
 HEAD = 1024
 COMPANIONS = (".aux.xml", ".ovr", ".msk")
-"""What GDAL opens beside a file of the same name."""
+"""The endings of companion files that GDAL opens beside a file."""
 BEGINNINGS = {
     b"%!PS": "PostScript",
     b"\xc5\xd0\xd3\xc6": "PostScript",
@@ -58,11 +59,12 @@ BEGINNINGS = {
     b"<!DOCTYPE": "a web page",
     b"<html": "a web page",
 }
-"""What files begin with that are taken for images by mistake or on purpose."""
+"""How other files begin that are mistaken for images, or disguised as images."""
 
 
 class _PillowLimit:
-    """Pillow's own limit on pixels, which can only be moved for the whole process, and who needs it moved."""
+    """Pillow's limit on pixels, which can only be changed for the whole process, and the number of threads that need it
+    changed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,7 +73,8 @@ class _PillowLimit:
 
     @contextlib.contextmanager
     def raised(self) -> Iterator[None]:
-        """Let Pillow read images up to `max_pixels` meanwhile. The last of several threads puts the limit back."""
+        """Let Pillow read images of up to `max_pixels` within the context. The last of several threads restores the
+        limit."""
         pixels = max_pixels()
         with self._lock:
             if not self._users:
@@ -93,8 +96,8 @@ PILLOW_LIMIT = _PillowLimit()
 
 @contextlib.contextmanager
 def open_pillow(file: Path, path: Path | None = None) -> Iterator[Image.Image]:
-    """Yield an image file, its header read, as Pillow opens it, which raises as ever; larger ones than Pillow reads by
-    itself, too. Raises `ImageError`, which names `path`, for content that is known to be no image."""
+    """Yield an image file as Pillow opens it, with its header read, even if it exceeds Pillow's default limit. Pillow's
+    errors are raised unchanged. Raises `ImageError`, which names `path`, for content of another kind."""
     require_image(file, path)
     with PILLOW_LIMIT.raised():
         with FILTERING, warnings.catch_warnings():
@@ -105,10 +108,11 @@ def open_pillow(file: Path, path: Path | None = None) -> Iterator[Image.Image]:
 
 
 def open_gdal(source: Path) -> DatasetReader:
-    """Open a file or a Zarr on this machine with drivers of images alone, as rasterio does, which raises as ever.
+    """Open a file or a Zarr on this machine as rasterio does, but only with drivers of images. rasterio's errors are
+    raised unchanged.
 
-    Raises `ImageError` where there is none, as under GDAL's own names for archives and addresses (`/vsi...`), and for
-    content that is known to be no image.
+    Raises `ImageError` if there is no such file, as for GDAL's names of archives and addresses (`/vsi...`), and for
+    content of another kind.
     """
     import rasterio
     from rasterio.errors import RasterioIOError
@@ -120,7 +124,7 @@ def open_gdal(source: Path) -> DatasetReader:
     for companion in (source.with_name(source.name + ending) for ending in COMPANIONS):
         if (kind := special_file_kind(companion)) and not companion.is_dir():
             raise ImageError(companion, kind, "a file", f"Remove it: it is read with {source.name}.")
-    path = source.absolute()  # no prefix of GDAL's begins with a slash but /vsi
+    path = source.absolute()  # of GDAL's prefixes only /vsi begins with a slash
     if source.is_dir():
         return rasterio.open(path, driver="Zarr")
     ending = source.suffix.lower()
@@ -128,12 +132,12 @@ def open_gdal(source: Path) -> DatasetReader:
     for driver in dict.fromkeys((*first, *GDAL_DRIVERS.values())):
         with contextlib.suppress(RasterioIOError):
             return rasterio.open(path, driver=driver)
-    return rasterio.open(path, driver=first[0])  # for what it says of a damaged file
+    return rasterio.open(path, driver=first[0])  # for its messages about a damaged file
 
 
 def require_image(file: Path, path: Path | None = None) -> None:
-    """Raise `ImageError` for a file that begins as one of another kind does, and for a directory, pipe, socket or
-    device; one that cannot be read passes."""
+    """Raise `ImageError` for a file that begins like one of another kind, and for a directory, pipe, socket or device.
+    Files that cannot be read pass."""
     if kind := special_file_kind(file):
         raise ImageError(path or file, kind, "an image file", "Check the path, or leave it out.")
     try:

@@ -1,4 +1,4 @@
-"""Files of polygons with attributes, at a place on earth or in pixels, written feature by feature."""
+"""Files of polygons with attributes, in coordinates on earth or in pixels, written feature by feature."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ Self = TypeVar("Self", bound="Features")
 Polygon = list[npt.NDArray[np.float64]]
 """Closed rings of (x, y), float64 (n, 2), the outer one first, then its holes."""
 AT_ONCE = 50_000
-"""Corners that are placed on earth at a time."""
+"""The number of corners that are transformed at a time."""
 
 
 class Features(ABC):
-    """A file of polygons that is written feature by feature, whole or not at all; what kind of file, its children say.
-
-    Raises `OutputError` where the disk does not take it.
+    """A file of polygons, written feature by feature; it appears whole or not at all. Subclasses define the format.
+    Raises `OutputError` if it cannot be written.
     """
 
     def __init__(self, path: Path, place: PlaceOnEarth | None) -> None:
@@ -53,7 +52,7 @@ class Features(ABC):
             self._end()
 
     def add(self, polygons: list[Polygon], properties: dict[str, Any]) -> None:
-        """Write one object's polygons, in pixels, with what is known of it."""
+        """Write the polygons of one object, in pixels, with its properties."""
         self._waiting.append((polygons, properties))
         self._corners += sum(len(ring) for polygon in polygons for ring in polygon)
         if self._corners >= AT_ONCE:
@@ -62,8 +61,8 @@ class Features(ABC):
     def add_rings(
         self, rings: Iterator[npt.NDArray[np.float64]], counts: tuple[int, int], properties: dict[str, Any]
     ) -> None:
-        """Write one polygon, in pixels: its closed rings, of which there are so many, with so many corners in all. One
-        of many corners is never held whole."""
+        """Write one polygon, in pixels, from its closed rings; `counts` are the numbers of its rings and of all their
+        corners. A polygon with many corners is never in memory at once."""
         if counts[1] < AT_ONCE:
             self.add([list(rings)], properties)
             return
@@ -98,7 +97,7 @@ class Features(ABC):
 
     @abstractmethod
     def _begin(self, temporary: Path, stack: ExitStack) -> None:
-        """Open the file; what `stack` is given is closed before it takes its place."""
+        """Open the file; contexts that are entered in `stack` are closed before the file gets its final name."""
 
     @abstractmethod
     def _place_corners(self, place: PlaceOnEarth, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -114,4 +113,4 @@ class Features(ABC):
 
     @abstractmethod
     def _end(self) -> None:
-        """Write what follows the features."""
+        """Write the end of the file, after the features."""

@@ -24,16 +24,16 @@ def has_rasterio() -> bool:
 
 
 def require_rasterio(what: str) -> None:
-    """Raise `MissingDependencyError`, which names what asked for it, where rasterio is not installed."""
+    """Raise `MissingDependencyError` if rasterio is not installed; `what` is the feature that needs it."""
     if not has_rasterio():
         remedy = "pip install 'pixelwise[geo]'"
         raise MissingDependencyError(what, "no package rasterio", "rasterio, which reads bands and scans", remedy)
 
 
 def open_file(source: Path | str) -> DatasetReader:
-    """Open a file, or another source, that GDAL reads, without a word on whether it has a place on earth; of a Zarr the
-    array of full size. Raises `ImageError` for a group of arrays that does not say which that is, and for a name that
-    is not UTF-8, which GDAL does not take."""
+    """Open a file, or another source, with GDAL, without its warning about a missing place on earth; of a Zarr, the
+    array of full size. Raises `ImageError` for a group of arrays that does not define which one that is, and for a name
+    that is not UTF-8, which GDAL cannot open."""
     if not is_text(source):
         found, expected = "a name that is not UTF-8", "one that GDAL takes"
         raise ImageError(Path(source), found, expected, "Rename the file, or its folder.")
@@ -55,8 +55,8 @@ def open_file(source: Path | str) -> DatasetReader:
 
 @contextmanager
 def image_errors(path: Path) -> Iterator[None]:
-    """Make what GDAL raises of a file an `ImageError`."""
-    from rasterio._err import CPLE_BaseError  # what GDAL says of tags it cannot take comes as it is
+    """Turn GDAL's errors for a file into `ImageError`."""
+    from rasterio._err import CPLE_BaseError  # GDAL's errors for unsupported tags are passed on unchanged
     from rasterio.errors import RasterioError
 
     try:

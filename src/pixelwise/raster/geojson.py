@@ -1,4 +1,4 @@
-"""GeoJSON files (RFC 7946), at a place on earth or in pixels, written feature by feature."""
+"""GeoJSON files (RFC 7946), in coordinates on earth or in pixels, written feature by feature."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """GeoPackages, which GIS programs open and edit: SQLite files of polygons with attributes, written feature by feature.
 
 After "OGC GeoPackage Encoding Standard" 1.3, OGC 12-128r17, https://www.geopackage.org/spec130/. A file has one layer.
-The standard library writes it: the packages that could (pyogrio, fiona) bring a second GDAL of 30 MB.
+It is written with the standard library: packages for it (pyogrio, fiona) would install a second GDAL of 30 MB.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pixelwise.raster.features import Features, Polygon
 from pixelwise.raster.place import PlaceOnEarth
 
 APPLICATION, VERSION = 0x47504B47, 10300
-"""What marks a SQLite file as a GeoPackage ("GPKG"), of version 1.3."""
+"""The numbers that mark a SQLite file as a GeoPackage ("GPKG") of version 1.3."""
 PRAGMAS = {"journal_mode": "OFF", "synchronous": "OFF", "application_id": APPLICATION, "user_version": VERSION}
-"""Without a journal: the file takes its place when all is written, and never goes back."""
+"""Without a journal, since nothing is rolled back: the file gets its name when all is written."""
 IN_PIXELS, OWN_SYSTEM = -1, 100_000
-"""Numbers of coordinate systems: none on earth, and the image's own where it has no code in numbers."""
+"""Numbers of coordinate systems: pixels, and the image's own system if that has no numeric code."""
 POLYGON, MULTI_POLYGON = 3, 6
-"""Of well-known binary (OGC 06-103r4, 8.2)."""
+"""Types of well-known binary (OGC 06-103r4, 8.2)."""
 HEADER = 40
 """Bytes before the well-known binary."""
 WGS_84 = (
@@ -43,7 +43,7 @@ SYSTEMS = (
     ("Undefined geographic SRS", 0, "NONE", 0, "undefined"),
     ("WGS 84", 4326, "EPSG", 4326, WGS_84),
 )
-"""What every GeoPackage lists."""
+"""The systems that every GeoPackage must list."""
 TABLES = """
 CREATE TABLE gpkg_spatial_ref_sys (srs_name TEXT NOT NULL, srs_id INTEGER PRIMARY KEY, organization TEXT NOT NULL,
   organization_coordsys_id INTEGER NOT NULL, definition TEXT NOT NULL, description TEXT);
@@ -76,7 +76,8 @@ CREATE TRIGGER {index}_update4 AFTER UPDATE ON {layer}
   WHEN OLD.fid != NEW.fid AND (NEW.geom IS NULL OR ST_IsEmpty(NEW.geom)) BEGIN {delete} END;
 CREATE TRIGGER {index}_delete AFTER DELETE ON {layer} WHEN OLD.geom NOT NULL BEGIN {delete} END;
 """
-"""What keeps the spatial index right when another program, which has these functions, edits the layer (clause F.3)."""
+"""Triggers that keep the spatial index up to date when another program, which has these functions, edits the layer
+(clause F.3)."""
 INSERT = (
     "INSERT OR REPLACE INTO {index} VALUES "
     "(NEW.fid, ST_MinX(NEW.geom), ST_MaxX(NEW.geom), ST_MinY(NEW.geom), ST_MaxY(NEW.geom));"
@@ -86,9 +87,8 @@ FEATURE = 'INSERT INTO {layer} (geom, "class", id, score, area, image) VALUES (?
 
 
 class GeoPackage(Features):
-    """A GeoPackage with one layer, in the coordinates of `PlaceOnEarth.in_system`, without a place in pixels, y down.
-
-    layer: a word that names it. image: what is written beside each feature as the file that it was seen in.
+    """A GeoPackage with one layer, in the coordinates of `PlaceOnEarth.in_system`; without a place, in pixels, y down.
+    layer: its name, one word. image: the file name that is written with each feature.
     """
 
     def __init__(self, path: Path, place: PlaceOnEarth | None, layer: str, image: str) -> None:
@@ -124,7 +124,7 @@ class GeoPackage(Features):
         self._insert(_geometry([(count, itertools.chain([outer], rings))]), outer, properties)
 
     def _insert(self, geometry: bytearray, outer: npt.NDArray[np.float64], properties: dict[str, Any]) -> None:
-        """Write a feature of this well-known binary, whose extent is that of the corners `outer`."""
+        """Write a feature from its well-known binary; its extent is that of the corners `outer`."""
         low, high = outer.min(axis=0), outer.max(axis=0)
         # Flags 3: little-endian, followed by the least and largest x and y.
         struct.pack_into("<2sBBi4d", geometry, 0, b"GP", 0, 3, self._system, low[0], high[0], low[1], high[1])
@@ -165,7 +165,7 @@ def _triggers(layer: str) -> str:
 
 
 def _system_of(place: PlaceOnEarth | None) -> tuple[str, int, str, int, str]:
-    """Return the row of `gpkg_spatial_ref_sys` that a place's coordinates are in."""
+    """Return the row of `gpkg_spatial_ref_sys` for the coordinate system of a place."""
     system = None if place is None else place.system
     if place is None or system is None:
         return SYSTEMS[0]
@@ -177,7 +177,8 @@ def _system_of(place: PlaceOnEarth | None) -> tuple[str, int, str, int, str]:
 
 
 def _geometry(polygons: list[tuple[int, Iterator[npt.NDArray[np.float64]]]]) -> bytearray:
-    """Return polygons, each as the number of its rings and these, in well-known binary, after room for a header."""
+    """Return polygons in well-known binary, after space for a header. Each is given as the number of its rings, and the
+    rings."""
     content = bytearray(HEADER)
     content += struct.pack("<BII", 1, MULTI_POLYGON, len(polygons))
     for count, rings in polygons:
@@ -189,5 +190,5 @@ def _geometry(polygons: list[tuple[int, Iterator[npt.NDArray[np.float64]]]]) -> 
 
 
 def _text(text: str) -> str:
-    """Return a text as UTF-8 can have it: of a file name that is none, the bytes become question marks."""
+    """Return a text that can be encoded in UTF-8: bytes of a file name that are not UTF-8 become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")

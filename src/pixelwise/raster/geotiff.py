@@ -1,4 +1,5 @@
-"""GeoTIFFs of any size, written some rows at a time: tiled, packed, with overviews, whole or not at all."""
+"""GeoTIFFs of any size, written some rows at a time: tiled, compressed, with overviews. They appear whole or not at
+all."""
 
 from __future__ import annotations
 
@@ -18,18 +19,18 @@ from pixelwise.raster.place import PlaceOnEarth
 
 UInt8 = npt.NDArray[np.uint8]
 BLOCK = 512
-"""Side of the tiles that are written."""
+"""Side of the written tiles, in pixels."""
 RowsOf = Callable[[slice], npt.NDArray[Any]]
 """Returns some rows of all bands, (bands, rows, width)."""
 
 
 @dataclass(frozen=True)
 class RasterProfile:
-    """What a GeoTIFF's pixels are.
+    """The properties of a GeoTIFF's pixels.
 
-    shape: (bands, height, width). dtype: of their values, in numpy's words. place: where they lie, if that is known.
-    nodata: the value that stands for no data. palette: the colours of a band's values, uint8 (n, 3). smooth: whether
-    overviews hold the mean of their pixels, not the value that most have.
+    shape: (bands, height, width). dtype: the numpy dtype of the values. place: the place on earth, if known. nodata:
+    the value that means no data. palette: the colours of a band's values, uint8 (n, 3). smooth: whether overviews have
+    the mean of their pixels, instead of the most frequent value.
     """
 
     shape: tuple[int, int, int]
@@ -41,9 +42,8 @@ class RasterProfile:
 
 
 def write_geotiff(path: Path, rows_of: RowsOf, profile: RasterProfile) -> None:
-    """Write bands, which are asked for `BLOCK` rows at a time.
-
-    Raises `OutputError` where the disk does not take it, and what `rows_of` raises.
+    """Write bands, requested `BLOCK` rows at a time. Raises `OutputError` if the file cannot be written, and what
+    `rows_of` raises.
     """
     import rasterio
     from rasterio.enums import Resampling

@@ -1,4 +1,4 @@
-"""Image files in and out, through Pillow: photos as viewers show them, masks as they are stored."""
+"""Reading and writing image files through Pillow: photos as viewers show them, masks as they are stored."""
 
 from __future__ import annotations
 
@@ -32,24 +32,25 @@ IMAGE_ENDINGS = (
     *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm"),
     *(".tga", ".tif", ".tiff", ".webp"),
 )
-"""Of files that are taken for images, in lower case."""
+"""Endings of image files, in lower case."""
 
 JPEG_START = b"\xff\xd8\xff"
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_GRAY_ALPHA = 4
 ANIMATED_STARTS = (b"GIF8", PNG_START, b"RIFF")
-"""What files begin with that may hold an animation: GIF, PNG, WebP."""
+"""The first bytes of files that may hold an animation: GIF, PNG, WebP."""
 _TURNED = (5, 6, 7, 8)
 """EXIF orientations that swap height and width."""
 
 
 def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
-    """Return the image as viewers show it: uint8 (height, width, 3) RGB, EXIF rotation applied, transparency dropped.
+    """Return the image as viewers show it, uint8 (height, width, 3) RGB. The EXIF rotation is applied, and transparency
+    is dropped.
 
-    Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Deeper values than 8 bits are spread
-    over 0..255 by `value_range`, without one by what the file itself suggests (see `depth.estimate_range`). Of several
-    pages or frames the first counts; each has a path of its own (see `stack`). Raises `ImageError` for a file
-    that is missing, no image, damaged or truncated, or has more pixels than are read whole (see `limits`).
+    Gray, palette, 1-bit, inverted ("minimum is white") and CMYK images become RGB. Values of more than 8 bits are
+    spread over 0..255 by `value_range`, by default by a range estimated from the file (see `depth.estimate_range`). Of
+    several pages or frames the first is read; the others have paths of their own (see `stack`). Raises `ImageError` for
+    a file that is missing, no image, damaged or truncated, or too large to be read whole (see `limits`).
     """
     from pixelwise.raster.depth import range_of  # which reads images through this module
     from pixelwise.raster.reader import open_reader
@@ -60,17 +61,17 @@ def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8:
 
 
 def read_values(path: Path) -> Values:
-    """Return the values that a mask file stores, rotated as its EXIF says.
+    """Return the values that a mask file stores, rotated by its EXIF orientation.
 
-    Gray and palette files give (height, width): uint8, the palette's indices for palette files, 0 and 255 for 1-bit
-    ones, and a GIF's grays; uint16 or int32 where they are deeper. Anything else gives uint8 (height, width, 3) RGB.
-    Transparency is dropped. Raises `ImageError` as `read_image` does.
+    For gray and palette files the result is (height, width): uint8 with the indices of a palette, 0 and 255 of a 1-bit
+    file, or the grays of a GIF; uint16 or int32 for deeper files. For all other files it is uint8 (height, width, 3)
+    RGB. Transparency is dropped. Raises `ImageError` as `read_image` does.
     """
     return read_values_and_palette(path)[0]
 
 
 def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
-    """Return what `read_values` does and, of a palette file, its colours, uint8 (n, 3); `None` of any other."""
+    """Return the values of `read_values` and, for a palette file, its colours, uint8 (n, 3), otherwise `None`."""
     try:
         image = _load(path)
     except ImageError:
@@ -83,7 +84,7 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
         raise ImageError(path, "floating-point pixels", "8- or 16-bit pixels", remedy)
     if image.mode == "1":
         return _array(image, "L"), None
-    if image.mode == "P" and image.format == "GIF":  # whose writers number colours anew in every file
+    if image.mode == "P" and image.format == "GIF":  # whose writers number colours differently in every file
         rgb = _array(image, "RGB")
         if all((rgb[rows] == rgb[rows, :, :1]).all() for rows in rows_of(rgb.shape)):
             return rgb[..., 0].copy(), None
@@ -102,10 +103,8 @@ def read_values_and_palette(path: Path) -> tuple[Values, UInt8 | None]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return (height, width) as `read_image` would, from the header alone.
-
-    EXIF data that follows the pixels, as PNG allows, is not looked for. Raises `ImageError` for a file that is
-    missing, no image, or too large.
+    """Return the (height, width) of the image that `read_image` returns, from the header only. EXIF data after the
+    pixels, which PNG allows, is not used. Raises `ImageError` for a file that is missing, no image, or too large.
     """
     page = tiff_page(path)
     if page is not None:
@@ -114,13 +113,13 @@ def image_size(path: Path) -> tuple[int, int]:
         return page.size
     with _open(path) as image:
         width, height = image.size
-        if image.format == "TIFF":  # Pillow has turned it already
+        if image.format == "TIFF":  # Pillow has rotated it already
             return height, width
         return (width, height) if _orientation(image) in _TURNED else (height, width)
 
 
 def pixels_in(path: Path) -> int:
-    """Return how many pixels a file states to have; 0 where its header cannot be read."""
+    """Return the number of pixels that a file states; 0 if its header cannot be read."""
     try:
         height, width = image_size(path)
     except ImageError:
@@ -129,13 +128,13 @@ def pixels_in(path: Path) -> int:
 
 
 def image_mode(path: Path) -> str:
-    """Return what Pillow calls the kind of an image's pixels, from its header. Raises as `image_size`."""
+    """Return Pillow's mode of an image, from its header. Raises as `image_size`."""
     with _open(path) as image:
         return str(image.mode)
 
 
 def orientation_of(path: Path) -> int:
-    """Return the EXIF orientation of an image, 1..8, from its header; 1 where it says none. Raises as `image_size`."""
+    """Return the EXIF orientation of an image, 1..8, from its header; 1 if it states none. Raises as `image_size`."""
     page = tiff_page(path)
     if page is not None:
         return page.orientation
@@ -147,7 +146,7 @@ def orientation_of(path: Path) -> int:
 
 
 def _orientation(image: Image.Image) -> int:
-    # The base class's method: PNG's own decodes the whole image first.
+    # The method of the base class; PNG's decodes the whole image first.
     return int(Image.Image.getexif(image).get(ExifTags.Base.Orientation) or 1)
 
 
@@ -161,9 +160,8 @@ def page_count(path: Path) -> int:
 
 
 def frame_count(path: Path) -> int:
-    """Return how many frames an animated GIF, PNG or WebP has; 1 of any other file, and of one that is damaged.
-
-    What a camera stores behind the picture in a JPEG (MPO), a preview or another view, is no frame.
+    """Return how many frames an animated GIF, PNG or WebP has; 1 for any other file, and for a damaged one. Further
+    pictures that cameras store in a JPEG (MPO), such as previews, do not count.
     """
     try:
         with open_regular(path) as file:
@@ -176,26 +174,24 @@ def frame_count(path: Path) -> int:
 
 
 def tiff_page(path: Path) -> Page | None:
-    """Return what the header of a TIFF, or of a page of one, says; `None` for another file or a damaged one."""
+    """Return the header of a TIFF, or of a page of one; `None` for another file or a damaged one."""
     file, number = split_page(path)
     return read_page(file, number) if file.suffix.lower() in STACK_ENDINGS else None
 
 
 def is_jpeg(path: Path) -> bool:
-    """Return whether the file starts as JPEG files do, whatever its name; `False` where it cannot be read."""
+    """Return whether the file starts like a JPEG file, whatever its name; `False` if it cannot be read."""
     try:
         with open_regular(path) as file:
             return file.read(3) == JPEG_START
-    except (OSError, ValueError):  # no such file, or a name that none can have
+    except (OSError, ValueError):  # no such file, or an impossible name
         return False
 
 
 def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 | None = None) -> None:
-    """Write a PNG, whole or not at all.
-
-    array: uint8 (height, width) gray, or indices into `palette`, uint8 (n, 3) with n <= 256, where that is given;
-    uint8 (height, width, 3) RGB; or uint16 (height, width), 16-bit gray. Raises `ShapeError` for any other array and
-    `OutputError` where the disk does not take it.
+    """Write a PNG, whole or not at all. array: uint8 (height, width), gray, or indices into `palette`, uint8 (n, 3)
+    with n <= 256; uint8 (height, width, 3), RGB; or uint16 (height, width), 16-bit gray. Raises `ShapeError` for any
+    other array, and `OutputError` if the file cannot be written.
     """
     kind = (array.dtype.name, array.shape[2:])
     gray = kind == ("uint8", ())
@@ -208,7 +204,7 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
     image = Image.fromarray(array)
     if palette is not None:
         image.putpalette(palette.astype(np.uint8).tobytes())
-    # Label maps are runs of one value: looking for nothing else takes a sixth of the time, for smaller files.
+    # Label maps consist of runs of one value. Encoding only runs takes a sixth of the time, and makes smaller files.
     packing = {"compress_type": zlib.Z_RLE} if gray else {}
     with write_atomically(path) as temporary:
         image.save(temporary, format="PNG", **packing)
@@ -216,9 +212,8 @@ def write_png(path: Path, array: UInt8 | npt.NDArray[np.uint16], palette: UInt8 
 
 def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]) -> None:
     """Write int32 (height, width) as a TIFF of 32 bits a pixel, or uint16 (pages, height, width) as one of 16 bits,
-    packed, whole or not at all.
-
-    Raises `ShapeError` for any other array and `OutputError` where the disk does not take it.
+    compressed, whole or not at all. Raises `ShapeError` for any other array, and `OutputError` if the file cannot be
+    written.
     """
     if (array.dtype.name, array.ndim) not in (("int32", 2), ("uint16", 3)) or 0 in array.shape:
         expected = "int32 (height, width) or uint16 (pages, height, width)"
@@ -230,12 +225,12 @@ def write_tiff(path: Path, array: npt.NDArray[np.int32] | npt.NDArray[np.uint16]
 
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
-    """Yield the image, its header read; whatever Pillow raises while it is used becomes `ImageError`."""
+    """Yield the image with its header read; Pillow's errors during its use become `ImageError`."""
     file, page = split_page(path)
     try:
         with open_pillow(file, path) as image:
             if page:
-                if image.format != "TIFF":  # whose pages have sizes of their own; a frame is decoded on the way to it
+                if image.format != "TIFF":  # pages have sizes of their own; frames are decoded by seeking to them
                     require_moderate(path, image.width * image.height)
                 image.seek(page)
             require_moderate(path, image.width * image.height)
@@ -257,7 +252,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     except MemoryError as error:
         remedy = "Close other programs, scale the image down, or leave it out."
         raise ImageError(path, "an image that does not fit into the memory", "one that does", remedy) from error
-    except Exception as error:  # damaged files make Pillow's readers raise nearly anything
+    except Exception as error:  # for damaged files Pillow's readers raise errors of many kinds
         found = f"a damaged or truncated image ({error})"
         raise ImageError(path, found, "a complete image", "Copy or export it again, or leave it out.") from error
 
@@ -270,14 +265,13 @@ def _load(path: Path) -> Image.Image:
 
 
 def decode(path: Path, page: Page | None) -> Values:
-    """Return what Pillow reads of a file, (height, width, 1) of a gray image, else (height, width, 3), as it is stored.
-
-    `page` is what the header of a TIFF says. Raises `ImageError` as `read_image` does.
+    """Return the stored values that Pillow reads, (height, width, 1) for a gray image, else (height, width, 3). `page`
+    is the header of a TIFF. Raises `ImageError` as `read_image` does.
     """
     image = _load(path)
     if image.mode in ("L", "LA", "La", "RGB", "RGBA", "RGBX", "RGBa") and _bits(path, page) == 16:
         high = _array(image, dtype=np.uint16)
-        del image  # before the file is decoded once more
+        del image  # before the file is decoded again
         return _sixteen_bits(path, high)
     if image.mode.startswith("I") or image.mode == "F":
         values = _array(image)[..., None]
@@ -291,10 +285,9 @@ def decode(path: Path, page: Page | None) -> Values:
 
 
 def _array(image: Image.Image, mode: str | None = None, dtype: type[np.generic] | None = None) -> Values:
-    """Return the pixels of a loaded image, converted to another mode and type or not, (height, width), or (height,
-    width, 3) of red, green and blue; transparency is dropped, with its own channel too.
-
-    It is done some rows at a time: Pillow and numpy would hold three copies of the whole image.
+    """Return the pixels of a loaded image, optionally converted to another mode and dtype, (height, width), or (height,
+    width, 3) for RGB; an alpha channel is dropped. This is done some rows at a time, since Pillow and numpy would hold
+    three copies of the whole image.
     """
     values: Values | None = None
     for rows, strip in _strips(image, mode):
@@ -314,7 +307,7 @@ def _strips(image: Image.Image, mode: str | None = None) -> Iterator[tuple[slice
 
 
 def _bits(path: Path, page: Page | None) -> int:
-    """Return how many bits a channel has, where Pillow may hand out fewer: in TIFF and PNG; else 8."""
+    """Return the bits of a channel in TIFF and PNG, of which Pillow may return fewer; 8 for other formats."""
     if page is not None:
         return page.bits
     with open_regular(split_page(path)[0]) as file:
@@ -323,10 +316,10 @@ def _bits(path: Path, page: Page | None) -> int:
 
 
 def _sixteen_bits(path: Path, values: Values) -> Values:
-    """Return 16-bit values, (height, width, 1 or 3), of which Pillow hands out the high bytes, `values`, uint16.
+    """Return 16-bit values, (height, width, 1 or 3), of which Pillow returned only the high bytes, `values`, uint16.
 
-    Read as if the bytes stood in the other order, the low ones come. A PNG of gray and transparency is read as one of
-    red, green, blue and transparency of 8 bits, which has the same bytes.
+    When the file is read with the byte order reversed, Pillow returns the low bytes. A PNG of gray and alpha is read as
+    8-bit red, green, blue and alpha, which have the same bytes.
     """
     with open_regular(split_page(path)[0]) as file:
         head = file.read(26)
@@ -363,7 +356,8 @@ def _gray_and_alpha(path: Path) -> Values:
 
 
 def _values_by_gdal(path: Path) -> Values | None:
-    """Return what a TIFF that Pillow does not read stores; `None` where GDAL does not read it either, or floats."""
+    """Return the stored values of a TIFF that Pillow does not read; `None` if GDAL does not read it either, or if they
+    are floats."""
     page = tiff_page(path)
     if page is None or not page.is_plain or not has_rasterio():
         return None

@@ -1,7 +1,9 @@
-"""How large an image may be, from its header, before a pixel is decoded; and how much is in memory at a time.
+"""Limits on the size of an image, checked on its header before a pixel is decoded, and on the pixels in memory at a
+time.
 
-A header of some bytes can promise any size, and formats that pack well deliver it: memory follows what is asked for,
-not what lies on the disk. Images that are read in parts (TIFF and Zarr in `predict`) are bound by their largest part.
+A header of some bytes can state any size, and strong compression can deliver it: the memory depends on the stated size,
+not on the size of the file. For images that are read in parts (TIFF and Zarr in `predict`) the limit applies to the
+largest part.
 """
 
 from __future__ import annotations
@@ -23,17 +25,17 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 VARIABLE = "PIXELWISE_MAX_PIXELS"
-"""The environment variable that moves the limit."""
+"""The environment variable that sets the limit."""
 DEFAULT = 2**28
 """16,384 x 16,384: above the 200 megapixels of the largest cameras, and read in less than 2 GB."""
 UNCOMPRESSED = 1
 MOST_PACKED = {5: 2048, 7: 4096, 8: 2048, 32773: 128, 32946: 2048}
-"""By TIFF's compression (LZW, JPEG, Deflate, PackBits, Deflate) the bytes of pixels that one byte can hold at most,
-with room to spare. Others know no bound."""
+"""By TIFF's compression (LZW, JPEG, Deflate, PackBits, Deflate): an upper bound of the bytes of pixels per stored byte.
+Other compressions have no bound."""
 
 
 def max_pixels() -> int:
-    """Return how many pixels an image, or a part of one that is read in parts, may have. Raises `OptionError` for a
+    """Return the most pixels of an image, or of a part of an image that is read in parts. Raises `OptionError` for a
     value of `PIXELWISE_MAX_PIXELS` that is no number."""
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
@@ -45,14 +47,14 @@ def max_pixels() -> int:
 
 
 def require_moderate(path: Path, pixels: int, bits: int = 24) -> None:
-    """Raise `ImageError` for an image of too many pixels to be read whole. Pixels of more than 32 `bits` count in
+    """Raise `ImageError` for an image with too many pixels to be read whole. Pixels of more than 32 `bits` count in
     proportion."""
     if pixels * max(1, bits // 32) > max_pixels():
         raise size_error(path, f"{pixels:,} pixels" + (f" of {bits} bits" if bits >= 64 else ""))
 
 
 def size_error(path: Path, problem_text: str) -> ImageError:
-    """Return the error of an image that is too large to be read whole."""
+    """Return the error for an image that is too large to be read whole."""
     remedy = f"Cut the image into parts or scale it down, or set {VARIABLE} if the machine has the memory."
     return ImageError(path, problem_text, f"at most {max_pixels():,} pixels of 32 bits", remedy)
 
@@ -82,7 +84,8 @@ def require_whole_index(path: Path) -> None:
 
 
 def require_part(path: Path, shape: tuple[int, int], bits: int) -> None:
-    """Raise `ImageError` for a part (a strip, tile or chunk) of too many pixels of `bits` bits: it is read whole."""
+    """Raise `ImageError` for a part (a strip, tile or chunk) with too many pixels of `bits` bits, since parts are read
+    whole."""
     if shape[0] * shape[1] * max(1, bits // 32) > max_pixels():
         found = f"strips or tiles of {shape[0]:,} x {shape[1]:,} pixels of {bits} bits"
         remedy = f"Store it in smaller tiles (gdal_translate -co TILED=YES), or set {VARIABLE}."
@@ -90,13 +93,13 @@ def require_part(path: Path, shape: tuple[int, int], bits: int) -> None:
 
 
 def require_parts(path: Path, file: DatasetReader) -> None:
-    """Raise `ImageError` where one of the blocks in which GDAL reads an open file is too large."""
+    """Raise `ImageError` if one of the blocks in which GDAL reads an open file is too large."""
     for (rows, columns), dtype in set(zip(file.block_shapes, file.dtypes, strict=True)):
         require_part(path, (rows, columns), type_bits(dtype))
 
 
 def require_width(path: Path, width: int, rows: int) -> None:
-    """Raise `ImageError` for an image that is read in parts, where `rows` rows together have too many pixels."""
+    """Raise `ImageError` for an image that is read in parts, if `rows` rows together have too many pixels."""
     if width * rows > max_pixels():
         found = f"{width:,} columns, of which {rows:,} rows are worked on at a time"
         remedy = f"Cut the image into parts (gdal_translate -srcwin), or set {VARIABLE} if the machine has the memory."
@@ -109,7 +112,7 @@ def type_bits(dtype: str) -> int:
 
 
 class PixelBudget:
-    """Lets threads work on images at a time that have no more than `max_pixels` together, a larger one alone."""
+    """Limits the images that threads work on at a time to `max_pixels` together; a larger image is worked on alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -117,7 +120,7 @@ class PixelBudget:
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for `pixels` pixels, and keep it meanwhile."""
+        """Wait until there is room for `pixels` pixels, and reserve it within the context."""
         most = max_pixels()
         with self._changed:
             self._changed.wait_for(lambda: not self._held or self._held + pixels <= most)

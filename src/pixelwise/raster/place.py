@@ -1,4 +1,5 @@
-"""Where on earth an image lies, in any way that GDAL knows: transform, control points, world files, `.aux.xml`."""
+"""The place of an image on earth, in any form that GDAL supports: transform, control points, world files,
+`.aux.xml`."""
 
 from __future__ import annotations
 
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     from rasterio.rpc import RPC
 
 LONGITUDE_LATITUDE = "OGC:CRS84"
-"""What GeoJSON is in unless it says otherwise (RFC 7946)."""
+"""GeoJSON's default coordinate system (RFC 7946)."""
 
 
 @dataclass(frozen=True)
 class PlaceOnEarth:
-    """A coordinate system and what leads to it from (x, y) in pixels from the image's top left corner: a transform,
+    """A coordinate system, and the mapping to it from (x, y) in pixels from the image's top left corner: a transform,
     else control points, else `rpcs`, a camera's polynomials."""
 
     crs: CRS | None
@@ -40,19 +41,19 @@ class PlaceOnEarth:
     rpcs: RPC | None = None
 
     def profile(self) -> dict[str, Any]:
-        """Return the place in rasterio's words, for a file to write, which `add_to` completes."""
+        """Return rasterio's keywords of the place for a file to write; `add_to` completes it."""
         return {} if self.transform is None else {"crs": self.crs, "transform": self.transform}
 
     def add_to(self, file: DatasetWriter) -> None:
-        """Give a file that was opened with `profile` the control points or polynomials."""
+        """Add the control points or polynomials to a file that was opened with `profile`."""
         if self.points:
             file.gcps = (list(self.points), self.crs)
         if self.rpcs is not None:
             file.rpcs = self.rpcs
 
     def turn(self, orientation: int, size: tuple[int, int]) -> PlaceOnEarth:
-        """Return the place of an image that is looked at in another orientation than it is stored in; `size` is the
-        (height, width) that it then has."""
+        """Return the place of an image that is shown in another orientation than it is stored in; `size` is its
+        (height, width) as shown."""
         from affine import Affine
 
         if orientation == 1:
@@ -70,8 +71,8 @@ class PlaceOnEarth:
         return replace(self, transform=transform, points=tuple(points), rpcs=None)
 
     def to_earth(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2): in the coordinate system where that has a
-        code, else in longitude and latitude; of a place without a system in the transform's own units.
+        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2): in the coordinate system if that has a code,
+        else in longitude and latitude; without a system, in the units of the transform.
         """
         from rasterio.warp import transform as reprojected
 
@@ -82,8 +83,8 @@ class PlaceOnEarth:
         return placed.astype(np.float64)
 
     def in_system(self, xy: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2), in `system` as it is, without one in the
-        transform's own units; in pixels where a camera's polynomials are all that is known.
+        """Return places (x, y) of points (x, y) in pixels, float64 (n, 2), in `system`; without a system, in the units
+        of the transform; in pixels if only a camera's polynomials are known.
         """
         from rasterio.transform import GCPTransformer
 
@@ -98,7 +99,7 @@ class PlaceOnEarth:
         return np.stack([x, y], axis=1).astype(np.float64)
 
     def geojson_member(self) -> dict[str, Any]:
-        """Return the member `crs` of a GeoJSON file in the coordinates of `to_earth`; nothing where it needs none."""
+        """Return the member `crs` of a GeoJSON file in the coordinates of `to_earth`; nothing if it needs none."""
         if self.code is not None:
             return {"crs": {"type": "name", "properties": {"name": f"urn:ogc:def:crs:{self.code}"}}}
         if self.system and not self._is_on_earth:
@@ -106,7 +107,8 @@ class PlaceOnEarth:
         return {}
 
     def remark(self) -> str | None:
-        """Return what a reader of GeoJSON must know of its coordinates, in a sentence; `None` where all is said."""
+        """Return a sentence on the coordinates that a reader of the GeoJSON must know; `None` if the file states
+        them."""
         if self.transform is None and not self.points:
             return "its place is known by a camera's polynomials (RPC) alone; coordinates are in pixels"
         if not self.crs:
@@ -117,12 +119,12 @@ class PlaceOnEarth:
 
     @property
     def system(self) -> CRS | None:
-        """The coordinate system of `in_system`; `None` where there is none, or the coordinates are in pixels."""
+        """The coordinate system of `in_system`; `None` if there is none, or if the coordinates are in pixels."""
         return self.crs or None if self.transform is not None or self.points else None
 
     @property
     def code(self) -> str | None:
-        """The code of `system`, as in "EPSG::25832"."""
+        """The code of `system`, such as "EPSG::25832"."""
         authority = self.system.to_authority() if self.system else None
         return "::".join(authority) if authority else None
 
@@ -132,7 +134,7 @@ class PlaceOnEarth:
 
 
 def place_of(path: Path) -> PlaceOnEarth | None:
-    """Return where an image lies; `None` where nothing says so, the file cannot be read, or rasterio is missing."""
+    """Return the place of an image; `None` if it is unknown, if the file cannot be read, or if rasterio is missing."""
     if not has_rasterio() or not (may_be_placed(path) or has_world_file(path)):
         return None
     file, number = split_page(path)
@@ -145,11 +147,11 @@ def place_of(path: Path) -> PlaceOnEarth | None:
             size = (source.width, source.height) if orientation > 4 else (source.height, source.width)
             return place.turn(orientation, size)
     except ImageError:
-        return None  # what reads images tells what is wrong
+        return None  # the reader of the image reports the problem
 
 
 def place_in(file: DatasetReader) -> PlaceOnEarth | None:
-    """Return what an open file says of its place as it is stored."""
+    """Return the place of an open file, for its stored orientation."""
     points, system = file.gcps
     if not file.transform.is_identity:
         return PlaceOnEarth(file.crs, file.transform)
@@ -161,9 +163,8 @@ def place_in(file: DatasetReader) -> PlaceOnEarth | None:
 
 
 def _are_solvable(points: Sequence[GroundControlPoint]) -> bool:
-    """Return whether a polynomial goes through control points as GDAL fits one: of order 1, or 2 from six points on.
-
-    It does not for fewer than three, for points on a line, and for numbers that are none.
+    """Return whether GDAL can fit a polynomial to control points: of order 1, or of order 2 from six points on. It
+    cannot for fewer than three points, for points on a line, and for NaN.
     """
     numbers = np.array([(point.col, point.row, point.x, point.y) for point in points], np.float64)
     if not np.isfinite(numbers).all():
@@ -175,13 +176,15 @@ def _are_solvable(points: Sequence[GroundControlPoint]) -> bool:
 
 
 def may_be_placed(path: Path) -> bool:
-    """Return whether a file is of a kind that may hold a place itself."""
+    """Return whether a file has a format that can contain a place."""
     return is_zarr(path) or split_page(path)[0].suffix.lower() in STACK_ENDINGS
 
 
 def has_world_file(path: Path) -> bool:
-    """Return whether a file that says where it lies may stand beside an image: a world file or `.aux.xml`."""
-    return any(os.path.isfile(companion) for companion in _companions(path))  # whose names may be too long to ask for
+    """Return whether a file with its place, a world file or `.aux.xml`, may exist beside an image."""
+    return any(
+        os.path.isfile(companion) for companion in _companions(path)
+    )  # their names may be too long for the file system
 
 
 def _companions(path: Path) -> Iterator[Path]:

@@ -1,9 +1,9 @@
-"""The one reader of images: it decides what pixels a file has, whole or in parts, for every command.
+"""The reader of images, whole or in parts, that all commands use.
 
-TIFFs and Zarrs are read through GDAL where rasterio is installed, so that any part of them can be; everything else, and
-the TIFFs that GDAL would show otherwise (CMYK, Lab), through Pillow. Values come as they are stored and mean what the
-file says: palettes are looked up, "minimum is white" is inverted, bits become 0 and 255, the orientation is applied,
-transparency is dropped.
+With rasterio, TIFFs and Zarrs are read through GDAL, so that any part of them can be read. Everything else, and TIFFs
+that GDAL would show differently (CMYK, Lab), is read through Pillow. Values keep their stored depth and are interpreted
+as the file states: palettes are looked up, "minimum is white" is inverted, single bits become 0 and 255, the
+orientation is applied, and transparency is dropped.
 """
 
 from __future__ import annotations
@@ -29,17 +29,16 @@ from pixelwise.raster.zarr import is_zarr
 Values = npt.NDArray[Any]
 Place = tuple[slice, slice]
 COLORS = 4
-"""Bands that a picture has at most: red, green, blue, and transparency."""
+"""The most bands of a picture: red, green, blue, and transparency."""
 WHOLE_SAMPLE = 2**22
-"""Pixels up to which all of an image are sampled to find out which values occur."""
+"""Of images of at most this many pixels, all pixels are sampled to measure which values occur."""
 SAMPLES, SAMPLE_SIDE = 8, 128
-"""Of a larger image: the number of squares that are sampled, down and across, and their side."""
+"""For a larger image: the number of sampled squares, down and across, and their side in pixels."""
 
 
 class ImageReader(ABC):
-    """An image file whose parts are read when they are asked for.
-
-    shape: (height, width) as the image is looked at. channels: 1 for gray, 3 for red, green and blue.
+    """An image file whose parts are read on demand. shape: (height, width) of the image as shown. channels: 1 for gray,
+    3 for red, green and blue.
     """
 
     path: Path
@@ -47,35 +46,36 @@ class ImageReader(ABC):
     is_deep: bool
     """Whether values have more than 8 bits."""
     bits = 24
-    """How many bits a pixel takes, at least."""
+    """The bits of a pixel, at least."""
     has_more_bands = False
-    """Whether the file has bands that are not read (see `open_reader`)."""
+    """Whether the file has further bands that are not read (see `open_reader`)."""
     block: tuple[int, int] | None = None
-    """(height, width) of the parts that the file is decoded in; `None` where it is decoded whole."""
+    """(height, width) of the parts in which the file is decoded; `None` if it is decoded whole."""
     has_overviews = False
-    """Whether the file holds smaller pictures of itself, which `read_every` uses."""
+    """Whether the file has overviews, which `read_every` uses."""
 
     @abstractmethod
     def read(self, place: Place) -> Values:
-        """Return rows and columns, (height, width, 1) of a gray image, else (height, width, 3), in the stored type."""
+        """Return some rows and columns, (height, width, 1) for a gray image, else (height, width, 3), in the stored
+        dtype."""
 
     def read_every(self, place: Place, step: int) -> Values:
-        """Return every `step`-th row and column of a place, ceil(side / step) of them, as `read` does: for a picture
-        that is smaller, much faster than all pixels where the file allows it."""
+        """Return every `step`-th row and column of a place, ceil(side / step) of them, in the form of `read`. For a
+        reduced picture this is much faster than reading all pixels, if the file allows it."""
         return self.read(place)[::step, ::step]
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
-        """Return where the file says that it has no data, boolean (height, width)."""
+        """Return where the file has no data, boolean (height, width)."""
         return np.zeros([len(range(side)[span]) for side, span in zip(self.shape, place, strict=True)], np.bool_)
 
     def read_whole(self) -> Values:
-        """Return the whole image as `read` does. Raises `ImageError` for one that is too large."""
+        """Return the whole image in the form of `read`. Raises `ImageError` if it is too large."""
         require_moderate(self.path, self.shape[0] * self.shape[1], self.bits)
         return self.read((slice(0, self.shape[0]), slice(0, self.shape[1])))
 
     def sample(self) -> Values:
-        """Return values that occur, (n, channels): of a large image those of squares spread over it. Values that the
-        file calls no data, and what is no number, are left out.
+        """Return sampled values, (n, channels); of a large image those of squares spread over it. NaN and the file's
+        no-data values are left out.
         """
         parts = []
         for place in sample_places(self.shape):
@@ -87,7 +87,7 @@ class ImageReader(ABC):
         return np.concatenate(parts)
 
     def close(self) -> None:  # noqa: B027 - not every reader holds a file open
-        """Let go of the file."""
+        """Close the file."""
 
     def __enter__(self) -> ImageReader:
         return self
@@ -99,8 +99,8 @@ class ImageReader(ABC):
 
 
 def sample_places(shape: tuple[int, int]) -> list[Place]:
-    """Return where to look to find out which values occur in an image of `shape` (height, width): the whole of it, of a
-    large one squares spread over it.
+    """Return the places to sample in an image of `shape` (height, width): the whole image, or in a large one squares
+    spread over it.
     """
     height, width = shape
     if height * width <= WHOLE_SAMPLE:
@@ -119,9 +119,9 @@ def _spread(side: int) -> list[int]:
 def open_reader(path: Path, *, first_bands: bool = False) -> ImageReader:
     """Open an image file, a page of a TIFF (see `stack`), or a Zarr.
 
-    first_bands: of more than 4 bands the first three are read, as red, green and blue; without it they are no picture.
-    Raises `ImageError` for one that cannot be read, or whose bands are no picture, and `MissingDependencyError` for a
-    Zarr without rasterio.
+    first_bands: of more than 4 bands read the first three, as red, green and blue; otherwise more than 4 bands are an
+    error. Raises `ImageError` for a file that cannot be read, or whose bands are no picture, and
+    `MissingDependencyError` for a Zarr without rasterio.
     """
     if is_zarr(path):
         require_rasterio(str(path))
@@ -141,7 +141,7 @@ def open_reader(path: Path, *, first_bands: bool = False) -> ImageReader:
 
 
 class PillowReader(ImageReader):
-    """A file that Pillow decodes, whole."""
+    """A file that Pillow decodes whole."""
 
     def __init__(self, path: Path, page: Page | None) -> None:
         self.path = path
@@ -179,7 +179,7 @@ class GdalReader(ImageReader):
         self.has_overviews = bool(self.file.overviews(1))
 
     def _picture(self) -> list[int]:
-        """Return the bands to read; raise `ImageError` where they are no picture."""
+        """Return the bands to read; raise `ImageError` if they are no picture."""
         count, kinds = self.file.count, sorted(set(self.file.dtypes))
         gray = count == 1 or (count == 2 and self.page is not None and self.page.has_alpha)
         if (
@@ -227,7 +227,7 @@ class GdalReader(ImageReader):
         self.file.close()
 
     def _stored_place(self, place: Place) -> Place:
-        """Return where rows and columns of the image, as it is looked at, are stored."""
+        """Return the stored place of rows and columns of the image as shown."""
         swapped, *flips = self._turn
         spans = []
         for span, flipped, side in zip(place, flips, self.shape, strict=True):
@@ -247,11 +247,11 @@ TURNS: dict[int, Turn] = {
     7: (True, True, True),
     8: (True, True, False),
 }
-"""By orientation: whether rows and columns are exchanged, and whether rows, and then columns, are reversed after."""
+"""By orientation: whether rows and columns are exchanged, and whether rows, and columns, are reversed afterwards."""
 
 
 def apply_turn(array: Values, turn: Turn) -> Values:
-    """Return an array (height, width, ...) as it is looked at."""
+    """Return a stored array (height, width, ...) in the orientation in which it is shown."""
     swapped, rows, columns = turn
     array = array.swapaxes(0, 1) if swapped else array
     return array[:: -1 if rows else 1, :: -1 if columns else 1]

@@ -1,7 +1,7 @@
-"""The connected regions of a label map of any size, with their outlines, in memory that does not grow with them.
+"""The connected regions of a label map of any size, with their outlines, in constant memory.
 
-The map is traced by GDAL in bands of rows. An outline that goes on in the next band is cut where it meets the line
-between them, into chains that are joined there; the outlines of regions that go on wait in a file.
+GDAL traces the map in bands of rows. An outline that continues in the next band is cut at the line between the bands,
+into chains that are joined there. Outlines of unfinished regions are stored in a file.
 """
 
 from __future__ import annotations
@@ -22,26 +22,25 @@ from pixelwise.instances.polygons import Ring, signed_area, split_ring
 UInt8 = npt.NDArray[np.uint8]
 Int64 = npt.NDArray[np.int64]
 BAND_PIXELS = 2**22
-"""So many pixels are traced at a time."""
+"""The number of pixels that are traced at a time."""
 LEFT, RIGHT = 0, 1
-"""Ends of a part of a seam."""
+"""The ends of a part of a seam."""
 Joint = tuple[int, int, int]
 """Where chains of two bands meet: the seam's row, the number of its part, and `LEFT` or `RIGHT`."""
 Cut = tuple[int, Joint, Joint]
-"""Where a ring goes on in another band: the corner before, the joint where it leaves this one, and where it is back."""
+"""The place where a ring continues in another band: the corner before, the joint where it leaves this band, and the
+joint where it returns."""
 NONE = -1
-"""Where no ring is."""
+"""The place that means no ring."""
 _NEXT, _HEAD = struct.Struct("<q"), struct.Struct("<qq")
-"""Before each ring in the file: where the next one of its region begins, and its own number of corners."""
+"""The header of each ring in the file: the place of the next ring of its region, and its number of corners."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """A 4-connected region of one value.
-
-    area: its pixels. rings, corners: how many outlines it has, and how many corners these have in all. outlines: yields
-    them, closed rings along pixel edges, float64 (n, 2): the outer one, then its holes. Call it before the next region
-    is asked for.
+    """A 4-connected region of one value. area: its number of pixels. rings, corners: the numbers of its outlines, and
+    of all their corners. outlines: yields them, closed rings along pixel edges, float64 (n, 2): the outer one, then its
+    holes. Call it before the next region is requested.
     """
 
     value: int
@@ -54,16 +53,17 @@ class Region:
 def trace_regions(
     rows_of: Callable[[slice], UInt8], shape: tuple[int, int], file: IO[bytes], *, multiple: int = 1
 ) -> Iterator[Region]:
-    """Yield the regions of a label map, each when its last row has been traced; pixels of `IGNORE_INDEX` are in none.
+    """Yield the regions of a label map, each after its last row was traced. Pixels of `IGNORE_INDEX` belong to no
+    region.
 
     Parameters
     ----------
     rows_of
         Returns rows of the map, uint8 (rows, width).
     shape
-        Its (height, width).
+        The (height, width) of the map.
     file
-        A file that is open for reading and writing, for the outlines of regions that go on.
+        A file, open for reading and writing, for the outlines of unfinished regions.
     multiple
         The rows of a band are a multiple of this, such as the height of the map's tiles.
     """
@@ -81,14 +81,14 @@ def trace_regions(
 
 
 class _RingStore:
-    """Rings, and parts of them, in a file, each with the place of the one that follows it."""
+    """Rings, and parts of rings, in a file, each with the place of the next one."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._end = 0
 
     def add(self, corners: Ring) -> int:
-        """Write corners, and return their place."""
+        """Write corners, and return their place in the file."""
         place, content = self._end, corners.astype("<i4").tobytes()
         self._file.seek(place)
         self._file.write(_HEAD.pack(NONE, len(corners)) + content)
@@ -96,12 +96,12 @@ class _RingStore:
         return place
 
     def link(self, place: int, following: int) -> None:
-        """Let a ring be followed by another."""
+        """Store that a ring is followed by another."""
         self._file.seek(place)
         self._file.write(_NEXT.pack(following))
 
     def read(self, place: int) -> tuple[int, Ring]:
-        """Return the place of the one that follows, and the corners, float64 (n, 2)."""
+        """Return the place of the next ring, and the corners of this one, float64 (n, 2)."""
         self._file.seek(place)
         following, count = _HEAD.unpack(self._file.read(_HEAD.size))
         return following, np.frombuffer(self._file.read(8 * count), "<i4").reshape(-1, 2).astype(np.float64)
@@ -109,10 +109,8 @@ class _RingStore:
 
 @dataclass(eq=False)
 class _OpenRegion:
-    """A region that goes on in the next band.
-
-    outer, first_hole, last_hole: the places of its rings, where there are any. into: the region that it turned out to
-    be a part of.
+    """A region that continues in the next band. outer, first_hole, last_hole: the places of its rings, if there are
+    any. into: the region into which it was merged.
     """
 
     value: int
@@ -125,7 +123,7 @@ class _OpenRegion:
     into: _OpenRegion | None = None
 
     def root(self) -> _OpenRegion:
-        """Return the region that it is a part of."""
+        """Return the region into which it was merged, or itself."""
         region = self
         while region.into is not None:
             region = region.into
@@ -134,7 +132,7 @@ class _OpenRegion:
         return region
 
     def add(self, ring: Ring, store: _RingStore) -> None:
-        """Take an outline that is closed, clockwise or as a hole; one that meets itself becomes several."""
+        """Add a closed outline, clockwise or as a hole; one that touches itself is divided into several."""
         for part in split_ring(ring):
             area = round(signed_area(part))
             self.area, self.rings, self.corners = self.area + area, self.rings + 1, self.corners + len(part) + 1
@@ -145,7 +143,7 @@ class _OpenRegion:
                 self._add_holes(place, place, store)
 
     def unite(self, other: _OpenRegion, store: _RingStore) -> None:
-        """Make both one region. Neither has an outer ring: that is closed with the last row."""
+        """Merge two regions. Neither has an outer ring yet, since that is closed with the last row."""
         first, second = self.root(), other.root()
         if first is second:
             return
@@ -156,7 +154,7 @@ class _OpenRegion:
         second.into = first
 
     def close(self, store: _RingStore) -> Region:
-        """Return the region when all of it has been traced."""
+        """Return the region after all of it was traced."""
         return Region(self.value, self.area, self.rings, self.corners, partial(self._outlines, store))
 
     def _add_holes(self, first: int, last: int, store: _RingStore) -> None:
@@ -176,7 +174,7 @@ class _OpenRegion:
 
 @dataclass(eq=False)
 class _Chain:
-    """A part of an outline between two joints: the places of its corners in the file, in their order."""
+    """A part of an outline between two joints: the places of its corners in the file, in order."""
 
     start: Joint
     end: Joint
@@ -188,8 +186,8 @@ class _Chain:
 class _Seam:
     """The line between two bands, below row `y` - 1.
 
-    starts, stops: the columns of its parts, along which a region goes on, in rising order. regions: by part, and
-    chains_to, chains_from: by the joint where they end, and begin: all of the band above.
+    starts, stops: the columns of its parts, along which a region continues, in ascending order. All of the band above:
+    regions by part, chains_to and chains_from by the joint where they end or begin.
     """
 
     y: int
@@ -213,7 +211,7 @@ def _seam_between(y: int, above: UInt8, below: UInt8) -> _Seam:
 
 
 def _trace_band(labels: UInt8, above: _Seam, below: _Seam, store: _RingStore) -> Iterator[Region]:
-    """Yield the regions whose last row is in a band, and add to `below` what goes on."""
+    """Yield the regions whose last row is in a band, and add unfinished ones to `below`."""
     from affine import Affine
     from rasterio.features import shapes
 
@@ -253,7 +251,7 @@ def _whole_region(value: int, rings: list[Ring]) -> Region:
 
 
 def _as_gdal(ring: Ring) -> Ring:
-    """Return a ring as GDAL has it: closed, turned the other way, from its first corner in the first row on."""
+    """Return a ring in GDAL's form: closed, in the other direction, starting at its first corner in the first row."""
     first = int(np.lexsort((ring[:, 0], ring[:, 1]))[0])
     turned = np.roll(ring[::-1], first + 1, axis=0)
     return np.concatenate([turned, turned[:1]])
@@ -264,7 +262,7 @@ def _turn(ring: Ring, *, clockwise: bool) -> Ring:
 
 
 def _find_cuts(ring: Ring, above: _Seam, below: _Seam) -> list[Cut]:
-    """Return the cuts of a clockwise ring, in its order: along the seam above it runs to the right."""
+    """Return the cuts of a clockwise ring, in its order; along the seam above it runs to the right."""
     y, x = ring[:, 1], ring[:, 0].astype(np.int64)
     along = (y == np.roll(y, -1)) & ((y == above.y) | (y == below.y))
     cuts: list[Cut] = []
@@ -278,7 +276,8 @@ def _find_cuts(ring: Ring, above: _Seam, below: _Seam) -> list[Cut]:
 
 
 def _cut_ring(ring: Ring, cuts: list[Cut], above: _Seam, below: _Seam) -> Iterator[tuple[Joint, Ring, Joint]]:
-    """Yield the chains between the cuts of a ring: the joint where each begins, its corners, and where it ends."""
+    """Yield the chains between the cuts of a ring: the joint where each begins, its corners, and the joint where it
+    ends."""
 
     def place_of(joint: Joint) -> tuple[int, int]:
         return (above if joint[0] == above.y else below).column(joint), joint[0]
@@ -293,7 +292,8 @@ def _cut_ring(ring: Ring, cuts: list[Cut], above: _Seam, below: _Seam) -> Iterat
 
 
 def _join_chains(chains: list[_Chain], above: _Seam, below: _Seam, store: _RingStore) -> None:
-    """Join the chains of a band with those of the one above; what is closed goes to its region, the rest to `below`."""
+    """Join the chains of a band with those of the band above. Closed rings are added to their regions, the rest to
+    `below`."""
     chains_to = above.chains_to | {chain.end: chain for chain in chains}
     chains_from = above.chains_from | {chain.start: chain for chain in chains}
     for joint in ((above.y, part, side) for part in range(len(above.starts)) for side in (LEFT, RIGHT)):
@@ -312,7 +312,7 @@ def _join_chains(chains: list[_Chain], above: _Seam, below: _Seam, store: _RingS
 
 
 def _close_ring(parts: list[Ring]) -> Ring:
-    """Return a ring of parts that follow one another, with a corner at each turn alone."""
+    """Return a ring from consecutive parts, with corners only at turns."""
     ring = np.concatenate(parts)
     ring = ring[(ring != np.roll(ring, -1, axis=0)).any(axis=1)]
     steps = np.sign(np.roll(ring, -1, axis=0) - ring)

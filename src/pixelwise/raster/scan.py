@@ -1,6 +1,6 @@
-"""Scans: TIFFs and Zarrs larger than memory, read by windows, and what is written of them, through rasterio (GDAL).
+"""Scans: TIFFs and Zarrs larger than memory, read by windows, and the files of their results, through rasterio (GDAL).
 
-Tiled, striped and BigTIFFs in any compression that GDAL knows, and Zarr. rasterio comes with the extra `geo`.
+TIFFs may be tiled or striped, BigTIFFs, and in any compression that GDAL supports. rasterio comes with the extra `geo`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from pixelwise.raster.zarr import is_zarr
 UInt8 = npt.NDArray[np.uint8]
 Place = tuple[slice, slice]
 LARGE_PIXELS = 2**26
-"""Pixels from which on a TIFF or Zarr is read in parts."""
+"""TIFFs and Zarrs with at least this many pixels are read in parts."""
 
 
 def is_scan(path: Path) -> bool:
-    """Return whether an image is read in parts: a large TIFF or Zarr, where rasterio is there."""
+    """Return whether an image is read in parts: a large TIFF or Zarr, if rasterio is installed."""
     if not has_rasterio():
         return is_zarr(path)
     try:
@@ -46,15 +46,13 @@ def is_scan(path: Path) -> bool:
         page = tiff_page(path)
         return page is not None and page.is_plain and page.size[0] * page.size[1] >= LARGE_PIXELS
     except ImageError:
-        return True  # a Zarr that its reader tells of
+        return True  # a Zarr with an error that its reader reports
 
 
 class Scan:
-    """An image whose parts are read when they are asked for, as `scan[rows, columns]`: uint8 (height, width, 3) RGB, or
-    with `bands` (height, width, channels). What its pixels are is said by `open_reader`, as for every image.
-
-    Raises `ImageError` for a file that cannot be read or of another number of bands, and `MissingDependencyError`
-    without rasterio.
+    """An image whose parts are read on demand, as `scan[rows, columns]`: uint8 (height, width, 3) RGB, or with `bands`
+    (height, width, channels). Its pixels are those of `open_reader`, as for every image. Raises `ImageError` for a file
+    that cannot be read or has too few bands, and `MissingDependencyError` without rasterio.
     """
 
     ndim = 3
@@ -95,7 +93,7 @@ class Scan:
         return self._bands.scale(self._read(lambda window: values_of(self._file, numbers, window=window), place))
 
     def blank(self, place: Place) -> npt.NDArray[np.bool_]:
-        """Return where the file says that it has no data, boolean (height, width)."""
+        """Return where the file has no data, boolean (height, width)."""
         if self._bands is None:
             return self._source.blank(place)
         blank: npt.NDArray[np.bool_] = self._read(lambda window: self._file.dataset_mask(window=window), place) == 0
@@ -109,17 +107,18 @@ class Scan:
 
 
 class Rows(Protocol):
-    """A label map whose rows, uint8 (rows, width), are looked at some at a time: an array, or what stands for one."""
+    """A label map whose rows, uint8 (rows, width), are read some at a time: an array, or an object that acts like
+    one."""
 
     def __getitem__(self, rows: slice, /) -> UInt8: ...
 
 
 def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) -> None:
-    """Write a label map as a GeoTIFF at the scan's place, whole or not at all: tiled, packed, with overviews, in the
-    classes' colours, and without data where the scan has none.
+    """Write a label map as a GeoTIFF at the scan's place, whole or not at all: tiled, compressed, with overviews, in
+    the classes' colours, and with no data where the scan has none.
 
-    label_map: uint8 (height, width), read `BLOCK` rows at a time. Raises `OutputError` where the disk does not take it,
-    and `ImageError` where the scan cannot be read.
+    label_map: uint8 (height, width), read `BLOCK` rows at a time. Raises `OutputError` if the file cannot be written,
+    and `ImageError` if the scan cannot be read.
     """
     height, width, _ = scan.shape
 
@@ -133,16 +132,16 @@ def write_label_map(path: Path, label_map: Rows, scan: Scan, classes: ClassMap) 
 
 
 def write_polygons(label_map: Path, classes: ClassMap, files: Sequence[Features]) -> None:
-    """Write into each of `files`, which are open, a polygon with holes along its pixels' edges for each 4-connected
-    region of a class, from what `write_label_map` wrote, in the order of their last rows.
+    """Write into each of the open `files` a polygon with holes, along pixel edges, for each 4-connected region of a
+    class, in the order of their last rows. `label_map` is a file of `write_label_map`.
 
-    Memory does not grow with the number of regions: outlines wait in a temporary file beside `label_map`. Raises
-    `OutputError` where the disk does not take it, and `ImageError` where `label_map` cannot be read.
+    Memory does not grow with the number of regions: outlines are stored in a temporary file beside `label_map`. Raises
+    `OutputError` if a file cannot be written, and `ImageError` if `label_map` cannot be read.
     """
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
-    from pixelwise.raster.regions import trace_regions  # rasterio's features, which few scans need
+    from pixelwise.raster.regions import trace_regions  # imports rasterio's features, which few scans need
 
     try:
         source = open_file(label_map)

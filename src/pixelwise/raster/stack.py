@@ -1,7 +1,7 @@
 """Stacks: files of several images. Page 7 of `volume.tif`, counted from 0, has the path `volume.tif/7`, and so has a
 frame of an animated GIF, PNG or WebP.
 
-So a page is named, told apart and reported like any image; whoever opens a file asks `split_page` where it lies.
+So a page is named and reported like any other image; code that opens a file calls `split_page` first.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 STACK_ENDINGS = (".tif", ".tiff")
-"""Of TIFFs, in lower case."""
+"""Endings of TIFFs, in lower case."""
 
 
 def page_path(stack: Path, page: int) -> Path:
@@ -19,7 +19,7 @@ def page_path(stack: Path, page: int) -> Path:
 
 
 def split_page(path: Path) -> tuple[Path, int]:
-    """Return the file that holds an image, and its page there: 0 but for what `page_path` made."""
+    """Return the file that contains an image, and its page in the file: 0 except for paths of `page_path`."""
     if path.name.isdecimal() and os.path.isfile(path.parent):
         return path.parent, int(path.name)
     return path, 0

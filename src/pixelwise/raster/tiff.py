@@ -1,4 +1,4 @@
-"""What a TIFF's header says of its pages: size, depth, and what the stored values mean. No pixel is read.
+"""The headers of a TIFF's pages: size, depth, and the meaning of stored values. No pixel is read.
 
 After "TIFF Revision 6.0", Adobe 1992, and its extension to offsets of 64 bits, BigTIFF.
 """
@@ -40,14 +40,14 @@ _OF_PARTS = {
     *(_TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTES),
 }
 _SEPARATE = 2
-"""Planar configuration of channels that are stored one after the other."""
+"""The planar configuration of channels that are stored one after the other."""
 _MOST_TAGS, _MOST_VALUES = 2**16, 2**18
-"""More tags, or values of one that are looked at, no page needs."""
+"""The most tags of a page, and the most values of a tag, that are read."""
 _DAMAGE = (struct.error, ValueError, OverflowError)
-"""What a header that is cut off or nonsense makes Python raise."""
+"""Python's errors for a header that is cut off or invalid."""
 _TYPES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _REDUCED, _MASK = 1, 4
-"""Bits of the subfile type: an overview of another page, a transparency mask."""
+"""Bits of the subfile type: an overview of another page, and a transparency mask."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,12 @@ class Page:
 
     @property
     def bits(self) -> int:
-        """Of each sample."""
+        """The bits of each sample."""
         return self._first(_BITS, 1)
 
     @property
     def dtype(self) -> str:
-        """What the samples are, in numpy's words; of less than 8 bits uint8, of 9 to 15 uint16."""
+        """The numpy dtype of the samples; uint8 for less than 8 bits, uint16 for 9 to 15."""
         width = next((bits for bits in (8, 16, 32, 64) if bits >= self.bits), 64)
         return f"{KINDS.get(self._first(_FORMAT, 1), 'uint')}{width}"
 
@@ -80,13 +80,13 @@ class Page:
 
     @property
     def orientation(self) -> int:
-        """1..8, as in EXIF."""
+        """The orientation, 1..8, as in EXIF."""
         orientation = self._first(_ORIENTATION, 1)
         return orientation if 1 <= orientation <= 8 else 1
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) as the image is looked at."""
+        """The (height, width) of the image as shown."""
         height, width = self._first(_HEIGHT, 0), self._first(_WIDTH, 0)
         return (width, height) if self.orientation > 4 else (height, width)
 
@@ -108,20 +108,20 @@ class Page:
 
     @cached_property
     def palette(self) -> UInt8 | None:
-        """The colours of the indices, uint8 (2**bits, 3); `None` where the values are no indices."""
+        """The colours of the indices, uint8 (2**bits, 3); `None` if the values are not indices."""
         colors = self.tags.get(_COLORS, ())
         if self.photometric != PALETTE or len(colors) < 3:
             return None
         table = np.array(colors[: len(colors) // 3 * 3]).reshape(3, -1).T
-        if table.max() > 255:  # some programs store 8 bits
+        if table.max() > 255:  # some programs store colours of 8 bits
             table = table // 256
         whole = np.zeros((max(256, 2 ** min(self.bits, 16)), 3), np.uint8)
         whole[: len(table)] = table[: len(whole)]
         return whole
 
     def as_seen(self, values: Values) -> Values:
-        """Return stored values (height, width, samples) as gray, (height, width, 1), or colours, (height, width, 3):
-        looked up in the palette, up to white for the largest value of less than 8 bits, transparency dropped.
+        """Return stored values (height, width, samples) as gray, (height, width, 1), or colours, (height, width, 3).
+        Palettes are looked up, values of less than 8 bits are scaled to 0..255, and transparency is dropped.
         """
         if self.palette is not None:
             return look_up(self.palette, values[..., 0])
@@ -140,10 +140,9 @@ class Page:
 
 @dataclass(frozen=True)
 class Parts:
-    """The strips or tiles of a page: what is read of it at least.
-
-    size: (height, width) of the page as it is stored, shape that of a part. count: how many the size needs, listed: how
-    many the file lists. sample_bits: of all samples of a pixel in a part.
+    """The strips or tiles of a page, which are always read whole. size: the stored (height, width) of the page, shape:
+    that of a part. count: the number of parts that the size needs, listed: the number that the file lists. sample_bits:
+    bits of all samples of a pixel in a part.
     """
 
     size: tuple[int, int]
@@ -156,7 +155,7 @@ class Parts:
     file_bytes: int
 
     def stored_bytes(self) -> Iterator[tuple[int, int]]:
-        """Yield the bytes of pixels, and those of the file, of each part whose bytes are known."""
+        """Yield the bytes of pixels and the stored bytes of each part for which they are known."""
         height, width = self.size
         across = -(-width // self.shape[1])
         down = -(-height // self.shape[0])
@@ -167,7 +166,7 @@ class Parts:
 
 
 def read_parts(path: Path, number: int = 0) -> Parts | None:
-    """Return how a page of a TIFF is stored; `None` as `read_page`, and where the header does not say."""
+    """Return how a page of a TIFF is stored; `None` as `read_page`, and if the header does not state it."""
     try:
         with open_regular(path) as file:
             for index, (form, offset) in enumerate(_directories(file)):
@@ -204,7 +203,7 @@ def _parts(file: BinaryIO, form: _Form, offset: int) -> Parts | None:
 
 
 def read_page(path: Path, number: int = 0) -> Page | None:
-    """Return one page of a TIFF, counted from 0; `None` for a file that is none, is damaged, or has no such page."""
+    """Return one page of a TIFF, counted from 0; `None` for a file that is no TIFF, is damaged, or has no such page."""
     try:
         with open_regular(path) as file:
             for index, (form, offset) in enumerate(_directories(file)):
@@ -216,7 +215,7 @@ def read_page(path: Path, number: int = 0) -> Page | None:
 
 
 def count_pages(path: Path) -> int:
-    """Return how many pages a TIFF has, overviews included; 0 for a file that is none or is damaged."""
+    """Return how many pages a TIFF has, overviews included; 0 for a file that is no TIFF or is damaged."""
     try:
         with open_regular(path) as file:
             return sum(1 for _ in _directories(file))
@@ -227,14 +226,15 @@ def count_pages(path: Path) -> int:
 def image_pages(path: Path) -> tuple[int, ...]:
     """Return the numbers of the pages that are images of their own; none for a file that is no TIFF.
 
-    Where the list of pages breaks off after two or more, the next number is among them: who reads it is told of damage.
+    If the list of pages breaks off after two or more, the next number is included, so that reading it reports the
+    damage.
     """
     offsets: list[tuple[_Form, int]] = []
     broken = True
     try:
         with open_regular(path) as file:
             with contextlib.suppress(*_DAMAGE):
-                offsets.extend(_directories(file))  # those before the break stay
+                offsets.extend(_directories(file))  # the pages before the break are valid
                 broken = False
             numbers = [number for number, entry in enumerate(offsets) if _is_image(file, *entry)]
     except OSError:
@@ -246,12 +246,12 @@ def _is_image(file: BinaryIO, form: _Form, offset: int) -> bool:
     try:
         return Page(_tags(file, form, offset)).is_image
     except _DAMAGE:
-        return True  # which its reader tells of
+        return True  # the reader reports it
 
 
 @dataclass(frozen=True)
 class _Form:
-    """How directories are stored: byte order, and the formats of counts, entries and offsets."""
+    """The format of directories: byte order, and the formats of counts, entries and offsets."""
 
     order: str
     count: str
@@ -266,7 +266,7 @@ class _Form:
 
 
 def _directories(file: BinaryIO) -> Iterator[tuple[_Form, int]]:
-    """Yield where each page's tags begin."""
+    """Yield the offset of each page's tags."""
     order = {b"II": "<", b"MM": ">"}.get(file.read(2))
     if order is None:
         return
@@ -289,7 +289,7 @@ def _directories(file: BinaryIO) -> Iterator[tuple[_Form, int]]:
 
 
 def _entries(file: BinaryIO, form: _Form, offset: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """Yield the tags of a page, each with its type, the number of its values, and where these are."""
+    """Yield the tags of a page, each with its type, the number of its values, and their offset."""
     file.seek(offset)
     (count,) = form.read(file, form.count)
     entries = file.read(min(count, _MOST_TAGS) * form.entry_bytes)
@@ -301,7 +301,7 @@ def _entries(file: BinaryIO, form: _Form, offset: int) -> Iterator[tuple[int, in
 def _tags(
     file: BinaryIO, form: _Form, offset: int, wanted: Container[int] = frozenset(_OF_PAGE)
 ) -> dict[int, tuple[int, ...]]:
-    """Return the tags that are asked for, with their values."""
+    """Return the `wanted` tags with their values."""
     tags = {}
     for tag, kind, number, entry in _entries(file, form, offset):
         if tag not in wanted or kind not in _TYPES or number > _MOST_VALUES:
