@@ -17,6 +17,7 @@ from PIL import Image
 from pixelwise.core.errors import DataError, MaskError, PixelwiseError
 from pixelwise.data import open_dataset, write_dataset
 from pixelwise.data.check import CheckResult, check
+from pixelwise.raster.axes import count_unread
 
 HEIGHT, WIDTH = 6, 8
 SQUARE = [1, 1, 4, 1, 4, 4, 1, 4]
@@ -338,4 +339,19 @@ def test_classes_and_objects_of_different_sizes_are_not_converted(layout: str, m
     save(tmp_path / f"data/{maps}/1.png", np.eye(HEIGHT + 1, WIDTH))
     with pytest.raises(MaskError, match=f"{HEIGHT}x{WIDTH}, its image's size"):
         write_dataset(open_dataset(tmp_path / "data"), layout, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_that_names_an_image_of_300_letters_is_an_error_of_the_data(tmp_path: Path) -> None:
+    save(tmp_path / "JPEGImages/a.png")
+    save(tmp_path / "SegmentationClass/a.png", np.eye(HEIGHT, WIDTH))
+    (tmp_path / "ImageSets/Segmentation").mkdir(parents=True)
+    (tmp_path / "ImageSets/Segmentation/train.txt").write_text(f"a\n{'x' * 300}\n")
+    dataset = open_dataset(tmp_path)
+    stray = next(item for item in dataset.splits["train"] if item.name != "a")
+    assert count_unread(stray.image) == 0
+    with pytest.raises(PixelwiseError):
+        dataset.read(stray)
+    with pytest.raises(PixelwiseError):
+        write_dataset(dataset, "folders", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +43,7 @@ def copy_image(item: Item, folder: Path) -> Path:
     `ImageError` where there is no such image, or a page that cannot be read.
     """
     file, _ = split_page(item.image)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise ImageError(item.image, "no such file", "the image that a list names", "Correct the list.")
     if file != item.image:
         copied = folder / f"{item.name}.png"

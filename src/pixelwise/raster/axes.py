@@ -7,6 +7,7 @@ each row of pixels.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pixelwise.raster.image import frame_count
@@ -73,7 +74,7 @@ def count_unread(path: Path, *, as_bands: bool = False) -> int:
     """Return how many pages or frames of a file are left out when it is read as one image: none if it is a page of a
     file, or if its pages are bands (`as_bands`)."""
     file, _ = split_page(path)
-    if file != path or not file.is_file() or (as_bands and page_bands(file) is not None):
+    if file != path or not os.path.isfile(file) or (as_bands and page_bands(file) is not None):
         return 0
     is_tiff = file.suffix.lower() in STACK_ENDINGS
     return max(0, (len(image_pages(file)) if is_tiff else frame_count(file)) - 1)

@@ -7,6 +7,7 @@ that a virtual raster in a `.tif` file names.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -117,7 +118,7 @@ def open_gdal(source: Path) -> DatasetReader:
     import rasterio
     from rasterio.errors import RasterioIOError
 
-    if not source.exists():
+    if not os.path.exists(source):
         raise ImageError(source, "no such file", "an image file on this machine", "Check the path.")
     if not source.is_dir():
         require_image(source)

@@ -136,7 +136,7 @@ def read_items(path: Path, content: dict[str, Any], split: str, images_root: Pat
         if split == "test":
             return []
         remedy = "Add the texts, empty ones for images without objects, or correct the path."
-        if any(text.parent.is_dir() and image_files(text.parent) for text in texts[:1]):
+        if any(os.path.isdir(text.parent) and image_files(text.parent) for text in texts[:1]):
             remedy = f"{texts[0].parent.name}/ holds images: if these are masks, pass `format='folders'`. {remedy}"
         raise DataError(texts[0], f"no such file, and no text of {split} at all", "a text for each image", remedy)
     stems = Counter(image.stem for image in images)
@@ -157,7 +157,7 @@ def stray_texts(items: Iterable[Item]) -> tuple[Path, ...]:
     folders = {_text(item.image).parent: item.image.parent for item in items}
     strays: list[Path] = []
     for labels, images in folders.items():
-        if labels != images and labels.is_dir() and images.is_dir():
+        if labels != images and os.path.isdir(labels) and os.path.isdir(images):
             stems = {stem_of(file) for file in images.iterdir() if file.suffix.lower() in IMAGE_ENDINGS}
             strays += [text for text in labels.glob("*.txt") if stem_of(text) not in stems and text.name != CLASS_NAMES]
     return tuple(sorted(strays))
@@ -232,7 +232,7 @@ def _ends(path: str) -> list[str]:
 def _texts(images: Sequence[Path]) -> list[Path]:
     """Return each image's text, or where it should be."""
     expected = [_text(image) for image in images]
-    folders = {text.parent for text in expected if text.parent.is_dir()}
+    folders = {text.parent for text in expected if os.path.isdir(text.parent)}
     there = {(folder, stem_of(text)): text for folder in folders for text in folder.glob("*.txt")}
     return [there.get((text.parent, stem_of(text)), text) for text in expected]
 
