@@ -123,7 +123,8 @@ def train(
         Options of this model only, such as `{"output_stride": 8}`, or pairs `"output_stride=8"`.
     minutes
         Wall-clock time of training, export and report together. 10 if neither `minutes` nor `epochs` is given. Stages,
-        and the trainings of a cross-validation, share it.
+        and the trainings of a cross-validation, share it. At least half of what the end leaves goes into training
+        steps: where a busy machine prepares longer, the run takes longer.
     epochs
         Passes over the training images, in each stage and in each training of a cross-validation.
     seed

@@ -75,6 +75,18 @@ def test_a_run_is_long_where_the_machine_has_time_for_one(
         assert seconds - 2 < config.recipe.steps * step_seconds <= seconds
 
 
+def test_slow_preparation_leaves_half_of_the_time_to_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 120 s, 27 are kept for the end, and of the other 93 preparing counts for half at most."""
+    write_scenes(tmp_path / "data", 0, {"train": 2, "val": 1}, size=(64, 96))
+    data = open_dataset(tmp_path / "data")
+    train, val = (SampleStore(data, data.splits[split]) for split in ("train", "val"))
+    ready = TrainingData(data, check(data), [], train, val)
+    monkeypatch.setattr(plan, "measure_cost", lambda *_: Cost(step=0.5, validation=0.0))
+    for took, left in ((200.0, 46.5), (60.0, 46.5), (20.0, 73.0)):
+        config = plan.plan_run(TrainOptions(minutes=2.0), ready, "", time.perf_counter() - took)
+        assert left - 2 < 0.5 * config.recipe.steps <= left
+
+
 def test_a_run_that_starts_from_another_of_its_model_has_its_encoder(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "short")
     run.path.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 
@@ -24,8 +25,12 @@ SLACK = 1.05
 """Factor from the measured time of a step to its time in a long run, on a machine that also has other work."""
 
 
-def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cost:
-    """Time a few steps, both early and late ones where they differ, and one validation image."""
+def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore, at_most: float = math.inf) -> Cost:
+    """Time a few steps, both early and late ones where they differ, and one validation image.
+
+    Where steps take longer than `at_most` seconds together, on a slow or busy machine, fewer are timed: two or more of
+    each kind.
+    """
     parts, timed = min(2, config.recipe.early_split), WARM_STEPS + MEASURED_STEPS
     longer = config.recipe.replace(steps=parts * timed)
     task = TASKS[config.task]
@@ -34,14 +39,17 @@ def measure_cost(config: RunConfig, train: SampleStore, val: SampleStore) -> Cos
     feed = open_feed(train, trainer.accelerator.device)
     if feed is not None:
         return Cost(SLACK * _device_seconds(trainer, feed, parts), *_other_seconds(config, trainer, train, val))
-    seconds = []
-    for step in range(longer.steps):
-        started = time.perf_counter()
-        trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share, task))
-        seconds.append(time.perf_counter() - started)
-    medians = [
-        statistics.median(seconds[start + WARM_STEPS : start + timed]) for start in range(0, len(seconds), timed)
-    ]
+    if trainer.accelerator.num_processes > 1:  # which take their steps together
+        at_most = math.inf
+    medians = []
+    for start in range(0, longer.steps, timed):
+        seconds: list[float] = []
+        while len(seconds) < timed and (len(seconds) < 2 or sum(seconds) < at_most / parts):
+            started = time.perf_counter()
+            step = start + len(seconds)
+            trainer.train_step(batch_at(train, longer, config.seed, step, trainer.share, task))
+            seconds.append(time.perf_counter() - started)
+        medians.append(statistics.median(seconds[min(WARM_STEPS, len(seconds) - 1) :]))
     step_seconds = statistics.mean(medians)  # medians, so that a step delayed by other work does not shorten the run
     return Cost(SLACK * step_seconds, *_other_seconds(config, trainer, train, val))
 

@@ -3,6 +3,7 @@ steps."""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from importlib.metadata import version
@@ -36,6 +37,10 @@ FINISH_SECONDS = 27.0
 """Seconds reserved for the export and the report, in addition to the predictions of validation images."""
 GROUPING_SECONDS = 30.0
 """Seconds reserved for each fit of the grouping of objects."""
+MOST_PREPARATION = 0.5
+"""Largest share of the other time that preparing counts for: a machine that is busy at the start still trains."""
+MEASURED_SHARE = 0.1
+"""Largest share of the time in which steps are timed, twice where a long run is considered."""
 MOST_FINISH = 0.5
 """Largest share of the time that is reserved. On a slow machine the run may therefore take longer than asked."""
 FILE_SHARE = 0.75
@@ -135,24 +140,26 @@ def _things(dataset: Dataset, check_result: CheckResult, task: str) -> tuple[int
 def plan_length(config: RunConfig, options: TrainOptions, data: TrainingData, started: float) -> RunConfig:
     """Return `config` with its steps: from `epochs`, or from `minutes` and a short measurement.
 
-    Minutes include what passed since `started`, the measurement, validation and the report.
+    Minutes include what passed since `started`, the measurement, validation and the report. Of the time that is not
+    reserved for the end, half or more goes into steps: where preparing took longer, the run takes longer than asked.
     """
     if options.epochs is not None:
         return config.replace(recipe=plan_epochs(config.recipe, options.epochs, len(data.train)))
-    config, cost = _measure(config, data)
     seconds = 60 * (DEFAULT_MINUTES if options.minutes is None else options.minutes)
+    config, cost = _measure(config, data, MEASURED_SHARE * seconds)
     reserved = min(_finish_seconds(config, data, cost.validation), MOST_FINISH * seconds)
-    left = seconds - (time.perf_counter() - started) - reserved
+    preparation = min(time.perf_counter() - started, MOST_PREPARATION * (seconds - reserved))
+    left = seconds - reserved - preparation
     recipe, left = fit_rounds(config.recipe, left, cost)
     return config.replace(recipe=with_length(recipe, *steps_in_time(left, cost)))
 
 
-def _measure(config: RunConfig, data: TrainingData) -> tuple[RunConfig, Cost]:
+def _measure(config: RunConfig, data: TrainingData, at_most: float = math.inf) -> tuple[RunConfig, Cost]:
     """Return the cost of a run, and its configuration, on a GPU with batches that fit into its memory."""
     processes = join_processes().num_processes
     while True:
         try:
-            return config, measure_cost(config, data.train, data.val)
+            return config, measure_cost(config, data.train, data.val, at_most)
         except torch.OutOfMemoryError:
             smaller = halve_batch(config.recipe, processes)
             if smaller is None:
