@@ -149,7 +149,26 @@ def test_region_becomes_an_object_and_is_removed(project, perform):
         perform(type="object_add", point=[8.5, 8.5])
     perform(type="object_delete", object_id=1)
     assert not objects(project).any()
+    assert (label_map(project) == 255).all()  # a false object teaches nothing
+    perform(type="undo")
+    assert_array_equal(objects(project), expected)
     assert (label_map(project) == 1).sum() == 12
+    project.store.forget(NAME)
+    assert_array_equal(objects(project), expected)  # from the journal, too
+    assert (label_map(project) == 1).sum() == 12
+    perform(type="redo")
+    project.store.forget(NAME)
+    assert (label_map(project) == 255).all()
+    perform(type="undo")
+    perform(type="stroke", points=[[2.5, 2.5]], width=1, class_index=0)  # what a person called background
+    perform(type="object_delete", object_id=1)
+    assert np.argwhere(label_map(project) != 255).tolist() == [[2, 2]]
+    assert label_map(project)[2, 2] == 0
+    perform(type="undo")
+    perform(type="clean", class_index=0)
+    perform(type="object_delete", object_id=1)
+    assert not label_map(project).any()  # of a complete image it is background
+    assert not objects(project).any()
     with pytest.raises(OptionError):
         perform(type="object_delete", object_id=1)
 

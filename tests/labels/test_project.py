@@ -13,6 +13,7 @@ from pixelwise.data import open_dataset
 from pixelwise.labels import image_labels, label_store, project_files
 from pixelwise.labels import project as project_module
 from pixelwise.labels.project import Project, open_project
+from pixelwise.labels.project_files import default_project
 from pixelwise.raster.image import read_values
 
 SIZE = (40, 60)
@@ -533,6 +534,36 @@ def test_mask_changed_by_another_program_is_told(photos):
     Image.fromarray(np.zeros(SIZE, np.uint8)).save(root / "masks" / "a.png")
     with Project(root) as project:
         assert project.problems[0].startswith("a.png: its mask was changed")
+
+
+def test_mask_changed_while_the_project_is_open_is_kept_and_told(photos):
+    with open_project(photos) as project:
+        project.perform(DOT, "a.png")
+        project.flush()
+        mask = project.mask_path("a.png")
+        project.perform(DOT, "b.png")
+        project.flush()
+        assert project.problems == []
+        edited = np.ones(SIZE, np.uint8)
+        Image.fromarray(edited).save(mask)
+        project.perform({**DOT, "class_index": 0}, "a.png")
+        project.flush()
+        (problem,) = project.problems
+        assert "while the project was open" in problem
+        (copy,) = (project.folder.studio / "edited" / "masks").iterdir()
+        assert str(copy) in problem
+        assert (np.asarray(Image.open(copy)) == edited).all()
+        assert (np.asarray(Image.open(mask)) != edited).any()
+        project.perform(DOT, "a.png")
+        project.flush()
+        assert len(project.problems) == 1
+
+
+def test_data_set_with_a_damaged_class_list_is_no_folder_of_photos(photos):
+    (photos / "classes.yaml").write_text("classes: [a, b\n")
+    with pytest.raises(DataError, match="classes"):
+        open_project(photos)
+    assert not default_project(photos).exists()
 
 
 def test_project_whose_making_was_cut_off_is_made_anew(photos, monkeypatch):

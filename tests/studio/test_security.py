@@ -3,8 +3,10 @@
 import pytest
 from starlette.testclient import TestClient
 
+from pixelwise.core.errors import OptionError
 from pixelwise.studio.app import build_app
 from pixelwise.studio.security import POLICY, Access
+from pixelwise.studio.server import _listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8765", "localhost:8765", "[::1]:8765", "LOCALHOST", "localhost:9000"])
@@ -115,3 +117,9 @@ def test_body_longer_than_announced_is_refused(client, studio):
     assert (answer.status_code, "too long" in answer.json()["error"]["found"]) == (400, True)
     length = {"Content-Type": "application/json", "Content-Length": "9" * 5000}
     assert client.post("/api/actions", content=b"{}", headers=length).status_code == 413
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70])
+def test_what_is_no_address_is_told(host):
+    with pytest.raises(OptionError, match="nothing can listen"):
+        _listen(host, None)

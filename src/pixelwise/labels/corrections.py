@@ -199,11 +199,25 @@ class Corrector:
                 yield RegionPart("objects", part, np.where(chosen, ids[0], UNCHANGED["objects"]).astype(np.int32))
 
     def delete_object(self, action: Action, labels: ImageLabels) -> Iterator[RegionPart]:
-        """Delete an object; its labels stay."""
+        """Delete an object and the labels in it, so that no model learns from a false object.
+
+        In an image that is labelled throughout its pixels become background, elsewhere they lose their label. Pixels
+        that are labelled as background stay.
+        """
+        background = background_class(self._classes)
+        labelled = sum(labels.label_map.counts().values())
+        is_complete = labelled == labels.size[0] * labels.size[1]
+        kind, value = ("labels", background) if background is not None and is_complete else ("erased", 1)
         for part in tiles_of(_object_box(labels, action["object_id"])):
             chosen = labels.instance_map.read(part) == action["object_id"]
+            if not chosen.any():
+                continue
+            yield RegionPart("objects", part, np.where(chosen, 0, UNCHANGED["objects"]).astype(np.int32))
+            classes = labels.label_map.read(part)
+            chosen &= (classes != IGNORE_INDEX) & (classes != (IGNORE_INDEX if background is None else background))
             if chosen.any():
-                yield RegionPart("objects", part, np.where(chosen, 0, UNCHANGED["objects"]).astype(np.int32))
+                values = np.where(chosen, value, UNCHANGED[kind]).astype(np.uint8)
+                yield RegionPart("labels" if kind == "labels" else "erased", part, values)
 
     def _predicted_region(self, labels: ImageLabels, point: Point) -> tuple[Box, Mask]:
         window = _window(point, labels.size, MOST_SIDE)
@@ -227,6 +241,12 @@ def border_class(classes: ClassMap) -> int | None:
     """Return the class that marks the border between touching objects; `None` where there is none."""
     names = [name.strip().lower() for name in classes.names]
     return next((index for index, name in enumerate(names) if name in BORDER_NAMES), None)
+
+
+def background_class(classes: ClassMap) -> int | None:
+    """Return the class called background, `None` where there is none."""
+    names = [name.strip().lower() for name in classes.names]
+    return names.index(BACKGROUND) if BACKGROUND in names else None
 
 
 def object_classes(classes: ClassMap) -> list[int]:

@@ -119,7 +119,8 @@ def _boxes(labels: ImageLabels, entry: Entry, regions: Path) -> list[tuple[str, 
         return [("labels", whole)]
     if kind == "clear":
         return [("labels", whole), ("objects", whole)]
-    return [(part.kind, part.box_tlbr) for part in read_region(regions / entry["region"])]
+    parts = read_region(regions / entry["region"])
+    return [("objects" if part.kind == "objects" else "labels", part.box_tlbr) for part in parts]
 
 
 def _apply_stroke(labels: ImageLabels, entry: Entry, regions: Path) -> Box | None:
@@ -200,11 +201,15 @@ def _apply_region(labels: ImageLabels, entry: Entry, regions: Path) -> Box | Non
 
 
 def _write_part(labels: ImageLabels, part: RegionPart) -> None:
-    target = labels.label_map if part.kind == "labels" else labels.instance_map
+    target = labels.instance_map if part.kind == "objects" else labels.label_map
     top, left, bottom, right = part.box_tlbr
     height, width = labels.size
     values = part.values[: height - top, : width - left]
-    target.write((top, left, min(bottom, height), min(right, width)), values, skip=UNCHANGED[part.kind])
+    box_tlbr = top, left, min(bottom, height), min(right, width)
+    if part.kind == "erased":
+        target.write(box_tlbr, np.where(values > 0, np.uint8(IGNORE_INDEX), target.read(box_tlbr)))
+    else:
+        target.write(box_tlbr, values, skip=UNCHANGED[part.kind])
 
 
 def _stroke(entry: Entry) -> Stroke:

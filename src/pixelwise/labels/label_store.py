@@ -4,6 +4,7 @@ disk."""
 from __future__ import annotations
 
 import contextlib
+import stat
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -24,6 +25,10 @@ MOST_LABEL_BYTES = 2**27
 
 MOST_FAILURES = 20
 """After this many masks that cannot be written, the others are left for the next attempt."""
+
+
+Stamp = tuple[int, int, int]
+"""The time of the last change of a file, its size and its number in the file system."""
 
 
 class LabelStore:
@@ -48,6 +53,10 @@ class LabelStore:
         self._counts: dict[str, dict[int, int]] = {}
         self._objects: dict[str, int] = {}
         self._writing = threading.Lock()
+        self._stamps: dict[Path, Stamp] = {}
+        """The mask files as they were when the project last read or wrote them."""
+        self.remarks: list[str] = []
+        """Sentences about files that another program changed meanwhile."""
 
     def mask_paths(self, name: str) -> tuple[Path, Path]:
         """Return the files of an image's label map and of its instance map."""
@@ -67,6 +76,7 @@ class LabelStore:
         name = image.name
         self._sizes[name] = image.size
         states = [read_state(path) if path.is_file() else None for path in self.mask_paths(name)]
+        self._stamps |= {path: stamp for path in self.mask_paths(name) if (stamp := _stamp_of(path)) is not None}
         last = self._history.last_number(name)
         for path, state in zip(self.mask_paths(name), states, strict=True):
             if path.is_file() and (state is None or state.number > last):
@@ -245,5 +255,29 @@ class LabelStore:
     def _write(self, name: str, labels: ImageLabels, classes: ClassMap) -> None:
         mask, instances = self.mask_paths(name)
         if labels.instance_map.counts() or instances.is_file():
-            write_mask(instances, labels.instance_map, labels.number, None)
-        write_mask(mask, labels.label_map, labels.number, classes)
+            self._replace(instances, labels.instance_map, labels.number, None)
+        self._replace(mask, labels.label_map, labels.number, classes)
+
+    def _replace(self, path: Path, values: TiledMap, number: int, classes: ClassMap | None) -> None:
+        """Write a mask; of a file that another program has changed meanwhile a copy is kept, and a remark."""
+        stamp = _stamp_of(path)
+        if stamp is not None and stamp != self._stamps.get(path):
+            copy = self._folder.studio / "edited" / path.parent.name / f"{path.stem}-{number}.png"
+            with output_errors(copy):
+                keep_base(path, copy)
+            self.remarks.append(
+                f"Another program changed {path} while the project was open. It is written again from the journal; the "
+                f"changed file is kept in {copy}. Close the studio before you edit a mask: it is then taken over."
+            )
+        write_mask(path, values, number, classes)
+        if (stamp := _stamp_of(path)) is not None:
+            self._stamps[path] = stamp
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    """Return what tells whether a file is still the same; `None` where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else None

@@ -456,7 +456,12 @@ class Project:
             if self._classes_behind or self._lists_behind or not self.store.is_written:
                 self.journal.require_its_place()
             self._write_lists()
-        self.store.flush()
+        try:
+            self.store.flush()
+        finally:
+            with self._lock:
+                self.problems += self.store.remarks
+                self.store.remarks.clear()
         with self._lock, output_errors(self._pending):
             if self.store.is_written:
                 self._pending.unlink(missing_ok=True)
@@ -554,9 +559,13 @@ def _create(photos: Path, root: Path, classes: list[str] | None) -> list[str]:
     """Create a project from a folder of images or a labelled data set; return remarks."""
     try:
         dataset = open_dataset(photos)
-    except DataError:  # no data set: images without labels
+    except DataError as error:
+        if photos.is_dir():
+            read_class_list(photos)  # a damaged class list: the folder is a data set, not plain photos
         create_project(photos, root, default_classes(classes))
-        return []
+        if Path(error.where) in (photos, photos.resolve()):  # no data set: images without labels
+            return []
+        return [f"{photos} is opened as images without labels: {error}"]
     if classes is not None:
         names = ", ".join(dataset.classes.names)
         remedy = "Leave `classes` out, and change them on the page."

@@ -17,8 +17,11 @@ from pixelwise.core.errors import DataError
 from pixelwise.core.files import write_atomically
 from pixelwise.labels.boxes import Box
 
-DTYPES: dict[str, np.dtype[Any]] = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4")}
-UNCHANGED = {"labels": 255, "objects": -1}
+Kind = Literal["labels", "objects", "erased"]
+"""What the values of a part are: class indices, object ids, or 1 for pixels that lose their label."""
+KINDS: tuple[Kind, ...] = ("labels", "objects", "erased")
+DTYPES = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4"), "erased": np.dtype(np.uint8)}
+UNCHANGED = {"labels": 255, "objects": -1, "erased": 0}
 """The value of pixels that the action did not change."""
 MOST_AREA = 2**26
 """The largest number of pixels of a part."""
@@ -26,9 +29,9 @@ MOST_AREA = 2**26
 
 @dataclass(frozen=True)
 class RegionPart:
-    """Values in a box of an image's label map, uint8, or instance map, int32."""
+    """Values in a box of an image's label map, uint8, or instance map, int32, or what is erased in it, uint8."""
 
-    kind: Literal["labels", "objects"]
+    kind: Kind
     box_tlbr: Box
     values: npt.NDArray[Any]
 
@@ -64,9 +67,9 @@ def read_region(path: Path) -> Iterator[RegionPart]:
         raise DataError(path, f"a damaged or missing file ({error})", "pixels that an action wrote", remedy) from error
 
 
-def _parse_name(name: str) -> tuple[Literal["labels", "objects"], Box]:
+def _parse_name(name: str) -> tuple[Kind, Box]:
     kind, _, numbers = name.partition("/")
     top, left, bottom, right = (int(text) for text in numbers.split(","))
-    if kind not in DTYPES or not (0 <= top < bottom and 0 <= left < right):
+    if kind not in KINDS or not (0 <= top < bottom and 0 <= left < right):
         raise ValueError(f"the entry {name[:40]!r}")
-    return ("labels" if kind == "labels" else "objects"), (top, left, bottom, right)
+    return KINDS[KINDS.index(kind)], (top, left, bottom, right)

@@ -86,9 +86,9 @@ def _listen(host: str, port: int | None) -> socket.socket:
             listener.bind((host, number))
             listener.listen()
             listener.set_inheritable(False)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of what can be no host name, such as a..b
             listener.close()
-            reason = error.strerror or str(error)
+            reason = "no host name" if isinstance(error, UnicodeError) else error.strerror or str(error)
             continue
         return listener
     where, asked = ("port", str(port)) if port is not None else ("host", host)

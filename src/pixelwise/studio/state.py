@@ -39,7 +39,7 @@ class Studio:
         """Identifies the project, for a page that was left open while the server was restarted with another one."""
         self.hub = EventHub()
         self.pictures = Pictures(project.images, project.folder.studio / "tiles", self._tell_of_picture)
-        self.saver = Saver(project.flush, self._tell_of_trouble)
+        self.saver = Saver(self._save, self._tell_of_trouble)
         self.curve = ScoreCurve(project)
         self.live = LiveWorker(project, self.pictures, self.hub, self.curve)
         self.training = Training(project, self.curve, self._tell_of_training, self._show_trained)
@@ -58,6 +58,15 @@ class Studio:
     def tell_project(self) -> None:
         """Make every client load the project again."""
         self.hub.publish("project", {"number": self.project.number})
+
+    def _save(self) -> None:
+        """Write the masks, and tell every client what was noticed."""
+        known = len(self.project.problems)
+        try:
+            self.project.flush()
+        finally:
+            for problem in self.project.problems[known:]:
+                self.hub.publish("project", {"problem": escape_controls(problem)})
 
     def _tell_of_training(self) -> None:
         self.hub.publish("training", self.training.describe())

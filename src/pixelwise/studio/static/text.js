@@ -89,7 +89,7 @@ export const T = {
       add: "Click a labelled region to make it one object.",
       split: "Click once in each part, then Enter.",
       merge: "Click two objects that are one.",
-      delete: "Click the object.",
+      delete: "Click the object. Its labels go with it.",
     },
   },
   hints: { noObject: "There is no object at this place" },
