@@ -38,7 +38,7 @@ YAML_TRICKS = (
     "%YAML 9.9\n---\n",
 )
 MOST_PLACES = 100_000
-"""Nodes among which one is chosen: what anchors repeat can stand at billions of places."""
+"""Among which one is chosen: what anchors of YAML repeat can stand at billions of places."""
 ENTITIES = (
     '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
     + "".join(f'<!ENTITY a{i} "' + f"&a{i - 1 or ''};" * 10 + '">' for i in range(1, 10))
@@ -164,7 +164,7 @@ def _change_element(element: ElementTree.Element, rng: Random) -> None:
 
 
 def _number(text: str, rng: Random) -> str:
-    matches = list(NUMBER.finditer(text))
+    matches = list(islice(NUMBER.finditer(text), MOST_PLACES))
     if not matches:
         return text
     match = rng.choice(matches)
@@ -172,7 +172,7 @@ def _number(text: str, rng: Random) -> str:
 
 
 def _word(text: str, rng: Random) -> str:
-    matches = list(re.finditer(r"[^\s,:;]+", text))
+    matches = list(islice(re.finditer(r"[^\s,:;]+", text), MOST_PLACES))
     if not matches:
         return hostile.text(rng)
     match = rng.choice(matches)

@@ -355,3 +355,12 @@ def test_a_list_that_names_an_image_of_300_letters_is_an_error_of_the_data(tmp_p
     with pytest.raises(PixelwiseError):
         write_dataset(dataset, "folders", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_of_one_class_beside_masks_of_0_and_255_is_told(tmp_path: Path) -> None:
+    for number in range(3):
+        save(tmp_path / f"images/{number}.png")
+        save(tmp_path / f"masks/{number}.png", 255 * (1 - np.eye(HEIGHT, WIDTH)))
+    (tmp_path / "labelmap.txt").write_text("background:0,0,0::\n")
+    with pytest.raises(DataError, match="one class, background, and the values 0 and 255 in the masks"):
+        open_dataset(tmp_path)

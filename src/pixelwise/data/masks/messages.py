@@ -174,8 +174,15 @@ def ranked_values(known: ClassList, how: str, table: Mapping[int, int], first: i
 
 
 def absent_classes_error(known: ClassList, masks: Sequence[MaskHistogram]) -> DataError:
-    """Return the error for a list of several classes beside masks that all, or mostly, hold 0 and 255 alone."""
+    """Return the error for a list of one or several classes beside masks that all, or mostly, hold 0 and 255 alone."""
     class_names = known.classes.names
+    if len(class_names) == 1:
+        remedy = (
+            f"Add the second class to {known.path.name}; write 'ignore: 255' in classes.yaml if those pixels have no "
+            "label."
+        )
+        found = f"one class, {class_names[0]}, and the values 0 and 255 in the masks"
+        return DataError(known.path, found, "a class for each value", remedy)
     others = ", ".join(class_names[1:6]) + (" ..." if len(class_names) > 6 else "")
     with_others = masks_of_other_values(masks)
     problem = f"no values but 0 and 255 in the masks, so that {others} never occur"
