@@ -20,7 +20,11 @@ from pixelwise.labels.boxes import Box
 Kind = Literal["labels", "objects", "erased"]
 """What the values of a part are: class indices, object ids, or 1 for pixels that lose their label."""
 KINDS: tuple[Kind, ...] = ("labels", "objects", "erased")
-DTYPES = {"labels": np.dtype(np.uint8), "objects": np.dtype("<i4"), "erased": np.dtype(np.uint8)}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "labels": np.dtype(np.uint8),
+    "objects": np.dtype("<i4"),
+    "erased": np.dtype(np.uint8),
+}
 UNCHANGED = {"labels": 255, "objects": -1, "erased": 0}
 """The value of pixels that the action did not change."""
 MOST_AREA = 2**26
