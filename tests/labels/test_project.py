@@ -566,6 +566,14 @@ def test_data_set_with_a_damaged_class_list_is_no_folder_of_photos(photos):
     assert not default_project(photos).exists()
 
 
+def test_data_set_that_cannot_be_read_is_opened_as_images_with_a_remark(photos):
+    (photos / "annotations.json").write_text('{"images": [], "annotations": [], "categories": 7}')
+    with open_project(photos) as project:
+        assert len(project.images) == 3
+        assert "opened as images without labels" in project.problems[0]
+        assert "annotations.json" in project.problems[0]
+
+
 def test_project_whose_making_was_cut_off_is_made_anew(photos, monkeypatch):
     monkeypatch.setattr(project_files, "write_class_list", refuse_to_write)
     with pytest.raises(OutputError, match="no space"):

@@ -133,6 +133,17 @@ def test_a_folder_of_photos_alone(photos: Path) -> None:
     assert len(suggest_labels(image_set, count=3).images) == 3
 
 
+def test_a_project_whose_pictures_are_links_is_no_folder_of_photos(tmp_path: Path) -> None:
+    save(tmp_path / "disk/a.png", np.zeros((20, 30, 3)))
+    save(tmp_path / "project/masks/a.png", np.zeros((20, 30)))
+    (tmp_path / "project/images").mkdir()
+    (tmp_path / "project/images/a.png").symlink_to(tmp_path / "disk/a.png")
+    (tmp_path / "project/.studio").mkdir()
+    with pytest.raises(DataError, match="outside the data set"):
+        open_images(tmp_path / "project")
+    assert len(open_images(tmp_path / "project", images_root=tmp_path / "disk").images) == 1
+
+
 def test_a_data_set_that_is_done(photos: Path) -> None:
     for name in "bcde":
         save(photos / f"train/masks/{name}.png", np.zeros((100, 120)))

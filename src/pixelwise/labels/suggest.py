@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pixelwise.core.errors import DataError, OptionError
 from pixelwise.data import open_dataset
 from pixelwise.data.dataset import Dataset, Item
+from pixelwise.data.sparse_labels import PROJECT
 from pixelwise.inference.jobs import find_images
 from pixelwise.inference.mc_dropout import softmax
 from pixelwise.inference.predictor import Predictor
@@ -85,12 +86,12 @@ class Suggestions:
 def open_images(path: Path, format: str | None = None, images_root: Path | None = None) -> ImageSet:
     """Return the images of a data set except for the split test, labelled or not. A folder in which no labels are
     recognised counts as a folder of unlabelled images, with a remark. Raises `DataError` for a folder without images,
-    and as `open_dataset` where a format is given.
+    and as `open_dataset` where a format is given, and for a studio's project.
     """
     try:
         dataset = open_dataset(path, format, None, images_root)
     except DataError as error:
-        if format is not None or not path.is_dir():
+        if format is not None or not path.is_dir() or (path / PROJECT).is_dir():
             raise
         return _unlabelled_images(path, error)
     dataset = dataset.with_value_range()
